@@ -37,12 +37,13 @@ bench: $(VENV)/.test  ## Débit et latence / Throughput and latency
 tools:
 	@.ci/tools
 
-lock:  ## Figer les dépendances (avec uv) / Pin the dependencies (with uv)
+lock: $(VENV)/.runtime  ## Figer les dépendances (avec uv) / Pin the dependencies (with uv)
 	@command -v uv >/dev/null || { echo "uv manque / uv is missing: pip install uv"; exit 1; }
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	options="--quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate"; \
 	echo 'setuptools>=77' | uv pip compile $$options pyproject.toml - -o requirements.lock; \
 	uv pip compile $$options pyproject.toml --extra test -c requirements.lock -o requirements-test.lock
+	@$(BIN)/python -m streams.engine.jars
 
 clean:  ## Enlever ce qui a été installé et construit, pas les données / Remove what was installed and built, not data
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

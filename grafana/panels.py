@@ -24,6 +24,7 @@ from grafana_foundation_sdk.models import prometheus as queries
 
 from grafana.palette import NORMAL, SCHEME, STATES, STROKES, Stroke
 from grafana.words import Language, Vocabulary, Words, board, same
+from streams.web.metrics.measure import TWIN
 from streams.web.options import Thresholds
 
 SOURCE: Final = parts.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -88,15 +89,29 @@ class Panel(ABC):
     nothing: Words = NOTHING
     """What is said where there is no sample."""
 
+    @property
+    @abstractmethod
+    def asked(self) -> Sequence[str]:
+        """All queries of the panel."""
+
     @abstractmethod
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return the panel as it is there."""
+
+    def _describe(self) -> Words:
+        """Return the formula, and a note where it leaves out corrected counts."""
+        if TWIN in self.about.en or not any(f"{TWIN}_" in query for query in self.asked):
+            return self.about
+        return Words(
+            f"{self.about.fr} Hors corrections (…{TWIN}).",
+            f"{self.about.en} Without corrected counts (…{TWIN}).",
+        )
 
     def _frame(self, panel: _Panel, on: Context) -> _Panel:
         drawn: _Panel = (
             panel.id(on.number)
             .title(self.title.of(on.language))
-            .description(self.about.of(on.language))
+            .description(self._describe().of(on.language))
             .datasource(SOURCE)
             .unit(self.unit.of(on.language))
             .no_value(self.nothing.of(on.language))
@@ -112,6 +127,11 @@ class Tile(Panel):
 
     query: str
     levels: Thresholds | None = None
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """All queries of the panel."""
+        return (self.query,)
 
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return a stat."""
@@ -141,6 +161,11 @@ class Curve(Panel):
     by: str = ""
     width: int = 12
     height: int = 8
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """All queries of the panel."""
+        return [one.expr for one in self.queries]
 
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return time series, told apart by colour and dash."""
@@ -179,6 +204,11 @@ class Bars(Panel):
     width: int = 8
     height: int = 8
 
+    @property
+    def asked(self) -> Sequence[str]:
+        """All queries of the panel."""
+        return [one.expr for one in self.queries]
+
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return horizontal bars of one colour, each with its name and number."""
         panel = (
@@ -209,6 +239,11 @@ class Heat(Panel):
     unit: Words = SECONDS
     width: int = 12
     height: int = 8
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """All queries of the panel."""
+        return (self.query,)
 
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return a heatmap: the more, the lighter."""
@@ -254,6 +289,11 @@ class Table(Panel):
     columns: Sequence[Column]
     width: int = 24
     height: int = 9
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """All queries of the panel."""
+        return [column.query for column in self.columns]
 
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return a table that has a row for each value of the keys in any of the columns."""

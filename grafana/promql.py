@@ -1,12 +1,21 @@
 """Queries. Several `accueil web` say the same of everything, so that it is `max`, never `sum`, over those that are scraped.
 
 A ratio without a denominator is no sample, instead of NaN: where nothing happened, panels say so.
+
+Counters and histograms of figures keep corrected counts, since Prometheus takes a falling counter for a restart. The corrected
+counts are a metric of their own: true growth is the growth of the first less that of the second.
 """
 
 from typing import Final, Literal
 
+from streams.web.metrics.measure import TWIN
+
 SCRAPED: Final = "instance, job"
 """The labels that tell one scraped process from another."""
+ALONE: Final = frozenset(
+    {"contact_postage_euros_total", "contact_postage_corrected_euros_total", "contact_collect_errors_total"}
+)
+"""Counters without a twin."""
 RANGE: Final = "$__range"
 """The time that is looked at."""
 RATE: Final = "$__rate_interval"
@@ -33,6 +42,14 @@ def bound_of_share(share: str, number: str, sign: Literal["+", "-"]) -> str:
     z = 1.96
     margin = f"{z} * sqrt(({share}) * (1 - ({share})) / ({number}) + {z * z / 4:.4f} / ({number}) ^ 2)"
     return f"(({share}) + {z * z / 2:.4f} / ({number})\n{sign} {margin})\n/\n(1 + {z * z:.4f} / ({number}))"
+
+
+def name_twin(counter: str) -> str | None:
+    """Return the metric of the corrected counts of a counter, or of a part of a histogram; None if there is none."""
+    if not counter.startswith("contact_") or counter in ALONE:
+        return None
+    stem, _, part = counter.rpartition("_")
+    return f"{stem}{TWIN}_{part}"
 
 
 def since(query: str) -> str:
@@ -66,8 +83,15 @@ class Scope:
         return since(self.least(metric, *matchers, by=by))
 
     def during(self, counter: str, *matchers: str, by: str = "", window: str = RANGE) -> str:
-        """Return how much a counter grew; Prometheus extrapolates, so that it need not be whole."""
-        return total(once(f"increase({self.select(counter, *matchers)}[{window}])"), by)
+        """Return how much a counter grew, without corrected counts; Prometheus extrapolates, so that it need not be whole.
+
+        Where Prometheus has no corrected counts, as before an upgrade, it is the growth of the counter alone.
+        """
+        grown = once(f"increase({self.select(counter, *matchers)}[{window}])")
+        if (twin := name_twin(counter)) is None:
+            return total(grown, by)
+        taken_back = once(f"increase({self.select(twin, *matchers)}[{window}])")
+        return total(f"{grown} - {taken_back} or {grown}", by)
 
     def growth(self, counter: str, *matchers: str, by: str = "") -> str:
         """Return how much a counter grew from one point of a curve to the next."""

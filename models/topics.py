@@ -94,3 +94,6 @@ CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, *TIMELINE_STATES, SLA,
 REPLAYED_FROM: Final = "replayed_from"
 """Header of a record that is sent late because it could not be used at first: the place of the dead letter that it was,
 PARTITION:OFFSET, or `rejects` if a connector had rejected what it is made of. Late as it is, it tells of no history."""
+
+REREAD: Final = "reread"
+"""Header of a record whose source is read a second time on purpose: its contact may have been counted and dropped."""

@@ -1,6 +1,7 @@
 """The topics of the vocabulary as the engine is to make them."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from models.topics import CATALOGUE, DAY_MS, DEAD_LETTERS, EVENTS_KEPT_MS, Topic
 from streams.engine.topics import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply
@@ -15,9 +16,36 @@ PHRASES: Final = {
         "{topic} créé avec {count} partitions",
     ),
     r"set (?P<setting>.+) on (?P<topic>\S+)": ("set {setting} on {topic}", "{setting} réglé sur {topic}"),
+    r"(?P<topic>\S+): (?P<count>\d+) of (?P<all>\d+) replicas are in sync, min.insync.replicas is not set yet": (
+        "{topic}: {count} of {all} replicas are in sync, min.insync.replicas is set by a later accueil topics apply",
+        "{topic} : {count} réplicas sur {all} à jour, min.insync.replicas sera réglé par un prochain accueil topics apply",
+    ),
     r"no Kafka broker answers at (?P<place>.+)": (
         "no Kafka broker answers at {place}",
         "aucun broker Kafka ne répond à {place}",
+    ),
+    r"topics could not be looked at or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics, .*": (
+        "topics could not be looked at or changed ({why}): grant {rights} on the topics, ALTER on the cluster (kafka-acls.sh)",
+        "topics ni lus ni changés ({why}) : accorder {rights} sur les topics, et ALTER sur le cluster (kafka-acls.sh)",
+    ),
+    r"topic (?P<topic>\S+) could not be created: grant (?P<rights>.*) on the topics, .*": (
+        "topic {topic} could not be created: grant {rights} on the topics (kafka-acls.sh)",
+        "le topic {topic} n'a pas pu être créé : accorder {rights} sur les topics (kafka-acls.sh)",
+    ),
+    r"topic (?P<topic>\S+) could not be copied to more brokers: (?P<why>.*)": (
+        "topic {topic} could not be copied to more brokers: {why}",
+        "le topic {topic} n'a pas pu être copié sur d'autres brokers : {why}",
+    ),
+    r"topic (?P<topic>\S+) has (?P<found>\d+) replicas, the configuration says replication = (?P<wanted>\d+), but "
+    r"(?P<brokers>\d+) brokers are running: .*": (
+        (
+            "topic {topic} has {found} replicas, the settings say {wanted}, but {brokers} brokers are running: start more, or "
+            "set replication = {found}"
+        ),
+        (
+            "{topic} a {found} réplicas, les réglages disent {wanted}, mais {brokers} brokers tournent : en démarrer d'autres, "
+            "ou régler replication = {found}"
+        ),
     ),
     r"topic (?P<topic>\S+) could not be created: (?P<why>.*)": (
         "topic {topic} could not be created: {why}",
@@ -58,14 +86,23 @@ def kept_ms(topic: Topic, settings: Settings) -> int:
     return settings.retention.events_days * DAY_MS if topic.retention_ms == EVENTS_KEPT_MS else topic.retention_ms or 0
 
 
-def apply_topics(settings: Settings, brokers: str, wait_seconds: float, *, dry_run: bool = False) -> list[str]:
+def apply_topics(
+    settings: Settings,
+    brokers: str,
+    wait_seconds: float,
+    *,
+    dry_run: bool = False,
+    client: Mapping[str, Any] | None = None,
+) -> list[str]:
     """Make all topics be so, once a broker answers; return one line per change. With `dry_run` none is made.
 
+    `client` is the login to the brokers, that of the settings if not given.
     Raises `OperatorError` if that cannot be, or if no broker answers for `wait_seconds`.
     """
-    wait_for_broker(brokers, wait_seconds)
+    client = settings.kafka.client_options() if client is None else client
+    wait_for_broker(brokers, wait_seconds, client=client)
     try:
-        changes = apply(brokers, specs(settings), dry_run=dry_run, **settings.kafka.client_options())
+        changes = apply(brokers, specs(settings), dry_run=dry_run, **client)
     except TopicError as error:
         code = EXIT_RESTART if isinstance(error, NoBrokerError) else EXIT_CONFIGURATION
         raise OperatorError(_in_words(str(error)), code) from None

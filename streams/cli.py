@@ -216,10 +216,11 @@ def topics() -> None:
 def apply(settings: "Settings", wait: float) -> None:
     """Make all topics be as the vocabulary says."""
     from streams.catalogue import apply_topics, specs  # noqa: PLC0415
-    from streams.running import find_brokers  # noqa: PLC0415
+    from streams.running import find_cluster  # noqa: PLC0415
 
     with clear_errors():
-        changes = apply_topics(settings, find_brokers(settings), wait)
+        brokers, client = find_cluster(settings)
+        changes = apply_topics(settings, brokers, wait, client=client)
     count = len(specs(settings))
     for line in changes or [say(f"{count} topics, as they must be", f"{count} topics, tous conformes")]:
         click.echo(line)

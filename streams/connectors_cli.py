@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from json import dumps
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 import click
+import httpx
+from yarl import URL
 
 from connectors.sdk import docs as documents
 from connectors.sdk import registry
+from connectors.sdk import reread as again
 from connectors.sdk.config import table
+from connectors.sdk.contract import Context
 from connectors.sdk.errors import (
     ConfigError,
     ConnectorError,
@@ -19,17 +24,21 @@ from connectors.sdk.errors import (
     SourceRefusedError,
     SourceUnavailableError,
 )
+from connectors.sdk.lane import Instance
 from connectors.sdk.probe import probe
 from connectors.sdk.scaffold import Kind, begin
 from streams.configuration import tell_file
-from streams.listing import EXIT_NOT_FOUND, as_json, print_table
+from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.phrases import cause_of
 from streams.programs import configure_beside_others
 from streams.reasons import describe as describe_reason
 from streams.running import find_connectors
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, pass_settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, confirm, pass_settings
 from streams.words import say
+
+READYZ_SECONDS: Final = 2.0
+"""How long the process that runs an instance may take to answer."""
 
 
 @click.group(
@@ -70,18 +79,37 @@ def _find(settings: Settings, context: click.Context) -> tuple[Settings, Path | 
     return settings, config
 
 
-def _tell_running(settings: Settings) -> str:
-    """Return in words what to do about an instance that runs already."""
-    port = settings.connect.health_port
-    english, french = (
-        (f"port {port}", f"port {port}")
-        if port
-        else ("accueil up shows its address when it starts", "accueil up en montre l'adresse au démarrage")
+def _tell_running(settings: Settings, source: str) -> None:
+    """Report on an instance that another process runs, as that answers; end with `EXIT_RESTART` if it is in trouble."""
+    colon = say(":", " :")
+    told = say(
+        "the settings can be used; it is running, so its source is not read here a second time",
+        "les réglages sont utilisables ; elle tourne, sa source n'est donc pas lue ici une seconde fois",
     )
-    return say(
-        f": stop it first; while it runs, /readyz of connect tells how it is ({english})",
-        f" : l'arrêter d'abord ; tant qu'il tourne, /readyz de connect dit son état ({french})",
-    )
+    click.echo(f"{source}{colon} {told}")
+    answer = _ask_readiness(settings.connect.health_host, settings.connect.health_port)
+    if answer is None:
+        elsewhere = say(
+            "how it is, /readyz of connect tells; accueil up shows its address when it starts",
+            "son état se lit à /readyz de connect, dont accueil up montre l'adresse au démarrage",
+        )
+        click.echo(elsewhere)
+    elif trouble := next((one for one in answer.split("; ") if one.startswith(f"{source}:")), ""):
+        raise OperatorError(trouble, EXIT_RESTART)
+    else:
+        click.echo(say("connect reports no trouble of it", "connect n'en signale aucun ennui"))
+
+
+def _ask_readiness(host: str, port: int) -> str | None:
+    """Return what /readyz of connect answers; None if it is not known where, or if nothing answers."""
+    if not port:
+        return None
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it listens there, nothing here does
+    url = URL.build(scheme="http", host=here, port=port, path="/readyz")
+    try:
+        return httpx.get(str(url), timeout=READYZ_SECONDS, trust_env=False).text.strip()
+    except httpx.HTTPError:
+        return None
 
 
 def _about(name: str) -> str:
@@ -95,9 +123,10 @@ def _about(name: str) -> str:
 @group.command(
     help=say("Try to reach a source; publish nothing.", "Essaie d'atteindre une source, sans rien publier."),
     epilog=say(
-        "Exit codes: 0 reached, 2 to be mended first (a secret refused, a file that is not there, too), 70 not reached now.",
-        "Codes de sortie : 0 atteinte, 2 à corriger d'abord (un secret refusé, un fichier absent aussi), 70 pas atteinte pour "
-        "l'instant.",
+        "Exit codes: 0 reached, 2 to be mended first (a secret refused, a file that is not there, most records rejected), 70 not "
+        "reached now.",
+        "Codes de sortie : 0 atteinte, 2 à corriger d'abord (un secret refusé, un fichier absent, la plupart des enregistrements "
+        "rejetés), 70 pas atteinte pour l'instant.",
     ),
 )
 @click.argument("name")
@@ -110,9 +139,13 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
     with clear_errors():
         try:
             found = probe(instance, settings.data / "connectors")
-        except InstanceInUseError as error:
-            raise OperatorError(f"{error}{_tell_running(settings)}") from None
+        except InstanceInUseError:
+            _tell_running(settings, instance.source)
+            return
+    rejected = found.rejected.total()
     reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")
+    if found.mostly_rejected:
+        reached = say("the source can be read", "la source est lisible")
     read = (
         say(
             f"the first {found.records} records read; there may be more",
@@ -128,7 +161,97 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
     if found.ignored:
         click.echo(f"{found.ignored:>8}  {say('of no concern to contacts', 'sans rapport avec les contacts')}")
     for reason, count in sorted(found.rejected.items()):
-        click.echo(f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}")
+        detail = f" ({found.details[reason]})" if reason in found.details else ""
+        click.echo(f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}{detail}")
+    if found.mostly_rejected:
+        raise OperatorError(
+            say(
+                f"{rejected} of {found.records} records are rejected: is it the right source, and are its settings complete? "
+                "See the connector's README.",
+                f"{rejected} enregistrements sur {found.records} sont rejetés : est-ce la bonne source, ses réglages sont-ils "
+                "complets ? Voir le README du connecteur.",
+            )
+        )
+
+
+@group.command(
+    help=say(
+        "Read a source again from its beginning, at the next start; nothing counts twice.",
+        "Relit une source depuis son début, au prochain démarrage ; rien ne compte deux fois.",
+    ),
+    epilog=say(
+        "The connector must be stopped. The position is kept beside it.",
+        "Le connecteur doit être arrêté. La position est gardée à côté.",
+    ),
+)
+@click.argument("name")
+@click.option("--yes", is_flag=True, help=say("Begin anew without a question.", "Recommencer sans poser de question."))
+@click.pass_context
+@pass_settings
+def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) -> None:
+    """Say what a second reading does, and move the position aside once that is confirmed."""
+    settings, config = _find(settings, context)
+    instance = configure_beside_others(settings, name, config)
+    if not instance.connector.rereads(instance.config):
+        raise OperatorError(
+            say(
+                f"{name}: the records of this source are sent once, and cannot be read again",
+                f"{name} : les enregistrements de cette source sont envoyés une fois, et ne peuvent être relus",
+            )
+        )
+    with clear_errors():
+        try:
+            with instance.occupied(settings.data / "connectors") as own:
+                _reread(settings, instance, own, yes=yes)
+        except InstanceInUseError as error:
+            hint = say(": stop it first", " : l'arrêter d'abord")
+            raise OperatorError(f"{error}{hint}") from None
+
+
+def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:
+    if not again.find_position(instance, own):
+        raise OperatorError(
+            say(
+                f"{instance.name}: nothing was read yet: it begins at the beginning",
+                f"{instance.name} : rien n'a encore été lu : la lecture commence au début",
+            ),
+            EXIT_NOT_FOUND,
+        )
+    beginning = again.look(instance, own)
+    known = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
+    for line in _explain_reread(beginning, settings, known):
+        click.echo(f"{instance.source}{say(':', ' :')} {line}")
+    if not yes and not confirm(say("read it again from its beginning?", "la relire depuis son début ?")):
+        raise click.Abort
+    aside = again.begin_anew(instance, own)
+    click.echo(
+        say(
+            f"at the next start it is read from its beginning; the position is kept in {aside}. Once it is read, "
+            "`accueil recompute` counts the log of events once more, and names each number that differs",
+            f"au prochain démarrage, elle est relue depuis son début ; la position est gardée dans {aside}. Une fois relue, "
+            "`accueil recompute` recompte le journal des événements, et nomme chaque nombre qui diffère",
+        )
+    )
+
+
+def _explain_reread(beginning: again.Beginning, settings: Settings, known: date) -> Iterator[str]:
+    if beginning.first_at is None:
+        yield say(
+            "the source shows no event from its beginning: `start`, or its own retention, may leave out what was read",
+            "la source ne montre aucun événement depuis son début : `start`, ou sa propre purge, peut écarter ce qui fut lu",
+        )
+    else:
+        since = when(beginning.first_at, settings.web.zone)
+        yield say(f"it goes back to {since}", f"elle remonte au {since}")
+    days = settings.worker.keep_closed_days
+    yield say(
+        f"contacts that are open, or closed since {known} ({days} days), are known: their events count once",
+        f"les contacts ouverts, ou clos depuis le {known} ({days} jours), sont connus : leurs événements comptent une fois",
+    )
+    yield say(
+        "older contacts that were counted are refused, as dead letters told_again; what was never read counts now",
+        "les contacts plus anciens déjà comptés sont refusés, en lettres mortes told_again ; ce qui n'avait jamais été lu compte",
+    )
 
 
 @group.command(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from streams.logs import LIBRARIES
-from streams.phrases import put
+from streams.phrases import OF_LATER_RELEASE, REFUSALS, put
 
 SAYINGS: Final = {
     "alerts_refused": (
@@ -60,11 +60,20 @@ SAYINGS: Final = {
         "a defect of Accueil itself ({error}): the record is a dead letter",
         "un défaut d'Accueil même ({error}) : l'enregistrement est une lettre morte",
     ),
+    "kafka_refuses": ("{error}", "{error}"),
+    "connector_refused": (
+        "{connector}: {trouble}: events are kept on disk meanwhile",
+        "{connector} : {trouble} : les événements sont gardés sur disque en attendant",
+    ),
     "key_made": (
         "made a key that nothing replaces, keep a copy: {path}",
         "clé créée, que rien ne remplace, en garder une copie : {path}",
     ),
     "leaving": ("cannot go on: {error}", "ne peut pas continuer : {error}"),
+    "log_compressed": (
+        "{connector}: compressed files of the log are not read ({file}); to read them, decompress them before the first start",
+        "{connector} : fichiers compressés du journal non lus ({file}) ; pour les lire, les décompresser avant le 1er démarrage",
+    ),
     "log_lost": (
         "{connector}: lines may be missing: {file} is another file than before, or was passed over",
         "{connector} : des lignes manquent peut-être : {file} n'est plus le même fichier, ou a été sauté",
@@ -81,6 +90,10 @@ SAYINGS: Final = {
         "{receiver} is not told of one thing, and is told the others: {reason}",
         "{receiver} n'est pas prévenu d'une chose, et l'est des autres : {reason}",
     ),
+    "process_ended_at_work": (
+        "{connector}: the process ended while it worked on a record, which is kept apart if that goes on",
+        "{connector} : le processus s'est arrêté pendant le traitement d'un enregistrement, mis de côté si cela se répète",
+    ),
     "receiver_gone": (
         "{receiver} is told nothing more until the next start: {reason}",
         "{receiver} n'est plus prévenu de rien avant le prochain démarrage : {reason}",
@@ -88,6 +101,10 @@ SAYINGS: Final = {
     "receiver_away": (
         "{receiver} cannot be told: {reason}",
         "{receiver} ne peut être prévenu : {reason}",
+    ),
+    "record_ends_process": (
+        "{connector}: the process ended {count} times on one record, which is kept apart",
+        "{connector} : le processus s'est arrêté {count} fois sur un enregistrement, mis de côté",
     ),
     "records_expired": (
         "goes on without {count} events that {topic} no longer has",
@@ -197,6 +214,10 @@ SAYINGS: Final = {
     ),
     # What /readyz answers, the board's in the words of its page; what is not here is in words already.
     "": ("does not answer yet", "ne répond pas encore"),
+    "refused": (
+        "Kafka refuses the login or a right: see the log",
+        "Kafka refuse l'identification ou un droit : voir le journal",
+    ),
     "no_broker": ("Kafka does not answer", "Kafka ne répond pas"),
     "no_topic": (
         "the topic of figures does not exist yet (accueil topics apply)",
@@ -234,6 +255,21 @@ SAYINGS: Final = {
 }
 """What the parts say, and how to put it; in braces, values of the log record or of the pattern."""
 
+PASSING: Final = frozenset(
+    {
+        *(
+            "broker_left",
+            "broker_unreachable",
+            "connector_in_trouble",
+            "connector_takes_in_part",
+            "database_away",
+            "leaving",
+        ),
+        *("provider_away", "receiver_away", "waiting_for_broker", "waiting_for_database"),
+    }
+)
+"""What passes by itself at a start, when the other parts are there too; if it lasts, it is said again, or by /readyz."""
+
 WHY: Final = {
     r"(?P<topic>\S+): (?P<count>\d+) records were deleted by retention before they were taken": (
         "Kafka deleted {count} events of {topic} before they were counted; to go on without them: worker.skip_expired = true",
@@ -242,6 +278,16 @@ WHY: Final = {
     r"(?P<topic>\S+): the next offset is (?P<state>\S+) by the state topics, and (?P<group>\S+) by the consumer group": (
         "{topic} was taken up to {state} by the state, to {group} by the group (see « Power cut » in ARCHITECTURE.md)",
         "{topic} est pris jusqu'à {state} selon l'état, {group} selon le groupe (voir « Power cut » dans ARCHITECTURE.md)",
+    ),
+    r"the timelines' database lacks entries of (?P<topic>\S+): (?P<first>\d+) to (?P<next>\d+)": (
+        (
+            "the timelines' database lacks entries of {topic} ({first} to {next}): it is new, or an old backup; restore the "
+            "latest one, or read again what Kafka still holds: accueil timeline rebuild"
+        ),
+        (
+            "il manque des entrées de {topic} à la base des fils ({first} à {next}), neuve ou restaurée : reprendre la dernière "
+            "sauvegarde, ou relire ce que Kafka garde encore : accueil timeline rebuild"
+        ),
     ),
     r"(?P<topic>\S+): the next offset is (?P<next>\d+), but the topic ends at (?P<end>\d+)": (
         "{topic} was taken up to {next}, but ends at {end} (see « Power cut » in ARCHITECTURE.md)",
@@ -260,10 +306,20 @@ WHY: Final = {
         "the broker refuses worker.session_timeout_seconds (its group.min.session.timeout.ms)",
         "le broker refuse worker.session_timeout_seconds (son group.min.session.timeout.ms)",
     ),
-    r"(Group|Topic|TransactionalId)Authorization.*": (
+    r"(\[Error \d+\] )?(Cluster|Group|Topic|TransactionalId)Authorization\w*[:(] ?(?P<which>.+?)\)?": (
+        "the broker refuses a right on the cluster, a group, a topic, or a transactional id: {which} (kafka-acls.sh)",
+        "le broker refuse un droit sur le cluster, un groupe, un topic ou une transaction : {which} (kafka-acls.sh)",
+    ),
+    r"(\[Error \d+\] )?(Cluster|Group|Topic|TransactionalId)Authorization\w*(\(\)|: )?": (
         "the broker refuses a right on a group, a topic, or a transactional id",
         "le broker refuse un droit sur un groupe, un topic ou un identifiant de transaction",
     ),
+    r"(\[Error \d+\] )?(Sasl)?AuthenticationFailed\w*[:(].*": (
+        "Kafka refuses the user or the password: check kafka.sasl_username and kafka.sasl_password",
+        "Kafka refuse l'utilisateur ou le mot de passe : vérifier kafka.sasl_username et kafka.sasl_password",
+    ),
+    **REFUSALS,
+    **OF_LATER_RELEASE,
     "no acknowledgement": ("no acknowledgement", "aucun accusé de réception"),
 }
 """Why something could not be done, as the engine says it, which has one language."""
@@ -289,6 +345,14 @@ def read_line(text: str) -> tuple[int, str]:
     return number, words or _as_it_is(event, record)
 
 
+def passes(text: str) -> bool:
+    """Return whether a JSON log line of ours tells what is usual in the first seconds of a process (`PASSING`)."""
+    try:
+        return json.loads(text)["event"] in PASSING
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 class Console(TextIOBase):
     """Takes the JSON log of a command, and shows the person who gave it what matters: warnings and worse, in words."""
 
@@ -302,7 +366,7 @@ class Console(TextIOBase):
 
 def describe_state(answer: str) -> str:
     """Return in words what `answer` of /readyz says; empty for none."""
-    return put(SAYINGS, answer) or answer
+    return put(SAYINGS, answer) or put(REFUSALS, answer) or answer
 
 
 def _as_it_is(event: str, record: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from models.topics import SOURCES
+from models.topics import DEAD_LETTERS, SOURCES
 from streams import deadletters
 from streams.deadletters import DeadLetter, Filter, Replayed
 from streams.listing import (
@@ -24,7 +24,7 @@ from streams.listing import (
     when,
 )
 from streams.reasons import describe, explain
-from streams.running import find_brokers, kafka_errors, wait_for_broker
+from streams.running import find_cluster, kafka_errors, wait_for_broker
 from streams.settings import Settings
 from streams.terminal import Group, OperatorError, confirm, pass_settings
 from streams.words import say
@@ -203,15 +203,16 @@ def replay(
     if not yes and not confirm(say("replay them?", "les rejouer ?")):
         raise click.Abort
     with kafka_errors():
-        count = deadletters.replay(find_brokers(settings, or_demo=True), letters, settings.kafka.client_options())
+        brokers, client = find_cluster(settings, or_demo=True)
+        count = deadletters.replay(brokers, letters, client)
     click.echo(say(f"{count} replayed", f"{count} rejouées"))
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
-    brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers)
+    brokers, client = find_cluster(settings, or_demo=True)
+    wait_for_broker(brokers, client=client, reads=[DEAD_LETTERS.name])
     with kafka_errors():
-        yield from deadletters.read(brokers, wanted, settings.kafka.client_options())
+        yield from deadletters.read(brokers, wanted, client)
 
 
 def _facts(letter: DeadLetter, replayed_at: int | None) -> dict[str, Any]:

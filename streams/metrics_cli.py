@@ -58,6 +58,11 @@ TEXTS: Final[Mapping[str, Text]] = {
     "connector_records_read": Text("Enregistrements lus de la source.", "records read"),
     "connector_records_ignored": Text("Enregistrements qui ne disent rien des contacts.", "records without events"),
     "connector_errors": Text("Enregistrements rejetés, et nos propres échecs (internal_error).", "rejects by reason"),
+    "connector_answers_rejected": Text(
+        "Enregistrements rejetés qui annoncent un décroché ou la fin d'une conversation : sans eux, des appels paraissent sans "
+        "réponse, ou sans fin.",
+        "rejects of answers and ends",
+    ),
     "connector_rejects_dropped": Text(
         "Enregistrements rejetés qui ne sont plus gardés, de plus récents ayant pris leur place.", "rejects dropped"
     ),

@@ -154,6 +154,8 @@ class Notify(Section):
     """A link to the board in each alert; `{service}`, `{queue}` and so on stand for what it is about."""
     runbook_url: Link = ""
     """The same, to what is to be done."""
+    max_age_hours: Annotated[float, Field(gt=0, le=8760)] = _NOTIFY.max_age_hours
+    """An incident that becomes known longer after its deadline (a warning: after its time) is recorded and counted, not sent."""
     digest_above: PositiveInt = _NOTIFY.digest_above
     """When more messages than this wait for a receiver, it gets one in their place."""
     keep_ended_days: PositiveInt = _NOTIFY.keep_ended_days
@@ -172,6 +174,7 @@ class Notify(Section):
         return NotifyOptions(
             dashboard_url=self.dashboard_url,
             runbook_url=self.runbook_url,
+            max_age_hours=self.max_age_hours,
             digest_above=self.digest_above,
             keep_ended_days=self.keep_ended_days,
             alertmanagers=tuple(

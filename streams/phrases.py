@@ -23,6 +23,37 @@ CAUSES: Final = {
 }
 
 
+REFUSALS: Final = {
+    r"Kafka refuses the user (?P<user>.*) or its password: .*": (
+        "Kafka refuses the user {user} or its password: check kafka.sasl_username and kafka.sasl_password",
+        "Kafka refuse l'utilisateur {user} ou son mot de passe : vérifier kafka.sasl_username et kafka.sasl_password",
+    ),
+    r"Kafka does not offer the mechanism (?P<mechanism>\S+): .*": (
+        "Kafka does not offer the mechanism {mechanism}: change kafka.sasl_mechanism",
+        "Kafka n'offre pas le mécanisme {mechanism} : changer kafka.sasl_mechanism",
+    ),
+    r"rights are missing in Kafka for (?P<user>\S+): (?P<rights>.*): grant them .*": (
+        "rights are missing in Kafka for {user}: {rights}: grant them (kafka-acls.sh)",
+        "il manque dans Kafka, pour {user}, les droits {rights} : les accorder (kafka-acls.sh)",
+    ),
+}
+"""Refusals of Kafka, as `streams.engine.rights` words them."""
+
+
+OF_LATER_RELEASE: Final = {
+    r"(?P<place>.+): (?P<what>[^:,]+) of (?P<found>(?:version )?\d+(?: fields)?), this release reads (?P<known>(?:version )?\d+)"
+    r"(?: \(this is (?P<release>.*)\))?": (
+        "a later release wrote {place}: {what} of {found}, this one ({release}) reads {known}: start the later release again",
+        "une version plus récente a écrit {place} : {what} ({found}), celle-ci ({release}) lit {known} : relancer l'autre",
+    ),
+    r"(?P<place>.+): (?P<what>[^:,]+), which this release does not have(?: \(this is (?P<release>.*)\))?": (
+        "a later release wrote {place}: {what}, which this one ({release}) does not have: start the later release again",
+        "une version plus récente a écrit {place} : {what}, que celle-ci ({release}) n'a pas : relancer l'autre",
+    ),
+}
+"""Rows of a later release, as recovery and `core.rows` word them."""
+
+
 def cause_of(error: OSError) -> str:
     """Return in a few words what the operating system said."""
     known = CAUSES.get(error.errno or 0)

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
-from streams.console import describe_state, read_line
+from streams.console import describe_state, passes, read_line
 from streams.engine.children import die_with_parent
 from streams.phrases import cause_of
 from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART
@@ -40,7 +40,7 @@ proven that it can run: what it needs may come back at any time, and the others 
 PROVEN_SECONDS: Final = 30.0
 """A life that lasts this long is no failure to start."""
 QUIET_SECONDS: Final = 10.0
-"""What goes wrong in the first seconds is mostly that the others are not there yet: it is only written to the file."""
+"""How long after a start the warnings that pass by themselves (`console.PASSING`) are written to the file only."""
 PATIENCE_SECONDS: Final = 20.0
 """When a child has not been ready for this long, the person at the console is told what it waits for."""
 HEALTH_SECONDS: Final = 5.0
@@ -217,7 +217,8 @@ class Child:
         if self.program.speaks_up and not self._told:
             self._announce_ready()
         starting = not self.ready.is_set() and self._age < QUIET_SECONDS
-        shown = self.program.talks and level > 0 if starting else level >= logging.WARNING
+        shown = level >= logging.WARNING and not (starting and passes(text))
+        shown = shown or (starting and self.program.talks and level > 0)
         if shown or self._verbose:
             self._tell(self.program.name, self._last_line)
 

@@ -2,9 +2,10 @@
 
 import os
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -13,12 +14,13 @@ from pydantic import ValidationError
 from connectors.sdk.claims import Claim, find_clashes
 from connectors.sdk.mistakes import guess, spell
 from connectors.sdk.stopping import await_stop
+from models.topics import SOURCES
 from streams.configuration import DEFAULT_FILE, explain, find_file, find_origin
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
-from streams.notify.options import NotifyOptions
+from streams.notify.options import LANGUAGES, NotifyOptions
 from streams.prechecks import check_port, make_private
-from streams.running import find, find_brokers
+from streams.running import Cluster, find, find_cluster, find_refusal, keep_password
 from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_RESTART
 from streams.web.options import WebOptions
@@ -28,14 +30,24 @@ if TYPE_CHECKING:
     from connectors.sdk.lane import Instance
 
 BROKER_STOP_SECONDS: Final = 4.0
+CLUSTER_SECONDS: Final = 5.0
+"""Longest wait for the broker's cluster id before sources are read."""
 
 log = structlog.get_logger(__name__)
 
 
 def run_broker(settings: Settings, health_port: int) -> int:
-    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
+    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code.
+
+    Raises `BrokerError` if it does not start, and `ConfigError` if the file of its password cannot be used.
+    """
     make_private(settings.data)
-    kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=lambda *both: log.info(say(*both)))
+    kafka = EmbeddedKafka(
+        settings.data / "kafka",
+        settings.broker_port,
+        password=keep_password(settings.data),
+        progress=lambda *both: log.info(say(*both)),
+    )
     kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
     stopping = await_stop()
 
@@ -150,30 +162,77 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         )
     stopping = await_stop()
     make_private(settings.data)
-    runner = Runner(
-        instances,
-        brokers=find_brokers(settings),
-        directory=settings.data / "connectors",
-        options=settings.kafka.client_options(),
-    )
+    brokers, client = find_cluster(settings)
+    any_of = [topic.name for topic in SOURCES.values()]
+
+    def check(topics: Collection[str]) -> str:
+        return find_refusal(brokers, client, writes=topics, any_of=any_of)
+
+    runner = Runner(instances, brokers=brokers, directory=settings.data / "connectors", options=client, check=check)
     place = settings.connect
+    checked = _ClusterCheck(settings, instances, stopping)
     with serve_health(
         place.health_host, place.health_port, "connect.health_port", healthy=runner.healthy, ready=runner.ready
     ):
+        checked.start()
+        checked.join(CLUSTER_SECONDS)  # a broker that is away is no reason to wait: what comes is spooled
         try:
             runner.run(stopping)
         except StuckError as error:
             log.error("leaving", error=str(error))  # noqa: TRY400 - what is stuck is said in full
             return EXIT_RESTART
+    if checked.mistake:
+        raise ConfigError(checked.mistake)
     return 0
 
 
-def web_options(settings: Settings) -> WebOptions:
-    """Return what the board is told. Raises `ConfigError` if there is no broker."""
+class _ClusterCheck(Thread):
+    """Stops the connectors if they have published what they have read to another Kafka cluster: see `connectors.sdk.cluster`."""
+
+    def __init__(self, settings: Settings, instances: "Sequence[Instance]", stopping: Event) -> None:
+        super().__init__(name="cluster-check", daemon=True)
+        self.mistake = ""
+        self._settings, self._instances, self._stopping = settings, instances, stopping
+
+    def run(self) -> None:
+        """Wait for the broker, and compare."""
+        from connectors.sdk.cluster import find_elsewhere  # noqa: PLC0415
+        from streams.topic_reader import KafkaError, read_cluster  # noqa: PLC0415
+
+        directory, pause = self._settings.data / "connectors", 1.0
+        while not self._stopping.is_set():
+            try:
+                cluster = read_cluster(*find_cluster(self._settings))
+            except KafkaError:
+                self._stopping.wait(pause)
+                pause = min(2 * pause, 30.0)
+                continue
+            if elsewhere := find_elsewhere(self._instances, directory, cluster):
+                self.mistake = _tell_elsewhere(elsewhere, directory)
+                self._stopping.set()
+            return
+
+
+def _tell_elsewhere(instances: "Sequence[Instance]", directory: Path) -> str:
+    from connectors.sdk.cluster import FILE  # noqa: PLC0415
+
+    sources = ", ".join(instance.source for instance in instances)
+    name, file = instances[0].name, directory / instances[0].source / FILE
+    return say(
+        f"{sources}: what was read so far went to another Kafka cluster, whose data are not here: restore them (data/kafka), or "
+        f"have the source read again (accueil connectors reread {name}), or go on without them (remove {file})",
+        f"{sources} : ce qui a été lu est parti vers un autre cluster Kafka, dont les données ne sont pas ici : les restaurer "
+        f"(data/kafka), ou faire relire la source (accueil connectors reread {name}), ou continuer sans (supprimer {file})",
+    )
+
+
+def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOptions:
+    """Return the board's options; its brokers are found if not given. Raises `ConfigError` if there are none."""
     web = settings.web
+    brokers, client = cluster or find_cluster(settings)
     return WebOptions(
-        brokers=find_brokers(settings),
-        client=settings.kafka.client_options(),
+        brokers=brokers,
+        client=client,
         host=web.host,
         port=web.port,
         hosts=web.hosts,
@@ -215,7 +274,7 @@ def serve(settings: Settings, config: Path | None) -> int:
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
-    """Return what notify is told; brokers are found if not given, those of the demo if only that runs here.
+    """Return the options of notify; `brokers` are found if not given, those of the demo if only that runs here.
 
     Raises `ConfigError` if nobody is to be told, or there is no broker.
     """
@@ -228,11 +287,14 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
             )
         )
     running = find(settings, or_demo=True)
+    cluster = find_cluster(settings, or_demo=True) if brokers is None else Cluster(brokers, {})
     return settings.notify.of_notify(
-        brokers=find_brokers(settings, or_demo=True) if brokers is None else brokers,
-        client=settings.kafka.client_options(),
+        brokers=cluster.brokers,
+        client=cluster.client,
         directory=(running[0] if running else settings.data) / "notify",
         time_zone=settings.web.zone,
+        services={language: settings.web.name_services(language) for language in LANGUAGES},
+        queues={language: settings.web.name_queues(language) for language in LANGUAGES},
     )
 
 

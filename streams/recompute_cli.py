@@ -5,16 +5,19 @@ import time
 from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import click
 
 from models.policies import Policies
+from models.topics import CONTACTS, FIGURES, SOURCES
 from streams.agents.contacts import GRACE_MS, Times
 from streams.core.differences import Difference, compare
-from streams.core.figures import Dimensions
+from streams.core.figures import Dimensions, civil_time
+from streams.core.layouts import LAYOUTS
 from streams.listing import as_json, limit_option, print_table, when
 from streams.recomputing import Counted, count_again
-from streams.running import find_brokers, kafka_errors, pass_settings_here, wait_for_broker
+from streams.running import Cluster, find_cluster, kafka_errors, pass_settings_here, wait_for_broker
 from streams.settings import Settings
 from streams.sla_cli import file_in_force, load_in_force
 from streams.terminal import OperatorError, clear_errors
@@ -33,6 +36,8 @@ class _Found(NamedTuple):
     differences: list[Difference]
     left_out: int
     """How many more that hang on promises which the workers judged by others than those in force."""
+    added: int
+    """How many more that a release has added since what they would count happened."""
     is_of_time: bool
     """Whether all of it is what time alone tells, so that workers that have just begun say it a little later."""
 
@@ -57,9 +62,13 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
     with clear_errors(), kafka_errors():
         file = file_in_force(settings)
         policies = load_in_force(settings, file)
-        brokers = find_brokers(settings, or_demo=True)
-        wait_for_broker(brokers)
-        counted, found = _count_and_compare(settings, brokers, policies)
+        cluster = find_cluster(settings, or_demo=True)
+        read_too = (topic.name for topic in (CONTACTS, FIGURES, *SOURCES.values()))
+        wait_for_broker(cluster.brokers, client=cluster.client, reads=read_too)
+        counted, found = _count_and_compare(settings, cluster, policies)
+        if found.differences and found.is_of_time and counted.history_at:
+            click.echo(_tell_history(counted, found, settings), err=True)
+            found = found._replace(differences=[])
         if found.differences and found.is_of_time:
             seconds = _seconds_until_told(times(settings))
             text = say(
@@ -70,24 +79,26 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
             )
             click.echo(text, err=True)
             time.sleep(seconds)
-            counted, found = _count_and_compare(settings, brokers, policies)
+            counted, found = _count_and_compare(settings, cluster, policies)
     (_print_json if options["json"] else _print)(counted, found.differences, limit, settings)
     if found.left_out:
         click.echo(_tell_left_out(counted, found, file, settings), err=options["json"])
+    if found.added:
+        click.echo(_tell_added(counted, found, settings), err=options["json"])
     if found.differences:
         click.get_current_context().exit(EXIT_DIFFERENT)
 
 
-def _count_and_compare(settings: Settings, brokers: str, policies: Policies) -> tuple[Counted, _Found]:
-    counted = count_again(brokers, settings.kafka.client_options(), times(settings), lambda: policies, _Shown())
+def _count_and_compare(settings: Settings, cluster: Cluster, policies: Policies) -> tuple[Counted, _Found]:
+    counted = count_again(*cluster, times(settings), lambda: policies, _Shown())
     if not counted.as_of:
         raise OperatorError(say("no worker has counted anything yet", "aucun worker n'a encore rien compté"))
-    return counted, _find(counted)
+    return counted, _find(counted, settings.web.zone)
 
 
-def _find(counted: Counted) -> _Found:
+def _find(counted: Counted, zone: ZoneInfo) -> _Found:
     days = {None}.union(*(one.days for one in counted.judged)) if counted.judged else set()
-    found, left_out, lasting = [], 0, 0
+    found, left_out, lasting, added = [], 0, 0, 0
     never = set(compare(counted.known, counted.again, counted.earlier, counted.untold))
     for one in compare(counted.known, counted.again, counted.earlier):
         if not _is_whole(one.day, counted.first_day):
@@ -95,9 +106,21 @@ def _find(counted: Counted) -> _Found:
         if one.is_of_promises and one.day in days:
             left_out += 1
             continue
+        if _is_newer(one, counted, zone):
+            added += 1
+            continue
         found.append(one)
         lasting += one in never
-    return _Found(found, left_out, is_of_time=not lasting)
+    return _Found(found, left_out, added, is_of_time=not lasting)
+
+
+def _is_newer(one: Difference, counted: Counted, zone: ZoneInfo) -> bool:
+    """Return whether the number is counted only since a later day."""
+    index = LAYOUTS[one.place.channel].index.get(one.name)
+    if index is None:
+        return False
+    since = max((at for first, at in counted.added.get(one.place.channel, ()) if first <= index), default=0)
+    return bool(since) and (one.day is None or one.day <= civil_time(since // 1000, zone).date())
 
 
 def _seconds_until_told(waits: Times) -> float:
@@ -115,6 +138,24 @@ def _tell_left_out(counted: Counted, found: _Found, file: Path | None, settings:
         f"nombres laissés de côté, qui diffèrent mais dépendent des promesses : {found.left_out}. Les workers en ont jugé selon "
         f"d'autres promesses que celles en vigueur ({named} ; contacts : {contacts}, le dernier au {until}) : elles ont changé. "
         "Ce qui est fini reste tel qu'il fut jugé, et le journal ne dit pas selon quelles promesses",
+    )
+
+
+def _tell_history(counted: Counted, found: _Found, settings: Settings) -> str:
+    at = when(counted.history_at, settings.web.zone)
+    return say(
+        f"numbers left out, which differ by what time alone tells: {len(found.differences)}. Workers decide it once the history "
+        f"of a source is read, which has reached {at}",
+        f"nombres laissés de côté, qui diffèrent par ce que le temps seul décide : {len(found.differences)}. Les workers en "
+        f"décident une fois lu l'historique d'une source, qui en est au {at}",
+    )
+
+
+def _tell_added(counted: Counted, found: _Found, settings: Settings) -> str:
+    since = when(max(at for numbers in counted.added.values() for _, at in numbers), settings.web.zone)
+    return say(
+        f"numbers left out, which a release has added and the workers count since then ({since}): {found.added}",
+        f"nombres laissés de côté, ajoutés par une version et comptés par les workers depuis ({since}) : {found.added}",
     )
 
 

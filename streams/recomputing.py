@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 from kafka import KafkaConsumer, TopicPartition
 
 from models.policies import Policies
-from models.topics import CONTACTS, FIGURES, SLA, SOURCES, TIMELINE
+from models.reasons import Reason
+from models.topics import CONTACTS, DEAD_LETTERS, FIGURES, SLA, SOURCES, TIMELINE
 from streams.agents import codecs
-from streams.agents.contacts import Contacts, Times
+from streams.agents.contacts import HISTORY_MS, Contacts, Times
 from streams.core.contact import Contact
 from streams.core.differences import Judged, Sums, add_up, compare, find_judged_otherwise, sum_up
-from streams.core.figures import civil_time
+from streams.core.figures import PROGRESS_KEY, Progress, civil_time
 from streams.engine.job import Record, Step, Table
 from streams.engine.recovery import OFFSETS_KEY, decode_offsets
 from streams.topic_reader import CONSUMER, ONCE, opened, read_until
@@ -51,6 +52,10 @@ class Counted(NamedTuple):
     """Milliseconds since 1970: the earliest of the moments of the partitions; 0 if no worker has written yet."""
     first_day: date | None
     """The first civil day that is whole in the log; None if all that ever came still is."""
+    added: Mapping[str, Sequence[tuple[int, int]]] = {}
+    """As `Progress.added`, of all partitions: numbers that are newer than a part of the log."""
+    history_at: int = 0
+    """Time that the history of a source has reached which is being read, milliseconds since 1970; 0 if none is."""
 
 
 def count_again(
@@ -70,7 +75,8 @@ def count_again(
     earlier: Sums = {}
     untold: Sums = {}
     judged: list[Judged] = []
-    events, moments, cut_at = 0, [], 0
+    added: dict[str, list[tuple[int, int]]] = {}
+    events, moments, cut_at, history_at = 0, [], 0, 0
     with opened(KafkaConsumer, {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         for number in partitions:
@@ -80,9 +86,15 @@ def count_again(
                 continue
             as_of, taken = moment
             moments.append(as_of)
-            here = log.read_figures(as_of, times.zone)
+            here, progress = log.read_figures(as_of, times.zone)
+            for channel, numbers in progress.added.items():
+                added.setdefault(channel, []).extend(numbers)
+            if progress.step_at < as_of - HISTORY_MS:
+                history_at = min(progress.step_at, history_at or progress.step_at)
             again_here = Again(number, len(partitions), as_of, times, policies)
-            for topic, records in log.read({topic: taken.get(topic, 0) for topic in _SOURCES}):
+            refused = log.find_refused()
+            for topic, found in log.read({topic: taken.get(topic, 0) for topic in _SOURCES}):
+                records = [record for record in found if (topic, record.offset) not in refused]
                 again_here.fold(topic, records)
                 events += len(records)
                 tell(number, len(partitions), events)
@@ -93,7 +105,8 @@ def count_again(
                 add_up(sums, into)
             cut_at = max(cut_at, log.cut_at)
     first_day = civil_time(cut_at // 1000, times.zone).date() + timedelta(days=1) if cut_at else None
-    return Counted(known, again, earlier, untold, judged, events, min(moments, default=0), first_day)
+    first = min(moments, default=0)
+    return Counted(known, again, earlier, untold, judged, events, first, first_day, added, history_at)
 
 
 class CountedHere(NamedTuple):
@@ -145,7 +158,7 @@ class Again:
     def _let_pass(self, ticks: range, tell: Callable[[], None]) -> None:
         """Let time pass, in milliseconds from the moment."""
         for ago in ticks:
-            self._job.tick(self._step(ago))
+            self._job.tick(self._step(ago), thorough=ago == ticks[-1])
             self._commit()
             tell()
 
@@ -189,16 +202,31 @@ class _Log:
                 return as_of, taken
         return None
 
-    def read_figures(self, as_of: int, zone: ZoneInfo) -> Sums:
-        """Return the figures as they were at a moment that has just been: what was written since is passed over."""
+    def find_refused(self) -> set[tuple[str, int]]:
+        """Return topic and offset of the events that the workers refused since they may have been counted before."""
+        place = self._place(DEAD_LETTERS.name)
+        refused = set()
+        for _, letters in self.read({DEAD_LETTERS.name: self._consumer.end_offsets([place])[place]}):
+            for letter in letters:
+                headers = dict(letter.headers)
+                if headers.get("reason") == Reason.TOLD_AGAIN.encode():
+                    refused.add((headers["origin_topic"].decode(), int(headers["origin_offset"])))
+        return refused
+
+    def read_figures(self, as_of: int, zone: ZoneInfo) -> tuple[Sums, Progress]:
+        """Return the figures as they were at a moment that has just been, and how far the partition was.
+
+        What was written since is passed over.
+        """
         figures = Table(FIGURES.name, codecs.FIGURES)
         days = Table(FIGURES.name, codecs.DAYS)
+        progress = Table(FIGURES.name, codecs.PROGRESS)
         for record in self._read_rows(FIGURES.name, as_of):
             key = record.key or b""
-            _ = figures.load(key, record.value) or days.load(key, record.value)
+            _ = any(table.load(key, record.value) for table in (figures, days, progress))
         found: Sums = {}
         sum_up(figures.rows.items(), days.rows.items(), zone, found)
-        return found
+        return found, progress.rows.get(PROGRESS_KEY) or Progress(step_at=as_of)
 
     def find_judged_otherwise(self, as_of: int, again: Mapping[bytes, Contact], zone: ZoneInfo) -> list[Judged]:
         """Return what was judged otherwise in the rows of contacts as they were then; they are looked at one by one."""

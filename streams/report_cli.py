@@ -8,13 +8,14 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from models.topics import FIGURES
 from streams.report.history import History, HistoryError, read_history
 from streams.report.layout import lay_out
 from streams.report.period import Kind, Period, parse_period, period_of
 from streams.report.tables import make_report
 from streams.report.texts import LANGUAGES
 from streams.report.writing import Format, write
-from streams.running import find_brokers, pass_settings_here, wait_for_broker
+from streams.running import find_cluster, pass_settings_here, wait_for_broker
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, OperatorError, clear_errors
 from streams.web.options import WebOptions
@@ -117,11 +118,11 @@ def read_figures(settings: Settings, first: date, last: date) -> tuple[History, 
     """
     from streams.programs import web_options  # noqa: PLC0415 - brings the broker
 
-    brokers = find_brokers(settings, or_demo=True)
-    options = web_options(settings.model_copy(update={"brokers": brokers}))
-    wait_for_broker(brokers)
+    cluster = find_cluster(settings, or_demo=True)
+    options = web_options(settings, cluster)
+    wait_for_broker(cluster.brokers, client=cluster.client, reads=[FIGURES.name])
     try:
-        return read_history(brokers, options.client, options.time_zone, first, last, READ_SECONDS), options
+        return read_history(*cluster, options.time_zone, first, last, READ_SECONDS), options
     except HistoryError as error:
         raise OperatorError(_explain(error), EXIT_RESTART) from None
 

@@ -162,10 +162,46 @@ def table(settings: Settings) -> list[Kept]:
                 "what connectors told, so that it is the same again",
                 "ce que les connecteurs ont dit, pour le redire pareil",
             ),
-            "data/connectors/…/*.sqlite, cursor-*",
+            "data/connectors/…/told.sqlite, threads.sqlite, cursor-*",
             ("ids, keyed digests", "numéros, empreintes à clé"),
             None,
             ("so many of the newest", "un nombre borné, les plus récents"),
+            "",
+        ),
+        Kept(
+            (
+                "a connector's position before its source was read again",
+                "la position d'un connecteur avant une relecture",
+            ),
+            "data/connectors/…/before-reread",
+            ("ids, keyed digests", "numéros, empreintes à clé"),
+            kept.rejects_days,
+            ("after that", "après celle-ci"),
+            "retention.rejects_days",
+        ),
+        Kept(
+            (
+                "registers of letters: numbers given in a mailroom, letters of Maarch reported so far",
+                "registres des courriers : numéros donnés au service courrier, courriers de Maarch déjà publiés",
+            ),
+            "data/connectors/…/register.sqlite, letters.sqlite",
+            ("ids, keyed digests", "numéros, empreintes à clé"),
+            None,
+            (
+                "without an end: a number would be given twice, or a letter reported twice",
+                "sans limite : un numéro serait donné deux fois, ou un courrier publié deux fois",
+            ),
+            "",
+        ),
+        Kept(
+            ("scans and sidecars of a mailroom", "scans et fiches d'un service courrier"),
+            "connectors.<mailroom>.archive",
+            ("the letters themselves, as they came", "les courriers mêmes, tels quels"),
+            None,
+            (
+                'until you remove them; with afterwards = "delete" what was read is deleted at once',
+                'jusqu\'à ce que vous les retiriez ; avec afterwards = "delete", ce qui est lu est supprimé aussitôt',
+            ),
             "",
         ),
         Kept(

@@ -22,6 +22,8 @@ BROKER_SECONDS: Final = 30.0
 LOG: Final = ".log"
 DAMAGED: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
 """What was set aside of spools and of what live lines told, and what was never finished: it may be as it came."""
+MOVED_ASIDE: Final = "connectors/*/*/before-reread/*"
+"""Positions of sources that were read again."""
 
 
 @click.group(
@@ -103,6 +105,7 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
             kept.rejects_days,
             chain.from_iterable(map(data.glob, DAMAGED)),
         ),
+        (say("positions moved aside", "positions mises de côté"), kept.rejects_days, data.glob(MOVED_ASIDE)),
     ):
         old = [path for path in paths if path.is_file() and _is_older(path, days)]
         for path in old:
@@ -196,8 +199,9 @@ def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.catalogue import apply_topics  # noqa: PLC0415
-    from streams.running import find_brokers  # noqa: PLC0415
+    from streams.running import find_cluster  # noqa: PLC0415
 
-    changes = apply_topics(settings, find_brokers(settings), BROKER_SECONDS, dry_run=dry_run)
+    brokers, client = find_cluster(settings)
+    changes = apply_topics(settings, brokers, BROKER_SECONDS, dry_run=dry_run, client=client)
     would = say("would be: ", "serait : ") if dry_run else ""
     yield from [f"{would}{change}" for change in changes] or [say("topics: as they must be", "topics : tous conformes")]

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import click
 
 from models.identities import IdentityKind
+from models.topics import CONTACTS, SOURCES
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.acts import acting, check_whose, record_act, tell_who
 from streams.listing import EXIT_NOT_FOUND, as_json, when, word, words_of
 from streams.phrases import cause_of
 from streams.rights.vocabulary import LANGUAGES
-from streams.running import pass_settings_here
+from streams.running import find_cluster, find_refusal, pass_settings_here
 from streams.sectors import choose_sector
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, OperatorError, clear_errors, confirm
@@ -222,6 +223,9 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
         except Unavailable as error:
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
         except finding.KafkaAway as error:
+            reads, writes = [CONTACTS.name], [topic.name for topic in SOURCES.values()]
+            if refusal := find_refusal(*find_cluster(settings), reads=reads, writes=writes):
+                raise OperatorError(refusal) from None
             raise OperatorError(
                 say(
                     f"Kafka does not answer ({error}): what was begun is finished by the next try",

@@ -17,7 +17,7 @@ from streams.rights.erasing import Erasing, Keeping
 from streams.rights.finding import Finder, KafkaAway
 from streams.rights.holding import Holding, Kept
 from streams.rights.vocabulary import LANGUAGES
-from streams.running import find_brokers
+from streams.running import find_cluster
 from streams.settings import ConfigError, Settings
 from streams.state_reader import read_rows
 from streams.timeline.store import Timeline
@@ -38,7 +38,7 @@ def open_desk(settings: Settings) -> Desk:
 
 def open_erasing(settings: Settings, timeline: Timeline) -> Erasing:
     """Return the erasures of this installation. Raises `ConfigError` if no brokers are known."""
-    brokers, options = find_brokers(settings), settings.kafka.client_options()
+    brokers, options = find_cluster(settings)
 
     def rows(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
         try:

@@ -4,20 +4,24 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
 import click
 from filelock import FileLock, Timeout
 
+from connectors.sdk.errors import why
 from streams.configuration import DEFAULT_FILE, load
+from streams.engine import login
 from streams.engine.broker import listens
-from streams.settings import ConfigError, Settings
-from streams.terminal import EXIT_RESTART, OperatorError, pass_settings
+from streams.phrases import OF_LATER_RELEASE, REFUSALS, put
+from streams.settings import ConfigError, Kafka, Settings
+from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError, pass_settings
 from streams.words import say
 
 P = ParamSpec("P")
@@ -45,6 +49,16 @@ class Running:
     url: str
     sla: str = ""
     """The SLA file in force, if there is one."""
+    password_file: str = ""
+    """File with the password of its own broker; empty if it uses the brokers of its settings."""
+
+
+class Cluster(NamedTuple):
+    """How to reach Kafka."""
+
+    brokers: str
+    client: dict[str, Any]
+    """Login and encryption, as kafka-python and aiokafka both take them."""
 
 
 @contextmanager
@@ -70,9 +84,10 @@ def claim(data: Path) -> Iterator[None]:
         lock.release()
 
 
-def announce(data: Path, brokers: str, url: str, sla: Path | None = None) -> None:
-    """Tell other commands on this machine what runs on `data`, and by which SLA file."""
-    running = Running(os.getpid(), brokers, url, str(sla.resolve()) if sla else "")
+def announce(data: Path, brokers: str, url: str, sla: Path | None = None, password_file: Path | None = None) -> None:
+    """Write down, for other commands on this machine, what runs on `data`: its broker, board and SLA file."""
+    files = (str(file.resolve()) if file else "" for file in (sla, password_file))
+    running = Running(os.getpid(), brokers, url, *files)
     _file(data).write_text(json.dumps(asdict(running)), encoding="utf-8")
 
 
@@ -97,16 +112,18 @@ def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] |
     return None
 
 
-def find_brokers(settings: Settings, *, or_demo: bool = False) -> str:
-    """Return the brokers that `settings` names, else the one of the `accueil up` that `find` finds; the demo's is told.
+def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
+    """Return the brokers that `settings` name and the login to them, else those of the `accueil up` that `find` finds.
 
-    Raises `ConfigError` if there is none.
+    Raises `ConfigError` if there are none, or if a file of the login cannot be used.
     """
     if settings.brokers:
-        return settings.brokers
+        return Cluster(settings.brokers, settings.kafka.client_options())
     if found := find(settings, or_demo=or_demo):
         _tell_demo(settings, found[0])
-        return found[1].brokers
+        file = found[1].password_file
+        kafka = own_login(Path(file)) if file else settings.kafka
+        return Cluster(found[1].brokers, kafka.client_options())
     demo, hint = settings.data / DEMO, ""
     if or_demo and _is_demo_stopped(settings.data):
         hint = say(
@@ -124,6 +141,26 @@ def find_brokers(settings: Settings, *, or_demo: bool = False) -> str:
         )
         + hint
     )
+
+
+def own_login(password_file: Path) -> Kafka:
+    """Return the settings by which clients log in to the embedded broker."""
+    return Kafka(
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism=login.MECHANISM,
+        sasl_username=login.USER,
+        sasl_password_file=password_file,
+    )
+
+
+def keep_password(data: Path) -> str:
+    """Return the password of the embedded broker of `data`, which is made the first time. Raises `ConfigError`."""
+    try:
+        return login.keep_password(data / login.PASSWORD_FILE)
+    except login.PasswordError as error:
+        raise ConfigError(say(str(error), error.french)) from None
+    except OSError as error:
+        raise ConfigError(why(error, data / login.PASSWORD_FILE)) from None
 
 
 def pass_settings_here(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
@@ -176,10 +213,17 @@ def tell_elsewhere(data: Path) -> str:
     return tell_stopped_demo(data) or other
 
 
-def wait_for_broker(brokers: str, seconds: float | None = None) -> None:
-    """Return once any of `brokers` takes connections: it knows sooner than a Kafka client, which backs off.
+def wait_for_broker(
+    brokers: str,
+    seconds: float | None = None,
+    *,
+    client: Mapping[str, Any] | None = None,
+    reads: Iterable[str] = (),
+) -> None:
+    """Return once one of `brokers` takes connections, and accepts the login of `client` and its reading of the topics `reads`.
 
-    Raises `OperatorError` after `seconds`, `BROKER_SECONDS` if none are given.
+    A connection is noticed sooner than by a Kafka client, which backs off. Raises `OperatorError` after `seconds`
+    (`BROKER_SECONDS` if none are given), and at once if Kafka refuses the login or a right.
     """
     seconds = BROKER_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + seconds
@@ -193,20 +237,48 @@ def wait_for_broker(brokers: str, seconds: float | None = None) -> None:
                 EXIT_RESTART,
             )
         time.sleep(0.1)
+    if refusal := find_refusal(brokers, client or {}, reads=reads):
+        raise OperatorError(refusal)
+
+
+def find_refusal(
+    brokers: str,
+    client: Mapping[str, Any],
+    *,
+    reads: Iterable[str] = (),
+    writes: Iterable[str] = (),
+    any_of: Collection[str] = (),
+) -> str:
+    """Return what Kafka refuses `client`, in words; empty if nothing, or if no broker answers.
+
+    `any_of` are topics of which one at least must be writable. Only a client with a login or a certificate is checked.
+    """
+    from streams.engine import rights  # noqa: PLC0415 - most commands do without Kafka's clients
+
+    if not rights.is_secured(client):
+        return ""
+    needed = {**dict.fromkeys(reads, rights.READ), **dict.fromkeys(writes, rights.WRITE)}
+    refusal = rights.find_refusal(brokers, client, rights.Needs(needed, any_of))
+    return (put(REFUSALS, refusal.text) or refusal.text) if refusal else ""
 
 
 @contextmanager
 def kafka_errors() -> Iterator[None]:
-    """Turn what Kafka answers, or does not, into an `OperatorError`."""
-    from streams.topic_reader import KafkaError  # noqa: PLC0415 - most commands do without Kafka's client
+    """Turn what Kafka answers, or does not, into an `OperatorError`; rows of a later release too."""
+    from streams.core.rows import UnknownVersion  # noqa: PLC0415 - brings msgspec
+    from streams.topic_reader import AuthorizationError, KafkaError  # noqa: PLC0415 - most commands do without Kafka's client
 
     try:
         yield
+    except UnknownVersion as error:
+        text = f"Kafka: {error} (this is Accueil {version('accueil')})"
+        raise OperatorError(put(OF_LATER_RELEASE, text) or text) from None
     except KafkaError as error:
         # Its text has its name before it already, sometimes.
         text = str(error).removeprefix(f"{type(error).__name__}: ")
         trouble = say("Kafka refuses, or does not answer:", "Kafka refuse, ou ne répond pas :")
-        raise OperatorError(f"{trouble} {type(error).__name__}: {text}", EXIT_RESTART) from None
+        code = EXIT_CONFIGURATION if isinstance(error, AuthorizationError) else EXIT_RESTART
+        raise OperatorError(f"{trouble} {type(error).__name__}: {text}", code) from None
 
 
 def _is_demo_stopped(data: Path) -> bool:

@@ -160,7 +160,8 @@ def _percent(share: float) -> str:
 def _exceptions(calendar: Calendar, year: int) -> list[str]:
     """Return the holidays, closures and extra openings of a year, in the order of their days."""
     rules = calendar.rules
-    holidays = name_holidays(rules.holidays, year, say("en", "fr")) if rules.holidays else {}
+    language, custom = say("en", "fr"), rules.customary_holidays
+    holidays = name_holidays(rules.holidays, year, language, customary=custom) if rules.holidays else {}
     lines = [f"{day}  {name}" for day, name in holidays.items()]
     for words, exceptions in (
         (say("closed", "fermé"), rules.closures),

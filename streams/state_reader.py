@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import TopicAuthorizationFailedError
 
 from models.codec import Unusable, decode
 from models.events import Event
@@ -13,7 +14,8 @@ from models.topics import CONTACTS, SOURCES
 from streams.core import contact
 from streams.core.contact import Contact
 from streams.engine.partitioner import partition_of
-from streams.running import find_brokers, wait_for_broker
+from streams.engine.rights import READ, Needs, find_refusal
+from streams.running import find_cluster, wait_for_broker
 from streams.settings import Settings
 from streams.topic_reader import CONSUMER, ONCE, opened, read_until
 
@@ -55,9 +57,9 @@ def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) ->
 
 
 def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
-    brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers)
-    return read_rows(brokers, settings.kafka.client_options(), wanted, key)
+    brokers, client = find_cluster(settings, or_demo=True)
+    wait_for_broker(brokers, client=client, reads=[CONTACTS.name])
+    return read_rows(brokers, client, wanted, key)
 
 
 def read_rows(
@@ -65,13 +67,16 @@ def read_rows(
 ) -> dict[bytes, bytes]:
     """Return the rows whose key and value are `wanted`, as they were committed last; with `key` of its partition alone.
 
-    `client` goes to kafka-python (security). Raises `KafkaError` if the brokers do not go on answering.
+    `client` goes to kafka-python (security). Raises `KafkaError` if the brokers do not go on answering, or refuse the reading.
     """
     found: dict[bytes, bytes] = {}
     config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}
     with opened(KafkaConsumer, config) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         if not partitions:
+            refusal = find_refusal(brokers, client, Needs({CONTACTS.name: READ}))
+            if refusal is not None:  # a topic that may not be read looks like one that does not exist
+                raise TopicAuthorizationFailedError(refusal.text)
             return found
         if key is not None:
             partitions = [partition_of(key, len(partitions))]
@@ -90,10 +95,10 @@ def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[
 
     It looks at the whole log. Raises as `read_contact`; what is no event is passed over.
     """
-    brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers)
+    brokers, client = find_cluster(settings, or_demo=True)
+    wait_for_broker(brokers, client=client, reads=[topic.name for topic in SOURCES.values()])
     found: dict[str, dict[str, Event]] = {}
-    config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **settings.kafka.client_options()}
+    config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}
     with opened(KafkaConsumer, config) as consumer:
         places = [
             TopicPartition(topic.name, partition)

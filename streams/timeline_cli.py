@@ -43,6 +43,10 @@ STANDINGS: Final = {
 
 
 LAZY: Final = {
+    "rebuild": (
+        "streams.rebuild_cli:command",
+        say("Read the topic again into a new database.", "Relire le topic dans une base neuve."),
+    ),
     "erase": (
         "streams.rights_cli:erase",
         say(

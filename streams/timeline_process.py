@@ -26,7 +26,7 @@ from streams.engine.job import Busy, Unavailable
 from streams.health import State, serve_health
 from streams.retention import erased_days
 from streams.settings import Settings
-from streams.timeline import database, erasing
+from streams.timeline import database, erasing, positions
 from streams.timeline.expiring import Cursor
 from streams.timeline.store import Timeline
 from streams.timelines import open_timeline
@@ -150,11 +150,17 @@ class _Sink:
         self._busy_since: float | None = None
         self._say_after = WAITING_SAID_SECONDS
 
-    def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> None:
+    def write(
+        self, entries: Sequence[Entry], promised: Sequence[Promised], place: tuple[int, int] | None = None
+    ) -> None:
         with self._reached() as timeline:
-            written = timeline.write(entries, promised)
+            written = timeline.write(entries, promised, place)
         for what, number in written._asdict().items():
             WRITTEN.labels(what).inc(number)
+
+    def find_missing(self, partition: int, committed: int) -> int | None:
+        with self._reached() as timeline:
+            return positions.find_missing(timeline.read_positions(), partition, committed)
 
     def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
         with self._reached() as timeline:

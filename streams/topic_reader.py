@@ -8,12 +8,29 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, KafkaTimeoutError, for_code
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from streams.engine.clients import opened
 from streams.engine.job import Record
 
-__all__ = ["RETRY_SECONDS", "Follower", "KafkaError", "Phase", "Record", "TopicReader", "opened", "read_until"]
+__all__ = [
+    "RETRY_SECONDS",
+    "AuthorizationError",
+    "Follower",
+    "KafkaError",
+    "Phase",
+    "Record",
+    "TopicReader",
+    "opened",
+    "read_cluster",
+    "read_until",
+]
 
 POLL_MS: Final = 500
 PROBE_SECONDS: Final = 5.0
@@ -40,6 +57,8 @@ class Phase(StrEnum):
     """What is being done."""
 
     NO_BROKER = "no_broker"
+    REFUSED = "refused"
+    """Kafka refuses the login, or the reading of the topic."""
     NO_TOPIC = "no_topic"
     LOADING = "loading"
     """Reading what was written before."""
@@ -90,8 +109,24 @@ class TopicReader:
             except TopicMissing as missing:
                 self._follower.tell(Phase.NO_TOPIC, str(missing))
             except KafkaError as error:
-                self._follower.tell(Phase.NO_BROKER, type(error).__name__)
+                self._tell_failure(error)
             stopping.wait(RETRY_SECONDS)
+
+    def _tell_failure(self, error: KafkaError) -> None:
+        """Distinguish a refusal from a broker that does not answer."""
+        refusal = None
+        if isinstance(error, AuthorizationError) or "sasl_mechanism" in self._client:
+            from streams.engine import rights  # noqa: PLC0415 - brings aiokafka
+
+            own = {
+                name: value for name, value in self._client.items() if name.startswith(("sasl_", "ssl_", "security_"))
+            }
+            needs = rights.Needs({self._topic: rights.READ})
+            refusal = rights.find_refusal(self._client["bootstrap_servers"], own, needs)
+        if refusal is not None:
+            self._follower.tell(Phase.REFUSED, refusal.text)
+        else:
+            self._follower.tell(Phase.NO_BROKER, type(error).__name__)
 
     def _read(self, stopping: Event) -> None:
         with opened(KafkaAdminClient, self._client) as admin:
@@ -141,9 +176,17 @@ class TopicReader:
 
     def _identify(self, admin: Any) -> _Identity:
         topic = admin.describe_topics([self._topic])[0]
+        if topic["error_code"] == TopicAuthorizationFailedError.errno:
+            raise TopicAuthorizationFailedError(self._topic)
         if not topic["partitions"]:
             raise TopicMissing(f"{self._topic}: {for_code(topic['error_code']).__name__}")
         return _Identity(str(topic["topic_id"]), tuple(sorted(part["partition_index"] for part in topic["partitions"])))
+
+
+def read_cluster(brokers: str, client: Mapping[str, Any]) -> str:
+    """Return the id of the Kafka cluster, which its data have since they were made. Raises `KafkaError`."""
+    with opened(KafkaAdminClient, {"bootstrap_servers": brokers, **CLIENT, **client}) as admin:
+        return str(admin.describe_cluster()["cluster_id"])
 
 
 def read_until(

@@ -17,14 +17,15 @@ from yarl import URL
 
 from streams.api_settings import Api
 from streams.configuration import CONFIG_VARIABLE, DEFAULT_FILE, find_file, find_origin, load
-from streams.engine.broker import KAFKA_VERSION
+from streams.engine.jars import KAFKA_VERSION
+from streams.engine.login import PASSWORD_FILE
 from streams.engine.ports import free_port
 from streams.phrases import cause_of
 from streams.prechecks import check_port, own, warn
 from streams.processes import Child, GaveUp, Program, Tree, all_ready
 from streams.programs import configure_connectors
 from streams.retention import find_due
-from streams.running import DEMO, DEMO_FILE, SYSTEMS, announce
+from streams.running import DEMO, DEMO_FILE, SYSTEMS, announce, keep_password, own_login
 from streams.settings import Settings
 from streams.sla_file import load_policies
 from streams.terminal import OperatorError
@@ -66,6 +67,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
         check_port(settings.api.host, settings.api.port, "api.port")
         if not settings.brokers:
             check_port(LOCAL, settings.broker_port, "broker_port")
+            keep_password(data)
         try:
             asyncio.run(Plan(settings, file, data, demo=demo).run(verbose=verbose))
         except GaveUp as gave_up:
@@ -117,10 +119,14 @@ class Plan:
             "ACCUEIL_BROKERS": self._brokers,
             "ACCUEIL_LOG__FORMAT": "json",
         }
+        self._password_file: Path | None = None
         if file:
             self._environment[CONFIG_VARIABLE] = str(file.resolve())
         if not settings.brokers:
-            self._environment |= {"ACCUEIL_REPLICATION": "1", "ACCUEIL_KAFKA__SECURITY_PROTOCOL": "PLAINTEXT"}
+            self._password_file = data / PASSWORD_FILE
+            login = own_login(self._password_file).model_dump(exclude_unset=True)
+            self._environment |= {"ACCUEIL_REPLICATION": "1"}
+            self._environment |= {f"ACCUEIL_KAFKA__{name.upper()}": str(value) for name, value in login.items()}
 
     async def run(self, *, verbose: bool) -> None:
         """Start it all, and keep it until a signal comes. Raises `GaveUp`."""
@@ -155,7 +161,7 @@ class Plan:
             sources += simulator
         sources += tree.start(*self.connect())
         await all_ready(board)
-        announce(self._data, self._brokers, self.url, self._settings.sla)
+        announce(self._data, self._brokers, self.url, self._settings.sla, self._password_file)
         await asyncio.gather(self.retain(tree), self._tell_ready(board, sources, began_at))
 
     async def _tell_ready(self, board: list[Child], sources: list[Child], began_at: float) -> None:

@@ -13,7 +13,7 @@ from streams.engine.engine import Engine, Options
 from streams.engine.engine import run as run_engine
 from streams.health import serve_health
 from streams.prechecks import make_private
-from streams.running import find_brokers
+from streams.running import find_cluster
 from streams.settings import Settings
 from streams.sla_file import WatchedPolicies
 
@@ -44,8 +44,9 @@ def run(settings: Settings, config: Path | None) -> int:
 def options(settings: Settings, name: str = "worker") -> Options:
     """Return how the engine is to run in the process `name`."""
     worker = settings.worker
+    brokers, client = find_cluster(settings)
     return Options(
-        bootstrap=find_brokers(settings),
+        bootstrap=brokers,
         tick_seconds=worker.tick_seconds,
         linger_seconds=worker.linger_seconds,
         max_records=worker.max_records_per_step,
@@ -53,7 +54,7 @@ def options(settings: Settings, name: str = "worker") -> Options:
         skip_expired=worker.skip_expired,
         instance_id=worker.instance_id or None,
         directory=settings.data / name,
-        client=settings.kafka.client_options(),
+        client=client,
     )
 
 

@@ -41,16 +41,25 @@ class AgentFacts:
     def ring_unanswered(self, stay: Stay, record: Record, said: Envelope) -> Sequence[Event]:
         """Return that a call rang unanswered: the first, second … time in this stay at this agent."""
         agent = self._names.agent(record.agent)
-        turn = self._memory.ordinal(stay.call, f"{agent}|{stay.visit}", record.second) if agent else 0
-        return self.in_call(stay, AgentChange.RING_UNANSWERED, record, said, f"|{turn}")
+        if not agent:
+            return ()
+        turn = self._memory.ordinal(stay.call, f"{agent}|{stay.visit}", record.second)
+        return self._in_call(agent, stay, AgentChange.RING_UNANSWERED, said, f"|{turn}")
 
-    def in_call(
-        self, stay: Stay, change: AgentChange, record: Record, said: Envelope, note: str = ""
-    ) -> Sequence[Event]:
-        """Return what a call changes for the agent of the record, if there is one."""
+    def started(self, stay: Stay, record: Record, said: Envelope) -> Sequence[Event]:
+        """Return that a conversation began."""
         agent = self._names.agent(record.agent)
         if not agent:
             return ()
+        self._memory.begin_talk(agent, stay.call, stay.visit, record.second)
+        return self._in_call(agent, stay, AgentChange.CONTACT_STARTED, said)
+
+    def ended(self, stay: Stay, record: Record, said: Envelope, *, busy: bool) -> Sequence[Event]:
+        """Return that a conversation is over; nothing if the agent is `busy` with another one."""
+        agent = self._names.agent(record.agent)
+        return self._in_call(agent, stay, AgentChange.CONTACT_ENDED, said) if agent and not busy else ()
+
+    def _in_call(self, agent: str, stay: Stay, change: AgentChange, said: Envelope, note: str = "") -> Sequence[Event]:
         native = f"{agent}|{stay.queue}|{change}|{stay.call}|{stay.visit}{note}"
         return (self.event(agent, change, stay.queue, stay.service, stay.site, native, said),)
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from connectors.asterisk.records import KNOWN
+from connectors.asterisk.records import KNOWN, fold
 from connectors.sdk.citizens import Region
 from connectors.sdk.config import ConnectorConfig, Options, Sector
 from connectors.sdk.telephony import Host, Line, Port, Queue, Secret, Word, is_here
@@ -24,6 +24,21 @@ def _is_an_outcome(outcome: str) -> str:
     if outcome not in OUTCOMES:
         raise ValueError(say("must be one of ", "attend une de ces valeurs : ") + ", ".join(OUTCOMES))
     return outcome
+
+
+def _once_each(queues: dict[str, Queue]) -> dict[str, Queue]:
+    known: dict[str, str] = {}
+    for name, queue in queues.items():
+        other = known.setdefault(fold(name), name)
+        if queues[other] != queue:
+            raise ValueError(
+                say(
+                    f"has {other} and {name}, which are one queue in Asterisk: remove one, or give both the same options",
+                    f"contient {other} et {name}, qui sont une seule file pour Asterisk : supprimez l'une, "
+                    "ou donnez-leur les mêmes options",
+                )
+            )
+    return queues
 
 
 OUTCOMES: Final = (*LeaveReason, "did", "menu", "voicemail", "ignore")
@@ -82,7 +97,8 @@ class AsteriskConfig(ConnectorConfig):
     path: Path | None = None
     """The file, usually `/var/log/asterisk/queue_log`. Rotated files are looked for in the same directory."""
     start: Literal["beginning", "end"] = "beginning"
-    """Where to begin on a first start; afterwards it goes on where it was."""
+    """Where to begin on a first start: with the oldest rotated file (not compressed ones), or at the log's end; afterwards it
+    goes on where it was."""
     ami: Manager | None = None
     """The manager interface, beside the log or in its place."""
     sector: Sector = "general"
@@ -91,8 +107,9 @@ class AsteriskConfig(ConnectorConfig):
     """Site of what neither queue nor line has one for."""
     service: Label = ""
     """Service of what neither queue nor line has one for."""
-    queues: dict[str, Queue] = Field(default_factory=dict)
-    """What the queues are for, by their names in Asterisk. Others are taken as well, under their own names."""
+    queues: Annotated[dict[str, Queue], AfterValidator(_once_each)] = Field(default_factory=dict)
+    """What the queues are for, by their names in Asterisk. Capitals do not matter: to Asterisk, `Support` and `support` are one.
+    Others are taken as well, under their own names in small letters."""
     dids: dict[str, Line] = Field(default_factory=dict)
     """The numbers that citizens dial, as the log has them or in any usual form; `*` and `?` match any digits and one."""
     custom_events: dict[EventName, CustomOutcome] = Field(default_factory=dict)
@@ -108,15 +125,15 @@ class AsteriskConfig(ConnectorConfig):
     in_french: ClassVar = {
         "path": "Le fichier, en général `/var/log/asterisk/queue_log`. Les fichiers archivés sont cherchés dans le "
         "même répertoire.",
-        "start": "Où commencer la première fois (`beginning`, début, ou `end`, fin) ; ensuite il reprend là où il en "
-        "était.",
+        "start": "Où commencer la première fois : au plus ancien fichier archivé (sauf compressés ; `beginning`), ou à la fin du "
+        "journal (`end`) ; ensuite il reprend là où il en était.",
         "ami": "L'interface de gestion (AMI), à côté du journal ou à sa place.",
         "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un "
         "appelant.",
         "site": "Site de ce qui n'en a ni par la file ni par la ligne.",
         "service": "Service de ce qui n'en a ni par la file ni par la ligne.",
-        "queues": "À quoi servent les files, par leur nom dans Asterisk. Les autres sont lues aussi, sous leur propre "
-        "nom.",
+        "queues": "À quoi servent les files, par leur nom dans Asterisk ; les majuscules ne comptent pas : pour Asterisk, "
+        "`Support` et `support` sont une seule file. Les autres sont lues aussi, sous leur propre nom en minuscules.",
         "dids": "Les numéros que composent les usagers, sous toute forme usuelle ; `*` et `?` remplacent des chiffres.",
         "custom_events": "Sens des événements `QueueLog()` du plan de numérotation, par nom : un motif de sortie (`full`, "
         "`closed`, `diverted` …), `did` (le premier paramètre est le numéro composé), `menu` (les paramètres sont le choix), "

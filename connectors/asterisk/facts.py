@@ -9,7 +9,7 @@ interface of the same Asterisk, which tells things some milliseconds sooner or l
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache, lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -34,7 +34,6 @@ from connectors.sdk.telephony import Line
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.events import (
-    AgentChange,
     CallAbandoned,
     CallAnswered,
     CallArrived,
@@ -54,6 +53,10 @@ from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
 
+LEAVES: Final = "LEAVE"
+"""Beginning of the names of the dialplan's own events about a caller who was in the queue: `LEAVEEMPTY`, `LEAVEUNAVAIL`."""
+AFTER_A_WAIT: Final = frozenset({LeaveReason.TIMEOUT, LeaveReason.KEY, LeaveReason.WITHDRAWN, LeaveReason.INCOMPATIBLE})
+"""Reasons for which a call leaves a queue that it was in: no queue turns it away for them."""
 _Told = TypeVar("_Told", bound=CallEvent)
 _Handler = Callable[[Record, Envelope], Sequence[Event]]
 
@@ -82,7 +85,7 @@ class Facts:
             **{event: partial(self._turned_away, reason, 0) for event, reason in TURNED_AWAY.items()},
             CONVERSATION_OVER: partial(self._ended, EndedBy.SYSTEM),
             MESSAGE_LEFT: self._message_left,
-            **{event: self._custom(outcome) for event, outcome in custom.items()},
+            **{event: self._custom(event, outcome) for event, outcome in custom.items()},
         }
 
     def tell(self, record: Record, read_at: datetime) -> Sequence[Event] | None:
@@ -128,12 +131,14 @@ class Facts:
     # ------------------------------------------------------------------------------------------------------- in a queue
     def _queued(self, record: Record, said: Envelope) -> Sequence[Event]:
         stay = self._stay(record, Call.enter)
-        data = {"queue": stay.queue, "visit": stay.visit, "position": record.position(2)}
-        said["identities"] = self._names.caller(record.text(1))
+        number, position = record.entry()
+        data = {"queue": stay.queue, "visit": stay.visit, "position": position}
+        said["identities"] = self._names.caller(number)
         return (self._event(CallQueued, stay, said, data),)
 
     def _answered(self, record: Record, said: Envelope) -> Sequence[Event]:
         stay = self._stay(record)
+        stay.remembered.visits[stay.visit - 1].answered = record.second
         data = {
             "queue": stay.queue,
             "visit": stay.visit,
@@ -143,7 +148,7 @@ class Facts:
         }
         return (
             self._event(CallAnswered, stay, said, data),
-            *self._agents.in_call(stay, AgentChange.CONTACT_STARTED, record, said),
+            *self._agents.started(stay, record, said),
         )
 
     def _abandoned(self, record: Record, said: Envelope) -> Sequence[Event]:
@@ -162,11 +167,11 @@ class Facts:
         return self._tell_left(self._last_of(record), reason, wait, record, said)
 
     def _turned_away(self, reason: LeaveReason, wait: int | None, record: Record, said: Envelope) -> Sequence[Event]:
-        """Return that a call left a queue, if it was in it, or was not taken.
+        """Return that a call left a queue, if it waited in it, or was not taken.
 
         Several names may tell one refusal: the first that one name tells is the first that any does, and so on.
         """
-        stay = self._stay(record, Call.going_on)
+        stay = self._stay(record, Call.wait)
         if stay.visit:
             stay.remembered.end(stay.visit, record.second)
         else:
@@ -182,7 +187,7 @@ class Facts:
         return (self._event(CallLeftQueue, stay, said, data, reason.value),)
 
     def _ended(self, by: EndedBy, record: Record, said: Envelope) -> Sequence[Event]:
-        stay = self._last_of(record)
+        stay, busy = self._conversation(record)
         data = {
             "queue": stay.queue,
             "visit": stay.visit,
@@ -192,30 +197,29 @@ class Facts:
         }
         return (
             self._event(CallEnded, stay, said, data),
-            *self._agents.in_call(stay, AgentChange.CONTACT_ENDED, record, said),
+            *self._agents.ended(stay, record, said, busy=busy),
         )
 
     def _transferred(self, kind: TransferKind, record: Record, said: Envelope) -> Sequence[Event]:
-        stay = self._last_of(record)
-        attended = kind is TransferKind.ATTENDED
-        shift = 1 if attended and record.text(0) == "LINK" else 0
+        stay, busy = self._conversation(record)
+        waited, talked = record.transfer_seconds()
         data = {
             "queue": stay.queue,
             "visit": stay.visit,
             "kind": kind,
-            "to_queue": "" if attended else self._names.queue_of_extension(record.text(0)),
-            "wait_seconds": record.seconds(2 + shift),
-            "handle_seconds": record.seconds(3 + shift),
+            "to_queue": "" if kind is TransferKind.ATTENDED else self._names.queue_of_extension(record.text(0)),
+            "wait_seconds": waited,
+            "handle_seconds": talked,
         }
         return (
             self._event(CallTransferred, stay, said, data),
-            *self._agents.in_call(stay, AgentChange.CONTACT_ENDED, record, said),
+            *self._agents.ended(stay, record, said, busy=busy),
         )
 
     def _ring_unanswered(self, record: Record, said: Envelope) -> Sequence[Event]:
         return self._agents.ring_unanswered(self._stay(record), record, said)
 
-    def _custom(self, outcome: CustomOutcome) -> _Handler:
+    def _custom(self, event: str, outcome: CustomOutcome) -> _Handler:
         match outcome:
             case "did":
                 return self._arrived
@@ -225,6 +229,8 @@ class Facts:
                 return self._message_left
             case "ignore":
                 return _ignore
+            case reason if event.startswith(LEAVES) or reason in AFTER_A_WAIT:
+                return partial(self._left, LeaveReason(reason), None)
             case reason:
                 return partial(self._turned_away, LeaveReason(reason), None)
 
@@ -233,9 +239,12 @@ class Facts:
         name = self._call_of(record)
         if record.queue in NOBODY:
             raise Unusable(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
+        own = self._names.own_queue(record.queue)
         queue = self._names.queue(record.queue)
         call = self._memory.call(name, record.second)
-        visit = find(call, self._names.own_queue(record.queue), record.second)
+        if former := self._names.former_queue(record.queue):
+            call.rename(former, own)
+        visit = find(call, own, record.second)
         return Stay(call, name, self._subject(name), queue.label, visit, *self._names.place(queue))
 
     def _last_of(self, record: Record) -> Stay:
@@ -243,6 +252,19 @@ class Facts:
         stay = self._stay(record)
         stay.remembered.end(stay.visit, record.second)
         return stay
+
+    def _conversation(self, record: Record) -> tuple[Stay, bool]:
+        """Return the stay whose conversation `record` says is over, and whether its agent has another one."""
+        stay = self._stay(record, Call.conversation)
+        if agent := self._names.agent(record.agent):
+            visit, busy = self._memory.end_talk(agent, stay.call, record.second)
+            own = self._names.own_queue(record.queue)
+            if visit and stay.remembered.visits[visit - 1].queue == own:
+                stay = replace(stay, visit=visit)
+        else:
+            busy = False
+        stay.remembered.end(stay.visit, record.second)
+        return stay, busy
 
     def _outside(self, record: Record, line: Line | None = None) -> Stay:
         """Return the call of a record, as a stay in no queue."""
@@ -263,7 +285,7 @@ class Facts:
     def _call_of(self, record: Record) -> str:
         if record.call in NO_CALL:
             raise Unusable(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
-        return self._names.call(record.call)
+        return self._names.call(record.call, record.second)
 
     def _event(self, kind: type[_Told], stay: Stay, said: Envelope, data: dict[str, Any], note: str = "") -> _Told:
         native = f"{stay.call}|{stay.visit}|{_type_of(kind)}{'|' if note else ''}{note}"

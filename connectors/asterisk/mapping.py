@@ -1,18 +1,25 @@
 """What a line of `queue_log` means, or why it means nothing."""
 
+import re
+from typing import Final
+
 import msgspec
 
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.facts import Facts
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.names import Names
-from connectors.asterisk.records import LogLine, parse
+from connectors.asterisk.records import COMPLETED, KNOWN, TRANSFERRED, LogLine, Record, parse
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.telephony import LABEL
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.identities import PseudonymKey
 from models.reasons import Reason
+
+AHEAD_SECONDS: Final = 86_400
+"""How far a switchboard's clock may be ahead."""
+_ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNECT", *COMPLETED, *TRANSFERRED)).encode())
 
 
 class QueueLogMapping:
@@ -21,14 +28,19 @@ class QueueLogMapping:
     def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, memory: Memory) -> None:
         self._names = Names(config, key)
         self._memory = memory
+        self._latest = 0
+        """Up to when lines may be: as far as it was asked."""
+        self._known = KNOWN | {"DID", *config.custom_events}
         self._facts = Facts(source, config, self._names, memory)
 
     def map(self, line: LogLine) -> Outcome:
         """Return what `line` means, or why it means nothing; raises nothing."""
         try:
-            record = parse(line.content)
+            record = parse(line.content, self._known)
             if record is None:
                 return ()
+            if record.second > self._latest:
+                self._check_time(record, line)
             events = self._facts.tell(record, line.read_at)
         except Unusable as error:
             return self.reject(line, error.reason, error.detail)
@@ -36,14 +48,24 @@ class QueueLogMapping:
             return self.reject(line, Reason.UNKNOWN_RECORD, _no_meaning_of(record.event))
         return events
 
+    def _check_time(self, record: Record, line: LogLine) -> None:
+        """Raise `Unusable` for a line of the future, before anything of it is remembered: its time may be a telephone number."""
+        self._latest = int(line.read_at.timestamp()) + AHEAD_SECONDS
+        if record.second > self._latest:
+            raise Unusable(Reason.TIME_IN_FUTURE)
+
     def reject(self, line: LogLine, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the line that was mapped last, with what is to be known of earlier ones."""
         try:
-            record = parse(line.content)
+            record = parse(line.content, self._known)
         except Unusable:
             record = None
-        context = self._memory.excerpt(record.second, self._names.call(record.call)) if record else Memory()
-        return Reject(reason, line.content, detail, msgspec.json.encode(context))
+        context = Memory()
+        if record and record.second in self._memory.seconds:
+            call, agent = self._names.call(record.call, record.second), self._names.agent(record.agent)
+            context = self._memory.excerpt(record.second, call, agent)
+        answer = _ANSWER.search(line.content) is not None
+        return Reject(reason, line.content, detail, msgspec.json.encode(context), answer)
 
 
 def _no_meaning_of(event: str) -> str:

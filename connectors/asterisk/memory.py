@@ -16,6 +16,10 @@ MAX_VISITS: Final = 500
 """Stays that began with an entry are numbered from 1 to this, those without one from the next number to its double."""
 MAX_KINDS: Final = 200
 """So many different things that happen several times are counted in a call."""
+TALK_SECONDS: Final = 2 * 3600
+"""A conversation that began so long ago no longer keeps its agent busy: the log does not report every end."""
+MAX_TALKS: Final = 100
+"""Conversations of one agent that are remembered."""
 MAX_SECONDS: Final = 8
 """Seconds whose lines are counted: a busy switchboard's lines are a second out of order now and then."""
 T = TypeVar("T")
@@ -29,6 +33,8 @@ class Visit(msgspec.Struct, array_like=True):
     since: int
     ended: int = 0
     """When the call left it or was answered to the end; 0 while it goes on."""
+    answered: int = 0
+    """When an agent answered; 0 if none did yet."""
 
 
 class Call(msgspec.Struct, array_like=True):
@@ -49,28 +55,68 @@ class Call(msgspec.Struct, array_like=True):
         return len(self.visits)
 
     def stay(self, queue: str, second: int) -> int:
-        """Return the ordinal of the stay in `queue` that an event of now belongs to: the last that had begun.
+        """Return the ordinal of the stay in `queue` that an event of now belongs to.
 
         If the log did not say that it began (it was begun to be read later, or the switchboard forgot), it begins now.
         """
-        return self._last(queue, second) or self.enter(queue, second)
+        return self._find(queue, second) or self.enter(queue, second)
 
-    def going_on(self, queue: str, second: int) -> int:
-        """Return the ordinal of the stay in `queue` that goes on, or ends now; 0 if there is none."""
-        ordinal = self._last(queue, second)
-        return ordinal if ordinal and self.visits[ordinal - 1].ended in {0, second} else 0
+    def conversation(self, queue: str, second: int) -> int:
+        """Return the ordinal of the stay in `queue` whose conversation an event of now ends.
 
-    def end(self, ordinal: int, second: int) -> None:
-        """Take note that a stay is over."""
-        visit = self.visits[ordinal - 1]
-        visit.ended = visit.ended or second
+        A caller may be in the queue again before the log reports the transfer that led there: that stay is not answered yet.
+        """
+        for ordinal in range(len(self.visits), 0, -1):
+            visit = self.visits[ordinal - 1]
+            if visit.queue == queue and visit.answered and not visit.ended:
+                return ordinal
+        return self.stay(queue, second)
 
-    def _last(self, queue: str, second: int) -> int:
+    def wait(self, queue: str, second: int) -> int:
+        """Return the ordinal of the stay in `queue` that waits, or ends now; 0 if there is none."""
         for ordinal in range(len(self.visits), 0, -1):
             visit = self.visits[ordinal - 1]
             if visit.queue == queue and visit.since <= second:
-                return ordinal
+                return ordinal if visit.ended == second or not (visit.ended or visit.answered) else 0
         return 0
+
+    def end(self, ordinal: int, second: int) -> None:
+        """Record that a stay is over."""
+        visit = self.visits[ordinal - 1]
+        visit.ended = visit.ended or second
+
+    def rename(self, former: str, queue: str) -> None:
+        """Give stays in `former` the name that a newer version gives the queue."""
+        for visit in self.visits:
+            if visit.queue == former:
+                visit.queue = queue
+
+    def _find(self, queue: str, second: int) -> int:
+        """Return the ordinal of the stay in `queue` that an event of `second` is about, 0 if there is none.
+
+        That is the last one during which it happened; else, since the clock may have been set back, the last one that goes on;
+        else the last one that began before; else the last one.
+        """
+        going_on = before = last = 0
+        for ordinal in range(len(self.visits), 0, -1):
+            visit = self.visits[ordinal - 1]
+            if visit.queue != queue:
+                continue
+            if visit.since <= second:
+                if not visit.ended or second <= visit.ended:
+                    return ordinal
+                before = before or ordinal
+            elif not visit.ended:
+                going_on = going_on or ordinal
+            last = last or ordinal
+        return going_on or before or last
+
+
+class Talk(msgspec.Struct, array_like=True):
+    """A conversation that goes on."""
+
+    visit: int
+    since: int
 
 
 class Second(msgspec.Struct, array_like=True):
@@ -91,6 +137,8 @@ class Memory(msgspec.Struct):
     """Of a call, what may happen several times in it, and in which seconds it did."""
     refusals: dict[str, dict[int, str]] = {}
     """Of a call, its stays that no entry began, by number."""
+    talks: dict[str, dict[str, Talk]] = {}
+    """Of an agent, by call, the conversations that go on. The one that began last comes last."""
 
     def begin_line(self, second: int) -> str:
         """Take note of a line, and return its place among those of its second, such that places sort as text."""
@@ -139,10 +187,35 @@ class Memory(msgspec.Struct):
         self.calls[name] = call
         return call
 
-    def excerpt(self, second: int, name: str) -> "Memory":
-        """Return what the line that was begun last, of `second` and of the call `name`, depends on: enough to map it alone."""
+    def begin_talk(self, agent: str, call: str, visit: int, second: int) -> None:
+        """Record that a conversation begins."""
+        talks = self.talks.setdefault(agent, {})
+        for other in [other for other in talks if other not in self.calls or other == call]:
+            del talks[other]
+        talks[call] = Talk(visit, second)
+        if len(talks) > MAX_TALKS:
+            del talks[next(iter(talks))]
+        if len(self.talks) > MAX_CALLS:
+            del self.talks[next(iter(self.talks))]
+
+    def end_talk(self, agent: str, call: str, second: int) -> tuple[int, bool]:
+        """Record that a conversation is over.
+
+        Return its stay, 0 if its beginning is not known, and whether the agent has another conversation.
+        """
+        talks = self.talks.get(agent, {})
+        talk = talks.pop(call, None)
+        if not talks:
+            self.talks.pop(agent, None)
+        busy = any(name in self.calls and 0 <= second - other.since < TALK_SECONDS for name, other in talks.items())
+        return talk.visit if talk else 0, busy
+
+    def excerpt(self, second: int, name: str, agent: str) -> "Memory":
+        """Return what the last line depends on, enough to map it alone: one of `second`, of the call `name` and of `agent`."""
         counted = {second: Second(self.seconds[second].lines - 1)}
-        return Memory(counted, _only(name, self.calls), _only(name, self.told), _only(name, self.refusals))
+        talks = _only(agent, self.talks)
+        calls = {other: self.calls[other] for other in (name, *talks.get(agent, ())) if other in self.calls}
+        return Memory(counted, calls, _only(name, self.told), _only(name, self.refusals), talks)
 
     def _forget(self, second: int) -> None:
         # Two at a time, and those of a later time too: so one line with a time that cannot be forgets two calls, not all, and

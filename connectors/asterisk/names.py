@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 from typing import Final
 
 from connectors.asterisk.config import AsteriskConfig
-from connectors.asterisk.records import NOBODY
+from connectors.asterisk.records import NOBODY, fold
 from connectors.sdk.telephony import LABEL, Line, Numbers, Queue, as_label, hide
 from models.identities import IdentityKind, PseudonymKey
 
@@ -16,6 +16,8 @@ UNIQUE_ID: Final = re.compile(
 
 No second begins with 0, as phone numbers do, and no switchboard has had a hundred million channels.
 """
+MADE_BEFORE: Final = range(-86_400, 30 * 86_400)
+"""Age of an id of a call in a record, in seconds. What is older or newer is another number that looks like an id."""
 CACHED: Final = 8_192
 """So many names of each kind are remembered."""
 CALLERS: Final = 65_536
@@ -35,27 +37,38 @@ class Names:
         self._config = config
         self._key = key
         self._extensions = {extension: name for name, queue in config.queues.items() for extension in queue.extensions}
-        self._cached_call = lru_cache(CACHED)(self._call)
+        self._cached_second = lru_cache(CACHED)(self._second)
         self._cached_queue = lru_cache(CACHED)(self._queue)
         self._cached_own_queue = lru_cache(CACHED)(self._own_queue)
+        self._cached_former = lru_cache(CACHED)(self._former)
         self._cached_agent = lru_cache(CACHED)(self._agent)
         numbers = Numbers(config.dids, config.region, key)
         self.caller = lru_cache(CALLERS)(numbers.caller)
         self.hide = lru_cache(CACHED)(partial(hide, key))
         self.line = lru_cache(CACHED)(numbers.line)
-        self._queues = {self._own_queue(name): queue for name, queue in config.queues.items()}
+        self._queues: dict[str, Queue] = {}
+        for name, queue in config.queues.items():
+            label = queue.label or as_label(name)
+            self._queues.setdefault(self._own_queue(name), queue.model_copy(update={"label": label}))
 
-    def call(self, unique_id: str) -> str:
-        """Return the native id of a call: what Asterisk made is kept, what anyone else did is replaced."""
-        return str(unique_id) if isinstance(unique_id, Known) else self._cached_call(unique_id)
+    def call(self, unique_id: str, second: int) -> str:
+        """Return the native id of a call in a record of `second`: an id that Asterisk made is kept, all else is replaced."""
+        if isinstance(unique_id, Known):
+            return str(unique_id)
+        made = self._cached_second(unique_id)
+        return unique_id if made and second - made in MADE_BEFORE else self.hide("call", unique_id)
 
     def queue(self, name: str) -> Queue:
         """Return a queue, with the label that events give it; one of no name stands for all queues."""
         return self._cached_queue(self.own_queue(name))
 
     def own_queue(self, name: str) -> str:
-        """Return Asterisk's own name of a queue, which no other has, as it may be remembered: with its label, if it has one."""
+        """Return the name by which a queue is remembered: the same for all its spellings, with a label if it has one."""
         return str(name) if isinstance(name, Known) else self._cached_own_queue(name)
+
+    def former_queue(self, name: str) -> str:
+        """Return what `own_queue` returned in earlier versions, which kept the spelling; empty if that is the same."""
+        return "" if isinstance(name, Known) else self._cached_former(name)
 
     def agent(self, name: str) -> str:
         """Return the pseudonym of an agent, empty if there is none."""
@@ -75,10 +88,11 @@ class Names:
         """Return service and site of a queue or a line. Never of both: all that concerns a queue is to be in one place."""
         return (of and of.service) or self._config.service, (of and of.site) or self._config.site
 
-    def _call(self, unique_id: str) -> str:
+    def _second(self, unique_id: str) -> int:
+        """Return when Asterisk made an id, in seconds since 1970; 0 if it is none of its own."""
         made = UNIQUE_ID.fullmatch(unique_id)
         own = made and (made["system"] is None or LABEL.fullmatch(made["system"]))
-        return unique_id if own else self.hide("call", unique_id)
+        return int(made["second"]) if made and own else 0
 
     def _queue(self, own: str) -> Queue:
         if not own:
@@ -88,8 +102,14 @@ class Names:
         return known.model_copy(update={"label": known.label or shown or hidden})
 
     def _own_queue(self, name: str) -> str:
-        if name in NOBODY:
-            return ""
+        return "" if name in NOBODY else self._as_one_word(fold(name))
+
+    def _former(self, name: str) -> str:
+        own = self._own_queue(name)
+        former = self._as_one_word(name) if own else ""
+        return "" if former == own else former
+
+    def _as_one_word(self, name: str) -> str:
         return name if LABEL.fullmatch(name) else f"{as_label(name)}~{self.hide('queue', name)}"
 
     def _agent(self, name: str) -> str:

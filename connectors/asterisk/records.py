@@ -4,12 +4,15 @@ Which events there are, and what their parameters mean: the Queue Logs page of t
 `ast_queue_log` call in `apps/app_queue.c`.
 """
 
+import re
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from connectors.sdk.tail import MAX_LINE_BYTES
+from connectors.sdk.telephony import LAST_POSITION, LONGEST_SECONDS, SECONDS, read_text, whole
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.events import AgentChange, EndedBy, LeaveReason, TransferKind
@@ -27,7 +30,6 @@ LEFT: Final = {
     "EXITWITHKEY": (LeaveReason.KEY, 3),
     "WITHDRAW": (LeaveReason.WITHDRAWN, 2),
     "SYSCOMPAT": (LeaveReason.INCOMPATIBLE, None),
-    "AGENTDUMP": (LeaveReason.OTHER, None),
 }
 """The wait's place."""
 COMPLETED: Final = {"COMPLETEAGENT": EndedBy.AGENT, "COMPLETECALLER": EndedBy.CALLER}
@@ -37,7 +39,7 @@ TRANSFERRED: Final = {
     "ATTENDEDTRANSFER": TransferKind.ATTENDED,
     "TRANSFER": TransferKind.UNKNOWN,
 }
-"""Wait and conversation are at 2 and 3; one later after the method LINK, which names two channels."""
+"""See `Record.transfer_seconds`."""
 AGENTS: Final = {
     "AGENTLOGIN": AgentChange.LOGGED_IN,
     "AGENTCALLBACKLOGIN": AgentChange.LOGGED_IN,
@@ -60,16 +62,33 @@ CONVERSATION_OVER: Final = "=over"
 """A conversation ended while nobody looked; wait and conversation are at 0 and 1, if they are there."""
 MESSAGE_LEFT: Final = "=message"
 """A voice message was left; its duration is at 0, if it is there."""
-IGNORED: Final = frozenset({"QUEUESTART", "CONFIGRELOAD", "PENALTY", "RINGINUSE", "RINGCANCELED", "OUTCALL"})
+IGNORED: Final = frozenset(
+    {"QUEUESTART", "CONFIGRELOAD", "PENALTY", "RINGINUSE", "RINGCANCELED", "OUTCALL", "AGENTDUMP"}
+)
+"""Events that change neither a contact nor an agent's state. After AGENTDUMP the caller still waits: the agent hung up during the
+announcement."""
 KNOWN: Final = frozenset(
     {"ENTERQUEUE", "CONNECT", "ABANDON", "RINGNOANSWER", *LEFT, *COMPLETED, *TRANSFERRED, *AGENTS, *IGNORED}
 )
 
 _FIELDS: Final = 5
-_LONGEST_SECONDS: Final = 315_576_000
-_LAST_POSITION: Final = 1_000_000
-_SECONDS: Final = range(1_000_000_000, 4_000_000_000)
-"""Times that a switchboard may tell, of 2001 to 2096: a telephone number in the place of one is none, and is not remembered."""
+_DIGITS_OF_TIME: Final = 10
+_CALL, _AGENT, _EVENT = 1, 3, 4
+_EVENT_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]+", re.ASCII)
+_NUMBERS_OF_AGENTS: Final = {
+    "CONNECT": re.compile(r"-?[0-9]+\|[^|]*(?:\|-?[0-9]+)?"),
+    "ABANDON": re.compile(r"-?[0-9]+(?:\|-?[0-9]+){2}"),
+    **dict.fromkeys(("RINGNOANSWER", "RINGCANCELED"), re.compile(r"-?[0-9]+")),
+    **dict.fromkeys(("AGENTDUMP", "SYSCOMPAT"), re.compile("")),
+    **dict.fromkeys(COMPLETED, re.compile(r"-?[0-9]+(?:\|-?[0-9]+){1,2}")),
+    **dict.fromkeys(TRANSFERRED, re.compile(r"[^|]*\|.*(?:\|-?[0-9]+){2,3}")),
+}
+"""Events of a call that name an agent, and their parameters."""
+
+
+def fold(queue: str) -> str:
+    """Return a queue's name in small letters. Asterisk compares names of queues with `strcasecmp`, which knows A to Z."""
+    return queue.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -92,50 +111,52 @@ class Record(msgspec.Struct, frozen=True):
     parameters: list[str]
 
     def text(self, place: int) -> str:
-        """Return the parameter at `place`, empty if it is not there."""
-        return self.parameters[place] if place < len(self.parameters) else ""
+        """Return the parameter at `place`, counted from the end if negative; empty if it is not there."""
+        return self.parameters[place] if -len(self.parameters) <= place < len(self.parameters) else ""
 
     def seconds(self, place: int | None) -> int | None:
-        """Return the duration at `place`, see `_number`."""
-        return self._number(place, _LONGEST_SECONDS)
+        """Return the duration at `place`; None if it is not there, or no duration.
+
+        A record says more than its numbers: it counts without them too. A duration is negative if the clock was set back.
+        """
+        return None if place is None else whole(self.text(place), LONGEST_SECONDS)
 
     def position(self, place: int) -> int | None:
-        """Return the position in the queue at `place`, see `_number`."""
-        return self._number(place, _LAST_POSITION)
+        """Return the position in the queue at `place`; None if it is not there, or no position."""
+        return whole(self.text(place), LAST_POSITION)
 
-    def _number(self, place: int | None, highest: int) -> int | None:
-        """Return the parameter at `place`; None if it is not there, or negative, as when the clock was set back.
+    def transfer_seconds(self) -> tuple[int | None, int | None]:
+        """Return wait and conversation of a transfer.
 
-        Raises `Unusable` if it is no number, or above `highest`.
+        They come last, before the position, which early versions do not write: those have four parameters.
         """
-        if place is None or place >= len(self.parameters) or not (text := self.parameters[place]):
-            return None
-        try:
-            number = int(text)
-        except ValueError:
-            raise Unusable(
-                Reason.UNREADABLE_LINE,
-                say(f"parameter {place} is no number", f"le paramètre {place} n'est pas un nombre"),
-            ) from None
-        if number > highest:
-            raise Unusable(
-                Reason.UNREADABLE_LINE,
-                say(f"parameter {place} is out of bounds", f"le paramètre {place} est hors limites"),
-            )
-        return number if number >= 0 else None
+        last = 0 if len(self.parameters) <= 4 else 1
+        return self.seconds(-2 - last), self.seconds(-1 - last)
+
+    def entry(self) -> tuple[str, int | None]:
+        """Return the caller's number and position of `ENTERQUEUE`.
+
+        Its parameters are URL, number, position, and the caller's name if `log-caller-id-name` says so. Asterisk replaces `|` in
+        the name, and not in the number, which the caller may choose: so the position is found from the end.
+        """
+        place = 2
+        if len(self.parameters) > 3:
+            places = (len(self.parameters) - 2, len(self.parameters) - 1)
+            place = next((place for place in places if self.position(place) is not None), place)
+        return "|".join(self.parameters[1:place]), self.position(place)
 
 
-def parse(content: bytes) -> Record | None:
-    """Return the record of a line, None if it is blank.
+def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> Record | None:
+    """Return the record of a line, None if it is blank. `known` are the events that have a meaning.
 
-    Raises `Unusable` if it is too long, no UTF-8, or has not the form of a line.
+    Raises `Unusable` if it is too long, or has not the form of a line.
     """
     if len(content) > MAX_LINE_BYTES:
         raise Unusable(Reason.OVERSIZED, say(f"more than {MAX_LINE_BYTES} bytes", f"plus de {MAX_LINE_BYTES} octets"))
     try:
         text = content.decode()
-    except UnicodeDecodeError as error:
-        raise Unusable(Reason.INVALID_UTF8, f"at byte {error.start}") from None
+    except UnicodeDecodeError:
+        text = "|".join(map(read_text, content.split(b"|")))  # names come from files of different encodings
     if not text.strip():
         return None
     fields = text.split("|")
@@ -147,12 +168,11 @@ def parse(content: bytes) -> Record | None:
                 f"elle a trop peu de champs : {len(fields)} au lieu de {_FIELDS}",
             ),
         )
-    epoch, call, queue, agent, event, *parameters = fields
-    try:
-        second = int(epoch)
-    except ValueError:
-        second = 0
-    if second not in _SECONDS:
+    if fields[_EVENT] not in known:
+        fields = _join_agent(fields)
+    time, call, queue, agent, event, *parameters = fields
+    second = int(time) if len(time) == _DIGITS_OF_TIME and time.isdecimal() and time.isascii() else 0
+    if second not in SECONDS:
         raise Unusable(
             Reason.UNREADABLE_LINE,
             say(
@@ -161,3 +181,17 @@ def parse(content: bytes) -> Record | None:
             ),
         )
     return Record(second, datetime.fromtimestamp(second, UTC), call, queue, agent, event, parameters)
+
+
+def _join_agent(fields: list[str]) -> list[str]:
+    """Return the fields with an agent's name that holds `|` as one field, if an event of an agent comes after it."""
+    if fields[_AGENT] not in NOBODY:
+        for place in range(_EVENT + 1, len(fields)):
+            event = fields[place]
+            if (numbers := _NUMBERS_OF_AGENTS.get(event)) is None:
+                found = event in AGENTS and (fields[_CALL] in NO_CALL or not _EVENT_NAME.fullmatch(fields[_EVENT]))
+            else:
+                found = numbers.fullmatch("|".join(fields[place + 1 :])) is not None
+            if found:
+                return [*fields[:_AGENT], "|".join(fields[_AGENT:place]), *fields[place:]]
+    return fields

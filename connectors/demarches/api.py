@@ -3,11 +3,12 @@
 No field is asked for that holds a name, a text, a message's body, a motivation or an agent: what was never read cannot leak.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from connectors.sdk.decoding import decode_answer
 from connectors.sdk.pull import Server
 from connectors.sdk.words import say
 
@@ -21,6 +22,8 @@ class Listing(NamedTuple):
     """The field that says when an entry changed."""
     in_order: bool
     """Whether entries come in the order of that field."""
+    dated_back: timedelta = timedelta()
+    """How long after the time in that field an entry may appear."""
 
 
 def _ask_for(listing: str, since: str, fields: str) -> str:
@@ -45,6 +48,7 @@ _DOSSIER: Final = """
         messages { id createdAt discardedAt correction { dateResolution } }
 """
 LISTINGS: Final = (
+    # `pendingDeletedDossiers` is not asked: such a dossier can be restored for two weeks, an erasure here cannot be undone.
     # Only a question with `updatedSince` is answered in the order of updates, so it always has one.
     Listing(
         "dossiers",
@@ -52,9 +56,13 @@ LISTINGS: Final = (
         "dateDerniereModification",
         in_order=True,
     ),
-    *(
-        Listing(name, _ask_for(name, "deletedSince", "number dateSupression"), "dateSupression", in_order=False)
-        for name in ("deletedDossiers", "pendingDeletedDossiers")
+    # An entry appears when a dossier is purged, dated as of when the citizen hid it (`DeletedDossier.create_from_dossier`).
+    Listing(
+        "deletedDossiers",
+        _ask_for("deletedDossiers", "deletedSince", "number dateSupression"),
+        "dateSupression",
+        in_order=False,
+        dated_back=timedelta(days=60),
     ),
 )
 
@@ -70,7 +78,7 @@ class Page(msgspec.Struct, rename="camel"):
     """A part of a list."""
 
     page_info: PageInfo
-    nodes: list[Any]
+    nodes: list[msgspec.Raw]
     """Entries as they came; None for one that the server could not tell."""
 
 
@@ -97,7 +105,6 @@ class _Answer(msgspec.Struct):
     errors: list[_Error] | None = None
 
 
-_decode: Final = msgspec.json.Decoder(_Answer).decode
 _ENTRY_LOST: Final = "invalid_null"
 """The code of an error that concerns one entry, which is None; the others are whole."""
 
@@ -111,7 +118,7 @@ def ask(server: Server, listing: Listing, number: int, since: datetime, first: i
     variables = {"number": number, "since": since.isoformat(), "first": first, "after": after}
     content = server.post({"query": listing.question, "variables": variables})
     try:
-        answer = _decode(content)
+        answer = decode_answer(content, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RefusedError(_another_schema(number, "?")) from None
     for error in answer.errors or ():

@@ -66,10 +66,22 @@ class Told(NamedTuple):
     changed_at: datetime | None
 
 
+def read_node(raw: msgspec.Raw) -> Any:
+    """Return an entry of a list; as its bytes, if it cannot be read or written."""
+    try:
+        node = msgspec.json.decode(raw)
+        encode(node)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
+        return bytes(raw)
+    return node
+
+
 def split(procedure: int, node: Any, read_at: datetime) -> Iterator[Told]:
     """Yield the facts of an entry; of one without the form of an entry, what it is, as one fact that cannot be used."""
     about: dict[Any, Any] = {"procedure": procedure, "readAt": read_at}
     match node:
+        case bytes():
+            yield Told(encode(about)[:-1] + b',"node":' + node + b"}", None)
         case {"traitements": list(steps), "messages": list(messages), **dossier}:
             about |= dossier
             for step in steps:

@@ -5,7 +5,7 @@ whose transaction ended late, is not missed. What comes a second time as it was 
 own and is not kept: after a restart the turn begins anew where the pages before had come to.
 """
 
-import hashlib
+import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,10 +13,11 @@ import msgspec
 
 from connectors.demarches.api import Listing, Page, RefusedError, ask
 from connectors.demarches.config import DemarchesConfig
-from connectors.demarches.facts import Told, encode, split, time_of
+from connectors.demarches.facts import Told, encode, read_node, split, time_of
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server
 from connectors.sdk.words import say
+from models.identities import PseudonymKey
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TOLD_AGAIN: Final = timedelta(days=30)
@@ -33,7 +34,7 @@ class Mark(msgspec.Struct):
     whole: datetime | None = None
     """The same, as it was when the end of the list was last reached."""
     seen: dict[str, datetime] = {}
-    """What was read of the time that is asked for again: the entries' digests, and when they changed."""
+    """What was read of the time that is asked for again: the entries' keyed digests, and when they changed."""
     early: set[str] = set()
     """The numbers of the dossiers that were told since the start and had steps before it."""
 
@@ -41,12 +42,13 @@ class Mark(msgspec.Struct):
 class Feed:
     """The list `listing` of procedure `number`, from `mark` on, which it keeps up to date."""
 
-    def __init__(self, config: DemarchesConfig, number: int, listing: Listing, mark: Mark) -> None:
+    def __init__(self, config: DemarchesConfig, number: int, listing: Listing, mark: Mark, key: PseudonymKey) -> None:
         self._number = number
+        self._key = key
         self._listing = listing
         self._mark = mark
         self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
-        self._overlap = timedelta(seconds=config.overlap_seconds)
+        self._overlap = max(timedelta(seconds=config.overlap_seconds), listing.dated_back)
         self._page_size = config.page_size
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
@@ -79,7 +81,7 @@ class Feed:
             self._after = None  # which may be what the server stumbles over
             raise
         self._backoff.succeed()
-        facts = [fact for node in page.nodes for fact in self._take(node, datetime.now(UTC))]
+        facts = [fact for raw in page.nodes for fact in self._take(read_node(raw), datetime.now(UTC))]
         self._after = after
         self._advance()
         return facts
@@ -100,7 +102,7 @@ class Feed:
         changed_at = time_of(node, self._listing.changed_at)
         if changed_at:
             self._newest = max(self._newest, min(changed_at, now))  # a date far ahead must not hide what comes
-        digest = hashlib.sha256(encode(node)).hexdigest()[:20]
+        digest = hmac.digest(self._key.secret, encode(node), "sha256").hex()[:20]  # a plain one could be guessed from
         if digest in self._mark.seen:
             return []
         self._mark.seen[digest] = changed_at or self._newest

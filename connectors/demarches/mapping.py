@@ -13,6 +13,7 @@ from connectors.demarches.config import DemarchesConfig, Procedure
 from connectors.demarches.facts import Fact, Message, decode
 from connectors.sdk.citizens import join
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.identifiers import number_for
 from connectors.sdk.words import say
 from models.events import (
     Event,
@@ -50,6 +51,7 @@ class DossierMapping:
     def __init__(self, source: str, config: DemarchesConfig, key_of: Callable[[str], PseudonymKey]) -> None:
         self._source = source
         self._config = config
+        self._key = key_of(config.sector)
         self._keys = {
             number: key_of(procedure.sector or config.sector) for number, procedure in config.procedures.items()
         }
@@ -58,7 +60,7 @@ class DossierMapping:
         """Return what a fact means, or why it means nothing; raises nothing."""
         try:
             fact = decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error) if isinstance(error, msgspec.DecodeError) else "")
         procedure = self._config.procedures.get(fact.procedure)
         if procedure is None:
@@ -74,16 +76,17 @@ class DossierMapping:
 
     def _events(self, fact: Fact, procedure: Procedure) -> Sequence[Event] | None:
         """Return what a fact tells; None if it is of no kind that is known."""
+        number = number_for(fact.number, self._key)
         about: _Envelope = {
             "source": self._source,
-            "subject": contact_id(Channel.FORM, self._source, str(fact.number)),
+            "subject": contact_id(Channel.FORM, self._source, number),
             "recordedtime": fact.read_at,
             "sector": procedure.sector or self._config.sector,
             "site": procedure.site or self._config.site,
             "service": procedure.service or self._config.service,
         }
         if (deleted_at := fact.date_supression) is not None:
-            native = f"dossier|{fact.number}|{deleted_at.timestamp():.0f}"
+            native = f"dossier|{number}|{deleted_at.timestamp():.0f}"
             return (PersonalDataErased(**about, id=self._id(native), time=deleted_at, channel=Channel.FORM),)
         about["identities"] = self._identities(fact)
         if (message := fact.message) is not None:

@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.demarches.api import LISTINGS, RefusedError, ask
 from connectors.demarches.config import DemarchesConfig
-from connectors.demarches.facts import split
+from connectors.demarches.facts import read_node, split
 from connectors.demarches.feed import BEGINNING, Feed, Mark
 from connectors.demarches.mapping import DossierMapping
 from connectors.sdk.contract import Context, Outcome, Source
@@ -32,8 +32,9 @@ class DemarchesSource(Source[bytes, bytes]):
         self._marks = (
             context.cursor.load_as(dict[str, Mark]) or {}
         )  # those of procedures no longer configured are kept too
+        key = context.key_of(config.sector)
         self._feeds = [
-            Feed(config, number, listing, self._marks.setdefault(f"{number}/{listing.name}", Mark()))
+            Feed(config, number, listing, self._marks.setdefault(f"{number}/{listing.name}", Mark()), key)
             for number, listing in product(config.procedures, LISTINGS)
         ]
         self._mapping = DossierMapping(context.source, config, context.key_of)
@@ -78,6 +79,6 @@ def probe(config: DemarchesConfig, context: Context) -> Sequence[Outcome]:
                 page = ask(server, listing, number, BEGINNING, 1, None)
             except RefusedError as error:
                 raise SourceRefusedError(str(error)) from None
-            told = (told for node in page.nodes for told in split(number, node, datetime.now(UTC)))
+            told = (told for raw in page.nodes for told in split(number, read_node(raw), datetime.now(UTC)))
             outcomes += [mapping.map(one.fact) for one in told]
     return outcomes

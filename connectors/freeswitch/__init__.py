@@ -16,4 +16,5 @@ CONNECTOR = Connector(
         "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)",
         "Standard téléphonique FreeSWITCH : appels et agents des files de mod_callcenter, par l'event socket (ESL)",
     ),
+    rereads=lambda _: (),
 )

@@ -88,8 +88,8 @@ class Facts:
         data = CallLeftQueueData(queue=self._label(stay), visit=stay.visit, reason=reason, wait_seconds=waited)
         return CallLeftQueue(**self._of_stay(stay, "call.left_queue", at), data=data)
 
-    def ended(self, stay: Stay, by: EndedBy, at: int, *, seen: bool = True) -> Iterator[Event]:
-        """Yield that a conversation is over; if that was not `seen`, how long it was is not known."""
+    def ended(self, stay: Stay, by: EndedBy, at: int, *, busy: bool, seen: bool = True) -> Iterator[Event]:
+        """Yield that a conversation is over; `busy`: its agent has another one; not `seen`: its length is not known."""
         data = CallEndedData(
             queue=self._label(stay),
             visit=stay.visit,
@@ -98,10 +98,11 @@ class Facts:
             handle_seconds=between(stay.answered_at, at) if seen else None,
         )
         yield CallEnded(**self._of_stay(stay, "call.ended", at), data=data)
-        yield from self._in_call(stay, AgentChange.CONTACT_ENDED, at)
+        if not busy:
+            yield from self._in_call(stay, AgentChange.CONTACT_ENDED, at)
 
-    def transferred(self, stay: Stay, kind: TransferKind, extension: str, at: int) -> Iterator[Event]:
-        """Yield that an agent handed a call on."""
+    def transferred(self, stay: Stay, kind: TransferKind, extension: str, at: int, *, busy: bool) -> Iterator[Event]:
+        """Yield that an agent handed a call on; `busy`: that agent has another conversation."""
         data = CallTransferredData(
             queue=self._label(stay),
             visit=stay.visit,
@@ -111,7 +112,8 @@ class Facts:
             handle_seconds=between(stay.answered_at, at),
         )
         yield CallTransferred(**self._of_stay(stay, "call.transferred", at), data=data)
-        yield from self._in_call(stay, AgentChange.CONTACT_ENDED, at)
+        if not busy:
+            yield from self._in_call(stay, AgentChange.CONTACT_ENDED, at)
 
     def ring_unanswered(self, stay: Stay, agent: str, at: int) -> Event:
         """Return that a call rang at an agent in vain."""

@@ -22,6 +22,7 @@ from connectors.freeswitch.watch import Agent, Stay, Watch
 from connectors.freeswitch.wire import MAX_EVENT_BYTES, Message
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.live import Heard
+from connectors.sdk.telephony import epoch
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.events import EndedBy, Event, LeaveReason, TransferKind
@@ -42,10 +43,10 @@ STATUS: Final = {"Logged Out": "", "Available": "in", "Available (On Demand)": "
 HUNG_UP: Final = {"recv_bye": EndedBy.AGENT, "send_bye": EndedBy.CALLER}
 """`sip_hangup_disposition` of the agent's leg: it hung up itself, or was hung up since the caller's was."""
 KINDS: Final = {"bl_xfer": TransferKind.BLIND, "att_xfer": TransferKind.ATTENDED}
+ANSWERS: Final = frozenset({"bridge-agent-start", "bridge-agent-end", "agent-state-change", "member-queue-end"})
+"""Events that report an answer, or its end."""
 TOO_LONG: Final = say(f"more than {MAX_EVENT_BYTES} bytes", f"plus de {MAX_EVENT_BYTES} octets")
 NO_CALL: Final = say("it names no call or queue", "il ne nomme pas d'appel ou de file")
-SECOND_DIGITS: Final = 10
-"""Of a time that can be."""
 _decode: Final = msgspec.json.Decoder(Told).decode
 _Handler = Callable[["_Said"], Iterable[Event]]
 
@@ -70,7 +71,7 @@ class _Said:
 
     def seconds(self, name: str) -> int:
         """Return a time in seconds, 0 if it is none."""
-        return _whole(self.get(name, ""), SECOND_DIGITS)
+        return epoch(self.get(name, ""), self.at / SECOND_US)
 
 
 class EventMapping:
@@ -105,11 +106,12 @@ class EventMapping:
 
     def reject(self, raw: Heard, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the record that was mapped last, with what was known before it."""
-        return Reject(reason, raw.content, detail, self._before)
+        answer = _decode(raw.content).message.get("CC-Action") in ANSWERS
+        return Reject(reason, raw.content, detail, self._before, answer)
 
     def _tell(self, told: Told, read_at: datetime) -> Iterable[Event]:
         message = told.message
-        at = _whole(message.get(kept.AT, ""), SECOND_DIGITS + 6) or int(told.received_at * SECOND_US)
+        at = _microseconds(message.get(kept.AT, ""), told.received_at) or int(told.received_at * SECOND_US)
         facts = Facts(self._source, self._sector, self._names, read_at)
         said, action = _Said(message, at, self._names, facts), message["CC-Action"]
         listed = action == kept.LISTED
@@ -207,12 +209,13 @@ class EventMapping:
         if not stay.talks:
             stay.answered_at = stay.answered_at or said.at
             yield from self._connect(stay, said.facts)
-        epoch, kind, extension = [*said.get(kept.TRANSFER, "").split("|"), "", ""][:3]
+        busy = self._watch.is_busy(stay.agent)
+        moved_at, kind, extension = [*said.get(kept.TRANSFER, "").split("|"), "", ""][:3]
         # What was handed on before this conversation is told by the same history.
-        if kind in KINDS and _whole(epoch, SECOND_DIGITS) >= stay.answered_at // SECOND_US:
-            yield from said.facts.transferred(stay, KINDS[kind], extension, said.at)
+        if kind in KINDS and epoch(moved_at, said.at / SECOND_US) >= stay.answered_at // SECOND_US:
+            yield from said.facts.transferred(stay, KINDS[kind], extension, said.at, busy=busy)
         else:
-            yield from said.facts.ended(stay, EndedBy(stay.hung_up_by or EndedBy.SYSTEM), said.at)
+            yield from said.facts.ended(stay, EndedBy(stay.hung_up_by or EndedBy.SYSTEM), said.at, busy=busy)
 
     def _not_picked_up(self, said: _Said) -> Iterator[Event]:
         stay = self._watch.find(said.call, said.member)
@@ -230,6 +233,6 @@ class EventMapping:
         return said.facts.became(said.agent, before, after)
 
 
-def _whole(text: str, most: int) -> int:
-    """Return a number of at most so many digits, 0 if it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= most else 0
+def _microseconds(text: str, now: float) -> int:
+    """Return the time that `text` is, in microseconds since 1970; 0 if it is none near `now`."""
+    return int(text) if epoch(text[:-6], now) and text.isascii() and text.isdecimal() else 0

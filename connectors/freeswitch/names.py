@@ -10,6 +10,7 @@ from models.identities import IdentityKind, PseudonymKey
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 """What FreeSWITCH calls a channel or a member, if nobody gave it another name."""
+_DOMAIN: Final = re.compile(r"\.[A-Za-z]+$")
 _CACHED: Final = 8_192
 
 
@@ -27,6 +28,7 @@ class Names:
         self.queue = lru_cache(_CACHED)(self._queue)
         self.agent = lru_cache(_CACHED)(self._agent)
         self._hide = lru_cache(_CACHED)(partial(hide, key))
+        self._shown = {as_label(name.partition("@")[0]) for name in config.queues}
         self._queues = {self._own_queue(name): queue for name, queue in config.queues.items()}
         self._everywhere = {as_label(name): queue for name, queue in config.queues.items() if "@" not in name}
 
@@ -44,10 +46,17 @@ class Names:
         return (of and of.service) or self._config.service, (of and of.site) or self._config.site
 
     def _own_queue(self, name: str) -> str:
-        """Return a queue's own name, which no other has, as it may be remembered: with the label that it has by itself."""
+        """Return a queue's own name, which no other has, as it may be remembered: with the label that it has by itself.
+
+        `name@example.org` may be a person's address: `name` is shown if the configuration has it, or if it is an extension.
+        """
         if not name or LABEL.fullmatch(name):
             return name
-        return f"{as_label(name.partition('@')[0])}~{hide(self._key, 'queue', name)}"
+        before, _, domain = name.partition("@")
+        label = as_label(before)
+        if _DOMAIN.search(domain) and label not in self._shown and not label.isdecimal():
+            label = ""
+        return f"{label}~{hide(self._key, 'queue', name)}"
 
     def _queue(self, own: str) -> Queue:
         """Return a queue by its own name, with the label that events give it."""

@@ -5,13 +5,12 @@ from collections import deque
 from typing import Final
 
 from connectors.freeswitch.config import FreeswitchConfig
-from connectors.freeswitch.wire import EVENT, Frame, Message, Reader, UnreadableError, event_of, rows_of
+from connectors.freeswitch.wire import EVENT, MAX_LISTED, Frame, Message, Reader, UnreadableError, event_of, rows_of
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.peer import Peer
 
 START_SECONDS: Final = 20.0
 """How long it may take until all is listed, whenever that is; an instance that does not move for 60 seconds is stuck."""
-MAX_LISTED: Final = 50_000
 OVERSIZED: Final = "=oversized"
 """The `Event-Name` of an event that was too long to be kept."""
 ANSWERS: Final = frozenset({"command/reply", "api/response"})

@@ -11,6 +11,7 @@ from connectors.freeswitch.kept import Told
 from connectors.freeswitch.names import Names
 from connectors.freeswitch.watch import Agent, Watch
 from connectors.freeswitch.wire import Message
+from connectors.sdk.telephony import epoch
 from models.events import EndedBy, Event, LeaveReason
 
 WAITS, TALKS, GAVE_UP = ("Waiting", "Trying"), "Answered", "Abandoned"
@@ -43,11 +44,11 @@ class Snapshot:
                 continue
             self._watch.end(stay)
             now = max(at, stay.since, stay.answered_at)  # the clock has whole seconds
-            gone_at = _epoch(gave_up.get(stay.member, {}), "abandoned_epoch")
+            gone_at = _epoch(gave_up.get(stay.member, {}), "abandoned_epoch", at)
             if stay.given_up_at:
                 yield facts.abandoned(stay, stay.given_up_at)
             elif stay.talks:
-                yield from facts.ended(stay, EndedBy.SYSTEM, now, seen=False)
+                yield from facts.ended(stay, EndedBy.SYSTEM, now, busy=self._watch.is_busy(stay.agent), seen=False)
             else:
                 left_at = max(gone_at, stay.since) if gone_at else now
                 yield facts.left(stay, LeaveReason.OTHER, left_at, seen=gone_at > 0)
@@ -60,12 +61,12 @@ class Snapshot:
         stay = self._watch.stays.get(key)
         if stay is None:
             call, _, member = key.partition("|")
-            since = max(_epoch(row, "joined_epoch"), _epoch(row, "rejoined_epoch")) or at
+            since = max(_epoch(row, "joined_epoch", at), _epoch(row, "rejoined_epoch", at)) or at
             stay = self._watch.begin(call, member, self._names.own_queue(row["queue"]), since)
             yield facts.queued(stay, self._names.caller(row.get("cid_number", "")))
         if row["state"] == TALKS and not stay.talks:
             stay.agent = self._names.agent(row.get("serving_agent", ""))
-            stay.answered_at = stay.answered_at or max(_epoch(row, "bridge_epoch"), stay.since)
+            stay.answered_at = stay.answered_at or max(_epoch(row, "bridge_epoch", at), stay.since)
             stay.talks = True
             self._watch.answering.pop(stay.agent, None)
             yield from facts.answered(stay)
@@ -89,12 +90,11 @@ class Snapshot:
             else:
                 del self._watch.agents[name]
             if before.status or after.status:
-                changed_at = _epoch(row, "last_status_change") if status != before.status else 0
+                changed_at = _epoch(row, "last_status_change", at) if status != before.status else 0
                 after.at = max(changed_at or at, before.at + 1)
                 yield from facts.became(name, before, after)
 
 
-def _epoch(row: Message, column: str) -> int:
-    """Return a time of a row in microseconds, 0 if it has none."""
-    text = row.get(column, "")
-    return int(text) * SECOND_US if text.isascii() and text.isdecimal() and len(text) <= 10 else 0
+def _epoch(row: Message, column: str, at: int) -> int:
+    """Return a time of a row made at `at` in microseconds, 0 if it has none."""
+    return epoch(row.get(column, ""), at / SECOND_US) * SECOND_US

@@ -93,9 +93,15 @@ class Watch(msgspec.Struct):
         if self.answering.get(stay.agent) == stay.key:
             del self.answering[stay.agent]
 
+    def is_busy(self, agent: str) -> bool:
+        """Return whether an agent is in a conversation that goes on."""
+        return any(stay.agent == agent and stay.talks for stay in self.stays.values())
+
     def excerpt(self, call: str, member: str, agent: str) -> "Watch":
         """Return what an event of these depends on: enough to map it alone."""
         keys = {f"{call}|{member}", self.answering.get(agent, "")} & self.stays.keys()
+        if ending := self.find(call, member):
+            keys |= {key for key, stay in self.stays.items() if stay.agent and stay.agent == ending.agent}
         return Watch(
             {call: self.calls[call]} if call in self.calls else {},
             {key: self.stays[key] for key in keys},

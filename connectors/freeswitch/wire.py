@@ -12,6 +12,9 @@ from connectors.sdk.peer import read_headers
 MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 16 << 20
 """Of a list; a longer body is not kept."""
+MAX_LISTED: Final = 50_000
+MAX_COLUMNS: Final = 200
+"""Of a list; `mod_callcenter` has some 30."""
 MAX_EVENT_BYTES: Final = 262_144
 """An event holds all variables of a channel; one that is longer is not kept."""
 END: Final = b"\n\n"
@@ -74,13 +77,14 @@ class Reader:
             return True
         while self._pending[:1] == b"\n":
             del self._pending[:1]
-        head, end, _ = self._pending.partition(END)
-        if not end:
+        end = self._pending.find(END)
+        if end < 0:
             if len(self._pending) > MAX_HEAD_BYTES:
                 raise UnreadableError
             return False
-        del self._pending[: len(head) + len(end)]
-        headers = read_headers(bytes(head), b"\n")
+        head = bytes(self._pending[:end])
+        del self._pending[: end + len(END)]
+        headers = read_headers(head, b"\n")
         length = headers.get("Content-Length", "0")
         if not headers or not (length.isascii() and length.isdecimal() and len(length) < 16):
             raise UnreadableError
@@ -103,8 +107,10 @@ def rows_of(answer: str, text: str) -> list[Message] | None:
     lines = answer.split("\n")
     if "+OK" not in lines:
         return None
-    header, *found = lines[: lines.index("+OK")] or [""]
-    columns = header.split("|")
+    header, *found = lines[: lines.index("+OK")][: MAX_LISTED + 2] or [""]
+    columns = header.split("|", MAX_COLUMNS + 1)
+    if len(columns) > MAX_COLUMNS:
+        return None
     after = len(columns) - columns.index(text) - 1 if text in columns else 0
     rows = []
     for line in found:

@@ -7,6 +7,7 @@ import re
 from email.message import Message
 from email.parser import HeaderParser
 from email.utils import getaddresses
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from models.identities import normalise_email
@@ -32,7 +33,9 @@ MOST_REFERENCES: Final = 50
 MOST_RECIPIENTS: Final = 200
 
 _ID: Final = re.compile(r"<([^<>\s]{1,998})>")
-_ADDRESS: Final = re.compile(r"[^\s<>()\[\],;:\"\\]+@[^\s<>()\[\],;:\"\\]+")
+_BETWEEN_WORDS: Final = re.compile(r"[\s<>()\[\],;:\"\\]+")
+MOST_NESTED: Final = 50
+"""Deepest nesting of comments, and most groups, that are parsed: `getaddresses` calls itself for each."""
 _BULK: Final = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
 """Values of `Precedence`. A `list` is none of them: what citizens write may come to a service by a list of its own."""
 _SUPPRESSED: Final = frozenset({"all", "oof", "autoreply"})
@@ -115,11 +118,18 @@ def _references(message: Message) -> tuple[str, ...]:
 def _addresses(message: Message, *names: str) -> tuple[str, ...]:
     """Return the addresses in these headers, each once, in order."""
     texts = [str(text) for name in names for text in message.get_all(name, [])]
-    found = [address for _, address in getaddresses(texts)]
+    found = [address for _, address in getaddresses(texts)] if _is_flat(", ".join(texts)) else []
     if not any(found):  # a newer getaddresses refuses all of what is ambiguous
-        found = [address for text in texts for address in _ADDRESS.findall(text)]
+        words = (word for text in texts for word in _BETWEEN_WORDS.split(text))
+        found = [word for word in words if "@" in word[1:-1]]
     usable = filter(None, map(normalise_email, found))
     return tuple(dict.fromkeys(usable))[:MOST_RECIPIENTS]
+
+
+def _is_flat(text: str) -> bool:
+    """Return whether `text` nests so little that it can be parsed by recursion."""
+    depths = accumulate((letter == "(") - (letter == ")") for letter in text)
+    return text.count(":") <= MOST_NESTED and max(depths, default=0) <= MOST_NESTED
 
 
 def _is_automatic(message: Message) -> bool:

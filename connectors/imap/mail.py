@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """Nothing tells which message it is."""
     UNREADABLE = "unreadable"
     """The server cannot read it."""
+    UNPARSABLE = "unparsable"
+    """Its headers cannot be parsed."""
 
 
 class Mail(msgspec.Struct, frozen=True):

@@ -35,6 +35,9 @@ class MailMapping:
             return _reject(mail, say("neither Message-ID nor Date", "ni Message-ID ni Date"))
         if mail.kind is Kind.UNREADABLE:
             return _reject(mail, say("the server cannot read this message", "le serveur ne peut lire ce message"))
+        if mail.kind is Kind.UNPARSABLE:
+            detail = say("its headers cannot be parsed", "ses en-têtes ne peuvent être analysés")
+            return Reject(Reason.INTERNAL_ERROR, encode(mail), detail)
         if mail.received_at is None:
             return _reject(mail, say("no time of receipt", "pas d'heure de réception"))
         place = self._config.addresses.get(mail.place, _ELSEWHERE)

@@ -1,6 +1,7 @@
 """The mailbox as a whole: connected as long as that works, its first folder watched, all of them looked at in turns."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from connectors.imap.config import ImapConfig
@@ -16,11 +17,12 @@ REFUSED_SECONDS: Final = 60.0
 
 
 class Reader:
-    """Reads the mailbox that `config` says from `marks` on, which it keeps up to date, by the names of folders."""
+    """Reads the mailbox that `config` says from `marks` on, which it keeps up to date, by what `hide` makes of folders' names."""
 
-    def __init__(self, config: ImapConfig, marks: dict[str, Mark]) -> None:
+    def __init__(self, config: ImapConfig, marks: dict[str, Mark], hide: Callable[[str], str]) -> None:
         self._config = config
         self._marks = marks
+        self._hide = hide
         self._session: Session | None = None
         self._folders: list[Folder] = []
         self._unseen: list[Folder] = []
@@ -123,5 +125,5 @@ class Reader:
         self._unseen = [*self._folders]
 
     def _begin(self, name: str, label: str) -> Folder:
-        mark = self._marks.setdefault(name, Mark())
+        mark = self._marks.setdefault(self._hide(name), Mark())
         return Folder(name, label, mark, self._config.start, sent=name in (self._sent or ()))

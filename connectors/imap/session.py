@@ -260,7 +260,10 @@ def _in_time(client: IMAPClient) -> Iterator[None]:
 
 def _received_at(told: dict[bytes, Any]) -> datetime | None:
     received_at: datetime | None = told.get(b"INTERNALDATE")
-    return received_at.astimezone(UTC) if received_at else None
+    try:
+        return received_at.astimezone(UTC) if received_at else None
+    except OverflowError:  # a program that stores a message may give it any time
+        return None
 
 
 def _tls_context(config: ImapConfig) -> ssl.SSLContext:

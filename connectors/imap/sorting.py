@@ -8,11 +8,17 @@ contacts. What follows a known message, by whoever it is, is of its conversation
 from datetime import datetime
 from functools import partial
 
+import structlog
+
 from connectors.imap.config import ImapConfig
 from connectors.imap.headers import Headers, parse
 from connectors.imap.mail import Kind, Mail
 from connectors.imap.session import Fetched
 from connectors.imap.threads import Thread, Threads
+from connectors.sdk.attempts import Attempts
+from connectors.sdk.errors import describe
+
+log = structlog.get_logger(__name__)
 
 
 class Addresses:
@@ -40,8 +46,9 @@ class Addresses:
 class Sorter:
     """Sorts messages, each once, and remembers their conversations in `threads`."""
 
-    def __init__(self, config: ImapConfig, threads: Threads) -> None:
+    def __init__(self, config: ImapConfig, threads: Threads, attempts: Attempts | None = None) -> None:
         self._addresses = Addresses(config)
+        self._attempts = attempts or Attempts()
         self.threads = threads
 
     def sort(self, folder: str, fetched: Fetched, read_at: datetime, *, sent: bool) -> Mail | None:
@@ -49,7 +56,9 @@ class Sorter:
         mail = partial(Mail, folder, fetched.uid, fetched.received_at, read_at)
         if not fetched.headers:
             return mail(Kind.UNREADABLE)
-        headers = parse(fetched.headers)
+        headers = self._parse(fetched)
+        if headers is None:
+            return mail(Kind.UNPARSABLE)
         if not (headers.message_id or headers.date):
             return mail(Kind.NAMELESS)
         message = self._name(headers)
@@ -71,6 +80,14 @@ class Sorter:
             people = tuple(one for one in headers.recipients if self.threads.person(one) in thread.people)
             kind = Kind.OTHER if not people else Kind.ACKNOWLEDGED if headers.automatic else Kind.ANSWERED
         return mail(kind, message.hex(), thread.contact.hex(), thread.place, people)
+
+    def _parse(self, fetched: Fetched) -> Headers | None:
+        """Return the headers of a message; None if they cannot be parsed, or have ended too many processes."""
+        try:
+            return self._attempts.attempt(b"\n".join(fetched.headers), lambda: parse(fetched.headers), lambda: None)
+        except Exception as error:  # noqa: BLE001 - one message must not hold up its mailbox
+            log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
+            return None
 
     def _name(self, headers: Headers) -> bytes:
         """Return what tells a message from all others: some programs give the same id to many."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,14 +19,17 @@ from connectors.imap.sorting import Sorter
 from connectors.imap.threads import Threads
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.telephony import hide
 from models.reasons import Reason
 
 
 class _Saved(msgspec.Struct):
     marks: dict[str, Mark] = {}
-    """How far each folder was read; also those that are no longer configured."""
+    """How far each folder was read, by a keyed digest of its name; also those that are no longer configured."""
     told: int = 0
     """The number of the last message that was told, see `Threads`."""
+    hidden: bool = False
+    """Whether folders are named by keyed digests; earlier versions had their names, which may be those of people."""
 
 
 class ImapSource(Source[Mail, bytes]):
@@ -36,9 +40,13 @@ class ImapSource(Source[Mail, bytes]):
     def __init__(self, config: ImapConfig, context: Context) -> None:
         self._config = config
         self._context = context
+        self._hide = partial(hide, context.key_of(config.sector), "folder")
         self._saved = context.cursor.load_as(_Saved) or _Saved()
+        if not self._saved.hidden:
+            self._saved.marks = {self._hide(name): mark for name, mark in self._saved.marks.items()}
+            self._saved.hidden = True
         self._mapping = MailMapping(context.source, config, context.key_of)
-        self._reader = Reader(config, self._saved.marks)
+        self._reader = Reader(config, self._saved.marks, self._hide)
         self._sorter: Sorter | None = None
 
     def read(self, wait_seconds: float) -> Sequence[Mail]:
@@ -84,7 +92,8 @@ class ImapSource(Source[Mail, bytes]):
     def _open(self) -> Sorter:
         # Not before there is something to read: who only maps again what was rejected may do so while another reads.
         key = self._context.key_of(self._config.sector)
-        self._sorter = Sorter(self._config, Threads(self._context.directory, key, self._saved.told))
+        threads = Threads(self._context.directory, key, self._saved.told)
+        self._sorter = Sorter(self._config, threads, self._context.attempts)
         return self._sorter
 
 
@@ -101,7 +110,7 @@ def probe(config: ImapConfig, context: Context) -> Sequence[Outcome]:
     with (
         TemporaryDirectory() as directory,
         closing(Threads(Path(directory), key, 0)) as threads,
-        closing(Reader(config, {})) as reader,
+        closing(Reader(config, {}, str)) as reader,
     ):
         while not (taken := reader.read(0.0)) and not reader.is_done:
             pass

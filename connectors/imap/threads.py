@@ -47,8 +47,8 @@ class Threads:
     def __init__(self, directory: Path, key: PseudonymKey, told: int) -> None:
         self._key = key
         advice = say(
-            "restore it from its backup, or remove it and the position beside it, to read all mail again",
-            "le restaurer de sa sauvegarde, ou le supprimer avec la position à côté, pour relire tout le courrier",
+            "restore it from its backup, or remove it and have all mail read again (accueil connectors reread)",
+            "le restaurer de sa sauvegarde, ou le supprimer et faire relire tout le courrier (accueil connectors reread)",
         )
         self._database = Database(directory / "threads.sqlite", _TABLE, advice=advice, was_there=told > 0)
         try:

@@ -5,10 +5,11 @@
 """
 
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from connectors.sdk.decoding import decode_answer
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Server
 from connectors.sdk.words import say
@@ -28,12 +29,9 @@ class Metadata(msgspec.Struct):
 class Page(msgspec.Struct):
     """A part of a list."""
 
-    data: list[Any]
+    data: list[msgspec.Raw]
     """Reviews as they came."""
     metadata: Metadata
-
-
-_decode: Final = msgspec.json.Decoder(Page).decode
 
 
 def ask(
@@ -53,7 +51,7 @@ def ask(
     if after is not None:
         params["cursor"] = after
     try:
-        page = _decode(server.get(PATH, params))
+        page = decode_answer(server.get(PATH, params), Page)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise SourceUnavailableError(
             say("the server answers otherwise than documented", "le serveur répond autrement que documenté")

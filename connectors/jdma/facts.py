@@ -3,6 +3,7 @@
 Everything else, what citizens wrote first of all, is let go of before anything else is done with it.
 """
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -31,8 +32,17 @@ decode: Final = msgspec.json.Decoder(Fact).decode
 encode: Final = msgspec.json.encode
 
 
-def strip(node: Any) -> dict[str, Any]:
-    """Return what is kept of a review as it came, whatever it is."""
+def strip(raw: bytes | msgspec.Raw) -> dict[str, Any]:
+    """Return what is kept of a review as it came, whatever it is; of one that cannot be read, a digest."""
+    try:
+        about = _keep(msgspec.json.decode(raw))
+        encode(about)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
+        return {"unreadable": hashlib.sha256(raw).hexdigest()[:20]}
+    return about
+
+
+def _keep(node: Any) -> dict[str, Any]:
     if not isinstance(node, dict):
         return {}
     about = {name: node[name] for name in ("id", "created_at", "button_id") if name in node}

@@ -5,7 +5,7 @@ span. Each turn looks back a little (the overlap) before the newest review told,
 come is the newest review told: after a restart the span that was being gathered is gathered again.
 """
 
-import hashlib
+import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from connectors.jdma.facts import encode, strip, time_of
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server
 from connectors.sdk.words import say
+from models.identities import PseudonymKey
 
 BEGINNING: Final = datetime(2017, 1, 1, tzinfo=UTC)
 """Before there was any review."""
@@ -35,14 +36,15 @@ class Mark(msgspec.Struct):
     since: datetime | None = None
     """When the newest review told was given."""
     seen: dict[str, datetime] = {}
-    """What was told of the time that is asked for again: the reviews' digests, and when they were given."""
+    """What was told of the time that is asked for again: the reviews' keyed digests, and when they were given."""
 
 
 class Feed:
     """The reviews of `form`, from `mark` on, which it keeps up to date."""
 
-    def __init__(self, config: JdmaConfig, form: int, mark: Mark) -> None:
+    def __init__(self, config: JdmaConfig, form: int, mark: Mark, key: PseudonymKey) -> None:
         self._form = form
+        self._key = key
         self._mark = mark
         self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
         self._overlap = timedelta(seconds=config.overlap_seconds)
@@ -137,7 +139,7 @@ class Feed:
         return told
 
     def _is_new(self, about: dict[str, Any]) -> bool:
-        digest = hashlib.sha256(encode(about)).hexdigest()[:20]
+        digest = hmac.digest(self._key.secret, encode(about), "sha256").hex()[:20]
         if digest in self._mark.seen:
             return False
         given_at = time_of(about)

@@ -10,8 +10,10 @@ import msgspec
 from connectors.jdma.config import JdmaConfig, Place
 from connectors.jdma.facts import Fact, decode
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.identifiers import number_for
 from connectors.sdk.words import say
 from models.events import FeedbackGiven, FeedbackGivenData, FeedbackScale
+from models.identities import PseudonymKey
 from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
@@ -22,15 +24,16 @@ SCORES: Final = {"good": 10, "medium": 5, "bad": 0}
 class ReviewMapping:
     """Maps reviews, each for itself."""
 
-    def __init__(self, source: str, config: JdmaConfig) -> None:
+    def __init__(self, source: str, config: JdmaConfig, key: PseudonymKey) -> None:
         self._source = source
         self._config = config
+        self._key = key
 
     def map(self, raw: bytes) -> Outcome:
         """Return what a review means, or why it means nothing; raises nothing."""
         try:
             fact = decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error) if isinstance(error, msgspec.DecodeError) else "")
         if fact.form not in self._config.forms:
             return Reject(
@@ -55,10 +58,11 @@ class ReviewMapping:
     def _given(self, fact: Fact, score: int) -> FeedbackGiven:
         form = self._config.forms[fact.form]
         button = form.buttons.get(fact.button_id, Place())
+        number = number_for(fact.id, self._key)
         return FeedbackGiven(
-            id=event_id(self._source, f"review|{fact.id}"),
+            id=event_id(self._source, f"review|{number}"),
             source=self._source,
-            subject=contact_id(Channel.FEEDBACK, self._source, str(fact.id)),
+            subject=contact_id(Channel.FEEDBACK, self._source, number),
             time=fact.created_at,
             recordedtime=fact.read_at,
             site=button.site or form.site or self._config.site,

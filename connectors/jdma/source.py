@@ -24,6 +24,9 @@ SHORT_SECONDS: Final = 0.01
 REST_SECONDS: Final = 75.0
 """After a refusal nothing is asked for so long: the server bans an address for ten keys refused within ten minutes."""
 
+SECTOR: Final = "general"
+"""Sector whose key makes the digests in the cursor, and those of review numbers that may be telephone numbers."""
+
 
 class JdmaSource(Source[bytes, bytes]):
     """Reviews, each as JSON that stands for itself."""
@@ -33,8 +36,9 @@ class JdmaSource(Source[bytes, bytes]):
     def __init__(self, config: JdmaConfig, context: Context) -> None:
         self._cursor = context.cursor
         self._marks = context.cursor.load_as(dict[str, Mark]) or {}  # those of forms no longer configured are kept too
-        self._feeds = [Feed(config, form, self._marks.setdefault(str(form), Mark())) for form in config.forms]
-        self._mapping = ReviewMapping(context.source, config)
+        key = context.key_of(SECTOR)
+        self._feeds = [Feed(config, form, self._marks.setdefault(str(form), Mark()), key) for form in config.forms]
+        self._mapping = ReviewMapping(context.source, config, key)
         self._pace = Interval(60 / config.requests_per_minute)
         self._rests_until = 0.0
 
@@ -90,7 +94,7 @@ class JdmaSource(Source[bytes, bytes]):
 
 def probe(config: JdmaConfig, context: Context) -> Sequence[Outcome]:
     """Ask for the newest review of every form, and return what it means. Raises `SourceUnavailableError` for any refusal."""
-    mapping = ReviewMapping(context.source, config)
+    mapping = ReviewMapping(context.source, config, context.key_of(SECTOR))
     outcomes: list[Outcome] = []
     now = datetime.now(UTC)
     with closing(Server(config.url, config.token)) as server:

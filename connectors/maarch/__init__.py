@@ -4,6 +4,7 @@ from connectors.maarch.config import MaarchConfig
 from connectors.maarch.simulate.command import command
 from connectors.maarch.source import MaarchSource, probe
 from connectors.sdk.contract import Connector
+from connectors.sdk.cursor import NAMES
 
 CONNECTOR = Connector(
     "maarch",
@@ -15,4 +16,5 @@ CONNECTOR = Connector(
         "Letters of Maarch Courrier or MEM Courrier, by its REST API",
         "Courriers de Maarch Courrier ou MEM Courrier, par son API REST",
     ),
+    rereads=lambda _: (*NAMES, "letters.sqlite"),
 )

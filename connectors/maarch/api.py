@@ -13,6 +13,7 @@ import msgspec
 
 from connectors.maarch.config import MaarchConfig
 from connectors.maarch.facts import Sender
+from connectors.sdk.decoding import decode_answer
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Server
 from connectors.sdk.words import say
@@ -165,7 +166,7 @@ def _custom(config: MaarchConfig) -> list[str]:
 
 def _decode(content: bytes, kind: Any, route: str) -> Any:
     try:
-        return msgspec.json.decode(content, type=kind)
+        return decode_answer(content, kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RefusedError(
             say(

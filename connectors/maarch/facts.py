@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from connectors.maarch.clock import read_local, write_local
+from connectors.maarch.statuses import FOLLOWED_UP
 
 Kind = Literal["arrived", "registered", "assigned", "acknowledged", "status", "sent"]
 
@@ -50,7 +51,8 @@ class Sender(msgspec.Struct, frozen=True, omit_defaults=True):
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fact about a letter, which stands for itself."""
 
-    kind: Kind
+    kind: str
+    """One of `Kind`."""
     letter: Letter
     read_at: Annotated[datetime, msgspec.Meta(tz=True)]
     at: str = ""
@@ -73,8 +75,12 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     since: str = ""
     """When the status was found, local."""
     sent: str = ""
+    rules: int = 0
+    """By which `RULES` it was compared last."""
 
 
+RULES: Final = 1
+"""Raised where a status gets another meaning. 1: `FOLLOWED_UP` is closed."""
 encode: Final = msgspec.json.encode
 decode: Final = msgspec.json.Decoder(Fact).decode
 """Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
@@ -86,6 +92,8 @@ def compare(letter: Letter, known: Known | None, acknowledged: str, read_at: dat
     `acknowledged` is when the first acknowledgement of receipt was sent, local; empty if that is not known.
     """
     before = known or Known()
+    if before.rules < 1 and before.status == FOLLOWED_UP:  # it was not reported as closed
+        before = msgspec.structs.replace(before, status="", since="")
     after = _look_at(letter, before, acknowledged)
     facts: list[Fact] = []
 
@@ -119,4 +127,5 @@ def _look_at(letter: Letter, before: Known, acknowledged: str) -> Known:
         acknowledged=acknowledged or before.acknowledged,
         status=status,
         since=before.since if status == before.status else write_local(letter.changed_at),
+        rules=RULES,
     )

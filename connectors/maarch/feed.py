@@ -16,8 +16,10 @@ from connectors.maarch.config import MaarchConfig
 from connectors.maarch.facts import Known, Letter, compare, encode
 from connectors.maarch.listing import Listing
 from connectors.maarch.memory import Memory
+from connectors.sdk.identifiers import reference_for
 from connectors.sdk.pull import Backoff, Interval
 from connectors.sdk.words import say
+from models.identities import PseudonymKey
 
 Row = Letter | bytes
 """A letter, or what came instead of one, as a record that cannot be used."""
@@ -27,8 +29,17 @@ _decode: Final = msgspec.json.Decoder(Letter, strict=False).decode
 class Feed:
     """The letters of `listing`, asked of `server` every `seconds`; `memory` knows what was told of them."""
 
-    def __init__(self, config: MaarchConfig, listing: Listing, seconds: float, server: Maarch, memory: Memory) -> None:
+    def __init__(
+        self,
+        config: MaarchConfig,
+        listing: Listing,
+        seconds: float,
+        server: Maarch,
+        memory: Memory,
+        key: PseudonymKey,
+    ) -> None:
         self._config = config
+        self._key = key
         self._listing = listing
         self._server = server
         self._memory = memory
@@ -84,10 +95,11 @@ class Feed:
     def _fetch(self) -> None:
         size = self._config.page_size
         listed = self._server.list_letters(self._listing.clause(self._last), self._listing.order, size)
-        rows = [read_row(raw) for raw in listed]
+        rows = [read_row(raw, self._key) for raw in listed]
         letters = [row for row in rows if isinstance(row, Letter)]
         self._check(rows, letters)
-        self._known = self._memory.recall([_number(row) for row in rows])
+        known = self._memory.recall([_number(row) for row in rows])
+        self._known = {number: _without_raw_chrono(one, self._key) for number, one in known.items()}
         self._acknowledged = (
             self._server.acknowledged(self._unacknowledged(letters)) if self._config.receipts else set()
         )
@@ -144,11 +156,18 @@ def _number(row: Row) -> int:
     return row.res_id if isinstance(row, Letter) else -int.from_bytes(hashlib.sha256(row).digest()[:7])
 
 
-def read_row(raw: msgspec.Raw) -> Row:
-    """Return the letter that a row is, or what it is instead."""
+def read_row(raw: msgspec.Raw, key: PseudonymKey) -> Row:
+    """Return the letter that a row is, its chrono without anything personal, or what it is instead."""
     try:
         letter = _decode(raw)
         letter.changed_at  # noqa: B018 - has to be a time
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return b'{"node":' + bytes(raw) + b"}"
-    return letter
+    if not letter.alt_identifier:
+        return letter
+    return msgspec.structs.replace(letter, alt_identifier=reference_for(letter.alt_identifier, key))
+
+
+def _without_raw_chrono(known: Known, key: PseudonymKey) -> Known:
+    """Return what is known of a letter; earlier versions kept every chrono as it came."""
+    return msgspec.structs.replace(known, chrono=reference_for(known.chrono, key))

@@ -17,7 +17,7 @@ from connectors.maarch.api import CHANGED_AT
 from connectors.maarch.clock import begin_before, to_local, write_local
 from connectors.maarch.config import MaarchConfig
 from connectors.maarch.facts import Letter
-from connectors.maarch.statuses import closed_statuses
+from connectors.maarch.statuses import FOLLOWED_UP, closed_statuses
 
 BEGINNING: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local, as Maarch's times
 
@@ -91,7 +91,7 @@ class Changes(Listing):
 
 
 class Open(Listing):
-    """All letters that have an open status or no closing date."""
+    """All letters that have an open status or no closing date, or are followed up: an earlier version took those for open."""
 
     order = ("res_id",)
 
@@ -99,7 +99,7 @@ class Open(Listing):
         super().__init__(config)
         closed = ", ".join(f"'{status}'" for status in closed_statuses(config.statuses))
         self._filters += [
-            f"(closing_date is null or status is null or status not in ({closed}))",
+            f"(closing_date is null or status is null or status not in ({closed}) or status = '{FOLLOWED_UP}')",
             f"{CHANGED_AT} >= '{write_local(self._start)}'",
         ]
 

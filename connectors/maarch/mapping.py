@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from connectors.maarch.clock import read_local, to_utc
 from connectors.maarch.config import Entity, MaarchConfig, Meaning, Place
-from connectors.maarch.facts import Fact, Kind, decode
+from connectors.maarch.facts import Fact, decode
 from connectors.maarch.statuses import STATUSES, is_closed
 from connectors.sdk.citizens import identify
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.identifiers import may_be_phone_number, number_for, reference_for
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.events import (
@@ -43,8 +44,8 @@ from models.reasons import Reason
 from models.topics import Channel
 
 MOST_CENTS: Final = 1_000_000
-PLAIN: Final = re.compile(r"[A-Za-z0-9_]{1,10}")
-"""A code of a status, and nothing else."""
+PLAIN: Final = re.compile(r"[A-Z0-9_]{1,10}")
+"""A status code as Maarch brings them: the only value of a letter that an error text may name."""
 _NOWHERE: Final = Entity()
 
 
@@ -58,7 +59,8 @@ class LetterMapping:
         self._statuses: dict[str, Meaning] = {**STATUSES, **config.statuses}
         sectors = {config.sector, *(entity.sector for entity in config.entities.values() if entity.sector)}
         self._keys = {sector: key_of(sector) for sector in sectors}
-        self._meanings: dict[Kind, Callable[[Fact], Sequence[Event]]] = {
+        self._key = self._keys[config.sector]
+        self._meanings: dict[str, Callable[[Fact], Sequence[Event]]] = {
             "arrived": self._arrived,
             "registered": self._registered,
             "assigned": self._assigned,
@@ -71,10 +73,11 @@ class LetterMapping:
         """Return what a fact means, or why it means nothing; raises nothing."""
         try:
             fact = decode(raw)
-            return self._meanings[fact.kind](fact)
+            meaning = self._meanings.get(fact.kind)
+            return meaning(fact) if meaning else Reject(Reason.UNKNOWN_RECORD, raw, "kind")
         except msgspec.DecodeError as error:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error))
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, RecursionError):
             return Reject(Reason.UNREADABLE_LINE, raw)
         except Unusable as error:
             return Reject(error.reason, raw, error.detail)
@@ -91,7 +94,7 @@ class LetterMapping:
         return (LetterArrived(**about, data=LetterArrivedData(admitted_at=admitted_at and arrived_at)),)
 
     def _registered(self, fact: Fact) -> Sequence[Event]:
-        chrono = fact.letter.alt_identifier or ""
+        chrono = reference_for(fact.letter.alt_identifier or "", self._key)
         about = self._about(fact, f"registered|{chrono}", self._time("creation_date", fact.letter.creation_date))
         return (LetterRegistered(**about, data=LetterRegisteredData(chrono=chrono)),)
 
@@ -147,11 +150,13 @@ class LetterMapping:
         if not fact.letter.closing_date:
             return found_at
         closed_at = self._time("closing_date", fact.letter.closing_date)
+        if self._was_closed(fact):  # the same closing, by another status: END after STDBY
+            return closed_at
         reopened = fact.since and closed_at < self._time("modification_date", fact.since)
         return found_at if reopened else closed_at
 
     def _about(self, fact: Fact, what: str, at: datetime) -> dict[str, Any]:
-        number = str(fact.letter.res_id)
+        number = number_for(fact.letter.res_id, self._key)
         entity, place = self._place(fact)
         sector = entity.sector or self._config.sector
         return {
@@ -185,7 +190,7 @@ class LetterMapping:
 
 
 def _unknown(status: str) -> Unusable:
-    word = status if PLAIN.fullmatch(status) else "?"
+    word = status if PLAIN.fullmatch(status) and not may_be_phone_number(status) else "?"
     return Unusable(
         Reason.UNKNOWN_RECORD,
         say(f"a status that means nothing here: {word}", f"un statut sans signification ici : {word}"),

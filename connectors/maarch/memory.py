@@ -29,8 +29,8 @@ class Memory:
 
     def __init__(self, directory: Path, cursor: Cursor) -> None:
         advice = say(
-            f"restore it from its backup, or remove it and {cursor} to tell every letter again",
-            f"le restaurer de sa sauvegarde, ou le supprimer avec {cursor} pour redire tous les courriers",
+            "restore it from its backup, or have every letter read again (accueil connectors reread)",
+            "le restaurer de sa sauvegarde, ou faire relire tous les courriers (accueil connectors reread)",
         )
         was_there = cursor.load() is not None
         path = directory / "letters.sqlite"

@@ -44,8 +44,9 @@ class MaarchSource(Source[bytes, Position]):
         self._mapping = LetterMapping(context.source, config, context.key_of)
         self._memory = Memory(context.directory, context.cursor)
         self._server = Maarch(config)
+        key = context.key_of(config.sector)
         self._feeds = [
-            Feed(config, listing, seconds, self._server, self._memory)
+            Feed(config, listing, seconds, self._server, self._memory, key)
             for listing, seconds in (
                 (Changes(config, self._mark), config.poll_seconds),
                 (Open(config), config.recheck_seconds),
@@ -95,10 +96,11 @@ class MaarchSource(Source[bytes, Position]):
 def probe(config: MaarchConfig, context: Context) -> Sequence[Outcome]:
     """Ask for the first letters and all that belongs to them, and return what they mean."""
     mapping = LetterMapping(context.source, config, context.key_of)
+    key = context.key_of(config.sector)
     with closing(Maarch(config)) as server:
         try:
             rows = server.list_letters(Changes(config, Mark()).clause(None), Changes.order, PROBED)
-            records = [record for row in map(read_row, rows) for record in _look_at(row, config, server)]
+            records = [record for row in rows for record in _look_at(read_row(row, key), config, server)]
         except RefusedError as error:
             raise SourceRefusedError(str(error)) from None
     return [mapping.map(record) for record in records]

@@ -9,7 +9,7 @@ from models.events import CloseOutcome
 STATUSES: Final[Mapping[str, Meaning]] = {
     **dict.fromkeys(
         (
-            *("INIT", "NEW", "NUMQUAL", "OUT", "RET", "COU", "ATT", "ATT_MP", "STDBY", "SVX"),
+            *("INIT", "NEW", "NUMQUAL", "OUT", "RET", "COU", "ATT", "ATT_MP", "SVX"),
             *("VAL", "VALSG", "EVIS", "ESIG", "REJ_SIGN", "EENV", "EAVIS", "ESIGAR", "EENVAR"),
             *("GRC", "GRC_TRT", "GRC_ALERT", "PJQUAL", "SEND_MASS", "PND", "DSTRIBUTED", "RETRN", "NO_RETRN"),
         ),
@@ -17,11 +17,14 @@ STATUSES: Final[Mapping[str, Meaning]] = {
     ),
     "ENVDONE": "answered",
     "END": "resolved",
+    "STDBY": "resolved",  # "Clôturé avec suivi": its action is `closeMailAction`, which sets `closing_date`
     "SSUITE": "no_action",
     "DEL": "no_action",
     **dict.fromkeys(("EXP_SEDA", "SEND_SEDA", "ACK_SEDA", "REPLY_SEDA"), "archived"),
 }
 OUTCOMES: Final = frozenset(CloseOutcome)
+FOLLOWED_UP: Final = "STDBY"
+"""The status of letters that are closed and followed up, which earlier versions took for open."""
 
 
 def is_closed(meaning: Meaning) -> bool:

@@ -16,4 +16,5 @@ CONNECTOR = Connector(
     ),
     simulate=command,
     probe=folder.probe,
+    rereads=lambda _: (),
 )

@@ -4,9 +4,12 @@ import re
 from string import Formatter
 from typing import Final
 
+from connectors.sdk.identifiers import MAX_PLAIN_NUMBER
+
 _PARTS: Final = {"year": r"(?P<year>(?:19|20)\d\d)", "number": r"(?P<number>\d{1,9})"}
 MAX_LENGTH: Final = 100
-LARGEST: Final = 999_999_999
+LARGEST: Final = MAX_PLAIN_NUMBER
+"""Highest number of a letter: a form that is a bare `{number}` must not take a telephone number for one."""
 
 
 def is_register_form(form: str) -> bool:
@@ -32,4 +35,7 @@ def is_written_in(form: str, chrono: str) -> bool:
     parts = Formatter().parse(form)
     pattern = "".join(re.escape(literal) + (_PARTS[name] if name is not None else "") for literal, name, *_ in parts)
     found = re.fullmatch(pattern, chrono, re.ASCII)
-    return found is not None and form.format(**{name: int(part) for name, part in found.groupdict().items()}) == chrono
+    if found is None:
+        return False
+    values = {name: int(part) for name, part in found.groupdict().items()}
+    return values.get("number", 0) <= LARGEST and form.format(**values) == chrono

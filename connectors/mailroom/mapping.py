@@ -4,6 +4,7 @@ A letter's contact is its chrono number, so that whoever knows that can tell wha
 scan's content and the sidecar's reference; ids of later steps of the chrono, the step, and when it is said to have happened.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,7 @@ from models.topics import Channel
 Closed = TypeVar("Closed", bound=StrEnum)
 FRENCH: Final = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
 MAX_COST_CENTS: Final = 1_000_000
+_COST: Final = re.compile(r"0|[1-9]\d{0,6}", re.ASCII)
 ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
 """Within every day, one on which clocks are put forward too."""
 
@@ -200,7 +202,7 @@ class Mapping:
 
     def _cost(self, row: Row) -> int:
         value = self._need(row, "cost_cents")
-        if not (value.isascii() and value.isdigit() and len(value) <= 7 and int(value) <= MAX_COST_CENTS):
+        if not (_COST.fullmatch(value) and int(value) <= MAX_COST_CENTS):
             raise Unusable(Reason.INVALID_FIELD, "cost_cents")
         return int(value)
 

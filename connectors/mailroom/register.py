@@ -1,8 +1,9 @@
 """The register of letters: which chrono number each has, and whose they were since when.
 
-Numbers begin anew each year, without gaps.
+Numbers begin anew each year, without gaps. A letter is known by a keyed digest of its scan and reference, which may be personal.
 """
 
+import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from connectors.sdk.cursor import Cursor
 from connectors.sdk.database import Database
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.words import say
+from models.identities import PseudonymKey
 
 LETTERS: Final = """
 CREATE TABLE IF NOT EXISTS letters (
@@ -24,6 +26,8 @@ CREATE TABLE IF NOT EXISTS places (
     chrono TEXT NOT NULL, since TEXT NOT NULL, site TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (chrono, since)
 ) WITHOUT ROWID
 """
+VERSION: Final = 1
+"""Version of the file (`PRAGMA user_version`). Version 0 held letters unhidden, by scan and reference."""
 LATEST: Final = "SELECT site, service FROM places WHERE chrono = ? AND since <= ? ORDER BY since DESC LIMIT 1"
 FIRST: Final = "SELECT site, service FROM places WHERE chrono = ? ORDER BY since LIMIT 1"
 
@@ -36,20 +40,26 @@ class Place(NamedTuple):
 
 
 class Register:
-    """The register in `directory`, an SQLite file. `cursor` remembers that there is one.
+    """The register in `directory`, an SQLite file; `key` hides letters. `cursor` remembers that there is one.
 
     Raises `ConnectorError` if it is damaged, or was there and is gone: numbers would be given a second time. So do its methods,
     if it cannot be used now.
     """
 
-    def __init__(self, directory: Path, cursor: Cursor) -> None:
+    def __init__(self, directory: Path, cursor: Cursor, key: PseudonymKey) -> None:
         self._begun = False
+        self._key = key
         advice = say(
             "restore it from its backup, since chrono numbers would be given a second time",
             "le restaurer de sa sauvegarde, sans quoi des numéros chrono seraient donnés deux fois",
         )
         was_there = cursor.load() is not None
         self._database = Database(directory / "register.sqlite", LETTERS, PLACES, advice=advice, was_there=was_there)
+        try:
+            self._hide_letters()
+        except BaseException:
+            self.close()
+            raise
         if not was_there:
             cursor.save(b"register")
 
@@ -58,6 +68,7 @@ class Register:
 
         It is safe after the next `commit`.
         """
+        letter = self._hide(letter)
         if known := self._ask("SELECT chrono FROM letters WHERE letter = ?", letter):
             return str(known[0])
         (last,) = self._ask("SELECT max(number) FROM letters WHERE year = ?", year) or (0,)
@@ -107,6 +118,23 @@ class Register:
     def close(self) -> None:
         """Close the file. Numbers since the last `commit` were not given."""
         self._database.close()
+
+    def _hide(self, letter: str) -> str:
+        return hmac.digest(self._key.secret, f"letter\0{letter}".encode(), "sha256").hex()[:40]
+
+    def _hide_letters(self) -> None:
+        """Bring a file of an earlier version to this one, and leave nothing of its letters in freed pages.
+
+        Killed at any time, it is done again from there: a letter as it came has a `|` in it, a digest has none.
+        """
+        if self._ask("PRAGMA user_version") == (VERSION,):
+            return
+        with self._database.transaction():
+            for (letter,) in self._database.do("SELECT letter FROM letters WHERE instr(letter, '|')").fetchall():
+                self._database.do("UPDATE letters SET letter = ? WHERE letter = ?", self._hide(letter), letter)
+        self._database.do("VACUUM")
+        self._database.do("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._database.do(f"PRAGMA user_version = {VERSION}")
 
     def _check_transaction(self) -> None:
         if not self._database.in_transaction:  # when a disk fails, SQLite may roll back by itself

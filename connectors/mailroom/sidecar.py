@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
@@ -15,6 +16,8 @@ from models.reasons import Reason
 
 Row = dict[str, str]
 MAX_ROWS: Final = 1000
+MAX_COLUMNS: Final = 200
+"""Of CSV; each row is as wide as the first."""
 MAX_LENGTH: Final = 1000
 """Of a value; longer ones are free text, which nobody asks for."""
 
@@ -30,7 +33,8 @@ def read_rows(content: bytes, suffix: str) -> list[Row]:
         kind = "a forbidden declaration" if isinstance(error, DefusedXmlException) else suffix[1:].upper()
         raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {kind}") from None
     if not rows or len(rows) > MAX_ROWS:
-        raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows, 1 to {MAX_ROWS} are possible")
+        found = f"more than {MAX_ROWS}" if rows else "0"
+        raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {found} rows, 1 to {MAX_ROWS} are possible")
     return rows
 
 
@@ -68,7 +72,12 @@ def _read_json(content: bytes) -> list[Any]:
 def _read_csv(content: bytes) -> list[Any]:
     text = _decode(content)
     head = text.partition("\n")[0]
-    return list(csv.DictReader(io.StringIO(text), delimiter=max(";,\t", key=head.count), strict=True))
+    lines = csv.reader(io.StringIO(text), delimiter=max(";,\t", key=head.count), strict=True)
+    names = next(lines, [])
+    if len(names) > MAX_COLUMNS:
+        raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(names)} columns, at most {MAX_COLUMNS} are possible")
+    rows = islice(filter(None, lines), MAX_ROWS + 1)  # what is longer than that is not read
+    return [dict(zip(names, row, strict=False)) for row in rows]
 
 
 def _read_xml(content: bytes) -> list[Any]:
@@ -89,8 +98,13 @@ def _decode(content: bytes) -> str:
 
 
 def _clean(row: dict[Any, Any]) -> Row:
-    texts = {name: value.strip() for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
+    texts = {name: _mend(value) for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
     return {name: value for name, value in texts.items() if 0 < len(value) <= MAX_LENGTH}
+
+
+def _mend(value: str) -> str:
+    """Return a value without spaces around it; lone surrogates, which JSON may have and UTF-8 has not, are replaced."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
 
 
 _READERS: Final = {".json": _read_json, ".csv": _read_csv, ".xml": _read_xml}

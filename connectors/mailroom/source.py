@@ -29,10 +29,11 @@ class MailroomSource(FolderSource):
         self._chrono = config.chrono
         self._separated = bool(config.separators)
         self._limit = config.max_megabytes << 20
-        self._mapping = Mapping(context.source, config, context.key_of(config.sector))
+        key = context.key_of(config.sector)
+        self._mapping = Mapping(context.source, config, key)
         super().__init__(config, context)
         try:
-            self._register = Register(context.directory, context.cursor)
+            self._register = Register(context.directory, context.cursor, key)
         except BaseException:
             super().close()
             raise

@@ -15,4 +15,5 @@ CONNECTOR = Connector(
         "Appointments of RDV Service Public and RDV-Solidarités, by webhooks and API",
         "Rendez-vous de RDV Service Public et RDV-Solidarités, par webhooks et API",
     ),
+    rereads=lambda config: ("told.sqlite",) if config.api else (),
 )

@@ -16,6 +16,7 @@ import msgspec
 from connectors.rdv.account import Signed, choose
 from connectors.rdv.config import Api
 from connectors.rdv.facts import split_listed
+from connectors.sdk.decoding import decode_answer
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff, Server
 from connectors.sdk.reconcile import Asked, microseconds
@@ -40,7 +41,6 @@ class _Numbered(msgspec.Struct):
     id: int
 
 
-_decode: Final = msgspec.json.Decoder(_Listing).decode
 _decode_number: Final = msgspec.json.Decoder(_Numbered).decode
 
 
@@ -83,7 +83,7 @@ class Session:
             raise
         elapsed = timedelta(seconds=time.monotonic() - asked_at)
         try:
-            listing = _decode(answer.content)
+            listing = decode_answer(answer.content, _Listing)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._misunderstood() from None
         self._backoff.succeed()
@@ -156,7 +156,7 @@ class RdvRounds(Rounds):
 def _number_of(rdv: msgspec.Raw) -> int | None:
     try:
         return _decode_number(rdv).id
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

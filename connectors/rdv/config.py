@@ -112,8 +112,8 @@ class RdvConfig(PushConfig):
     """The secret that the webhooks of all these organisations share. Give it as `secret_file` or `secret_env`."""
     previous_secret: Annotated[SecretStr | None, AfterValidator(_check_secret)] = None
     """The secret before, which counts as well until all have the new one. As `previous_secret_file` or `…_env` too."""
-    max_body_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 524_288
-    """Longest body; a longer one is refused (413). One of an appointment for many people is long."""
+    max_body_bytes: Annotated[int, Field(ge=1_024, le=16 << 20)] = 4 << 20
+    """Longest body; a longer one is refused (413). A webhook holds each participant twice: 4 MiB are for some 1,000 of them."""
     sector: Sector = "general"
     """Sector whose key makes the pseudonyms, where no table below says otherwise."""
     site: Label = ""
@@ -137,7 +137,8 @@ class RdvConfig(PushConfig):
         "secret": "Le secret commun aux webhooks de toutes ces organisations. À donner par `secret_file` ou `secret_env`.",
         "previous_secret": "Le secret d'avant, valable aussi jusqu'à ce que toutes aient le nouveau. De même par "
         "`previous_secret_file` ou `…_env`.",
-        "max_body_bytes": "Taille maximale d'un corps ; au-delà il est refusé (413). À plusieurs, il est long.",
+        "max_body_bytes": "Taille maximale d'un corps ; au-delà il est refusé (413). Un webhook contient deux fois chaque "
+        "participant : 4 Mio suffisent pour environ 1 000.",
         "sector": "Secteur dont la clé fait les pseudonymes, sauf si une table ci-dessous en dit autrement.",
         "site": "Site, sauf si une table ci-dessous en dit autrement.",
         "service": "Service, sauf si une table ci-dessous en dit autrement.",

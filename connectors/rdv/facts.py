@@ -17,9 +17,19 @@ from connectors.sdk.reconcile import microseconds
 DESTROYED: Final = "destroyed"
 FOUND: Final = "found"
 GONE: Final = "gone"
-RANKS: Final = {FOUND: 0, GONE: 0, "created": 1, "updated": 2, DESTROYED: 3}
-"""How something is told, in the order of what is told as of the same second, for which there is no other. What is found comes
-first: it is as of the second's beginning, and a message of that second may tell what happened since."""
+RANKS: Final = {FOUND: 0, GONE: 0, "created": 10, "updated": 20, DESTROYED: 30}
+"""Order of what is reported as of the same second, in microseconds. What the API lists comes first: it is as of the second's
+beginning, and a message of that second may report what happened since."""
+WEIGHTS: Final = {"unknown": 0, "waiting": 1}
+"""Order of two messages of the same kind and second, in microseconds, which the server may send in any order: first those that
+leave an appointment open; `CLOSED_WEIGHT` for all other statuses."""
+CLOSED_WEIGHT: Final = 2
+MOST_PARTICIPATIONS: Final = 2_000
+"""More of them in one appointment are not split into facts; real ones have some hundreds at most."""
+MOST_SHARED_BYTES: Final = 2_048
+"""Longest part of a message that each of its facts repeats; some 500 bytes are usual."""
+DELETED_ACCOUNT: Final = re.compile(r"user_\d+@deleted\.rdv-solidarites\.fr", re.ASCII | re.IGNORECASE)
+"""The address that the server gives to a deleted account (`User::SoftDeleteConcern`), on every instance."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 _RUBY_ZONE: Final = re.compile(r" (?:UTC|([+-]\d\d):?(\d\d))$")
 
@@ -37,6 +47,11 @@ class User(Person, kw_only=True):
 
     id: Positive
     responsible: Person | None = None
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the account was deleted, and all that named the person with it."""
+        return DELETED_ACCOUNT.fullmatch((self.email or "").strip()) is not None
 
 
 class Participation(msgspec.Struct):
@@ -78,22 +93,26 @@ class Rdv(msgspec.Struct):
     lieu: Named | None = None
 
 
-class Fact(msgspec.Struct):
-    """One participation, as it was when it was told."""
+class Fact(msgspec.Struct, kw_only=True):
+    """One participation, as it was when it was told; and, once for an appointment, who all take part."""
 
     how: str
     """One of `RANKS`."""
     told_at: str
     """By the server's clock."""
     rdv: Rdv
-    participation: Participation
+    participation: Participation | None = None
     reason: str | None = None
     """Why it was destroyed, if that is not what somebody wanted."""
+    present: tuple[Positive, ...] | None = None
+    """The numbers of all participations: whoever is not among them was taken out. None in all facts of an appointment but the
+    last, and if the numbers cannot be read."""
 
     @property
     def as_of(self) -> int:
-        """When it was told, in microseconds: those of a second in the order of `RANKS`."""
-        return microseconds(parse_time(self.told_at)) + RANKS[self.how]
+        """When it was told, in microseconds: those of a second in the order of `RANKS` and `WEIGHTS`."""
+        status = self.participation.status if self.participation else ""
+        return microseconds(parse_time(self.told_at)) + RANKS[self.how] + WEIGHTS.get(status, CLOSED_WEIGHT)
 
 
 decode: Final = msgspec.json.Decoder(Fact).decode
@@ -138,12 +157,25 @@ def tell_gone(key: str, starts_at: int, status: str, told_at: datetime) -> bytes
 
 
 def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:
+    """Return a fact for each participation. Raises one of `_UNREADABLE` if they would be much longer than the message."""
     common = about | {"rdv": _trim(rdv, Rdv)}
+    if len(_encode(common)) > MOST_SHARED_BYTES:
+        raise OverflowError("too much that all participations share")
     match rdv:
+        case {"participations": list(people)} | {"rdvs_users": list(people)} if len(people) > MOST_PARTICIPATIONS:
+            raise OverflowError("too many participations")
         case {"participations": list(people)} | {"rdvs_users": list(people)}:  # the latter until 2023
-            return [_encode(common | {"participation": _trim(person, Participation)}) for person in people]
+            facts = [common | {"participation": _trim(person, Participation)} for person in people]
+            present = [person.get("id") if isinstance(person, dict) else None for person in people]
+            if _is_number(rdv.get("id")) and all(map(_is_number, present)):
+                facts = [*facts[:-1], (facts[-1] if facts else common) | {"present": present}]
+            return [_encode(fact) for fact in facts]
         case _:
             return [_encode(common)]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**63
 
 
 def parse_time(text: str) -> datetime:

@@ -43,6 +43,24 @@ def read(text: str) -> State:
     return State(int(starts_at), status)
 
 
+class Present(NamedTuple):
+    """Who took part in an appointment, by the numbers of their participations."""
+
+    numbers: frozenset[int]
+    erased: bool
+    """Whether the appointment was deleted because it is old."""
+
+    def __str__(self) -> str:
+        """Return it as `read_present` reads it."""
+        return f"{'erased' if self.erased else ''}:{','.join(map(str, sorted(self.numbers)))}"
+
+
+def read_present(text: str) -> Present:
+    """Return who took part, as it was written."""
+    erased, _, numbers = text.partition(":")
+    return Present(frozenset(map(int, filter(None, numbers.split(",")))), bool(erased))
+
+
 class Step(NamedTuple):
     """Something that happened."""
 

@@ -7,7 +7,19 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.facts import DESTROYED, FOUND, GONE, RANKS, Fact, Person, Rdv, User, decode, parse_time
+from connectors.rdv.facts import (
+    DESTROYED,
+    FOUND,
+    GONE,
+    RANKS,
+    Fact,
+    Participation,
+    Person,
+    Rdv,
+    User,
+    decode,
+    parse_time,
+)
 from connectors.rdv.history import (
     BOOKED,
     DELETED,
@@ -17,12 +29,16 @@ from connectors.rdv.history import (
     RENAMED,
     STATUSES,
     WAITING,
+    Present,
     State,
     Step,
+    read,
+    read_present,
     steps,
 )
 from connectors.sdk.citizens import join
-from connectors.sdk.reconcile import Reconciler, microseconds
+from connectors.sdk.identifiers import number_for
+from connectors.sdk.reconcile import Reconciler, Telling, Tellings, microseconds
 from models.codec import Unusable, check_time
 from models.events import (
     AppointmentAttended,
@@ -83,41 +99,113 @@ class RdvMapping:
             *config.organisations.values(),
         )
         self._keys = {sector: key_of(sector) for sector in {config.sector, *(place.sector for place in places)} - {""}}
+        self._key = self._keys[config.sector]
 
     def map(self, raw: bytes, read_at: datetime) -> Sequence[Event]:
         """Return the events that a fact tells and no fact before it. Raises `Unusable`."""
         try:
             fact = decode(raw)
-        except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
             self._reconciler.overlook()
             detail = str(error) if isinstance(error, msgspec.DecodeError) else ""
             raise Unusable(Reason.UNREADABLE_LINE, detail) from None
         if fact.how not in RANKS:
             raise Unusable(Reason.UNKNOWN_RECORD, "meta.event")
-        key = f"{fact.rdv.id}-{fact.participation.id}"
+        events = self._take_participation(fact, fact.participation, read_at) if fact.participation else []
+        if fact.present is not None:
+            events += self._take_list(fact, fact.present, read_at)
+        return events
+
+    def _take_participation(self, fact: Fact, person: Participation, read_at: datetime) -> list[Event]:
+        key = f"{fact.rdv.id}-{person.id}"
         if fact.how == FOUND:  # first: what it says may be unusable, but it is there
             self._reconciler.see(key, str(fact.rdv.organisation.id) if fact.rdv.organisation else "")
         times, as_of = _read_times(fact)
         check_time(times.told_at, read_at)  # before it is remembered: what is rejected can be mapped again
-        state = str(State(int(times.starts_at.timestamp()), _status(fact, times)))
+        status = _status(fact, person, times)
+        known = self._reconciler.recall(key)
+        if not known and status != ERASED and not times.created_at and times.starts_at <= times.told_at:
+            raise Unusable(Reason.MISSING_FIELD, "created_at")  # over before it was known: when was it booked?
+        statuses = [status]
+        if person.user and person.user.is_deleted and status != ERASED:
+            statuses.append(ERASED)
+            if known and read(known[-1].state).status == ERASED:
+                return []
+        after = known
+        for place, one in enumerate(statuses):
+            after = self._learn(fact, key, as_of + place, State(int(times.starts_at.timestamp()), one), times)
+        if listed := self._left_after(fact.rdv.id, person.id, after):
+            after = self._leave(fact, key, listed) or after
+        return self._tell(fact, person, known, after, times, read_at)
+
+    def _take_list(self, fact: Fact, present: Sequence[int], read_at: datetime) -> list[Event]:
+        """Return what became of those who took part in an appointment and do so no more."""
+        times, _ = _read_times(fact)
+        check_time(times.told_at, read_at)
+        as_of = microseconds(times.told_at) + RANKS[fact.how]  # no later than what the same second says of who is there
+        number = fact.rdv.id
+        now = Present(frozenset(present), fact.reason == "rgpd")
+        lists = self._reconciler.recall(_list_key(number))
+        before = {one for listed in lists for one in read_present(listed.state).numbers}
+        if not lists:  # those that an earlier version remembered, which kept no list
+            before = {int(key.rpartition("-")[2]) for key in self._reconciler.list_kept(f"{number}-")}
+        if not lists or lists[-1].at > as_of or lists[-1].state != str(now):
+            self._reconciler.note(_list_key(number), as_of, str(now), times.starts_at)
+        events: list[Event] = []
+        for one in sorted(before - now.numbers):
+            key = f"{number}-{one}"
+            known = self._reconciler.recall(key)
+            if after := self._leave(fact, key, Telling(as_of, str(now), pushed=fact.how != FOUND)):
+                events += self._tell(fact, Participation(id=one, status=""), known, after, times, read_at)
+        return events
+
+    def _left_after(self, rdv: int, person: int, tellings: Tellings) -> Telling | None:
+        """Return the first list of an appointment without `person`, later than all that is known of that participation."""
+        lists = self._reconciler.recall(_list_key(rdv))
+        later = (one for one in lists if one.at > tellings[-1].at)
+        return next((one for one in later if person not in read_present(one.state).numbers), None)
+
+    def _leave(self, fact: Fact, key: str, listed: Telling) -> Tellings | None:
+        """Learn that a participation is not in a list; return what is known of it then, None if that changes nothing."""
+        known = self._reconciler.recall(key)
+        if not known or known[-1].at >= listed.at:
+            return None
+        last = read(known[-1].state)
+        if read_present(listed.state).erased:
+            status = ERASED
+        elif last.status in {OPEN, WAITING} and last.starts_at * 1_000_000 > listed.at:
+            status = DELETED
+        else:
+            return None
+        state, until = str(last._replace(status=status)), datetime.fromtimestamp(last.starts_at, UTC)
+        learn = self._reconciler.push if listed.pushed and fact.how != FOUND else self._reconciler.find
+        return learn(key, listed.at, state, until).after
+
+    def _learn(self, fact: Fact, key: str, as_of: int, state: State, times: _Times) -> Tellings:
         if fact.how in {FOUND, GONE}:
             made_at = microseconds(times.created_at or times.told_at)
-            before, after = self._reconciler.find(key, as_of, state, times.starts_at, made_at)
-        else:
-            before, after = self._reconciler.push(key, as_of, state, times.starts_at)
+            return self._reconciler.find(key, as_of, str(state), times.starts_at, made_at).after
+        return self._reconciler.push(key, as_of, str(state), times.starts_at).after
+
+    def _tell(
+        self, fact: Fact, person: Participation, before: Tellings, after: Tellings, times: _Times, read_at: datetime
+    ) -> list[Event]:
+        """Return the events of what happened to a participation according to `after`, and not yet to `before`."""
         known = {(step.native, step.revision) for step in steps(before, times.length_seconds)}
         return [
-            self._event(step, at, fact, key, read_at)
+            self._event(step, at, fact, person, read_at)
             for step, at in _date(steps(after, times.length_seconds), fact.rdv, times)
             if (step.native, step.revision) not in known
         ]
 
-    def _event(self, step: Step, at: datetime, fact: Fact, key: str, read_at: datetime) -> Event:
+    def _event(self, step: Step, at: datetime, fact: Fact, person: Participation, read_at: datetime) -> Event:
+        numbers = (fact.rdv.id, person.id)
+        contact = "-".join(number_for(number, self._key) for number in numbers)
         sector = self._place(fact, "sector")
         about: dict[str, Any] = {
-            "id": event_id(self._source, f"{key}|{step.native}", step.revision),
+            "id": event_id(self._source, f"{contact}|{step.native}", step.revision),
             "source": self._source,
-            "subject": contact_id(Channel.APPOINTMENT, self._source, key),
+            "subject": contact_id(Channel.APPOINTMENT, self._source, contact),
             "time": at,
             "recordedtime": read_at,
             "sector": sector,
@@ -126,7 +214,7 @@ class RdvMapping:
         }
         if step.kind == ERASED:
             return PersonalDataErased(**about, channel=Channel.APPOINTMENT)
-        if user := fact.participation.user:
+        if (user := person.user) and not user.is_deleted:
             about["identities"] = join(_identities(user, self._keys[sector]))
         if kind := _AT_THE_TIME.get(step.kind):
             return kind(**about)
@@ -138,7 +226,7 @@ class RdvMapping:
         }
         if step.kind == MOVED:
             return AppointmentMoved(**about, data=AppointmentSlotData(**slot, by=Party.SERVICE))
-        by = Party.SERVICE if step.revision else _booked_by(fact)
+        by = Party.SERVICE if step.revision else _booked_by(fact.rdv, person)
         return AppointmentBooked(**about, data=AppointmentSlotData(**slot, by=by))
 
     def _place(self, fact: Fact, name: str) -> str:
@@ -156,8 +244,12 @@ class RdvMapping:
         return str(next(filter(None, found), getattr(config, name)))
 
 
-def _status(fact: Fact, times: _Times) -> str:
-    status = RENAMED.get(fact.participation.status, fact.participation.status)
+def _list_key(rdv: int) -> str:
+    return f"{rdv}:"
+
+
+def _status(fact: Fact, person: Participation, times: _Times) -> str:
+    status = RENAMED.get(person.status, person.status)
     if status not in STATUSES:
         raise Unusable(Reason.UNKNOWN_ENUM, "participation.status")
     if fact.how not in {DESTROYED, GONE}:
@@ -193,10 +285,11 @@ def _date(happened: Iterable[Step], rdv: Rdv, times: _Times) -> Iterator[tuple[S
 def _time_of(step: Step, rdv: Rdv, times: _Times) -> datetime:
     """Return when a step happened: what the server says of it, if it does, and no later than it told it.
 
-    Of an appointment for several, what it says is not of each of them: somebody may have joined long after it was made.
+    Of an appointment for several, what it says is not of each of them: somebody may have joined long after it was made. It is
+    taken all the same if the appointment had begun when it was first told: there is nothing better.
     """
     at = datetime.fromtimestamp(step.at // 1_000_000, UTC)
-    if rdv.collectif:
+    if rdv.collectif and not (step.kind == BOOKED and step.at >= step.starts_at * 1_000_000):
         return at
     if step.kind == BOOKED and not step.revision and times.created_at:
         return times.created_at if times.created_at - at <= BEFORE_READ else at
@@ -205,13 +298,8 @@ def _time_of(step: Step, rdv: Rdv, times: _Times) -> datetime:
     return at
 
 
-def _booked_by(fact: Fact) -> Party:
-    told = (
-        fact.participation.created_by_type,
-        fact.participation.created_by,
-        fact.rdv.created_by_type,
-        fact.rdv.created_by,
-    )
+def _booked_by(rdv: Rdv, person: Participation) -> Party:
+    told = (person.created_by_type, person.created_by, rdv.created_by_type, rdv.created_by)
     return Party.CITIZEN if next(filter(None, told), "") in CITIZENS else Party.SERVICE
 
 

@@ -29,7 +29,7 @@ MOST_REJECTED: Final = 10_000
 class RdvSource(PolledSource):
     """Webhooks that are signed as RDV Service Public signs, and its API."""
 
-    most_waiting: ClassVar[int] = 100
+    most_waiting: ClassVar[int] = 64  # a message may be long: 64 times 4 MiB at most
 
     def __init__(self, config: RdvConfig, context: Context) -> None:
         api, organisations = config.api, [*config.organisations]

@@ -25,7 +25,9 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 import click
 
+from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.cursor import NAMES as CURSOR_FILES
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.reconcile import Tally
 from models.events import Event
@@ -48,6 +50,8 @@ class Reject:
     """What is wrong, without any of the record's values but the name of its kind, if that is one plain word."""
     context: bytes = field(default=b"", repr=False)
     """UTF-8 text: what earlier records said that this one depends on, so that it can be mapped again alone."""
+    answer: bool = False
+    """Whether the record reports an answer or its end: without it, a contact looks unanswered or does not end."""
 
 
 Outcome = Sequence[Event] | Reject
@@ -66,6 +70,8 @@ class Context:
     """Where it was; for sources that have a position."""
     key_of: Callable[[str], PseudonymKey]
     """The pseudonym key of a sector, see `connectors.sdk.keys.Keys.key_of`; raises `KeyFileError`."""
+    attempts: Attempts = field(default_factory=Attempts)
+    """Names the record at work, for a source that parses records in `read`."""
 
 
 class Source(ABC, Generic[Raw, Position]):
@@ -78,6 +84,7 @@ class Source(ABC, Generic[Raw, Position]):
     def read(self, wait_seconds: float) -> Sequence[Raw]:
         """Return what is new, in order, a few thousand records at most; nothing after `wait_seconds` without any.
 
+        It takes records apart and does not parse them: after an error here, the instance begins anew at the same record.
         Raises `SourceUnavailableError`.
         """
 
@@ -149,6 +156,9 @@ class Connector(Generic[Config]):
     check`. Raises `SourceUnavailableError`, whose text says what to do.
 
     If it is not given, the source is opened and read once, and nothing is acknowledged: as if the process had been killed."""
+    rereads: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
+    """Files of the instance's directory without which a source with that configuration is read from its beginning; none if its
+    records are sent to it once, and cannot be read again."""
 
 
 class Publisher(Protocol):
@@ -157,6 +167,10 @@ class Publisher(Protocol):
     @property
     def ready(self) -> bool:
         """Whether it takes events now. If not, the source is not read: call `poll` until it is."""
+
+    @property
+    def trouble(self) -> str:
+        """Why Kafka refuses events, in words for people; empty if it does not. They are kept meanwhile."""
 
     @property
     def pending(self) -> bool:

@@ -38,8 +38,8 @@ class Cursor:
         if there and not whole:
             raise CursorDamagedError(
                 say(
-                    f"{self} are damaged: remove both to begin as on a first start",
-                    f"{self} sont abîmés : les supprimer tous deux pour repartir comme la première fois",
+                    f"{self} are damaged: accueil connectors reread reads the source again; remove both where it cannot be",
+                    f"{self} sont abîmés : accueil connectors reread relit la source ; les supprimer si c'est impossible",
                 )
             )
         self._generation, position = max(whole, default=(0, None))
@@ -56,9 +56,9 @@ class Cursor:
             raise CursorDamagedError(
                 say(
                     f"the position in {self} is not of this version: use the version that wrote it, "
-                    "or remove these files to begin as on a first start",
+                    "or have the source read from its beginning (accueil connectors reread)",
                     f"la position dans {self} n'est pas de cette version : prendre la version qui l'a écrite, "
-                    "ou supprimer ces fichiers pour repartir comme la première fois",
+                    "ou faire relire la source depuis son début (accueil connectors reread)",
                 )
             ) from error
 

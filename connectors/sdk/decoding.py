@@ -15,6 +15,14 @@ from models.codec import Unusable
 from models.reasons import Reason
 
 T = TypeVar("T")
+MOST_NESTED: Final = 100
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""An escape in JSON: a pair of surrogates, one that is alone, or any other."""
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
+"""A string, whole or cut, or a bracket. Each byte is looked at once."""
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 _PLACE: Final = re.compile(r"- at `\$\.([\w.]+)")
 """Names that msgspec tells are those of the type."""
@@ -24,6 +32,40 @@ def decode_json(content: bytes | str, kind: type[T]) -> T:
     """Return what `content` says as JSON; what else it holds is passed over. Raises `Unusable`."""
     with _explained():
         return msgspec.json.decode(content, type=kind)
+
+
+def decode_answer(content: bytes, kind: type[T]) -> T:
+    """Return what a server answered, as JSON. Raises `msgspec.DecodeError` and `UnicodeDecodeError`.
+
+    One record must not hide the others of its page: lone surrogates are replaced, and values nested deeper than `MOST_NESTED`
+    become null.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, RecursionError):
+        return msgspec.json.decode(_prune(_ESCAPE.sub(_mend, content)), type=kind)
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape["lone"] else escape[0]
+
+
+def _prune(content: bytes) -> bytes:
+    """Return JSON in which null stands for what is nested too deep."""
+    kept, depth, begin = bytearray(), 0, 0
+    for token in _TOKEN.finditer(content):
+        sign = token[0][:1]
+        if sign in b"[{":
+            depth += 1
+            if depth == MOST_NESTED + 1:
+                kept += content[begin : token.start()] + b"null"
+        elif sign in b"]}":
+            depth -= 1
+            if depth == MOST_NESTED:
+                begin = token.end()
+    return bytes(kept if depth > MOST_NESTED else kept + content[begin:])
 
 
 def decode_form(content: bytes, kind: type[T]) -> T:

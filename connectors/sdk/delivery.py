@@ -48,7 +48,7 @@ class SpooledPublisher:
     """A `Publisher` for one thread, to the broker of the producers that `open_producer` makes.
 
     That, and what a producer does, may raise `failures`. After `patience_seconds` without an acknowledgement the broker counts as
-    away.
+    away. Events of before `reread_until_ms` are marked as read a second time (`connectors.sdk.reread`).
     """
 
     def __init__(
@@ -59,8 +59,10 @@ class SpooledPublisher:
         *,
         failures: tuple[type[Exception], ...] = (OSError,),
         patience_seconds: float = 10.0,
+        reread_until_ms: int = 0,
     ) -> None:
         self._spool = spool
+        self._reread_until_ms = reread_until_ms
         self._meter = meter
         self._patience = patience_seconds
         self._expected = failures
@@ -78,13 +80,18 @@ class SpooledPublisher:
         return self._spool.empty and self._on_their_way < WINDOW_EVENTS
 
     @property
+    def trouble(self) -> str:
+        """Why Kafka refuses what is sent, in words; empty if it does not, also while no broker answers."""
+        return self._link.refusal
+
+    @property
     def pending(self) -> bool:
         """Whether something is on its way."""
         return bool(self._deliveries)
 
     def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
         """Send `events`, or spool them. Raises `SpoolFullError` if they must be spooled and there is no room for all."""
-        records = [to_record(event) for event in events]
+        records = [to_record(event, self._reread_until_ms) for event in events]
         if self._link.producer is not None and self._spool.empty:
             self._send(_Delivery(records, confirmed, from_spool=False, sent_at=time.monotonic()))
         else:

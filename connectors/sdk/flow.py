@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 
+from connectors.sdk.attempts import REFUSED, Attempts, content_of
 from connectors.sdk.contract import Outcome, Publisher, Raw, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError, describe
 from connectors.sdk.metrics import Meter
@@ -24,11 +25,19 @@ log = structlog.get_logger(__name__)
 class Flow:
     """What flows from `source` to `publisher`, one `turn` at a time."""
 
-    def __init__(self, source: Source[Any, Any], publisher: Publisher, rejects: Rejects, meter: Meter) -> None:
+    def __init__(
+        self,
+        source: Source[Any, Any],
+        publisher: Publisher,
+        rejects: Rejects,
+        meter: Meter,
+        attempts: Attempts | None = None,
+    ) -> None:
         self._source = source
         self._publisher = publisher
         self._rejects = rejects
         self._meter = meter
+        self._attempts = attempts or Attempts()
         self.read_at = time.monotonic()
         """When the source was last asked, by the monotonic clock."""
         self._busy = False
@@ -36,6 +45,11 @@ class Flow:
         self._marked_at = 0.0
         meter.show_tally(source.tally)
         meter.show_answers(source.answers)
+
+    @property
+    def refusal(self) -> str:
+        """Why Kafka refuses events; empty if it does not."""
+        return self._publisher.trouble
 
     @property
     def trouble(self) -> str:
@@ -58,7 +72,7 @@ class Flow:
         self._meter.last_success.set_to_current_time()
         self._busy = bool(raws)
         self._unmarked = self._unmarked or self._busy
-        events = self._map(raws)
+        events = self._map(raws) if raws else []
         due = self._unmarked and time.monotonic() - self._marked_at >= self._source.checkpoint_seconds
         if events or due:
             self._publisher.publish(events, self._checkpoint() if due else _nothing)
@@ -89,18 +103,31 @@ class Flow:
         events: list[Event] = []
         ignored = 0
         now = datetime.now(UTC)
-        for raw in raws:
-            outcome = judge(self._source.map, self._source.reject, raw, now)
-            if isinstance(outcome, Reject):
-                self._meter.rejects_dropped.inc(self._rejects.add(outcome))
-                self._meter.errors[outcome.reason].inc()
-            elif outcome:
-                events.extend(outcome)
-            else:
-                ignored += 1
+        judge_one = self._judge_alone if self._attempts.is_careful else self._judge
+        with self._attempts.batch():
+            for raw in raws:
+                outcome = judge_one(raw, now)
+                if isinstance(outcome, Reject):
+                    self._meter.rejects_dropped.inc(self._rejects.add(outcome))
+                    self._meter.errors[outcome.reason].inc()
+                    self._meter.answers_rejected.inc(outcome.answer)
+                elif outcome:
+                    events.extend(outcome)
+                else:
+                    ignored += 1
         self._meter.read.inc(len(raws))
         self._meter.ignored.inc(ignored)
         return events
+
+    def _judge(self, raw: Any, now: datetime) -> Outcome:
+        return judge(self._source.map, self._source.reject, raw, now)
+
+    def _judge_alone(self, raw: Any, now: datetime) -> Outcome:
+        """Do the same with a note of its own; reject a record that has ended too many processes, and do not map it."""
+        content = content_of(raw)
+        return self._attempts.attempt(
+            content, lambda: self._judge(raw, now), lambda: Reject(Reason.INTERNAL_ERROR, content, REFUSED)
+        )
 
 
 def judge(
@@ -114,11 +141,19 @@ def judge(
             for event in outcome:
                 check_time(event.time, now)
     except Unusable as error:
-        return reject(raw, error.reason, error.detail)
+        return _reject(reject, raw, error.reason, error.detail)
     except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source for ever
         log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
-        return reject(raw, Reason.INTERNAL_ERROR, "")
+        return _reject(reject, raw, Reason.INTERNAL_ERROR, "")
     return outcome
+
+
+def _reject(reject: Callable[[Raw, Reason, str], Reject], raw: Raw, reason: Reason, detail: str) -> Reject:
+    try:
+        return reject(raw, reason, detail)
+    except Exception as error:  # noqa: BLE001 - what cannot be mapped may be too deep or too long for this too
+        log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - the same
+        return Reject(reason, content_of(raw), detail)
 
 
 def _nothing() -> None:

@@ -9,17 +9,20 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import structlog
 
+from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError, describe
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory
+from connectors.sdk.files import replace as replace_file
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
 from connectors.sdk.metrics import Meter
@@ -36,6 +39,13 @@ RESTART_SECONDS: Final = (0.2, 1.0, 5.0, 15.0)
 STEADY_SECONDS: Final = 60.0
 """After this long without a failure, the next one is the first again."""
 STUCK_SECONDS: Final = 60.0
+"""An instance that has not moved for so long is stuck. The process leaves because of it, which can help."""
+LONGEST_STUCK_SECONDS: Final = 3_600.0
+"""Longest wait for an instance that new starts did not help: it doubles with each start, while the other instances go on."""
+MOST_STARTS: Final = MOST_ATTEMPTS + 1
+"""Number of starts before that: by then, a record that is the cause is rejected."""
+STUCK: Final = "stuck"
+"""The file that counts how often in a row the process left because of the instance."""
 HELD_UP_SECONDS: Final = 5.0
 NO_ROOM: Final = say(
     "the spool is full, or on its way to the broker: the source is not read",
@@ -67,7 +77,7 @@ class Instance(NamedTuple):
 
         If it is not to be `lasting`, nothing of it is made, and a key that is not there is one for the moment.
         """
-        home = self._home(directory)
+        home = self.home(directory)
         if lasting:
             make_private_directory(home)
         keys = Keys(directory / "keys", home, lasting=lasting, is_blocked=self.is_blocked)
@@ -88,7 +98,8 @@ class Instance(NamedTuple):
         with _held(lock) if lock.exists() else nullcontext():
             yield context
 
-    def _home(self, directory: Path) -> Path:
+    def home(self, directory: Path) -> Path:
+        """Return the instance's own directory."""
         return directory / self.connector.name / self.name
 
 
@@ -118,18 +129,59 @@ class Lane:
         self._open_publisher = open_publisher
         self._meter = meter
         self._spool_limit = spool_limit_bytes
-        self._turned_at = self._told_at = time.monotonic()
+        self._turned_at = self._told_at = self._began_at = time.monotonic()
+        self._stuck_file = instance.home(directory) / STUCK
+        self._times_stuck = _count(self._stuck_file)
+        self._told_still = False
         self._notice = Notice()  # of what is rejected; it outlives the source
         meter.spool_limit.set(spool_limit_bytes)
 
     @property
     def stuck(self) -> bool:
-        """Whether it has not turned for so long that only a restart of the process can help."""
+        """Whether it has not moved for so long that the process is to leave."""
+        return time.monotonic() - self._turned_at > self._patience
+
+    @property
+    def still(self) -> bool:
+        """Whether it has not moved for `STUCK_SECONDS`."""
         return time.monotonic() - self._turned_at > STUCK_SECONDS
+
+    @property
+    def was_stuck(self) -> bool:
+        """Whether so many processes left because of it that one more start does not help."""
+        return self._times_stuck >= MOST_STARTS
+
+    @property
+    def state(self) -> str:
+        """Why nothing is taken in just now, in a few words; empty if all is well."""
+        if not self.still:
+            return self.trouble
+        return say(
+            "does not move, as before the last starts; the others go on",
+            "ne bouge plus, comme avant les derniers démarrages ; les autres continuent",
+        )
+
+    def note_stuck(self) -> None:
+        """Count that the process leaves because of it."""
+        with suppress(OSError):  # the process leaves in any case
+            replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
+
+    def tell_still(self) -> None:
+        """Log that it does not move, if so, now and then."""
+        now = time.monotonic()
+        if self.still and not self.stuck and (not self._told_still or now - self._told_at > REMIND_SECONDS):
+            self._told_still, self._told_at = True, now
+            log.warning("connector_in_trouble", connector=self.instance.source, trouble=self.state)
+
+    @property
+    def _patience(self) -> float:
+        doublings = max(0, self._times_stuck + 1 - MOST_STARTS)
+        return max(STUCK_SECONDS, min(STUCK_SECONDS * (1 << doublings), LONGEST_STUCK_SECONDS))
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Only what no new start in this process can help ends it before."""
         structlog.contextvars.bind_contextvars(connector=self.instance.source)
+        self._began_at = time.monotonic()
         failures = 0
         while not stop.is_set():
             self._turned_at = started_at = time.monotonic()
@@ -156,6 +208,9 @@ class Lane:
 
     def _turn(self, flow: Flow, stop: threading.Event) -> None:
         self._turned_at = time.monotonic()
+        if self._times_stuck and self._turned_at - self._began_at > self._patience:
+            self._times_stuck = 0
+            self._stuck_file.unlink(missing_ok=True)
         try:
             flow.turn()
         except SourceUnavailableError as error:
@@ -164,36 +219,44 @@ class Lane:
         else:
             held_up = time.monotonic() - flow.read_at > HELD_UP_SECONDS
             if held_up:
-                self._report(NO_ROOM)
+                self._report(flow.refusal or NO_ROOM)
+            elif flow.refusal:
+                self._report(flow.refusal, event="connector_refused")
             else:
-                self._report(flow.trouble, in_part=True)
+                self._report(flow.trouble, event="connector_takes_in_part")
         if told := self._notice.take():
             log.warning("records_rejected", **told)
 
-    def _report(self, trouble: str, *, in_part: bool = False, **details: Any) -> None:
+    def _report(self, trouble: str, *, event: str = "connector_in_trouble", **details: Any) -> None:
         now = time.monotonic()
         if trouble == self.trouble and not (trouble and now - self._told_at > REMIND_SECONDS):
             return
         self.trouble, self._told_at = trouble, now
         if not trouble:
             log.info("connector_takes_in")
-        elif in_part:
-            log.warning("connector_takes_in_part", trouble=trouble)
         else:
-            log.warning("connector_in_trouble", trouble=trouble, **details)
+            log.warning(event, trouble=trouble, **details)
 
     @contextmanager
     def _opened(self) -> Iterator[Flow]:
         with (
             self.instance.occupied(self._directory) as context,
+            closing(Attempts(context.directory)) as attempts,
             closing(Rejects(context.directory, notice=self._notice)) as rejects,
             closing(self._open_publisher(context.source, self._spool(context), self._meter)) as publisher,
-            closing(self.instance.connector.open(self.instance.config, context)) as source,
+            closing(self.instance.connector.open(self.instance.config, replace(context, attempts=attempts))) as source,
         ):
-            yield Flow(source, publisher, rejects, self._meter)
+            yield Flow(source, publisher, rejects, self._meter, attempts)
 
     def _spool(self, context: Context) -> Spool:
         return Spool(context.directory / "spool", self._spool_limit)
+
+
+def _count(path: Path) -> int:
+    try:
+        return min(int(path.read_bytes()), 20)
+    except (OSError, ValueError):
+        return 0
 
 
 @contextmanager

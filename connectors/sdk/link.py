@@ -9,6 +9,11 @@ import structlog
 
 from connectors.sdk.record import Record
 
+
+class RefusedError(Exception):
+    """Kafka refuses the login, or a right; the text says which, and what to do."""
+
+
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger(__name__)
@@ -29,6 +34,8 @@ class Link:
 
     def __init__(self, open_producer: Callable[[], Producer], failures: tuple[type[Exception], ...]) -> None:
         self.producer: Producer | None = None
+        self.refusal = ""
+        """Why Kafka refused the last connection, in words; empty if it did not."""
         self._open = open_producer
         self._expected = failures
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-connect")
@@ -49,10 +56,15 @@ class Link:
         opened, self._opening = self._opening, None
         try:
             self.producer = opened.result()
+        except RefusedError as error:
+            self._pause()
+            self.refusal = str(error)
         except self._expected as error:
             self._pause()
+            self.refusal = ""
             log.warning("broker_unreachable", error=type(error).__name__, attempts=self._failures)
         else:
+            self.refusal = ""
             log.info("broker_connected")
 
     def works(self) -> None:

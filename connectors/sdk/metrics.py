@@ -26,6 +26,10 @@ class Metrics:
         self.errors = counter(
             "connector_errors_total", "Records rejected, and failures of our own (internal_error)", "reason"
         )
+        self.answers_rejected = counter(
+            "connector_answers_rejected_total",
+            "Rejected records that report an answer or its end: without them, calls look unanswered, or do not end",
+        )
         self.rejects_dropped = counter(
             "connector_rejects_dropped_total",
             "Rejected records that are no longer kept, since newer ones took their room",
@@ -62,6 +66,7 @@ class Meter:
         self.read = metrics.read.labels(source)
         self.ignored = metrics.ignored.labels(source)
         self.errors = {reason: metrics.errors.labels(source, reason.value) for reason in Reason}
+        self.answers_rejected = metrics.answers_rejected.labels(source)
         self.rejects_dropped = metrics.rejects_dropped.labels(source)
         self.outages = metrics.outages.labels(source)
         self.last_success = metrics.last_success.labels(source)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.telephony import read_text
 from connectors.sdk.words import say
 
 CONNECT_SECONDS: Final = 5.0
@@ -24,8 +25,7 @@ def read_headers(block: bytes, end_of_line: bytes) -> dict[str, str]:
     for line in block.split(end_of_line):
         name, colon, value = line.partition(b":")
         if colon:
-            # They may be in any encoding: what cannot be read is replaced, and is as different from others as it was.
-            headers.setdefault(name.decode("ascii", "replace"), value.strip(b" \r").decode("utf-8", "replace"))
+            headers.setdefault(name.decode("ascii", "replace"), read_text(value.strip(b" \r")))
     return headers
 
 

@@ -1,7 +1,7 @@
 """Try whether a source can be reached and understood, and leave everything as it is."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,6 +35,14 @@ class Found(NamedTuple):
     """How many events of each type."""
     rejected: Counter[Reason]
     """Why the others give none."""
+    details: Mapping[Reason, str] = {}
+    """What is wrong with most of those that were rejected for the same reason, without values; no entry if nothing is said."""
+
+    @property
+    def mostly_rejected(self) -> bool:
+        """Whether more records are rejected than give events."""
+        rejected = self.rejected.total()
+        return rejected > self.records - self.ignored - rejected
 
 
 def probe(instance: Instance, directory: Path) -> Found:
@@ -54,7 +62,12 @@ def probe(instance: Instance, directory: Path) -> Found:
 
 def look(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Found:
     """Do what `probe` does, for who has the instance's directory already."""
-    return _sum_up((connector.probe or partial(_read_once, connector))(config, context))
+    return _sum_up(read_first(connector, config, context))
+
+
+def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
+    """Return what the first records mean from where `context` is, and change nothing."""
+    return (connector.probe or partial(_read_once, connector))(config, context)
 
 
 def _read_once(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
@@ -74,7 +87,9 @@ def scratch(context: Context) -> Iterator[Context]:
 
 
 def _sum_up(outcomes: Sequence[Outcome]) -> Found:
-    rejected = Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Reject))
+    rejects = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
+    said = Counter((one.reason, one.detail) for one in rejects if one.detail)
+    details = {reason: detail for (reason, detail), _ in reversed(said.most_common())}
     events = [event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
-    return Found(len(outcomes), ignored, Counter(events), rejected)
+    return Found(len(outcomes), ignored, Counter(events), Counter(one.reason for one in rejects), details)

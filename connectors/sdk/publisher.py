@@ -11,8 +11,7 @@ import socket
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from kafka import KafkaProducer, TopicPartition
@@ -25,6 +24,7 @@ from murmurhash2 import murmurhash2
 
 from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.encoding import BatchBuilder
+from connectors.sdk.link import RefusedError
 from connectors.sdk.metrics import Meter
 from connectors.sdk.record import Record, to_record
 from connectors.sdk.spool import Spool
@@ -49,7 +49,7 @@ class KafkaPublisher(SpooledPublisher):
     """The `Publisher` of operation.
 
     `brokers` is `host:port,…`; `options` go to kafka-python (security). Only the first event for a topic waits for the broker,
-    for `patience_seconds` at most.
+    for `patience_seconds` at most. `check` returns in words what Kafka refuses for topics that were written to; empty if nothing.
     """
 
     def __init__(
@@ -61,14 +61,25 @@ class KafkaPublisher(SpooledPublisher):
         client_id: str,
         options: Mapping[str, Any] | None = None,
         patience_seconds: float = 10.0,
+        reread_until_ms: int = 0,
+        check: Callable[[Collection[str]], str] = lambda _topics: "",
     ) -> None:
         settings = {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})}
+        topics: set[str] = set()
+
+        def open_producer() -> _Producer:
+            _knock(brokers.split(","))
+            if refusal := check(sorted(topics)):
+                raise RefusedError(refusal)
+            return _open_producer(brokers.split(","), settings, topics)
+
         super().__init__(
             spool,
             meter,
-            partial(_open_producer, brokers.split(","), settings),
+            open_producer,
             failures=(KafkaError, OSError),
             patience_seconds=patience_seconds,
+            reread_until_ms=reread_until_ms,
         )
 
 
@@ -107,6 +118,9 @@ def partition_of(key: bytes, count: int) -> int:
 
 
 class _Producer(KafkaProducer):
+    topics: set[str]
+    """All topics that were written to."""
+
     def send_all(self, records: Sequence[Record]) -> list[Any]:
         """Put `records` into batches, in their order; return a future for each batch that has some of them.
 
@@ -119,6 +133,7 @@ class _Producer(KafkaProducer):
             topic = record.topic
             count = counts.get(topic)
             if count is None:
+                self.topics.add(topic)
                 count = counts[topic] = self._count_partitions(topic)
             place = topic, partition_of(record.key, count)
             if place in places:
@@ -174,7 +189,7 @@ def _open_batch(tp: TopicPartition, config: Mapping[str, Any], now: float) -> Pr
     return ProducerBatch(tp, records, now=now)
 
 
-def _open_producer(brokers: Sequence[str], options: Mapping[str, Any]) -> _Producer:
+def _open_producer(brokers: Sequence[str], options: Mapping[str, Any], topics: set[str] | None = None) -> _Producer:
     logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG it prints whole frames
     _knock(brokers)
     made: list[KafkaNetClient] = []
@@ -184,13 +199,15 @@ def _open_producer(brokers: Sequence[str], options: Mapping[str, Any]) -> _Produ
         return made[-1]
 
     try:
-        return _Producer(bootstrap_servers=brokers, kafka_client=make, **options)
+        producer = _Producer(bootstrap_servers=brokers, kafka_client=make, **options)
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # else they hold what is to be collected
         for client in made:
             client.close()
         _collect()
         raise
+    producer.topics = set() if topics is None else topics
+    return producer
 
 
 def _collect() -> None:

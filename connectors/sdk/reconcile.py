@@ -18,7 +18,7 @@ late* is what no message has told to this day. Or it is a thing whose state chan
 of which several messages may tell. Time is the source's own, of when it was as told.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -41,7 +41,7 @@ __all__ = [
     "microseconds",
 ]
 
-MOST_KEYS: Final = 100_000
+MOST_KEYS: Final = 200_000
 """How many keys are remembered; each takes about 200 bytes on disk."""
 MOST_TELLINGS: Final = 16
 """How much is remembered of one key: the first of it and the latest, and rather what changed than what was told again."""
@@ -113,6 +113,20 @@ class Reconciler:
             self._counts[Finding.LATE] += 1
         return self._learn(key, known, told, until)
 
+    def recall(self, key: str) -> Tellings:
+        """Return what was told of `key`."""
+        return self._recall(key).tellings
+
+    def list_kept(self, prefix: str) -> set[str]:
+        """Return the keys on disk that begin with `prefix`."""
+        return self._told.list_keys(prefix)
+
+    def note(self, key: str, at: int, state: str, until: datetime) -> None:
+        """Remember that `key` was in `state` at `at`, without a finding."""
+        known, told = self._recall(key), Telling(at, state, pushed=True)
+        if told not in known.tellings:
+            self._learn(key, known, told, until)
+
     def see(self, key: str, group: str = "") -> None:
         """Take note that an answer lists `key` in `group`, whatever else it says of it."""
         self._seen.add(key)
@@ -181,6 +195,9 @@ class Reconciler:
     def _learn(self, key: str, known: Known, told: Telling, until: datetime) -> Taken:
         before = known.tellings
         place = bisect_right(before, told.at, key=attrgetter("at"))
+        first = bisect_left(before, told.at, key=attrgetter("at"))
+        if 0 < first < place and before[first - 1].state == told.state:
+            place = first  # of several at the same time, what changes nothing comes before what does
         after = (*before[:place], told, *before[place:])
         if len(after) > MOST_TELLINGS:
             again = (place for place in range(1, len(after)) if after[place].state == after[place - 1].state)

@@ -157,7 +157,7 @@ def _pack(reject: Reject) -> bytes:
         "reason": reject.reason.value,
         "detail": reject.detail,
         "record": reject.record.decode("utf-8", "surrogateescape"),
-        "context": reject.context.decode(),
+        "context": reject.context.decode("utf-8", "replace"),
     }
     return json.dumps(entry).encode() + b"\n"
 

@@ -3,7 +3,7 @@
 import gc
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from connectors.sdk.errors import ConfigError, StuckError
 from connectors.sdk.lane import Instance, Lane, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
+from connectors.sdk.reread import find_mark
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from connectors.sdk.words import say
 from models.identities import IsBlocked
@@ -47,7 +48,7 @@ def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked:
 class Runner:
     """The instances of one process, a thread each, with their cursors, spools, rejects and keys under `directory`.
 
-    `brokers` is `host:port,…`, and `options` go to kafka-python (security).
+    `brokers` is `host:port,…`, and `options` go to kafka-python (security). `check` is that of `KafkaPublisher`.
     """
 
     def __init__(
@@ -60,9 +61,18 @@ class Runner:
         registry: CollectorRegistry = REGISTRY,
         spool_limit_bytes: int = DEFAULT_LIMIT_BYTES,
         open_publisher: OpenPublisher | None = None,
+        check: Callable[[Collection[str]], str] = lambda _topics: "",
     ) -> None:
         def open_kafka(source: str, spool: Spool, meter: Meter) -> KafkaPublisher:
-            return KafkaPublisher(brokers, spool, meter, client_id=source.replace("/", "-"), options=options)
+            return KafkaPublisher(
+                brokers,
+                spool,
+                meter,
+                client_id=source.replace("/", "-"),
+                options=options,
+                reread_until_ms=find_mark(directory / source),
+                check=check,
+            )
 
         metrics = Metrics(registry)
         self._lanes = [
@@ -81,20 +91,25 @@ class Runner:
 
         Raises `StuckError` once one instance is stuck, or its thread ended by itself, after all others have stopped: the process
         must then leave, since a thread cannot be ended from outside. Nothing is lost by it: what was not acknowledged is read
-        again.
+        again. If that did not help an instance, the process waits for it longer each time, and the others go on meanwhile.
         """
         with _few_garbage_collections():
             at_work = {lane: _start(lane, stop) for lane in self._lanes}
             stuck: list[str] = []
             while at_work:
-                next(iter(at_work.values())).join(WATCH_SECONDS)
+                _await_one(at_work.values(), stop)
                 ended = [lane for lane, thread in at_work.items() if not thread.is_alive()]
-                at_work = {lane: thread for lane, thread in at_work.items() if lane not in ended}
-                found = [lane for lane in at_work if lane.stuck]
-                if not stop.is_set():  # one that was to stop would have ended after it was set
-                    for lane in ended:
-                        log.error("connector_ended", connector=lane.instance.source, trouble=lane.trouble)
-                    found += ended
+                if stop.is_set():
+                    at_work = {lane: thread for lane, thread in at_work.items() if lane not in ended}
+                    found = [lane for lane in at_work if lane.still]
+                else:  # one that was to stop would have ended after it was set
+                    found = [lane for lane in at_work if lane.stuck or (lane in ended and not lane.was_stuck)]
+                    for lane in at_work:
+                        lane.tell_still()
+                    for lane in found:
+                        lane.note_stuck()
+                        if lane in ended:
+                            log.error("connector_ended", connector=lane.instance.source, trouble=lane.trouble)
                 if found:
                     stop.set()
                     stuck += [lane.instance.source for lane in found]
@@ -109,7 +124,7 @@ class Runner:
 
     def ready(self) -> State:
         """Return whether every instance takes in what its source has; the line says which does not, and why."""
-        troubles = [f"{lane.instance.source}: {lane.trouble}" for lane in self._lanes if lane.trouble]
+        troubles = [f"{lane.instance.source}: {state}" for lane in self._lanes if (state := lane.state)]
         return not troubles, "; ".join(troubles) or "ok"
 
 
@@ -117,6 +132,15 @@ def _start(lane: Lane, stop: threading.Event) -> threading.Thread:
     thread = threading.Thread(target=lane.run, args=(stop,), name=lane.instance.source, daemon=True)
     thread.start()
     return thread
+
+
+def _await_one(threads: Iterable[threading.Thread], stop: threading.Event) -> None:
+    """Wait a moment for one of them to end."""
+    alive = next((thread for thread in threads if thread.is_alive()), None)
+    if alive is None:
+        stop.wait(WATCH_SECONDS)
+    else:
+        alive.join(WATCH_SECONDS)
 
 
 def _name(stuck: Iterable[str]) -> str:

@@ -25,10 +25,14 @@ CHUNK_BYTES: Final = 256 << 10
 MAX_LINE_BYTES: Final = 64 << 10
 HEAD_BYTES: Final = 1024
 POLL_SECONDS: Final = 0.02
+SKIP_SECONDS: Final = 1.0
+"""How long one call goes on in a line that is too long."""
 JUST_SECONDS: Final = 1.0
 """Of a file that had nothing more so short a time ago, all was read: a reader that keeps up looks far more often."""
 ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
 """What a rotation adds to a log's name: a number or a date. Another log's name may begin like this one's."""
+COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
+"""Endings of rotated files that are compressed; they are not read."""
 NUMBERED: Final = re.compile(r"\.(\d{1,4})", re.ASCII)
 DATED: Final = re.compile(
     r"[.-](?:(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?:\D.*|\d*)|\d{10})", re.ASCII
@@ -75,7 +79,10 @@ class _Opened(NamedTuple):
 
 
 class LineTail:
-    """The lines of the log at `path`, from `position` on, or on a first start from its beginning or end."""
+    """The lines of the log at `path`, from `position` on, or on a first start from its beginning or end.
+
+    The beginning is that of the oldest rotated file beside it.
+    """
 
     def __init__(self, path: Path, position: TailPosition | None, start: Literal["beginning", "end"]) -> None:
         self._path = path
@@ -106,9 +113,14 @@ class LineTail:
         A line without an end waits for it. Of a line longer than `MAX_LINE_BYTES`, the first `MAX_LINE_BYTES` + 1 bytes are
         returned. Raises `SourceUnavailableError` if the file is not there or cannot be read.
         """
-        deadline = time.monotonic() + wait_seconds
+        began_at = time.monotonic()
+        deadline = began_at + wait_seconds
+        offset = self._offset
         try:
             while not (lines := self._read_some()):
+                if self._skipping and offset < self._offset and time.monotonic() - began_at < SKIP_SECONDS:
+                    offset = self._offset  # there is more of a line that is too long
+                    continue
                 pause = min(POLL_SECONDS, deadline - time.monotonic())
                 if pause <= 0:
                     break
@@ -186,6 +198,8 @@ class LineTail:
         if self.position is not None:
             self._find(self.position)
             return
+        if self._start == "beginning" and self._enter_oldest():
+            return
         try:
             self._enter(_open(self._path), None)
         except FileNotFoundError:
@@ -196,6 +210,28 @@ class LineTail:
         if self._start == "end":
             self._seek_end()
         self._kept = self._place()
+
+    def _enter_oldest(self) -> bool:
+        """Go to the beginning of the oldest rotated file, and return whether there is one."""
+        if not self._path.parent.exists():
+            return False
+        if compressed := [*self._compressed()]:
+            log.warning("log_compressed", file=", ".join(sorted(compressed)), count=len(compressed))
+        files = [file for file in self._files() if file.size]
+        rotated = [file for file in files if file.path != self._path and not _is_copied(file, files)]
+        if not rotated:
+            return False
+        oldest = min(rotated, key=lambda file: (file.modified_ns, self._ending(file)))
+        # Until something of it is read, the place is just before it: it is the next file that was written to.
+        before = TailPosition(0, 0, _digest(b""), 0, oldest.modified_ns - 1)
+        self._enter(_open(oldest.path), before)
+        return True
+
+    def _compressed(self) -> Iterator[str]:
+        name = self._path.name
+        for path in self._path.parent.iterdir():
+            if path.suffix in COMPRESSED and path.name.startswith(name) and ROTATED.fullmatch(path.stem, len(name)):
+                yield path.name
 
     def _find(self, position: TailPosition, *, read_whole: bool = False) -> None:
         """Go to `position`, wherever its file is by now, or if it is gone to the file that was begun after it.
@@ -332,6 +368,17 @@ def _is_of(file: _Candidate, position: TailPosition) -> bool:
         return False
     with file.path.open("rb") as opened:
         return _digest(opened.read(position.head_bytes)) == position.head
+
+
+def _is_copied(file: _Candidate, files: list[_Candidate]) -> bool:
+    """Return whether one of `files` is longer than `file` and begins as it does: what someone copied is read once."""
+    head = _head(file)
+    return any(other.size > file.size and _head(other)[: len(head)] == head for other in files)
+
+
+def _head(file: _Candidate) -> bytes:
+    with file.path.open("rb") as opened:
+        return opened.read(HEAD_BYTES)
 
 
 def _digest(head: bytes) -> str:

@@ -19,6 +19,15 @@ from models.identities import PseudonymKey, normalise_phone
 
 LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
 """A name that can be shown as it is: a label, and no phone number, whatever stands between its digits."""
+LONGEST_SECONDS: Final = 86_400
+"""Longest wait or conversation that is published, in seconds. A telephone number has more digits than this."""
+LAST_POSITION: Final = 99_999
+"""Last position in a queue that is published."""
+SECONDS: Final = range(1_000_000_000, 4_000_000_000)
+"""Times that a switchboard may give, in seconds since 1970: the years 2001 to 2096."""
+TIME_SECONDS: Final = 30 * 86_400
+"""How far from now a time may be that a switchboard gives, in seconds."""
+_WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss"})
 
 
@@ -97,6 +106,33 @@ class Numbers:
 
     def _normalise(self, number: str) -> str:
         return normalise_phone(number, self._region) or number
+
+
+def whole(text: str, highest: int) -> int | None:
+    """Return the whole number that `text` is, None if it is none or above `highest`, which has ten digits at most.
+
+    A number that begins with a needless 0, as telephone numbers do, is none.
+    """
+    return number if _WHOLE.fullmatch(text) and (number := int(text)) <= highest else None
+
+
+def epoch(text: str, now: float) -> int:
+    """Return the time that `text` is, in seconds since 1970, 0 if it is none within `TIME_SECONDS` of `now`.
+
+    Ten digits may be a telephone number.
+    """
+    second = whole(text, SECONDS[-1])
+    return second if second is not None and abs(second - now) <= TIME_SECONDS else 0
+
+
+def read_text(content: bytes) -> str:
+    """Return the text of a name: UTF-8, else Windows-1252, else ISO 8859-1, which gives each byte a character of its own."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("iso-8859-1")
 
 
 def is_here(host: str) -> bool:

@@ -20,6 +20,7 @@ TABLES: Final = (
 KEEP: Final = "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)"
 RECALL: Final = "SELECT tellings, until, listed_in FROM known WHERE key = ?"
 LISTED: Final = "SELECT key FROM known WHERE listed_in IS NOT NULL AND until > ?"
+BETWEEN: Final = "SELECT key FROM known WHERE key >= ? AND key < ?"
 FORGET: Final = """
 DELETE FROM known WHERE key IN (
     SELECT key FROM known ORDER BY until LIMIT max(0, (SELECT count(*) FROM known) - ?)
@@ -125,6 +126,11 @@ class Told:
     def list_from(self, begin: float) -> set[str]:
         """Return the keys that are in a group, and end after `begin`, seconds since 1970."""
         return {key for (key,) in self._database.do(LISTED, begin)}
+
+    def list_keys(self, prefix: str) -> set[str]:
+        """Return the keys that begin with `prefix`, which is ASCII and does not end with the highest character."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        return {key for (key,) in self._database.do(BETWEEN, prefix, end)}
 
     def keep(self, changes: Changes) -> None:
         """Write `changes`, all or nothing; in the order in which they were sealed."""

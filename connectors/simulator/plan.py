@@ -13,8 +13,8 @@ from connectors.simulator.stories import Deeds, Teller
 from connectors.simulator.working import PARIS, Office, midnight
 
 FIRST_DAY: Final = date(2020, 1, 1)
-NUMBERS_PER_DAY: Final = 100_000
-"""Matters that one day can begin; the day is part of their numbers."""
+NUMBERS_PER_DAY: Final = 10_000
+"""Matters that one day can begin; the day is part of their numbers, which have eight digits at most, as real ones."""
 
 
 class Beginning(NamedTuple):

@@ -14,4 +14,5 @@ CONNECTOR = Connector(
         "Invitations and answers of a survey tool (Formbricks and others), by signed webhook",
         "Invitations et réponses d'un outil d'enquête (Formbricks et autres), par webhook signé",
     ),
+    rereads=lambda _: (),
 )

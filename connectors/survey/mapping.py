@@ -37,7 +37,7 @@ class SurveyMapping:
         if kind is None:
             return ()
         native = veil(str(need(body, kind.id)), self._key)
-        happened_at = read_time(need(body, kind.time), kind.time, self._zone)
+        happened_at = read_time(need(body, kind.time), kind.time, self._zone, message.received_at)
         reference = find(body, kind.reference)
         about: dict[str, Any] = {
             "source": self._source,

@@ -11,4 +11,5 @@ CONNECTOR = Connector(
     WebhookSource,
     simulate=command,
     about=("Signed webhooks of any system, by configuration", "Webhooks signés de tout outil, par configuration"),
+    rereads=lambda _: (),
 )

@@ -1,18 +1,18 @@
 """What a message means, by the configuration.
 
-Nothing that a sender writes becomes part of an event as it is, but numbers, times, and words that the configuration or the
-vocabulary names.
+Of what a sender writes, events carry only times and numbers within bounds, references that cannot be personal, and words that
+the configuration or the vocabulary names.
 """
 
-import re
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from connectors.sdk.contract import Outcome
 from connectors.sdk.decoding import decode_json
+from connectors.sdk.identifiers import MAX_SECONDS, REFERENCE, reference_for
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.places import find, need, read_time, read_type, veil, veil_message, veil_revision
 from connectors.webhook.config import Kind, WebhookConfig
@@ -21,9 +21,6 @@ from models.codec import Unusable, decode
 from models.identities import IdentityKind, PseudonymKey, normalise
 from models.ids import contact_id, event_id
 from models.reasons import Reason
-
-REFERENCE: Final = re.compile(r"(?=.*\d)[A-Z0-9./_-]{1,100}", re.ASCII)
-"""What a reference looks like: capitals and digits, at least one digit. No e-mail address does, nor a name in small letters."""
 
 
 class WebhookMapping:
@@ -44,12 +41,12 @@ class WebhookMapping:
         event = {
             **self._envelope(kind, body, message),
             "identities": " ".join(self._identities(kind, body)),
-            "data": self._data(kind, body),
+            "data": self._data(kind, body, message.received_at),
         }
         return (decode(msgspec.json.encode(event)),)
 
     def _envelope(self, kind: Kind, body: Any, message: Message) -> dict[str, Any]:
-        happened_at = read_time(need(body, kind.time), kind.time, self._zone)
+        happened_at = read_time(need(body, kind.time), kind.time, self._zone, message.received_at)
         contact = self._contact(str(need(body, kind.id)), happened_at)
         if kind.revision is None:
             native, revision = veil_message(message.name, self._key), ""
@@ -90,7 +87,7 @@ class WebhookMapping:
                 found.append(pseudonym)
         return found
 
-    def _data(self, kind: Kind, body: Any) -> dict[str, Any]:
+    def _data(self, kind: Kind, body: Any, received_at: datetime) -> dict[str, Any]:
         fields = data_of(kind.event)
         data: dict[str, Any] = {}
         for name, place in kind.data.items():
@@ -100,13 +97,25 @@ class WebhookMapping:
             if name == "agent":
                 data[name] = self._key.pseudonym(IdentityKind.AGENT, str(value).strip())
             elif name.endswith("_at"):
-                data[name] = read_time(value, place, self._zone)
+                data[name] = read_time(value, place, self._zone, received_at)
             elif is_label(fields[name]):
                 data[name] = self._label(body, place)
             elif is_closed(fields[name]):
                 data[name] = self._config.labels.get(str(value), value)
-            elif isinstance(value, str) and not REFERENCE.fullmatch(value):
-                raise Unusable(Reason.INVALID_FIELD, f"{place}: does not look like a reference")
+            elif isinstance(value, str):
+                data[name] = self._reference(value, place)
             else:
-                data[name] = value
+                data[name] = _duration(value, place) if name.endswith("_seconds") else value
         return data
+
+    def _reference(self, text: str, place: str) -> str:
+        if not REFERENCE.fullmatch(text):
+            raise Unusable(Reason.INVALID_FIELD, f"{place}: does not look like a reference")
+        return reference_for(text, self._key)
+
+
+def _duration(seconds: float, place: str) -> float:
+    """Return a duration to the millisecond: further digits could hold anything. Raises `Unusable` if it is too long."""
+    if seconds > MAX_SECONDS:
+        raise Unusable(Reason.INVALID_FIELD, f"{place}: longer than {MAX_SECONDS} seconds")
+    return seconds if isinstance(seconds, bool) else round(seconds, 3)

@@ -47,9 +47,9 @@ def _postage(title: Words, by: str, names: Vocabulary | None = None) -> Bars:
     return Bars(
         title=title,
         about=Words(
-            "Euros d’affranchissement sur la période − ce qui a été repris : contact_postage_euros_total −"
+            "Euros d’affranchissement sur la période, hors corrections : contact_postage_euros_total −"
             " contact_postage_corrected_euros_total.",
-            "Euros of postage during the time looked at − what was taken back: contact_postage_euros_total −"
+            "Euros of postage during the time looked at, without corrected counts: contact_postage_euros_total −"
             " contact_postage_corrected_euros_total.",
         ),
         unit=EUROS,

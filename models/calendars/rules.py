@@ -166,6 +166,8 @@ class CalendarRules(_Rules):
     """By its IANA name."""
     holidays: Annotated[str, AfterValidator(_check_holidays)] | None = None
     """Whose public holidays: see `public_holidays`."""
+    customary_holidays: bool = False
+    """Whether days that are holidays there by custom alone are public holidays too."""
     closures: tuple[Days, ...] = ()
     extra: tuple[Days, ...] = ()
     rest_days: SomeWeekdays = ("sunday",)

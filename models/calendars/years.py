@@ -42,7 +42,8 @@ def compute_year(rules: CalendarRules, year: int) -> Year:
     """Return what `rules` say of a year."""
     zone = ZoneInfo(rules.timezone)
     made = Year(*(instants() for _ in Year._fields))
-    holidays = public_holidays(rules.holidays, year) if rules.holidays else frozenset()
+    custom = rules.customary_holidays
+    holidays = public_holidays(rules.holidays, year, customary=custom) if rules.holidays else frozenset()
     closed, extra = _by_day(rules.closures, year), _by_day(rules.extra, year)
     rest, roll = ({WEEKDAYS.index(day) for day in days} for days in (rules.rest_days, rules.roll_days))
     midnight = instant_of(zone, date(year, 1, 1))

@@ -13,12 +13,13 @@ import msgspec
 
 from models import topics
 from models.instants import milliseconds
+from streams.agents.codecs import load_counts
 from streams.core import citizen_figures, citizens
 from streams.core.citizen_figures import PROGRESS_KEY, TOTAL, Changes, Key, Period, Progress
 from streams.core.citizens import RELEVANT, Citizen, Terms
-from streams.core.figures import Figure, decode_figure, encode_figure, new_figure
+from streams.core.figures import Figure, encode_figure, new_figure
 from streams.core.layouts import CITIZENS
-from streams.core.rows import mark
+from streams.core.rows import UnknownVersion, mark
 from streams.core.timeline import Entry
 from streams.engine.job import Codec, Step, Table
 
@@ -154,6 +155,12 @@ def _is_gone(row: Citizen) -> bool:
     return row.crowd_at is None and all(known.gone_at is not None for known in row.contacts)
 
 
+def _load_figure(key: Key, value: bytes) -> Figure:
+    if key.period not in {*Period, TOTAL}:
+        raise UnknownVersion(f"figures of period {key.period}, which this release does not have")
+    return load_counts(value, CITIZENS, "figures of citizens")
+
+
 def _copy_figure(row: Figure) -> Figure:
     return Figure([*row.counts], [*row.stocks], {**row.corrected})
 
@@ -165,7 +172,7 @@ _FIGURES: Final[Codec[Key, Figure]] = Codec(
     citizen_figures.dump_key,
     citizen_figures.load_key,
     encode_figure,
-    lambda _, value: decode_figure(value, CITIZENS),
+    _load_figure,
     _copy_figure,
 )
 _PROGRESS: Final[Codec[bytes, Progress]] = Codec(

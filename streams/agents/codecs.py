@@ -21,7 +21,8 @@ from streams.core.figures import (
     parse_key,
     total_key,
 )
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import LAYOUTS, Layout
+from streams.core.rows import UnknownVersion
 from streams.engine.job import Codec
 
 FigureKey = tuple[int, Dimensions]
@@ -59,7 +60,20 @@ def _load_day_key(key: bytes) -> DayKey | None:
 
 
 def _load_figure(key: FigureKey | DayKey, value: bytes) -> Figure:
-    return decode_figure(value, LAYOUTS[key[1].channel])
+    channel = key[1].channel
+    layout = LAYOUTS.get(channel)
+    if layout is None:
+        raise UnknownVersion(f"figures of channel {channel}, which this release does not have")
+    return load_counts(value, layout, f"figures of channel {channel}")
+
+
+def load_counts(value: bytes, layout: Layout, name: str) -> Figure:
+    """Return a row of figures to be written again. Raises `UnknownVersion` if a later release counts more in it."""
+    row = decode_figure(value, layout)
+    found, known = len(row.counts) + len(row.stocks), len(layout.counts) + len(layout.stocks)
+    if found > known:
+        raise UnknownVersion(f"{name} of {found} fields, this release reads {known}")
+    return row
 
 
 def _copy_figure(row: Figure) -> Figure:
@@ -74,7 +88,9 @@ def _copy_figure(row: Figure) -> Figure:
 
 
 def _copy_progress(row: Progress) -> Progress:
-    return msgspec.structs.replace(row, dead_letters={**row.dead_letters}, told_at={**row.told_at})
+    dropped = None if row.dropped is None else {**row.dropped}
+    added = {channel: [*since] for channel, since in row.added.items()}
+    return msgspec.structs.replace(row, dead_letters={**row.dead_letters}, dropped=dropped, added=added)
 
 
 _encode_progress: Final = msgspec.json.Encoder().encode

@@ -31,6 +31,7 @@ from streams.core.figures import (
     Figure,
     Progress,
     civil_time,
+    count_numbers,
     merge_into_day,
     new_day,
     new_figure,
@@ -50,11 +51,18 @@ GRACE_MS: Final = 30_000
 """A source that told no history for so long, or told what has just happened, has come to the present. Meanwhile its connector may
 be started anew, and connect again."""
 TOLD_LIVE: Final = frozenset({Channel.CALL, Channel.VISIT})
-"""Channels whose sources tell things in the order in which they happen."""
+"""Channels whose sources emit events in the order in which they happened."""
 SWEPT_PER_TICK: Final = 500
 """Rows looked at per tick for being closed long enough: all of a million in an hour."""
 MAX_SOURCES_LENGTH: Final = 120_000
-"""Of sources' names, and what is told of each: three thousand usual ones. One row has room for all, whatever they are."""
+"""Limit on the length of all source names in `Progress.dropped`: some three thousand usual ones."""
+OTHERS: Final = ""
+"""Key in `Progress.dropped` of all sources for which it has no more room."""
+EARLIER: Final = "*"
+"""Key in `Progress.dropped` of the rows that an earlier release may have dropped, of any source."""
+_NEVER: Final = -(1 << 62)
+LENGTHS: Final = {channel: len(layout.counts) for channel, layout in LAYOUTS.items()}
+"""Channel, or what stands in its place → how many numbers its rows count."""
 _FIRST_KEY: Final = b"!"
 """What begins with a control character is a key of the engine's own."""
 _CALL: Final = Channel.CALL
@@ -134,7 +142,9 @@ class Contacts:
         self._times: Final = times
         self.contacts: Final = Table(topics.CONTACTS.name, codecs.CONTACTS)
         self.agents: Final = Table(topics.CONTACTS.name, codecs.AGENTS)
-        self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES)
+        self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES._replace(load=self._load_figure))
+        self._lengths: Final[dict[str, int]] = {}
+        """The same as `LENGTHS`, as the release had it that wrote the rows."""
         self.progress: Final = Table(topics.FIGURES.name, codecs.PROGRESS)
         self.days: Final = Table(topics.FIGURES.name, codecs.DAYS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)
@@ -147,10 +157,15 @@ class Contacts:
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._history: Final[dict[str, tuple[int, int]]] = {}
         """Source of calls that tells history → when it last did, and as of when: the worker's clock, event time."""
+        self._has_history_ended = False
+        """Whether a source has come to the present since agents were looked at."""
         self._backlogs: Final = Backlogs()
         self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
+        self._dropped: dict[str, int] = {}
+        self._dropped_until = _NEVER
+        """No dropped row has an event later than this."""
         self._ageless: list[FigureKey] = []
         """Rows of matters that say nothing of ages: those of an earlier release."""
 
@@ -179,7 +194,9 @@ class Contacts:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
         self._edited.begin(self._oldest_bucket(step.now))
         progress = self._progress(step.now)
-        latest, folded, rejected, told_at, now = progress.event_at, 0, 0, progress.told_at, step.now
+        latest, folded, rejected, now = progress.event_at, 0, 0, step.now
+        self._dropped = progress.dropped or {}
+        self._dropped_until = max(self._dropped.values(), default=_NEVER)
         entries, history = step.outputs[topics.TIMELINE.name], self._history
         for record in records:
             try:
@@ -198,10 +215,10 @@ class Contacts:
                 if delay > HISTORY_MS or history:
                     self._note_history(record, event, at, delay, now)
                 if event.type == AGENT_CHANGED:
-                    if self._fold_agent(key, event, at, told_at, step):
+                    if self._fold_agent(key, event, at, step):
                         folded += 1
                 else:
-                    after = self._fold_contact(key, event, at, told_at, step)
+                    after = self._fold_contact(key, event, at, record, step)
                     if after is not None:
                         folded += 1
                         if after.identities or timeline.is_told(event.type, after):
@@ -231,12 +248,12 @@ class Contacts:
         counts = self._progress(step.now).dead_letters
         counts[reason] = counts.get(reason, 0) + 1
 
-    def _fold_contact(self, key: bytes, event: Event, at: int, told_at: dict[str, int], step: Step) -> Contact | None:
+    def _fold_contact(self, key: bytes, event: Event, at: int, record: Record, step: Step) -> Contact | None:
         before = self.contacts.rows.get(key)
         if before is None:
             _check_partition(key, step)
-        if (before is None or _is_news(before)) and event.channel in TOLD_LIVE and event.type != ERASED:
-            self._check_news(event.source, at, told_at)
+        if at <= self._dropped_until and event.type != ERASED:
+            self._refuse_dropped(key, event, at, record, before)
         after = contact.fold(before, event, at)
         if after is before:
             return None
@@ -247,25 +264,45 @@ class Contacts:
             step.outputs[topics.TIMELINE.name] += moves.records(before, after, event.subject)
         return after
 
-    def _check_news(self, source: str, at: int, told_at: dict[str, int]) -> None:
-        """Raise `Unusable` if what its source first tells now, as of `at`, may have been counted before, and forgotten."""
-        latest = told_at.get(source, 0)
-        if at < latest - self._times.keep.closed:
-            raise Unusable(Reason.TOLD_AGAIN, "older than anything of its source that is still known")
-        if not latest and sum(len(known) + 20 for known in told_at) > MAX_SOURCES_LENGTH:
-            raise Unusable(Reason.TOO_MANY_PLACES, "more sources than can be told apart")
-        if at > latest:
-            told_at[source] = at
+    def _refuse_dropped(self, key: bytes, event: Event, at: int, record: Record, row: Contact | None) -> None:
+        """Raise `Unusable` if the event may have been counted in a row that was dropped since.
 
-    def _fold_agent(self, key: bytes, event: AgentStateChanged, at: int, told_at: dict[str, int], step: Step) -> bool:
+        An event is such a one if its source has a dropped row with an event as late, and it is older than all that the contact's
+        present row knows. Sources that emit in order lose nothing by this. Others do, so their events are judged only while their
+        connector reads them again by command (`topics.REREAD`).
+        """
+        is_reread = bool(record.headers) and any(name == topics.REREAD for name, _ in record.headers)
+        if not is_reread and event.channel not in TOLD_LIVE:
+            return
+        if at <= self._find_dropped(key, is_reread=is_reread) and (row is None or at < row.began_at):
+            raise Unusable(Reason.TOLD_AGAIN, "older than anything of its source that is still known")
+
+    def _find_dropped(self, key: bytes, *, is_reread: bool = False) -> int:
+        """Return the time of the latest event in any dropped row of the source that `key` names."""
+        get = self._dropped.get
+        until = max(get(source_of(key.decode()), _NEVER), get(OTHERS, _NEVER))
+        return max(until, get(EARLIER, _NEVER)) if is_reread else until
+
+    def _note_dropped(self, key: bytes, last_at: int, step: Step) -> None:
+        """Record that a row is dropped, so that none of its events begins it anew."""
+        dropped = self._progress(step.now).dropped
+        assert dropped is not None
+        source = source_of(key.decode())
+        if source not in dropped and sum(len(known) + 20 for known in dropped) > MAX_SOURCES_LENGTH:
+            source = OTHERS
+        if last_at > dropped.get(source, _NEVER):
+            dropped[source] = last_at
+
+    def _fold_agent(self, key: bytes, event: AgentStateChanged, at: int, step: Step) -> bool:
         before = self.agents.rows.get(key)
         if before is None:
             _check_partition(key, step)
         after = agent.fold(before, event, at)
         if after is before:
             return False
-        if event.data.change is AgentChange.RING_UNANSWERED:  # it counts, all else says how things are
-            self._check_news(event.source, at, told_at)
+        is_counted = event.data.change is AgentChange.RING_UNANSWERED  # all else says how things are
+        if is_counted and at <= self._dropped_until and at <= self._find_dropped(key):
+            raise Unusable(Reason.TOLD_AGAIN, "older than anything of its source that is still known")
         after.touched_at = step.now
         self.agents.put(key, after)
         self._changed_agents.setdefault(key, before)
@@ -323,7 +360,28 @@ class Contacts:
             merge_into_day(day, bucket, begins_at.hour)
 
     def _progress(self, now: int) -> Progress:
-        return self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0, began_at=now))
+        new = partial(Progress, step_at=0, began_at=now, dropped={}, lengths=LENGTHS)
+        progress = self.progress.edit(PROGRESS_KEY, new)
+        if progress.lengths != LENGTHS:
+            self._note_added(progress, now)
+        if progress.dropped is None:  # an earlier release dropped rows by the clock alone, and kept no record of it
+            until = now - self._times.keep.closed
+            progress.dropped = dict.fromkeys((*progress.told_at, EARLIER), until)
+        return progress
+
+    def _note_added(self, progress: Progress, now: int) -> None:
+        """Record which numbers this release has added: what happened before is not in them."""
+        known = LENGTHS | self._lengths if progress.lengths is None else progress.lengths
+        for channel, length in LENGTHS.items():
+            if (before := known.get(channel, 0)) < length:
+                progress.added.setdefault(channel, []).append((before, now))
+        progress.lengths = LENGTHS
+
+    def _load_figure(self, key: FigureKey, value: bytes) -> Figure:
+        if not key[0]:
+            channel = key[1].channel
+            self._lengths[channel] = max(self._lengths.get(channel, 0), count_numbers(value))
+        return codecs.FIGURES.load(key, value)
 
     def _tell_as_of(self, progress: Progress, step: Step) -> None:
         progress.history = self._backlogs.as_of(step.now)
@@ -334,17 +392,22 @@ class Contacts:
             progress.step_at = step.now if step.as_of == step.now else max(progress.step_at, step.as_of)
 
     # ------------------------------------------------------------------------------------------------------------- tick
-    def tick(self, step: Step) -> int | None:
-        """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
+    def tick(self, step: Step, *, thorough: bool = False) -> int | None:
+        """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now.
+
+        Agents are looked at every five minutes, when the history of a source has ended, and when the tick is to be `thorough`.
+        """
         self._edited.begin(self._oldest_bucket(step.now))
         patient = self._is_patient(step.now)
         due = not patient and abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000
         if not patient:
             self._end_history(step.now)
             self._forget_calls(step.now)
+            if due or thorough or self._has_history_ended:
+                self._has_history_ended = False
+                self._forget_agents(step.now)
         if due:
             self._swept_at = step.now
-            self._forget_agents(step.now)
         self._tell_ages()
         self._count_changes(step)
         self._renew_clocks(step)
@@ -352,9 +415,9 @@ class Contacts:
         self.promises.let_time_pass(step, history)
         self._tell_oldest()
         if not patient:
-            self._drop_closed(step.now)
+            self._drop_closed(step)
         if due:
-            self._drop_old(step.now)
+            self._drop_old(step)
         self._edited.settle(partial(self._merge_into_day, step.now))
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
@@ -383,7 +446,7 @@ class Contacts:
         tells = self._history and source_of(key.decode()) in self._history
         return now + GRACE_MS if tells or (is_told_late and row.channel in channels) else None
 
-    def _drop_closed(self, now: int) -> None:
+    def _drop_closed(self, step: Step) -> None:
         rows = self.contacts.rows
         for _ in range(min(SWEPT_PER_TICK, len(rows))):
             key = next(self._sweep, None)
@@ -392,7 +455,8 @@ class Contacts:
                 return
             row = rows.get(key)
             expires_at = contact.expires_at(row, self._times.keep) if row else None
-            if expires_at is not None and expires_at <= now:
+            if row is not None and expires_at is not None and expires_at <= step.now:
+                self._note_dropped(key, row.last_at, step)
                 self.contacts.delete(key)
 
     def _note_history(self, record: Record, event: Event, at: int, delay: int, now: int) -> None:
@@ -401,7 +465,8 @@ class Contacts:
         A dead letter sent again is old, and says nothing of that; nor does an erasure, told by others whenever they are asked to.
         """
         if delay <= HISTORY_MS:
-            self._history.pop(event.source, None)
+            if self._history.pop(event.source, None):
+                self._has_history_ended = True
         elif event.type == ERASED or (
             record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers)
         ):
@@ -414,6 +479,7 @@ class Contacts:
     def _end_history(self, now: int) -> None:
         for source in [source for source, (told_at, _) in self._history.items() if abs(now - told_at) >= GRACE_MS]:
             del self._history[source]
+            self._has_history_ended = True
 
     def _is_patient(self, now: int) -> bool:
         """Whether it is too early to know which sources tell history: nothing could be heard of them until a moment ago.
@@ -446,7 +512,8 @@ class Contacts:
                 self.agents.put(key, after)
                 self._changed_agents[key] = before
 
-    def _drop_old(self, now: int) -> None:
+    def _drop_old(self, step: Step) -> None:
+        now = step.now
         oldest = self._oldest_bucket(now)
         for place in [place for place in self.figures.rows if 0 < place[0] < oldest]:
             self._merge_into_day(now, place, self.figures.rows[place])
@@ -457,12 +524,8 @@ class Contacts:
         keep, touched = max(self._times.agent_to_live, self._times.keep.closed), self._times.keep.touched
         for key, row in list(self.agents.rows.items()):
             if max(row.last_at + keep, row.touched_at + touched) < now and not agent.states(row):
+                self._note_dropped(key, row.last_at, step)
                 self.agents.delete(key)
-
-
-def _is_news(row: Contact) -> bool:
-    """Return whether its source told nothing of a contact yet: only opinions are known of it, or that its person was erased."""
-    return not row.visits and (row.channel is Channel.FEEDBACK or not row.has_begun)
 
 
 def _check_partition(key: bytes, step: Step) -> None:

@@ -24,6 +24,7 @@ from streams.core.contact import ERASED
 from streams.core.promises import PROMISED, Promised
 from streams.core.timeline import Entry, decode
 from streams.engine.job import Job, Record, Step, Table
+from streams.engine.recovery import BeyondRepair
 
 GROUP: Final = "timeline"
 
@@ -31,8 +32,16 @@ GROUP: Final = "timeline"
 class Store(Known, Protocol):
     """Where entries go. What it raises ends the process, which tries again in its next life."""
 
-    def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> object:
-        """Write a batch in one transaction; what is there already is left as it is."""
+    def write(
+        self, entries: Sequence[Entry], promised: Sequence[Promised], place: tuple[int, int] | None = None
+    ) -> object:
+        """Write a batch in one transaction; what is there already is left as it is.
+
+        `place` is the partition that the batch is of, and the offset that follows it.
+        """
+
+    def find_missing(self, partition: int, committed: int) -> int | None:
+        """Return from which offset on the store lacks what Kafka has handed over up to `committed`; None if it has all."""
 
     def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
         """Return the contacts whose person was erased, of these or of all, and when, as the entry that told it first said."""
@@ -91,20 +100,36 @@ class TimelineWriter:
                 if entry.type in moves.KINDS:
                     entry = moves.decode(record.value)
                 else:
-                    entries.append(_as_told(entry, record) if entry.type == ERASED else entry)
+                    entries.append(as_told(entry, record) if entry.type == ERASED else entry)
                 told.append((record.timestamp, entry))
             except msgspec.ValidationError:
                 step.reject(topic, record, Reason.INVALID_FIELD.value)
             except msgspec.DecodeError:
                 step.reject(topic, record, Reason.INVALID_JSON.value)
-        if entries or promised:
-            self._store.write(entries, promised)
+        place = self._place(topic, step)
+        if entries or promised or place:
+            self._store.write(entries, promised, place)
         erased = self._store.find_erased({entry.contact for _, entry in told}) if told else {}
         self._citizens.fold((entry for at, entry in told if at <= erased.get(entry.contact, at)), step.now)
 
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Make a record that our own code fails on a dead letter."""
         step.reject(topic, record, Reason.INTERNAL_ERROR.value, type(error).__name__)
+        if place := self._place(topic, step):
+            self._store.write((), (), place)
+
+    def check_positions(self, committed: Mapping[str, int]) -> None:
+        """Raise `BeyondRepair` if the store lacks entries that were handed over, as one that is new or from a backup does."""
+        topic = topics.TIMELINE.name
+        if (following := committed.get(topic)) is None:
+            return
+        missing = self._store.find_missing(self._partition, following)
+        if missing is not None:
+            raise BeyondRepair(f"the timelines' database lacks entries of {topic}: {missing} to {following}")
+
+    def _place(self, topic: str, step: Step) -> tuple[int, int] | None:
+        following = step.taken.get(topic)
+        return None if following is None else (self._partition, following)
 
     def tick(self, step: Step) -> None:
         """Have who owns the first partition drop what was kept long enough; of citizens each does so."""
@@ -115,6 +140,6 @@ class TimelineWriter:
         self._citizens.tick(step, self._store)
 
 
-def _as_told(erasure: Entry, record: Record) -> Entry:
+def as_told(erasure: Entry, record: Record) -> Entry:
     """Return it as of when it was told here: its own time is that of whoever asked for it, before what was told meanwhile."""
     return msgspec.structs.replace(erasure, happened_at=moment(record.timestamp))

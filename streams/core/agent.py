@@ -45,7 +45,7 @@ class Agent(Row, tag=1):
     logins: dict[str, Register] = field(default_factory=dict)
     """Queue → logged in there; under the empty name in all queues. Taking a contact in a queue shows a login there."""
     pauses: dict[str, Register] = field(default_factory=dict)
-    """Queue → paused there; under the empty name in all queues."""
+    """Queue → paused there; under the empty name in all queues. A login or logout of a queue ends the pause in it."""
     contact: Register | None = None
     """Whether the agent is on a contact."""
     rings: tuple[Ring, ...] = ()
@@ -84,6 +84,8 @@ def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> 
         rings = _remember(rings, Ring(at, event.sequence, mark(event.id), place))
     elif change in _LOGIN:
         logins = _write(logins, queue, Register(at, event.sequence, _LOGIN[change], place))
+        if queue:  # a new member of a queue, or none of it any more, is not paused there
+            pauses = _write(pauses, queue, Register(at, event.sequence, on=False, place=place))
     elif change in _PAUSE:
         pauses = _write(pauses, queue, Register(at, event.sequence, _PAUSE[change], place))
     else:

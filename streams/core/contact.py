@@ -114,6 +114,14 @@ class Contact(Row, tag=1):
         return False
 
     @property
+    def began_at(self) -> int:
+        """The earliest time of its own source's events; later than any time if only opinions or an erasure are known."""
+        times = [] if self.channel is Channel.FEEDBACK else [told.first_at for told in self.own]
+        for visit in self.visits:
+            times += [at for at in moments(visit) if at is not None]
+        return min(times, default=1 << 62)
+
+    @property
     def heard_at(self) -> int:
         """The latest time of what its own source told of it; what others say does not show how far that one is."""
         times = [told.last_at for told in self.own]
@@ -331,17 +339,17 @@ class Keeping(NamedTuple):
     """How long the row of a closed contact is kept, so that an event told once more is known. Milliseconds."""
 
     closed: int
-    """After it was closed, in the time of its events: longer than the sources' retention, and a topic can be replayed."""
+    """After its last event: longer than the retention of the source topics, so that these can be replayed."""
     touched: int
-    """After it was last changed, in the worker's time: longer than a source takes to tell things again after a failure."""
+    """After its last change, by the worker's clock: longer than a source takes to repeat events after a failure."""
 
 
 def expires_at(row: Contact, keep: Keeping) -> int | None:
     """Return when the row may be tombstoned, None while the contact is open.
 
-    A call that reached no queue counts as closed here: a switchboard does not tell the end of such a call.
+    A call that reached no queue counts as closed here: a switchboard does not report the end of such a call.
 
-    An event that is delivered once more after that is counted once more.
+    Whoever drops the row has to refuse its events from then on, or they would be counted once more.
     """
     if row.channel is Channel.CALL and not row.visits:
         closed_at: int | None = row.last_at

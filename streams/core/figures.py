@@ -78,6 +78,11 @@ def decode_figure(value: bytes, layout: Layout = QUEUES) -> Figure:
     return figure
 
 
+def count_numbers(value: bytes) -> int:
+    """Return how many counts the row of `encode_figure` has as it was written."""
+    return len(_decode_figure(value).counts)
+
+
 def merge(into: Figure, other: Figure) -> None:
     """Add `other` to `into`: sums, and the earlier `oldest_waiting_at`."""
     if other.by_hour is not None:
@@ -187,7 +192,8 @@ class Progress(msgspec.Struct):
     dead_letters: dict[str, int] = {}
     """Reason → records that became dead letters."""
     told_at: dict[str, int] = {}
-    """Source of calls or visits → when its latest contact began, milliseconds since 1970."""
+    """Only in rows of earlier releases: source of calls or visits → when its latest contact began, milliseconds since
+    1970."""
     sla: str = ""
     """By which SLA file the clocks of all open contacts are set: its fingerprint."""
     promised_at: int = 0
@@ -197,6 +203,14 @@ class Progress(msgspec.Struct):
     since. Of calls `step_at` says so."""
     began_at: int = 0
     """When the partition was first counted, milliseconds since 1970; 0: by an earlier release, which did not say."""
+    dropped: dict[str, int] | None = None
+    """Source → time of the latest event in any of its rows that were dropped, milliseconds since 1970. An older event that no row
+    knows may have been counted. None: written by an earlier release."""
+    lengths: dict[str, int] | None = None
+    """Channel, or what stands in its place → how many numbers its rows count. None: written by an earlier release."""
+    added: dict[str, list[tuple[int, int]]] = {}
+    """The same → index of the first of some numbers that a release has added, and since when the partition counts them,
+    milliseconds since 1970."""
 
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1

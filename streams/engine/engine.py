@@ -26,6 +26,8 @@ import faust
 import structlog
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
@@ -33,6 +35,7 @@ from aiokafka.errors import (
     InvalidTxnState,
     KafkaError,
     ProducerFenced,
+    SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
@@ -55,6 +58,10 @@ EX_FINAL: Final = 2
 """A person has to act: too many records that our own code fails on, records gone before they were taken, rows of a later release,
 rights that are missing. For a supervisor: not to be started again."""
 WAITING_SAID_SECONDS: Final = 10
+RIGHTS_ASKED_SECONDS: Final = 1.0
+"""Seconds between two checks of missing rights."""
+RIGHTS_SAID_SECONDS: Final = 60.0
+"""Seconds between two log lines about the same missing rights."""
 ANSWER_MS: Final = 3000
 HOUR_SECONDS: Final = 3600
 LATE_BEATS: Final = 5
@@ -66,7 +73,10 @@ LATE_SECONDS: Final = 1.5
 """The loop, which looks at everything once a second, was held up if it does not for so long."""
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
 REFUSED: Final = (
+    AuthenticationFailedError,
+    SaslAuthenticationFailed,
     InvalidSessionTimeoutError,
+    ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
@@ -146,6 +156,8 @@ class Engine:
         """Those that were ours, and finish what they have in hand."""
         self._closing_at = self._beat_at
         self.stopping = False
+        self.refusal = ""
+        """Rights that Kafka does not grant yet, in words; empty if none is missing."""
 
     def now(self) -> int:
         """Return the time, milliseconds since 1970."""
@@ -333,6 +345,8 @@ class Engine:
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether all assigned partitions are recovered, and in words which are; a spare worker has none."""
+        if self.refusal:
+            return False, self.refusal
         ready = [number for number, lane in sorted(self.lanes.items()) if lane.ready]
         return self._joined and len(ready) == len(self.lanes), f"partitions {ready} of {sorted(self.lanes)} recovered"
 
@@ -413,6 +427,31 @@ def wait_for_broker(engine: Engine, asked: Sequence[int] = ()) -> None:
         time.sleep(0.2)
 
 
+def wait_for_rights(engine: Engine, asked: Sequence[int] = ()) -> bool:
+    """Return whether Kafka accepts the login, once all rights of the job are granted, or once a signal is `asked`.
+
+    Rights may be granted while this waits. A refused login is logged and not tried again.
+    """
+    from streams.engine import rights  # noqa: PLC0415 - brings kafka-python
+
+    options, needs = engine.options, rights.needs_of(engine.job)
+    said_at = -math.inf
+    while not asked and rights.is_secured(options.client):
+        refusal = rights.find_refusal(options.bootstrap, options.client, needs)
+        if refusal is None:
+            break
+        if refusal.is_login:
+            engine.log.error("leaving", error=refusal.text)
+            return False
+        if refusal.text != engine.refusal or time.monotonic() - said_at > RIGHTS_SAID_SECONDS:
+            engine.refusal, said_at = refusal.text, time.monotonic()
+            engine.log.warning("kafka_refuses", error=refusal.text)
+        engine.beat()
+        time.sleep(RIGHTS_ASKED_SECONDS)
+    engine.refusal = ""
+    return True
+
+
 def _answers(address: str, options: Options) -> bool:
     """Return whether it is Kafka that takes connections there: before one that is away a load balancer may still do so."""
     host, _, port = address.strip().rpartition(":")
@@ -459,6 +498,10 @@ def run(engine: Engine) -> int:
         signal.signal(number, lambda number, _: asked.append(number))
     engine.options.directory.mkdir(parents=True, exist_ok=True)
     wait_for_broker(engine, asked)
+    if asked:
+        return 0
+    if not wait_for_rights(engine, asked):
+        return EX_FINAL
     if asked:
         return 0
     gc.set_threshold(*COLLECTING)

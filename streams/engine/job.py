@@ -4,7 +4,7 @@ A job's work on one partition is a series of steps. A step takes records (or non
 the engine commits all of that, and the records' offsets, in one transaction, or nothing of it.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -128,10 +128,16 @@ class DeadLetter(NamedTuple):
 class Step:
     """What one step asks for beside its rows."""
 
-    __slots__ = ("as_of", "dead_letters", "now", "outputs", "partition", "partitions")
+    __slots__ = ("as_of", "dead_letters", "now", "outputs", "partition", "partitions", "taken")
 
     def __init__(
-        self, partition: int, now: int, outputs: Iterable[str], as_of: int | None = None, partitions: int = 1
+        self,
+        partition: int,
+        now: int,
+        outputs: Iterable[str],
+        as_of: int | None = None,
+        partitions: int = 1,
+        taken: Mapping[str, int] = {},
     ) -> None:
         self.partition: Final = partition
         self.partitions: Final = partitions
@@ -144,6 +150,8 @@ class Step:
         self.outputs: Final[dict[str, list[Pair]]] = {topic: [] for topic in outputs}
         """Topic → records to write, each to the partition of its key."""
         self.dead_letters: Final[list[DeadLetter]] = []
+        self.taken: Final = taken
+        """Source topic → next offset once the step is committed, of the topics that the step takes from."""
 
     def reject(self, topic: str, record: Record, reason: str, detail: str = "") -> None:
         """Make `record` of `topic` a dead letter. `reason` is from a closed list, `detail` holds no value of the record."""

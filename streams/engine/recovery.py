@@ -1,7 +1,9 @@
 """What a partition's topics say before its first step: rows, offsets, and where its sources begin and end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any, Final
 
 import aiokafka
@@ -80,9 +82,10 @@ class Recovery:
                     progressed()
                     for record in records:
                         if record.key == OFFSETS_KEY and tp == offsets_in:
-                            self.committed = decode_offsets(record.value)
+                            with _readable(tp, record):
+                                self.committed = decode_offsets(record.value)
                         else:
-                            _load(tp.topic, record, loads[tp])
+                            _load(tp, record, loads[tp])
                 # By position: the end of a state topic is always the marker of a transaction, never a record.
                 behind = [tp for tp in behind if await consumer.position(tp) < ends[tp]]
             self.replayed = _by_topic(ends)
@@ -114,13 +117,21 @@ class Recovery:
         return position + expired, expired
 
 
-def _load(topic: str, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
+def _load(tp: TopicPartition, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
+    with _readable(tp, record):
+        if not any(load(record.key, record.value) for load in loads):
+            raise ValueError("a key that no table knows")
+
+
+@contextmanager
+def _readable(tp: TopicPartition, record: Any) -> Iterator[None]:
+    """Turn what a row cannot be read for into `BeyondRepair`, with the place of the row and the release that runs."""
     try:
-        known = any(load(record.key, record.value) for load in loads)
-    except (ValueError, TypeError, IndexError, msgspec.MsgspecError) as error:
-        raise BeyondRepair(f"{topic}, offset {record.offset}: {error}") from error
-    if not known:
-        raise BeyondRepair(f"{topic}, offset {record.offset}: a key that no table knows")
+        yield
+    except (ValueError, TypeError, LookupError, msgspec.MsgspecError) as error:
+        why = repr(error) if isinstance(error, KeyError) else str(error)
+        place = f"{tp.topic}, partition {tp.partition}, offset {record.offset}"
+        raise BeyondRepair(f"{place}: {why} (this is Accueil {version('accueil')})") from error
 
 
 def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:

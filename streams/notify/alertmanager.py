@@ -16,10 +16,11 @@ from connectors.sdk.errors import ConnectorError
 from connectors.sdk.retry_after import read_retry_after
 from connectors.sdk.words import say
 from models.instants import iso, milliseconds
-from streams.notify.incidents import Incident, Kind
+from streams.notify.incidents import Incident, Kind, What
 from streams.notify.links import Links
 from streams.notify.options import AlertmanagerOptions, NotifyOptions
-from streams.notify.texts import TESTS, describe, summarise
+from streams.notify.store import Telling
+from streams.notify.texts import TESTS, phrase
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 OPEN_MS: Final = 300_000
@@ -45,25 +46,28 @@ class Writer:
 
     def __init__(self, options: NotifyOptions) -> None:
         self._links = Links(options.dashboard_url, options.runbook_url)
-        self._zone = options.time_zone
+        self._fr, self._en = phrase(options, "fr"), phrase(options, "en")
 
     def open(self, incident: Incident, now: int) -> Body:
         """Return an alert that lasts until it is told again or forgotten."""
-        return self._write(incident, now + OPEN_MS)
+        return self._write(Telling(What.STARTED, incident), now, now + OPEN_MS)
 
     def ended(self, incident: Incident, at: int) -> Body:
         """Return an alert that ended `at`."""
-        return self._write(incident, max(at, incident.starts_at))
+        return self._write(Telling(What.ENDED, incident), at, max(at, incident.starts_at))
 
-    def _write(self, incident: Incident, ends_at: int) -> Body:
+    def _write(self, telling: Telling, now: int, ends_at: int) -> Body:
+        incident = telling.incident
         links = self._links.of(incident)
         annotations = {
-            "summary": summarise(incident, "fr"),
-            "description": describe(incident, "fr", self._zone),
-            "summary_en": summarise(incident, "en"),
-            "description_en": describe(incident, "en", self._zone),
+            "summary": self._fr.summarise(incident),
+            "description": self._fr.explain(telling, now),
+            "summary_en": self._en.summarise(incident),
+            "description_en": self._en.explain(telling, now),
+            "service": self._fr.service(incident),
+            "service_en": self._en.service(incident),
+            "since": iso(incident.since) if incident.since else "",
             "deadline": iso(incident.deadline_at),
-            "late": "true" if incident.late else "",
             **links,
         }
         return {
@@ -89,6 +93,7 @@ def labels(incident: Incident) -> dict[str, str]:
         "clock": incident.clock,
         "contact": incident.contact,
         "stay": str(incident.number or ""),
+        "late": "true" if incident.late else "",
     }
     return {name: value for name, value in found.items() if value}
 

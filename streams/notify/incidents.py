@@ -5,7 +5,6 @@ ends when the clock stops, or has another deadline, or none since it stood still
 when it is. Whatever is told again changes nothing.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 
 from models.ids import event_id
 from models.instants import milliseconds
+from models.policies import QUEUED
 from models.sla import (
     AnySlaEvent,
     SlaAtRisk,
@@ -27,6 +27,9 @@ from models.sla import (
 SKEW_MS: Final = 10_000
 """By how much the clocks of two workers may differ: when a topic is read again, what was told longer before the last news of a
 clock is no news."""
+LATE_MS: Final = 900_000
+"""An incident about a letter, e-mail or form is late if it became known longer after its time: sources are polled, and workers
+wait for them (`worker.news_seconds`). Incidents about calls and visits are late after `streams.core.sla.LATE_MS`."""
 HEARD: Final = 64
 """So many of the last events of a clock are known again."""
 BROKEN: Final = "breached"
@@ -64,13 +67,24 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     round: int
     """It may happen to one clock several times: the first time is 1; 0 if it was over when it was told."""
     late: bool = False
-    """It was told long after it was so."""
+    """It became known long after its time."""
     ended_at: int | None = None
     """When its clock stopped: before `starts_at` if it became known later that the promise had been kept."""
     end: str = ""
     """Why it ended: `met cancelled paused moved`, of a warning also `breached`; empty if that is not known."""
     told_due_at: int | None = None
     """What time was told to have passed last: `due_at`, unless another one that passed too is known since."""
+    target: int = 0
+    """What was promised, in `unit`; 0 if an earlier release recorded it."""
+    unit: str = ""
+    since: int = 0
+    """When the clock started: since when the citizen waits; 0 if an earlier release recorded it."""
+    known_at: int = 0
+    """When a worker reported that it began; 0 if an earlier release recorded it."""
+    unsent: str = ""
+    """Why it is not sent to receivers (`Unsent`); empty if it is."""
+    held: bool = False
+    """It became known late and is not sent yet: its end may follow in the next records."""
 
     @property
     def key(self) -> str:
@@ -81,6 +95,15 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     def id(self) -> str:
         """A name that no other incident has, the same on every machine."""
         return event_id("accueil/notify", self.key, str(self.round))
+
+
+class Unsent(StrEnum):
+    """Why an incident is recorded and counted, but not sent."""
+
+    ENDED = "ended"
+    """It had ended when it became known."""
+    OLD = "old"
+    """It became known longer after its `due_at` than receivers want to know of."""
 
 
 class Known(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -109,6 +132,8 @@ class What(StrEnum):
     """What became of an incident."""
 
     STARTED = "started"
+    HELD = "held"
+    """It began, but became known late: that it started follows, when nothing was heard of an earlier end for a while."""
     CHANGED = "changed"
     ENDED = "ended"
 
@@ -152,31 +177,78 @@ def fold(known: Known | None, event: AnySlaEvent, *, is_reread: bool = False) ->
     return replace(after, breach=_follow(known.breach, event, told_at), risk=_follow(known.risk, event, told_at))
 
 
-def settle(before: Known | None, after: Known) -> tuple[Known, list[Change]]:
+def settle(before: Known | None, after: Known, max_age_ms: int | None = None) -> tuple[Known, list[Change]]:
     """Return `after` and what became of the incidents since `before`, however many events lie between them.
 
-    One that ended and at once began again has gone on.
+    One that ended and at once began again has gone on. An incident that became known more than `max_age_ms` after its `due_at`,
+    or after its end, is marked as `unsent`.
     """
-    breach, of_breach = _settle(before.breach if before else None, after.breach)
-    risk, of_risk = _settle(before.risk if before else None, after.risk)
-    changes = [
-        *(Change(what, risk) for what in of_risk if risk),
-        *(Change(what, breach) for what in of_breach if breach),
-    ]
-    return replace(after, breach=breach, risk=risk), changes
+    breach, of_breach = _settle(before.breach if before else None, after.breach, max_age_ms)
+    risk, of_risk = _settle(before.risk if before else None, after.risk, max_age_ms)
+    return replace(after, breach=breach, risk=risk), [*of_risk, *of_breach]
 
 
-def _settle(before: Incident | None, after: Incident | None) -> tuple[Incident | None, Iterator[What]]:
+def _settle(
+    before: Incident | None, after: Incident | None, max_age_ms: int | None
+) -> tuple[Incident | None, list[Change]]:
     if after is None or after == before:
-        return after, iter(())
-    if before is not None and before.ended_at is None:
-        what = What.CHANGED if after.ended_at is None else What.ENDED
-        return replace(after, round=before.round), iter((what,))
+        return after, []
     began = before.round if before else 0
-    if after.round == began:
-        return after, iter((What.CHANGED,) if began else ())
-    both = (What.STARTED,) if after.ended_at is None else (What.STARTED, What.ENDED)
-    return replace(after, round=began + 1), iter(both)
+    if before is not None and before.ended_at is None:
+        is_another = bool(before.unsent) and after.round != before.round and not _reason_not_to_send(after, max_age_ms)
+        if not is_another:
+            after = replace(
+                after, round=began, known_at=before.known_at, unsent=before.unsent, held=before.held, late=before.late
+            )
+            return _settle_held(after) if after.ended_at is not None else (after, [Change(What.CHANGED, after)])
+    elif after.round == began:
+        return after, [Change(What.CHANGED, after)] if began else []
+    unsent = _reason_not_to_send(after, max_age_ms)
+    held = after.late and not unsent and after.ended_at is None
+    after = replace(after, round=began + 1, unsent=unsent, held=held)
+    began_as = What.HELD if held else What.STARTED
+    both = (began_as,) if after.ended_at is None else (began_as, What.ENDED)
+    return after, [Change(what, after) for what in both]
+
+
+def _settle_held(after: Incident) -> tuple[Incident, list[Change]]:
+    """Return an incident that ended and what became of it; one that was held back has only now started."""
+    if not after.held:
+        return after, [Change(What.ENDED, after)]
+    after = replace(after, held=False, unsent=_reason_not_to_send(after, None))
+    return after, [Change(What.STARTED, after), Change(What.ENDED, after)]
+
+
+def release(known: Known) -> tuple[Known, list[Change]]:
+    """Return a clock of which nothing is held back any more, and the incidents that are to be sent now."""
+    breach, risk = (replace(one, held=False) if one and one.held else one for one in (known.breach, known.risk))
+    changes = [
+        Change(What.STARTED, after)
+        for before, after in ((known.risk, risk), (known.breach, breach))
+        if after is not None and after is not before
+    ]
+    return replace(known, breach=breach, risk=risk), changes
+
+
+def judge(known: Known, now: int, max_age_ms: int | None) -> tuple[Known, list[Change]]:
+    """Return a clock whose open incidents become known to receivers `now`, and those incidents."""
+    breach, risk = (
+        replace(one, known_at=now, unsent=_reason_not_to_send(replace(one, known_at=now), max_age_ms), held=False)
+        if one and one.ended_at is None
+        else one
+        for one in (known.breach, known.risk)
+    )
+    begun = [one for one in (risk, breach) if one is not None and one.ended_at is None]
+    return replace(known, breach=breach, risk=risk), [Change(What.STARTED, one) for one in begun]
+
+
+def _reason_not_to_send(incident: Incident, max_age_ms: int | None) -> str:
+    if not incident.known_at:
+        return ""
+    if incident.ended_at is not None and incident.ended_at <= incident.known_at:
+        return Unsent.ENDED.value
+    is_old = max_age_ms is not None and incident.known_at - incident.due_at > max_age_ms
+    return Unsent.OLD.value if is_old else ""
 
 
 def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: bool, is_retold: bool) -> Incident:
@@ -203,8 +275,12 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: boo
         due_at,
         shown_at,
         (known.round if known else 0) + (not is_over),
-        late=data.late,
+        late=data.late and (event.channel in QUEUED or told_at - due_at > LATE_MS),
         ended_at=told_at if is_over and ended_at is None else ended_at,
+        target=data.target,
+        unit=data.unit.value,
+        since=milliseconds(data.started_at),
+        known_at=told_at,
     )
 
 
@@ -230,7 +306,8 @@ def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Inciden
             return known
         if known.kind is Kind.BREACHED or deadline_at >= told_at:
             # It was not the end, or it is not for the citizen to act: what was told of that time is not told a second time.
-            again = replace(known, due_at=due_at or known.due_at, round=known.round + 1)
+            known_at = told_at if known.unsent else known.known_at
+            again = replace(known, due_at=due_at or known.due_at, round=known.round + 1, known_at=known_at)
             return replace(again, deadline_at=deadline_at, ended_at=None, end="")
         return known
     if isinstance(event, SlaMet | SlaCancelled):

@@ -15,7 +15,7 @@ from models.instants import moment
 from streams.notify.links import Links
 from streams.notify.options import MailOptions, NotifyOptions
 from streams.notify.queueing import Letter, RefusedError
-from streams.notify.texts import headline, line
+from streams.notify.texts import LINKS, STOPS, phrase
 
 TIMEOUT_SECONDS: Final = 15.0
 PERMANENT: Final = 500
@@ -38,7 +38,7 @@ class MailCourier:
         self._options = options
         self._recipient = recipient
         self._links = Links(common.dashboard_url, common.runbook_url)
-        self._zone = common.time_zone
+        self._phrasing = phrase(common, options.language)
 
     def close(self) -> None:
         """Nothing is open: each message has a connection of its own."""
@@ -82,7 +82,7 @@ class MailCourier:
         message = EmailMessage(UNFOLDED)
         message["From"] = options.sender
         message["To"] = ", ".join(options.recipients)
-        message["Subject"] = headline(letter.tellings, options.language)
+        message["Subject"] = self._phrasing.headline(letter.tellings)
         message["Date"] = format_datetime(moment(letter.at))
         message["Message-ID"] = f"<{letter.id}@{options.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine is to answer
@@ -90,11 +90,13 @@ class MailCourier:
         return message
 
     def _lines(self, letter: Letter) -> Iterator[str]:
-        yield headline(letter.tellings, self._options.language)
+        phrasing, at = self._phrasing, letter.at
+        yield phrasing.headline(letter.tellings)
         for telling in letter.tellings:
             yield ""
-            yield line(telling, self._options.language, self._zone)
-            yield from self._links.of(telling.incident).values()
+            yield phrasing.explain(telling, at) if len(letter.tellings) == 1 else phrasing.line(telling, at)
+            for name, url in self._links.of(telling.incident).items():
+                yield f"{LINKS[name][self._options.language]}{STOPS[self._options.language]}{url}"
 
 
 def _explain(error: Exception) -> str:

@@ -16,7 +16,7 @@ from connectors.sdk.files import make_private_directory
 from connectors.sdk.words import say
 from streams.notify import alertmanager
 from streams.notify.alertmanager import Client, Writer
-from streams.notify.incidents import Kind
+from streams.notify.incidents import Kind, Unsent
 from streams.notify.mail import MailCourier
 from streams.notify.options import NotifyOptions, Severity
 from streams.notify.queueing import Courier, Letter, Queueing
@@ -27,6 +27,7 @@ from streams.notify.telling import STOP_SECONDS, Speaker, Teller
 from streams.notify.webhook import WebhookCourier
 
 STUCK_SECONDS: Final = 60.0
+HOUR_MS: Final = 3_600_000
 
 
 def couriers(options: NotifyOptions) -> Iterator[tuple[str, Courier]]:
@@ -113,11 +114,20 @@ class Notifier:
         if reader is None:
             return
         with closing(self._open()) as store:
-            opened, waiting, set_aside = store.count_open(), store.waiting(), store.refused()
+            opened, waiting, set_aside, unsent = store.count_open(), store.waiting(), store.refused(), store.unsent()
         incidents = GaugeMetricFamily("notify_incidents_open", "Incidents that go on", labels=["kind"])
         for kind in Kind:
             incidents.add_metric([kind], opened.get(kind, 0))
         yield incidents
+        not_sent = CounterMetricFamily(
+            "notify_incidents_unsent",
+            "Incidents that were recorded and not sent: they had ended when they became known, or were older than max_age_hours",
+            labels=["kind", "reason"],
+        )
+        for kind in Kind:
+            for reason in Unsent:
+                not_sent.add_metric([kind, reason], unsent.get((kind.value, reason.value), 0))
+        yield not_sent
         following = reader.state is State.FOLLOWING
         yield GaugeMetricFamily("notify_following", "Whether the topic is read to its end", value=float(following))
         yield CounterMetricFamily("notify_records", "Records read", value=reader.records)
@@ -151,7 +161,7 @@ class Notifier:
             yield Queueing(name, courier, self._options.digest_above)
 
     def _open(self) -> Store:
-        return Store(self._options.directory, receivers(self._options))
+        return Store(self._options.directory, receivers(self._options), round(self._options.max_age_hours * HOUR_MS))
 
     def _wake(self) -> None:
         for teller in self._tellers:

@@ -14,6 +14,7 @@ Severity = Literal["critical", "warning"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning")
 """Of a deadline that passed, and of one that soon will."""
 Language = Literal["fr", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 Security = Literal["starttls", "tls", "none"]
 PLACES: Final = ("contact", "clock", "policy", "channel", "service", "site", "queue")
 """In braces in a link, they stand for what the incident is about."""
@@ -77,6 +78,11 @@ class NotifyOptions:
     dashboard_url: str = ""
     runbook_url: str = ""
     time_zone: ZoneInfo = PARIS
-    """In which people read deadlines."""
+    """In which people read times."""
+    services: Mapping[Language, Mapping[str, str]] = field(default_factory=dict)
+    """Language → code → name of a service."""
+    queues: Mapping[Language, Mapping[tuple[str, str, str], str]] = field(default_factory=dict)
+    """Language → channel, site and code → name of a queue."""
+    max_age_hours: float = 72.0
     digest_above: int = 10
     keep_ended_days: int = 35

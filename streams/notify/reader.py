@@ -26,6 +26,7 @@ class State(StrEnum):
     """How it goes, as /readyz says it; the names are those of `Phase`."""
 
     NO_BROKER = "no_broker"
+    REFUSED = "refused"
     NO_TOPIC = "sla_no_topic"
     LOADING = "sla_loading"
     FOLLOWING = "sla_following"
@@ -82,11 +83,13 @@ class Reader:
             events = [event for partition, several in records.items() for event in self._decode(partition, several)]
             if self._store.take(events, following, now):
                 self._changed()
+        if self._store.release(now):
+            self._changed()
         if self.moved_at >= self._forget_at:
             self._store.forget(now - self._keep_ms)
             self._forget_at = self.moved_at + FORGET_SECONDS
 
-    def tell(self, phase: Phase, detail: str) -> None:  # noqa: ARG002 - /readyz says no more than the phase
+    def tell(self, phase: Phase, detail: str) -> None:
         """Take note of how the reading goes; what is told at all is told once the topic was read to its end."""
         self.moved_at = time.monotonic()
         if phase is Phase.FOLLOWING and self._store.is_rereading:
@@ -96,7 +99,10 @@ class Reader:
             self._changed()
         if (state := State[phase.name]) is not self.state:
             self.state = state
-            log.info(state.value, topic=self._topic)
+            if phase is Phase.REFUSED:
+                log.warning("kafka_refuses", error=detail)
+            else:
+                log.info(state.value, topic=self._topic)
 
     def _decode(self, partition: int, records: Sequence[Record]) -> Iterator[AnySlaEvent]:
         for record in records:

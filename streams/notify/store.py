@@ -15,10 +15,25 @@ import msgspec
 from connectors.sdk.database import Database
 from connectors.sdk.words import say
 from models.sla import AnySlaEvent
-from streams.notify.incidents import BROKEN, Change, Incident, Kind, Known, What, clock_of, fold, settle
+from streams.notify.incidents import (
+    BROKEN,
+    Change,
+    Incident,
+    Kind,
+    Known,
+    What,
+    clock_of,
+    fold,
+    judge,
+    release,
+    settle,
+)
 
 FILE: Final = "notify.db"
 DAY_MS: Final = 86_400_000
+HOLD_MS: Final = 15_000
+"""An incident that became known late is sent after this long, if no end follows that was earlier: a source that reports old
+contacts reports their ends too, perhaps in the next records."""
 TABLES: Final = tuple(
     f"CREATE {what}"
     for what in (
@@ -42,6 +57,10 @@ TABLES: Final = tuple(
             number INTEGER PRIMARY KEY, receiver TEXT NOT NULL, content BLOB NOT NULL, queued_at INTEGER NOT NULL,
             refused_at INTEGER NOT NULL, reason TEXT NOT NULL
         )""",
+        "TABLE IF NOT EXISTS held (name TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
+        """TABLE IF NOT EXISTS unsent (
+            kind TEXT, reason TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, reason)
+        ) WITHOUT ROWID""",
     )
 )
 _PUT_ALERT: Final = """
@@ -116,8 +135,9 @@ _encode: Final = msgspec.json.Encoder().encode
 class Store:
     """The file in `directory`. For one thread; several may be open at once. Raises `ConnectorError` as its database does."""
 
-    def __init__(self, directory: Path, receivers: Receivers) -> None:
+    def __init__(self, directory: Path, receivers: Receivers, max_age_ms: int | None = None) -> None:
         self._receivers = receivers
+        self._max_age_ms = max_age_ms
         self._database = Database(
             directory / FILE,
             *TABLES,
@@ -143,7 +163,8 @@ class Store:
                 self._database.do(f"DELETE FROM {table} WHERE receiver NOT IN ({marks})", *known)  # noqa: S608 - ours
             if self.is_telling:
                 for incident in self._open_incidents():
-                    self._put_alerts(incident)
+                    if not incident.unsent and not incident.held:
+                        self._put_alerts(incident)
         for receiver in self._receivers.queued:
             self.put_back(receiver)
 
@@ -181,11 +202,30 @@ class Store:
         return self._database.do("SELECT 1 FROM topic WHERE telling").fetchone() is not None
 
     def begin_telling(self, now: int) -> None:
-        """Have all that goes on be told, and whatever comes from now on; what is over by now is history."""
+        """Send what goes on, unless it is too old, and all that comes from now on; what is over by now is history."""
         with self._transaction():
-            for incident in self._open_incidents():
-                self._tell(Change(What.STARTED, incident), now)
             self._database.do("UPDATE topic SET telling = 1")
+            for name, content in self._database.do("SELECT name, known FROM clocks WHERE open").fetchall():
+                known, changes = judge(_known.decode(content), now, self._max_age_ms)
+                self._put_clock(name, known, now)
+                for change in changes:
+                    self._tell(name, change, now)
+
+    def release(self, now: int) -> int:
+        """Send the incidents that were held back long enough. Returns how many."""
+        if self._database.do("SELECT 1 FROM held WHERE until <= ?", now).fetchone() is None:
+            return 0
+        number = 0
+        with self._transaction():
+            for (name,) in self._database.do("SELECT name FROM held WHERE until <= ?", now).fetchall():
+                if known := self._find(name):
+                    known, changes = release(known)
+                    self._put_clock(name, known, now)
+                    for change in changes:
+                        self._tell(name, change, now)
+                    number += len(changes)
+            self._database.do("DELETE FROM held WHERE until <= ?", now)
+        return number
 
     def take(self, events: Iterable[AnySlaEvent], offsets: Mapping[int, int], now: int) -> int:
         """Fold `events`, in their order, and take note of what is to be told and of what is to be read next.
@@ -201,13 +241,13 @@ class Store:
                 if name not in before:
                     before[name] = after[name] = self._find(name)
                 after[name] = fold(after[name], event, is_reread=is_reread)
-            changes: list[Change] = []
+            changes: list[tuple[str, Change]] = []
             for name, known in after.items():
                 if known is not None and known is not before[name]:
-                    changes += self._keep(name, before[name], known, now)
+                    changes += ((name, change) for change in self._keep(name, before[name], known, now))
             if self.is_telling:
-                for change in changes:
-                    self._tell(change, now)
+                for name, change in changes:
+                    self._tell(name, change, now)
             for partition, following in offsets.items():
                 self._database.do("INSERT OR REPLACE INTO offsets VALUES (?, ?)", partition, following)
         return len(changes)
@@ -302,6 +342,10 @@ class Store:
         """Return how many incidents of each kind go on."""
         return Counter(incident.kind.value for incident in self._open_incidents())
 
+    def unsent(self) -> dict[tuple[str, str], int]:
+        """Return how many incidents were not sent since the file was made, by kind and reason (`incidents.Unsent`)."""
+        return {(kind, reason): number for kind, reason, number in self._database.do("SELECT * FROM unsent")}
+
     def waiting(self) -> dict[str, Waiting]:
         """Return what is still to be told, by receiver."""
         messages = "SELECT receiver, count(*), min(queued_at) FROM messages GROUP BY receiver"
@@ -339,14 +383,33 @@ class Store:
         return [incident for incident in incidents if incident.ended_at is None]
 
     def _keep(self, name: str, before: Known | None, known: Known, now: int) -> list[Change]:
-        known, changes = settle(before, known)
-        self._database.do("INSERT OR REPLACE INTO clocks VALUES (?, ?, ?, ?)", name, _encode(known), known.open, now)
+        known, changes = settle(before, known, self._max_age_ms)
+        self._put_clock(name, known, now)
         return changes
 
-    def _tell(self, change: Change, now: int) -> None:
-        if change.what is not What.CHANGED or change.incident.ended_at is None:  # what is closed stays so
-            self._put_alerts(change.incident)
+    def _put_clock(self, name: str, known: Known, now: int) -> None:
+        self._database.do("INSERT OR REPLACE INTO clocks VALUES (?, ?, ?, ?)", name, _encode(known), known.open, now)
+
+    def _tell(self, name: str, change: Change, now: int) -> None:
+        what, incident = change
+        if incident.unsent:
+            if what is What.STARTED:
+                self._count_unsent(incident)
+            return
+        if incident.held:
+            if what is What.HELD:
+                self._database.do("INSERT OR IGNORE INTO held VALUES (?, ?)", name, now + HOLD_MS)
+            return
+        if what is not What.CHANGED or incident.ended_at is None:  # what is closed stays so
+            self._put_alerts(incident)
         self._queue(change, now)
+
+    def _count_unsent(self, incident: Incident) -> None:
+        self._database.do(
+            "INSERT INTO unsent VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET number = number + 1",
+            incident.kind.value,
+            incident.unsent,
+        )
 
     def _put_alerts(self, incident: Incident) -> None:
         for receiver in self._receivers.alertmanagers:

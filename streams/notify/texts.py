@@ -1,19 +1,23 @@
-"""What people read of incidents, in French and English: who waits for what since when, and nothing of the citizen."""
+"""Texts of alerts in French and English: service, channel, what was promised, since when, how late; nothing of the citizen."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from models.calendars import Unit
+from models.ids import source_of
 from models.instants import day_that_ends
+from models.policies import QUEUED
 from streams.notify.incidents import BROKEN, Incident, Kind, What
-from streams.notify.options import Language
+from streams.notify.options import Language, NotifyOptions
 from streams.notify.store import Telling
 
 Both = dict[Language, str]
-DAY: Final = "%d/%m/%Y"
-
+MINUTE_MS: Final = 60_000
+"""Nearer to its deadline than this, a text does not say how far away it is."""
+DAY_HOURS: Final = 24
 CLOCKS: Final[dict[str, Both]] = {
     "answer": {"fr": "réponse", "en": "answer"},
     "acknowledge": {"fr": "accusé de réception", "en": "acknowledgement"},
@@ -37,16 +41,50 @@ HEADS: Final[dict[Kind, Both]] = {
 ENDS: Final[dict[str, Both]] = {
     "met": {"fr": "c'est fait", "en": "done"},
     "cancelled": {"fr": "plus personne n'attend", "en": "nobody waits any more"},
-    "paused": {"fr": "en attente de l'usager", "en": "it is for the citizen to act"},
-    "moved": {"fr": "l'échéance est reportée", "en": "there is another deadline"},
+    "paused": {"fr": "en attente de l'usager", "en": "waiting for the citizen"},
+    "moved": {"fr": "l'échéance est reportée", "en": "the deadline was moved"},
     "breached": {"fr": "l'échéance est passée", "en": "the deadline passed"},
 }
 OVER: Final[Both] = {"fr": "Terminé", "en": "Over"}
-LATE: Final[Both] = {"fr": "signalé en retard", "en": "told late"}
 STOPS: Final[Both] = {"fr": " : ", "en": ": "}
-DESCRIPTIONS: Final[Both] = {
-    "fr": "{contact} (règle {policy}, horloge {clock}) : échéance le {deadline}.",
-    "en": "{contact} (policy {policy}, clock {clock}): due on {deadline}.",
+DAYS: Final[Both] = {"fr": "%d/%m/%Y", "en": "%Y-%m-%d"}
+UNITS: Final[dict[str, tuple[Both, Both]]] = {
+    "working_days": ({"fr": "jour ouvré", "en": "working day"}, {"fr": "jours ouvrés", "en": "working days"}),
+    "business_days": ({"fr": "jour ouvrable", "en": "business day"}, {"fr": "jours ouvrables", "en": "business days"}),
+    "calendar_days": (
+        {"fr": "jour calendaire", "en": "calendar day"},
+        {"fr": "jours calendaires", "en": "calendar days"},
+    ),
+    "clear_days": ({"fr": "jour franc", "en": "clear day"}, {"fr": "jours francs", "en": "clear days"}),
+    "months": ({"fr": "mois", "en": "month"}, {"fr": "mois", "en": "months"}),
+}
+"""What is counted in days or months: one of it, and several."""
+SPANS: Final[Both] = {"fr": "{} d'ouverture", "en": "{} of opening hours"}
+WITHIN: Final[Both] = {"fr": "{} sous {}", "en": "{} within {}"}
+FACTS: Final[dict[str, Both]] = {
+    "service": {"fr": "Service", "en": "Service"},
+    "channel": {"fr": "Canal", "en": "Channel"},
+    "promised": {"fr": "Promis", "en": "Promised"},
+    "waiting": {"fr": "Attend depuis", "en": "Waiting since"},
+    "received": {"fr": "Reçu le", "en": "Received"},
+    "deadline": {"fr": "Échéance", "en": "Deadline"},
+    "end": {"fr": "Terminé", "en": "Over"},
+    "late": {"fr": "Signalé en retard", "en": "Reported late"},
+    "contact": {"fr": "Contact", "en": "Contact"},
+    "command": {"fr": "Détail", "en": "Details"},
+}
+CONTACT: Final[Both] = {"fr": "n° {} dans {}", "en": "no. {} in {}"}
+SEPARATORS: Final[Both] = {"fr": " ; ", "en": "; "}
+POLICY: Final[Both] = {"fr": "règle {}", "en": "policy {}"}
+PLACES: Final[dict[str, Both]] = {
+    "site": {"fr": "site {}", "en": "site {}"},
+    "queue": {"fr": "file {}", "en": "queue {}"},
+}
+LATENESS: Final[dict[str, Both]] = {
+    "overdue": {"fr": "dépassée de {}", "en": "{} ago"},
+    "left": {"fr": "dans {}", "en": "in {}"},
+    "done_late": {"fr": "{} après l'échéance", "en": "{} after the deadline"},
+    "known": {"fr": "connu le {}, {} après", "en": "known on {}, {} later"},
 }
 DIGESTS: Final[dict[str, tuple[Both, Both]]] = {
     "started": (
@@ -63,76 +101,149 @@ DIGESTS: Final[dict[str, tuple[Both, Both]]] = {
     ),
 }
 """Of one, and of several."""
+LINKS: Final[dict[str, Both]] = {
+    "dashboard_url": {"fr": "Tableau de bord", "en": "Board"},
+    "runbook_url": {"fr": "Que faire", "en": "What to do"},
+}
 TESTS: Final[Both] = {
     "fr": "Essai d'Accueil : ce message ne demande rien",
     "en": "A test of Accueil: nothing needs to be done",
 }
 
 
-def summarise(incident: Incident, language: Language) -> str:
-    """Return an incident in a few words."""
-    channel = CHANNELS.get(incident.channel, {}).get(language, incident.channel)
-    clock = CLOCKS.get(incident.clock, {}).get(language, incident.clock)
-    place = ", ".join(filter(None, (incident.service, incident.queue, incident.site)))
-    words = f"{HEADS[incident.kind][language]}{STOPS[language]}{clock}, {channel}"
-    return f"{words} ({place})" if place else words
+class Phrasing(NamedTuple):
+    """Writes of incidents in one language, with the names that the settings give to services and queues."""
+
+    language: Language
+    zone: ZoneInfo
+    services: Mapping[str, str] = {}
+    """Code → name."""
+    queues: Mapping[tuple[str, str, str], str] = {}
+    """Channel, site and code → name."""
+
+    def summarise(self, incident: Incident) -> str:
+        """Return an incident in one line: service, channel, and what was promised."""
+        where = ", ".join(filter(None, (self.service(incident), self._channel(incident))))
+        return f"{HEADS[incident.kind][self.language]}{STOPS[self.language]}{where}, {self.promised(incident)}"
+
+    def service(self, incident: Incident) -> str:
+        """Return the service as people call it; of a call or visit without one, its queue."""
+        return self.services.get(incident.service, incident.service) or self._queue(incident)
+
+    def promised(self, incident: Incident) -> str:
+        """Return what was promised in words: `first response within 10 working days`."""
+        what = CLOCKS.get(incident.clock, {}).get(self.language, incident.clock)
+        if not incident.target:
+            return what
+        return WITHIN[self.language].format(what, self._amount(incident.target, incident.unit))
+
+    def explain(self, telling: Telling, now: int) -> str:
+        """Return what there is to know of an incident at `now` (milliseconds since 1970), a line for each fact."""
+        incident, is_over = telling.incident, telling.what is What.ENDED
+        facts = {
+            "service": self._place(incident),
+            "channel": self._channel(incident),
+            "promised": f"{self.promised(incident)} ({POLICY[self.language].format(incident.policy)})",
+            "waiting" if incident.channel in QUEUED else "received": self._time(incident, incident.since),
+            "deadline": self._deadline(incident, None if is_over else now),
+            "end": self._end(incident) if is_over else "",
+            "late": self._lateness(incident) if incident.late else "",
+            "contact": self._contact(incident),
+            "command": f"accueil sla explain {incident.contact}",
+        }
+        stop = STOPS[self.language]
+        return "\n".join(f"{FACTS[fact][self.language]}{stop}{text}" for fact, text in facts.items() if text)
+
+    def headline(self, tellings: Sequence[Telling]) -> str:
+        """Return a message in one line; one that tells nothing is a test."""
+        if not tellings:
+            return TESTS[self.language]
+        if len(tellings) > 1:
+            counts = Counter("broken" if _is_broken(one) else one.what.value for one in tellings)
+            told = ((forms[counts[part] > 1], counts[part]) for part, forms in DIGESTS.items() if counts[part])
+            return ", ".join(both[self.language].format(count) for both, count in told)
+        what, incident = tellings[0].what, tellings[0].incident
+        words = self.summarise(incident)
+        return f"{OVER[self.language]}{STOPS[self.language]}{words}" if what is What.ENDED else words
+
+    def line(self, telling: Telling, now: int) -> str:
+        """Return an incident in two lines, as part of a digest."""
+        incident, is_over = telling.incident, telling.what is What.ENDED
+        stop = STOPS[self.language]
+        facts = [f"{FACTS['deadline'][self.language]}{stop}{self._deadline(incident, None if is_over else now)}"]
+        if is_over:
+            facts.append(f"{FACTS['end'][self.language]}{stop}{self._end(incident)}")
+        return f"{self.summarise(incident)}\n  {SEPARATORS[self.language].join([*facts, self._contact(incident)])}"
+
+    def _contact(self, incident: Incident) -> str:
+        """Return the number of a contact in the system that it comes from, and the instance name of the connector."""
+        number, source = incident.contact.rpartition(":")[2], source_of(incident.contact)
+        return CONTACT[self.language].format(number, source) if source else incident.contact
+
+    def _channel(self, incident: Incident) -> str:
+        return CHANNELS.get(incident.channel, {}).get(self.language, incident.channel)
+
+    def _queue(self, incident: Incident) -> str:
+        return self.queues.get((incident.channel, incident.site, incident.queue), incident.queue)
+
+    def _place(self, incident: Incident) -> str:
+        names = {"site": incident.site, "queue": self._queue(incident)}
+        parts = ", ".join(PLACES[what][self.language].format(name) for what, name in names.items() if name)
+        return f"{self.service(incident)} ({parts})" if parts else self.service(incident)
+
+    def _amount(self, target: int, unit: str) -> str:
+        if unit in UNITS:
+            return f"{target} {UNITS[unit][target > 1][self.language]}"
+        span = self._span(target * 1000)
+        return SPANS[self.language].format(span) if unit == Unit.OPENING_HOURS else span
+
+    def _deadline(self, incident: Incident, now: int | None) -> str:
+        """Return the deadline, and how far away it is; as a day if it is the midnight after one."""
+        at = incident.deadline_at
+        day = day_that_ends(at, self.zone)
+        text = self._time(incident, at) if day is None else f"{day:{DAYS[self.language]}}"
+        if now is None or abs(now - at) < MINUTE_MS:
+            return text
+        distance = LATENESS["left" if now < at else "overdue"][self.language]
+        return f"{text}, {distance.format(self._span(abs(now - at)))}"
+
+    def _end(self, incident: Incident) -> str:
+        why = ENDS.get(incident.end, {}).get(self.language, incident.end)
+        ended_at = incident.ended_at or 0
+        is_late = incident.end == "met" and ended_at > incident.deadline_at
+        late = (
+            LATENESS["done_late"][self.language].format(self._span(ended_at - incident.deadline_at)) if is_late else ""
+        )
+        return ", ".join(filter(None, (why, self._time(incident, ended_at), late)))
+
+    def _lateness(self, incident: Incident) -> str:
+        if not incident.known_at:
+            return ""
+        known = LATENESS["known"][self.language]
+        return known.format(self._time(incident, incident.known_at), self._span(incident.known_at - incident.due_at))
+
+    def _time(self, incident: Incident, at: int) -> str:
+        """Return a time as the clock on the wall shows it; with seconds where they matter. Empty if it is not known."""
+        if not at:
+            return ""
+        clock = "%H:%M:%S" if incident.channel in QUEUED else "%H:%M"
+        return datetime.fromtimestamp(at / 1000, self.zone).strftime(f"{DAYS[self.language]} {clock} %Z")
+
+    def _span(self, milliseconds: int) -> str:
+        """Return a span in its two largest units."""
+        minutes, seconds = divmod(milliseconds // 1000, 60)
+        hours, minutes = divmod(minutes, 60)
+        days, hours = divmod(hours, 24) if hours >= 2 * DAY_HOURS else (0, hours)
+        parts = [(days, "j" if self.language == "fr" else "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+        first = next((index for index, (amount, _) in enumerate(parts) if amount), len(parts) - 1)
+        (amount, unit), rest = parts[first], parts[first + 1 : first + 2]
+        return " ".join([f"{amount} {unit}", *(f"{more:02} {smaller}" for more, smaller in rest if more)])
 
 
-def describe(incident: Incident, language: Language, zone: ZoneInfo) -> str:
-    """Return what there is to know of an incident, in a sentence."""
-    text = DESCRIPTIONS[language].format(
-        contact=incident.contact,
-        policy=incident.policy,
-        clock=incident.clock,
-        deadline=_tell_deadline(incident.deadline_at, zone),
-    )
-    return f"{text} ({LATE[language]})" if incident.late else text
-
-
-def headline(tellings: Sequence[Telling], language: Language) -> str:
-    """Return a message in one line; one that tells nothing is a test."""
-    if not tellings:
-        return TESTS[language]
-    if len(tellings) > 1:
-        counts = Counter("broken" if _is_broken(one) else one.what.value for one in tellings)
-        told = ((forms[counts[part] > 1], counts[part]) for part, forms in DIGESTS.items() if counts[part])
-        return ", ".join(both[language].format(count) for both, count in told)
-    what, incident = tellings[0].what, tellings[0].incident
-    words = summarise(incident, language)
-    return f"{OVER[language]}{STOPS[language]}{words}" if what is What.ENDED else words
+def phrase(options: NotifyOptions, language: Language) -> Phrasing:
+    """Return what writes in a language, with the names of the settings."""
+    return Phrasing(language, options.time_zone, options.services.get(language, {}), options.queues.get(language, {}))
 
 
 def _is_broken(telling: Telling) -> bool:
     return telling.what is What.ENDED and telling.incident.end == BROKEN
-
-
-def explain(telling: Telling, language: Language, zone: ZoneInfo) -> str:
-    """Return what there is to know of an incident, of one that is over first since when and why."""
-    text = describe(telling.incident, language, zone)
-    return text if telling.what is What.STARTED else f"{_end(telling.incident, language, zone)}. {text}"
-
-
-def line(telling: Telling, language: Language, zone: ZoneInfo) -> str:
-    """Return all that is told of an incident, in one line."""
-    incident = telling.incident
-    text = f"{summarise(incident, language)}. {describe(incident, language, zone)}"
-    if telling.what is What.STARTED:
-        return text
-    return f"{_end(incident, language, zone)}{STOPS[language]}{text}"
-
-
-def _end(incident: Incident, language: Language, zone: ZoneInfo) -> str:
-    why = ENDS.get(incident.end, {}).get(language, incident.end)
-    when = local(incident.ended_at or 0, zone)
-    return f"{OVER[language]} ({', '.join(filter(None, (why, when)))})"
-
-
-def _tell_deadline(at: int, zone: ZoneInfo) -> str:
-    """Return a deadline: the last day if it is the midnight after one."""
-    day = day_that_ends(at, zone)
-    return local(at, zone) if day is None else f"{day:{DAY}}"
-
-
-def local(at: int, zone: ZoneInfo) -> str:
-    """Return a time (milliseconds since 1970) as the clock on the wall shows it."""
-    return datetime.fromtimestamp(at / 1000, zone).strftime(f"{DAY} %H:%M:%S %Z")

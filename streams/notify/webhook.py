@@ -12,7 +12,7 @@ from streams.notify.options import NotifyOptions, WebhookOptions
 from streams.notify.queueing import Letter, RefusedError
 from streams.notify.store import Telling
 from streams.notify.telling import GoneError
-from streams.notify.texts import explain, headline
+from streams.notify.texts import phrase
 
 TEST: Final = "sla.test"
 DIGEST: Final = "sla.digest"
@@ -25,7 +25,7 @@ class WebhookCourier:
     def __init__(self, options: WebhookOptions, common: NotifyOptions) -> None:
         self._sender = Sender(options.url, options.secret)
         self._links = Links(common.dashboard_url, common.runbook_url)
-        self._zone = common.time_zone
+        self._fr, self._en = phrase(common, "fr"), phrase(common, "en")
 
     def close(self) -> None:
         """Close the connections."""
@@ -47,8 +47,11 @@ class WebhookCourier:
 
     def _write(self, letter: Letter) -> bytes:
         tellings = letter.tellings
-        both: dict[str, Any] = {"summary": headline(tellings, "fr"), "summary_en": headline(tellings, "en")}
-        match [self._tell(one) for one in tellings]:
+        both: dict[str, Any] = {
+            "summary": self._fr.headline(tellings),
+            "summary_en": self._en.headline(tellings),
+        }
+        match [self._tell(one, letter.at) for one in tellings]:
             case []:
                 kind, data = TEST, both
             case [one]:
@@ -57,7 +60,7 @@ class WebhookCourier:
                 kind, data = DIGEST, both | {"incidents": several}
         return _encode({"type": kind, "timestamp": iso(letter.at), "data": data})
 
-    def _tell(self, telling: Telling) -> dict[str, Any]:
+    def _tell(self, telling: Telling, at: int) -> dict[str, Any]:
         incident = telling.incident
         return {
             "incident": incident.id,
@@ -71,14 +74,21 @@ class WebhookCourier:
             "service": incident.service,
             "site": incident.site,
             "queue": incident.queue,
+            "service_name": self._fr.service(incident),
+            "service_name_en": self._en.service(incident),
+            "promised": self._fr.promised(incident),
+            "promised_en": self._en.promised(incident),
+            "target": incident.target,
+            "unit": incident.unit,
+            "since": iso(incident.since) if incident.since else None,
             "starts_at": iso(incident.starts_at),
             "deadline_at": iso(incident.deadline_at),
             "late": incident.late,
             "ended_at": None if incident.ended_at is None else iso(incident.ended_at),
             "end": incident.end,
-            "summary": headline((telling,), "fr"),
-            "description": explain(telling, "fr", self._zone),
-            "summary_en": headline((telling,), "en"),
-            "description_en": explain(telling, "en", self._zone),
+            "summary": self._fr.headline((telling,)),
+            "description": self._fr.explain(telling, at),
+            "summary_en": self._en.headline((telling,)),
+            "description_en": self._en.explain(telling, at),
             **self._links.of(incident),
         }

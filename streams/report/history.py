@@ -75,7 +75,7 @@ class HistoryView:
         if self.ended.is_set():
             return
         self.source = source
-        if source in {Source.FOLLOWING, Source.NO_TOPIC}:
+        if source in {Source.FOLLOWING, Source.NO_TOPIC, Source.REFUSED}:
             self.ended.set()
 
     def begin(self, partitions: Iterable[int]) -> None:

@@ -91,6 +91,13 @@ ERASURE_REQUESTS: Final = Table(
     Column("proof", Text),  # JSON, once nothing is left
     sqlite_with_rowid=False,
 )
+POSITIONS: Final = Table(
+    "positions",
+    METADATA,
+    Column("partition", BigInteger, primary_key=True, autoincrement=False),  # of the timelines' topic
+    Column("following", BigInteger, nullable=False),  # all before this offset is here
+    sqlite_with_rowid=False,
+)
 ERASURE_CONTACTS: Final = Table(
     "erasure_contacts",
     METADATA,

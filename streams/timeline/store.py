@@ -19,7 +19,7 @@ from streams.core.links import Caps, Link, Story, tell_story
 from streams.core.promises import Promise, Promised
 from streams.core.summary import put_in_order
 from streams.core.timeline import Entry
-from streams.timeline import expiring, links, owners, promises
+from streams.timeline import expiring, links, owners, positions, promises
 from streams.timeline.database import clear, open_engine
 from streams.timeline.expiring import Cursor, Expired
 from streams.timeline.links import Known
@@ -104,9 +104,12 @@ class Timeline:
         self._engine.dispose()
 
     # ----------------------------------------------------------------------------------------------------------- writing
-    def write(self, entries: Sequence[Entry], promised: Sequence[Promised] = ()) -> Written:
+    def write(
+        self, entries: Sequence[Entry], promised: Sequence[Promised] = (), place: tuple[int, int] | None = None
+    ) -> Written:
         """Write a batch in one transaction; what is there already is left as it is, and what is promised as was told last.
 
+        `place` is the partition that the batch is of, and the offset that follows it.
         Raises `Unavailable`, `SameId`, and `Refused` if it cannot hold one of them.
         """
         with self.writing() as connection:
@@ -122,6 +125,8 @@ class Timeline:
             put = self._put_entries(connection, rows)
             told = promises.rows(one for one in promised if one.contact not in erased)
             written = Written(put, linked, adopted, self._put_promises(connection, told))
+            if place is not None:
+                positions.write(connection, *place)
         if erases:
             self.truncate_log()
         return written
@@ -202,6 +207,11 @@ class Timeline:
         return {*told, *_which(connection, ERASURES.c.contact, contacts)}, bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
+    def read_positions(self) -> dict[int, int]:
+        """Return what `positions.read` does. Raises `Unavailable`."""
+        with self.reading() as connection:
+            return positions.read(connection)
+
     def find_erased(self, contacts: Iterable[str] | None = None) -> dict[str, int]:
         """Return the contacts known as erased, of these or of all, and when they were. Raises `Unavailable`."""
         asked = select(ERASURES.c.contact, ERASURES.c.erased_at)

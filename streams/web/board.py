@@ -30,6 +30,8 @@ class State(StrEnum):
     NO_FIGURES = "no_figures"
     """Some partition was never written to."""
     LOADING = "loading"
+    REFUSED = "refused"
+    """Kafka refuses the login, or the reading of the topic."""
     NO_TOPIC = "no_topic"
     NO_BROKER = "no_broker"
 

@@ -14,7 +14,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, promises, queues
-from streams.web.metrics.measure import Kept, Measure, RowsMaker
+from streams.web.metrics.measure import Kept, Measure, RowsMaker, with_twins
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
@@ -36,13 +36,15 @@ class FiguresCollector(Collector):
         self._rows = RowsMaker()
         self._measures: list[tuple[Measure[Any], Kept]] = [
             (measure, Kept())
-            for measure in (
-                *contacts.measures(options),
-                *queues.measures(options),
-                *matters.measures(),
-                *appointments.measures(),
-                *opinions.measures(options),
-                *promises.measures(),
+            for measure in with_twins(
+                (
+                    *contacts.measures(options),
+                    *queues.measures(options),
+                    *matters.measures(),
+                    *appointments.measures(),
+                    *opinions.measures(options),
+                    *promises.measures(),
+                )
             )
         ]
 

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
+import structlog
+
 from models.topics import FIGURES
 from streams.topic_reader import RETRY_SECONDS, Phase, Record, TopicReader
 from streams.web.view import Source
@@ -72,6 +74,8 @@ class FiguresReader:
         """Let the view know how the reading goes."""
         source = Source(phase.value)
         if source is not self._view.source:
+            if phase is Phase.REFUSED:
+                structlog.get_logger(__name__).warning("kafka_refuses", error=detail)
             log.info("%s: %s (%s)", self._topic, source.value, detail)
             self._view.tell(source)
 

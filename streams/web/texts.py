@@ -42,6 +42,10 @@ _TEXTS: Final = {
         "Too many boards are open: this one waits for another to close (web.max_viewers, or the proxy’s limit_conn).",
     ),
     "why_no_broker": ("Kafka ne répond pas.", "Kafka does not answer."),
+    "why_refused": (
+        "Kafka refuse l’identification ou un droit : voir le journal.",
+        "Kafka refuses the login or a right: see the log.",
+    ),
     "why_no_topic": (
         "Le topic des chiffres n’existe pas encore (accueil topics apply).",
         "The topic of figures does not exist yet (accueil topics apply).",

@@ -24,6 +24,8 @@ class Source(StrEnum):
 
     NO_BROKER = "no_broker"
     """No broker answers (any more)."""
+    REFUSED = "refused"
+    """Kafka refuses the login, or the reading of the topic."""
     NO_TOPIC = "no_topic"
     """The topic of figures does not exist."""
     LOADING = "loading"

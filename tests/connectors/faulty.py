@@ -1,7 +1,10 @@
 """Connectors that each do one thing wrong, and the conformance suite on them: `test_conformance.py` runs it."""
 
+import json
 import os
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
@@ -14,6 +17,7 @@ from connectors.sdk.config import ConnectorConfig, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.files import PRIVATE_FILE
 from connectors.sdk.testing import Conformance
+from connectors.sdk.testing.hostile import CONTENTS, in_fields
 from models.events import VisitArrived
 from models.ids import contact_id, event_id
 from models.reasons import Reason
@@ -85,12 +89,36 @@ class Faultless(Conformance):
         with (directory / "lines").open("ab") as file:
             file.writelines(lines[part * size : (part + 1) * size])
 
+    def supply_hostile(self, directory: Path) -> None:
+        contents = [content.replace(b"\n", b"") for content in CONTENTS.values()]
+        good = b"900,1773650000,x"
+        with (directory / "lines").open("ab") as file:
+            file.writelines(line + b"\n" for line in [*contents, *in_fields(good, b",")])
+
     def test_the_readme_tells_all_options(self) -> None:
         assert table(self.config)
 
 
 class TestFaultless(Faultless):
     """Passes."""
+
+
+class TestParsesWhatItReads(Faultless):
+    class source(Lines):  # noqa: N801
+        def read(self, wait_seconds: float) -> Sequence[bytes]:
+            new = super().read(wait_seconds)
+            for line in new:
+                with suppress(ValueError):
+                    json.loads(line)
+            return new
+
+
+class TestIsQuadratic(Faultless):
+    class source(Lines):  # noqa: N801
+        def map(self, raw: bytes) -> Outcome:
+            if raw.startswith(b"aaa"):  # one record is enough
+                re.findall(rb"[^@]+@x", raw)
+            return super().map(raw)
 
 
 class TestAcknowledgesWhatItReads(Faultless):

@@ -12,6 +12,7 @@ from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
 from connectors.sdk.testing import Bench, Conformance, identity
+from connectors.sdk.testing.hostile import CONTENTS, in_fields
 
 PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901", "06.39.98.55.12", "06-39-98-55-12")
 BAD = (
@@ -45,6 +46,18 @@ class TestConformance(Conformance):
         size = -(-len(lines) // parts)
         with (directory / "queue_log").open("a") as log:
             log.writelines(lines[part * size : (part + 1) * size])
+
+    def supply_hostile(self, directory: Path) -> None:
+        good = [
+            b"1773650000|1773650000.900900|600|NONE|ENTERQUEUE||0199000099|1",
+            b"1773650001|1773650000.900900|600|SIP/12|CONNECT|1|1773650000.900901|1",
+            b"1773650002|1773650000.900900|600|NONE|ABANDON|1|1|2",
+            b"1773650002|NONE|NONE|SIP/12|PAUSEALL|pause",
+        ]
+        contents = [content.replace(b"\n", b"") for content in CONTENTS.values()]
+        with (directory / "queue_log").open("ab") as log:
+            for line in [*contents, *(line for record in good for line in in_fields(record, b"|"))]:
+                log.write(line + b"\n")
 
     def lines(self, directory: Path) -> list[str]:
         """A small day with lines of bad or personal content in between."""

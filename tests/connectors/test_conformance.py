@@ -14,6 +14,8 @@ from models.ids import event_id
 from tests.support.processes import ROOT
 
 FOUND_BY = {
+    "ParsesWhatItReads": "hostile_records_are_set_aside_in_little_time_and_memory",
+    "IsQuadratic": "hostile_records_are_set_aside_in_little_time_and_memory",
     "AcknowledgesWhatItReads": "nothing_is_acknowledged_before_it_is_confirmed",
     "AcknowledgesMoreThanWasConfirmed": "confirmed_in_part_it_goes_on_after_that",
     "ReadsAhead": "while_the_broker_is_away_it_spools_then_refuses_then_tells_all_in_order",

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 
 import connectors.demarches as demarches
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance, identity
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
@@ -91,7 +92,7 @@ DOSSIERS = [
     dossier(8, 52, "depose", traitements=[{"id": "Traitement-8", "event": "depose", "dateTraitement": PERSONAL[4]}]),
     *(dossier(number, 60, "depose", "passe_en_instruction") for number in range(9, 40)),
 ]
-DELETED = {"deletedDossiers": [deleted(1, 70)], "pendingDeletedDossiers": [deleted(2, 71)]}
+DELETED = {"deletedDossiers": [deleted(1, 70), deleted(2, 71)]}
 
 
 def options(server: DemarchesServer, **more: Any) -> dict[str, Any]:
@@ -117,8 +118,14 @@ class TestConformance(Conformance):
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(DOSSIERS) // parts)
+        self._started[directory].refusal = None
         content = {"dossiers": DOSSIERS[: (part + 1) * size]} | (DELETED if part == parts - 1 else {})
         (directory / "dossiers.json").write_text(json.dumps({str(PROCEDURE): content}, ensure_ascii=False))
+
+    def supply_hostile(self, directory: Path) -> None:
+        nodes = [LARGE_VALUE, *VALUES.values(), *in_json(dossier(900, 45, "depose")), *in_json(deleted(901, 45))]
+        page = b'{"data":{"demarche":{"page":{"pageInfo":{"hasNextPage":false},"nodes":['
+        self._started[directory].refusal = Response(page + b",".join(nodes) + b"]}}}}")
 
 
 @pytest.fixture
@@ -148,12 +155,30 @@ def unavailable(bench: Bench) -> str:
     return str(trouble.value)
 
 
+def test_a_dossier_is_erased_once_it_is_purged_and_not_while_it_can_be_restored(
+    server: DemarchesServer, tmp_path: Path
+) -> None:
+    hidden, lately = deleted(5, 50), BEGIN + timedelta(days=20)
+    one = bench(server, tmp_path)
+    hold(server, dossier(5, 40, "depose"), dossier(6, 40, "depose"))
+    assert len(one.read_all(confirm=True)) == 2
+    hold(server, pendingDeletedDossiers=[hidden, deleted(6, 50)])
+    assert one.read_all(confirm=True) == []
+    restored = dossier(6, 60, "depose", "passe_en_instruction")
+    other = deleted(7, 0) | {"dateSupression": lately.isoformat()}
+    hold(server, restored, deletedDossiers=[other])
+    assert told(one.read_all(confirm=True))[-2:] == [("6", "form.taken_up"), ("7", "personal_data.erased")]
+    hold(server, restored, deletedDossiers=[other, hidden])  # purged after two weeks, dated as of when it was hidden
+    assert told(one.read_all(confirm=True)) == [("5", "personal_data.erased")]
+    assert one.read_all(confirm=True) == []
+
+
 def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: Path) -> None:
     hold(
         server,
         dossier(3, 30, "depose", "passe_en_instruction", "repasse_en_construction", corrections=1),
         dossier(5, 40, "depose", "passe_en_instruction_automatiquement", "refuse_automatiquement"),
-        pendingDeletedDossiers=[deleted(5, 50)],
+        deletedDossiers=[deleted(5, 50)],
     )
     events = bench(server, tmp_path).read_all(confirm=True)
     assert told(events) == [
@@ -317,7 +342,7 @@ def test_no_field_is_asked_for_that_holds_what_is_not_needed(server: DemarchesSe
     bench(server, tmp_path).read_all(confirm=True)
     words = {word for question in server.questions for word in question["query"].replace("\n", " ").split()}
     assert {"nom", "prenom", "body", "motivation", "emailAgentTraitant", "champs", "siret"}.isdisjoint(words)
-    assert len(server.questions) == 3
+    assert len(server.questions) == 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 import connectors.jdma as jdma
 from connectors.jdma import feed, source
@@ -24,6 +24,7 @@ from connectors.sdk import pull
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance, identity
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
 from models.events import Event, FeedbackGiven
 from models.reasons import Reason
 from tests.support.jdma_reviews import BEGIN, BUTTON, FORM, OTHER, Served, hold, review, serving
@@ -71,7 +72,13 @@ class TestConformance(Conformance):
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(REVIEWS) // parts)
+        self._started[directory].jdma.before_answer = self._started[directory].load
         hold(directory / "reviews.json", *REVIEWS[: (part + 1) * size])
+
+    def supply_hostile(self, directory: Path) -> None:
+        reviews = [LARGE_VALUE, *VALUES.values(), *in_json(review(900, 100, "good", verbatim="x"))]
+        end = b'],"metadata":{"has_more":false,"next_cursor":null}}'
+        self._started[directory].jdma.before_answer = lambda: Response(b'{"data":[' + b",".join(reviews) + end)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """The connector of Maarch as a whole, on a fake that serves the published routes."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import connectors.maarch as maarch
 from connectors.maarch.api import CONTACTS, LIST, RECEIPTS
 from connectors.sdk.keys import Keys
 from connectors.sdk.testing import Conformance
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
 from models.identities import IdentityKind
 from tests.support.maarch_letters import (
     CONTACT,
@@ -59,6 +61,13 @@ class TestConformance(Conformance):
             resource_contacts=[sender(one["res_id"]) for one in LETTERS],
         )
 
+    def supply_hostile(self, directory: Path) -> None:
+        server = self._started[directory]
+        letters = [letter(1_000 + number, 60) for number, _ in enumerate(in_json(letter(0, 60)))]
+        rows = [[*in_json(one)][number] for number, one in enumerate(letters)]
+        server.hold(*server.content()["res_view_letterbox"], *letters)
+        server.instead = b'{"resources":[' + b",".join([LARGE_VALUE, *VALUES.values(), *rows]) + b"]}"
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[MaarchServer]:
@@ -90,6 +99,31 @@ def test_a_letters_life_becomes_events(server: MaarchServer, tmp_path: Path) -> 
         {"chrono": "MAARCH/2026A/1"},
     ]
     assert events[-1].model_dump()["data"] == {"outcome": "resolved"}
+
+
+FOLLOWED_UP = {"status": "STDBY", "closing_date": at(40), "modification_date": at(40.01)}
+
+
+def test_a_letter_that_is_closed_and_followed_up_is_closed_once(server: MaarchServer, tmp_path: Path) -> None:
+    one = bench(server, tmp_path)
+    server.hold(letter(1, 10))
+    one.read_all(confirm=True)
+    server.hold(letter(1, 10, **FOLLOWED_UP))
+    (closed,) = one.read_all(confirm=True)
+    assert (closed.type, closed.time) == ("letter.closed", when(40))
+    server.hold(letter(1, 10, **FOLLOWED_UP | {"status": "END", "modification_date": at(90)}))
+    assert [event.id for event in one.read_all(confirm=True)] in ([], [closed.id])
+
+
+def test_a_letter_that_an_earlier_version_took_for_open_is_closed(server: MaarchServer, tmp_path: Path) -> None:
+    one = bench(server, tmp_path)
+    server.hold(letter(1, 10, **FOLLOWED_UP))
+    one.read_all(confirm=True)
+    with closing(sqlite3.connect(one.directory / "letters.sqlite", isolation_level=None)) as memory:
+        (known,) = memory.execute("SELECT known FROM letters").fetchone()
+        memory.execute("UPDATE letters SET known = ?", (json.dumps(json.loads(known)[:-1]).encode(),))
+    (closed,) = one.read_all(confirm=True)
+    assert (closed.type, closed.time) == ("letter.closed", when(40))
 
 
 @pytest.mark.parametrize(

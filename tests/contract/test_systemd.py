@@ -13,7 +13,9 @@ import pytest
 from streams.cli import main
 from streams.configuration import load
 from streams.terminal import EXIT_CONFIGURATION
+from streams.up import Plan
 
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "accueil.example.toml"
 INSTANCES = ("1", "12")
 """How many workers there are is for the operator to say."""
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
@@ -25,10 +27,14 @@ READMES_WITH_A_UNIT = [
     if UNIT_IN_README.search(readme.read_text(encoding="utf-8"))
 ]
 COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)(?: \w+)*$", re.MULTILINE)
+EXPOSURE = 1.3
+"""What `systemd-analyze security` gives at most; a unit may have the exposure of what it needs on top."""
+NEEDS = {"accueil.service": 0.1, "accueil-timeline.service": 0.1}
+"""Its own lower priority (setpriority); for `accueil up` also Java, whose compiler writes what it then executes."""
 
 
 def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
-    assert [unit.name for unit in UNITS] == [
+    assert [unit.name for unit in UNITS if unit.name != "accueil.service"] == [
         "accueil-api.service",
         "accueil-connect.service",
         "accueil-notify.service",
@@ -44,7 +50,7 @@ def test_unit_runs_its_command_until_a_person_has_to_mend_something(unit: Path) 
     text = unit.read_text(encoding="utf-8")
     (command,) = COMMAND.findall(text)
     assert command in main.list_commands(click.Context(main))
-    assert unit.name.startswith(f"accueil-{command}")
+    assert unit.name.startswith("accueil." if command == "up" else f"accueil-{command}")
     assert {"Restart=always", f"RestartPreventExitStatus={EXIT_CONFIGURATION}"} <= set(text.splitlines())
 
 
@@ -94,3 +100,31 @@ def test_systemd_has_nothing_to_say(unit: Path, instance: str, tmp_path: Path) -
     copy.write_text(unit.read_text(encoding="utf-8").replace("/opt/accueil/.venv/bin/accueil", sys.executable))
     done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if unit.stem.rstrip("@") in line]) == (0, [])
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_unit_leaves_little_to_whoever_takes_its_process_over(unit: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        assert not os.environ.get("CI"), "systemd-analyze is missing: apt-get install systemd"
+        pytest.skip("no systemd here")
+    threshold = round(10 * (EXPOSURE + NEEDS.get(unit.name, 0)))
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={threshold}", "--no-pager", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_unit_has_a_bound_of_memory_and_alone_with_java_writable_code(unit: Path) -> None:
+    lines = unit.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if re.fullmatch(r"MemoryMax=\d+[MG%]", line)]
+    assert ("MemoryDenyWriteExecute=yes" in lines) == (unit.name != "accueil.service")
+
+
+def test_what_stops_its_own_processes_is_given_the_time_they_take_and_outlives_one_of_them(tmp_path: Path) -> None:
+    unit = next(unit for unit in UNITS if unit.name == "accueil.service").read_text(encoding="utf-8")
+    assert {"KillMode=mixed", "OOMPolicy=continue"} <= set(unit.splitlines())
+    plan = Plan(load(EXAMPLE), EXAMPLE, tmp_path, demo=False)
+    parts = [plan.broker(), plan.web(), *plan.workers(), *plan.notify(), plan.timeline(), plan.api(), *plan.connect()]
+    seconds = sum(part.stop_seconds for part in (*parts, plan.retention()))
+    (allowed,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert seconds < float(allowed)

@@ -26,7 +26,10 @@ pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 
 CALLS = topics.SOURCES[topics.Channel.CALL].name
 NUMBERS = ("0639985511", "0199001122", "0261912233", "0353013344", "0465714455", "0536495566")
+ABROAD = "2125551234"
+"""A number that may be the time of a line, or of a call's id."""
 NAMES = ("Camille Exemple", "jean.modele@example.org", "PJSIP/9901")
+CUSTOM = {"FULL": "full", "MENU": "menu", "VOICEMAIL": "voicemail"}
 PROCESSES = ("connect", "worker", "web")
 FIELDS = (
     "{t}|{id}|600|NONE|ENTERQUEUE|https://example.org/{p}|{p}|1|{p}",
@@ -34,28 +37,50 @@ FIELDS = (
     "{t}|{id}|600|{p}|COMPLETECALLER|3|20|1|{p}",
     "{t}|{id}|NONE|NONE|DID|{p}",
     "{t}|{p}|600|NONE|ENTERQUEUE||{p}|1",
+    "{t}|{p}.1|600|NONE|ENTERQUEUE||{p}|1",
     "{t}|{p}-{id}|600|NONE|ENTERQUEUE||{p}|1",
     "{t}|{t}.{p}|600|NONE|ENTERQUEUE||{p}|1",
     "{t}|{id}.1|{p}|NONE|ENTERQUEUE||{p}|1",
-    "{t}|{id}1|610|NONE|ENTERQUEUE||{p}|1",
-    "{t}|{id}1|610|{p}|BLINDTRANSFER|{p}|{p}|3|20|1",
-    "{t}|{id}2|610|NONE|EXITWITHKEY|{p}|1|1|5",
     "{t}|{id}3|610|NONE|{p}|{p}",
-    "{t}|NONE|NONE|{p}|PAUSEALL|{p}",
     "{t}|NONE|{p}|PJSIP/{p}|ADDMEMBER|{p}",
     "{p}|{id}4|610|{p}|PAUSE|{p}",
-    "{t}|{id}5|610|NONE|ABANDON|{p}|1|4",
     "{p} is no line",
 )
+PARAMETERS = {
+    **dict.fromkeys(("ABANDON", "EXITWITHTIMEOUT", "EXITEMPTY"), ("1", "1", "4")),
+    **dict.fromkeys(("COMPLETEAGENT", "COMPLETECALLER"), ("3", "20", "1")),
+    **dict.fromkeys(("BLINDTRANSFER", "TRANSFER", "ATTENDEDTRANSFER"), ("610", "internes", "3", "20", "1")),
+    "ENTERQUEUE": ("", "", "1", ""),
+    "CONNECT": ("3", "1773650000.1", "2"),
+    "EXITWITHKEY": ("1", "1", "1", "5"),
+    "WITHDRAW": ("1", "1", "5", ""),
+    "RINGNOANSWER": ("900",),
+    "VOICEMAIL": ("23",),
+    "MENU": ("2", "1"),
+    **dict.fromkeys(
+        ("SYSCOMPAT", "AGENTDUMP", "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "FULL"), ("",)
+    ),
+}
+"""Kinds of records, and their parameters: each holds what is personal in turn, and all of them at once."""
+
+
+def templates() -> list[str]:
+    """Return lines that hold what is personal in each place."""
+    fields = list(FIELDS)
+    for number, (event, valid) in enumerate(PARAMETERS.items()):
+        for place in range(len(valid) + 1):
+            whole = ["{p}"] * len(valid) if place == len(valid) else [*valid[:place], "{p}", *valid[place + 1 :]]
+            fields.append(f"{{t}}|{{id}}{number}{place}|610|PJSIP/31|{event}|{'|'.join(whole)}")
+    return fields
 
 
 def plant(now: int) -> list[str]:
     """Return the lines: each number in each way of writing, and each name, in each field."""
-    planted = [way for number in NUMBERS for way in written(number)] + list(NAMES)
+    planted = [way for number in NUMBERS for way in (*written(number), number[1:])] + [*NAMES, ABROAD]
     return [
         field.format(t=now - 600 + place, id=f"{now}.{place}", p=personal) + "\n"
         for place, personal in enumerate(planted, 1)
-        for field in FIELDS
+        for field in templates()
     ]
 
 
@@ -71,7 +96,9 @@ class Chain:
             "connect": {"health_port": self._ports["connect"]},
             "worker": {"health_port": self._ports["worker"], "session_timeout_seconds": 3.0},
             "web": {"port": self._ports["web"]},
-            "connectors": {"siege": {"connector": "asterisk", **configuration(directory / "queue_log")}},
+            "connectors": {
+                "siege": {"connector": "asterisk", **configuration(directory / "queue_log"), "custom_events": CUSTOM}
+            },
             "log": {"format": "json", "level": "debug"},
         }
         config.write_text(tomli_w.dumps(settings))
@@ -141,7 +168,8 @@ def test_nothing_that_was_planted_is_found_anywhere(own_kafka: EmbeddedKafka, tm
         for number in NUMBERS:
             assert len(found(number, planted)) == 5
             assert found(number, texts) == [], place
-        for name in NAMES:
+            assert number[1:].encode() not in texts, place
+        for name in (*NAMES, ABROAD):
             assert name.encode() in planted
             assert name.encode() not in texts, place
     kept = (home / "rejects.jsonl").read_bytes()

@@ -2,7 +2,8 @@
 
 All source systems but FreeSWITCH tell of invented citizens, with names, telephone numbers and addresses, in their own formats.
 (What each connector makes of a personal value in each of its fields is looked at by the conformance suite that all inherit,
-`test_nothing_personal_leaves`, in tests/connectors; the switchboard's log, in `test_canary.py`.)
+`test_nothing_personal_leaves` and `test_a_personal_value_in_any_field_stays_inside`, in tests/connectors;
+the switchboard's log, in `test_canary.py`.)
 """
 
 import json

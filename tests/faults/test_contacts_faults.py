@@ -12,13 +12,15 @@ import pytest
 from confluent_kafka import Producer
 
 from models import topics
+from streams.agents.codecs import PROGRESS
+from streams.core.figures import PROGRESS_KEY, Progress
 from streams.engine import checkpoints
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.partitioner import partition_of
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
-from tests.support.bad_records import bad_records
+from tests.support.bad_records import GONE, bad_records
 from tests.support.processes import Child, supervised, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
@@ -27,11 +29,16 @@ PARTITIONS = 4
 
 @pytest.fixture
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    """A broker with Accueil's topics: their names are fixed, so each test has its own."""
+    """A broker with Accueil's topics: their names are fixed, so each test has its own. Rows of the source `GONE` were dropped."""
     specs = [
         TopicSpec(t.name, PARTITIONS, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.CATALOGUE
     ]
     apply(own_kafka.bootstrap, specs)
+    dropped = PROGRESS.dump(Progress(step_at=0, dropped={GONE: int(time.time() * 1000)}))
+    producer = Producer({"bootstrap.servers": own_kafka.bootstrap})
+    for partition in range(PARTITIONS):
+        producer.produce(topics.FIGURES.name, dropped, PROGRESS_KEY, partition)
+    assert producer.flush(30) == 0
     return own_kafka
 
 

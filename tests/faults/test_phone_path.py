@@ -87,7 +87,8 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
     day = (datetime.now(UTC) - timedelta(days=2)).date()
     day -= timedelta(days=max(0, day.weekday() - 4))  # a working day, older than any time to live
     ledger: Ledger = simulate_day(tmp_path / "day", day=day, seed=11, calls=CALLS)
-    lines = (tmp_path / "day").read_text().splitlines(keepends=True)
+    whole = (tmp_path / "day").read_text()
+    lines = whole.splitlines(keepends=True)
     log = tmp_path / "queue_log"
     log.write_text(lines.pop(0))
     config = tmp_path / "accueil.toml"
@@ -137,7 +138,20 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
         kafka_io.produce(own_kafka.bootstrap, [(m.topic(), m.key(), m.value()) for m in again])
         wait_until(lambda: duplicates(own_kafka.bootstrap) >= len(again), "the replay to be seen")
         assert found() == expected
-    assert connect.exits.count(-signal.SIGKILL) == 4
+    log.write_text(whole)  # the whole day, since only this file is read
+    before, events = duplicates(own_kafka.bootstrap), len({entry_id(message) for message in again})
+    reread = Child([*program, "connectors", "reread", "demo", "--yes"], tmp_path / "reread.log")
+    with reread.start():
+        assert reread.wait() == 0, reread.text
+    with supervised(connect), supervised(worker):
+        wait_until(lambda: duplicates(own_kafka.bootstrap) >= before + events, "the log to be read again")
+        assert found() == expected
+        sent = kafka_io.read(own_kafka.bootstrap, "contact.call.v1")
+        assert sum(topics.REREAD in dict(message.headers() or ()) for message in sent) == events
+        recompute = Child([*program, "recompute"], tmp_path / "recompute.log")
+        with recompute.start():
+            assert recompute.wait() == 0, recompute.text
+    assert connect.exits.count(-signal.SIGKILL) == 4, connect.exits
     assert worker.exits.count(-signal.SIGKILL) == 2
     entries = Counter(entry_id(message) for message in kafka_io.read(own_kafka.bootstrap, topics.TIMELINE.name))
     assert set(entries.values()) == {1}

@@ -11,9 +11,9 @@ import pytest
 from streams.notify import alertmanager
 from streams.notify.alertmanager import AwayError, Client, Writer
 from streams.notify.incidents import Incident, Known, fold
-from streams.notify.options import AlertmanagerOptions, NotifyOptions
+from streams.notify.options import AlertmanagerOptions, Language, NotifyOptions
 from tests.support.alertmanager import EXAMPLE, Hook, find, hooked, running
-from tests.support.clocks import Promise
+from tests.support.clocks import NOON, Promise
 from tests.support.processes import wait_until
 
 AT_ONCE, MAIL = "superviseurs-immediat", "superviseurs-courriel"
@@ -50,7 +50,8 @@ def test_alerts_find_their_receivers(labels: dict[str, str], receivers: str) -> 
 
 def test_alert_says_what_people_need_and_nothing_of_the_citizen(tmp_path: Path) -> None:
     links = {"dashboard_url": "https://example.org/?service={service}", "runbook_url": "https://example.org/{clock}"}
-    writer = Writer(NotifyOptions("", tmp_path, time_zone=ZoneInfo("Indian/Reunion"), **links))
+    names: dict[Language, dict[str, str]] = {"fr": {"solidarites": "Solidarités"}}
+    writer = Writer(NotifyOptions("", tmp_path, time_zone=ZoneInfo("Indian/Reunion"), services=names, **links))
     breach, risk = incidents(Promise(7))
     alert = writer.open(breach, breach.starts_at + 1)
     assert alert["labels"] == {
@@ -65,13 +66,22 @@ def test_alert_says_what_people_need_and_nothing_of_the_citizen(tmp_path: Path) 
         "contact": "form:demarches/essai:7",
     }
     notes = alert["annotations"]
-    assert notes["summary"] == "Délai dépassé : première réponse, démarche en ligne (solidarites, siege)"
-    assert notes["summary_en"] == "Deadline passed: first response, online procedure (solidarites, siege)"
-    assert "16/03/2026 16:00:00 +04" in notes["description"]
+    assert notes["summary"] == "Délai dépassé : Solidarités, démarche en ligne, première réponse sous 10 s"
+    assert notes["summary_en"] == "Deadline passed: solidarites, online procedure, first response within 10 s"
+    assert "Échéance : 16/03/2026 16:00 +04" in notes["description"]
+    assert (notes["service"], notes["service_en"], notes["since"]) == (
+        "Solidarités",
+        "solidarites",
+        "2026-03-16T02:00:00.000Z",
+    )
     assert notes["deadline"] == "2026-03-16T12:00:00.000Z"
     assert notes["runbook_url"] == "https://example.org/first_response"
     assert alert["generatorURL"] == notes["dashboard_url"] == "https://example.org/?service=solidarites"
-    assert "late" not in notes
+    late = Promise(7).breached(told_at=NOON + timedelta(hours=1))
+    known = fold(None, late)
+    assert known is not None
+    assert known.breach is not None
+    assert writer.open(known.breach, 0)["labels"] == alert["labels"] | {"late": "true"}
     assert (alert["startsAt"], alert["endsAt"]) == ("2026-03-16T12:00:00.000Z", "2026-03-16T12:05:00.001Z")
     assert writer.open(risk, 0)["labels"] | {"alertname": "SlaBreached", "severity": "critical"} == alert["labels"]
 

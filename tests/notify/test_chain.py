@@ -1,7 +1,8 @@
 """From an event to a receiver, killed around the moment of the breach: each broken promise is one alert, and none is missing."""
 
 import signal
-from datetime import datetime
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,7 @@ import pytest
 
 from streams.core.sla import LATE_MS
 from streams.engine.broker import EmbeddedKafka
+from streams.notify.store import Receivers, Store
 from tests.support.alertmanager import Hook, hooked, running
 from tests.support.processes import supervised, wait_until
 from tests.support.sla_chain import TARGET, Chain
@@ -67,6 +69,24 @@ def test_workers_and_notify_killed_around_the_moment_of_breach(own_kafka: Embedd
     assert len({fingerprint for one in breaches.values() for fingerprint, _ in one}) == KILLS * CALLS
 
 
+@pytest.mark.parametrize("ago", [timedelta(days=20), timedelta(hours=8)], ids=["added later", "nightly file"])
+def test_source_of_calls_that_ended_long_ago_alerts_nobody(
+    own_kafka: EmbeddedKafka, tmp_path: Path, ago: timedelta
+) -> None:
+    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        chain = Chain(own_kafka, tmp_path, manager, show_seconds=5)
+        with chain.child("notify", "notify").start(), chain.child("one", "worker").start() as worker:
+            worker.wait_for('"event": "partition_opened"', 1)
+            chain.call_long_ago(200, ago)
+            with closing(Store(tmp_path / "data" / "notify", Receivers())) as store:
+                wait_until(
+                    lambda: store.unsent() == {("breached", "ended"): 200}, "all to be counted", 60, store.unsent
+                )
+            chain.call(3)
+            wait_until(lambda: told(hook).keys() >= chain.deadlines.keys(), "what happens now", 60)
+    assert told(hook).keys() == chain.deadlines.keys()
+
+
 def test_stop_across_500_deadlines_is_500_alerts_that_were_told_late(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
         chain = Chain(own_kafka, tmp_path, manager, show_seconds=5)
@@ -82,4 +102,4 @@ def test_stop_across_500_deadlines_is_500_alerts_that_were_told_late(own_kafka: 
     }
     assert len(hook.firing()) == 500
     alerts = [alert for _, body in hook.taken for alert in body["alerts"]]
-    assert {alert["annotations"].get("late") for alert in alerts} == {"true"}
+    assert {alert["labels"].get("late") for alert in alerts} == {"true"}

@@ -134,12 +134,12 @@ def test_message_tells_what_is_overdue_and_what_to_do(mailbox: Mailbox, tmp_path
         post.tell(Promise())
         post.speak()
     (message,) = mailbox.messages
-    assert message["Subject"] == "Délai dépassé : première réponse, démarche en ligne (solidarites, siege)"
+    assert message["Subject"] == "Délai dépassé : solidarites, démarche en ligne, première réponse sous 10 s"
     assert message["To"] == SUPERVISORS
     assert message["Auto-Submitted"] == "auto-generated"
     text = message.get_content()
-    assert "échéance le 16/03/2026 13:00:00 CET" in text
-    assert "https://example.org/solidarites" in text
+    assert "Échéance : 16/03/2026 13:00 CET" in text
+    assert "Que faire : https://example.org/solidarites" in text
 
 
 def test_english_is_spoken_too(mailbox: Mailbox, tmp_path: Path) -> None:
@@ -148,7 +148,9 @@ def test_english_is_spoken_too(mailbox: Mailbox, tmp_path: Path) -> None:
     with serving(mailbox, port):
         post.tell(Promise())
         post.speak()
-    assert mailbox.messages[0]["Subject"] == "Deadline passed: first response, online procedure (solidarites, siege)"
+    assert (
+        mailbox.messages[0]["Subject"] == "Deadline passed: solidarites, online procedure, first response within 10 s"
+    )
 
 
 def test_password_is_told_to_a_server_that_is_known_and_over_tls_alone(

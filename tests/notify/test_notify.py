@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,7 @@ from models.sla import AnySlaEvent
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import TopicSpec, apply
 from streams.notify.notifier import Notifier
+from streams.notify.store import Receivers, Store
 from tests.support import notifying
 from tests.support.alertmanager import Alertmanager, Hook, hooked, running
 from tests.support.clocks import Promise, record
@@ -238,20 +239,24 @@ def test_alertmanager_that_was_killed_is_told_again_at_once(stage: Stage) -> Non
     assert all(len(begun) == 1 for begun in stage.hook.firing().values())
 
 
-def test_stop_of_a_day_across_500_deadlines_is_one_digest_and_500_alerts(stage: Stage) -> None:
-    promises = stage.promises[:500]
+def test_stop_of_a_day_is_one_digest_of_what_goes_on_and_what_ended_meanwhile_is_counted(stage: Stage) -> None:
     now = datetime.now(UTC)
+    promises = [Promise(n, now - timedelta(seconds=30), clock="answer", channel="call") for n in range(500)]
+    ended, going_on = promises[:250], promises[250:]
     with stage.notifier():
         pass
     stage.tell([event for promise in promises for event in (promise.at_risk(now), promise.breached(now))])
-    stage.tell([promise.met(0.3, told_at=now) for promise in promises[:250]])
-    with stage.notifier():
-        stage.wait_for_firing(500)
-        stage.wait_for_messages(500)
-        wait_until(lambda: len(stage.hook.resolved()) == 250, "those that ended")
-    assert len(stage.hook.firing()) == 500
-    assert len(incidents(stage.webhook)) == 500
-    assert all(one["late"] for several in incidents(stage.webhook).values() for one in several)
+    stage.tell([promise.met(0.3, told_at=now) for promise in ended])
+    with stage.notifier() as notifier:
+        stage.wait_for_firing(250)
+        stage.wait_for_messages(250)
+        (counts,) = [metric for metric in notifier.collect() if metric.name == "notify_incidents_unsent"]
+        unsent = {tuple(one.labels.values()): one.value for one in counts.samples if one.value}
+        assert unsent == {("breached", "ended"): 250}
+    assert len(stage.hook.firing()) == 250
+    known = incidents(stage.webhook)
+    assert {one["contact"] for several in known.values() for one in several} == {one.contact for one in going_on}
+    assert all(one["late"] for several in known.values() for one in several)
     assert len(stage.messages) <= 3
     assert "sla.digest" in stage.messages
 
@@ -262,11 +267,16 @@ def test_killed_at_every_act_it_tells_each_breach_once(stage: Stage, tmp_path: P
     with stage.notifier():
         pass
     lives = [acts for acts in range(4, 37) if acts % 3]
-    promises, told = iter(stage.promises), list[Promise]()
+    promises, told, late, over = iter(stage.promises), list[Promise](), list[Promise](), list[Promise]()
+    now = datetime.now(UTC)
+    long_ago = now - timedelta(hours=1)
     with Child(["-m", notifying.MODULE, stage.options], tmp_path / "notify.log") as child:
         arguments = child.arguments
         for acts in lives:
             child.arguments = [*arguments, str(acts)]
+            late.append(Promise(1000 + acts, long_ago, clock="answer", channel="call"))
+            over.append(Promise(2000 + acts, long_ago, clock="answer", channel="call"))
+            stage.tell([late[-1].breached(now), over[-1].breached(now), over[-1].met(5, now)])
             child.start()
             while child.alive:
                 told.append(next(promises))
@@ -276,9 +286,10 @@ def test_killed_at_every_act_it_tells_each_breach_once(stage: Stage, tmp_path: P
         assert child.exits == [-signal.SIGKILL] * len(lives)
         child.arguments = arguments
         child.start()
+        told += late
         stage.wait_for_firing(len(told))
         stage.wait_for_messages(len(told))
-        wait_until(lambda: len(stage.hook.resolved()) == len(told) - 4, "the ends")
+        wait_until(lambda: len(stage.hook.resolved()) == len(told) - len(late) - 4, "the ends")
         assert child.stop() == 0
     assert len(lives) > 20
     assert len(stage.hook.firing()) == len(told)
@@ -288,3 +299,5 @@ def test_killed_at_every_act_it_tells_each_breach_once(stage: Stage, tmp_path: P
     assert {one["contact"] for several in known.values() for one in several} == {promise.contact for promise in told}
     for several in known.values():
         assert [one["what"] for one in several] in (["started"], ["started", "ended"], ["ended"])
+    with closing(Store(stage.directory / "notify", Receivers())) as store:
+        assert store.unsent() == {("breached", "ended"): len(over)}

@@ -7,6 +7,7 @@ from models.reasons import Reason
 from tests.support.events import CALL, make
 
 Pair = tuple[bytes | None, bytes | None]
+GONE = "asterisk/gone"
 
 
 class RawName(str):
@@ -21,13 +22,13 @@ class RawName(str):
 def bad_records() -> dict[Reason, Pair]:
     """Return reason → key and value of a record that the contacts agent must reject for it.
 
-    `TOLD_AGAIN` only once its source has told something of now in the same partition.
+    `TOLD_AGAIN` only where the worker has dropped newer rows of the source `GONE`.
     """
     key = CALL.encode()
     event = make("call.queued", queue="mdph")
     good = encode(event)
     now = datetime.now(UTC)
-    ended = make("call.ended", subject="call:asterisk/siege:unheard-of", queue="mdph", ended_by="caller")
+    ended = make("call.ended", subject=f"call:{GONE}:unheard-of", queue="mdph", ended_by="caller")
     return {
         Reason.NULL_VALUE: (key, None),
         Reason.MISSING_KEY: (None, good),

@@ -164,7 +164,7 @@ class Timelines:
     def __init__(self) -> None:
         self.erased: dict[str, int] = {}
 
-    def write(self, entries: Sequence[Entry], _promised: Sequence[Promised]) -> None:
+    def write(self, entries: Sequence[Entry], _promised: Sequence[Promised], _place: object = None) -> None:
         for one in entries:
             if one.type == ERASED:
                 self.erased.setdefault(one.contact, milliseconds(one.happened_at))

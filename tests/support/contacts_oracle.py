@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 from confluent_kafka import Message
@@ -20,10 +20,10 @@ from streams.core.promises import PROMISED
 from streams.core.timeline import Entry
 from streams.core.waiting import WaitingIndex
 from tests.support import kafka_io
+from tests.support.bad_records import GONE
 from tests.support.events import START, answered_call, make
 from tests.support.figures import Figures, check_invariant
 
-KEEP_CLOSED = timedelta(days=35)
 SOURCES = [topic.name for topic in topics.SOURCES.values()]
 Numbers = tuple[list[int], list[int], int | None, dict[int, int] | None]
 
@@ -36,8 +36,6 @@ class Truth:
     figures: Figures = field(default_factory=Figures)
     ids: Counter[str] = field(default_factory=Counter)
     dead: Counter[tuple[str, int]] = field(default_factory=Counter)
-    told: dict[str, datetime] = field(default_factory=dict)
-    """Source of calls → when its latest call began."""
     deliveries: int = 0
     events: int = 0
 
@@ -106,12 +104,9 @@ def compute(bootstrap: str) -> dict[int, Truth]:
         if message.key() != event.subject.encode() or not -60 < _age_seconds(event) < 315_576_000:
             truth.dead[message.topic(), message.offset()] += 1
             continue
-        if event.channel == "call" and event.type != "agent.state_changed" and message.key() not in truth.rows:
-            latest = truth.told.get(event.source, event.time)
-            if event.time < latest - KEEP_CLOSED:
-                truth.dead[message.topic(), message.offset()] += 1
-                continue
-            truth.told[event.source] = max(event.time, latest)
+        if event.source == GONE:
+            truth.dead[message.topic(), message.offset()] += 1
+            continue
         _fold(truth, message.key(), event)
     return truths
 

@@ -14,6 +14,7 @@ import psutil
 
 from models import topics
 from streams.core.figures import parse_key
+from streams.engine.login import PASSWORD_FILE
 from streams.engine.ports import free_port
 from tests.support import kafka_io
 
@@ -54,10 +55,21 @@ class Up:
         found = (re.fullmatch(r"  (\w+) +http://(\S+)/metrics", line) for line in self.lines)
         return {one[1]: one[2] for one in found if one}
 
+    @property
+    def brokers(self) -> str:
+        """Its own Kafka."""
+        brokers: str = json.loads((self.data / "running.json").read_text())["brokers"]
+        return brokers
+
+    @property
+    def password(self) -> str:
+        """The password of that Kafka."""
+        return (self.data / PASSWORD_FILE).read_text().strip()
+
     def channels(self) -> set[str]:
         """Channels that have figures."""
-        brokers = json.loads((self.data / "running.json").read_text())["brokers"]
-        keys = (parse_key(message.key()) for message in kafka_io.read(brokers, topics.FIGURES.name))
+        messages = kafka_io.read(self.brokers, topics.FIGURES.name, **kafka_io.login(self.password))
+        keys = (parse_key(message.key()) for message in messages)
         return {place.channel for _, _, place in keys if place}
 
     def rest(self) -> str:

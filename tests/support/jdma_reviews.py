@@ -1,7 +1,7 @@
 """Reviews as JeDonneMonAvis tells them, in a file that its fake serves."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,9 +50,10 @@ def hold(path: Path, *reviews: Any) -> None:
 class Served:
     """A fake whose reviews are those of the file at `path`."""
 
-    def __init__(self, jdma: Jdma, url: str) -> None:
+    def __init__(self, jdma: Jdma, url: str, load: Callable[[], None]) -> None:
         self.jdma = jdma
         self.url = url
+        self.load = load
 
 
 @contextmanager
@@ -65,4 +66,4 @@ def serving(path: Path, **options: Any) -> Iterator[Served]:
 
     jdma.before_answer = load
     with served(jdma) as url:
-        yield Served(jdma, url)
+        yield Served(jdma, url, load)

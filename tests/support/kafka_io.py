@@ -1,14 +1,37 @@
 """Writing to and reading from a real Kafka in tests, apart from the system under test: by confluent-kafka (librdkafka)."""
 
+import socket
+import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
+from streams.engine.login import MECHANISM, USER
+
 Produced = tuple[str, bytes | None, bytes | None]
 """Topic, key and value."""
+
+
+def login(password: str, mechanism: str = MECHANISM) -> dict[str, str]:
+    """Return the login as librdkafka takes it."""
+    return {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": mechanism,
+        "sasl.username": USER,
+        "sasl.password": password,
+    }
+
+
+def asks_for_login(place: str) -> bool:
+    """Return whether the listener hangs up on a request for metadata without a login, instead of answering it."""
+    host, _, port = place.partition(":")
+    request = struct.pack(">hhih", 3, 1, 7, -1) + struct.pack(">i", -1)  # METADATA, version 1, of all topics
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        return connection.recv(100) == b""
 
 
 def produce(bootstrap: str, records: Iterable[Produced], **config: object) -> list[int]:
@@ -55,16 +78,21 @@ def trickle(bootstrap: str, batches: Iterable[Iterable[Produced]], pause_seconds
         thread.join()
 
 
-def read(bootstrap: str, *topics: str, committed: bool = True) -> list[Message]:
-    """Return all records of `topics`, each partition in order, up to its end now; committed ones only, or all."""
+def read(bootstrap: str, *topics: str, committed: bool = True, **config: object) -> list[Message]:
+    """Return all records of `topics`, each partition in order, up to its end now; committed ones only, or all.
+
+    `config` goes to librdkafka.
+    """
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if (messages := _read_once(bootstrap, topics, committed=committed)) is not None:
+        if (messages := _read_once(bootstrap, topics, config, committed=committed)) is not None:
             return messages
     raise AssertionError(f"could not read {topics} to the end")
 
 
-def _read_once(bootstrap: str, topics: Iterable[str], *, committed: bool) -> list[Message] | None:
+def _read_once(
+    bootstrap: str, topics: Iterable[str], config: Mapping[str, object], *, committed: bool
+) -> list[Message] | None:
     """Read to the ends, or return None if an end does not come: librdkafka misses one while transactions go on, at times."""
     consumer = Consumer(
         {
@@ -76,6 +104,7 @@ def _read_once(bootstrap: str, topics: Iterable[str], *, committed: bool) -> lis
             "fetch.wait.max.ms": 50,
             "fetch.error.backoff.ms": 50,
             "log_level": 2,
+            **config,
         }
     )
     try:

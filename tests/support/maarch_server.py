@@ -29,6 +29,8 @@ class MaarchServer(Rest):
         """What is answered instead, by route."""
         self.before_answer: Callable[[int], object] = lambda _: None
         """Called with the number of the request, from 0 on, before it is answered."""
+        self.instead = b""
+        """What is answered instead to the next question for letters."""
         self.shuffle = False
         """Whether lists come in the wrong order."""
         self._loaded = ""
@@ -52,6 +54,10 @@ class MaarchServer(Rest):
 
     def _list(self, request: Request, body: dict[str, Any]) -> Any:
         self.questions.append(body)
+        if self.instead and body["select"] != "res_id":
+            refusal = Refusal(0, "")
+            refusal.response, self.instead = Response(self.instead), b""
+            raise refusal
         answer = super()._list(request, body)
         return {**answer, "resources": answer["resources"][::-1]} if self.shuffle else answer
 

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.simulator.accounts import Numbers, Where
 from models.reasons import Reason
+from streams.web.metrics.measure import TWIN
 from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, PARTITIONS, Month
 from tests.support.month_promises import WORKED
 from tests.support.told_in_metrics import (
@@ -95,7 +96,7 @@ class Comparison:
         expected = dict(self._expected.values)
         names = {name for name, _ in expected} | {counter.sample for counter in COUNTERS}
         names |= {"contact_corrected_total", "contact_postage_corrected_euros_total"}  # each row was counted once
-        names.add("contact_transferred_corrected_total")
+        names |= {name for name in self.told if name.removesuffix("_total").endswith(TWIN)}
         self.compared |= names
         for name in names:
             for series, told in self.told.get(name, {}).items():

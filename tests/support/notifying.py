@@ -31,6 +31,7 @@ from tests.support.webhooks import SECRET
 
 MODULE = "tests.support.notifying"
 NOW = 1_773_662_400_000
+MAX_AGE_MS = 72 * 3_600_000
 
 
 def options(
@@ -77,7 +78,7 @@ def read(text: str) -> NotifyOptions:
 @contextmanager
 def telling(directory: Path, receivers: Receivers) -> Iterator[Store]:
     """A store of which all that comes is told."""
-    with closing(Store(directory, receivers)) as store:
+    with closing(Store(directory, receivers, MAX_AGE_MS)) as store:
         store.topic("one")
         store.begin_telling(NOW)
         yield store

@@ -36,7 +36,16 @@ def french_holidays(year: int, code: str = "FR") -> set[date]:
     if code in {"FR-57", "FR-67", "FR-68"}:
         fixed.append((12, 26))
         after_easter.append(-2)
-    fixed += {"FR-973": [(6, 10)], "FR-974": [(12, 20)], "FR-976": [(4, 27)]}.get(code, [])
+    of_abolition = {
+        "FR-971": (5, 27),
+        "FR-972": (5, 22),
+        "FR-973": (6, 10),
+        "FR-974": (12, 20),
+        "FR-976": (4, 27),
+        "FR-977": (10, 9),
+        "FR-978": (5, 28),
+    }
+    fixed += [of_abolition[code]] if code in of_abolition else []
     return {date(year, *one) for one in fixed} | {easter(year) + timedelta(n) for n in after_easter}
 
 

@@ -78,7 +78,7 @@ class Scene:
         }
 
     def _at(self, step: int) -> str:
-        number, unit = re.fullmatch(r"(\d+)([mhd])", self.step).groups()  # type: ignore[union-attr]
+        number, unit = re.fullmatch(r"(\d+)([smhd])", self.step).groups()  # type: ignore[union-attr]
         return f"{int(number) * step}{unit}"
 
     @property

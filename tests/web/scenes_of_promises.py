@@ -24,7 +24,7 @@ class Burn:
 
     @property
     def steps(self) -> int:
-        return self.long + 4
+        return self.long + 6
 
     def scenes(self) -> Iterator[Scene]:
         """What it takes all rules to say; each threshold is in `UNITS`."""
@@ -40,6 +40,16 @@ class Burn:
         yield self.scene("no margin", 0, often, objective=1)
         yield self.scene("history was read meanwhile", 0, often, history=self.steps - self.long + 1)
         yield self.scene("history was read before", 1, often, history=1)
+        if self.channel == "call" and self.alert != "SlaObjectiveMissed":
+            yield self.read_late("calls of an hour ago were read meanwhile", 0, often, 3600)
+            yield self.read_late("calls of ten minutes ago were read meanwhile", 1, often, 600)
+
+    def read_late(self, name: str, fires: int, counts: tuple[Values, Values], seconds: int) -> Scene:
+        """In the first steps of the long window, figures are as of so many seconds ago."""
+        step = {"1m": 60, "5m": 300}[self.step]
+        behind = [float(number * step - seconds) for number in range(self.steps - self.long + 1)]
+        figures = {f'contact_figures_timestamp_seconds{{{WEB},partition="0"}}': [*behind, 1e9]}
+        return add(self.scene(name, fires, counts), figures)
 
     def shares(self, long: float, short: float) -> tuple[list[float], list[float]]:
         """Ten promises per step, of which these shares are broken in the two windows: how many are broken and met."""
@@ -117,6 +127,7 @@ def more_due() -> Iterator[Scene]:
             f'contact_sla_completed_total{{{LETTERS},result="met"}}': [100, 100, 100, 100 + done / 2],
             f'contact_sla_completed_total{{{LETTERS},result="cancelled"}}': [100, 100, 100, 200],
             f"contact_sla_late_total{{{LETTERS}}}": [100, 100, 100, 100 + done / 2],
+            **{f'contact_sla_corrected_total{{{LETTERS},fact="{fact}"}}': 0 for fact in ("met", "late")},
         }
         return Scene(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
 
@@ -154,6 +165,7 @@ PLACES: Final = {
     for channel in ("call", "visit", "mail", "email", "form")
 }
 OPEN, HISTORY = "policy_clock:contact_sla_open:max", "channel:contact_history_age_seconds:max"
+BEHIND: Final = "channel:contact_behind_seconds:max"
 IS_OPEN: Final[dict[str, Values]] = {f'{OPEN}{{policy="p",clock="c"}}': 1}
 OTHERS_ARE_OPEN: Final[dict[str, Values]] = {
     f'{OPEN}{{policy="p",clock="c"}}': 0,
@@ -176,6 +188,8 @@ class Window:
     waits: str
     """How long, in one or three steps."""
     channels: tuple[str, ...] = ("call", "visit", "mail", "email", "form")
+    is_live: bool = False
+    """Whether calls that are read late say nothing of it."""
 
     def scenes(self) -> Iterator[Scene]:
         over = 1.01 * self.factor
@@ -188,13 +202,18 @@ class Window:
         yield add(self.scene("history is read elsewhere", self.channels, over, over), AN_HOUR_OF_ANOTHER_CHANNEL)
         yield add(self.scene("history was read meanwhile", (), over, over), self.history(4))
         yield add(self.scene("history was read before", self.channels, over, over), self.history(1))
+        if self.is_live:
+            elsewhere = {f'{BEHIND}{{channel="appointment"}}': 3600}
+            yield add(self.scene("others are read late", self.channels, over, over), elsewhere)
+            yield add(self.scene("they were read late meanwhile", (), over, over), self.history(4, BEHIND))
+            yield add(self.scene("they were read late before", self.channels, over, over), self.history(1, BEHIND))
         steps = 2 if self.waits == "1m" else 1
         lasting = self.scene("for some time", self.channels, over, over)
         yield replace(lasting, step=self.waits, steps=steps, since=0)
 
-    def history(self, step: int) -> dict[str, Values]:
+    def history(self, step: int, metric: str = HISTORY) -> dict[str, Values]:
         """History was read then: the tenth step is the last, the fourth the first of the long window."""
-        return {f'{HISTORY}{{channel="{channel}"}}': [*[None] * step, 3600, None] for channel in PLACES}
+        return {f'{metric}{{channel="{channel}"}}': [*[None] * step, 3600, None] for channel in PLACES}
 
     def scene(self, name: str, fires: tuple[str, ...], long: float, short: float, number: int | None = None) -> Scene:
         """`number`: of promises in the long window; as many as it takes by default."""
@@ -255,8 +274,8 @@ def overdue() -> Iterator[Scene]:
 UNITS: Final = {
     window.alert: list(window.scenes())
     for window in (
-        Window("SlaBurnRateFast", "30m", "5m", "5m", 2.5, 20, "1m"),
-        Window("SlaBurnRateSlow", "2h", "30m", "20m", 1.5, 50, "15m"),
+        Window("SlaBurnRateFast", "30m", "5m", "5m", 2.5, 20, "1m", is_live=True),
+        Window("SlaBurnRateSlow", "2h", "30m", "20m", 1.5, 50, "15m", is_live=True),
         Window("SlaBurnRateDays", "5d", "1d", "20h", 4, 10, "15m", WRITTEN),
         Window("SlaObjectiveMissed", "28d", "5d", "112h", 1, 20, "15m"),
     )

@@ -105,7 +105,9 @@ def done() -> Scene:
     series = told("contact_sla_completed_total", f'{MAIL},result="met"', 10, 9)
     series |= told("contact_sla_completed_total", f'{MAIL},result="breached"', 20, 19)
     series |= told("contact_sla_late_total", MAIL, 5, 4)
-    return shown("in time or late", series, {f"{{{MAIL}}}": 15})
+    for fact, number in (("met", 3), ("late", 2), ("breached", 7)):
+        series |= told("contact_sla_corrected_total", f'{MAIL},fact="{fact}"', number, number - 1)
+    return shown("in time or late, without what was taken back", series, {f"{{{MAIL}}}": 10})
 
 
 def history() -> Iterator[Scene]:
@@ -128,6 +130,21 @@ def history() -> Iterator[Scene]:
     yield scene("of all that is counted, for a day", day, says, *read)
     yield scene("of all that is counted, for longer", day + 1, {**says, '{channel="call"}': day + 1}, *read)
     yield scene("said of calls", day + 1, {'{channel="call"}': 7000}, ("call", 7000))
+
+
+def behind() -> Iterator[Scene]:
+    def scene(name: str, shows: Samples, *seconds: int) -> Scene:
+        """A partition is so many seconds behind, every 50 seconds; another one never is. The rule looks back at three of them."""
+        series: dict[str, Values] = {}
+        for partition, late in (("0", seconds), ("1", [0] * len(seconds))):
+            values = [float(number * 50 - one) for number, one in enumerate(late)]
+            series |= told("contact_figures_timestamp_seconds", f'partition="{partition}"', values, values)
+        return shown(name, series, shows, len(seconds) - 1, "50s")
+
+    yield scene("a quarter of an hour", {}, *[800] * 8)
+    yield scene("for longer", {'{channel="call"}': 901}, *[801] * 8)
+    yield scene("a moment ago", {'{channel="call"}': 1000}, 0, 0, 0, 0, 900, 0, 0)
+    yield scene("it is no more", {}, 0, 0, 0, 900, 0, 0, 0)
 
 
 NET: Final = "place_policy_clock_result:contact_sla_completed:net"
@@ -163,5 +180,6 @@ RECORDED: Final = {
     DONE: [done()],
     "place_policy_clock:contact_sla_done:delta7d": [grown(DONE, "", ALL, 4, "84h")],
     "channel:contact_history_age_seconds:max": list(history()),
+    "channel:contact_behind_seconds:max": list(behind()),
 }
 """Name of what is recorded → what it is, of what it is made of."""

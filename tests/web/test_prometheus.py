@@ -112,7 +112,8 @@ def test_prometheus_records_what_rules_say_of_the_figures_that_are_served(tmp_pa
         served.worker.count(KEPT, late, "started", "breached", "due")
         served.worker.stocks(KEPT, late, overdue=1)
         served.worker.count(ANSWERED, served.now(), "started", "met")
-        served.worker.progress(served.now(), history={"mail": int(late.timestamp() * 1000)})
+        an_hour_ago = served.now() - timedelta(hours=1)
+        served.worker.progress(an_hour_ago, history={"mail": int(late.timestamp() * 1000)})
         expected = {rule["name"] for rule in prometheus.rules() if rule["type"] == "recording"}
 
         def missing() -> set[str]:

@@ -44,7 +44,7 @@ EQUIVALENT: Final = (
     (r"SlaFileRefused", r"min by \(job, instance\) .* => (max|sum) by \(job, instance\) .*", "each process has one"),
     (
         r"Sla.*",
-        r"max_over_time\(channel:contact_history.* => min_over_time.*",
+        r"max_over_time\(channel:contact_(history|behind).* => min_over_time.*",
         "whether there was one counts, not how much",
     ),
     (
@@ -67,7 +67,7 @@ EQUIVALENT: Final = (
         r'\w+{measure!="response",window="\d+d"}( offset 1w|) => \w+{window="\d+d"}\1',
         BOTH_SIDES,
     ),
-    (r"channel:contact_history_age_seconds:max", r'"" => "other"', "there is no label of either name"),
+    (r"channel:contact_(history_age|behind)_seconds:max", r'"" => "other"', "there is no label of either name"),
     (r"Watchdog", r"vector\(1\) => \(1\)", "the same as a scalar, which Prometheus takes as well"),
 )
 """Names of rules, what was changed in them, and why that changes nothing."""

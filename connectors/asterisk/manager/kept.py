@@ -19,7 +19,6 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     "AgentConnect": (*AGENTS, "HoldTime", "RingTime"),
     "AgentComplete": (*AGENTS, "HoldTime", "TalkTime", "Reason"),
     "AgentRingNoAnswer": (*AGENTS, "RingTime"),
-    "AgentDump": AGENTS,
     "QueueMemberAdded": (*AGENTS, "Paused"),
     "QueueMemberRemoved": AGENTS,
     "QueueMemberPause": (*AGENTS, "Paused"),

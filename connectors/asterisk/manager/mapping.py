@@ -24,6 +24,7 @@ from models.events import Event
 from models.identities import PseudonymKey
 from models.reasons import Reason
 
+ANSWERS: Final = frozenset({"AgentConnect", "AgentComplete"})
 TOO_LONG: Final = say(f"more than {wire.MAX_MESSAGE_BYTES} bytes", f"plus de {wire.MAX_MESSAGE_BYTES} octets")
 
 
@@ -56,9 +57,8 @@ class ManagerMapping:
         """Return the rejection of the message that was mapped last, with what is to be known of earlier ones."""
         told = _decode(raw.content)
         said = hear(told.message, _second(told), self._names)
-        return Reject(
-            reason, raw.content, detail, msgspec.json.encode(Context(self._watch.excerpt(said.second, said.call)))
-        )
+        context = Context(self._watch.excerpt(said.second, said.call, said.agent))
+        return Reject(reason, raw.content, detail, msgspec.json.encode(context), said.event in ANSWERS)
 
     def _records(self, told: Told) -> Sequence[Record]:
         match told.message["Event"]:

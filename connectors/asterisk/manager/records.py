@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 from connectors.asterisk.manager.wire import Message
 from connectors.asterisk.names import Known, Names
 from connectors.asterisk.records import NO_CALL, Record
+from connectors.sdk.telephony import LAST_POSITION, LONGEST_SECONDS, whole
 
 TRANSFERS: Final = frozenset({"BlindTransfer", "AttendedTransfer"})
-MAX_DIGITS: Final = 8
+HIGHEST: Final = max(LONGEST_SECONDS, LAST_POSITION)
 
 
 class Said(NamedTuple):
@@ -31,9 +32,9 @@ class Said(NamedTuple):
         return self.message.get(key, "")
 
     def number(self, key: str) -> str:
-        """Return a value that is a whole number, empty if it is none."""
+        """Return a value that is a duration or a position, empty if it is none."""
         value = self.get(key)
-        return value if value.isdecimal() and value.isascii() and len(value) <= MAX_DIGITS else ""
+        return "" if whole(value, HIGHEST) is None else value
 
     def at(self, *, queue: str, second: int | None = None) -> "Said":
         """Return what is said of the same call, in another queue, and perhaps at another time."""
@@ -49,7 +50,7 @@ def hear(message: Message, second: int, names: Names) -> Said:
         event,
         second,
         unique_id,
-        "" if unique_id in NO_CALL else names.call(unique_id),
+        "" if unique_id in NO_CALL else names.call(unique_id, second),
         names.own_queue(message.get("Queue", "")),
         names.agent(agent),
         message,

@@ -35,6 +35,9 @@ class Snapshot:
 
     def compare(self, second: int, members: Sequence[Message], entries: Sequence[Message]) -> Iterator[Record]:
         """Yield what the rows of `QueueStatus`, made at `second`, tell that was not known."""
+        for name in {row.get("Queue", "") for row in (*members, *entries)}:
+            if former := self._names.former_queue(name):
+                self._watch.rename(former, self._names.own_queue(name))
         rows = [hear(row, second, self._names) for row in members]
         if not self._beside_log:
             yield from self._compare_waits(second, [hear(row, second, self._names) for row in entries])

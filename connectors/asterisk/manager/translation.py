@@ -44,7 +44,6 @@ class Translation:
             "AgentConnect": self._answered,
             "AgentComplete": self._completed,
             "AgentRingNoAnswer": lambda said: [record(said, "RINGNOANSWER", said.number("RingTime"))],
-            "AgentDump": self._dumped,
         }
         self._of_calls: Mapping[str, _Handler] = {
             "Newchannel": self._arrived,
@@ -91,7 +90,7 @@ class Translation:
 
     def _given_up(self, said: Said) -> Sequence[Record]:
         progress = self._watch.progress(said.call)
-        if progress.dropped or progress.given_up:
+        if progress.given_up:
             return ()
         if not self._watch.hears_dialplan:
             raise Unusable(
@@ -109,13 +108,9 @@ class Translation:
         progress = self._watch.progress(said.call)
         if progress.waiting == said.queue:
             progress.waiting = ""
-            if not (progress.given_up or progress.dropped):
+            if not progress.given_up:
                 progress.gone = Leaving(said.second, said.queue, wait_seconds=str(said.second - progress.since))
         return ()
-
-    def _dumped(self, said: Said) -> Sequence[Record]:
-        self._watch.progress(said.call).dropped = True
-        return [record(said, "AGENTDUMP")]
 
     def _variable_set(self, said: Said) -> Sequence[Record]:
         self._watch.hears_dialplan = True

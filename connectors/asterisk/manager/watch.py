@@ -34,7 +34,7 @@ class Progress(msgspec.Struct, array_like=True):
     gone: Leaving | None = None
     """It left, answered or by a key."""
     dropped: bool = False
-    """It was told how it left."""
+    """Not used: the place of a value that earlier versions wrote."""
     transfer: str = ""
     """The record of the log that its transfer will be, and the extension if a queue is there: `BLINDTRANSFER|610`."""
 
@@ -62,8 +62,22 @@ class Watch(msgspec.Struct):
             del self.calls[next(iter(self.calls))]
         return progress
 
-    def excerpt(self, second: int, call: str) -> "Watch":
-        """Return what the record that was begun last, of `second` and `call`, depends on: enough to map it alone."""
-        memory = self.memory.excerpt(second, call) if second in self.memory.seconds else Memory()
+    def rename(self, former: str, queue: str) -> None:
+        """Give a queue the name that a newer version gives it."""
+        if former in self.members:
+            self.members[queue] = self.members.pop(former) | self.members.get(queue, {})
+        for progress in self.calls.values():
+            progress.waiting = queue if progress.waiting == former else progress.waiting
+            progress.asked = queue if progress.asked == former else progress.asked
+            for leaving in filter(None, (progress.given_up, progress.gone)):
+                leaving.queue = queue if leaving.queue == former else leaving.queue
+        for call, (name, agent) in self.talks.items():
+            self.talks[call] = (queue if name == former else name), agent
+        for known in self.memory.calls.values():
+            known.rename(former, queue)
+
+    def excerpt(self, second: int, call: str, agent: str) -> "Watch":
+        """Return what the last record depends on, enough to map it alone: one of `second`, of `call` and of `agent`."""
+        memory = self.memory.excerpt(second, call, agent) if second in self.memory.seconds else Memory()
         progress = self.calls.get(call)
         return Watch(self.since, memory, self.hears_dialplan, {call: progress} if progress else {})

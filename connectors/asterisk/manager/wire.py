@@ -6,6 +6,7 @@ Format: the AMI v2 specification in the Asterisk documentation, and `main/manage
 from typing import Final
 
 from connectors.sdk.peer import read_headers
+from connectors.sdk.telephony import TIME_SECONDS
 
 MAX_MESSAGE_BYTES: Final = 65_536
 OVERSIZED: Final = "=oversized"
@@ -13,8 +14,6 @@ OVERSIZED: Final = "=oversized"
 CONNECTED: Final = "=connected"
 LISTED: Final = "=listed"
 """What a new connection tells: that it is one, and after what happened meanwhile, how things are."""
-LAST_SECOND: Final = 253_402_300_800
-"""The first second of the year 10000: no time is as late."""
 END: Final = b"\r\n\r\n"
 
 Message = dict[str, str]
@@ -51,9 +50,9 @@ class Reader:
 
 
 def seconds_of(message: Message, otherwise: float) -> float:
-    """Return when a message says that it was made, seconds since 1970, or `otherwise`: not every switchboard says it."""
+    """Return the time that a message gives, in seconds since 1970; `otherwise`, when it came, if it gives none near that."""
     try:
         told = float(message.get("Timestamp", ""))
     except ValueError:
         return otherwise
-    return told if 0 < told < LAST_SECOND else otherwise
+    return told if abs(told - otherwise) <= TIME_SECONDS else otherwise

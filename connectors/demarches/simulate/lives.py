@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 PROCEDURES: Final = {48210: "transport-adapte", 48211: "arretes-voirie", 48212: "subventions-agricoles"}
 CITIZENS: Final = 3_000
 SUNDAY: Final = 6
-PER_HOUR: Final = 1_000
+PER_HOUR: Final = 100
 """Dossiers that one hour can have; it is part of their numbers."""
 DECISIONS: Final = {"accepte": 80, "refuse": 12, "classe_sans_suite": 8}
 CORRECTED: Final = 0.3

@@ -64,7 +64,7 @@ class Simulation:
 def _entry(life: Life, listing: Listing, procedure: int, now: datetime) -> tuple[datetime, int, dict[str, Any]] | None:
     """Return when an entry of a list changed, its number, and the entry; None if the list does not have it."""
     gone = life.deleted_at is not None and life.deleted_at <= now
-    if life.procedure != procedure or listing.name == "pendingDeletedDossiers" or gone == (listing.name == "dossiers"):
+    if life.procedure != procedure or gone == (listing.name == "dossiers"):
         return None
     changed_at = life.deleted_at if gone else life.changed_at(now)
     assert changed_at is not None

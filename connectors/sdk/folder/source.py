@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from errno import EACCES, EBUSY, EPERM, ETXTBSY
+from functools import partial
 from typing import ClassVar, Final, NamedTuple
 
 import structlog
 
+from connectors.sdk.attempts import REFUSED
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe, unavailable, why
 from connectors.sdk.folder.archive import Archive, Claim
@@ -72,6 +74,7 @@ class FolderSource(Source[Taken, int]):
         self._listed_at = float("-inf")
         self._read = self._settled = 0
         self._unsettled: deque[_Settlement] = deque()
+        self._attempts = context.attempts
         check_folders(config, context)
         suffixes = Suffixes(self.contents, self.sidecars)
         self._inbox = Inbox(config, suffixes)
@@ -163,8 +166,13 @@ class FolderSource(Source[Taken, int]):
         taken: list[Taken] = []
         until = time.monotonic() + BATCH_SECONDS
         while self._claims and time.monotonic() < until:
+            claim = self._claims[0]
             try:
-                taken.append(self._take(self._claims[0]))
+                taken.append(
+                    self._attempts.attempt(
+                        claim.directory.name.encode(), partial(self._take, claim), partial(_give_up, claim)
+                    )
+                )
             except (OSError, ConnectorError):
                 if not taken:
                     raise
@@ -202,6 +210,10 @@ class FolderSource(Source[Taken, int]):
 def _check_parts(claim: Claim) -> None:
     if claim.others or len(claim.contents) > 1 or len(claim.sidecars) > 1:
         raise Unusable(Reason.UNKNOWN_RECORD, "files that are neither a scan, nor a sidecar, nor one of each")
+
+
+def _give_up(claim: Claim) -> Taken:
+    return Taken(claim, _reject(claim, Reason.INTERNAL_ERROR, REFUSED), "")
 
 
 def _reject(claim: Claim, reason: Reason, detail: str) -> Reject:

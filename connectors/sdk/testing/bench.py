@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from connectors.sdk import rejects
+from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import parse
-from connectors.sdk.contract import Connector, Context, Publisher, Source
+from connectors.sdk.contract import Connector, Context, Outcome, Publisher, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
+from connectors.sdk.lane import Instance
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.probe import Found, look
+from connectors.sdk.reread import begin_anew, find_position
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from connectors.sdk.testing.broker import Broker
 from connectors.sdk.testing.kills import Kills, reach
@@ -42,6 +46,11 @@ class HeldPublisher:
         self.safe: list[Event] = []
         """Those of them that were confirmed: all that is left of them if the process is killed."""
         self._held: deque[tuple[Sequence[Event], Callable[[], None]]] = deque()
+
+    @property
+    def trouble(self) -> str:
+        """Nothing refuses."""
+        return ""
 
     @property
     def pending(self) -> bool:
@@ -83,6 +92,10 @@ class Bench:
         """Where the source said it was, whenever it was asked, in order."""
         self.acknowledged: list[Any] = []
         """What was acknowledged to it, in order."""
+        self.slowest_seconds = 0.0
+        """The longest processor time that `map` took for one record."""
+        self.before_map: Callable[[Source[Any, Any], Any], None] | None = None
+        """Called with the source and each record, before that is mapped."""
         make_private_directory(self.directory)
 
     @contextmanager
@@ -90,12 +103,13 @@ class Bench:
         """Open the instance where it was acknowledged last; what is not confirmed at the end is not. Closes `publisher`."""
         with (
             closing(publisher),
+            closing(Attempts(self.directory)) as attempts,
             closing(rejects.Rejects(self.directory)) as kept,
-            closing(self._connector.open(self.config, self._context())) as source,
+            closing(self._connector.open(self.config, replace(self._context(), attempts=attempts))) as source,
         ):
             source.checkpoint_seconds = 0.0
             self._watch(source)
-            yield Flow(source, publisher, kept, self._meter)
+            yield Flow(source, publisher, kept, self._meter, attempts)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
@@ -141,6 +155,14 @@ class Bench:
         """Try the source as `accueil connectors check` does."""
         return look(self._connector, self.config, self._context(lasting=False))
 
+    def begin_anew(self) -> bool:
+        """Have the source read from its beginning, as `accueil connectors reread` does; return whether it can be."""
+        instance, context = Instance(INSTANCE, self._connector, self.config), self._context()
+        if not find_position(instance, context):
+            return False
+        begin_anew(instance, context)
+        return True
+
     def rejected(self) -> dict[Reason, float]:
         """Return how many records were rejected since this bench was made, by reason; our own failures among them."""
         labels = {"connector": self.source}
@@ -159,7 +181,7 @@ class Bench:
         return Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
 
     def _watch(self, source: Source[Any, Any]) -> None:
-        tell, take = source.position, source.acknowledge
+        tell, take, map_one = source.position, source.acknowledge, source.map
 
         def note_position() -> Any:
             reach("position")
@@ -172,7 +194,17 @@ class Bench:
             take(position)
             reach("acknowledged")
 
+        def note_record(raw: Any) -> Outcome:
+            if self.before_map:
+                self.before_map(source, raw)
+            before = time.thread_time()
+            try:
+                return map_one(raw)
+            finally:
+                self.slowest_seconds = max(self.slowest_seconds, time.thread_time() - before)
+
         source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
+        source.map = note_record  # type: ignore[method-assign]
 
 
 def run_dry(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:

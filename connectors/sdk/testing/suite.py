@@ -3,9 +3,11 @@
 
 import logging
 import re
+import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -17,23 +19,38 @@ from prometheus_client import generate_latest
 
 from connectors.sdk import rejects
 from connectors.sdk.config import is_secret, parse, speaks_french, table, walk
-from connectors.sdk.contract import Connector
+from connectors.sdk.contract import Connector, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.errors import ConfigError
+from connectors.sdk.flow import judge
 from connectors.sdk.kinds import kind_of
-from connectors.sdk.testing.bench import INSTANCE, Bench, identity, run_dry
+from connectors.sdk.testing.bench import INSTANCE, STALLED_SECONDS, Bench, identity, run_dry
 from connectors.sdk.testing.broker import Broker
-from connectors.sdk.testing.guessing import recomputed
+from connectors.sdk.testing.hostile import grown_bytes
 from connectors.sdk.testing.kills import Kills
-from connectors.sdk.testing.leaks import contents, disguises, secrets_of
+from connectors.sdk.testing.leaks import (
+    DISGUISED,
+    contents,
+    disguises,
+    fill,
+    forms_outside,
+    recomputed,
+    secrets_of,
+    shape_of,
+)
 from models.codec import decode, encode
+from models.events import Event
 from models.reasons import Reason
 
 SECRET_NAMES: Final = re.compile(r"(?:^|[._])(?:password|passphrase|secret|token|api_key)s?$")
 """How options are named that hold a secret."""
 SMALL_SPOOL_BYTES: Final = SPOOL_ROOM_BYTES + 1
 """What is full after one reading that gives events."""
+MOST_SECONDS: Final = 1.0
+"""Of processor time, for one hostile record, and for those that are read at once."""
+MOST_MEMORY_BYTES: Final = 256 << 20
+"""By which hostile records may have this process grow, with what stands in for the source and is in it too."""
 
 
 class Conformance(ABC):
@@ -52,6 +69,28 @@ class Conformance(ABC):
     @abstractmethod
     def supply(self, directory: Path, part: int, parts: int) -> None:
         """Put the `part`-th of `parts` portions of some records (good, bad, personal) where the source finds them."""
+
+    def supply_hostile(self, directory: Path) -> None:  # noqa: ARG002 - for those that know how
+        """Put records in the source's own format, made of `connectors.sdk.testing.hostile`, where the source finds them.
+
+        They are never seen by `supply`. Without this the test of hostile records is skipped.
+        """
+        pytest.skip(f"{type(self).__name__}.supply_hostile says nothing of hostile records")
+
+    def filled(self, raw: Any, value: str) -> Iterator[Any]:
+        """Yield what the source reads as `raw`, with a personal `value` in each field in turn.
+
+        As it is here, it is for JSON: bytes, or the `body` of a message. Override it for records of another form.
+        """
+        if isinstance(raw, bytes):
+            yield from fill(raw, value)
+        elif isinstance(getattr(raw, "body", None), bytes):
+            yield from (raw._replace(body=body) for body in fill(raw.body, value))
+
+    def kind_of(self, raw: Any) -> str:
+        """Return of what kind a record is: one record of each kind is filled."""
+        record = getattr(raw, "body", raw)
+        return shape_of(record) if isinstance(record, bytes) else ""
 
     def bench(self, directory: Path) -> Bench:
         """Return a bench whose source is in `directory`; all benches of a test have the same keys."""
@@ -157,6 +196,12 @@ class Conformance(ABC):
         assert not [*rejects.read(supplied.directory)]
         assert identity(supplied.read_all(confirm=True)) == identity(unprobed.read_all(confirm=True))
 
+    def test_read_again_from_its_beginning_it_gives_the_same_events(self, supplied: Bench) -> None:
+        first = identity(supplied.read_all(confirm=True))
+        assert supplied.read_all(confirm=True) == []
+        if supplied.begin_anew():
+            assert identity(supplied.read_all(confirm=True)) == first
+
     def test_a_restart_anywhere_changes_nothing(self, supplied: Bench, tmp_path: Path) -> None:
         whole = identity(supplied.read_all(confirm=True))
         bench, told, safe = self.bench(tmp_path / "in-parts"), 0, []
@@ -188,6 +233,54 @@ class Conformance(ABC):
                 value
             )
             assert not [(event.type, places) for event in events if (places := recomputed(value, event))], value
+
+    def test_hostile_records_are_set_aside_in_little_time_and_memory(self, supplied: Bench, tmp_path: Path) -> None:
+        whole = _facts(supplied.read_all(confirm=True))
+        source = tmp_path / "hostile"
+        bench, told = self.bench(source), []
+        self.supply(source, 0, 2)
+        told += bench.read_all(confirm=True)
+        self.supply_hostile(source)
+        before = bench.records_read()
+        grown = grown_bytes(lambda: told.extend(self._read_in_time(bench)))
+        assert bench.records_read() > before, "no hostile record was supplied, so this shows nothing"
+        self.supply(source, 1, 2)
+        told += bench.read_all(confirm=True)
+        lost = whole - _facts(told)
+        assert not lost, f"good records were lost: {lost}"
+        assert Reason.INTERNAL_ERROR not in bench.rejected(), "map raised: see mapping_failed in the log"
+        assert grown < MOST_MEMORY_BYTES, f"memory grew by {grown >> 20} MiB"
+        assert bench.slowest_seconds < MOST_SECONDS, f"one record took {bench.slowest_seconds:.1f} s"
+
+    def _read_in_time(self, bench: Bench) -> list[Event]:
+        """Return the events of all that the source has, which no turn takes long for."""
+        with bench.opened() as (flow, publisher):
+            dry = False
+            while not dry:
+                read, began_at, began = bench.records_read(), time.monotonic(), time.thread_time()
+                flow.turn()
+                count = bench.records_read() - read
+                took = time.thread_time() - began
+                assert took < MOST_SECONDS, f"{count:.0f} records took {took:.1f} s"
+                dry = count == 0 and time.monotonic() - began_at < STALLED_SECONDS
+            publisher.confirm()
+            return publisher.events
+
+    def test_a_personal_value_in_any_field_stays_inside(self, supplied: Bench) -> None:
+        leaks, kinds = set[str](), set[str]()
+
+        def map_filled(source: Source[Any, Any], raw: Any) -> None:
+            kind = self.kind_of(raw)
+            for value in DISGUISED if kind not in kinds else ():
+                for record in self.filled(raw, value):
+                    outcome = judge(type(source).map.__get__(source), source.reject, record, datetime.now(UTC))
+                    leaks.update(f"{how}: {value}" for how in forms_outside(value, outcome, supplied.source))
+            kinds.add(kind)
+
+        supplied.before_map = map_filled
+        supplied.read_all(confirm=True)
+        assert kinds
+        assert not leaks, sorted(leaks)
 
     def test_what_is_kept_is_for_this_user_alone(self, supplied: Bench, tmp_path: Path) -> None:
         supplied.read_all(confirm=True)
@@ -228,6 +321,11 @@ class Conformance(ABC):
         bench.send_all(broker, SMALL_SPOOL_BYTES)
         assert list(dict.fromkeys(identity(broker.events))) == whole
         assert bench.read_all(confirm=True) == []
+
+
+def _facts(events: Sequence[Event]) -> set[tuple[object, ...]]:
+    """Return what events say, without their ids, which may depend on how often a sender sent."""
+    return {(event.type, event.subject, event.time) for event in events}
 
 
 def reasons_kept(bench: Bench) -> Counter[Reason]:

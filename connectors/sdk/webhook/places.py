@@ -4,14 +4,14 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
-from datetime import MAXYEAR, UTC, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, StringConstraints
 
 from connectors.sdk.config import check_zone
-from models.codec import Unusable
+from models.codec import MAX_AGE, Unusable
 from models.identities import PseudonymKey
 from models.reasons import Reason
 
@@ -82,10 +82,10 @@ def need(body: Any, place: str) -> Value:
     return value
 
 
-def read_time(value: Value, place: str, zone: ZoneInfo | None) -> datetime:
+def read_time(value: Value, place: str, zone: ZoneInfo | None, received_at: datetime) -> datetime:
     """Return the time that `value` is: ISO 8601, in `zone` if it has none, or seconds or milliseconds since 1970.
 
-    Raises `Unusable`.
+    Raises `Unusable`, also for a time more than `MAX_AGE` from `received_at`: it may be a telephone number.
     """
     try:
         if isinstance(value, str):
@@ -94,11 +94,11 @@ def read_time(value: Value, place: str, zone: ZoneInfo | None) -> datetime:
                 at = at.replace(tzinfo=zone)
         else:
             at = datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS else value, UTC)
-        if at.tzinfo is not None and at.year < MAXYEAR:  # so that it is a time in every zone
+        if at.tzinfo is not None and abs(at - received_at) <= MAX_AGE:
             return at.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         pass
-    raise Unusable(Reason.INVALID_FIELD, f"{place}: not a time with a zone")
+    raise Unusable(Reason.INVALID_FIELD, f"{place}: not a time with a zone, or ten years away")
 
 
 def veil(native: str, key: PseudonymKey) -> str:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceUnavailableError, describe
 from connectors.sdk.pull import Interval
 from connectors.sdk.reconcile import Asked, Changes, Finding, Reconciler, Tally
 from connectors.sdk.webhook.config import PushConfig
@@ -224,7 +224,12 @@ class PolledSource(PushSource):
         self.reconciler.close()
 
     def _facts_of(self, message: Message) -> Sequence[Message]:
-        return [message._replace(body=fact) for fact in self.split(message) or (b"",)]
+        try:
+            facts = self.context.attempts.attempt(message.body, lambda: self.split(message), lambda: (message.body,))
+        except Exception as error:  # noqa: BLE001 - one message must not hold up all others
+            log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
+            facts = (message.body,)
+        return [message._replace(body=fact) for fact in facts or (b"",)]
 
     def _end_round(self, page: Page, asked: Asked) -> None:
         found, gone = self.reconciler.end_round(time.time(), asked)

@@ -18,10 +18,13 @@ from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.flow import Flow
 from connectors.sdk.testing import Bench, Conformance
+from connectors.sdk.testing.hostile import CONTENTS, LARGE_BYTES, in_fields, in_json
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.source import PushSource
 
 OUTBOX: Final = "outbox"
+MOST_COPIES: Final = 16
+"""About how many copies of a message are hostile: with the others, fewer than may wait to be safe."""
 ARRIVAL_SECONDS: Final = 60.0
 """How long a busy machine is waited for."""
 
@@ -97,6 +100,13 @@ class PushBench(Bench):
         return call
 
 
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _status(call: HTTPConnection) -> int:
     with closing(call):
         return call.getresponse().status
@@ -117,9 +127,21 @@ class PushConformance(Conformance):
         """Put a portion of the bodies into the outbox."""
         bodies = self.bodies()
         size = -(-len(bodies) // parts)
+        self._put(directory, bodies[part * size : (part + 1) * size])
+
+    def supply_hostile(self, directory: Path) -> None:
+        """Put hostile bodies into the outbox, and copies of the first JSON body, or form, with one hostile value each."""
+        contents = [content for content in CONTENTS.values() if len(content) < LARGE_BYTES]
+        first = next((body for body in map(_read, self.bodies()) if isinstance(body, dict)), None)
+        copies = [*(in_json(first) if first else in_fields(self.bodies()[0], b"&"))]
+        copies = [copy for copy in copies if len(copy) < LARGE_BYTES]
+        self._put(directory, contents)
+        self._put(directory, copies[:: max(1, len(copies) // MOST_COPIES)])
+
+    def _put(self, directory: Path, bodies: Sequence[bytes]) -> None:
         directory.mkdir(exist_ok=True)
         with (directory / OUTBOX).open("a", encoding="utf-8", errors="surrogateescape") as outbox:
-            for body in bodies[part * size : (part + 1) * size]:
+            for body in bodies:
                 outbox.write(json.dumps(body.decode("utf-8", "surrogateescape"), ensure_ascii=False) + "\n")
 
     def bench(self, directory: Path) -> Bench:

@@ -89,7 +89,7 @@ class Site:
             return JSONResponse({"refused": "wrong"}, 400)
         try:
             ticket = await run_sync(self._desk.grant, _decode(body))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return JSONResponse({"refused": "wrong"}, 400)
         except RefusedError as error:
             return JSONResponse({"refused": str(error)}, 409)

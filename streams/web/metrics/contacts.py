@@ -71,6 +71,7 @@ def measures(options: WebOptions) -> list[PlaceMeasure]:
                 corrected(FEEDBACK, {"invited": ["invited"], **opinions}),
             ),
             ("fact",),
+            has_twin=False,
         ),
         Gauge(
             "contact_today_items",

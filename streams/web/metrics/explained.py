@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from streams.core.layouts import CONTACTED
+from streams.web.metrics.measure import TWIN
 
 
 class Text(NamedTuple):
@@ -76,10 +77,6 @@ TEXTS: Final[Mapping[str, Text]] = {
     "contact_transferred": Text(
         "Transmis par un agent, selon la file d’arrivée ; vide si ce n’est pas une file, ou si elle n’est pas connue.",
         "call.transferred, data.to_queue; told of a call more than once: the latest queue that is known",
-    ),
-    "contact_transferred_corrected": Text(
-        "Repris, que contact_transferred_total compte encore : parti vers une autre file que celle dite d’abord.",
-        "as contact_corrected_total",
     ),
     "contact_abandoned": Text(
         "Abandonnés pendant l’attente ; short : dans la limite des abandons courts.",
@@ -351,6 +348,20 @@ TEXTS: Final[Mapping[str, Text]] = {
 }
 """Name without `_total` or `_info` → what else there is to say."""
 
+
+def _grown(counter: str, window: str, **labels: str) -> str:
+    """Return the growth of a counter, or of a part of a histogram, in `window`, without corrected counts.
+
+    The value of a label is a regular expression if it begins with `~`.
+    """
+    matchers = ",".join(
+        f'{name}=~"{value[1:]}"' if value.startswith("~") else f'{name}="{value}"' for name, value in labels.items()
+    )
+    which, (stem, _, part) = f"{{{matchers}}}" if matchers else "", counter.rpartition("_")
+    both = (f"{_WEBS} (increase({name}{which}[{window}]))" for name in (counter, f"{stem}{TWIN}_{part}"))
+    return " - ".join(both)
+
+
 _NET: Final = 'formula="net_of_short"'
 KPIS: Final = (
     Kpi(
@@ -362,8 +373,8 @@ KPIS: Final = (
     Kpi(
         "Service level of the last half hour",
         "Niveau de service de la dernière demi-heure",
-        f"sum by (queue) ({_WEBS} (increase(contact_service_level_numerator_total{{{_NET}}}[30m])))"
-        f" / sum by (queue) ({_WEBS} (increase(contact_service_level_denominator_total{{{_NET}}}[30m])))",
+        f"sum by (queue) ({_grown('contact_service_level_numerator_total', '30m', formula='net_of_short')})"
+        f" / sum by (queue) ({_grown('contact_service_level_denominator_total', '30m', formula='net_of_short')})",
     ),
     Kpi(
         "Answer rate (Services Publics+: taux de décroché)",
@@ -405,26 +416,26 @@ KPIS: Final = (
     Kpi(
         "Online share of what is written",
         "Part en ligne de l’écrit",
-        f'sum({_WEBS} (increase(contact_received_total{{channel="form"}}[28d])))'
-        f' / sum({_WEBS} (increase(contact_received_total{{channel=~"form|mail|email"}}[28d])))',
+        f"sum({_grown('contact_received_total', '28d', channel='form')})"
+        f" / sum({_grown('contact_received_total', '28d', channel='~form|mail|email')})",
     ),
     Kpi(
         "No-show rate of four weeks",
         "Taux d’absence aux rendez-vous, sur quatre semaines",
-        f'sum by (service) ({_WEBS} (increase(contact_appointment_total{{outcome="missed"}}[28d])))'
-        f' / sum by (service) ({_WEBS} (increase(contact_appointment_total{{outcome=~"missed|attended"}}[28d])))',
+        f"sum by (service) ({_grown('contact_appointment_total', '28d', outcome='missed')})"
+        f" / sum by (service) ({_grown('contact_appointment_total', '28d', outcome='~missed|attended')})",
     ),
     Kpi(
         "Mean lead time of appointments, in days",
         "Délai moyen avant rendez-vous, en jours",
-        f"sum by (service) ({_WEBS} (increase(contact_appointment_lead_seconds_sum[28d])))"
-        f" / sum by (service) ({_WEBS} (increase(contact_appointment_lead_seconds_count[28d]))) / 86400",
+        f"sum by (service) ({_grown('contact_appointment_lead_seconds_sum', '28d')})"
+        f" / sum by (service) ({_grown('contact_appointment_lead_seconds_count', '28d')}) / 86400",
     ),
     Kpi(
         "Announced delay kept, four weeks",
         "Délai annoncé tenu, sur quatre semaines",
-        f'sum by (service) ({_WEBS} (increase(contact_sla_completed_total{{clock="announced",result="met"}}[28d])))'
-        f' / sum by (service) ({_WEBS} (increase(contact_sla_completed_total{{clock="announced",result=~"met|breached"}}[28d])))',
+        f"sum by (service) ({_grown('contact_sla_completed_total', '28d', clock='announced', result='met')})"
+        f" / sum by (service) ({_grown('contact_sla_completed_total', '28d', clock='announced', result='~met|breached')})",
     ),
     Kpi(
         "CSAT of those whose promise was broken, four weeks",
@@ -437,15 +448,17 @@ KPIS: Final = (
         "Courrier : jours, en moyenne, de la réception à la numérisation, au registre, au service et à la réponse, quatre"
         " semaines",
         " or ".join(
-            f'label_replace(sum({_WEBS} (increase(contact_{step}_seconds_sum{{channel="mail"}}[28d])))'
-            f' / sum({_WEBS} (increase(contact_{step}_seconds_count{{channel="mail"}}[28d]))) / 86400, "step", "{step}", "", "")'
+            f"label_replace(sum({_grown(f'contact_{step}_seconds_sum', '28d', channel='mail')})"
+            f" / sum({_grown(f'contact_{step}_seconds_count', '28d', channel='mail')})"
+            f' / 86400, "step", "{step}", "", "")'
             for step in ("scan", "registration", "assignment", "first_response")
         ),
     ),
     Kpi(
         "Postage of four weeks, in euros",
         "Affranchissement de quatre semaines, en euros",
-        f"sum by (service, postage) ({_WEBS} (increase(contact_postage_euros_total[28d])))",
+        f"sum by (service, postage) ({_WEBS} (increase(contact_postage_euros_total[28d]))"
+        f" - {_WEBS} (increase(contact_postage_corrected_euros_total[28d])))",
     ),
     Kpi(
         "CSAT that is certainly below 70 %",

@@ -199,6 +199,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "records read": "enregistrements lus",
     "records without events": "enregistrements sans événement",
     "rejects by reason": "rejets par raison",
+    "rejects of answers and ends": "rejets de réponses et de fins",
     "rejects dropped": "rejets abandonnés",
     "outages": "coupures",
     "max t(event)": "max t(événement)",

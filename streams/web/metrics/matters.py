@@ -81,12 +81,14 @@ def measures() -> list[PlaceMeasure]:
             "Postage of the letters that left the house, by class.",
             {Channel.MAIL: _euros},
             ("postage",),
+            has_twin=False,
         ),
         Counter(
             "contact_postage_corrected_euros",
             "Postage taken back, which the counter still holds.",
             {Channel.MAIL: _euros_corrected},
             ("postage",),
+            has_twin=False,
         ),
         Counter(
             "contact_reopened",

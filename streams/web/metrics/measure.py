@@ -1,10 +1,10 @@
 """What a metric of places is, and how it is read from rows of figures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -18,6 +18,9 @@ from streams.core.satisfaction import answers
 
 PLACE: Final = Dimensions._fields
 """The labels of every metric of places."""
+
+TWIN: Final = "_corrected"
+"""Suffix of a metric that holds the corrected counts of another one."""
 
 Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
@@ -38,6 +41,8 @@ class Rows(NamedTuple):
     stocks of now."""
     today: Figures
     """What is true of today."""
+    corrected: Figures
+    """The corrected counts in `ever`. They never fall either; the difference of both is true now."""
     said: Mapping[tuple[Dimensions, str], Figure]
     """Place of opinions and window (`opinions.WINDOWS`) → what is said in it."""
 
@@ -77,7 +82,7 @@ class RowsMaker:
     def __init__(self) -> None:
         self._places: list[Dimensions] = []
         self._number = 0
-        self._ever: dict[Dimensions, tuple[Figure, Figure]] = {}
+        self._split: dict[Dimensions, tuple[Figure, Figure, Figure]] = {}
 
     def make(
         self, places: Iterable[Dimensions], totals: Figures, today: Figures, opinions: Mapping[str, Figures]
@@ -88,10 +93,12 @@ class RowsMaker:
             self._places = places
             self._number += 1
         asked = [place for place in places if place.channel == Channel.FEEDBACK]
+        counted = {place: self._count_ever(place, totals.get(place) or _ZEROS[place.channel]) for place in places}
         return Rows(
             self._number,
-            {place: self._count_ever(place, totals.get(place) or _ZEROS[place.channel]) for place in places},
+            {place: ever for place, (ever, _) in counted.items()},
             {place: today.get(place) or _ZEROS[place.channel] for place in places},
+            {place: corrected for place, (_, corrected) in counted.items()},
             {
                 (place, window): sums.get(place) or _ZEROS[place.channel]
                 for place in asked
@@ -99,16 +106,22 @@ class RowsMaker:
             },
         )
 
-    def _count_ever(self, place: Dimensions, figure: Figure) -> Figure:
+    def _count_ever(self, place: Dimensions, figure: Figure) -> tuple[Figure, Figure]:
+        """Return all counts of a place, and the corrected ones among them."""
         if not figure.corrected:
-            return figure
-        before = self._ever.get(place)
+            return figure, _ZEROS[place.channel]
+        before = self._split.get(place)
         if before is None or before[0] is not figure:
-            counts = list(figure.counts)
+            counts, corrected = list(figure.counts), [0] * len(figure.counts)
             for index, taken in figure.corrected.items():
                 counts[index] += taken
-            before = self._ever[place] = figure, msgspec.structs.replace(figure, counts=counts)
-        return before[1]
+                corrected[index] = taken
+            before = self._split[place] = (
+                figure,
+                msgspec.structs.replace(figure, counts=counts),
+                msgspec.structs.replace(figure, counts=corrected),
+            )
+        return before[1:]
 
 
 class Measure(ABC, Generic[Key]):
@@ -169,18 +182,54 @@ class PlaceMeasure(Measure[Dimensions]):
 
 
 @dataclass(frozen=True, slots=True)
-class Counter(PlaceMeasure):
-    """A metric that counts what ever was."""
+class Counted(PlaceMeasure):
+    """A metric that never falls: it keeps corrected counts; its twin holds these alone (`with_twins`)."""
 
     name: str
-    """Without `_total`."""
+    """Of a counter without `_total`."""
     about: str
+    has_twin: bool = field(default=True, kw_only=True)
+    """False if another metric holds its corrected counts, or if it holds those of another one."""
+    is_twin: bool = field(default=False, kw_only=True)
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the name in Prometheus."""
+        return ""
+
+    @property
+    def documentation(self) -> str:
+        """The help text."""
+        if self.is_twin:
+            other = f"{self.name.removesuffix(TWIN)}{self.suffix}"
+            return f"Counts of {other} that later events corrected; {other} keeps them."
+        kept = f" Keeps corrected counts; {self.name}{TWIN}{self.suffix} holds them." if self.has_twin else ""
+        return f"{self.about}{kept}"
+
+    def pick(self, rows: Rows) -> Figures:
+        """Return the rows to read: the corrected counts for a twin."""
+        return rows.corrected if self.is_twin else rows.ever
+
+    def twin(self) -> Self:
+        """Return the metric of the corrected counts of this one."""
+        return replace(self, name=f"{self.name}{TWIN}", is_twin=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter(Counted):
+    """A metric that counts what ever was."""
+
     reads: Reads
     labels: tuple[str, ...] = ()
 
+    @property
+    def suffix(self) -> str:
+        """Suffix of the name in Prometheus."""
+        return "_total"
+
     def family(self) -> CounterMetricFamily:
         """Return the metric without samples."""
-        return CounterMetricFamily(self.name, self.about, labels=(*PLACE, *self.labels))
+        return CounterMetricFamily(self.name, self.documentation, labels=(*PLACE, *self.labels))
 
     def tells_of(self, key: Dimensions) -> bool:
         """Return whether its channel has such a number."""
@@ -229,11 +278,9 @@ class Gauge(PlaceMeasure):
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram(PlaceMeasure):
+class Histogram(Counted):
     """A distribution of durations, in seconds."""
 
-    name: str
-    about: str
     duration: str
     """Its name in the layout of the channels."""
     channels: tuple[str, ...]
@@ -242,7 +289,7 @@ class Histogram(PlaceMeasure):
 
     def family(self) -> HistogramMetricFamily:
         """Return the metric without samples."""
-        return HistogramMetricFamily(self.name, self.about, labels=self._labels)
+        return HistogramMetricFamily(self.name, self.documentation, labels=self._labels)
 
     def tells_of(self, key: Dimensions) -> bool:
         """Return whether its channel has such durations."""
@@ -268,18 +315,17 @@ class Histogram(PlaceMeasure):
 
 
 @dataclass(frozen=True, slots=True)
-class Scores(PlaceMeasure):
+class Scores(Counted):
     """A distribution of scores: of opinions, by the scale on which they are given."""
 
-    name: str
-    about: str
     scales: tuple[FeedbackScale, ...]
     label: str = ""
     """Says which scale, where there are several."""
 
     def family(self) -> HistogramMetricFamily:
         """Return the metric without samples."""
-        return HistogramMetricFamily(self.name, self.about, labels=(*PLACE, self.label) if self.label else PLACE)
+        labels = (*PLACE, self.label) if self.label else PLACE
+        return HistogramMetricFamily(self.name, self.documentation, labels=labels)
 
     def tells_of(self, key: Dimensions) -> bool:
         """Return whether opinions are counted there."""
@@ -296,6 +342,18 @@ class Scores(PlaceMeasure):
             buckets = list(zip(texts, accumulate([*given.values(), 0]), strict=True))
             labels = (*label(key), scale.value) if self.label else label(key)
             metric.add_metric(labels, buckets, sum(score * times for score, times in given.items()))
+
+
+def with_twins(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
+    """Yield `measures`, and after each counter and histogram its twin.
+
+    A twin has the same labels and buckets, and zeros from the start, so that Prometheus sees the first correction. True growth is
+    the growth of the metric less that of its twin.
+    """
+    for measure in measures:
+        yield measure
+        if isinstance(measure, Counted) and measure.has_twin:
+            yield measure.twin()
 
 
 def label(place: Dimensions) -> tuple[str, ...]:

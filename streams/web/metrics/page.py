@@ -1,4 +1,5 @@
 """The page of metrics: what each means, of what it is made, its labels and buckets. It is made of what is exported."""
+# ruff: noqa: RUF001 - a minus is no hyphen
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -16,6 +17,7 @@ from streams.web.metrics import example
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.explained import KPIS, TEXTS, Text
 from streams.web.metrics.formulas_in_french import FRENCH
+from streams.web.metrics.measure import TWIN
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
@@ -60,20 +62,44 @@ class Described(NamedTuple):
 
 def describe(metrics: Iterable[Metric], texts: Mapping[str, Text]) -> list[Described]:
     """Return what is to be said of `metrics`. Raises `LookupError` for one that `texts` do not explain."""
+    known = list(metrics)
+    twins = {metric.name for metric in known if metric.name.endswith(TWIN) and metric.name not in texts}
     return [
-        Described(
-            f"{metric.name}{SUFFIXES.get(metric.type, '')}",
-            metric.type,
-            _labels_of(metric) if text.labels is None else text.labels,
-            metric.documentation,
-            text.french,
-            text.formula,
-            FRENCH.get(text.formula, text.formula),
-            _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
-        )
-        for metric in metrics
-        for text in (texts[metric.name],)
+        _describe_twin(metric)
+        if metric.name in twins
+        else _describe(metric, texts[metric.name], has_twin=f"{metric.name}{TWIN}" in twins)
+        for metric in known
     ]
+
+
+def _describe(metric: Metric, text: Text, *, has_twin: bool) -> Described:
+    suffix = SUFFIXES.get(metric.type, "")
+    kept = f" Garde les comptes corrigés ensuite ; {metric.name}{TWIN}{suffix} les compte à part." if has_twin else ""
+    return Described(
+        f"{metric.name}{suffix}",
+        metric.type,
+        _labels_of(metric) if text.labels is None else text.labels,
+        metric.documentation,
+        f"{text.french}{kept}",
+        text.formula,
+        FRENCH.get(text.formula, text.formula),
+        _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
+    )
+
+
+def _describe_twin(metric: Metric) -> Described:
+    """Return the text of a twin; its labels and buckets are those of the other metric."""
+    other, suffix = metric.name.removesuffix(TWIN), SUFFIXES.get(metric.type, "")
+    return Described(
+        f"{metric.name}{suffix}",
+        metric.type,
+        dict.fromkeys(_labels_of(metric), ()),
+        metric.documentation,
+        f"Comptes de {other}{suffix} corrigés ensuite ; {other}{suffix} les garde.",
+        f"true count = {other}{suffix} − {metric.name}{suffix}",
+        f"compte vrai = {other}{suffix} − {metric.name}{suffix}",
+        (),
+    )
 
 
 def describe_web(policies: Policies, others: Iterable[Metric] = ()) -> list[Described]:
@@ -108,7 +134,9 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         " say the same:"
         " `max without (instance, job)`, never `sum`. Of opinions and promises `channel` is the one that they are about, and"
         " `queue` is"
-        " empty. Counters never fall: what was taken back stands in `contact_corrected_total`.",
+        " empty. Counters and histograms never fall: a count that a later event corrects stays in `X`, and `X_corrected` holds it"
+        " too, with the same labels and buckets. So `increase(X[28d]) - increase(X_corrected[28d])` is true of a period, for each"
+        " bucket, sum and count. `contact_corrected_total` holds the same by fact.",
         "of": "Told by",
         "heads": ("metric", "meaning", "what is counted"),
         "buckets": "Buckets",
@@ -123,8 +151,10 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         " Plusieurs `accueil web`"
         " disent la même chose : `max without (instance, job)`, jamais `sum`. Pour les avis et les promesses, `channel` est"
         " le canal"
-        " concerné, et `queue` est vide. Les compteurs ne baissent jamais : ce qui a été repris est dans"
-        " `contact_corrected_total`.",
+        " concerné, et `queue` est vide. Compteurs et histogrammes ne baissent jamais : un compte corrigé ensuite reste dans `X`,"
+        " et `X_corrected` l'a aussi, avec les mêmes étiquettes et classes. Sur une période, le chiffre vrai est donc"
+        " `increase(X[28d]) - increase(X_corrected[28d])`, pour chaque classe, somme et compte."
+        " `contact_corrected_total` dit la même chose par fait.",
         "of": "Ce que dit",
         "heads": ("métrique", "sens", "ce qui est compté"),
         "buckets": "Classes",

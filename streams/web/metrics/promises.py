@@ -82,6 +82,7 @@ def measures() -> list[PlaceMeasure]:
             "Facts taken back, which counters still hold.",
             corrected(CLOCKS, {name: [name] for name in ("started", "met", "breached", "cancelled", "late")}),
             (*LABELS, "fact"),
+            has_twin=False,
         ),
     ]
 

@@ -36,12 +36,6 @@ def measures(options: WebOptions) -> list[PlaceMeasure]:
             ("to",),
         ),
         Counter(
-            "contact_transferred_corrected",
-            "Taken back, which contact_transferred_total still holds: it went elsewhere than was told first.",
-            {TRANSFER: lambda figure: {(): figure.corrected.get(TRANSFERS.index["handed_on"], 0)}},
-            ("to",),
-        ),
-        Counter(
             "contact_abandoned",
             f"Abandoned while waiting; short: within {short} s.",
             dict.fromkeys(CHANNELS, lambda figure: _abandoned(figure, short)),

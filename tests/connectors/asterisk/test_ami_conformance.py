@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ import pytest
 import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.testing import Conformance
+from connectors.sdk.testing.hostile import CONTENTS
 from tests.support.ami_scene import MONDAY, NINE
 from tests.support.asterisk_manager import PatientManager, options, serving
 from tests.support.talkers import alone
 
 PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901", "06.39.98.55.12", "06-39-98-55-12")
+
+NO_LINES = {13: None, 10: None}
 
 
 def bad_messages(seconds: Iterator[int]) -> list[list[dict[str, str]]]:
@@ -81,6 +84,16 @@ class TestConformance(Conformance):
             else:
                 for message in item:
                     manager.tell(message)
+
+    def supply_hostile(self, directory: Path) -> None:
+        second = int(NINE) + 3_600
+        good = {"Uniqueid": f"{second}.1", "Linkedid": f"{second}.1", "Queue": "600", "MemberName": "PJSIP/12"}
+        good |= {"Position": "1", "HoldTime": "1", "Exten": "600", "Variable": "ABANDONED", "Value": "TRUE"}
+        texts = [content.decode("utf-8", "replace") for content in CONTENTS.values()]
+        events = ("QueueCallerJoin", "AgentConnect", "VarSet", "Newchannel", "UserEvent", "QueueMemberPause", "Hangup")
+        for text, event, name in zip(texts, cycle(events), cycle([*good, "Timestamp", "Event"]), strict=False):
+            message = {"Event": event, "Privilege": "agent,all", "Timestamp": f"{second}.5", **good, name: text}
+            self._started[directory].tell({key: value.translate(NO_LINES) for key, value in message.items()})
 
     def items(self, directory: Path) -> list[str | list[dict[str, str]]]:
         """A small day, with messages of bad or personal content in between."""

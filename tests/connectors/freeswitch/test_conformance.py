@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import connectors.freeswitch as freeswitch
 from connectors.freeswitch.simulate import Callcenter, Happening, configuration
 from connectors.sdk.testing import Conformance
+from connectors.sdk.testing.hostile import CONTENTS
 from tests.support.freeswitch import PatientSocket, serving
 from tests.support.freeswitch_scene import NINE, play
 from tests.support.talkers import alone
@@ -84,6 +86,16 @@ class TestConformance(Conformance):
         size = -(-len(items) // parts)
         for item in items[part * size : (part + 1) * size]:
             event_socket.happen(item)
+
+    def supply_hostile(self, directory: Path) -> None:
+        good = {"Event-Date-Timestamp": str(int(NINE + 7_200) * 1_000_000), "CC-Queue": "accueil", "CC-Agent": "agent"}
+        good |= {"CC-Member-UUID": "9" * 8, "CC-Member-Session-UUID": "8" * 8, "CC-Agent-Status": "Available"}
+        actions = ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
+        contents = [content.decode("utf-8", "replace") for content in CONTENTS.values()]
+        names = cycle([*good, "CC-Action", "variable_transfer_history", "CC-Member-CID-Number"])
+        for text, action, name in zip(contents, cycle([*actions, "agent-status-change"]), names, strict=False):
+            event = {"Event-Name": "CUSTOM", "Event-Subclass": "callcenter::info", **good, "CC-Action": action}
+            self._started[directory].happen(Happening(NINE + 7_200, [], [event | {name: text}]))
 
     def items(self, directory: Path) -> list[Happening]:
         """A small day, with events of bad or personal content in between."""

@@ -7,8 +7,9 @@ import pytest
 
 import connectors.imap as imap
 from connectors.sdk.testing import Conformance
+from connectors.sdk.testing.hostile import CONTENTS
 from tests.support.dovecot import Dovecot, needs_dovecot
-from tests.support.imap_mails import ADDRESSES, MAILS, NUMBERS, PERSONAL, put
+from tests.support.imap_mails import ADDRESSES, MAILS, NUMBERS, PERSONAL, mail, put
 
 pytestmark = needs_dovecot
 
@@ -33,3 +34,15 @@ class TestConformance(Conformance):
         mails = MAILS[part * size : (part + 1) * size]
         put(self._server, self._of[directory], *mails)
         (directory / f"supplied-{part}.eml").write_bytes(b"\n".join(one.content for one in mails))
+
+    def supply_hostile(self, directory: Path) -> None:
+        names = ("From", "To", "Cc", "Reply-To", "Message-ID", "References", "In-Reply-To", "Date", "Content-Type")
+        contents = [content.replace(b"\0", b"").replace(b"\r", b"") for content in CONTENTS.values()]
+        mails = []
+        for number, content in enumerate(contents):
+            good = mail(f"hostile{number}", 600 + number)
+            lines = b"".join(b"%s: %s\r\n" % (name.encode(), content[:100_000]) for name in names)
+            address = mail(f"address{number}", 600 + number)
+            mails += [good._replace(content=lines + good.content)]
+            mails += [address._replace(content=b"Cc: %s\r\n" % content + address.content)]
+        put(self._server, self._of[directory], *mails)

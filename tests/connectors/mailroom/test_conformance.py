@@ -10,6 +10,7 @@ import pytest
 
 import connectors.mailroom as mailroom
 from connectors.sdk.testing import Conformance
+from connectors.sdk.testing.hostile import CONTENTS, in_fields, in_json
 from tests.support.mailroom import configuration
 from tests.support.scans import drop, drop_letter, pdf
 
@@ -30,6 +31,21 @@ class TestConformance(Conformance):
         size = -(-len(jobs) // parts)
         for job in jobs[part * size : (part + 1) * size]:
             job()
+
+    def supply_hostile(self, directory: Path) -> None:
+        inbox = directory / "inbox"
+        step = {"chrono": "2026-000001", "step": "assigned", "at": "2026-03-20T12:00", "service": "Routes"}
+        table = b";".join(name.encode() for name in step) + b"\n" + b";".join(value.encode() for value in step.values())
+        wide = b";".join(b"c%d" % number for number in range(95_000)) + b"\n" + b"x\n" * 100_000
+        sidecars = {
+            ".json": [*CONTENTS.values(), *in_json(step)],
+            ".csv": [*CONTENTS.values(), *in_fields(table, b";"), wide],
+            ".xml": [b"<c><chrono>" + content + b"</chrono></c>" for content in CONTENTS.values()],
+            ".pdf": [b"%PDF-1.4 " + content for content in CONTENTS.values()],
+        }
+        for suffix, contents in sidecars.items():
+            for order, content in enumerate(contents, 300):
+                drop(inbox / f"hostile{suffix[1:]} {order}{suffix}", content, order)
 
     def jobs(self, inbox: Path) -> list[Callable[[], object]]:
         """Letters, steps and bad files; some with personal values in what they say and in their names."""

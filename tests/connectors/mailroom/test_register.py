@@ -2,12 +2,13 @@
 
 import sqlite3
 from contextlib import closing
+from hashlib import sha256
 
 import pytest
 
 from connectors.sdk.errors import ConnectorError
 from tests.support.mailroom import Room
-from tests.support.scans import drop_letter
+from tests.support.scans import drop, drop_letter, pdf
 
 
 def test_without_its_register_it_gives_no_numbers(room: Room) -> None:
@@ -21,6 +22,25 @@ def test_without_its_register_it_gives_no_numbers(room: Room) -> None:
         lose()
         with pytest.raises(ConnectorError, match="is not there, but was: restore it"):
             room.read()
+
+
+def test_no_reference_stays_in_the_register_and_that_of_an_earlier_version_is_brought_over(room: Room) -> None:
+    drop(room.inbox / "a.pdf", pdf(1), 1)
+    drop(room.inbox / "a.json", b'{"reference": "06 39 98 12 34"}', 1)
+    first = room.read()
+    register = room.bench.directory / "register.sqlite"
+    assert b"39 98" not in register.read_bytes()
+    raw = f"{sha256(pdf(1)).hexdigest()}|06 39 98 12 34"
+    with closing(sqlite3.connect(register, isolation_level=None)) as earlier:
+        earlier.execute("UPDATE letters SET letter = ?", (raw,))
+        earlier.execute("PRAGMA user_version = 0")
+        earlier.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"39 98" in register.read_bytes()
+    drop(room.inbox / "a.pdf", pdf(1), 1)
+    drop(room.inbox / "a.json", b'{"reference": "06 39 98 12 34"}', 1)
+    assert [event.id for event in room.read()] == [event.id for event in first]
+    files = [path.read_bytes() for path in register.parent.glob("register.sqlite*")]
+    assert not [content for content in files if b"39 98" in content]
 
 
 def test_a_register_that_cannot_be_written_to_is_no_fault_of_a_letters(room: Room) -> None:

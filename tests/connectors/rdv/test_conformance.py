@@ -8,10 +8,10 @@ from typing import Any
 
 import connectors.rdv as rdv
 from connectors.rdv.simulate.server import SECRET
-from connectors.rdv.simulate.service import RdvService
+from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.rdv.source import sign
 from connectors.sdk.webhook.testing import PushConformance
-from tests.support.rdv import PERSONAL, book, options
+from tests.support.rdv import MIREILLE, PERSONAL, book, options
 
 BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
 
@@ -28,6 +28,8 @@ def webhooks() -> list[bytes]:
             service.cancel(at + timedelta(hours=2), one)
         else:
             service.attend(starts_at + timedelta(days=1), one)
+    together = book(service, BEGIN, BEGIN + timedelta(days=20), MIREILLE, Citizen(502, "Jean", "Exemple"), collectif=True)
+    service.leave(BEGIN + timedelta(hours=13), together, 502)
     bodies = [*service.outbox]
     broken = json.loads(bodies[0])
     broken["data"]["participations"][0]["status"] = "Mireille"

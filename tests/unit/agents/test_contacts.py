@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from models import topics
 from models.events import Event
-from streams.agents.codecs import PROGRESS
 from streams.core.figures import PROGRESS_KEY
 from streams.core.rows import MAX_PLACES_OF_ROW
 from streams.engine.job import Step
@@ -242,21 +241,6 @@ def test_counters_never_fall() -> None:
         assert not fallen
         before = now
     assert any(row.corrected for row in worker.job.figures.rows.values())
-
-
-def test_sources_without_number_are_refused_before_their_row_is_too_large() -> None:
-    worker, reasons = Worker(), []
-    for number in range(600):
-        source = f"{number:04}" + "\N{ELECTRIC PLUG}" * 196
-        call = make("call.queued", 0, subject=f"call:s:{number}", queue="mdph").model_copy(update={"source": source})
-        reasons += [letter.reason for letter in worker.fold(call).dead_letters]
-    assert {*reasons} == {"too_many_places"}
-    assert 500 < 600 - len(reasons) < 600
-    assert len(PROGRESS.dump(worker.job.progress.rows[PROGRESS_KEY])) < MAX_ROW_BYTES
-    known = make("call.queued", 1, subject="call:s:0b", queue="mdph").model_copy(
-        update={"source": "0000" + "\N{ELECTRIC PLUG}" * 196}
-    )
-    assert not worker.fold(known).dead_letters
 
 
 @pytest.mark.parametrize("subject", [OFFSETS_KEY.decode(), "\0", "\ncall:s:1", " call:s:1"])

@@ -5,10 +5,13 @@ from zoneinfo import ZoneInfo
 
 from models.events import Event
 from models.policies import Policies
+from streams.agents.codecs import PROGRESS
 from streams.core.differences import Sums, compare, find_judged_otherwise, sum_up
-from streams.core.figures import Dimensions
+from streams.core.figures import PROGRESS_KEY, Dimensions, decode_figure, encode_figure
+from streams.core.layouts import QUEUES
+from streams.recompute_cli import _seconds_until_told
 from streams.recomputing import Again
-from tests.support.events import CALL, START, START_MS, answered_call, make
+from tests.support.events import AGENT, CALL, START, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, Worker, policies
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
@@ -91,6 +94,32 @@ def test_the_verdict_of_who_was_asked_counts_on_the_day_of_the_answer() -> None:
     assert judged.days == {START.date(), date.fromordinal(START.date().toordinal() + 3)}
 
 
+AGENT_HERE = make("agent.state_changed", 0, subject=AGENT, change="logged_in", **WHERE)
+
+
+def test_agents_of_a_log_that_was_read_are_gone_in_time_for_a_second_look() -> None:
+    worker, late = Worker(Policies()), 10 * 86_400
+    worker.at(late)
+    worker.until(late + 40)
+    worker.at(late + 41, AGENT_HERE)
+    counted = again(worker.policies, worker.now, AGENT_HERE).count()
+    differing = {(one.name, one.known, one.again) for one in compare(known(worker), counted.again, counted.earlier)}
+    assert differing == {("agents_available", 1, 0)}
+    assert compare(known(worker), *counted) == [], "it differs by time alone"
+    worker.until(late + 41 + _seconds_until_told(TIMES))
+    counted = again(worker.policies, worker.now, AGENT_HERE).count()
+    assert compare(known(worker), counted.again, counted.earlier) == []
+
+
+def test_an_agent_whose_time_was_up_a_moment_ago_is_gone_by_the_log() -> None:
+    for seconds, gone in ((-10, False), (100, True)):
+        as_of = START_MS + TIMES.agent_to_live + seconds * 1000
+        counted = again(Policies(), as_of, AGENT_HERE).count()
+        available = {name: numbers[None, QUEUE].stocks for name, numbers in counted._asdict().items()}
+        assert (available["again"] == [0] * len(available["again"])) is gone
+        assert any(available["earlier"])
+
+
 def test_a_call_that_a_worker_which_has_just_begun_has_not_given_up_differs_by_time_alone() -> None:
     waiting = make("call.queued", 0, subject=CALL, **WHERE)
     worker = Worker(Policies())
@@ -103,3 +132,26 @@ def test_a_call_that_a_worker_which_has_just_begun_has_not_given_up_differs_by_t
     assert compare(known(worker), *counted) == []
     worker.until(86_450)
     assert compare(known(worker), counted.again, counted.earlier) == []
+
+
+def test_what_a_release_adds_to_rows_is_known_with_its_time() -> None:
+    worker = Worker(Policies())
+    worker.at(150, *late())
+    for (topic, key), value in worker.written.items():
+        if key.startswith(b'["total","call"'):
+            figure = decode_figure(value)
+            figure.counts = figure.counts[:-3]
+            worker.written[topic, key] = encode_figure(figure)
+        elif key == PROGRESS_KEY:
+            row = PROGRESS.load(key, value)
+            row.lengths = None
+            worker.written[topic, key] = PROGRESS.dump(row)
+    for seconds in (200, 300):
+        worker.kill()
+        worker.at(seconds)
+        worker.until(seconds + 40)
+        added = worker.job.progress.rows[PROGRESS_KEY].added
+        assert added == {"call": [(len(QUEUES.counts) - 3, START_MS + 200_000)]}
+    new = Worker(Policies())
+    new.at(150, *late())
+    assert new.job.progress.rows[PROGRESS_KEY].added == {}

@@ -18,6 +18,8 @@ from streams.core.contact import ERASED
 from streams.core.promises import Promised
 from streams.core.timeline import Entry
 from streams.engine.job import Busy, Step
+from streams.engine.recovery import BeyondRepair
+from streams.timeline import positions
 from tests.support.citizens import named
 from tests.support.events import CASE, START_MS, answered_call, make
 
@@ -37,17 +39,24 @@ class Store:
 
     def __init__(self) -> None:
         self.batches: list[list[Entry]] = []
+        self.places: list[tuple[int, int] | None] = []
         self.promised: list[Promised] = []
         self.tidied: list[int] = []
         self.carried: list[int] = []
         self.erased: dict[str, int] = {}
 
-    def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> None:
+    def write(
+        self, entries: Sequence[Entry], promised: Sequence[Promised], place: tuple[int, int] | None = None
+    ) -> None:
+        self.places.append(place)
         self.batches.append(list(entries))
         for entry in entries:
             if entry.type == ERASED:
                 self.erased.setdefault(entry.contact, milliseconds(entry.happened_at))
         self.promised += promised
+
+    def find_missing(self, partition: int, committed: int) -> int | None:
+        return positions.find_missing(dict(filter(None, self.places)), partition, committed)
 
     def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
         return {one: at for one, at in self.erased.items() if contacts is None or one in contacts}
@@ -208,3 +217,20 @@ def test_a_step_that_is_taken_back_does_not_begin_the_day_anew(monkeypatch: pyte
     job.tick(Step(0, START_MS + 1, []))
     end(well=True)
     assert left == [5, 3, 3, 1, 1, 1, 0]
+
+
+def test_a_store_that_lacks_what_was_handed_over_is_noticed() -> None:
+    store, topic = Store(), topics.TIMELINE.name
+    part = make_job("accueil", store).open(0)
+    part.check_positions({})  # nothing was ever handed over
+    with pytest.raises(BeyondRepair, match=r"lacks entries of citizen.timeline.v1: 0 to 7"):
+        part.check_positions({topic: 7})
+    part.fold(topic, [], Step(0, START_MS, [], taken={topic: 7}))  # markers alone
+    part.check_positions({topic: 7})
+    bad = Record(0, 0, b"phone:a", b"no entry")
+    part.set_aside(topic, bad, ValueError(), Step(0, START_MS, [], taken={topic: 8}))
+    part.check_positions({topic: 8})
+    part.check_positions({topic: 5})  # a crash came before Kafka was told
+    with pytest.raises(BeyondRepair, match=r": 8 to 9"):
+        part.check_positions({topic: 9})
+    assert positions.find_missing({positions.EARLIER_RELEASE: 0}, 0, 9) is None

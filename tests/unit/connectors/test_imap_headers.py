@@ -1,5 +1,7 @@
 """What headers say, whatever they hold."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,36 @@ def test_whatever_they_hold_can_be_read(blocks: list[bytes]) -> None:
     texts = [headers.message_id, headers.date, headers.sender, headers.reply_to, *headers.references]
     assert all(text.encode() is not None for text in [*texts, *headers.recipients, *headers.delivered_to])
     assert all("@" in address for address in (*headers.recipients, *headers.delivered_to))
+
+
+@pytest.mark.parametrize("name", ["From", "To", "Cc", "Reply-To", "Delivered-To"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "(" * 30_000,
+        "a:" * 15_000,
+        "((" * 400 + "))" * 400 + "<a@example.org>",
+        ")(" * 10_000,
+        "(" + "a" * 30_000,
+        "(" + "a@" * 15_000,
+        ("(" + "a" * 1_000 + "\r\n ") * 30,
+        '"' + "\\" * 30_000,
+        "<" * 30_000,
+        "@" * 30_000,
+    ],
+    ids=lambda value: value[:4],
+)
+def test_hostile_addresses_are_read_in_linear_time(name: str, value: str) -> None:
+    before = time.process_time()
+    headers = of("Message-ID: <a@example.org>", f"{name}: {value}")
+    assert time.process_time() - before < 0.5
+    assert headers.message_id == "a@example.org"
+
+
+def test_addresses_beside_deep_comments_are_found() -> None:
+    deep = "(" * 490 + ")" * 490
+    assert of(f"From: {deep} <Mireille@example.org>").sender == "mireille@example.org"
+    assert of(f"To: {'g:' * 490} a@example.org, b@example.org;").recipients == ("a@example.org", "b@example.org")
 
 
 @pytest.mark.parametrize(

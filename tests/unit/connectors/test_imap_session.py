@@ -1,10 +1,12 @@
 """What servers do that are not as they should be, by one that says what it is told to."""
 
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
+from connectors.imap import session
 from connectors.imap.config import ImapConfig
 from connectors.imap.session import FAILURES, Session, explain, is_refused
 from tests.support.imap_server import fetched, serving
@@ -99,3 +101,8 @@ def test_a_password_with_other_letters_is_sent_as_it_is() -> None:
         other = server.config(password="clé")
         asked.append(explain(refusal(other), other))
     assert "refuses the user name" in asked[0]
+
+
+def test_a_time_of_receipt_that_cannot_be_is_none() -> None:
+    first = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
+    assert session._received_at({b"INTERNALDATE": first}) is None

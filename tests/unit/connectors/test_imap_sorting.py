@@ -11,12 +11,14 @@ import pytest
 
 from connectors.imap import threads as threads_module
 from connectors.imap.config import ImapConfig
+from connectors.imap.headers import FIELDS
 from connectors.imap.mail import Kind, Mail
 from connectors.imap.mapping import MailMapping
 from connectors.imap.session import Fetched
 from connectors.imap.sorting import Addresses, Sorter
 from connectors.imap.threads import MOST_PEOPLE, Threads
 from connectors.sdk.contract import Reject
+from connectors.sdk.testing.leaks import DISGUISED, forms_outside
 from models.identities import PseudonymKey
 
 AT = datetime(2026, 3, 16, 9, tzinfo=UTC)
@@ -64,6 +66,23 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     one = Desk(tmp_path)
     yield one
     one.threads.close()
+
+
+@pytest.mark.parametrize("value", DISGUISED)
+def test_a_personal_value_in_any_header_stays_inside(value: str, tmp_path: Path) -> None:
+    mapping = MailMapping("imap/essai", config(), lambda _: KEY)
+    leaks = set()
+    for number, field in enumerate(name for group in FIELDS for name in group):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        with closing(Threads(directory, KEY, 0)) as threads:
+            usual = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
+            headers = "\r\n".join(f"{name}: {text}" for name, text in (usual | {field: value}).items())
+            fetched = Fetched(1, AT, (f"{headers}\r\n\r\n".encode(),))
+            mail = Sorter(config(), threads).sort(value, fetched, AT, sent=False)
+            assert mail
+            leaks.update((field, how) for how in forms_outside(value, mapping.map(mail), "imap/essai"))
+    assert leaks == set()
 
 
 def contacts(*mails: Mail | None) -> list[int]:

@@ -14,6 +14,7 @@ from connectors.jdma.mapping import ReviewMapping
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from models.events import FeedbackGiven
+from models.identities import PseudonymKey
 from models.reasons import Reason
 from tests.support.jdma_reviews import FORM, review
 
@@ -44,7 +45,7 @@ nodes = anything | st.fixed_dictionaries(
 
 def mapping() -> ReviewMapping:
     assert isinstance(CONFIG, JdmaConfig)
-    return ReviewMapping("jdma/essai", CONFIG)
+    return ReviewMapping("jdma/essai", CONFIG, PseudonymKey("general", b"k" * 32))
 
 
 def told(node: Any, form: int = FORM) -> Any:

@@ -1,5 +1,6 @@
 """Sidecars of any content: rows or a reason, and nothing of them in an event or a reason."""
 
+import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import get_args
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 
 from connectors.mailroom.config import FieldName, MailroomConfig
 from connectors.mailroom.counting import Sheets
-from connectors.mailroom.mapping import Mapping, Part, Scan, cut
+from connectors.mailroom.mapping import Mapping, Part, Scan, Step, cut
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Place
 from connectors.mailroom.sidecar import SUFFIXES, Row, read_rows
+from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.folder import SIDECAR_BYTES
+from connectors.sdk.testing.leaks import DISGUISED, forms_outside
 from models.codec import Unusable, decode, encode
 from models.events import Event
 from models.identities import PseudonymKey
@@ -68,6 +72,33 @@ def test_no_reason_tells_a_value(row: Row) -> None:
     assert SECRET not in str(told)
 
 
+@pytest.mark.parametrize("name", get_args(FieldName))
+def test_a_personal_value_in_any_field_stays_inside(name: FieldName) -> None:
+    config = CONFIG.model_copy(update={"departures": ["{number}", "D{year}-{number:06}"]})
+    mapping = Mapping("mailroom/essai", config, PseudonymKey("general", bytes(32)))
+    leaks = set()
+    for value in DISGUISED:
+        for step in Step:
+            row = {"chrono": "7", "step": step, "service": "Routes", "postage": "lettre_verte", "cost_cents": "139"}
+            try:
+                outcome: Outcome = [mapping.step(row | {name: value}, "1" * 64, NOW, NOW, lambda *_: None)[1]]
+            except Unusable as error:
+                outcome = Reject(error.reason, b"", error.detail)
+            leaks.update((value, how) for how in forms_outside(value, outcome, "mailroom/essai"))
+        with suppress(Unusable):
+            letters = mapping.letters(SCAN, {name: value}, NOW)
+            events = [event for letter in letters for event in mapping.arrival(letter, "2026-000001")]
+            leaks.update((value, how) for how in forms_outside(value, events, "mailroom/essai"))
+    assert leaks == set()
+
+
+@pytest.mark.parametrize("cost", ["0613", "-1", "1000001", "1,39", ""])
+def test_a_cost_is_a_whole_number_without_zeros_before_it(cost: str) -> None:
+    row = {"chrono": "2026-000001", "step": "sent", "postage": "lettre_verte", "cost_cents": cost}
+    with pytest.raises(Unusable, match="cost_cents"):
+        step_of(row)
+
+
 def test_the_three_formats_say_the_same() -> None:
     wanted = [{"chrono": "2026-000001", "step": "answered", "at": "2026-03-20"}]
     assert (
@@ -75,9 +106,45 @@ def test_the_three_formats_say_the_same() -> None:
         == wanted
     )
     assert read_rows(b"chrono;step;at;objet\r\n2026-000001;answered;2026-03-20;\r\n", ".csv") == wanted
+    assert read_rows(b'{"chrono": "a\\ud800", "step": "\\ud83d\\ude42"}', ".json") == [
+        {"chrono": "a\ufffd", "step": "\U0001f642"}
+    ]
     fields = "<chrono>2026-000001</chrono><step>answered</step><at>2026-03-20</at>"
     assert read_rows(f'<c xmlns="urn:x">{fields}</c>'.encode(), ".xml") == wanted
     assert read_rows(f"<all><c>{fields}</c><c>{fields}</c></all>".encode("utf-16"), ".xml") == wanted * 2
+
+
+WIDE = ";".join(f"c{n}" for n in range(95_000))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        (".csv", f"{WIDE}\n".encode() + b"x\n" * 150_000),
+        (".csv", b"chrono\n" + b"x\n" * 500_000),
+        (".csv", b"chrono\n" + b";" * 1_000_000),
+        (".csv", b'chrono\n"' + b"x" * 1_000_000),
+        (".csv", b"\0" * 1_000_000),
+        (".json", b"[" * 1_000_000),
+        (".json", b'{"a":' * 200_000),
+        (".json", b"[" + b"{}," * 300_000 + b"{}]"),
+        (".json", b"9" * 1_000_000),
+        (".xml", b"<a>" * 330_000),
+        (".xml", b"<a>" + b"<b/>" * 250_000 + b"</a>"),
+        (".xml", b"<a><b><c/></b>" + b"<b/>" * 250_000 + b"</a>"),
+        (".xml", b"<a " + b" ".join(b"a%d=''" % n for n in range(80_000)) + b"/>"),
+    ],
+    ids=lambda value: value[:16].decode() if isinstance(value, bytes) else value,
+)
+def test_a_hostile_sidecar_needs_little_memory(suffix: str, content: bytes) -> None:
+    assert len(content) <= SIDECAR_BYTES
+    tracemalloc.start()
+    try:
+        with suppress(Unusable):  # or rows without a value
+            assert not any(read_rows(content, suffix))
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """What webhooks and answers about appointments mean."""
 
 import json
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -392,6 +394,36 @@ def test_what_cannot_be_read_is_one_fact_that_cannot_be_used(tell: Map, body: by
     if count:
         with pytest.raises(Unusable):
             tell(body)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"starts_at": "x" * 250_000, "participations": [{}] * 60_000},
+        {"id": 1, "participations": [{}] * 120_000},
+        {"motif": {"id": [[]] * 60_000}, "rdvs_users": [{}] * 60_000},
+    ],
+    ids=["a long field", "many participations", "a long list"],
+)
+def test_what_participations_share_is_not_multiplied(data: dict[str, Any]) -> None:
+    meta = {"model": "Rdv", "event": "created", "timestamp": "2026-03-16 09:00:00 +0100"}
+    body = json.dumps({"meta": meta, "data": data}).encode()
+    assert len(body) < 524_288
+    tracemalloc.start()
+    try:
+        assert split_message(body) == [body]
+        assert split_listed(json.dumps(data).encode(), BEGIN) == [json.dumps(data).encode()]
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_webhook_of_a_thousand_participants_is_taken(service: RdvService) -> None:
+    child = Citizen(1, "Mireille", "Exemple", responsible=MIREILLE)
+    book(service, at(0), START, *(replace(child, id=number) for number in range(1, 1_001)), collectif=True)
+    body = bodies(service)[0]
+    assert len(body) <= RdvConfig.model_fields["max_body_bytes"].default
+    assert len(split_message(body)) == 1_000
 
 
 @pytest.mark.parametrize("rdv", [b'{"id": "\xff"}', b'{"participations": [{"status": "\\ud800"}]}'])

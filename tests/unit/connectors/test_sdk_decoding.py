@@ -1,5 +1,6 @@
 """What records are read as, and what is said of those that are none."""
 
+import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sdk.citizens import identify
-from connectors.sdk.decoding import decode_form, decode_json
+from connectors.sdk.decoding import decode_answer, decode_form, decode_json
 from models.codec import Unusable
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -100,3 +101,35 @@ def test_a_citizen_is_the_same_however_a_value_is_written() -> None:
     assert [one.partition(":")[0] for one in known.split()] == ["case", "email", "phone"]
     assert identify(KEY, phone="01 99 00 12 34", region="BE") != identify(KEY, phone="01 99 00 12 34")
     assert identify(KEY, case=" ", email="nobody", phone="anonymous") == ""
+
+
+class Page(msgspec.Struct):
+    rows: list[msgspec.Raw]
+
+
+@pytest.mark.parametrize(
+    ("odd", "read"),
+    [
+        (b"[" * 5_000 + b"]" * 5_000, b"[" * 98 + b"null" + b"]" * 98),
+        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, b'{"a":' * 98 + b"null" + b"}" * 98),
+        (b'"\\ud800"', b'"\\ufffd"'),
+        (b'"\\udc00\\ud800x"', b'"\\ufffd\\ufffdx"'),
+        (b'"\\ud83d\\ude42"', b'"\\ud83d\\ude42"'),
+        (b'"\\\\ud800"', b'"\\\\ud800"'),
+        (b'["[[[[", "\\"", "]"]', b'["[[[[", "\\"", "]"]'),
+    ],
+)
+def test_one_record_does_not_hide_the_others_of_its_page(odd: bytes, read: bytes) -> None:
+    deep = b"[" * 2_000 + b"]" * 2_000  # so that it has to be read in the slow way
+    page = decode_answer(b'{"rows":[1,' + odd + b",2," + deep + b"]}", Page)
+    assert [bytes(row) for row in page.rows[:3]] == [b"1", read, b"2"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 1_000_000, b'"' * 999_999, b'"\\' * 500_000, b"\\", b'{"rows":["', b"]" * 9]
+)
+def test_what_is_no_answer_is_refused_in_linear_time(content: bytes) -> None:
+    before = time.process_time()
+    with pytest.raises(msgspec.DecodeError):
+        decode_answer(content, Page)
+    assert time.process_time() - before < 3

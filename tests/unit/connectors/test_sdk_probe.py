@@ -60,6 +60,7 @@ def test_it_reads_once_and_tells_types_and_counts(tmp_path: Path) -> None:
         ignored=1,
         events=Counter({"visit.arrived": 2}),
         rejected=Counter({Reason.INTERNAL_ERROR: 1, Reason.TIME_IN_FUTURE: 1}),
+        details={Reason.TIME_IN_FUTURE: "more than 0:05:00 ahead of the clock"},
     )
     assert acts == ["read", "close"]
     assert not [*tmp_path.iterdir()]

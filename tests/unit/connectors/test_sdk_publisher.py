@@ -1,5 +1,7 @@
 """The publisher where no broker is; with one, see tests/broker."""
 
+import socket
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from connectors.sdk.spool import Spool
 from models.codec import decode
 from models.events import CallQueued, CallQueuedData, Event
 from streams.engine.ports import free_port
+from tests.support.processes import wait_until
 
 
 @given(
@@ -79,4 +82,23 @@ def test_without_a_broker_events_are_safe_on_disk_until_that_is_full(tmp_path: P
     assert 1 not in confirmed
     publisher.publish((), lambda: confirmed.append(2))
     assert confirmed[-1] == 2, "nothing needs no room"
+    publisher.close()
+
+
+def test_what_kafka_refuses_is_spooled_and_named(tmp_path: Path) -> None:
+    meter = Meter(Metrics(CollectorRegistry()), "asterisk/essai")
+    asked: list[list[str]] = []
+
+    def check(topics: Collection[str]) -> str:
+        asked.append([*topics])
+        return "rights are missing"
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        brokers = f"127.0.0.1:{listening.getsockname()[1]}"
+        spool = Spool(tmp_path, 2 * SPOOL_ROOM_BYTES)
+        publisher = KafkaPublisher(brokers, spool, meter, client_id="essai", check=check)
+        wait_until(lambda: publisher.poll(0.1) or publisher.trouble, "the refusal")
+        publisher.publish([event()], lambda: None)
+        assert (publisher.trouble, spool.records, asked[0]) == ("rights are missing", 1, [])
+    wait_until(lambda: publisher.poll(0.1) or not publisher.trouble, "the loss of the broker")
     publisher.close()

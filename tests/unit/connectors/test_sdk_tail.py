@@ -72,6 +72,42 @@ def test_a_file_that_is_not_there_yet_is_waited_for(reader: Reader, log: Path) -
     assert reader.read() == [b"one"]
 
 
+@pytest.mark.parametrize("names", [("2", "1"), ("20260301", "20260302"), ("0", "1")])
+@pytest.mark.parametrize("restless", [False, True])
+def test_on_a_first_start_rotated_files_are_read_first_in_order(
+    reader: Reader, log: Path, names: tuple[str, str], *, restless: bool
+) -> None:
+    reader.restless = restless
+    for place, path in enumerate([*(log.with_name(f"{log.name}.{name}") for name in names), log]):
+        write(path, f"{place} one", f"{place} two")
+        later(path, (place - 3) * 3600)
+    (log.with_name(f"{log.name}.9")).touch()
+    assert reader.read() == [f"{place} {what}".encode() for place in range(3) for what in ("one", "two")]
+    write(log, "more")
+    assert reader.read() == [b"more"]
+
+
+def test_on_a_first_start_a_copy_is_not_read_and_compressed_files_are_told(reader: Reader, log: Path) -> None:
+    write(log, "one", "two")
+    write(log.with_name(f"{log.name}.bak"), "one")
+    later(log.with_name(f"{log.name}.bak"), -60)
+    for name in (f"{log.name}.2.gz", f"{log.name}_other.1.gz"):
+        log.with_name(name).write_bytes(b"packed")
+    with structlog.testing.capture_logs() as logs:
+        assert reader.read() == [b"one", b"two"]
+    assert [(entry["event"], entry["file"], entry["count"]) for entry in logs] == [
+        ("log_compressed", "queue_log.2.gz", 1)
+    ]
+
+
+def test_on_a_first_start_at_the_end_no_rotated_file_is_read(log: Path) -> None:
+    write(log.with_name(f"{log.name}.1"), "old")
+    write(log, "one")
+    tail = LineTail(log, None, "end")
+    assert tail.read(0) == []
+    tail.close()
+
+
 def test_a_line_without_an_end_waits_for_it(reader: Reader, log: Path) -> None:
     log.write_bytes(b"one\r\ntw")
     assert reader.read() == [b"one"]
@@ -391,12 +427,12 @@ def rotate_twice(
 ) -> None:
     """Have it read a file of 12:00; put the clock back by an hour; rotate twice, at 11:30 and after it."""
     own, following, before = names
-    for age, name in enumerate(before[2 - older :]):
-        write(log.with_name(name), f"long ago {age}")
-        os.utime(log.with_name(name), (age, age))
     write(log, "one")
     os.utime(log, (11_900, 11_900))
     assert reader.read() == [b"one"]
+    for age, name in enumerate(before[2 - older :]):
+        write(log.with_name(name), f"long ago {age}")
+        os.utime(log.with_name(name), (age, age))
     write(log, "two")
     os.utime(log, (12_000, 12_000))
     log.rename(log.with_name(own))
@@ -476,11 +512,11 @@ def test_a_link_to_another_file_system_that_is_rotated_away_is_not_read_for_ever
 
 
 def test_a_file_of_long_ago_that_was_touched_is_not_read_again(reader: Reader, log: Path) -> None:
+    write(log, "one")
+    assert reader.read() == [b"one"]
     for age, name in enumerate(("queue_log.5", "queue_log.4", "queue_log.3", "queue_log.2")):
         write(log.with_name(name), f"long ago {age}")
         os.utime(log.with_name(name), (age, age))
-    write(log, "one")
-    assert reader.read() == [b"one"]
     log.rename(log.with_name("queue_log.1"))
     later(log.with_name("queue_log.4"), 3e9)
     write(log, "two")

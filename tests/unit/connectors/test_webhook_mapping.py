@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import connectors.webhook as webhook
 from connectors.sdk.config import parse
+from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConfigError
+from connectors.sdk.testing.leaks import DISGUISED, fill, forms_outside
 from connectors.sdk.webhook.intake import Message
 from connectors.webhook.config import WebhookConfig
 from connectors.webhook.mapping import WebhookMapping
@@ -173,10 +175,17 @@ def test_times(at: Any, zone: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "at", ["2026-07-01T09:00:00", "yesterday", 1e300, -1e18, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"]
+    "at",
+    [
+        *("2026-07-01T09:00:00", "yesterday", 1e300, -1e18, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"),
+        *(639_981_234, 33_639_981_234, "2015-03-16T09:00:00Z"),
+    ],
 )
 def test_what_is_no_time_is_rejected_by_place(at: Any) -> None:
-    assert reason(body(at=at), **kind("visit.called")) == (Reason.INVALID_FIELD, "at: not a time with a zone")
+    assert reason(body(at=at), **kind("visit.called")) == (
+        Reason.INVALID_FIELD,
+        "at: not a time with a zone, or ten years away",
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,6 +215,8 @@ def test_data_of_other_events() -> None:
     letter = kind("letter.registered", data={"chrono": "no"})
     assert map_one(body(no="2026/A-17"), **letter).data.model_dump() == {"chrono": "2026/A-17"}
     assert reason(body(no="Jean Modele"), **letter)[0] is Reason.INVALID_FIELD
+    hidden = map_one(body(no="0639981234"), **letter).data.model_dump()["chrono"]
+    assert hidden.startswith("REF-")
     form = kind("form.decided", data={"decision": "what"})
     assert map_one(body(what="accepté"), labels={"accepté": "accepted"}, **form).data.model_dump(mode="json") == {
         "decision": "accepted"
@@ -218,6 +229,43 @@ def test_data_of_other_events() -> None:
     answered = map_one(body(who="jean.modele", q="PMI", w=4), **call).data.model_dump()
     assert answered["agent"].startswith("agent:")
     assert (answered["queue"], answered["wait_seconds"]) == ("pmi", 4)
+
+
+@pytest.mark.parametrize("event", KINDS)
+def test_a_personal_value_in_any_field_of_any_event_stays_inside(event: str) -> None:
+    fields = {name: name for name in data_of(event)}
+    options = kind(event, data=fields, **{name: name for name in ("site", "phone", "email", "case")})
+    mapping = WebhookMapping("webhook/essai", configure(**options), KEY)
+    usual: dict[str, Any] = {
+        **dict.fromkeys(("queue", "procedure", "line", "option", "to_queue"), "PMI"),
+        **dict.fromkeys(("starts_at", "admitted_at"), "2026-03-16T08:00:00Z"),
+        "chrono": "2026-1",
+        "reason": "timeout",
+        "kind": "blind",
+        "ended_by": "agent",
+        "by": "citizen",
+        "outcome": "resolved",
+        "decision": "accepted",
+        "postage": "economique",
+    }
+    record = body(**{name: usual.get(name, 1) for name in fields} | {"site": "PMI"})
+    told = mapping.map(Message("msg_1", record, NOW))
+    assert {*told[0].data.model_dump()} == {*fields}  # type: ignore[index]
+    leaks = set()
+    for value in DISGUISED:
+        for filled in fill(record, value):
+            try:
+                outcome: Outcome = mapping.map(Message("msg_1", filled, NOW))
+            except Unusable as error:
+                outcome = Reject(error.reason, filled, error.detail)
+            leaks.update((value, how) for how in forms_outside(value, outcome, "webhook/essai"))
+    assert leaks == set()
+
+
+@pytest.mark.parametrize("number", [639_981_234, 33_639_981_234, 604_801, 271_034_356.0])
+def test_a_wait_that_may_be_a_telephone_number_is_rejected(number: float) -> None:
+    abandoned = kind("call.abandoned", data={"queue": "q", "wait_seconds": "w"})
+    assert reason(body(q="PMI", w=number), **abandoned) == (Reason.INVALID_FIELD, "w: longer than 604800 seconds")
 
 
 def test_each_text_of_an_event_is_of_a_closed_set_or_named_here() -> None:

@@ -46,6 +46,10 @@ def state_after(*changes: tuple[str, str] | tuple[str, str, float, str]) -> dict
         ([("logged_out", "mdph"), ("contact_started", "mdph"), ("contact_ended", "mdph")], {"mdph": "available"}),
         ([("contact_started", "mdph"), ("logged_out", "mdph"), ("contact_ended", "mdph")], {}),
         ([("paused", "mdph")], {"mdph": "paused"}),
+        ([("paused", "mdph"), ("logged_out", "mdph"), ("logged_in", "mdph")], {"mdph": "available"}),
+        ([("paused", "mdph"), ("logged_in", "mdph")], {"mdph": "available"}),
+        ([("paused", "mdph"), ("logged_in", "")], {"mdph": "paused"}),
+        ([("paused", ""), ("logged_in", "mdph")], {"mdph": "available"}),
         ([("paused", "mdph"), ("contact_started", "mdph")], {"mdph": "on_contact"}),
         ([("ring_unanswered", "mdph")], {}),
     ],
@@ -57,6 +61,11 @@ def test_state_per_queue(changes: list[tuple[str, str]], expected: dict[str, str
 def test_within_one_second_the_sequence_decides() -> None:
     paused, unpaused = ("paused", "mdph", 5, "0002"), ("unpaused", "mdph", 5, "0001")
     assert state_after(paused, unpaused) == state_after(unpaused, paused) == {"mdph": "paused"}
+
+
+def test_a_member_that_is_added_paused_is_so() -> None:
+    added, paused = ("logged_in", "mdph", 5, "0001"), ("paused", "mdph", 5, "0001.1")
+    assert state_after(added, paused) == state_after(paused, added) == {"mdph": "paused"}
 
 
 def test_a_row_of_a_later_release_is_refused_with_both_versions() -> None:

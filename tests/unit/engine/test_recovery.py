@@ -1,8 +1,24 @@
 """Where a source is gone on with, and what must not be gone on with."""
 
-import pytest
+import json
+from datetime import date
+from fnmatch import fnmatch
+from types import SimpleNamespace
+from typing import Any
 
-from streams.engine.recovery import BeyondRepair, Recovery
+import msgspec
+import pytest
+from aiokafka.structs import TopicPartition
+
+from streams.agents import codecs
+from streams.agents.citizens import _CITIZENS as CITIZENS
+from streams.agents.citizens import _FIGURES as CITIZEN_FIGURES
+from streams.console import read_line
+from streams.core import citizens, contact
+from streams.core.figures import Dimensions, day_key, encode_figure, new_figure, total_key
+from streams.engine.job import Codec, Table
+from streams.engine.recovery import BeyondRepair, Recovery, _load
+from tests.support.events import make
 
 KNOWN = Recovery(committed={"calls": 50}, begins={"calls": 20, "mail": 7}, ends={"calls": 90, "mail": 9})
 
@@ -34,3 +50,71 @@ def test_what_does_not_agree_is_refused(known: dict[str, dict[str, int]], group:
 def test_expired_records_are_skipped_and_counted_only_if_told() -> None:
     recovery = Recovery(committed={"calls": 15}, begins=KNOWN.begins, ends=KNOWN.ends)
     assert recovery.find_position("calls", 15, skip_expired=True) == (20, 5)
+
+
+def row(key: bytes, value: bytes) -> Any:
+    """Return a record of a state topic."""
+    return SimpleNamespace(key=key, value=value, offset=41)
+
+
+def longer(row: bytes) -> bytes:
+    """Return a row as a release would write it that has one more field."""
+    return msgspec.msgpack.encode([*msgspec.msgpack.decode(row), 1])
+
+
+def newer(row: bytes) -> bytes:
+    """Return a row of the next version."""
+    _, *fields = msgspec.msgpack.decode(row)
+    return msgspec.msgpack.encode([2, *fields])
+
+
+CONTACT = contact.encode(contact.fold(None, make("call.arrived")))
+CITIZEN = citizens.encode(citizens.Citizen(citizens.Terms(), 1, True))
+PLACE = Dimensions("chat", "siege", "autonomie", "mdph")
+CALLS = Dimensions("call", "siege", "autonomie", "mdph")
+MORE = msgspec.json.encode([[0] * 99, [0] * 99, {}])
+FIGURE = encode_figure(new_figure())
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "english"),
+    [
+        (
+            codecs.CONTACTS,
+            b"call:a:1",
+            newer(CONTACT),
+            "Contact row of version 2, this one (Accueil *) reads version 1",
+        ),
+        (codecs.CONTACTS, b"call:a:1", longer(CONTACT), "Contact row of * fields, this one (Accueil *) reads *"),
+        (CITIZENS, b"phone:k1-1", longer(CITIZEN), "Citizen row of 6 fields, this one (Accueil *) reads 5"),
+        (codecs.FIGURES, total_key(PLACE), FIGURE, "figures of channel chat, which this one (Accueil *) does not have"),
+        (codecs.FIGURES, total_key(CALLS), MORE, "figures of channel call of 198 fields, this one (Accueil *) reads *"),
+        (
+            codecs.DAYS,
+            day_key(date(2026, 3, 2), PLACE),
+            FIGURE,
+            "figures of channel chat, which this one (Accueil *) *",
+        ),
+        (CITIZEN_FIGURES, b'["year","2026-01-01"]', FIGURE, "figures of period year, which this one (Accueil *) *"),
+    ],
+)
+def test_a_row_of_a_later_release_is_refused_with_both_versions(
+    table: Codec[Any, Any], key: bytes, value: bytes, english: str
+) -> None:
+    with pytest.raises(BeyondRepair) as refused:
+        _load(TopicPartition("rows", 2), row(key, value), [Table("rows", table).load])
+    said = json.dumps({"level": "error", "event": "leaving", "logger": "engine", "error": str(refused.value)})
+    wrote = "cannot go on: a later release wrote rows, partition 2, offset 41: "
+    assert fnmatch(read_line(said)[1], f"{wrote}{english}: start the later release again")
+
+
+def test_what_is_no_row_at_all_is_refused_with_its_place() -> None:
+    for value in (b"", b"x", b"{}", b"\xc1"):
+        with pytest.raises(BeyondRepair, match=r"rows, partition 2, offset 41: .*this is Accueil"):
+            _load(TopicPartition("rows", 2), row(b"call:a:1", value), [Table("rows", codecs.CONTACTS).load])
+
+
+def test_a_row_of_this_release_is_read() -> None:
+    table = Table("rows", codecs.CONTACTS)
+    _load(TopicPartition("rows", 2), row(b"call:a:1", CONTACT), [table.load])
+    assert contact.encode(table.rows[b"call:a:1"]) == CONTACT

@@ -4,15 +4,22 @@ import json
 import os
 import re
 import socket
+import time
+from contextlib import closing
+from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
 
+from connectors.sdk.reread import find_mark
 from connectors.sdk.runner import configure
 from streams.cli import main
 from streams.engine.ports import free_port
+from streams.health import HealthServer
 from tests.support.demarches_server import serving
 
 
@@ -84,6 +91,9 @@ class TestList:
         assert (asterisk["package"], asterisk["instances"]) == ("accueil", ["siege"])
 
 
+UNKNOWN = "neither the format nor the settings know this kind of record"
+
+
 class TestCheck:
     LOG = (
         "1773650000|1773650000.1|600|NONE|ENTERQUEUE||0639985511|1\n"
@@ -104,7 +114,7 @@ class TestCheck:
                 "       1  call.answered",
                 "       1  call.queued",
                 "       1  of no concern to contacts",
-                "       1  rejected: unknown_record, neither the format nor the settings know this kind of record",
+                f"       1  rejected: unknown_record, {UNKNOWN} (SURVEY has no meaning in custom_events)",
             ]
             assert "06399855" not in result.output
         assert {path.name for path in home.iterdir()} == {"accueil.toml", "queue_log"}
@@ -173,21 +183,43 @@ class TestCheck:
         assert "refuses the token (403)" in result.stderr
         assert "un-autre-jeton" not in result.output
 
-    def test_one_that_runs_is_left_alone_and_where_its_health_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_that_runs_is_left_alone_and_told_of_as_it_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         set_up(siege="asterisk")
+        told = {"siege": "asterisk/other: its file is not there", "ailleurs": "asterisk/siege: its file is not there"}
+        results = {}
         with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")):
-            result = command("check", "siege")
-            monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-            monkeypatch.setenv("ACCUEIL_CONNECT__HEALTH_PORT", "9465")
-            in_french = command("check", "siege")
-        assert result.exit_code == 2
-        assert result.stderr.endswith(
-            "is in use by another process: stop it first; while it runs, /readyz of connect tells how it is "
-            "(accueil up shows its address when it starts)\n"
-        )
-        assert in_french.stderr.endswith(
-            " : l'arrêter d'abord ; tant qu'il tourne, /readyz de connect dit son état (port 9465)\n"
-        )
+            results["no port"] = command("check", "siege")
+            for name, trouble in told.items():
+                health = HealthServer(
+                    "127.0.0.1", 0, healthy=lambda: (True, ""), ready=partial(tuple[bool, str], (False, trouble))
+                )
+                with closing(health) as server:
+                    monkeypatch.setenv("ACCUEIL_CONNECT__HEALTH_PORT", str(server.port))
+                    results[name] = command("check", "siege")
+            results["nobody answers"] = command("check", "siege")
+        assert {name: result.exit_code for name, result in results.items()} == {
+            "no port": 0,
+            "siege": 0,
+            "ailleurs": 70,
+            "nobody answers": 0,
+        }
+        for result in results.values():
+            assert "asterisk/siege: the settings can be used; it is running" in result.stdout
+        assert results["siege"].stdout.endswith("connect reports no trouble of it\n")
+        assert results["ailleurs"].stderr.endswith("accueil: asterisk/siege: its file is not there\n")
+        assert "/readyz of connect" in results["nobody answers"].stdout
+
+    @pytest.mark.parametrize(("bad", "code"), [(1, 0), (4, 2)])
+    def test_how_many_records_are_rejected_and_why_is_told(self, bad: int, code: int) -> None:
+        set_up(siege="asterisk")
+        Path("queue_log").write_text(self.LOG + "1773650030|1773650000.1|600|NONE|SURVEY|0639985512\n" * (bad - 1))
+        result = command("check", "siege")
+        assert result.exit_code == code
+        rejected = f"       {bad}  rejected: unknown_record, {UNKNOWN}"
+        assert rejected in result.stdout
+        assert ("the settings are right" in result.stdout) == (code == 0)
+        assert (f"{bad} of {bad + 3} records are rejected: is it the right source" in result.stderr) == (code == 2)
+        assert "0639985512" not in result.output
 
     def test_a_mistake_in_its_settings_is_named(self) -> None:
         set_up(siege="asterisk")
@@ -215,6 +247,58 @@ class TestCheck:
         listening(guichets=0, kiosque=-1)
         assert command("check", "guichets").exit_code == 0
         assert command("check", "kiosque").exit_code == 2
+
+
+class TestReread:
+    HOME = Path("accueil-data/connectors/asterisk/siege")
+
+    def was_read(self) -> None:
+        set_up(siege="asterisk")
+        Path("queue_log").write_text(TestCheck.LOG)
+        with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")) as own:
+            own.cursor.save(b"here")
+
+    def test_it_says_what_it_does_and_keeps_the_position_aside(self) -> None:
+        self.was_read()
+        asked = CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n")
+        assert (asked.exit_code, (self.HOME / "cursor-1.json").exists()) == (1, True)
+        result = command("reread", "siege", "--yes")
+        assert result.exit_code == 0, result.output
+        known = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
+        assert result.stdout.splitlines()[:3] == [
+            "asterisk/siege: it goes back to 2026-03-16 09:33:20+01:00",
+            f"asterisk/siege: contacts that are open, or closed since {known} (35 days), are known: their events count once",
+            (
+                "asterisk/siege: older contacts that were counted are refused, as dead letters told_again; "
+                "what was never read counts now"
+            ),
+        ]
+        assert "`accueil recompute` counts the log of events once more" in result.stdout
+        assert [path.name for path in (self.HOME / "before-reread").iterdir()] == ["cursor-1.json"]
+        assert not [*self.HOME.glob("cursor-*")]
+        assert time.time() - find_mark(self.HOME) / 1000 < 60
+        again = command("reread", "siege", "--yes")
+        assert (again.exit_code, "nothing was read yet" in again.stderr) == (1, True)
+
+    def test_it_speaks_french(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.was_read()
+        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+        told = command("reread", "siege", "--yes").stdout
+        assert "asterisk/siege : elle remonte au 2026-03-16" in told
+        assert "la position est gardée dans" in told
+
+    def test_one_that_runs_or_cannot_be_read_again_is_left_alone(self) -> None:
+        self.was_read()
+        with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")):
+            running = command("reread", "siege", "--yes")
+        assert (running.exit_code, "is in use by another process: stop it first" in running.stderr) == (2, True)
+        Path("queue_log").unlink()
+        away = command("reread", "siege", "--yes")
+        assert (away.exit_code, "queue_log is not there" in away.stderr) == (2, True)
+        assert (self.HOME / "cursor-1.json").exists()
+        listening(guichets=0)
+        sent = command("reread", "guichets", "--yes")
+        assert (sent.exit_code, "are sent once, and cannot be read again" in sent.stderr) == (2, True)
 
 
 class TestDocs:

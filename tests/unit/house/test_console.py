@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 
-from streams.console import SAYINGS, describe_state, read_line
+from streams.console import PASSING, SAYINGS, describe_state, read_line
 from streams.web.board import State
 
 ROOT = Path(__file__).parents[3]
@@ -63,6 +68,20 @@ def test_why_kafka_is_away_is_told() -> None:
         "siege: Kafka takes nothing (the broker refuses a right on a group, a topic, or a transactional id),"
         " what comes is kept on disk"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (GroupAuthorizationFailedError("accueil"), "accueil"),
+        (TopicAuthorizationFailedError({"contact.call.v1"}), "{'contact.call.v1'}"),
+        (TransactionalIdAuthorizationFailed(), ""),
+    ],
+)
+def test_a_right_that_kafka_refuses_is_named(error: Exception, named: str) -> None:
+    told = read_line(line("error", "leaving", error=repr(error)))[1]
+    assert told.startswith("cannot go on: the broker refuses a right on ")
+    assert named in told
 
 
 def test_event_that_nobody_put_into_words_is_told_as_it_is() -> None:
@@ -123,3 +142,7 @@ def test_state_is_told_in_words(answer: str, english: str, french: str, monkeypa
     for language, words in {"C": english, "fr_FR.UTF-8": french}.items():
         monkeypatch.setenv("LC_ALL", language)
         assert describe_state(answer) == words
+
+
+def test_what_passes_at_a_start_is_something_that_is_said() -> None:
+    assert SAYINGS.keys() >= PASSING

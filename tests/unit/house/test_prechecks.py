@@ -16,7 +16,7 @@ from streams.configuration import load
 from streams.engine.ports import free_port
 from streams.prechecks import check_port, own
 from streams.programs import notify_options
-from streams.running import announce, find_brokers
+from streams.running import announce, find_cluster
 from streams.settings import ConfigError
 from streams.sla_cli import file_in_force
 from streams.terminal import OperatorError
@@ -92,12 +92,12 @@ def test_brokers_are_those_of_the_settings_or_of_what_runs_here(
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     for or_demo in (False, True):
         with pytest.raises(ConfigError, match="no broker: start accueil up"):
-            find_brokers(load(), or_demo=or_demo)
+            find_cluster(load(), or_demo=or_demo)
     with own(tmp_path):
         announce(tmp_path, "127.0.0.1:2", "")
-        assert find_brokers(load()) == "127.0.0.1:2"
+        assert find_cluster(load()).brokers == "127.0.0.1:2"
     monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
-    assert find_brokers(load()) == "kafka:9092"
+    assert find_cluster(load()).brokers == "kafka:9092"
 
 
 def test_broker_of_the_demo_is_only_for_who_looks_at_what_is_there(
@@ -107,12 +107,12 @@ def test_broker_of_the_demo_is_only_for_who_looks_at_what_is_there(
     demo = tmp_path / running.DEMO
     with own(demo):
         announce(demo, "127.0.0.1:1", "")
-        assert find_brokers(load(), or_demo=True) == "127.0.0.1:1"
+        assert find_cluster(load(), or_demo=True).brokers == "127.0.0.1:1"
         with pytest.raises(ConfigError, match="no broker"):
-            find_brokers(load())
+            find_cluster(load())
         with own(tmp_path):
             announce(tmp_path, "127.0.0.1:2", "")
-            assert find_brokers(load(), or_demo=True) == "127.0.0.1:2"
+            assert find_cluster(load(), or_demo=True).brokers == "127.0.0.1:2"
 
 
 def test_whoever_explains_or_tells_of_clocks_beside_the_demo_finds_its_file_and_its_broker(

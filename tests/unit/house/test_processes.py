@@ -432,6 +432,19 @@ def test_start_is_shown_of_those_that_talk(
     assert (tmp_path / "logs" / "kafka.log").read_text() == SAID + "\n"
 
 
+def test_a_warning_that_does_not_pass_by_itself_is_shown_at_the_start_too(tmp_path: Path, told: Told) -> None:
+    made = json.dumps({"event": "key_made", "level": "warning", "logger": "x", "path": "keys/social.key"})
+
+    async def grow(tree: Tree) -> None:
+        await all_ready(tree.start(python("connect", f"print({SAID!r}); print({made!r})", ends=True)))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert [text for text in told.of("connect") if "✓" not in text] == [
+        "made a key that nothing replaces, keep a copy: keys/social.key"
+    ]
+
+
 def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
         await all_ready(tree.start(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)")))

@@ -14,7 +14,7 @@ from streams import recompute_cli
 from streams.cli import main
 from streams.core.differences import Judged, Sums
 from streams.core.figures import Dimensions, Figure, new_figure
-from streams.core.layouts import FEEDBACK, LAYOUTS, SLA
+from streams.core.layouts import FEEDBACK, LAYOUTS, QUEUES, SLA
 from streams.recomputing import Counted
 
 CALLS = Dimensions("call", "siege", "accueil", "general")
@@ -68,7 +68,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]) -> 
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recompute_cli, "wait_for_broker", lambda _: None)
+    monkeypatch.setattr(recompute_cli, "wait_for_broker", lambda *_, **__: None)
 
     def run(*told: Counted, arguments: tuple[str, ...] = (), language: str = "C") -> Result:
         answers = iter(told)
@@ -101,6 +101,17 @@ def test_what_time_alone_tells_is_looked_at_again_once(ask: Ask, slept: list[flo
     assert "nouveau décompte dans 65 s" in french.stderr
 
 
+def test_what_time_alone_tells_waits_for_history_that_is_being_read(ask: Ask, slept: list[float]) -> None:
+    reading = NOT_YET._replace(history_at=AS_OF - 86_400_000)
+    told = ask(reading)
+    assert (told.exit_code, slept) == (0, [])
+    assert "no number differs" in told.stdout
+    assert "by what time alone tells: 4. Workers decide it once the history" in told.stderr
+    assert "has reached 2026-03-02 02:06:40+01:00" in told.stderr
+    assert "qui en est au 2026-03-02" in ask(reading, language="fr_FR.UTF-8").stderr
+    assert ask(WRONG._replace(history_at=AS_OF - 86_400_000)).exit_code == 1
+
+
 def test_what_time_alone_tells_does_not_hold_up_what_is_wrong(ask: Ask, slept: list[float]) -> None:
     both = counted(NOT_YET.known | sums(OPINIONS, invited=1), NOT_YET.again, NOT_YET.untold)
     assert "numbers that differ: 6" in ask(both).stdout
@@ -131,6 +142,20 @@ def test_of_promises_only_what_others_judged_is_left_out(ask: Ask) -> None:
     assert "hang on promises: 2." in elsewhere.stdout
     other = ask(counted(known | WRONG.known, again | WRONG.again, None, BY_OTHERS))
     assert (other.exit_code, "numbers that differ: 2" in other.stdout) == (1, True)
+
+
+def test_numbers_that_a_release_has_added_are_left_out_for_what_was_before(ask: Ask) -> None:
+    known, again = sums(CALLS, offered=3), sums(CALLS, offered=3, answered=2)
+    added = {"call": [(QUEUES.index["answered"], AS_OF)]}
+    told = ask(counted(known, again)._replace(added=added))
+    assert told.exit_code == 0, told.output
+    assert "no number differs" in told.stdout
+    assert "which a release has added and the workers count since then (2026-03-03 02:06:40+01:00): 2" in told.stdout
+    assert "which a release has added" in ask(counted(known, again)._replace(added=added), arguments=("--json",)).stderr
+    older = {"call": [(QUEUES.index["answered"], AS_OF - 3 * 86_400_000)]}
+    assert "numbers that differ: 1" in ask(counted(known, again)._replace(added=older)).stdout  # of the day since
+    other = sums(CALLS, offered=4, answered=2)
+    assert "numbers that differ: 2" in ask(counted(known, other)._replace(added=added)).stdout
 
 
 def test_how_far_the_reading_is_is_told_every_few_seconds(

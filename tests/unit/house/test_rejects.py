@@ -161,7 +161,7 @@ def test_replay_sends_what_is_understood_by_now_and_keeps_the_rest(home: Path) -
     assert result.output.splitlines()[-3:] == [
         "siege: 1 usable now, events: 1 (sent when it starts)",
         "siege: 1 stay: unknown_record",
-        "siege: 1 stay: invalid_utf8",
+        "siege: 1 stay: unreadable_line",
     ]
     assert places() == before[1:]
     (segment,) = (home / "spool").iterdir()

@@ -11,18 +11,23 @@ import pytest
 
 from models.topics import Channel
 from streams.engine.ports import free_port
+from tests.support import kafka_io
 from tests.support.demo import start
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.broker
 
 
+def run(data: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "streams.cli", *arguments]
+    environment = {**os.environ, "ACCUEIL_DATA": str(data), **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
 def refused(data: Path, port: int) -> str:
     """What a start says that must be refused."""
     ports = {"ACCUEIL_WEB__PORT": str(port), "ACCUEIL_API__PORT": str(free_port())}
-    environment = {**os.environ, "ACCUEIL_DATA": str(data), **ports}
-    command = [sys.executable, "-m", "streams.cli", "up", "--demo"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = run(data, "up", "--demo", **ports)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -36,6 +41,12 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         assert set(ready) >= {"kafka", "topics", "systems", "worker", "web"}
         wait_until(lambda: up.offered() > 20, "figures that move")
         wait_until(lambda: up.channels() >= {*Channel} - {Channel.FEEDBACK}, "figures of all channels")
+
+        # Its Kafka takes only those who know the password, which no log or argument holds; a command beside it finds it.
+        assert kafka_io.asks_for_login(up.brokers)
+        assert run(tmp_path, "dead-letters", "list").returncode == 0
+        assert up.password not in str([child.cmdline() for child in up.children().values()])
+        assert not [log for log in (up.data / "logs").iterdir() if up.password in log.read_text()]
 
         # A second one on the same data, or on the same port, is refused.
         assert f"in use by another accueil up (pid {up.process.pid})" in refused(tmp_path, free_port())

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from models.calendars.public_holidays import public_holidays
+from models.calendars.public_holidays import name_holidays, public_holidays
 from tests.support.plain_calendar import easter, french_holidays
 
 YEARS = range(2020, 2041)
@@ -27,7 +27,8 @@ def test_easter_is_where_the_churches_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["FR", "FR-57", "FR-67", "FR-68", "FR-973", "FR-974", "FR-976", "FR-75", "FR-2A", "FR-975"]
+    "code",
+    ["FR", "FR-57", "FR-67", "FR-68", "FR-75", "FR-2A", "FR-975", *(f"FR-97{n}" for n in (1, 2, 3, 4, 6, 7, 8))],
 )
 def test_holidays_are_those_of_the_law(code: str) -> None:
     for year in YEARS:
@@ -62,8 +63,19 @@ def test_movable_holidays_are_those_that_were_published(movable: list[str]) -> N
 def test_islands_have_days_of_their_own_beside_those_of_all(code: str, day: str) -> None:
     for year in YEARS:
         own = public_holidays(code, year)
-        assert own > french_holidays(year)
+        assert own >= french_holidays(year)
         assert date.fromisoformat(f"{year}-{day}") in own
+
+
+@pytest.mark.parametrize(
+    ("code", "days"),
+    [("FR-971", {"03-12", "04-03", "07-21"}), ("FR-972", {"07-21"}), ("FR-978", {"07-21"}), ("FR-974", set())],
+)
+def test_days_of_custom_are_public_holidays_only_if_that_is_asked_for(code: str, days: set[str]) -> None:
+    by_law, all_ = public_holidays(code, 2026), public_holidays(code, 2026, customary=True)
+    assert {day.isoformat()[5:] for day in all_ - by_law} == days
+    assert set(name_holidays(code, 2026, "fr")) == by_law
+    assert set(name_holidays(code, 2026, "fr", customary=True)) == all_
 
 
 @pytest.mark.parametrize("code", ["", "XX", "FR-99", "FR-4", "france", "FR-\u0660\u0661"])

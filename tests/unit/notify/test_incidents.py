@@ -31,7 +31,7 @@ def told(
 
 def seen(changes: Iterable[Change]) -> list[tuple[str, str]]:
     """What people are told."""
-    return [(one.what, one.incident.kind) for one in changes if one.what is not What.CHANGED]
+    return [(one.what, one.incident.kind) for one in changes if one.what in {What.STARTED, What.ENDED}]
 
 
 def test_breach_opens_an_incident_and_what_was_promised_ends_it() -> None:
@@ -124,6 +124,16 @@ def test_clock_that_is_over_when_it_is_told_is_one_incident_that_ended_and_was_t
     _, changes = told([promise.at_risk(LATER), promise.breached(LATER), promise.met(5, LATER)])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     assert all(change.incident.late for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("channel", "seconds", "late"),
+    [("call", 9, False), ("visit", 11, True), ("form", 95, False), ("mail", 899, False), ("email", 901, True)],
+)
+def test_incident_is_late_if_its_source_would_have_reported_it_sooner(channel: str, seconds: int, late: bool) -> None:
+    promise = Promise(channel=channel, clock="answer" if channel in {"call", "visit"} else "resolution")
+    _, changes = told([promise.breached(NOON + timedelta(seconds=seconds))])
+    assert [change.incident.late for change in changes] == [late]
 
 
 def test_breach_of_which_only_its_end_was_known_ends_at_once() -> None:

@@ -1,14 +1,16 @@
 """What is kept: incidents, what is to be told to whom, and how far the topic is read; all of it, or nothing."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from connectors.sdk.errors import ConnectorError
+from models.instants import milliseconds
 from streams.notify.incidents import Kind, What
-from streams.notify.store import FILE, Message, Receivers, Store
+from streams.notify.store import FILE, HOLD_MS, Message, Receivers, Store
 from tests.support import notifying
 from tests.support.clocks import NOON, Promise
 from tests.support.notifying import NOW, breach
@@ -173,6 +175,55 @@ def test_what_is_over_for_long_is_forgotten(store: Store) -> None:
     assert store.count_open() == {Kind.BREACHED: 1}
     assert store.take([Promise(1).breached()], {0: 4}, NOW) == 1
     assert store.take([Promise(2).breached()], {0: 5}, NOW) == 0
+
+
+def test_incident_that_is_held_back_outlives_a_restart_and_is_sent_once(tmp_path: Path) -> None:
+    late = Promise(1).breached(told_at=NOON + timedelta(hours=1))
+    with notifying.telling(tmp_path, DESK) as store:
+        store.take([late], {0: 1}, NOW)
+        assert store.waiting() == {}
+        assert store.release(NOW + HOLD_MS - 1) == 0
+    with closing(Store(tmp_path, DESK)) as store:
+        store.enrol()
+        assert store.waiting() == {}
+        assert store.release(NOW + HOLD_MS) == 1
+        assert store.release(NOW + HOLD_MS) == 0
+        store.take([late], {0: 2}, NOW)
+        assert {name: found.number for name, found in store.waiting().items()} == {"desk": 1, "night": 1, "manager": 1}
+
+
+def test_incident_that_is_held_back_and_ends_after_it_was_known_is_sent_with_its_end(store: Store) -> None:
+    promise = Promise(1)
+    store.take([promise.breached(told_at=NOON + timedelta(hours=1))], {0: 1}, NOW)
+    store.take([promise.met(61)], {0: 2}, NOW)
+    assert store.release(NOW + HOLD_MS) == 0
+    first = following(store)
+    store.mark_told(first)
+    told = [one.what for one in (*first.tellings, *following(store).tellings)]
+    assert told == [What.STARTED, What.ENDED]
+
+
+def test_old_incident_is_not_sent_when_the_topic_is_read_for_the_first_time(tmp_path: Path) -> None:
+    store = Store(tmp_path, DESK, max_age_ms=3_600_000)
+    store.topic("one")
+    store.take([Promise(1).breached(), Promise(2, NOON + timedelta(minutes=30)).breached()], {0: 2}, NOW)
+    store.begin_telling(milliseconds(NOON + timedelta(minutes=61)))
+    assert store.unsent() == {("breached", "old"): 1}
+    (alert,) = store.alerts("manager")
+    assert alert.incident.contact[-1] == "2"
+    store.take([Promise(1).met()], {0: 3}, NOW)
+    assert store.waiting()["desk"].number == 1
+    store.close()
+
+
+def test_incident_that_was_not_sent_is_sent_when_another_deadline_passes(store: Store) -> None:
+    promise = Promise(1)
+    store.take([promise.breached(told_at=NOON + timedelta(days=10))], {0: 1}, NOW)
+    assert store.waiting() == {}
+    later = NOON + timedelta(days=12)
+    store.take([promise.moved(10 * 24 * 60 + 1, later), promise.breached()], {0: 3}, NOW)
+    assert [one.what for one in following(store).tellings] == [What.STARTED]
+    assert store.unsent() == {("breached", "old"): 1}
 
 
 def test_file_that_is_damaged_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Everything that people read of incidents exists in both languages, for everything there is."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -9,9 +10,11 @@ from models.instants import milliseconds
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.notify import texts
-from streams.notify.incidents import BROKEN, Change, Kind, What, fold, settle
+from streams.notify.incidents import BROKEN, Change, Incident, Kind, What, fold, settle
+from streams.notify.links import Links
 from streams.notify.options import PARIS
 from streams.notify.store import Telling
+from streams.sla_explaining import UNITS
 from tests.support.clocks import Promise
 
 
@@ -22,18 +25,31 @@ from tests.support.clocks import Promise
         (texts.CHANNELS, set(Channel)),
         (texts.HEADS, set(Kind)),
         (texts.ENDS, {"met", "cancelled", "paused", "moved", "breached"}),
+        (texts.LINKS, set(Links._fields)),
+        (texts.FACTS, set(texts.FACTS)),
+        (texts.LATENESS, set(texts.LATENESS)),
         *((dict(zip(("one", "several"), forms, strict=True)), {"one", "several"}) for forms in texts.DIGESTS.values()),
     ],
 )
 def test_table_is_complete(table: dict[str, texts.Both], keys: set[str]) -> None:
     assert table.keys() == keys
-    assert all(both.keys() == {"fr", "en"} and both["fr"] != both["en"] for both in table.values())
+    assert all(both.keys() == {"fr", "en"} for both in table.values())
+    same = {name for name, both in table.items() if both["fr"] == both["en"]}
+    assert same <= {"service", "contact"}  # the same word in both languages
 
 
-@pytest.mark.parametrize("text", [texts.OVER, texts.LATE, texts.STOPS, texts.DESCRIPTIONS, texts.TESTS])
+@pytest.mark.parametrize(
+    "text", [texts.OVER, texts.STOPS, texts.SEPARATORS, texts.WITHIN, texts.SPANS, texts.CONTACT, texts.TESTS]
+)
 def test_text_has_both(text: texts.Both) -> None:
     assert text.keys() == {"fr", "en"}
     assert text["fr"] != text["en"]
+
+
+def test_units_are_called_as_elsewhere() -> None:
+    assert texts.UNITS.keys() == {unit.value for unit in UNITS}
+    for unit, forms in UNITS.items():
+        assert tuple((form["en"], form["fr"]) for form in texts.UNITS[unit]) == forms
 
 
 def tellings() -> list[Telling]:
@@ -47,33 +63,117 @@ def tellings() -> list[Telling]:
     return [Telling(one.what, one.incident) for one in changes]
 
 
-def test_what_is_over_is_said_to_be() -> None:
-    warned, overtaken, broken, met = tellings()
-    assert overtaken.incident.end == BROKEN
-    assert texts.explain(warned, "en", PARIS) == texts.describe(warned.incident, "en", PARIS)
-    assert texts.explain(overtaken, "en", PARIS).startswith(
-        "Over (the deadline passed, 16/03/2026 13:00:00 CET). form:"
+FR = texts.Phrasing("fr", PARIS, {"solidarites": "Solidarités"}, {("call", "siege", "700"): "RSA"})
+EN = texts.Phrasing("en", PARIS)
+
+
+def told(promise: Promise, known_after: timedelta = timedelta(0)) -> Incident:
+    known = fold(None, promise.breached(told_at=promise.deadline_at + known_after))
+    assert known is not None
+    assert known.breach is not None
+    return known.breach
+
+
+def test_all_that_a_person_needs_to_find_the_contact_is_named() -> None:
+    incident = told(Promise(17, labels={"target": 10, "unit": "working_days"}))
+    telling = Telling(What.STARTED, incident)
+    assert FR.headline((telling,)) == (
+        "Délai dépassé : Solidarités, démarche en ligne, première réponse sous 10 jours ouvrés"
     )
-    assert texts.explain(met, "fr", PARIS).startswith("Terminé (c'est fait, 16/03/2026 13:05:00 CET). form:")
-    assert [texts.headline((one,), "en").split(",")[0] for one in (broken, met)] == [
-        "Deadline passed: first response",
-        "Over: Deadline passed: first response",
+    assert FR.explain(telling, incident.deadline_at + 3_900_000).splitlines() == [
+        "Service : Solidarités (site siege)",
+        "Canal : démarche en ligne",
+        "Promis : première réponse sous 10 jours ouvrés (règle demarches)",
+        "Reçu le : 16/03/2026 03:00 CET",
+        "Échéance : 16/03/2026 13:00 CET, dépassée de 1 h 05 min",
+        "Contact : n° 17 dans demarches/essai",
+        "Détail : accueil sla explain form:demarches/essai:17",
+    ]
+    assert EN.explain(telling, incident.deadline_at - 5 * 86_400_000).splitlines()[4:6] == [
+        "Deadline: 2026-03-16 13:00 CET, in 5 d",
+        "Contact: no. 17 in demarches/essai",
+    ]
+
+
+def test_waiting_caller_is_found_by_queue_and_second() -> None:
+    labels = {"target": 300, "unit": "elapsed", "queue": "700"}
+    incident = told(Promise(3, clock="answer", channel="call", labels=labels), timedelta(seconds=2))
+    lines = FR.explain(Telling(What.STARTED, incident), incident.known_at).splitlines()
+    assert lines[0] == "Service : Solidarités (site siege, file RSA)"
+    assert lines[2:5] == [
+        "Promis : réponse sous 5 min (règle demarches)",
+        "Attend depuis : 16/03/2026 03:00:00 CET",
+        "Échéance : 16/03/2026 13:00:00 CET",
+    ]
+    assert FR.summarise(replace(incident, service="")) == "Délai dépassé : RSA, appel, réponse sous 5 min"
+
+
+@pytest.mark.parametrize(
+    ("target", "unit", "words"),
+    [
+        (1, "months", "traitement sous 1 mois"),
+        (144_000, "opening_hours", "traitement sous 40 h d'ouverture"),
+        (0, "", "traitement"),
+    ],
+)
+def test_promise_is_told_in_words(target: int, unit: str, words: str) -> None:
+    incident = told(Promise(clock="resolution"))
+    assert FR.promised(replace(incident, target=target, unit=unit)) == words
+
+
+def test_what_became_known_late_says_when() -> None:
+    incident = told(Promise(), timedelta(days=3, hours=2))
+    lines = EN.explain(Telling(What.STARTED, incident), incident.known_at).splitlines()
+    assert lines[4:6] == [
+        "Deadline: 2026-03-16 13:00 CET, 3 d 02 h ago",
+        "Reported late: known on 2026-03-19 15:00 CET, 3 d 02 h later",
+    ]
+
+
+def test_incident_of_an_earlier_release_is_told_without_what_it_did_not_record() -> None:
+    known = msgspec.to_builtins(told(Promise(labels={"queue": "700"})))
+    old = {name: value for name, value in known.items() if name not in {"target", "unit", "since", "known_at"}}
+    incident = msgspec.convert(old | {"late": True}, Incident)
+    lines = EN.explain(Telling(What.STARTED, incident), incident.deadline_at).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "Service",
+        "Channel",
+        "Promised",
+        "Deadline",
+        "Contact",
+        "Details",
+    ]
+    assert lines[2] == "Promised: first response (policy demarches)"
+
+
+def test_what_is_over_says_since_when_and_why_and_how_late() -> None:
+    _, overtaken, broken, met = tellings()
+    assert overtaken.incident.end == BROKEN
+    assert "Over: the deadline passed, 2026-03-16 13:00 CET" in EN.explain(overtaken, 0).splitlines()
+    assert "Terminé : c'est fait, 16/03/2026 13:05 CET, 5 min après l'échéance" in FR.explain(met, 0).splitlines()
+    assert [EN.headline((one,)).split(",")[0] for one in (broken, met)] == [
+        "Deadline passed: solidarites",
+        "Over: Deadline passed: solidarites",
     ]
 
 
 def test_a_deadline_at_the_end_of_a_day_is_told_as_that_day() -> None:
     incident = tellings()[0].incident
     midnight = milliseconds(datetime(2026, 3, 17, tzinfo=PARIS))
-    assert "due on 16/03/2026." in texts.describe(replace(incident, deadline_at=midnight), "en", PARIS)
-    assert "échéance le 17/03/2026 00:01:00 CET." in texts.describe(
-        replace(incident, deadline_at=midnight + 60_000), "fr", PARIS
-    )
+    at_midnight = Telling(What.STARTED, replace(incident, deadline_at=midnight))
+    assert "Deadline: 2026-03-16" in EN.explain(at_midnight, midnight).splitlines()
+    later = Telling(What.STARTED, replace(incident, deadline_at=midnight + 60_000))
+    assert "Échéance : 17/03/2026 00:01 CET" in FR.explain(later, midnight + 60_000).splitlines()
 
 
 def test_digest_counts_what_began_and_what_ended_and_leaves_out_what_there_is_none_of() -> None:
     warned, overtaken, broken, met = tellings()
-    assert texts.headline((warned, overtaken, broken, met), "en") == (
+    assert EN.headline((warned, overtaken, broken, met)) == (
         "2 deadlines passed or near, 1 warning whose deadline passed, 1 incident over"
     )
-    assert texts.headline((met, met), "fr") == "2 incidents terminés"
+    assert FR.headline((met, met)) == "2 incidents terminés"
     assert {one.what for one in (overtaken, met)} == {What.ENDED}
+    assert FR.line(broken, broken.incident.deadline_at + 120_000).splitlines() == [
+        "Délai dépassé : Solidarités, démarche en ligne, première réponse sous 10 s",
+        "  Échéance : 16/03/2026 13:00 CET, dépassée de 2 min ; n° 1 dans demarches/essai",
+    ]

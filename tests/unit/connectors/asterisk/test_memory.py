@@ -30,12 +30,12 @@ class TestMemory:
         log = Log()
         for n in range(10):
             log.events(line("ENTERQUEUE", call=f"{T}.{n}"))
-        log.events(line("ENTERQUEUE", call=f"{T}.99", at=at))
+        log.outcome(line("ENTERQUEUE", call=f"{at}.99", at=at))
         log.events(*(line("EXITEMPTY", call=f"{T}.{n}", at=T + 1) for n in range(10)))
         assert sum(len(log.memory.calls[f"{T}.{n}"].visits) for n in range(10)) == 10
         log.events(*(line("ENTERQUEUE", call=f"{T}.{n}", at=T + 2) for n in range(2, 10)))
         log.events(line("ENTERQUEUE", call=f"{T}.100", at=T + 2))
-        assert f"{T}.99" not in log.memory.calls
+        assert f"{at}.99" not in log.memory.calls
         assert [len(log.memory.calls[f"{T}.{n}"].visits) for n in range(2, 10)] == [2] * 8
 
     def test_an_old_line_alone_is_no_trouble(self) -> None:

@@ -1,10 +1,13 @@
 """What the event socket sends, taken apart."""
 
+import time
+
 import pytest
 
 from connectors.freeswitch.wire import (
     MAX_EVENT_BYTES,
     MAX_HEAD_BYTES,
+    MAX_LISTED,
     Frame,
     Reader,
     UnreadableError,
@@ -69,6 +72,13 @@ def test_what_is_no_frame_is_refused(content: bytes) -> None:
         Reader().feed(content)
 
 
+def test_many_small_frames_are_read_in_linear_time() -> None:
+    frame = b"Content-Length: 0\n\n"
+    before = time.process_time()
+    assert len(Reader().feed(frame * 100_000)) == 100_000
+    assert time.process_time() - before < 5
+
+
 class TestRows:
     def test_columns_have_names(self) -> None:
         answer = "queue|agent|state|level|position\naccueil@default|1001@default|Ready|1|1\n+OK\n"
@@ -88,6 +98,10 @@ class TestRows:
 
     def test_a_row_that_fits_no_columns_is_left_out(self) -> None:
         assert rows_of("name|uuid\n1001|a|b\n1002\n1003|c\n+OK\n", "") == [{"name": "1003", "uuid": "c"}]
+
+    def test_neither_columns_nor_rows_are_without_bound(self) -> None:
+        assert rows_of("|".join(map(str, range(100_000))) + "\n+OK\n", "") is None
+        assert len(rows_of("name\n" + "x\n" * 500_000 + "+OK\n", "") or ()) == MAX_LISTED + 1
 
     @pytest.mark.parametrize(
         "answer", ["-ERR callcenter_config Command not found!\n", "-ERR Invalid!\n", "", "name|uuid\n"]

@@ -1,0 +1,40 @@
+"""The id of the Kafka cluster that an instance publishes to, saved next to the instance's position.
+
+A position is valid for one cluster. A new cluster, or one whose data were lost and formatted again, lacks the events before it.
+"""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from connectors.sdk.files import make_private_directory, replace
+from connectors.sdk.lane import Instance
+from connectors.sdk.reread import find_position
+
+FILE: Final = "cluster.json"
+"""In the instance's directory."""
+
+
+def find_elsewhere(instances: Iterable[Instance], directory: Path, cluster: str) -> list[Instance]:
+    """Return the instances whose position is of events that another cluster got; note `cluster` for all others.
+
+    A source whose records are sent to it once, or that was never read, has no such position.
+    """
+    elsewhere = []
+    for instance in instances:
+        context = instance.context(directory, lasting=False)
+        known = _read(context.directory)
+        if known not in {"", cluster} and find_position(instance, context):
+            elsewhere.append(instance)
+        elif known != cluster:
+            make_private_directory(context.directory)
+            replace(context.directory / FILE, json.dumps({"cluster": cluster}).encode())
+    return elsewhere
+
+
+def _read(home: Path) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((home / FILE).read_bytes())["cluster"])
+    return ""

@@ -1,0 +1,137 @@
+"""`accueil timeline rebuild`: read the timelines' topic again into the timelines' database."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NamedTuple
+
+import click
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+
+from models.topics import DAY_MS, EVENTS_KEPT_MS, TIMELINE
+from streams.agents.timeline import as_told
+from streams.core import moves, promises
+from streams.core.contact import ERASED
+from streams.core.promises import PROMISED, Promised
+from streams.core.timeline import Entry, decode
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.login import PASSWORD_FILE
+from streams.listing import when
+from streams.prechecks import own
+from streams.running import Cluster, find, find_cluster, kafka_errors, keep_password, own_login, wait_for_broker
+from streams.settings import Settings
+from streams.terminal import EXIT_RESTART, OperatorError, clear_errors, confirm, pass_settings
+from streams.timeline.database import Refused, Unavailable
+from streams.timeline.store import Timeline
+from streams.timelines import open_timeline
+from streams.topic_reader import CONSUMER, ONCE, opened, read_until
+from streams.whose import tell_away
+from streams.words import say
+
+MOST_AT_ONCE: Final = 2_000
+
+
+class Rebuilt(NamedTuple):
+    """Number and age of the records read."""
+
+    records: int
+    first_at: int | None
+    """When Kafka took in the oldest of them, milliseconds since 1970."""
+
+
+@click.command(
+    help=say(
+        "Read the timelines' topic again into a database that is new, or from a backup. What Kafka no longer holds, and which "
+        "links were revoked, only a backup has.",
+        "Relire le topic des fils dans une base neuve ou restaurée. Ce que Kafka n'a plus, et quels liens furent révoqués, seule "
+        "une sauvegarde le garde.",
+    ),
+)
+@click.option("--yes", is_flag=True, help=say("Read it without a question.", "Lire sans poser de question."))
+@pass_settings
+def command(settings: Settings, *, yes: bool) -> None:
+    """Ask for confirmation, read, write, and print the age of the oldest record."""
+    days = EVENTS_KEPT_MS // DAY_MS
+    question = say(
+        f"read the last {days} days of {TIMELINE.name} into the timelines' database?",
+        f"lire les {days} derniers jours de {TIMELINE.name} dans la base des fils ?",
+    )
+    if not yes and not confirm(question):
+        raise click.Abort
+    with clear_errors(), kafka_errors(), _cluster(settings) as cluster:
+        try:
+            timeline = open_timeline(settings)
+            try:
+                rebuilt = rebuild(timeline, cluster.brokers, cluster.client)
+            finally:
+                timeline.close()
+        except Unavailable as error:
+            raise OperatorError(tell_away(error), EXIT_RESTART) from None
+    since = say("nothing", "rien") if rebuilt.first_at is None else when(rebuilt.first_at, settings.web.zone)
+    click.echo(
+        say(
+            f"records of {TIMELINE.name} read again: {rebuilt.records}, the oldest of {since}",
+            f"enregistrements de {TIMELINE.name} relus : {rebuilt.records}, le plus ancien du {since}",
+        )
+    )
+
+
+@contextmanager
+def _cluster(settings: Settings) -> Iterator[Cluster]:
+    """Yield the configured or running broker; start Accueil's own for the duration if there is neither."""
+    if settings.brokers or find(settings):
+        cluster = find_cluster(settings)
+        wait_for_broker(cluster.brokers, client=cluster.client, reads=[TIMELINE.name])
+        yield cluster
+        return
+    with own(settings.data):
+        if not (settings.data / "kafka").exists():
+            find_cluster(settings)  # raises: there is none
+        kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, password=keep_password(settings.data))
+        kafka.start()
+        try:
+            yield Cluster(kafka.bootstrap, own_login(settings.data / PASSWORD_FILE).client_options())
+        finally:
+            kafka.stop()
+
+
+def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
+    """Write all entries of the topic; entries that are in the database already do not change.
+
+    Raises `KafkaError`, and `Unavailable`.
+    """
+    count, first_at = 0, None
+    with opened(KafkaConsumer, {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}) as consumer:
+        numbers = consumer.partitions_for_topic(TIMELINE.name) or ()
+        ends = consumer.end_offsets([TopicPartition(TIMELINE.name, number) for number in sorted(numbers)])
+        for _, records in read_until(consumer, ends):
+            for start in range(0, len(records), MOST_AT_ONCE):
+                _write(timeline, records[start : start + MOST_AT_ONCE])
+            count += len(records)
+            first_at = min(first_at or records[0].timestamp, records[0].timestamp)
+    known = timeline.read_positions()
+    for place, end in ends.items():
+        if end > known.get(place.partition, -1):
+            timeline.write((), (), (place.partition, end))
+    return Rebuilt(count, first_at)
+
+
+def _write(timeline: Timeline, records: Sequence[Any]) -> None:
+    """Write records. Skip records that are no entries or that the database cannot hold: these are dead letters already."""
+    entries: list[Entry] = []
+    promised: list[Promised] = []
+    for record in records:
+        if record.value is None:
+            continue
+        with suppress(msgspec.DecodeError):
+            entry = decode(record.value)
+            if entry.type == PROMISED:
+                promised.append(promises.decode(record.value))
+            elif entry.type not in moves.KINDS:
+                entries.append(as_told(entry, record) if entry.type == ERASED else entry)
+    try:
+        timeline.write(entries, promised)
+    except Refused:
+        half = len(records) // 2
+        for some in (records[:half], records[half:]) if half else ():
+            _write(timeline, some)

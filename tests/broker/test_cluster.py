@@ -1,0 +1,55 @@
+"""Connectors notice that the Kafka cluster is another one than that which has what they have read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.topics import REREAD, SOURCES, Channel
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import TopicSpec, apply
+from tests.support.kafka_io import read
+from tests.support.processes import Child, wait_until
+
+pytestmark = pytest.mark.broker
+LOG = (
+    "1773650000|1773650000.1|600|NONE|ENTERQUEUE||0639985511|1\n"
+    "1773650004|1773650000.1|600|PJSIP/9901|CONNECT|4|1773650000.2|2\n"
+)
+TOPIC = SOURCES[Channel.CALL].name
+
+
+def test_a_lost_cluster_is_noticed_and_the_source_read_again(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+    (tmp_path / "queue_log").write_text(LOG)
+    (tmp_path / "accueil.toml").write_text(
+        f'brokers = "{own_kafka.bootstrap}"\ndata = "{tmp_path / "data"}"\nlog.format = "json"\n'
+        f'[connectors.siege]\nconnector = "asterisk"\npath = "{tmp_path / "queue_log"}"\n'
+    )
+    program = ["-m", "streams.cli", f"--config={tmp_path / 'accueil.toml'}"]
+    connect = Child([*program, "connect"], tmp_path / "connect.log", LC_ALL="C")
+    reread = Child([*program, "connectors", "reread", "siege", "--yes"], tmp_path / "reread.log", LC_ALL="C")
+    home = tmp_path / "data" / "connectors" / "asterisk" / "siege"
+
+    def stop_once_read() -> int:
+        wait_until(lambda: [*home.glob("cursor-*")], "the position to be kept")
+        return connect.stop()
+
+    with connect, reread:
+        connect.start()
+        assert stop_once_read() == 0
+        known = json.loads((home / "cluster.json").read_bytes())
+        sent = len(read(own_kafka.bootstrap, TOPIC))
+        assert sent > 0
+        (home / "cluster.json").write_text(json.dumps({"cluster": "another"}))
+        assert connect.start().wait() == 2
+        last = connect.text.splitlines()[-1]
+        assert "asterisk/siege: what was read so far went to another Kafka cluster" in last
+        assert "accueil connectors reread siege" in last
+        assert reread.start().wait() == 0
+        connect.start()
+        assert stop_once_read() == 0
+    assert json.loads((home / "cluster.json").read_bytes()) == known
+    messages = read(own_kafka.bootstrap, TOPIC)
+    assert len(messages) == 2 * sent
+    assert sum(REREAD in dict(message.headers() or ()) for message in messages) == sent

@@ -1,0 +1,60 @@
+"""Rows of a later release: workers and commands name them, and end with code 2."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models.topics import CATALOGUE, CITIZENS, CONTACTS, FIGURES
+from streams.core import citizens, contact
+from streams.core.figures import Dimensions, encode_figure, new_figure, total_key
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import TopicSpec, apply
+from tests.support import kafka_io
+from tests.support.events import make
+from tests.support.processes import Child
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+ROW = contact.encode(contact.fold(None, make("call.arrived")))
+CITIZEN = citizens.encode(citizens.Citizen(citizens.Terms(), 1, True))
+CHAT = total_key(Dimensions("chat", "siege", "autonomie", "mdph"))
+
+
+def newer(row: bytes) -> bytes:
+    _, *fields = msgspec.msgpack.decode(row)
+    return msgspec.msgpack.encode([2, *fields])
+
+
+def test_who_meets_them_ends_with_code_2(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    apply(own_kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in CATALOGUE])
+    kafka_io.produce(
+        own_kafka.bootstrap,
+        [(CONTACTS.name, b"call:a:1", newer(ROW)), (CITIZENS.name, b"phone:k1-1", newer(CITIZEN))],
+    )
+    for command, named in (
+        (["worker"], f"{CONTACTS.name}, partition 0, offset 0: Contact row of version 2"),
+        (["timeline"], f"{CITIZENS.name}, partition 0, offset 0: Citizen row of version 2"),
+        (["explain", "offered"], "Contact row of version 2"),
+    ):
+        assert_refused(own_kafka, tmp_path, command, named)
+
+
+def test_an_unknown_channel_is_one_of_them(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    apply(own_kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in CATALOGUE])
+    offsets = (CONTACTS.name, b"\x00offsets", b"{}")
+    kafka_io.produce(own_kafka.bootstrap, [offsets, (FIGURES.name, CHAT, encode_figure(new_figure()))])
+    assert_refused(own_kafka, tmp_path, ["worker"], f"{FIGURES.name}, partition 0, offset 0: figures of channel chat")
+    assert_refused(own_kafka, tmp_path, ["recompute"], "figures of channel chat")
+
+
+def assert_refused(kafka: EmbeddedKafka, directory: Path, command: list[str], named: str) -> None:
+    own = {
+        "ACCUEIL_BROKERS": kafka.bootstrap,
+        "ACCUEIL_DATA": str(directory / "data"),
+        "ACCUEIL_WORKER__HEALTH_PORT": "0",
+        "ACCUEIL_TIMELINE__HEALTH_PORT": "0",
+    }
+    with Child(["-m", "streams.cli", *command], directory / f"{command[0]}.log", **own).start() as child:
+        assert child.wait() == 2
+        assert named in child.text
+        assert "this is Accueil" in child.text or "(Accueil" in child.text

@@ -1,0 +1,140 @@
+"""The embedded broker lets in its own user alone, also on data that were written before it had a password."""
+
+import os
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import KafkaError, Producer
+from confluent_kafka.admin import AdminClient
+
+from streams.configuration import load
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.login import MECHANISM, PASSWORD_FILE, USER, make_password
+from streams.engine.topics import TopicSpec, apply
+from streams.running import announce, claim, find_cluster
+from tests.support import kafka_io
+from tests.support.processes import wait_until
+
+pytestmark = pytest.mark.broker
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+def refuses(place: str, client: dict[str, str]) -> bool:
+    """Return whether the listener says that the login is wrong."""
+    errors: list[KafkaError] = []
+    admin = AdminClient({"bootstrap.servers": place, "log_level": 0, "error_cb": errors.append, **client})
+    wait_until(lambda: admin.poll(0.1) or errors, "an answer")
+    return errors[0].code() == KafkaError._AUTHENTICATION
+
+
+def listeners(kafka: EmbeddedKafka) -> list[str]:
+    """Every address on which the broker's process listens."""
+    assert kafka.pid
+    found = psutil.Process(kafka.pid).net_connections("tcp")
+    return [f"127.0.0.1:{one.laddr.port}" for one in found if one.status == psutil.CONN_LISTEN]
+
+
+def test_only_its_user_is_let_in(tmp_path: Path) -> None:
+    password = make_password()
+    kafka = EmbeddedKafka(tmp_path / "kafka", password=password)
+    kafka.start()
+    try:
+        places = listeners(kafka)
+        assert len(places) == 2, "clients, and the controller"
+        for place in places:
+            assert kafka_io.asks_for_login(place)
+            assert refuses(place, kafka_io.login("x" * 64))
+            assert refuses(place, kafka_io.login(password, "PLAIN"))
+        transact(kafka.bootstrap, password)
+    finally:
+        kafka.stop()
+    assert password not in kafka.log.read_text()
+    holding = [path for path in kafka.directory.rglob("*") if path.is_file() and password in path.read_text("latin-1")]
+    assert [path.name for path in holding] == ["server.properties"]
+    assert stat.S_IMODE(holding[0].stat().st_mode) == 0o600
+
+
+def transact(bootstrap: str, password: str) -> None:
+    """Write records in transactions, by each codec, and read them as committed."""
+    client = kafka_io.login(password)
+    apply(bootstrap, [TopicSpec("events", 1)], **client_options(password))
+    for codec in CODECS:
+        producer = Producer(
+            {"bootstrap.servers": bootstrap, "compression.type": codec, "transactional.id": codec, **client}
+        )
+        producer.init_transactions(60)
+        producer.begin_transaction()
+        for number in range(100):
+            producer.produce("events", b"value" * 20, key=f"{codec}-{number}")
+        producer.commit_transaction(60)
+    assert len(kafka_io.read(bootstrap, "events", **client)) == 100 * len(CODECS)
+
+
+def client_options(password: str) -> dict[str, str]:
+    return {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": MECHANISM,
+        "sasl_plain_username": USER,
+        "sasl_plain_password": password,
+    }
+
+
+def test_data_without_a_password_get_one_and_a_new_one_replaces_it(own_kafka: EmbeddedKafka) -> None:
+    apply(own_kafka.bootstrap, [TopicSpec("events", 1)])
+    kafka_io.produce(own_kafka.bootstrap, [("events", b"key", b"before")])
+    assert not kafka_io.asks_for_login(own_kafka.bootstrap)
+    own_kafka.stop()
+    first, second = make_password(), make_password()
+    for password, others in ((first, []), (first, []), (second, [first])):
+        kafka = EmbeddedKafka(own_kafka.directory, own_kafka.port, password=password)
+        kafka.start()
+        try:
+            assert kafka.port == own_kafka.port
+            assert [m.value() for m in kafka_io.read(kafka.bootstrap, "events", **kafka_io.login(password))] == [
+                b"before"
+            ]
+            assert kafka_io.asks_for_login(kafka.bootstrap)
+            assert all(refuses(kafka.bootstrap, kafka_io.login(other)) for other in others)
+        finally:
+            kafka.stop()
+
+
+def test_password_is_in_no_argument_and_commands_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    monkeypatch.setenv("ACCUEIL_DATA", str(data))
+    command = [sys.executable, "-m", "streams.cli", "broker"]
+    log = tmp_path / "log"
+    seen: set[str] = set()
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ}) as broker:
+        try:
+
+            def listens() -> bool:
+                for child in psutil.Process(broker.pid).children(recursive=True):
+                    with suppress(psutil.Error):  # it has just ended
+                        seen.add(" ".join(child.cmdline()))
+                return "broker listens" in log.read_text()
+
+            wait_until(listens, "the broker to listen")
+            file = data / PASSWORD_FILE
+            password = file.read_text().strip()
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            assert any("format.options" in line for line in seen)
+            assert password not in "".join(seen)
+            assert password not in log.read_text()
+            port = next(
+                line.partition("=")[2].rpartition(":")[2]
+                for line in (data / "kafka" / "server.properties").read_text().splitlines()
+                if line.startswith("advertised.listeners=")
+            )
+            with claim(data):
+                announce(data, f"127.0.0.1:{port}", "", None, file)
+                cluster = find_cluster(load())
+                assert apply(cluster.brokers, [TopicSpec("found", 1)], **cluster.client)
+        finally:
+            broker.terminate()
+    assert broker.returncode == 0

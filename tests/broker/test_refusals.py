@@ -1,0 +1,142 @@
+"""Kafka refuses a login, or rights: each process names what is missing, and is not ready until it is granted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from connectors.asterisk.simulate import configuration
+from models.topics import CATALOGUE, DEAD_LETTERS, FIGURES, SLA, SOURCES, STATES, TIMELINE, Channel
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
+from streams.engine.rights import READ, Needs, find_refusal
+from streams.engine.topics import TopicError, TopicSpec, apply
+from streams.state_reader import read_rows
+from streams.topic_reader import AuthorizationError
+from tests.support.processes import Child, wait_until
+from tests.support.secured_kafka import ADMIN, client, environment, grant, running
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+LOGIN_REFUSED = "Kafka refuses the user accueil or its password"
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    with running(tmp_path_factory.mktemp("secured")) as kafka:
+        apply(kafka.bootstrap, [TopicSpec(topic.name, 2) for topic in CATALOGUE], **client(ADMIN))
+        yield kafka
+
+
+def answer(port: int) -> tuple[int, str]:
+    try:
+        answered = httpx.get(f"http://127.0.0.1:{port}/readyz")
+    except httpx.TransportError:
+        return 0, ""
+    return answered.status_code, answered.text
+
+
+@pytest.mark.parametrize("command", [["worker"], ["timeline"], ["topics", "apply"], ["dead-letters", "list"]])
+def test_a_wrong_password_is_for_a_person_to_mend(secured: EmbeddedKafka, tmp_path: Path, command: list[str]) -> None:
+    own = environment(secured, tmp_path / "data", "autre")
+    with Child(["-m", "streams.cli", *command], tmp_path / "child.log", **own).start() as child:
+        assert child.wait() == 2
+        (line,) = [line for line in child.text.splitlines() if LOGIN_REFUSED in line]
+        assert "kafka.sasl_password" in line
+        assert "Traceback" not in child.text
+        assert "autre" not in child.text
+
+
+def test_the_rights_to_make_topics_are_named(secured: EmbeddedKafka, tmp_path: Path) -> None:
+    own = environment(secured, tmp_path / "data")
+    with Child(["-m", "streams.cli", "topics", "apply"], tmp_path / "child.log", **own).start() as child:
+        assert child.wait() == 2
+        assert "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics" in child.text
+    grant(secured, "DESCRIBE", "TOPIC", ["contact."], prefixed=True)
+    mail = TopicSpec(SOURCES[Channel.MAIL].name, 2, config={"retention.ms": "1000000"})
+    with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1\): grant"):
+        apply(secured.bootstrap, [mail], **client())
+    grant(secured, "DESCRIBE_CONFIGS", "TOPIC", [mail.name])
+    with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1: .*TopicAuthorization.*\): grant"):
+        apply(secured.bootstrap, [mail], **client())
+
+
+def test_rows_that_may_not_be_read_are_not_taken_for_none(secured: EmbeddedKafka) -> None:
+    with pytest.raises(AuthorizationError, match=r"READ topic accueil\.contacts\.v1"):
+        read_rows(secured.bootstrap, client(), lambda *_: True)
+
+
+def test_a_mechanism_that_is_not_offered(secured: EmbeddedKafka) -> None:
+    refusal = find_refusal(secured.bootstrap, client() | {"sasl_mechanism": "SCRAM-SHA-512"}, Needs())
+    assert refusal is not None
+    assert refusal.is_login
+    assert "kafka.sasl_mechanism" in refusal.text
+
+
+def test_the_board_names_what_it_may_not_read(secured: EmbeddedKafka, tmp_path: Path) -> None:
+    port = free_port()
+    own = environment(secured, tmp_path / "data") | {"ACCUEIL_WEB__PORT": str(port)}
+    with Child(["-m", "streams.cli", "web"], tmp_path / "web.log", **own).start() as web:
+        wait_until(lambda: answer(port) == (503, "refused\n"), "the refusal", otherwise=lambda: answer(port))
+        assert f"for User:accueil: READ topic {FIGURES.name}: grant" in web.text
+        grant(secured, "DESCRIBE", "TOPIC", [FIGURES.name])
+        assert answer(port) == (503, "refused\n")
+        grant(secured, "READ", "TOPIC", [FIGURES.name])
+        wait_until(lambda: answer(port) == (503, "no_figures\n"), "the right", otherwise=lambda: answer(port))
+        assert web.stop() == 0
+
+
+def test_the_board_names_a_wrong_password(secured: EmbeddedKafka, tmp_path: Path) -> None:
+    port = free_port()
+    own = environment(secured, tmp_path / "data", "autre") | {"ACCUEIL_WEB__PORT": str(port)}
+    with Child(["-m", "streams.cli", "web"], tmp_path / "web.log", **own).start() as web:
+        wait_until(lambda: answer(port) == (503, "refused\n"), "the refusal", otherwise=lambda: answer(port))
+        assert LOGIN_REFUSED in web.text
+        assert web.stop() == 0
+
+
+def test_a_connector_that_may_not_write_is_not_ready(secured: EmbeddedKafka, tmp_path: Path) -> None:
+    port, topic, log = free_port(), SOURCES[Channel.CALL].name, tmp_path / "queue_log"
+    lines = ["ENTERQUEUE||0199000001|1", "ABANDON|1|1|9"]
+    log.write_text("".join(f"{1790000000 + at}|1790000000.1|accueil|NONE|{line}\n" for at, line in enumerate(lines)))
+    options = configuration(log)
+    text = "".join(f"{name} = {value!r}\n" for name, value in options.items() if isinstance(value, str))
+    config = tmp_path / "accueil.toml"
+    config.write_text(f"[connectors.siege]\nconnector = 'asterisk'\n{text}")
+    own = environment(secured, tmp_path / "data") | {"ACCUEIL_CONNECT__HEALTH_PORT": str(port)}
+    command = ["-m", "streams.cli", "--config", str(config), "connect"]
+    with Child(command, tmp_path / "connect.log", **own).start() as connect:
+        wait_until(lambda: answer(port)[0] == 503 and "rights" in answer(port)[1], "it", otherwise=lambda: connect.text)
+        assert "WRITE topic contact.appointment.v1, " in answer(port)[1]
+        grant(secured, "WRITE", "TOPIC", [SOURCES[Channel.MAIL].name])
+        named = f"for User:accueil: WRITE topic {topic}: grant"
+        wait_until(lambda: named in answer(port)[1], "the topic that is written to", otherwise=lambda: answer(port))
+        assert connect.text.count(named) == 1
+        grant(secured, "WRITE", "TOPIC", [topic])
+        wait_until(lambda: answer(port)[0] == 200, "the right", otherwise=lambda: answer(port))
+        connect.wait_for("spool_drained")
+        assert connect.stop() == 0
+
+
+def test_a_worker_waits_for_its_rights(secured: EmbeddedKafka, tmp_path: Path) -> None:
+    port = free_port()
+    own = environment(secured, tmp_path / "data") | {"ACCUEIL_WORKER__HEALTH_PORT": str(port)}
+    with Child(["-m", "streams.cli", "worker"], tmp_path / "worker.log", **own).start() as worker:
+        wait_until(lambda: "group" in answer(port)[1], "the refusal", otherwise=lambda: answer(port))
+        code, text = answer(port)
+        assert code == 503
+        assert "WRITE transactional-id accueil-" in text
+        assert f"WRITE topic accueil.contacts.v1, accueil.figures.v1, {TIMELINE.name}, " in text
+        grant(secured, "READ", "TOPIC", [topic.name for topic in (*SOURCES.values(), *STATES)])
+        grant(secured, "WRITE", "TOPIC", [topic.name for topic in (*STATES, TIMELINE, SLA, DEAD_LETTERS)])
+        grant(secured, "READ", "GROUP", ["accueil"], prefixed=True)
+        wait_until(lambda: "topic" not in answer(port)[1], "the rights on topics", otherwise=lambda: answer(port))
+        assert worker.alive
+        grant(secured, "WRITE", "TRANSACTIONAL_ID", ["accueil"], prefixed=True)
+        worker.wait_for('"event": "partition_opened"', 2)
+        wait_until(lambda: answer(port)[0] == 200, "its readiness", otherwise=lambda: answer(port))
+        assert worker.stop() == 0
+
+
+def test_nothing_is_refused_where_no_broker_answers() -> None:
+    assert find_refusal(f"127.0.0.1:{free_port()}", client(), Needs({FIGURES.name: READ})) is None

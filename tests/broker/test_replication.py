@@ -1,0 +1,73 @@
+"""Topics on a cluster of three brokers: replicas are made, checked and needed for an acknowledgement."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import MIN_INSYNC, TopicError, TopicSpec, apply
+from tests.support import cluster, kafka_io
+from tests.support.processes import wait_until
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[EmbeddedKafka]]:
+    with cluster.running(tmp_path_factory.mktemp("cluster")) as brokers:
+        with closing(KafkaAdminClient(bootstrap_servers=brokers[0].bootstrap)) as admin:
+            wait_until(lambda: len(admin.describe_cluster()["brokers"]) == len(brokers), "the brokers to join")
+        yield brokers
+
+
+def found(bootstrap: str, name: str) -> tuple[set[int], set[int], str]:
+    """Return how many replicas the partitions of a topic have, how many of them are in sync, and how many must be."""
+    with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
+        partitions: list[dict[str, Any]] = admin.describe_topics([name])[0]["partitions"]
+        config = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])["topic"][name]
+    replicas = {len(set(partition["replica_nodes"])) for partition in partitions}
+    return replicas, {len(partition["isr_nodes"]) for partition in partitions}, config[MIN_INSYNC]["value"]
+
+
+def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
+    bootstrap = brokers[0].bootstrap
+    assert apply(bootstrap, [TopicSpec("old", 4)]) == ["created old with 4 partitions"]
+    assert found(bootstrap, "old") == ({1}, {1}, "1")
+    sent = [("old", str(number).encode(), b"kept") for number in range(100)]
+    kafka_io.produce(bootstrap, sent)
+
+    wanted = [TopicSpec("old", 4, 3), TopicSpec("new", 4, 3)]
+    planned = [
+        "created new with 4 partitions",
+        "set replication = 3 on old",
+        f"set {MIN_INSYNC} = 2 on old",
+    ]
+    assert apply(bootstrap, wanted, dry_run=True)[:2] == planned[:2]
+    assert found(bootstrap, "old") == ({1}, {1}, "1")
+    assert apply(bootstrap, wanted, timeout_seconds=120) == planned
+    assert found(bootstrap, "old") == found(bootstrap, "new") == ({3}, {3}, "2")
+    assert apply(bootstrap, wanted) == []
+    assert apply(bootstrap, [TopicSpec("old", 4, 1)]) == [], "more replicas than asked for are left"
+    assert found(bootstrap, "old")[0] == {3}
+
+    with pytest.raises(TopicError, match=r"old has 3 replicas, .* replication = 5, but 3 brokers are running"):
+        apply(bootstrap, [TopicSpec("old", 4, 5)])
+
+    brokers[2].stop()
+    assert kafka_io.produce(bootstrap, [("old", b"one", b"away")]) == [0]
+    assert len(kafka_io.read(bootstrap, "old")) == len(sent) + 1
+    brokers[1].stop()
+    wait_until(lambda: found(bootstrap, "old")[1] == {1}, "the loss of two brokers")
+    refused = kafka_io.produce(bootstrap, [("old", b"two", b"away")], **{"message.timeout.ms": 2000})
+    assert refused == [], "a record that one broker alone has is not acknowledged"
+
+
+def test_a_topic_that_nothing_can_be_written_to_is_mended(kafka: EmbeddedKafka) -> None:
+    apply(kafka.bootstrap, [TopicSpec("strict", 2)])
+    with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap)) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "strict", configs={MIN_INSYNC: "2"})])
+    wait_until(lambda: found(kafka.bootstrap, "strict")[2] == "2", "the setting")
+    assert apply(kafka.bootstrap, [TopicSpec("strict", 2)]) == [f"set {MIN_INSYNC} = 1 on strict"]

@@ -1,0 +1,73 @@
+"""A timelines' database that is lost is noticed at the start, and made again of what Kafka holds."""
+
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from models import topics
+from streams.core import contact, timeline
+from streams.core.contact import Contact
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import contacts_oracle as oracle
+from tests.support import kafka_io
+from tests.support.events import make
+from tests.support.processes import Child, wait_until
+
+pytestmark = pytest.mark.broker
+
+
+def rows(database: Path) -> list[tuple[str, ...]]:
+    if not database.exists():
+        return []
+    with (
+        closing(sqlite3.connect(database)) as connection,
+        suppress(sqlite3.OperationalError),
+    ):  # its tables are being made
+        return sorted(connection.execute("SELECT id, owner, contact FROM entries"))
+    return []
+
+
+def test_a_lost_database_is_noticed_and_made_again(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    read = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
+    specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in read]
+    apply(own_kafka.bootstrap, specs)
+    known: dict[str, Contact] = {}
+    events = oracle.make_lives(60, 600)
+    events.append(make("personal_data.erased", 0, subject=events[0].subject, channel="call"))
+    for event in events:
+        known[event.subject] = contact.fold(known.get(event.subject), event)
+    pairs = [timeline.record(event, known[event.subject]) for event in events]
+    kafka_io.produce(own_kafka.bootstrap, [(topics.TIMELINE.name, *pair) for pair in pairs])
+    database = tmp_path / "data" / "timeline.db"
+    environment = {
+        "ACCUEIL_BROKERS": own_kafka.bootstrap,
+        "ACCUEIL_DATA": str(tmp_path / "data"),
+        "ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS": "3",
+        "LC_ALL": "C",
+    }
+    of_whom_is_erased = sum(event.subject == events[0].subject for event in events[:-1])
+    expected = len({event.id for event in events[:-1]}) - of_whom_is_erased
+    writer = Child(
+        ["-m", "streams.cli", "timeline"], tmp_path / "timeline.log", ACCUEIL_LOG__FORMAT="json", **environment
+    )
+    rebuild = Child(["-m", "streams.cli", "timeline", "rebuild", "--yes"], tmp_path / "rebuild.log", **environment)
+    with writer, rebuild:
+        writer.start()
+        wait_until(lambda: len(rows(database)) == expected, "all entries", otherwise=lambda: len(rows(database)))
+        assert writer.stop() == 0
+        before = rows(database)
+        writer.start().wait_for('"event": "partition_opened"', 8)  # all is there
+        assert writer.stop() == 0
+        for path in database.parent.glob("timeline.db*"):
+            path.unlink()
+        assert writer.start().wait() == 2
+        assert "the timelines' database lacks entries of citizen.timeline.v1: 0 to " in writer.text
+        assert rebuild.start().wait() == 0, rebuild.text
+        assert f"records of citizen.timeline.v1 read again: {len(pairs)}" in rebuild.text
+        assert rows(database) == before
+        writer.start().wait_for('"event": "partition_opened"', 12)
+        assert writer.stop() == 0
+    assert rows(database) == before

@@ -1,0 +1,44 @@
+"""What the connector makes of any `queue_log` is what a plain count of it says, written from Asterisk's own code.
+
+`python -m tests.support.compare_queue_logs --logs 2000` compares many more.
+"""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.compare_queue_logs import compare
+from tests.support.plain_queue_count import count
+from tests.support.random_queue_log import make
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_a_random_log_is_counted_as_it_should_be(seed: int) -> None:
+    lines, set_back = make(seed)
+    assert compare(lines, set_back=set_back) == {}
+
+
+def test_random_logs_hold_what_they_are_for() -> None:
+    logs = [make(seed) for seed in range(40)]
+    assert {set_back for _, set_back in logs} == {True, False}
+    figures = sum((count(lines).figures() for lines, _ in logs), start=type(count([]).figures())())
+    assert {name for _, name in figures} >= {
+        "waiting",
+        "answered",
+        "abandoned",
+        "left_empty",
+        "transferred",
+        "in_progress",
+    }
+    whole = b"\n".join(line for lines, _ in logs for line in lines)
+    for part in (
+        b"|BLINDTRANSFER|610|",
+        b"|Support|",
+        b"|SUPPORT|",
+        b"Zo\xe9",
+        "Zoé".encode(),
+        b"DUPONT|ANNE",
+        b"|a|b|c|",
+        b"|-",
+    ):
+        assert part in whole

@@ -1,0 +1,136 @@
+"""Compare what the connector makes of random `queue_log` files with a plain count of the same lines.
+
+python -m tests.support.compare_queue_logs --logs 2000
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.mapping import QueueLogMapping
+from connectors.asterisk.memory import Memory
+from connectors.asterisk.records import LogLine
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Reject
+from models.events import AgentChange, Event
+from models.identities import IdentityKind, PseudonymKey
+from streams.core import agent, contact
+from streams.core.visit import tell
+from tests.support.plain_queue_count import REFUSED, Count, count
+from tests.support.random_queue_log import QUEUES, make
+
+KEY: Final = PseudonymKey("general", bytes(range(32)))
+NOW: Final = datetime(2026, 3, 17, tzinfo=UTC)
+OPTIONS: Final = {
+    "path": "queue_log",
+    "queues": {"SUPPORT": {"label": "support"}, "accueil Général": {"label": "accueil"}},
+    "custom_events": {**REFUSED, "LEAVEEMPTY": "empty"},
+    "dids": {"0199000010": {"line": "principale"}},
+}
+LABELS: Final = {name.lower(): {"accueil général": "accueil"}.get(name.lower(), name.lower()) for name, _ in QUEUES}
+
+
+def read(lines: Iterable[bytes]) -> list[Event]:
+    """Return the events that the connector makes of a log."""
+    config = parse(AsteriskConfig, "essai", OPTIONS)
+    assert isinstance(config, AsteriskConfig)
+    mapping = QueueLogMapping("asterisk/essai", config, KEY, Memory())
+    events: list[Event] = []
+    for line in lines:
+        outcome = mapping.map(LogLine(line, NOW))
+        if not isinstance(outcome, Reject):
+            events += outcome
+    return events
+
+
+def compare(lines: Sequence[bytes], *, set_back: bool) -> dict[str, Any]:
+    """Return what differs: name → what only the connector says, and only the count."""
+    events, plain = read(lines), count(lines)
+    rows: dict[str, Any] = {}
+    for event in events:
+        rows[event.subject] = (agent if event.type == "agent.state_changed" else contact).fold(
+            rows.get(event.subject), event
+        )  # type: ignore[attr-defined]
+    ours, theirs = _figures(rows.values()), _labelled(plain.figures())
+    found: dict[str, Any] = {"figures": (ours - theirs, theirs - ours)}
+    rings = Counter(_own(subject) for subject, _ in {(event.subject, event.id) for event in events if _is_ring(event)})
+    told = Counter({_own(_pseudonym(name)): number for name, number in plain.rings.items()})
+    found["rings"] = (rings - told, told - rings)
+    callers = len({event.id for event in events if event.type == "call.queued" and event.identities})
+    known = sum(number for name, number in plain.callers.items() if "|" not in name and len(name) >= 10)
+    found["callers"] = (callers, known) if callers != known else ((), ())
+    if not set_back:  # an agent's changes are put in order by their times
+        found["agents"] = _states(rows, plain)
+    return {name: both for name, both in found.items() if any(both)}
+
+
+def _is_ring(event: Event) -> bool:
+    return event.type == "agent.state_changed" and event.data.change == AgentChange.RING_UNANSWERED
+
+
+def _pseudonym(agent: str) -> str:
+    return KEY.pseudonym(IdentityKind.AGENT, agent)
+
+
+def _own(subject: str) -> str:
+    return subject.rpartition(":")[2]
+
+
+def _figures(rows: Iterable[Any]) -> Counter[tuple[str, str]]:
+    found = Counter[tuple[str, str]]()
+    for row in rows:
+        for visit in getattr(row, "visits", ()):
+            story, queue = tell(visit), visit.place.queue
+            found[queue, story.outcome] += 1
+            if story.finish:
+                found[queue, story.finish] += 1
+            found[queue, "wait"] += (visit.wait_ms or 0) // 1000
+            found[queue, "talk"] += (visit.handle_ms or 0) // 1000
+    return +found
+
+
+def _labelled(figures: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    return Counter({(LABELS[queue], name): number for (queue, name), number in figures.items()})
+
+
+def _states(rows: dict[str, Any], plain: Count) -> tuple[set[Any], set[Any]]:
+    talking = {_own(_pseudonym(name)) for name in plain.talking()}
+    ours = {
+        (_own(subject), place.queue, "" if state == "agents_on_contact" else state)
+        for subject, row in rows.items()
+        if subject.startswith("agent:")
+        for place, state in agent.states(row).items()
+        if place.queue
+    }
+    theirs = {
+        (name, LABELS[queue], "" if name in talking else "agents_paused" if paused else "agents_available")
+        for (person, queue), paused in plain.members.items()
+        for name in [_own(_pseudonym(person))]
+    }
+    return ours - theirs, theirs - ours
+
+
+@click.command()
+@click.option("--logs", default=2_000, show_default=True, help="How many logs are compared.")
+@click.option("--first", default=0, show_default=True, help="The first seed.")
+def main(logs: int, first: int) -> None:
+    """Compare, and print what differs."""
+    lines, stays, differ = 0, 0, 0
+    for seed in range(first, first + logs):
+        log, set_back = make(seed)
+        lines += len(log)
+        stays += sum(map(len, count(log).stays.values()))
+        if differences := compare(log, set_back=set_back):
+            differ += 1
+            click.echo(f"{seed}: {differences}")
+    click.echo(f"{logs} logs, {lines} lines, {stays} stays: {differ} logs differ")
+    sys.exit(1 if differ else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A process with two instances that read lines, of which some end it: `run_deadly.py DIRECTORY`.
+
+`DIRECTORY/nord` and `DIRECTORY/sud` are the sources, `DIRECTORY/topic-nord` and `DIRECTORY/topic-sud` get the events.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from connectors.sdk import lane, runner
+from connectors.sdk.contract import Connector, Outcome
+from connectors.sdk.errors import StuckError
+from connectors.sdk.lane import Instance
+from connectors.sdk.runner import Runner
+from connectors.sdk.stopping import await_stop
+from streams.terminal import EXIT_RESTART
+from tests.connectors.faulty import Config, Lines
+from tests.support.topic_file import Topic
+
+STUCK_SECONDS = 1.0
+
+
+class Deadly(Lines):
+    def read(self, wait_seconds: float) -> Sequence[bytes]:
+        time.sleep(wait_seconds)
+        lines = super().read(wait_seconds)
+        if b"stuck in read" in lines:
+            time.sleep(3600)
+        return lines
+
+    def map(self, raw: bytes) -> Outcome:
+        if raw == b"killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if raw == b"stuck":
+            time.sleep(3600)
+        if raw == b"deep":
+            return self.map(raw)
+        if raw == b"huge":
+            raise MemoryError
+        return super().map(raw)
+
+
+def main() -> None:
+    directory = Path(sys.argv[1])
+    lane.STUCK_SECONDS, runner.WATCH_SECONDS = STUCK_SECONDS, 0.1  # type: ignore[misc]
+    connector = Connector("deadly", Config, Deadly)  # type: ignore[arg-type]
+    names = ("nord", "sud")
+    one = Runner(
+        [Instance(name, connector, Config(path=directory / name)) for name in names],
+        brokers="",
+        directory=directory / "data",
+        open_publisher=lambda source, *_: Topic(directory / f"topic-{source.partition('/')[2]}"),
+    )
+    try:
+        one.run(await_stop())
+    except StuckError:
+        os._exit(EXIT_RESTART)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""What Asterisk means by its records: spellings, encodings, positions, and the order in which it writes them."""
+
+import re
+import tomllib
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+import connectors.asterisk as asterisk
+from connectors.asterisk.memory import Memory, Visit
+from connectors.sdk.contract import Reject
+from connectors.sdk.errors import ConfigError
+from models.codec import encode
+from models.events import Event
+from models.identities import IdentityKind
+from models.reasons import Reason
+from tests.support.processes import ROOT
+from tests.support.queue_log import CALL, ENTER, KEY, Log, T, agent_name, data_of, line
+from tests.support.switchboards import fold
+
+TALK = line("CONNECT", 5, "x", 2, at=T + 5, agent="PJSIP/31")
+DONE = line("COMPLETECALLER", 5, 55, 1, at=T + 60, agent="PJSIP/31")
+
+
+def stays(events: list[Event]) -> list[tuple[str, str, int]]:
+    """Return type, queue and visit of the events of calls."""
+    return [(event.type, event.data.queue, event.data.visit) for event in events if event.type.startswith("call.")]
+
+
+def outcomes(*lines: str, **options: Any) -> dict[str, int]:
+    """Return how stays in all queues ended, by `streams.core`."""
+    figures = fold(Log(**options).events(*lines))
+    counted: dict[str, int] = {}
+    for figure in figures.values():
+        for name, count in figure.items():
+            if name in {"waiting", "answered", "abandoned", "in_progress", "ended", "transferred"} or name.startswith(
+                "left_"
+            ):
+                counted[name] = counted.get(name, 0) + count
+    return {name: count for name, count in counted.items() if count}
+
+
+class TestQueueNames:
+    @pytest.mark.parametrize(
+        ("options", "label"),
+        [
+            ({}, "support"),
+            ({"queues": {"support": {}}}, "support"),
+            ({"queues": {"Support": {}}}, "Support"),
+            ({"queues": {"SUPPORT": {"label": "aide"}}}, "aide"),
+            ({"queues": {"Support": {"label": "aide"}, "support": {"label": "aide"}}}, "aide"),
+        ],
+    )
+    def test_a_queue_has_one_label_however_it_is_spelt(self, options: dict[str, Any], label: str) -> None:
+        agent = [line("PAUSE", call="NONE", queue="SUPPORT", agent="PJSIP/31")]
+        events = Log(**options).events(
+            line("ENTERQUEUE", queue="Support"),
+            line("RINGNOANSWER", 900, queue="support", agent="PJSIP/32", at=T + 1),
+            line("CONNECT", 5, "x", 2, queue="support", agent="PJSIP/31", at=T + 5),
+            line("COMPLETEAGENT", 5, 5, 1, queue="support", agent="PJSIP/31", at=T + 10),
+            *agent,
+        )
+        assert stays(events) == [(f"call.{name}", label, 1) for name in ("queued", "answered", "ended")]
+        assert {event.data.queue for event in events} == {label}
+
+    @pytest.mark.parametrize(
+        "names", [("Accueil Général", "ACCUEIL GénéRAL"), ("M. Exemple@example.org", "m. exemple@EXAMPLE.org")]
+    )
+    def test_so_has_one_whose_name_is_no_label(self, names: tuple[str, str]) -> None:
+        events = Log().events(line("ENTERQUEUE", queue=names[0]), line("ABANDON", 1, 1, 9, queue=names[1], at=T + 9))
+        (queued, abandoned) = stays(events)
+        assert queued[1:] == abandoned[1:]
+
+    def test_letters_that_strcasecmp_does_not_know_are_different(self) -> None:
+        assert (
+            len({name for _, name, _ in stays(Log().events(*(line("ENTERQUEUE", queue=name) for name in ("É", "é"))))})
+            == 2
+        )
+
+    def test_two_tables_of_one_queue_must_agree(self) -> None:
+        with pytest.raises(
+            ConfigError, match=r"^essai\.queues has Support and SUPPORT, which are one queue in Asterisk"
+        ):
+            Log(queues={"Support": {"label": "aide"}, "SUPPORT": {"label": "secours"}})
+
+    @pytest.mark.parametrize("name", ["Support", "Accueil Général"])
+    def test_a_stay_that_an_earlier_version_remembered_goes_on(self, name: str) -> None:
+        log = Log()
+        log.events(line("ENTERQUEUE", queue=name))
+        former = log.mapping._names.former_queue(name)  # as that version remembered it
+        log.memory.calls[CALL].visits = [Visit(former, T)]
+        assert stays(log.events(line("ABANDON", 1, 1, 9, queue=name, at=T + 9)))[0][2] == 1
+
+
+class TestWaits:
+    def test_an_agent_who_hangs_up_during_the_announcement_ends_no_wait(self) -> None:
+        dumped = line("AGENTDUMP", "", at=T + 4, agent="PJSIP/32")
+        assert outcomes(ENTER, dumped) == {"waiting": 1}
+        assert outcomes(ENTER, dumped, TALK, DONE) == {"answered": 1, "ended": 1}
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            [line("LEAVEEMPTY"), line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 0)],
+            [line("ENTERQUEUE"), line("LEAVEEMPTY"), line("EXITEMPTY", 1, 1, 0)],
+            [line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 9, at=T + 9), line("LEAVEEMPTY", at=T + 9)],
+            [line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 9, at=T + 9), line("LEAVEEMPTY", at=T + 14)],
+            [line("ENTERQUEUE"), line("LEAVEEMPTY", at=T + 9)],  # as XiVO writes it
+        ],
+    )
+    def test_a_queue_that_is_left_since_it_is_empty_is_left_once(self, lines: list[str]) -> None:
+        assert outcomes(*lines, custom_events={"LEAVEEMPTY": "empty"}) == {"left_empty": 1}
+
+    def test_a_queue_that_does_not_take_a_call_after_it_left_it_turned_it_away(self) -> None:
+        left = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9)]
+        assert outcomes(*left, line("JOINEMPTY", at=T + 20), custom_events={"JOINEMPTY": "empty"}) == {"left_empty": 2}
+
+    def test_a_transfer_to_the_same_queue_may_be_logged_after_the_caller_is_in_it_again(self) -> None:
+        again = line("ENTERQUEUE", "", "0639980000", 1, at=T + 35)
+        moved = line("BLINDTRANSFER", "600", "c", 5, 30, 1, at=T + 35, agent="PJSIP/31")
+        gave_up = line("ABANDON", 1, 1, 25, at=T + 60)
+        expected = [("queued", 1), ("answered", 1), ("queued", 2), ("transferred", 1), ("abandoned", 2)]
+        found = stays(Log().events(ENTER, TALK, again, moved, gave_up))
+        assert found == [(f"call.{name}", "accueil", visit) for name, visit in expected]
+        lost_agent = moved.replace("PJSIP/31", "PJSIP/99")
+        assert stays(Log().events(ENTER, TALK, again, lost_agent, gave_up)) == found
+
+    def test_a_full_queue_does_not_end_a_conversation(self) -> None:
+        assert outcomes(ENTER, TALK, line("FULL", at=T + 30), DONE) == {"answered": 1, "ended": 1, "left_full": 1}
+
+    def test_a_clock_that_is_set_back_begins_no_second_stay(self) -> None:
+        back = [
+            line("CONNECT", 0, "x", 2, at=T - 100, agent="PJSIP/31"),
+            line("COMPLETEAGENT", 0, 30, 1, at=T - 70, agent="PJSIP/31"),
+        ]
+        assert {visit for _, _, visit in stays(Log().events(ENTER, *back))} == {1}
+        first = [line("ENTERQUEUE", at=T - 200), line("ABANDON", 1, 1, 5, at=T - 195)]
+        assert [visit for _, _, visit in stays(Log().events(*first, ENTER, *back))] == [1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_the_events_of_xivo_mean_what_the_readme_says(page: str) -> None:
+    text = Path(asterisk.__file__).with_name(page).read_text("utf-8")
+    block = next(block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "DIVERT_CA_RATIO" in block)
+    events = tomllib.loads(dedent(block))["connectors"]["siege"]["custom_events"]
+    lines = [
+        line("LEAVEEMPTY", at=T + 9),
+        line("REROUTEGUIDE", at=T + 9),
+        line("WRAPUPSTART", 10, agent="Agent/1001", at=T + 9),
+    ]
+    refusals = ("FULL", "CLOSED", "JOINEMPTY", "DIVERT_CA_RATIO", "DIVERT_HOLDTIME")
+    lines += [line(event, call=f"{T}.{number}") for number, event in enumerate(refusals)]
+    assert outcomes(ENTER, *lines, custom_events=events) == {
+        "left_empty": 2,
+        "left_full": 1,
+        "left_closed": 1,
+        "left_diverted": 2,
+    }
+    example = tomllib.loads((ROOT / "deploy" / "accueil.example.toml").read_text("utf-8"))
+    assert example["connectors"]["siege"]["custom_events"] == events
+
+
+class TestAgents:
+    def states(self, *lines: str) -> dict[str, int]:
+        return {
+            name: count
+            for figure in fold(Log().events(*lines)).values()
+            for name, count in figure.items()
+            if name.startswith("agents_") and count
+        }
+
+    def test_who_is_added_after_a_removal_is_not_paused(self) -> None:
+        pause, remove, add, paused = (
+            line(event, *more, call="NONE", agent="PJSIP/31", at=T + at)
+            for at, (event, *more) in enumerate(
+                (("PAUSE",), ("REMOVEMEMBER", ""), ("ADDMEMBER", ""), ("ADDMEMBER", "PAUSED"))
+            )
+        )
+        assert set(self.states(pause, remove, add)) == {"agents_available"}
+        assert set(self.states(pause, add)) == {"agents_available"}
+        assert set(self.states(pause, remove, add, remove, paused)) == {"agents_paused"}
+
+    def test_an_agent_of_two_calls_is_on_a_contact_until_both_are_over(self) -> None:
+        other = f"{T}.18"
+        second = [
+            line("ENTERQUEUE", call=other, at=T + 10),
+            line("CONNECT", 1, "y", 1, call=other, at=T + 11, agent="PJSIP/31"),
+        ]
+        over = line("COMPLETEAGENT", 1, 10, 1, call=other, at=T + 21, agent="PJSIP/31")
+        assert set(self.states(ENTER, TALK, *second, over)) == {"agents_on_contact"}
+        assert set(self.states(ENTER, TALK, *second, over, DONE)) == {"agents_available"}
+        assert set(self.states(ENTER, TALK, *second, DONE)) == {"agents_on_contact"}
+
+    def test_a_conversation_whose_end_is_lost_keeps_no_agent_for_ever(self) -> None:
+        late = [
+            line(name, 1, 9, 1, call=f"{T}.18", at=T + 9_000 + n, agent="PJSIP/31")
+            for n, name in enumerate(("CONNECT", "COMPLETEAGENT"))
+        ]
+        assert set(self.states(ENTER, TALK, *late)) == {"agents_available"}
+
+
+class TestForm:
+    @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+    def test_a_name_is_read_in_its_encoding(self, encoding: str) -> None:
+        events = []
+        log = Log()
+        for one in (ENTER, TALK, DONE):
+            outcome = log.outcome(one.replace("PJSIP/31", "Zoé Œuvre").encode(encoding))
+            assert isinstance(outcome, list | tuple), outcome
+            events += outcome
+        assert [event.type for event in events if event.type.startswith("call.")] == [
+            "call.queued",
+            "call.answered",
+            "call.ended",
+        ]
+        assert events[1].data.agent == agent_name("Zoé Œuvre")
+
+    def test_each_field_may_have_its_own(self) -> None:
+        mixed = b"|".join([f"{T}|{CALL}".encode(), "général".encode(), "Zoé".encode("cp1252"), b"CONNECT|5|x|2"])
+        (answered, _) = Log().outcome(mixed)
+        assert (answered.data.queue, answered.data.agent) == ("general", agent_name("Zoé"))
+
+    @pytest.mark.parametrize(
+        ("parameters", "number", "position"),
+        [
+            ("|0639980000|3", "0639980000", 3),
+            ("|0639980000|3|", "0639980000", 3),
+            ("|0639980000|3|Camille Exemple", "0639980000", 3),
+            ("|0639980000|3|0639980000", "0639980000", 3),
+            ("|a|b|3", "", 3),
+            ("|a|b|3|Camille_Exemple", "", 3),
+            ("https://example.org/|0639980000|12|7", "0639980000", 12),
+            ("|0639980000|", "0639980000", None),
+            ("|0639980000|12|34|x", "", 34),
+        ],
+    )
+    def test_a_caller_is_found_whatever_the_number_holds(
+        self, parameters: str, number: str, position: int | None
+    ) -> None:
+        (event,) = Log().events(line("ENTERQUEUE", parameters))
+        assert event.data.position == position
+        assert event.identities == (KEY.pseudonym(IdentityKind.PHONE, "+33639980000") if number else "")
+
+    @pytest.mark.parametrize("name", ["Zoé | Accueil", "DUPONT|ZOE", "a|b|c"])
+    def test_an_agent_is_found_whatever_the_name_holds(self, name: str) -> None:
+        moved = line("BLINDTRANSFER", "610", "c", 5, 55, 1, at=T + 60, agent=name)
+        for end in (DONE.replace("PJSIP/31", name), moved):
+            (_, answered, *_, ended, free) = Log().events(ENTER, TALK.replace("PJSIP/31", name), end)
+            assert answered.data.agent == agent_name(name)
+            assert free.subject.endswith(answered.data.agent)
+            assert (ended.data.wait_seconds, ended.data.handle_seconds) == (5, 55)
+
+    @pytest.mark.parametrize(
+        "said", [line("SURVEY", "CONNECT", 5), line("SURVEY", "ABANDON", 1, 1, 5), line("SURVEY", "PAUSE", agent="x")]
+    )
+    def test_a_parameter_is_no_event(self, said: str) -> None:
+        assert not isinstance(Log().outcome(said), list | tuple)
+
+    def test_a_transfer_has_its_durations_at_its_end(self) -> None:
+        for extension in ("610|x", "610"):
+            (event, *_) = Log().last(
+                ENTER, TALK, line("BLINDTRANSFER", extension, "c", 5, 30, 1, at=T + 35, agent="PJSIP/31")
+            )
+            assert (event.data.wait_seconds, event.data.handle_seconds) == (5, 30)
+
+
+class TestNumbersThatAreTelephoneNumbers:
+    @pytest.mark.parametrize(
+        ("said", "wrong"),
+        [
+            (
+                line("ABANDON", "0271034356", "271034356", "0271034356"),
+                {"position", "original_position", "wait_seconds"},
+            ),
+            (line("CONNECT", "271034356", "x", "0271034356"), {"wait_seconds", "ring_seconds"}),
+            (line("COMPLETEAGENT", "271034356", "0271034356", 1), {"wait_seconds", "handle_seconds"}),
+            (line("COMPLETECALLER", "271034", "256200", 1), {"wait_seconds", "handle_seconds"}),
+            (line("EXITWITHTIMEOUT", 1, 1, "271034356"), {"wait_seconds"}),
+            (line("EXITEMPTY", 1, 1, "0271034356"), {"wait_seconds"}),
+            (line("EXITWITHKEY", 1, 1, 1, "271034356"), {"wait_seconds"}),
+            (line("WITHDRAW", 1, 1, "271034356", "x"), {"wait_seconds"}),
+            (line("BLINDTRANSFER", 1, "c", "271034356", "271034356", 1), {"wait_seconds", "handle_seconds"}),
+            (line("ATTENDEDTRANSFER", "APP", "c", "271034356", "271034356", 1), {"wait_seconds", "handle_seconds"}),
+            (line("VOICEMAIL", "271034356", queue="NONE"), {"duration_seconds"}),
+        ],
+    )
+    def test_none_is_published(self, said: str, wrong: set[str]) -> None:
+        events = Log().last(ENTER, said)
+        assert "0271034356".removeprefix("0") not in "".join(encode(event).decode() for event in events)
+        assert not wrong & data_of(events[0]).keys()
+
+    def test_none_is_a_time_to_come(self) -> None:
+        log = Log()
+        rejected = log.outcome(line("PAUSE", call="NONE", agent="PJSIP/31", at=2_125_551_234))
+        assert isinstance(rejected, Reject)
+        assert rejected.reason is Reason.TIME_IN_FUTURE
+        assert log.memory == Memory()
+
+    def test_none_is_the_id_of_a_call(self) -> None:
+        for call in ("2125551234.1", "1792000000.1", f"pbx-{T + 400 * 86_400}.1"):
+            log = Log()
+            (event,) = log.events(line("ENTERQUEUE", call=call))
+            assert call not in encode(event).decode() + repr(log.memory)
+
+
+@pytest.mark.parametrize(
+    "event", ["CONNECT", "COMPLETEAGENT", "COMPLETECALLER", "BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER"]
+)
+def test_a_rejected_answer_is_known_as_one(event: str) -> None:
+    for said in (line(event, 5, queue="NONE"), f"noon|{CALL}|600|x|{event}|5", f"{T}|{CALL}|600|{event}"):
+        rejected = Log().outcome(said)
+        assert isinstance(rejected, Reject)
+        assert rejected.answer
+    other = Log().outcome(line("ABANDON", queue="NONE"))
+    assert isinstance(other, Reject)
+    assert not other.answer
+
+
+def test_a_memory_of_an_earlier_version_is_read() -> None:
+    memory = Memory(calls={})
+    assert memory.talks == {}

@@ -1,0 +1,85 @@
+"""Names and numbers of FreeSWITCH's that may be a person's, and agents of several calls."""
+
+import msgspec
+import pytest
+
+from connectors.freeswitch.watch import Watch
+from models.codec import encode
+from models.events import Event
+from tests.unit.connectors.freeswitch.test_freeswitch_mapping import (
+    AGENT,
+    ANSWERED,
+    CALL,
+    CONNECTED,
+    MEMBER,
+    PICKED_UP,
+    START,
+    Ear,
+    parted,
+    said,
+    terminated,
+)
+
+OTHER_CALL, OTHER_MEMBER = CALL[:-1] + "2", MEMBER[:-1] + "2"
+
+
+def written(events: list[Event], watch: Watch) -> str:
+    """Return all that is published and remembered."""
+    return "".join(encode(event).decode() for event in events) + msgspec.json.encode(watch).decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("accueil@default", "accueil"),
+        ("accueil@10.0.0.1", "accueil"),
+        ("800@pbx.example.org", "800"),
+        ("mdph@pbx.example.org", "mdph"),
+        ("jean.modele@example.org", None),
+        ("Camille@example.org", None),
+    ],
+)
+def test_a_queue_whose_name_may_be_an_address_is_hidden(name: str, label: str | None) -> None:
+    ear = Ear()
+    events = ear.hear(START | {"CC-Queue": name})
+    shown = events[0].data.queue
+    assert shown == label or (label is None and shown.startswith("queue-"))
+    assert label or name.partition("@")[0] not in written(events, ear.watch)
+
+
+def test_an_address_that_the_configuration_names_has_its_label() -> None:
+    ear = Ear(queues={"support@pbx.example.org": {}, "jean.modele@example.org": {"label": "direction"}})
+    for name, label in (("support@pbx.example.org", "support"), ("jean.modele@example.org", "direction")):
+        (queued,) = ear.hear(START | {"CC-Queue": name, "CC-Member-UUID": MEMBER[:-1] + label[0].replace("s", "b")})
+        assert queued.data.queue == label
+
+
+@pytest.mark.parametrize("number", ["0639980012", "639980012", "2125551234", "33639980012", "1_773_651"])
+def test_a_telephone_number_is_no_time(number: str) -> None:
+    ear = Ear()
+    joined = said("bridge-agent-start", 30, CC_Agent=AGENT, CC_Member_Joined_Time=number, CC_Agent_Called_Time=number)
+    events = ear.hear(joined, CONNECTED, parted(), terminated())
+    for at in (number, f"{number}000000"):
+        events += ear.hear(START | {"CC-Member-UUID": OTHER_MEMBER, "Event-Date-Timestamp": at})
+    row = {"queue": "mdph@default", "uuid": MEMBER, "session_uuid": OTHER_CALL, "state": "Waiting"}
+    events += ear.listed(members=[row | dict.fromkeys(("joined_epoch", "bridge_epoch", "abandoned_epoch"), number)])
+    assert len(events) > 4
+    assert number not in written(events, ear.watch)
+    assert {event.time.year for event in events} == {2026}
+
+
+def test_a_rejected_answer_is_known_as_one() -> None:
+    for message, answer in ((PICKED_UP, True), (parted(), True), (terminated(), True), (START, False)):
+        rejected = Ear().outcome(message | {"CC-Queue": ""})
+        assert (rejected.reason.value, rejected.answer) == ("unreadable_line", answer)
+
+
+def test_an_agent_of_two_calls_is_on_a_contact_until_both_are_over() -> None:
+    other = {"CC-Member-Session-UUID": OTHER_CALL, "CC-Member-UUID": OTHER_MEMBER}
+    ear = Ear()
+    ear.hear(*ANSWERED, START | other, PICKED_UP | other, CONNECTED)
+    assert [event.type for event in ear.hear(parted(), terminated())] == ["call.ended"]
+    assert [event.type for event in ear.hear(parted() | other, terminated() | other)] == [
+        "call.ended",
+        "agent.state_changed",
+    ]

@@ -1,0 +1,144 @@
+"""Which record was at work when the process ended."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from connectors.sdk import attempts, lane, runner
+from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts, content_of
+from connectors.sdk.contract import Connector
+from connectors.sdk.errors import StuckError
+from connectors.sdk.lane import MOST_STARTS, Instance
+from connectors.sdk.runner import Runner
+from connectors.sdk.testing import HeldPublisher
+from connectors.sdk.testing.kills import Killed
+from tests.connectors.faulty import Config, Lines
+from tests.support.processes import wait_until
+
+
+def kill() -> NoReturn:
+    raise Killed
+
+
+def end_at(directory: Path, record: bytes) -> None:
+    """End the process while it works on `record`."""
+    with closing(Attempts(directory)) as notes, suppress(Killed):
+        notes.attempt(record, kill, lambda: None)
+
+
+def is_refused(directory: Path, record: bytes) -> bool:
+    with closing(Attempts(directory)) as notes:
+        return notes.attempt(record, lambda: False, lambda: True)
+
+
+def test_a_record_is_refused_after_some_ends(tmp_path: Path) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        assert not is_refused(tmp_path, b"one")
+        end_at(tmp_path, b"one")
+    assert is_refused(tmp_path, b"one")
+    assert not is_refused(tmp_path, b"another")
+
+
+def test_ends_at_different_records_refuse_none(tmp_path: Path) -> None:
+    records = [b"%d" % number for number in range(5 * MOST_ATTEMPTS)]
+    for record in records:
+        end_at(tmp_path, record)
+    assert not any(is_refused(tmp_path, record) for record in records)
+
+
+def test_an_exception_is_no_end(tmp_path: Path) -> None:
+    def fail() -> NoReturn:
+        raise MemoryError
+
+    for _ in range(MOST_ATTEMPTS + 1):
+        with closing(Attempts(tmp_path)) as notes:
+            with suppress(MemoryError), notes.batch():
+                notes.attempt(b"one", fail, lambda: None)
+            with suppress(MemoryError):
+                notes.attempt(b"one", fail, lambda: None)
+    assert not is_refused(tmp_path, b"one")
+
+
+def test_after_an_end_within_a_batch_each_record_is_noted(tmp_path: Path) -> None:
+    with closing(Attempts(tmp_path)) as notes:
+        assert not notes.is_careful
+        with suppress(Killed), notes.batch():
+            kill()
+    with closing(Attempts(tmp_path)) as notes:
+        assert notes.is_careful
+
+
+def test_what_was_counted_is_forgotten_once_it_is_steady(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        end_at(tmp_path, b"one")
+    monkeypatch.setattr(attempts, "STEADY_SECONDS", 0.0)
+    with closing(Attempts(tmp_path)) as notes:
+        with notes.batch():
+            pass
+        assert not notes.is_careful
+    assert not is_refused(tmp_path, b"one")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"a": "b"}', b'{"a": null}'])
+def test_counts_that_cannot_be_read_are_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "unfinished.json").write_bytes(content)
+    assert not is_refused(tmp_path, b"one")
+
+
+def test_the_content_of_a_record_is_the_same_whenever_it_is_read() -> None:
+    assert content_of(b"one") == content_of((b"one", datetime.now(UTC))) == content_of(("name", b"one"))
+    assert content_of("\ud800") == content_of("\ud800")
+
+
+def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Leaving(Lines):
+        def read(self, wait_seconds: float) -> NoReturn:
+            raise SystemExit
+
+    def run(stop: threading.Event) -> None:
+        instances = [
+            Instance(name, Connector("lines", Config, kind), Config(path=tmp_path / name))  # type: ignore[arg-type]
+            for name, kind in (("nord", Leaving), ("sud", Quiet))
+        ]
+        options: dict[str, Any] = {"registry": CollectorRegistry(), "open_publisher": lambda *_: Safe()}
+        Runner(instances, brokers="", directory=tmp_path / "data", **options).run(stop)
+
+    class Safe(HeldPublisher):
+        def poll(self, wait_seconds: float) -> None:
+            self.confirm()
+
+    turns: list[float] = []
+
+    class Quiet(Lines):
+        def read(self, wait_seconds: float) -> list[bytes]:
+            threading.Event().wait(wait_seconds)
+            turns.append(wait_seconds)
+            return []
+
+    monkeypatch.setattr(lane, "STUCK_SECONDS", 2.0)
+    monkeypatch.setattr(runner, "WATCH_SECONDS", 0.05)
+    for _ in range(MOST_STARTS):
+        with pytest.raises(StuckError, match="nord"):
+            run(threading.Event())
+    turns.clear()
+    stop = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(run, stop)
+        wait_until(lambda: len(turns) > 5 or second.done(), "the other to turn")
+        assert not second.done()
+        with pytest.raises(StuckError, match="nord"):
+            second.result(60)
+
+
+def test_it_needs_no_directory() -> None:
+    notes = Attempts()
+    with notes.batch():
+        assert notes.attempt(b"one", lambda: 1, lambda: 2) == 1
+    notes.close()
+    assert not notes.is_careful

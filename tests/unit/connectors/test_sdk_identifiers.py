@@ -1,0 +1,45 @@
+"""What of a source's numbers and references may stand in an event as it is."""
+
+import pytest
+
+from connectors.sdk.identifiers import may_be_phone_number, number_for, reference_for
+from models.identities import PseudonymKey
+
+KEY = PseudonymKey("social", b"k" * 32)
+
+
+@pytest.mark.parametrize(
+    "chrono",
+    ["2026-000123", "MAARCH/2026A/17", "12/2026/000123", "D2026-000123", "1999/12345678", "A-42", "2026.03.17-5", ""],
+)
+def test_a_register_number_stays_as_it_is(chrono: str) -> None:
+    assert reference_for(chrono, KEY) == chrono
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("0639981234", "639981234", "33639981234", "+33639981234", "0033639981234", "TEL0639981234"),
+        *("06 39 98 12 34", "06-39-98-12-34", "06.39.98.12.34", "(0)6 39 98 12 34", "2026/0639981234", "2025550123"),
+        *("camille@example.org", "DUPONT", "Camille Exemple 3", "dupont2", "é1", "x" * 200 + "1"),
+    ],
+)
+def test_what_may_be_personal_is_a_keyed_digest(value: str) -> None:
+    kept = reference_for(value, KEY)
+    assert kept.startswith("REF-")
+    assert len(kept) == 24
+    assert value not in kept
+    assert kept != reference_for(value, PseudonymKey("social", b"l" * 32))
+    assert reference_for(kept, KEY) == kept
+
+
+def test_a_number_of_more_than_eight_digits_is_a_keyed_digest() -> None:
+    assert number_for(99_999_999, KEY) == "99999999"
+    assert number_for(639_981_234, KEY).startswith("ID-")
+    assert number_for(639_981_234, KEY) != number_for(639_981_235, KEY)
+
+
+def test_nine_digits_in_a_row_may_be_a_number_eight_are_none() -> None:
+    assert not may_be_phone_number("12345678")
+    assert not may_be_phone_number("2026 12345678")
+    assert may_be_phone_number("1 23 45 67 89")

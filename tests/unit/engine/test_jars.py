@@ -1,0 +1,98 @@
+"""Kafka's jars are those of the lock file, whoever serves them."""
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from streams.engine import jars
+from streams.engine.jars import JarsError, find_jars, read_lock
+
+REAL = b"what was locked"
+PLACE = Path("org/example/one/1.0/one-1.0.jar")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine that has no jar yet, whose local Maven repository and mirror are folders; one jar is locked."""
+    lock = tmp_path / "kafka.lock"
+    lock.write_text(f"# header\norg.example:one:1.0 {hashlib.sha256(REAL).hexdigest()}\n")
+    monkeypatch.setattr(jars, "LOCK", lock)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("M2_REPO", str(tmp_path / "local"))
+    monkeypatch.setenv("JGO_CONFIG_FILE", str(tmp_path / "jgo.conf"))
+    (tmp_path / "jgo.conf").write_text("[repositories]\ncentral = http://127.0.0.1:1\n")
+    return tmp_path
+
+
+@pytest.fixture
+def mirror(machine: Path) -> Iterator[Path]:
+    """The folder of a mirror that the settings of jgo name in place of Maven Central."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    folder = machine / "mirror"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    (machine / "jgo.conf").write_text(f"[repositories]\ncentral = http://127.0.0.1:{server.server_port}\n")
+    yield folder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def put(repository: Path, content: bytes) -> None:
+    (repository / PLACE).parent.mkdir(parents=True)
+    (repository / PLACE).write_bytes(content)
+
+
+def find() -> list[bytes]:
+    return [path.read_bytes() for path in find_jars(lambda _english, _french: None)]
+
+
+def test_jar_comes_from_the_local_repository_or_a_mirror_and_is_then_there(machine: Path, mirror: Path) -> None:
+    put(mirror, REAL)
+    assert find() == [REAL]
+    (mirror / PLACE).unlink()
+    assert find() == [REAL], "it is kept"
+    (kept,) = (machine / "cache").rglob("one-1.0.jar")
+    kept.write_bytes(b"half of it")
+    put(machine / "local", REAL)
+    assert find() == [REAL], "what is not the locked jar is replaced"
+
+
+def test_other_jar_is_refused_by_name_and_not_kept(machine: Path, mirror: Path) -> None:
+    put(mirror, b"something else")
+    with pytest.raises(JarsError, match=rf"one-1\.0\.jar is not the .* expected {hashlib.sha256(REAL).hexdigest()}"):
+        find()
+    put(machine / "local", b"something else")
+    with pytest.raises(JarsError, match=re.escape(f"{machine / 'local' / PLACE} is not the one-1.0.jar")):
+        find()
+    assert not list((machine / "cache").rglob("*.jar*"))
+
+
+def test_repository_that_is_away_is_named(machine: Path) -> None:
+    with pytest.raises(JarsError, match=r"could not be fetched from a Maven repository: .*127\.0\.0\.1") as away:
+        find()
+    assert "n'a pas pu être téléchargé" in away.value.french
+
+
+def test_lock_has_one_version_of_each_jar_and_none_with_a_known_weakness() -> None:
+    found = {jar.artifact: jar for jar in read_lock()}
+    assert len(found) == len(read_lock())
+    assert all(re.fullmatch("[0-9a-f]{64}", jar.sha256) for jar in found.values())
+    assert found["kafka-clients"].version == found["kafka_2.13"].version == jars.KAFKA_VERSION
+    assert not found.keys() & jars.UNUSED
+    assert "commons-beanutils" not in found  # CVE-2025-48734, before 1.11
+    lz4 = found["lz4-java"]  # CVE-2025-12183 and CVE-2025-66566, before 1.10.1
+    assert (lz4.group, tuple(map(int, lz4.version.split("."))) >= (1, 10, 1)) == ("at.yawk.lz4", True)
+    assert files("streams.engine").joinpath("kafka.lock").is_file()

@@ -1,0 +1,78 @@
+"""Counters and histograms keep corrected counts, which their twins hold too: the difference is true."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.core.figures import Dimensions
+from streams.core.layouts import LAYOUTS, SLA
+from streams.web.metrics.measure import TWIN
+from tests.unit.web.exported import NOON, Exported
+from tests.unit.web.exported_promises import HOUSE, POLICIES
+from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL
+
+PLACES = (
+    SOCIAL,
+    DESK,
+    MAIL,
+    EMAIL,
+    FORM,
+    APPOINTMENT,
+    OPINION,
+    Dimensions("transfer", SOCIAL.site, SOCIAL.service, f"call:{SOCIAL.queue}:"),
+    Dimensions(SLA, "siege", "social", "courrier:first_response:mail"),
+)
+TWINLESS = {"contact_corrected_total", "contact_sla_corrected_total", "contact_collect_errors_total"}
+Facts = list[tuple[Dimensions, str, int]]
+
+
+def without_part(name: str) -> tuple[str, str]:
+    """Name of a sample → its metric, and what it is of it."""
+    metric, _, part = name.rpartition("_")
+    return metric, part
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> Facts:
+    """Facts of each kind of place, with durations in seconds."""
+    place = st.sampled_from(PLACES)
+    amount = st.sampled_from([0, 5, 6, 900, 90_000, 10_000_000])
+    chosen = draw(st.lists(place, max_size=12))
+    return [(one, draw(st.sampled_from(LAYOUTS[one.channel].facts)), draw(amount)) for one in chosen]
+
+
+@given(facts(), facts())
+def test_counter_less_its_twin_is_what_is_true(right: Facts, wrong: Facts) -> None:
+    exported, true = (Exported(HOUSE, POLICIES) for _ in range(2))
+    for place, fact, amount in (*right, *wrong):
+        exported.worker.count(place, NOON, fact, amount=amount)
+    for place, fact, amount in right:
+        true.worker.count(place, NOON, fact, amount=amount)
+    for place, _, _ in wrong:
+        true.worker.count(place, NOON)  # it is known that there is such a place
+    before = exported.numbers()
+    for place, fact, amount in wrong:
+        exported.worker.took_back(place, NOON, fact, amount)
+    after, expected = exported.numbers(), true.numbers()
+    compared = 0
+    for (name, labels), number in after.items():
+        metric, part = without_part(name)
+        if part not in {"total", "bucket", "sum", "count"} or metric.endswith(TWIN) or not name.startswith("contact_"):
+            continue
+        assert number == before[name, labels], "no counter falls"
+        twin = f"{metric}{TWIN}_{part}".replace("postage_euros_corrected", "postage_corrected_euros")
+        if name not in TWINLESS and "postage_corrected" not in name:
+            assert number - after[twin, labels] == pytest.approx(expected[name, labels], abs=1e-6), (name, labels)
+            compared += 1
+    assert compared > 500
+
+
+def test_each_help_text_names_the_other_metric() -> None:
+    helps = {family.name: family.documentation for family in Exported(HOUSE, POLICIES).registry.collect()}
+    twins = [name for name in helps if name.endswith(TWIN) and name.removesuffix(TWIN) in helps]
+    assert len(twins) > 30
+    for name in twins:
+        assert re.search(rf"\b{name}(_total)? holds them", helps[name.removesuffix(TWIN)])
+        assert re.match(rf"Counts of {name.removesuffix(TWIN)}(_total)? that later events corrected", helps[name])

@@ -1,0 +1,93 @@
+"""Dashboards after corrections: each query answers as for a house in which nothing was ever counted wrongly."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grafana.generated import DASHBOARDS
+from grafana.promql import Scope
+from streams.core.figures import Dimensions
+from streams.core.layouts import LAYOUTS, SLA
+from streams.web.metrics.measure import TWIN
+from streams.web.options import QueueOptions, ServiceOptions, WebOptions
+from tests.support.dashboards import Asked, asked
+from tests.support.processes import wait_until
+from tests.support.prometheus import Prometheus, running, shorten
+from tests.unit.web.exported_promises import POLICIES
+from tests.web.rows import FORM, MAIL, OPINION, SOCIAL
+from tests.web.served import Served, serving
+
+APPOINTMENT = Dimensions("appointment", "siege", "social", "")
+CLOCK = Dimensions(SLA, "siege", "social", "courrier:{clock}:mail")
+PROMISED = [
+    CLOCK._replace(queue=CLOCK.queue.format(clock=clock))
+    for clock in ("acknowledge", "first_response", "announced", "resolution")
+]
+PLACES = (SOCIAL, MAIL, FORM, APPOINTMENT, OPINION, *PROMISED)
+OPTIONS = WebOptions(
+    brokers="",
+    queues=(QueueOptions(SOCIAL, "Social", "Social"),),
+    services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM, APPOINTMENT)),),
+)
+ASKED = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path) if f"{TWIN}_" in one.expr]
+RECEIVED = f'contact_received{{}}_total{{{{job="corrected",queue="{SOCIAL.queue}"}}}}'
+RIGHT, WRONG = 2, 7
+"""How often each fact happened, and how often it was first counted with another duration and taken back."""
+
+
+def count(served: Served, number: int, *, wrong: bool = False, is_taken_back: bool = False) -> None:
+    """Count each fact of each place so often, each kind of another duration; wrong ones are 40 times as long."""
+    for place in PLACES:
+        for at, fact in enumerate(LAYOUTS[place.channel].facts):
+            amount = (at + 1) * (3 if place is SOCIAL else 90_000) * (40 if wrong else 1)
+            act = served.worker.took_back if is_taken_back else served.worker.count
+            for _ in range(number):
+                act(place, served.now(), fact, amount=amount)
+
+
+def of_job(query: str, job: str) -> str:
+    """The query of one house."""
+    return re.sub(r"\b(contact_\w+)\{", rf'\1{{job="{job}", ', query)
+
+
+def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[Asked, object, object]]:
+    """Yield the queries with different answers for both houses, apart from extrapolation."""
+    for one in ASKED:
+        corrected, true = (prometheus.ask(of_job(one.query, job), at) for job in ("corrected", "true"))
+        if corrected.keys() != true.keys() or any(
+            corrected[labels] != pytest.approx(value, rel=0.25, abs=1e-6, nan_ok=True) for labels, value in true.items()
+        ):
+            yield one, corrected, true
+
+
+def test_each_query_is_right_after_corrections_between_scrapes(tmp_path: Path) -> None:
+    with serving(OPTIONS, policies=POLICIES) as house, serving(OPTIONS, policies=POLICIES) as other:
+        for served in (house, other):
+            served.follow()
+            for place in PLACES:
+                served.worker.count(place, served.now())
+        jobs = {"corrected": house.url.removeprefix("http://"), "true": other.url.removeprefix("http://")}
+        with running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs) as prometheus:
+
+            def wait_for(series: str, value: float) -> None:
+                wait_until(lambda: prometheus.value(series) == value, series)
+
+            wait_for("min(count_over_time(up[1m]))", 3)
+            count(house, WRONG, wrong=True)
+            wait_for(RECEIVED.format(""), WRONG)
+            count(house, RIGHT)
+            count(other, RIGHT)
+            wait_for(RECEIVED.format(""), WRONG + RIGHT)
+            count(house, WRONG, wrong=True, is_taken_back=True)
+            wait_for(RECEIVED.format(TWIN), WRONG)
+            at = time.time()
+            assert list(differences(prometheus, at)) == []
+            answered = [one for one in ASKED if prometheus.ask(of_job(one.query, "corrected"), at)]
+            assert len(answered) == len(ASKED) > 30, [one for one in ASKED if one not in answered]
+            mean = of_job(Scope().mean("contact_first_response_seconds", 'channel="mail"', window="1h"), "corrected")
+            (fact,) = LAYOUTS[MAIL.channel].durations["first_response"].of
+            true = (LAYOUTS[MAIL.channel].facts.index(fact) + 1) * 90_000
+            assert prometheus.value(mean, at) == pytest.approx(true, rel=1e-6)
