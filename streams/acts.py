@@ -54,7 +54,7 @@ def check_whose(whose: str) -> None:
 
 
 def conceal_typed(settings: Settings, whose: str) -> str:
-    """Return what a record may say of whom it is, if that was typed and is not known."""
+    """Return the keyed hash of a typed name that the timelines do not know."""
     return conceal(whose, load_secret(secret_path(settings.data)))
 
 

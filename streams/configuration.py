@@ -29,7 +29,7 @@ PREFIX: Final = "ACCUEIL_"
 SECRETS: Final = (SecretStr, SecretBytes)
 MASK: Final = "********"
 _TOKEN: Final = re.compile(r"(?=[^0-9]*[0-9])[\w.~%+=-]{16,}|[\w~%+=-]{24,}")
-"""Parts of an address that may be tokens: long, with a digit, or longer."""
+"""Parts of an address that may be tokens: 16 characters with a digit, or 24."""
 _SECRET_NAME: Final = re.compile(r"pass|secret|token|key|sig|auth|code", re.IGNORECASE)
 """Names of parameters whose values are secrets."""
 LISTED: Final = 10
@@ -91,7 +91,7 @@ def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[s
 
 
 def mask(value: Any, key: str) -> Any:
-    """Return the value of the setting `key` without passwords and tokens of addresses, and without arguments of commands."""
+    """Return the value of the setting `key` without passwords and tokens in addresses, and without arguments of commands."""
     if isinstance(value, list):
         shown = [mask(one, key) for one in value]
         return [*shown[:1], *([MASK] if len(shown) > 1 else [])] if key.endswith("command") else shown

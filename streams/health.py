@@ -19,7 +19,7 @@ State = tuple[bool, str]
 """Whether all is well, and one line for people."""
 
 CONNECTIONS: Final = 128
-"""Most connections: a supervisor, Prometheus and a person need a few."""
+"""Limit of connections: a supervisor, Prometheus and an operator need a few."""
 CLOSE_SECONDS: Final = 1
 """Longest time that requests under way may take when the server closes."""
 

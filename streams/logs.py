@@ -62,11 +62,11 @@ _PERSONAL: Final = re.compile(
     """,
     re.VERBOSE,
 )
-"""What looks personal. It takes linear time: an address is tried where a word begins and nowhere else."""
+"""Texts that look personal or secret. Matching takes linear time: an e-mail address is tried only at the start of a word."""
 MOST_CHARACTERS: Final = 16_384
-"""Longest text of one value; what is longer is cut."""
+"""Limit of one value's text; longer texts are cut."""
 _CUT: Final = 400
-"""Characters before a cut that are left out: an address or number that was cut through could not be recognised."""
+"""Characters dropped before a cut: the pattern cannot match an address or number that is cut through."""
 
 
 def configure(level: str = "info", style: str = "console", stream: TextIO | TextIOBase | None = None) -> None:

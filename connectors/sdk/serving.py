@@ -1,13 +1,13 @@
-"""The HTTP server of every process: uvicorn with bounds on connections, times, sizes and unread answers.
+"""The HTTP server of every process: uvicorn with limits on connections, times, sizes and unread responses.
 
-uvicorn alone counts connections only when a request has come, gives headers and bodies any time, and keeps an answer for as long
-as its client does not read it. Here no client can hold more than its share:
+uvicorn alone counts connections after their first request, sets no timeout for headers and bodies, and keeps a response until its
+client reads it. This server adds these limits:
 
-* At most `CONNECTIONS` are open. One more closes the connection that has waited longest for its client, so half requests, slow
-  bodies and idle connections make room for whoever sends a whole request.
-* Headers, bodies and the next request of a connection must come within `WAIT_SECONDS` each.
-* A client that does not read its answer is cut off after `SEND_SECONDS`, or earlier if unread answers take `UNSENT_BYTES`.
-* Methods are known ones; addresses and headers have bounded sizes; only requests that change something have a body.
+* `CONNECTIONS` connections. A further one closes the connection that has waited longest for its client. Half requests, slow
+  bodies and idle connections therefore make room for clients that send whole requests.
+* `WAIT_SECONDS` for the headers, for the body, and for the next request of a connection.
+* `SEND_SECONDS` for a client to read its response, less if all unread responses exceed `UNSENT_BYTES`.
+* Known methods, bounded paths and headers, and no body in requests that change nothing.
 """
 
 import asyncio
@@ -24,36 +24,39 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from connectors.sdk.listening import BACKLOG, allow_files
 
 CONNECTIONS: Final = 500
-"""Most connections of one server, if its owner sets no other number."""
+"""Default limit of open connections of one server."""
 WAIT_SECONDS: Final = 10.0
 """Longest wait for a request's headers, for its body, and for the next request."""
 SEND_SECONDS: Final = 30.0
-"""Longest time in which a client takes nothing of an answer."""
+"""Longest time without progress while a client reads a response."""
 TAKEN_BYTES: Final = 16_384
-"""A client must take so much within `SEND_SECONDS`: less counts as nothing."""
+"""Bytes that a client must read within `SEND_SECONDS`; fewer count as no progress."""
 UNSENT_BYTES: Final = 64 << 20
-"""Most memory that unread answers of one server take; the client that has read nothing for longest is cut off first."""
+"""Limit of the unread responses of one server. The client without progress for the longest time is disconnected first."""
 READ_BYTES: Final = 16_384
-"""Most that is read from one connection at once: the parsing of many small chunks would hold up other connections."""
+"""Limit of one read from a connection. Parsing many small chunks would otherwise delay other connections."""
 ACCEPTED_SHARE: Final = 8
-"""This part of the connections that may be open is accepted at once: a burst cannot displace a request before it is read."""
+"""Divisor of `CONNECTIONS`: the number of connections accepted in one iteration of the event loop. A larger burst could displace
+a request before the server reads it."""
 TARGET_BYTES: Final = 8_192
 """Longest path and query of a request."""
 HEADER_BYTES: Final = 16_384
 """Longest headers of a request, names and values together."""
+OPEN_FILES: Final = 16_384
+"""Limit of open files that a process with servers sets for itself, if the system allows it."""
 SPARE_FILES: Final = 256
-"""Open files that a process needs beside the connections of a server."""
+"""Open files reserved for all else than connections."""
 CHECK_TICKS: Final = 5
-"""Times are checked once in so many ticks of uvicorn, which are 0.1 s."""
+"""Interval of the checks, in uvicorn ticks of 0.1 s."""
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"}) | BODY_METHODS
-"""All methods that are passed to an application; others get 501."""
+"""Methods that reach an application; others get 501."""
 ANSWERABLE: Final = frozenset({h11.IDLE, h11.SEND_RESPONSE})
-"""States of a connection in which no answer has begun."""
+"""States of a connection before a response begins."""
 
 
 class Server(uvicorn.Server):
-    """Serves `app` with bounds; `body_seconds` is the longest wait for a body."""
+    """Serves `app` within the limits; `body_seconds` is the timeout of a body."""
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class Server(uvicorn.Server):
         lifespan: Any = "auto",
         log_level: str | None = None,
     ) -> None:
-        files = allow_files(connections + connections // 2 + SPARE_FILES)
+        files = allow_files(OPEN_FILES)
         most = max(1, min(connections, files - connections // 2 - SPARE_FILES))
         self._pool = Pool(most, body_seconds)
         super().__init__(
@@ -86,10 +89,10 @@ class Server(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve."""
+        """Start to accept connections."""
         await super().startup(sockets)
         for listener in sockets or []:
-            listener.listen(BACKLOG)  # asyncio has set it to how many it accepts at once
+            listener.listen(BACKLOG)  # asyncio has set it to `backlog`
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop; called ten times a second."""
@@ -104,23 +107,23 @@ class Pool:
     def __init__(self, most: int, body_seconds: float) -> None:
         self.body_seconds = body_seconds
         self.waiting: dict[Connection, None] = {}
-        """Those that wait for their clients to send, the longest first."""
+        """Connections that wait for data of their clients, ordered by the time of waiting, longest first."""
         self._most = most
         self._open: set[Connection] = set()
 
     def admit(self, newcomer: "Connection") -> None:
-        """Add a connection; if there are too many, close the one that has waited longest."""
+        """Add a connection; above the limit, close the one that has waited longest."""
         self._open.add(newcomer)
         if len(self._open) > self._most:
             next(iter(self.waiting), newcomer).cut_off()
 
     def release(self, connection: "Connection") -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         self._open.discard(connection)
         self.waiting.pop(connection, None)
 
     def check(self, now: float) -> None:
-        """Close connections whose clients neither send nor read in time, or leave too much unread."""
+        """Close connections that exceed a time limit, then those that exceed `UNSENT_BYTES` together."""
         for connection in list(self._open):
             connection.check(now)
         stuck = sorted((one for one in self._open if one.unsent), key=lambda one: one.taken_at)
@@ -139,12 +142,12 @@ class Connection(H11Protocol):
         self._since = 0.0
         self._awaits_body = False
         self.unsent = 0
-        """Bytes of an answer that wait for the client to read; 0 while the application adds to them."""
+        """Unread bytes of a response; 0 while the application adds to them."""
         self.taken_at = 0.0
-        """When the client last took some of them."""
+        """Monotonic time of the last progress."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request, or close."""
+        """Wait for a request, or close."""
         super().connection_made(transport)
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's, for one call of recv()
         self._pool.admit(self)
@@ -152,25 +155,25 @@ class Connection(H11Protocol):
             self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sent."""
+        """Parse received bytes."""
         super().data_received(data)
         self._look()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Wait for the next request."""
         super().on_response_complete()
         self._wait()
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Remove the connection."""
         super().connection_lost(exc)
         self._pool.release(self)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, if the answer under way allows it, and close."""
+        """Answer malformed HTTP with 400 unless a response has begun, and close."""
         if not self._is_answered:
-            self.cycle.disconnected = True  # the application may go on to answer, but nothing is sent
+            self.cycle.disconnected = True  # the application may still respond; uvicorn drops that
             self.cycle.message_event.set()
         if self.conn.our_state in ANSWERABLE:
             super().send_400_response(msg)
@@ -181,12 +184,12 @@ class Connection(H11Protocol):
         """Log nothing: any client can ask for an upgrade."""
 
     def cut_off(self) -> None:
-        """Close the connection at once, whatever was not sent yet."""
+        """Close the connection and drop unsent bytes."""
         self._pool.release(self)
         self.transport.abort()
 
     def check(self, now: float) -> None:
-        """Cut the client off if it took too long."""
+        """Close the connection if its client exceeds a time limit."""
         unsent = self.transport.get_write_buffer_size()
         if not unsent or not (self._is_answered or self.flow.write_paused):
             self.unsent = 0
@@ -209,7 +212,7 @@ class Connection(H11Protocol):
         self._pool.waiting[self] = None
 
     def _look(self) -> None:
-        """Note whether the client still has to send, after something came from it or went to it."""
+        """Update whether the connection waits for its client."""
         awaited_body, self._awaits_body = self._awaits_body, False
         if self._is_answered or self.transport.is_closing():
             return
@@ -222,7 +225,7 @@ class Connection(H11Protocol):
 
 
 class Filter:
-    """Refuses requests that no application of ours has to see."""
+    """ASGI middleware that refuses requests no application needs."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -244,7 +247,7 @@ class Filter:
 
 
 def refusal(scope: Any) -> HTTPStatus | None:
-    """Return the status with which a request is refused, None if it is not."""
+    """Return the status of a refused request, or None."""
     if scope["method"] not in METHODS:
         return HTTPStatus.NOT_IMPLEMENTED
     if len(scope["raw_path"]) + len(scope["query_string"]) > TARGET_BYTES:

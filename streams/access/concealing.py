@@ -1,6 +1,7 @@
-"""What the audit records of names that were typed and are not known: a keyed hash, since they may be personal.
+"""Keyed hashes for names in the audit that a person typed and that the timelines do not know.
 
-Who knows the name finds the records all the same: `accueil audit show --whose` looks for both.
+Such a name may be personal. A search for the name still finds its records: `accueil audit show --whose` searches for the name
+and for its hash.
 """
 
 import base64
@@ -17,17 +18,17 @@ from streams.access.audit import CONCEALED, Result
 
 SECRET_BYTES: Final = 32
 KNOWN: Final = frozenset({Result.SHOWN, Result.BEGUN, Result.DONE, Result.PROVED})
-"""With these results, the timelines know of whom a record is."""
+"""Results that imply a name known to the timelines."""
 _MADE: Final = re.compile(
     rf"|(?:{'|'.join(IdentityKind)}):[0-9a-f]{{4}}-[A-Za-z0-9_-]{{22}}|token:.+|erasure:.+|{CONCEALED}:.+", re.DOTALL
 )
-"""What is no personal value by its form: pseudonyms as keys make them, and names that we made."""
+"""Names that Accueil made: pseudonyms of full length, tokens, proofs, concealed names."""
 
 
 def load_secret(path: Path) -> bytes:
-    """Return the secret in a private file, which is made if it is not there. Raises OSError.
+    """Return the secret in a private file; create the file if it does not exist. Raises OSError.
 
-    It signs cursors and conceals names: with a new one, pages begin anew, and earlier concealed names are found no more.
+    The secret signs cursors and conceals names. A new secret invalidates cursors and hides earlier concealed names from searches.
     """
     if not path.exists():
         make_private_directory(path.parent)
@@ -36,12 +37,12 @@ def load_secret(path: Path) -> bytes:
 
 
 def secret_path(data: Path) -> Path:
-    """Return where the secret of an installation is, given its data directory."""
+    """Return the path of the secret in the data directory of an installation."""
     return data / "access" / "cursors.key"
 
 
 def conceal(whose: str, secret: bytes) -> str:
-    """Return what a record may say of whom it is, if that was typed and is not known."""
+    """Return the keyed hash of a typed name, or the name itself if Accueil made it."""
     if _MADE.fullmatch(whose):
         return whose
     digest = hmac.digest(secret, b"audit\0" + whose.encode(), "sha256")[:16]
@@ -49,6 +50,6 @@ def conceal(whose: str, secret: bytes) -> str:
 
 
 def find_names(names: Iterable[str], secret: bytes) -> dict[str, str]:
-    """Return what records may have in place of each of `names` → that name."""
+    """Map each form of `names` that records may have, plain or concealed, to the name."""
     names = list(names)
     return {conceal(name, secret): name for name in names} | {name: name for name in names}

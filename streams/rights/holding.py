@@ -155,7 +155,7 @@ class Holding(NamedTuple):
 Records = Callable[[], Iterable[Mapping[str, Any]]]
 """Returns all records of the audit."""
 FindNames = Callable[[Iterable[str]], Mapping[str, str]]
-"""Returns what records may have in place of names → the name."""
+"""Maps each form of names that records may have to the name."""
 
 
 def _as_they_are(names: Iterable[str]) -> Mapping[str, str]:
@@ -177,8 +177,8 @@ def gather(
 ) -> Holding:
     """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    `find_names` says what records may have in place of names. Raises what `Finder.find` raises; going through the contacts raises
-    `Unavailable`.
+    `find_names` maps the forms of names in records to the names. Raises what `Finder.find` raises; iterating over the contacts
+    raises `Unavailable`.
     """
     found = finder.find(asked, sector)
     story = found.story

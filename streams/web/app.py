@@ -58,7 +58,7 @@ TICK_SECONDS: Final = 5
 SEND_TIMEOUT_SECONDS: Final = 30
 """A browser that takes nothing for so long is cut off; it comes back by itself."""
 CONNECTIONS: Final = 500
-"""Most connections beside the streams of `max_viewers` boards."""
+"""Limit of connections beside the streams of `max_viewers` boards."""
 COLLECTING: Final = (100_000, 20, 50)
 """Thresholds of the garbage collector: a scrape makes tens of thousands of small objects, none of which is in a circle, and would
 else pay for a walk through all of memory."""

@@ -129,7 +129,7 @@ TYPED = (
 
 @pytest.mark.parametrize("typed", TYPED)
 def test_what_is_typed_and_not_known_is_concealed_in_the_audit(sqlite: Office, story: list[str], typed: str) -> None:
-    """Whatever is done with it, and whether the role may do so; who knows it finds the records."""
+    """Each operation conceals it, with and without the permission."""
     sqlite.add(token("agent", Role.AGENT))
     asked: tuple[tuple[str, dict[str, Any]], ...] = (
         ("/v1/look-up", {"kind": "contact" if typed.count(":") > 1 else "pseudonym", "value": typed}),

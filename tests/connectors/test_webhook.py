@@ -263,7 +263,7 @@ def test_connections_that_ask_nothing_are_closed(tmp_path: Path, monkeypatch: py
 
 
 def test_beyond_a_number_of_connections_the_one_that_waited_longest_is_closed(tmp_path: Path) -> None:
-    """Whoever sends a whole request is served, however many half requests there are."""
+    """Half requests do not displace a whole request."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(serving.Server.__init__.__kwdefaults__, "connections", 3)
         desk = Desk(tmp_path)
@@ -295,7 +295,7 @@ def test_when_full_others_are_refused_until_there_is_room(tmp_path: Path, monkey
 def test_who_sends_slowly_has_a_place_and_gives_it_up_to_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bodies that are still to come are bounded before any signature is seen, and keep nobody out."""
+    """The number of incomplete bodies is bounded before any signature check, and a new message displaces the oldest."""
     monkeypatch.setattr(PushSource, "most_waiting", 2)
     with closing(Desk(tmp_path, body_seconds=60)) as desk, ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(2)]

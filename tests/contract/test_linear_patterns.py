@@ -24,26 +24,26 @@ FLAGS_AT: Final = {"compile": 1, "match": 2, "fullmatch": 2, "search": 2, "finda
 FLAGS_AT_ALL: Final = {**FLAGS_AT, "sub": 4, "subn": 4}
 """Functions of `re` → where their flags are given."""
 ANYWHERE: Final = frozenset(FLAGS_AT_ALL) - {"compile", "match", "fullmatch"}
-"""Those that try an expression at each place of the input."""
+"""Functions that try an expression at each position of the input."""
 MADE_LATER: Final = {
     ("connectors/mailroom/forms.py", "pattern"): [
         r"A(?P<year>\d{4})-(?P<number>\d+)",
         r"(?P<number>\d+)(?P<year>\d{4})",
     ],
-    ("streams/phrases.py", "pattern"): [],  # its tables are found by themselves
+    ("streams/phrases.py", "pattern"): [],  # `expressions` finds its tables
 }
-"""Expressions that are made when they are needed → such ones."""
+"""Expressions that code builds at run time → examples of them."""
 TERMINATORS: Final = ("\0", "")
 SIZES: Final = ((22, 0.02), (1_000, 0.1), (4_000, 0.2))
-"""Length of an input, and the processor time that shows at once that longer ones would take minutes."""
+"""Length of an input, and the processor time that proves superlinear growth."""
 QUICK_SECONDS: Final = 0.0015
-"""4,000 characters that take less are taken in linear time: the least that is not takes 20 times as long."""
+"""Processor time below which 4,000 characters count as linear; a quadratic expression takes 20 times as long."""
 GROWTH: Final = 8
-"""Four times the input takes 4 times as long if time is linear, 16 times if it is quadratic."""
+"""Limit of the growth for four times the input: linear time grows 4 times, quadratic time 16 times."""
 
 
 class Found(NamedTuple):
-    """An expression, and how it is used."""
+    """An expression and its use."""
 
     place: str
     expression: Any
@@ -95,7 +95,7 @@ def evaluate(name: str, node: ast.Call, function: str, methods: set[str]) -> Ite
 
 
 def methods_of(name: str, node: ast.Call, owners: dict[ast.AST, ast.AST]) -> set[str]:
-    """By which methods a compiled expression is used; all if that is not seen."""
+    """The methods that code calls on a compiled expression; all methods if it finds none."""
     owner = owners[node]
     if isinstance(owner, ast.Attribute):
         return {owner.attr}
@@ -136,23 +136,23 @@ def spell(kind: Any, value: Any) -> str:
 
 
 class Parts:
-    """What inputs against one expression are made of."""
+    """Parts of inputs against one expression."""
 
     def __init__(self, parsed: Any) -> None:
         self.characters: dict[str, None] = {}
         self.pumps: dict[tuple[str, str], None] = {}
-        """A beginning, and what may come after it again and again."""
+        """A beginning and a text to repeat after it."""
         self.whole = self.walk(parsed, "")
 
     def walk(self, parsed: Any, before: str) -> str:
-        """Return what fits `parsed`, and note its parts; `before` comes before it."""
+        """Return a text that matches `parsed`, and note its parts; `before` precedes it."""
         text = ""
         for kind, value in parsed:
             text += self.fit(str(kind), value, before + text)
         return text
 
     def fit(self, kind: str, value: Any, before: str) -> str:  # noqa: C901
-        """Return what fits one element."""
+        """Return a text that matches one element."""
         match kind:
             case "LITERAL":
                 fitting = chr(value)
@@ -186,7 +186,7 @@ class Parts:
         return fitting
 
     def inputs(self) -> Iterator[Callable[[int], str]]:
-        """What makes inputs of about a length."""
+        """Yield functions that return an input of a given length."""
         few = list(self.characters)[:6]
         once = [("", one) for one in [*list(self.characters)[:14], *map("".join, permutations(few, 2)), self.whole]]
         pumped = [(before, one + more) for (before, one), more in product(self.pumps, ["", *few]) if one]

@@ -1,4 +1,4 @@
-"""Requests of attackers against every HTTP server: each goes on, answers others meanwhile, and holds no memory for them."""
+"""Hostile requests against every HTTP server: memory stays flat, and other clients get their responses in time."""
 
 import json
 import socket
@@ -23,9 +23,9 @@ from tests.support.webhooks import sign
 HALF_REQUESTS: Final = 1_400
 ANSWER_SECONDS: Final = 1.0
 GROWTH: Final = 48 << 20
-"""Bytes that all attacks of one kind may leave in the servers' memory, which Python does not give back at once."""
+"""Limit in bytes of the process's growth during one test; Python returns freed memory late."""
 REFUSED: Final = frozenset({200, 204, 307, 400, 401, 404, 405, 408, 409, 413, 414, 415, 421, 422, 431, 501})
-"""What an odd request may be answered: never 500."""
+"""Statuses that an odd request may get: never 500."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class Target:
     sign: Callable[[bytes], Mapping[str, str]] = lambda _: {}
 
     def head(self, *more: bytes, method: bytes = b"", path: bytes = b"") -> bytes:
-        """The head of a request, with these lines more."""
+        """The head of a request with `more` lines."""
         lines = [b"%s %s HTTP/1.1" % (method or self.method.encode(), path or self.path.encode()), b"Host: 127.0.0.1"]
         return b"\r\n".join([*lines, *more]) + b"\r\n\r\n"
 
     def post(self, body: bytes) -> bytes:
-        """A whole request with `body`, signed as it must be."""
+        """A whole request with `body` and a valid signature."""
         signature = [f"{name}: {value}".encode() for name, value in self.sign(body).items()]
         return self.head(b"Connection: close", b"Content-Length: %d" % len(body), *signature) + body
 
     def probe(self) -> tuple[bool, float]:
-        """Ask as others do; return whether it was answered 2xx, and the seconds that took."""
+        """Send an ordinary request; return whether its status is 2xx, and the seconds until then."""
         began_at = time.monotonic()
         body = json.dumps({"probe": began_at}).encode()
         whole = (
@@ -86,7 +86,7 @@ def targets_of(ports: Mapping[str, int]) -> dict[str, Target]:
 
 
 def exchange(port: int, data: bytes, seconds: float = 5) -> bytes:
-    """Send `data` and return what comes until the connection ends; the first bytes of it if it does not end."""
+    """Send `data` and return the first bytes of the response."""
     with closing(socket.create_connection(("127.0.0.1", port), timeout=seconds)) as client:
         with suppress(ConnectionError):
             client.sendall(data)
@@ -98,7 +98,7 @@ def exchange(port: int, data: bytes, seconds: float = 5) -> bytes:
 
 
 def status_of(answer: bytes) -> int:
-    """The status of an answer; 0 if there is none."""
+    """The status of a response; 0 without a response."""
     return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 0
 
 
@@ -126,7 +126,7 @@ def target(request: pytest.FixtureRequest, child: tuple[Child, dict[str, Target]
 
 @pytest.fixture(autouse=True)
 def unharmed(child: tuple[Child, dict[str, Target]]) -> Iterator[None]:
-    """The process lives on, with little more memory."""
+    """The process survives, and its memory stays flat."""
     process, _ = child
     assert process.process is not None
     seen = psutil.Process(process.process.pid)
@@ -138,7 +138,7 @@ def unharmed(child: tuple[Child, dict[str, Target]]) -> Iterator[None]:
 
 @contextmanager
 def others_are_answered(target: Target, *, fewest: int = 6) -> Iterator[None]:
-    """Meanwhile others ask, all are answered, half of them within a second, however busy the machine is."""
+    """Send ordinary requests during the block; all must succeed, half of them within a second on a loaded machine."""
     took: list[tuple[bool, float]] = []
     done = Event()
 
@@ -161,7 +161,7 @@ def others_are_answered(target: Target, *, fewest: int = 6) -> Iterator[None]:
 
 
 def odd_requests(target: Target) -> dict[str, bytes]:
-    """Requests that are wrong in one way each."""
+    """Requests with one defect each."""
     head, path = target.head, target.path.encode()
     chunked = head(b"Transfer-Encoding: chunked", method=b"POST")
     close = b"Connection: close"
@@ -246,12 +246,12 @@ def test_hostile_bodies_are_refused(target: Target) -> None:
         found = {
             name: status_of(exchange(target.port, target.post(body))) for name, body in hostile_bodies(target).items()
         }
-    # A client that sends 10 MB may be cut off before it reads its answer.
+    # The server may reset the connection of a client that sends 10 MB before the client reads the response.
     assert {name: status for name, status in found.items() if status not in REFUSED and name != "10 MB"} == {}
 
 
 def open_all(stack: ExitStack, port: int, number: int, data: bytes) -> list[socket.socket]:
-    """Open connections, and send `data` on each; some may be closed meanwhile."""
+    """Open connections and send `data` on each; the server may close some."""
     clients = []
     for _ in range(number):
         client = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), timeout=10)))
@@ -274,7 +274,7 @@ def test_half_requests_keep_nobody_out(target: Target) -> None:
 
 @pytest.mark.parametrize("target", ["board"], indirect=True)
 def test_open_boards_go_on_while_half_requests_come(target: Target) -> None:
-    """Streams are requests under way, so they are not what makes room; one more viewer gets in."""
+    """A stream is a request in progress, so the server keeps it; a further viewer gets a stream too."""
     request = target.head(method=b"GET", path=b"/events")
     with ExitStack() as stack:
         boards = open_all(stack, target.port, 300, request)
@@ -286,7 +286,7 @@ def test_open_boards_go_on_while_half_requests_come(target: Target) -> None:
 
 
 def read_until(client: socket.socket, wanted: bytes) -> bytes:
-    """Read what comes until `wanted` is in it."""
+    """Read until `wanted` is received."""
     found = b""
     while wanted not in found and (part := client.recv(1 << 20)):
         found += part
@@ -321,7 +321,7 @@ def test_tiny_chunks_hold_up_nobody(target: Target) -> None:
 
 @pytest.mark.parametrize("target", ["board", "health", "desk", "api"], indirect=True)
 def test_clients_that_do_not_read_hold_little(target: Target) -> None:
-    """Many requests at once on each connection, and no answer is read."""
+    """Each connection pipelines many requests and reads no response."""
     path = {"board": b"/wall", "desk": b"/agent", "api": b"/metrics", "health": b"/metrics"}[target.name]
     request = target.head(method=b"GET", path=path)
     with ExitStack() as stack, others_are_answered(target):

@@ -64,7 +64,7 @@ def disguises(value: str, source: str) -> dict[str, str]:
 
 
 def recomputed(value: str, event: Event) -> list[str]:
-    """Return the places in which `event` has an id that anyone can compute who guesses a personal `value`."""
+    """Return the fields of `event` with an id that a guess of the personal `value` reproduces."""
     _, _, native = event.subject.split(":", 2)
     texts = {value, re.sub(r"\D", "", value), normalise_phone(value) or "", normalise_email(value) or ""} - {""}
     found = []

@@ -50,7 +50,7 @@ class Intake:
         """If the lane has not asked for so long, requests are refused: they would wait in vain."""
         self._most_waiting = most_waiting
         self._coming: dict[object, Callable[[], object]] = {}
-        """What ends the reading of each body that is still to come, the longest first."""
+        """Callbacks that end the reading of incomplete bodies, the oldest first."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[Message] = SimpleQueue()
         self._asked_at = time.monotonic()
@@ -78,7 +78,7 @@ class Intake:
         return not self._closed and time.monotonic() - self._asked_at <= self.held_up_seconds
 
     def make_room(self) -> bool:
-        """End the reading of the body that takes longest, and return whether there is one: a slow sender keeps nobody out."""
+        """End the reading of the oldest incomplete body; return whether there was one."""
         if not (self._is_read and self._coming):
             return False
         self._coming.pop(next(iter(self._coming)))()
@@ -86,9 +86,9 @@ class Intake:
 
     @contextmanager
     def place(self, end: Callable[[], object]) -> Iterator[None]:
-        """Keep a place for a message while its body is read; `end` ends that if the place is needed.
+        """Reserve a place for a message while its body is read; `end` ends the reading if another message needs the place.
 
-        Offer the message before anything else is awaited: its place is free then.
+        Offer the message before the next `await`: its place is free then.
         """
         place = object()
         self._coming[place] = end

@@ -26,7 +26,7 @@ GENERATED: Final = re.compile(
     r"|msg_(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])(?!.*[0-9]{6})[0-9A-Za-z]{24,32}|[0-9]{1,6}",
     re.ASCII,
 )
-"""Ids of messages that senders generate: UUIDs, random ones in the form of Standard Webhooks, and counters."""
+"""Generated ids of messages: UUIDs, random ids as Standard Webhooks recommends them, and counters."""
 PLAIN_REVISION: Final = re.compile(
     r"[0-9]{1,6}|1[0-9]{9}(?:[0-9]{3})?"
     r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]"

@@ -29,9 +29,9 @@ from connectors.sdk.words import say
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2
 SPARE_SECONDS: Final = 2.0
-"""A late body is answered 408 before the server closes its connection."""
+"""Time after `body_seconds` in which the 408 response is sent before the server closes the connection."""
 DRAIN_SECONDS: Final = 0.5
-"""How long a body is read on beyond its limit: a connection that is closed with unread data is reset, and its answer lost."""
+"""Time of reading beyond the limit of a body. Closing a connection with unread data resets it: the sender loses the response."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
 """What is left of a body that was not read would be taken for the next request."""

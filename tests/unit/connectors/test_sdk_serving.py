@@ -1,4 +1,4 @@
-"""The bounds of the HTTP server that all processes share."""
+"""The limits of the HTTP server that all processes share."""
 
 import socket
 import threading
@@ -55,7 +55,7 @@ def connect(port: int) -> socket.socket:
 
 
 def read_all(client: socket.socket, pause: float = 0) -> int:
-    """Read until the connection ends or all is there; return how much came."""
+    """Read until the connection ends or the response is complete; return its size."""
     size = 0
     with suppress(ConnectionError):
         while size < LARGE and (part := client.recv(1 << 17)):
@@ -75,7 +75,7 @@ def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(monkeypatc
 
 
 def test_unread_answers_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client that has read nothing for longest goes first."""
+    """The server disconnects the client with the oldest progress first."""
     monkeypatch.setattr(serving, "UNSENT_BYTES", int(1.5 * LARGE))
     with served(large) as (server, port), closing(connect(port)) as first, closing(connect(port)) as second:
         first.sendall(GET)

@@ -125,7 +125,7 @@ def test_a_number_or_time_as_revision_gives_the_id_that_it_gave_before(revision:
 
 @pytest.mark.parametrize("text", [*PERSONAL, "msg_0639985511aaaaaaaaaaaaaaaaa", "msg_JeanModeleJeanModeleJean"])
 def test_what_a_sender_writes_into_an_id_cannot_be_guessed_from_the_event(text: str) -> None:
-    """Who guesses it computes another id, and so does each key; the same text gives the same id."""
+    """A guess gives another id, and so does another key; the same text gives the same id."""
     called, served = message("ticket.called", 1), message("ticket.served", 1, round=text)
     for body, name, guess in (
         (called, text, event_id("webhook/essai", f"visit.called|{text}")),

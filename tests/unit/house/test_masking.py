@@ -1,4 +1,4 @@
-"""What `accueil config check` shows of addresses and commands: enough to recognise them, and no secret."""
+"""`accueil config check` shows addresses and commands without their secrets."""
 
 from pathlib import Path
 
