@@ -17,7 +17,7 @@ UNIQUE_ID: Final = re.compile(
 No second begins with 0, as phone numbers do, and no switchboard has had a hundred million channels.
 """
 MADE_BEFORE: Final = range(-86_400, 30 * 86_400)
-"""Age of an id of a call in a record, in seconds. What is older or newer is another number that looks like an id."""
+"""Age of a call's id in a record, in seconds. An older or newer number only looks like an id."""
 CACHED: Final = 8_192
 """So many names of each kind are remembered."""
 CALLERS: Final = 65_536
