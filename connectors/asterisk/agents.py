@@ -15,7 +15,7 @@ from models.ids import agent_id, event_id
 from models.reasons import Reason
 
 Envelope = dict[str, Any]
-"""What all events of a record have in common."""
+"""What all events of a record have in common, to which each event adds its own: one is made at a time."""
 
 
 class Stay(msgspec.Struct, frozen=True):
@@ -24,6 +24,8 @@ class Stay(msgspec.Struct, frozen=True):
     remembered: Call
     call: str
     subject: str
+    own: str
+    """See `Names.own_queue`."""
     queue: str
     visit: int
     service: str
@@ -76,21 +78,18 @@ class AgentFacts:
         for place, each in enumerate(changes):
             what = f"{agent}|{queue.label}|{each}"
             native = f"{what}|{record.second}|{self._memory.count_change(record.second, what)}"
-            order = {"sequence": f"{said['sequence']}.{place}"} if place else {}
-            events.append(self.event(agent, each, queue.label, *self._names.place(queue), native, said | order))
+            if place:
+                said["sequence"] = f"{said['sequence']}.{place}"
+            events.append(self.event(agent, each, queue.label, *self._names.place(queue), native, said))
         return events
 
     def event(
         self, agent: str, change: AgentChange, queue: str, service: str, site: str, native: str, said: Envelope
     ) -> AgentStateChanged:
         """Return one change of an agent's state; `agent` is the pseudonym."""
-        return AgentStateChanged.make(
-            {
-                **said,
-                "id": event_id(self._source, native),
-                "subject": agent_id(self._source, agent),
-                "service": service,
-                "site": site,
-                "data": {"change": change, "queue": queue},
-            }
-        )
+        said["id"] = event_id(self._source, native)
+        said["subject"] = agent_id(self._source, agent)
+        said["service"] = service
+        said["site"] = site
+        said["data"] = {"change": change, "queue": queue}
+        return AgentStateChanged.make(said)

@@ -175,9 +175,8 @@ class Facts:
         if stay.visit:
             stay.remembered.end(stay.visit, record.second)
         else:
-            queue = self._names.own_queue(record.queue)
-            turn = self._turn(stay.call, record, queue)
-            stay = replace(stay, visit=self._memory.refuse(stay.call, f"{queue}|{turn}"))
+            turn = self._turn(stay.call, record, stay.own)
+            stay = replace(stay, visit=self._memory.refuse(stay.call, f"{stay.own}|{turn}"))
         return self._tell_left(stay, reason, wait, record, said)
 
     def _tell_left(
@@ -239,13 +238,12 @@ class Facts:
         name = self._call_of(record)
         if record.queue in NOBODY:
             raise Unusable(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
-        own = self._names.own_queue(record.queue)
-        queue = self._names.queue(record.queue)
+        own, former, label, service, site = self._names.queue_place(record.queue)
         call = self._memory.call(name, record.second)
-        if former := self._names.former_queue(record.queue):
+        if former:
             call.rename(former, own)
         visit = find(call, own, record.second)
-        return Stay(call, name, self._subject(name), queue.label, visit, *self._names.place(queue))
+        return Stay(call, name, self._subject(name), own, label, visit, service, site)
 
     def _last_of(self, record: Record) -> Stay:
         """Return the stay that `record` says is over."""
@@ -258,8 +256,7 @@ class Facts:
         stay = self._stay(record, Call.conversation)
         if agent := self._names.agent(record.agent):
             visit, busy = self._memory.end_talk(agent, stay.call, record.second)
-            own = self._names.own_queue(record.queue)
-            if visit and stay.remembered.visits[visit - 1].queue == own:
+            if visit not in {0, stay.visit} and stay.remembered.visits[visit - 1].queue == stay.own:
                 stay = replace(stay, visit=visit)
         else:
             busy = False
@@ -270,7 +267,7 @@ class Facts:
         """Return the call of a record, as a stay in no queue."""
         name = self._call_of(record)
         call = self._memory.call(name, record.second)
-        return Stay(call, name, self._subject(name), "", 0, *self._names.place(line))
+        return Stay(call, name, self._subject(name), "", "", 0, *self._names.place(line))
 
     def _reserve(self, record: Record) -> None:
         """Count a record of an unknown event in all ways in which it may count, should somebody say later what it means."""
@@ -288,17 +285,17 @@ class Facts:
         return self._names.call(record.call, record.second)
 
     def _event(self, kind: type[_Told], stay: Stay, said: Envelope, data: dict[str, Any], note: str = "") -> _Told:
-        native = f"{stay.call}|{stay.visit}|{_type_of(kind)}{'|' if note else ''}{note}"
-        return kind.make(
-            {
-                **said,
-                "id": event_id(self._source, native),
-                "subject": stay.subject,
-                "service": stay.service,
-                "site": stay.site,
-                "data": data,
-            }
+        native = (
+            f"{stay.call}|{stay.visit}|{_type_of(kind)}|{note}"
+            if note
+            else f"{stay.call}|{stay.visit}|{_type_of(kind)}"
         )
+        said["id"] = event_id(self._source, native)
+        said["subject"] = stay.subject
+        said["service"] = stay.service
+        said["site"] = stay.site
+        said["data"] = data
+        return kind.make(said)
 
 
 @cache

@@ -189,26 +189,33 @@ class Memory(msgspec.Struct):
 
     def begin_talk(self, agent: str, call: str, visit: int, second: int) -> None:
         """Record that a conversation begins."""
-        talks = self.talks.setdefault(agent, {})
+        talks = self.talks.get(agent)
+        if talks is None:
+            self.talks[agent] = {call: Talk(visit, second)}
+            if len(self.talks) > MAX_CALLS:
+                del self.talks[next(iter(self.talks))]
+            return
         for other in [other for other in talks if other not in self.calls or other == call]:
             del talks[other]
         talks[call] = Talk(visit, second)
         if len(talks) > MAX_TALKS:
             del talks[next(iter(talks))]
-        if len(self.talks) > MAX_CALLS:
-            del self.talks[next(iter(self.talks))]
 
     def end_talk(self, agent: str, call: str, second: int) -> tuple[int, bool]:
         """Record that a conversation is over.
 
         Return its stay, 0 if its beginning is not known, and whether the agent has another conversation.
         """
-        talks = self.talks.get(agent, {})
+        talks = self.talks.get(agent)
+        if talks is None:
+            return 0, False
         talk = talks.pop(call, None)
+        visit = talk.visit if talk else 0
         if not talks:
-            self.talks.pop(agent, None)
+            del self.talks[agent]
+            return visit, False
         busy = any(name in self.calls and 0 <= second - other.since < TALK_SECONDS for name, other in talks.items())
-        return talk.visit if talk else 0, busy
+        return visit, busy
 
     def excerpt(self, second: int, name: str, agent: str) -> "Memory":
         """Return what the last line depends on, enough to map it alone: one of `second`, of the call `name` and of `agent`."""

@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.records import NOBODY, fold
@@ -17,7 +17,7 @@ UNIQUE_ID: Final = re.compile(
 No second begins with 0, as phone numbers do, and no switchboard has had a hundred million channels.
 """
 MADE_BEFORE: Final = range(-86_400, 30 * 86_400)
-"""Age of an id of a call in a record, in seconds. What is older or newer is another number that looks like an id."""
+"""Age of a call's id in a record, in seconds. An older or newer number only looks like an id."""
 CACHED: Final = 8_192
 """So many names of each kind are remembered."""
 CALLERS: Final = 65_536
@@ -30,6 +30,18 @@ class Known(str):
     __slots__ = ()
 
 
+class QueuePlace(NamedTuple):
+    """A queue, and where its events are."""
+
+    own: str
+    """See `Names.own_queue`."""
+    former: str
+    """See `Names.former_queue`."""
+    label: str
+    service: str
+    site: str
+
+
 class Names:
     """How queues, agents, callers, calls and dialled numbers of one Asterisk are called in its events."""
 
@@ -40,7 +52,8 @@ class Names:
         self._cached_second = lru_cache(CACHED)(self._second)
         self._cached_queue = lru_cache(CACHED)(self._queue)
         self._cached_own_queue = lru_cache(CACHED)(self._own_queue)
-        self._cached_former = lru_cache(CACHED)(self._former)
+        self._cached_place = lru_cache(CACHED)(self._place)
+        self._cached_known_place = lru_cache(CACHED)(lambda own: self._place(Known(own)))
         self._cached_agent = lru_cache(CACHED)(self._agent)
         numbers = Numbers(config.dids, config.region, key)
         self.caller = lru_cache(CALLERS)(numbers.caller)
@@ -53,10 +66,10 @@ class Names:
 
     def call(self, unique_id: str, second: int) -> str:
         """Return the native id of a call in a record of `second`: an id that Asterisk made is kept, all else is replaced."""
-        if isinstance(unique_id, Known):
+        if type(unique_id) is Known:
             return str(unique_id)
         made = self._cached_second(unique_id)
-        return unique_id if made and second - made in MADE_BEFORE else self.hide("call", unique_id)
+        return unique_id if second - made in MADE_BEFORE else self.hide("call", unique_id)
 
     def queue(self, name: str) -> Queue:
         """Return a queue, with the label that events give it; one of no name stands for all queues."""
@@ -68,7 +81,11 @@ class Names:
 
     def former_queue(self, name: str) -> str:
         """Return what `own_queue` returned in earlier versions, which kept the spelling; empty if that is the same."""
-        return "" if isinstance(name, Known) else self._cached_former(name)
+        return self.queue_place(name).former
+
+    def queue_place(self, name: str) -> QueuePlace:
+        """Return all that is known of a queue by its name."""
+        return self._cached_known_place(name) if type(name) is Known else self._cached_place(name)
 
     def agent(self, name: str) -> str:
         """Return the pseudonym of an agent, empty if there is none."""
@@ -104,10 +121,11 @@ class Names:
     def _own_queue(self, name: str) -> str:
         return "" if name in NOBODY else self._as_one_word(fold(name))
 
-    def _former(self, name: str) -> str:
-        own = self._own_queue(name)
-        former = self._as_one_word(name) if own else ""
-        return "" if former == own else former
+    def _place(self, name: str) -> QueuePlace:
+        own = self.own_queue(name)
+        former = self._as_one_word(name) if own and not isinstance(name, Known) else own
+        queue = self.queue(name)
+        return QueuePlace(own, "" if former == own else former, queue.label, *self.place(queue))
 
     def _as_one_word(self, name: str) -> str:
         return name if LABEL.fullmatch(name) else f"{as_label(name)}~{self.hide('queue', name)}"

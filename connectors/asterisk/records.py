@@ -119,7 +119,10 @@ class Record(msgspec.Struct, frozen=True):
 
         A record says more than its numbers: it counts without them too. A duration is negative if the clock was set back.
         """
-        return None if place is None else whole(self.text(place), LONGEST_SECONDS)
+        parameters = self.parameters
+        if place is None or not -len(parameters) <= place < len(parameters):
+            return None
+        return whole(parameters[place], LONGEST_SECONDS)
 
     def position(self, place: int) -> int | None:
         """Return the position in the queue at `place`; None if it is not there, or no position."""
@@ -157,10 +160,10 @@ def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> Record | None:
         text = content.decode()
     except UnicodeDecodeError:
         text = "|".join(map(read_text, content.split(b"|")))  # names come from files of different encodings
-    if not text.strip():
-        return None
     fields = text.split("|")
     if len(fields) < _FIELDS:
+        if not text.strip():
+            return None
         raise Unusable(
             Reason.UNREADABLE_LINE,
             say(

@@ -5,6 +5,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, ClassVar, Final
 from unicodedata import combining, normalize
@@ -28,6 +29,7 @@ SECONDS: Final = range(1_000_000_000, 4_000_000_000)
 TIME_SECONDS: Final = 30 * 86_400
 """How far from now a time may be that a switchboard gives, in seconds."""
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+_CACHED: Final = 8_192
 _LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss"})
 
 
@@ -108,6 +110,7 @@ class Numbers:
         return normalise_phone(number, self._region) or number
 
 
+@lru_cache(_CACHED)
 def whole(text: str, highest: int) -> int | None:
     """Return the whole number that `text` is, None if it is none or above `highest`, which has ten digits at most.
 

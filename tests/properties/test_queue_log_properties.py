@@ -1,4 +1,4 @@
-"""What the connector makes of any `queue_log` is what a plain count of it says, written from Asterisk's own code.
+"""The connector counts a random `queue_log` like a plain count that follows Asterisk's code.
 
 `python -m tests.support.compare_queue_logs --logs 2000` compares many more.
 """

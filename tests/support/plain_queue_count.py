@@ -3,8 +3,8 @@
 A call waits in one queue at a time, and each record of a queue is about the stay that was not over before it. No times are
 compared, since clocks are set. Four rules are Accueil's own, see the connector's README:
 
-* what is written again in the same second (an entry, a refusal, a ring of an agent in a stay) is the same;
-* an end of the same kind that is written again is the same;
+* a record that comes again in the same second (an entry, a refusal, a ring of an agent in a stay) is the same;
+* a second end of the same kind is the same;
 * a stay whose entry is not in the file counts from its first record of an answer or an end;
 * a conversation of two hours no longer keeps an agent on a contact when another one ends.
 """
@@ -75,7 +75,7 @@ class Stay:
 
     @property
     def talks(self) -> bool:
-        """Whether the conversation goes on."""
+        """True during the conversation."""
         return self.outcome == "answered" and not self.finish
 
 

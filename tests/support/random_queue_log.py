@@ -1,4 +1,4 @@
-"""Random `queue_log` files, in the order in which `apps/app_queue.c` writes them.
+"""Random `queue_log` files, written in the order of `apps/app_queue.c`.
 
 Each call and each agent is played by a true clock; the file has the times of a clock that is changed now and then.
 """
@@ -57,7 +57,7 @@ class Log:
         self.entries.append((at, len(self.entries), line))
 
     def content(self) -> list[bytes]:
-        """Return the lines, in the order in which they were written."""
+        """Return the lines in the order of writing."""
         return [line for _, _, line in sorted(self.entries)]
 
 

@@ -16,7 +16,15 @@ from tests.support.ami_scene import MONDAY, NINE
 from tests.support.asterisk_manager import PatientManager, options, serving
 from tests.support.talkers import alone
 
-PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901", "06.39.98.55.12", "06-39-98-55-12")
+PERSONAL = (
+    "0639985511",
+    "Mireille Exemple",
+    "jean.modele",
+    "PJSIP/9901",
+    "06.39.98.55.12",
+    "06-39-98-55-12",
+    "639985511",
+)
 
 NO_LINES = {13: None, 10: None}
 
@@ -36,6 +44,9 @@ def bad_messages(seconds: Iterator[int]) -> list[list[dict[str, str]]]:
     }
     member = {"MemberName": PERSONAL[3], "Interface": PERSONAL[3]}
     odd = call | who | member | {"Queue": PERSONAL[5], "Position": PERSONAL[0], "HoldTime": "x"}
+    numbers = dict.fromkeys(
+        ("Position", "OriginalPosition", "HoldTime", "TalkTime", "RingTime", "Wait", "Timestamp"), PERSONAL[0]
+    )
     by_hand = who | {"Uniqueid": PERSONAL[0], "Queue": "600"}
     groups: list[list[dict[str, str]]] = [
         [{"Event": "QueueCallerJoin", "Queue": "600", **who}],
@@ -43,6 +54,17 @@ def bad_messages(seconds: Iterator[int]) -> list[list[dict[str, str]]]:
         [{"Event": "QueueMemberPause", "Queue": "600", "PausedReason": PERSONAL[1]}],
         [{"Event": "UserEvent", "UserEvent": "FULL", **call, "Queue": "", "Data": PERSONAL[5]}],
         [{"Event": event, **odd} for event in ("QueueCallerJoin", "QueueCallerLeave", "AgentConnect", "AgentComplete")],
+        [
+            {"Event": event, "Queue": "600", **by_hand, **member, **numbers, "Uniqueid": f"{PERSONAL[6]}1.1"}
+            for event in (
+                "QueueCallerJoin",
+                "AgentConnect",
+                "AgentRingNoAnswer",
+                "AgentComplete",
+                "QueueCallerAbandon",
+                "Hangup",
+            )
+        ],
         [{"Event": event, **by_hand} for event in ("QueueCallerJoin", "Hangup")],
         [{"Event": "UserEvent", "UserEvent": PERSONAL[1], **call, "Data": PERSONAL[0]}],
         [{"Event": "UserEvent", "UserEvent": "MENU", **call, "Data": PERSONAL[0]}],

@@ -23,6 +23,14 @@ PERSONAL = (
     "06.39.98.55.12",
     "06-39-98-55-12",
     "+33639985513",
+    "jean.modele",
+    "639985511",
+)
+
+
+TIMES = (
+    *("Event-Date-Timestamp", "CC-Member-Joined-Time", "CC-Agent-Called-Time", "CC-Agent-Answered-Time"),
+    "CC-Member-Leaving-Time",
 )
 
 
@@ -50,6 +58,12 @@ def bad_events() -> list[Happening]:
         [base | who | call | {"CC-Action": "member-queue-end", "CC-Padding": "x" * 300_000}],
         [
             odd | {"CC-Action": action, "CC-Cause": "Terminated", "CC-Agent-Bridged": PERSONAL[1]}
+            for action in ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
+        ],
+        [
+            odd
+            | {"CC-Queue": PERSONAL[2], "CC-Action": action, "CC-Cause": "Terminated"}
+            | dict.fromkeys(TIMES, PERSONAL[0])
             for action in ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
         ],
         [

@@ -202,26 +202,6 @@ def test_a_caller_who_gives_up_is_told_once_whatever_tells_the_end() -> None:
     assert [event.type for event in events] == ["call.queued", "call.abandoned", "call.queued"]
 
 
-def test_a_queue_has_one_name_however_dialplan_and_configuration_spell_it() -> None:
-    ear = Ear(queues={"Support": {"label": "aide"}})
-    asked = step("600", Application="Queue", AppData="SUPPORT,t")
-    events = ear.hear(
-        asked, JOIN | {"Queue": "support"}, CONNECT | {"Queue": "Support"}, complete("caller") | {"Queue": "support"}
-    )
-    assert {(event.data.queue, getattr(event.data, "visit", 1)) for event in events} == {("aide", 1)}
-
-
-@pytest.mark.parametrize("number", ["639980012", "0639980012", "33639980012", "1e9", "inf", "nan"])
-def test_a_telephone_number_is_no_time_and_no_duration(number: str) -> None:
-    ear = Ear()
-    gave_up = ABANDON | {"Position": number, "HoldTime": number, "OriginalPosition": number}
-    events = ear.hear(
-        JOIN | {"Position": number}, CONNECT | {"HoldTime": number, "Timestamp": number}, ASKED, gave_up, HANGUP
-    )
-    assert number not in "".join(encode(event).decode() for event in events) + msgspec.json.encode(ear.watch).decode()
-    assert {event.time.year for event in events} == {2026}
-
-
 class TestOutsideQueues:
     def test_a_call_arrives_at_a_number_that_is_known(self) -> None:
         (event,) = Ear().hear(said("Newchannel", Exten="0199000010"))
