@@ -85,7 +85,7 @@ def claim(data: Path) -> Iterator[None]:
 
 
 def announce(data: Path, brokers: str, url: str, sla: Path | None = None, password_file: Path | None = None) -> None:
-    """Write down, for other commands on this machine, what runs on `data`: its broker, board and SLA file."""
+    """Write for other commands on this machine where the broker, the board and the SLA file of `data` are."""
     files = (str(file.resolve()) if file else "" for file in (sla, password_file))
     running = Running(os.getpid(), brokers, url, *files)
     _file(data).write_text(json.dumps(asdict(running)), encoding="utf-8")
@@ -113,7 +113,7 @@ def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] |
 
 
 def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
-    """Return the brokers that `settings` name and the login to them, else those of the `accueil up` that `find` finds.
+    """Return the brokers of `settings` with their login, else those of the `accueil up` that `find` finds.
 
     Raises `ConfigError` if there are none, or if a file of the login cannot be used.
     """

@@ -200,7 +200,7 @@ class EmbeddedKafka:
         self._note_password()
 
     def _knows_password(self) -> bool:
-        """Return whether the data hold the password; else they were formatted without one, or it is a new one."""
+        """Return whether the data hold this password; data of a version without passwords hold none."""
         return self._noted.exists() and self._noted.read_text() == self._digest
 
     def _note_password(self) -> None:
@@ -216,14 +216,14 @@ class EmbeddedKafka:
         return hashlib.sha256(self._password.encode()).hexdigest()
 
     def _set_password(self, timeout_seconds: float, stalled_seconds: float) -> None:
-        """Write the password into data that do not hold it: the broker runs for that on a port and by a login of its own."""
+        """Write the password into existing data: run the broker on a private port with a temporary login, then stop it."""
         self._progress("setting the broker's password", "enregistrement du mot de passe du broker")
         port, login = self.port, make_password()
         self.port = free_port()
         self._write_properties(login)
         try:
             self._run(timeout_seconds, stalled_seconds)
-            if not self._is_ours():  # who else took the port would be handed what leads to the password
+            if not self._is_ours():  # another process on that port would receive the salted password
                 raise BrokerError(
                     f"another process listens on port {self.port}", f"un autre processus écoute sur le port {self.port}"
                 )
@@ -238,7 +238,7 @@ class EmbeddedKafka:
         self._note_password()
 
     def _is_ours(self) -> bool:
-        """Return whether it is our broker that listens."""
+        """Return whether our broker is the process that listens on the port."""
         with contextlib.suppress(psutil.Error):
             connections = psutil.Process(self.pid).net_connections("tcp")
             return any(one.laddr.port == self.port and one.status == psutil.CONN_LISTEN for one in connections)

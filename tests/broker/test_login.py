@@ -90,7 +90,7 @@ def test_data_without_a_password_get_one_and_a_new_one_replaces_it(own_kafka: Em
     assert not kafka_io.asks_for_login(own_kafka.bootstrap)
     own_kafka.stop()
     first, second = make_password(), make_password()
-    for password, others in ((first, []), (first, []), (second, [first])):
+    for password, others in ((first, []), (second, [first])):
         kafka = EmbeddedKafka(own_kafka.directory, own_kafka.port, password=password)
         kafka.start()
         try:
