@@ -1,4 +1,4 @@
-"""What a partition's topics say before its first step: rows, offsets, and where its sources begin and end."""
+"""Recovery of a partition before its first step: rows, offsets, and the beginnings and ends of its sources."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ decode_offsets = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class BeyondRepair(RuntimeError):  # noqa: N818 - what it says
-    """What stands in the topics cannot be gone on with: to start again changes nothing, a person has to decide."""
+    """The topics hold something that this release cannot continue from. Another start changes nothing: a person has to decide."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Topic admin: create what is missing, set what differs, refuse what cannot be changed."""
+"""Topic admin: create missing topics, change different settings, refuse another number of partitions."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ class TopicSpec:
     name: str
     partitions: int
     replication: int = 1
-    """Fewest replicas of each partition; a topic with more is left as it is."""
+    """Fewest replicas of each partition; a topic with more keeps them."""
     config: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""Kafka refuses a login, or rights: each process names what is missing, and is not ready until it is granted."""
+"""Kafka refuses a login, or rights: each process names the missing right, and is not ready until Kafka grants it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Kafka as a cluster of three brokers, of which the first is the controller too."""
+"""Kafka as a cluster of three brokers; the first is also the controller."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A Kafka that asks for a login, and grants each user no more than its ACLs say."""
+"""A Kafka that asks for a login, and checks the ACLs of each user."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
