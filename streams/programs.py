@@ -140,6 +140,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
 
     Raises `ConfigError` if there are none, or one of them cannot run, and `OperatorError` if the health port cannot be had.
     """
+    from connectors.sdk.cluster import mark_lost  # noqa: PLC0415
     from connectors.sdk.errors import StuckError  # noqa: PLC0415
     from connectors.sdk.runner import Runner  # noqa: PLC0415
 
@@ -153,6 +154,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         )
     stopping = await_stop()
     make_private(settings.data)
+    mark_lost(instances, settings.data / "connectors")
     runner = Runner(
         instances,
         brokers=find_brokers(settings),
