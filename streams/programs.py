@@ -149,6 +149,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
 
     Raises `ConfigError` if there are none, or one of them cannot run, and `OperatorError` if the health port cannot be had.
     """
+    from connectors.sdk.cluster import mark_lost  # noqa: PLC0415
     from connectors.sdk.errors import StuckError  # noqa: PLC0415
     from connectors.sdk.runner import Runner  # noqa: PLC0415
 
@@ -162,6 +163,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         )
     stopping = await_stop()
     make_private(settings.data)
+    mark_lost(instances, settings.data / "connectors")
     brokers, client = find_cluster(settings)
     any_of = [topic.name for topic in SOURCES.values()]
 

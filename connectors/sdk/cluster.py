@@ -11,10 +11,19 @@ from typing import Final
 
 from connectors.sdk.files import make_private_directory, replace
 from connectors.sdk.lane import Instance
-from connectors.sdk.reread import find_position
+from connectors.sdk.reread import find_position, mark
 
 FILE: Final = "cluster.json"
 """In the instance's directory."""
+
+
+def mark_lost(instances: Iterable[Instance], directory: Path) -> None:
+    """Mark the instances that have published and lost their position: they read their source a second time."""
+    for instance in instances:
+        context = instance.context(directory, lasting=False)
+        has_published = instance.connector.rereads(instance.config) and _read(context.directory)
+        if has_published and not find_position(instance, context):
+            mark(context.directory)
 
 
 def find_elsewhere(instances: Iterable[Instance], directory: Path, cluster: str) -> list[Instance]:

@@ -46,6 +46,11 @@ def find_mark(home: Path) -> int:
     return 0
 
 
+def mark(home: Path) -> None:
+    """Record that the source of the instance in `home` is begun anew now."""
+    replace(home / MARK, json.dumps({"at": int(time.time() * 1000)}).encode())
+
+
 def find_position(instance: Instance, context: Context) -> list[Path]:
     """Return the files that hold how far the source was read; none if it cannot be read again, or was never read."""
     names = [name + ending for name in instance.connector.rereads(instance.config) for ending in _SIBLINGS]
@@ -70,7 +75,7 @@ def begin_anew(instance: Instance, context: Context) -> Path:
     The caller holds the instance's lock. After a crash in its middle it can be called again.
     """
     home, aside = context.directory, context.directory / ASIDE
-    replace(home / MARK, json.dumps({"at": int(time.time() * 1000)}).encode())
+    mark(home)
     make_private_directory(aside)
     for path in find_position(instance, context):
         os.utime(path)  # retention counts from now on

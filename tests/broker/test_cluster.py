@@ -19,7 +19,10 @@ LOG = (
 TOPIC = SOURCES[Channel.CALL].name
 
 
-def test_a_lost_cluster_is_noticed_and_the_source_read_again(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_command", [True, False])
+def test_a_lost_cluster_is_noticed_and_the_source_read_again(
+    own_kafka: EmbeddedKafka, tmp_path: Path, *, by_command: bool
+) -> None:
     apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
     (tmp_path / "queue_log").write_text(LOG)
     (tmp_path / "accueil.toml").write_text(
@@ -46,7 +49,12 @@ def test_a_lost_cluster_is_noticed_and_the_source_read_again(own_kafka: Embedded
         last = connect.text.splitlines()[-1]
         assert "asterisk/siege: what was read so far went to another Kafka cluster" in last
         assert "accueil connectors reread siege" in last
-        assert reread.start().wait() == 0
+        if by_command:
+            assert reread.start().wait() == 0
+        else:
+            (home / "cluster.json").write_text(json.dumps(known))
+            for path in home.glob("cursor-*"):
+                path.unlink()
         connect.start()
         assert stop_once_read() == 0
     assert json.loads((home / "cluster.json").read_bytes()) == known

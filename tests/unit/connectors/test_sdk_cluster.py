@@ -1,0 +1,37 @@
+"""What an instance knows of the Kafka cluster that has its events."""
+
+import json
+from pathlib import Path
+
+from connectors.sdk.cluster import FILE, find_elsewhere, mark_lost
+from connectors.sdk.reread import find_mark
+from connectors.sdk.runner import configure
+
+LOG = configure("siege", "asterisk", {"path": "queue_log"})
+LIVE = configure("annexe", "asterisk", {"ami": {"host": "127.0.0.1", "username": "accueil", "secret": "essai"}})
+
+
+def test_another_cluster_matters_to_who_has_a_position_there(tmp_path: Path) -> None:
+    assert find_elsewhere([LOG, LIVE], tmp_path, "one") == []
+    assert find_elsewhere([LOG, LIVE], tmp_path, "two") == []  # nothing was read yet
+    for instance in (LOG, LIVE):
+        with instance.occupied(tmp_path) as context:
+            context.cursor.save(b"here")
+    assert find_elsewhere([LOG, LIVE], tmp_path, "three") == [LOG]
+    assert json.loads((tmp_path / LOG.source / FILE).read_bytes()) == {"cluster": "two"}
+    assert find_elsewhere([LOG, LIVE], tmp_path, "two") == []
+
+
+def test_who_has_published_and_lost_its_position_reads_again(tmp_path: Path) -> None:
+    home = tmp_path / LOG.source
+    mark_lost([LOG], tmp_path)
+    assert not home.exists()
+    find_elsewhere([LOG], tmp_path, "one")
+    with LOG.occupied(tmp_path) as context:
+        context.cursor.save(b"here")
+    mark_lost([LOG], tmp_path)
+    assert find_mark(home) == 0
+    for path in home.glob("cursor-*"):
+        path.unlink()
+    mark_lost([LOG], tmp_path)
+    assert find_mark(home) > 0
