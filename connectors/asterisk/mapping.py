@@ -11,14 +11,12 @@ from connectors.asterisk.memory import Memory
 from connectors.asterisk.names import Names
 from connectors.asterisk.records import COMPLETED, KNOWN, TRANSFERRED, LogLine, Record, parse
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.telephony import LABEL
+from connectors.sdk.telephony import AHEAD_SECONDS, LABEL
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.identities import PseudonymKey
 from models.reasons import Reason
 
-AHEAD_SECONDS: Final = 86_400
-"""How far a switchboard's clock may be ahead."""
 _ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNECT", *COMPLETED, *TRANSFERRED)).encode())
 
 

@@ -59,6 +59,10 @@ def bad_events() -> list[Happening]:
             for action in ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
         ],
         [
+            odd | {"CC-Queue": PERSONAL[2], "CC-Action": action, "CC-Cause": "Terminated"}
+            for action in ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
+        ],
+        [
             odd
             | {"CC-Queue": PERSONAL[2], "CC-Action": action, "CC-Cause": "Terminated"}
             | dict.fromkeys(TIMES, PERSONAL[0])
