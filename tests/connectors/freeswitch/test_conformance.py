@@ -26,10 +26,7 @@ PERSONAL = (
 )
 
 
-TIMES = (
-    *("Event-Date-Timestamp", "CC-Member-Joined-Time", "CC-Agent-Called-Time", "CC-Agent-Answered-Time"),
-    "CC-Member-Leaving-Time",
-)
+TIMES = ("CC-Member-Joined-Time", "CC-Agent-Called-Time", "CC-Agent-Answered-Time")
 
 
 def bad_events() -> list[Happening]:
