@@ -11,25 +11,25 @@ from connectors.asterisk.memory import Memory
 from connectors.asterisk.names import Names
 from connectors.asterisk.records import COMPLETED, KNOWN, TRANSFERRED, LogLine, Record, parse
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.telephony import LABEL
+from connectors.sdk.telephony import AHEAD_SECONDS, LABEL, SECONDS
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.identities import PseudonymKey
 from models.reasons import Reason
 
-AHEAD_SECONDS: Final = 86_400
-"""How far a switchboard's clock may be ahead."""
 _ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNECT", *COMPLETED, *TRANSFERRED)).encode())
 
 
 class QueueLogMapping:
     """Maps the lines of one log, in order; what earlier lines said is in `memory`."""
 
-    def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, memory: Memory) -> None:
+    def __init__(
+        self, source: str, config: AsteriskConfig, key: PseudonymKey, memory: Memory, *, again: bool = False
+    ) -> None:
         self._names = Names(config, key)
         self._memory = memory
-        self._latest = 0
-        """Up to when lines may be: as far as it was asked."""
+        self._latest = SECONDS.stop if again else 0
+        """Latest time of a line, as far as it was computed. The SDK judges the time of a line that is mapped `again`."""
         self._known = KNOWN | {"DID", *config.custom_events}
         self._facts = Facts(source, config, self._names, memory)
 
@@ -61,7 +61,7 @@ class QueueLogMapping:
         except Unusable:
             record = None
         context = Memory()
-        if record and record.second in self._memory.seconds:
+        if record:
             call, agent = self._names.call(record.call, record.second), self._names.agent(record.agent)
             context = self._memory.excerpt(record.second, call, agent)
         answer = _ANSWER.search(line.content) is not None

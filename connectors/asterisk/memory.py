@@ -219,7 +219,7 @@ class Memory(msgspec.Struct):
 
     def excerpt(self, second: int, name: str, agent: str) -> "Memory":
         """Return what the last line depends on, enough to map it alone: one of `second`, of the call `name` and of `agent`."""
-        counted = {second: Second(self.seconds[second].lines - 1)}
+        counted = {second: Second(self.seconds[second].lines - 1)} if second in self.seconds else {}
         talks = _only(agent, self.talks)
         calls = {other: self.calls[other] for other in (name, *talks.get(agent, ())) if other in self.calls}
         return Memory(counted, calls, _only(name, self.told), _only(name, self.refusals), talks)

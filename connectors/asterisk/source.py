@@ -79,7 +79,7 @@ class LogPart:
     def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
         """Return what a line means that was rejected, with a memory of its own."""
         memory = msgspec.json.decode(reject.context, type=Memory)
-        return self._mapping_with(memory).map(LogLine(reject.record, read_at))
+        return self._mapping_with(memory, again=True).map(LogLine(reject.record, read_at))
 
     def close(self) -> None:
         """Close the log."""

@@ -234,5 +234,5 @@ class EventMapping:
 
 
 def _microseconds(text: str, now: float) -> int:
-    """Return the time that `text` is, in microseconds since 1970; 0 if it is none near `now`."""
+    """Return the time that `text` is, in microseconds since 1970; 0 if it is none that can be."""
     return int(text) if epoch(text[:-6], now) and text.isascii() and text.isdecimal() else 0

@@ -26,8 +26,8 @@ LAST_POSITION: Final = 99_999
 """Last position in a queue that is published."""
 SECONDS: Final = range(1_000_000_000, 4_000_000_000)
 """Times that a switchboard may give, in seconds since 1970: the years 2001 to 2096."""
-TIME_SECONDS: Final = 30 * 86_400
-"""How far from now a time may be that a switchboard gives, in seconds."""
+AHEAD_SECONDS: Final = 86_400
+"""How far a switchboard's clock may be ahead, in seconds."""
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _CACHED: Final = 8_192
 _LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss"})
@@ -120,12 +120,12 @@ def whole(text: str, highest: int) -> int | None:
 
 
 def epoch(text: str, now: float) -> int:
-    """Return the time that `text` is, in seconds since 1970, 0 if it is none within `TIME_SECONDS` of `now`.
+    """Return the time that `text` is, in seconds since 1970; 0 if it is none of `SECONDS`, or later than tomorrow.
 
     Ten digits may be a telephone number.
     """
     second = whole(text, SECONDS[-1])
-    return second if second is not None and abs(second - now) <= TIME_SECONDS else 0
+    return second if second is not None and SECONDS.start <= second <= now + AHEAD_SECONDS else 0
 
 
 def read_text(content: bytes) -> str:

@@ -6,7 +6,7 @@ Format: the AMI v2 specification in the Asterisk documentation, and `main/manage
 from typing import Final
 
 from connectors.sdk.peer import read_headers
-from connectors.sdk.telephony import TIME_SECONDS
+from connectors.sdk.telephony import AHEAD_SECONDS, SECONDS
 
 MAX_MESSAGE_BYTES: Final = 65_536
 OVERSIZED: Final = "=oversized"
@@ -50,9 +50,9 @@ class Reader:
 
 
 def seconds_of(message: Message, otherwise: float) -> float:
-    """Return the time that a message gives, in seconds since 1970; `otherwise`, when it came, if it gives none near that."""
+    """Return the time that a message gives, in seconds since 1970; `otherwise`, when it came, if it gives none that can be."""
     try:
         told = float(message.get("Timestamp", ""))
     except ValueError:
         return otherwise
-    return told if abs(told - otherwise) <= TIME_SECONDS else otherwise
+    return told if SECONDS.start <= told <= otherwise + AHEAD_SECONDS else otherwise

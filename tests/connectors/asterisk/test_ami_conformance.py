@@ -44,9 +44,7 @@ def bad_messages(seconds: Iterator[int]) -> list[list[dict[str, str]]]:
     }
     member = {"MemberName": PERSONAL[3], "Interface": PERSONAL[3]}
     odd = call | who | member | {"Queue": PERSONAL[5], "Position": PERSONAL[0], "HoldTime": "x"}
-    numbers = dict.fromkeys(
-        ("Position", "OriginalPosition", "HoldTime", "TalkTime", "RingTime", "Wait", "Timestamp"), PERSONAL[0]
-    )
+    numbers = dict.fromkeys(("Position", "OriginalPosition", "HoldTime", "TalkTime", "RingTime"), PERSONAL[0])
     by_hand = who | {"Uniqueid": PERSONAL[0], "Queue": "600"}
     groups: list[list[dict[str, str]]] = [
         [{"Event": "QueueCallerJoin", "Queue": "600", **who}],

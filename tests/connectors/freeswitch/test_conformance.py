@@ -28,10 +28,7 @@ PERSONAL = (
 )
 
 
-TIMES = (
-    *("Event-Date-Timestamp", "CC-Member-Joined-Time", "CC-Agent-Called-Time", "CC-Agent-Answered-Time"),
-    "CC-Member-Leaving-Time",
-)
+TIMES = ("CC-Member-Joined-Time", "CC-Agent-Called-Time", "CC-Agent-Answered-Time")
 
 
 def bad_events() -> list[Happening]:
@@ -58,6 +55,10 @@ def bad_events() -> list[Happening]:
         [base | who | call | {"CC-Action": "member-queue-end", "CC-Padding": "x" * 300_000}],
         [
             odd | {"CC-Action": action, "CC-Cause": "Terminated", "CC-Agent-Bridged": PERSONAL[1]}
+            for action in ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
+        ],
+        [
+            odd | {"CC-Queue": PERSONAL[2], "CC-Action": action, "CC-Cause": "Terminated"}
             for action in ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
         ],
         [
