@@ -95,21 +95,21 @@ def evaluate(name: str, node: ast.Call, function: str, methods: set[str]) -> Ite
 
 
 def methods_of(name: str, node: ast.Call, owners: dict[ast.AST, ast.AST]) -> set[str]:
-    """The methods that code calls on a compiled expression; all methods if it finds none."""
+    """The methods that code calls on a compiled expression; all methods that may be meant if its name is not known."""
     owner = owners[node]
     if isinstance(owner, ast.Attribute):
         return {owner.attr}
+    target, trees = "", [sources()[name]]
     if isinstance(owner, ast.Assign | ast.AnnAssign):
         target = ast.unparse(owner.targets[0] if isinstance(owner, ast.Assign) else owner.target)
-        trees = [sources()[name]] if target.startswith("_") else sources().values()
-        used = {
-            one.attr
-            for tree in trees
-            for one in ast.walk(tree)
-            if isinstance(one, ast.Attribute) and ast.unparse(one.value).rpartition(".")[2] == target
-        }
-        return used & FLAGS_AT_ALL.keys() or set(ANYWHERE)
-    return set(ANYWHERE)
+        trees = trees if target.startswith("_") else [*sources().values()]
+    used = {
+        one.attr
+        for tree in trees
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Attribute) and target in {"", ast.unparse(one.value).rpartition(".")[2]}
+    }
+    return used & (FLAGS_AT_ALL.keys() - {"" if target else "split"}) or set(ANYWHERE)  # texts have `split` too
 
 
 # ------------------------------------------------------------------------------------------------------------------ inputs
