@@ -41,7 +41,10 @@ class Up:
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.Error):  # it has just ended
                 command = child.cmdline()
-                found[command[command.index("streams.cli") + 1] if "streams.cli" in command else "java"] = child
+                if "streams.cli" in command:
+                    found[command[command.index("streams.cli") + 1]] = child
+                elif "kafka.Kafka" in command:  # others are short-lived: what reads barcodes, what formats Kafka's storage
+                    found["java"] = child
         return found
 
     def offered(self) -> float:
