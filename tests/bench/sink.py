@@ -70,7 +70,9 @@ class Store(Timeline):
         super().__init__(url)
         self.writing_seconds = 0.0
 
-    def write(self, entries: Sequence[Entry], promised: Sequence[Promised] = (), place: tuple[int, int] | None = None) -> Written:
+    def write(
+        self, entries: Sequence[Entry], promised: Sequence[Promised] = (), place: tuple[int, int] | None = None
+    ) -> Written:
         """Write, and note how long that takes."""
         began_at = time.perf_counter()
         written = super().write(entries, promised, place)
