@@ -22,7 +22,10 @@ pytestmark = pytest.mark.broker
 def rows(database: Path) -> list[tuple[str, ...]]:
     if not database.exists():
         return []
-    with closing(sqlite3.connect(database)) as connection, suppress(sqlite3.OperationalError):  # its tables are being made
+    with (
+        closing(sqlite3.connect(database)) as connection,
+        suppress(sqlite3.OperationalError),
+    ):  # its tables are being made
         return sorted(connection.execute("SELECT id, owner, contact FROM entries"))
     return []
 
