@@ -8,7 +8,7 @@ import click
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
-from models.topics import DAY_MS, EVENTS_KEPT_MS, TIMELINE
+from models.topics import TIMELINE
 from streams.agents.timeline import as_told
 from streams.core import moves, promises
 from streams.core.contact import ERASED
@@ -51,7 +51,7 @@ class Rebuilt(NamedTuple):
 @pass_settings
 def command(settings: Settings, *, yes: bool) -> None:
     """Ask for confirmation, read, write, and print the age of the oldest record."""
-    days = EVENTS_KEPT_MS // DAY_MS
+    days = settings.retention.events_days
     question = say(
         f"read the last {days} days of {TIMELINE.name} into the timelines' database?",
         f"lire les {days} derniers jours de {TIMELINE.name} dans la base des fils ?",
