@@ -43,7 +43,9 @@ class Up:
                 command = child.cmdline()
                 if "streams.cli" in command:
                     found[command[command.index("streams.cli") + 1]] = child
-                elif "kafka.Kafka" in command:  # others are short-lived: what reads barcodes, what formats Kafka's storage
+                elif (
+                    "kafka.Kafka" in command
+                ):  # others are short-lived: what reads barcodes, what formats Kafka's storage
                     found["java"] = child
         return found
 
