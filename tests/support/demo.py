@@ -43,7 +43,7 @@ class Up:
                 command = child.cmdline()
                 if "streams.cli" in command:
                     found[command[command.index("streams.cli") + 1]] = child
-                elif "kafka.Kafka" in command:  # others are short-lived: what reads barcodes, what formats Kafka's storage
+                elif "kafka.Kafka" in command:  # not the process that reads barcodes
                     found["java"] = child
         return found
 
