@@ -97,7 +97,7 @@ def _tell_running(settings: Settings, source: str) -> None:
     elif trouble := next((one for one in answer.split("; ") if one.startswith(f"{source}:")), ""):
         raise OperatorError(trouble, EXIT_RESTART)
     else:
-        click.echo(say("connect reports no trouble of it", "connect n'en signale aucun ennui"))
+        click.echo(say("connect reports no trouble of it", "connect ne signale aucun problème"))
 
 
 def _ask_readiness(host: str, port: int) -> str | None:
@@ -249,8 +249,9 @@ def _explain_reread(beginning: again.Beginning, settings: Settings, known: date)
         f"les contacts ouverts, ou clos depuis le {known} ({days} jours), sont connus : leurs événements comptent une fois",
     )
     yield say(
-        "older contacts that were counted are refused, as dead letters told_again; what was never read counts now",
-        "les contacts plus anciens déjà comptés sont refusés, en lettres mortes told_again ; ce qui n'avait jamais été lu compte",
+        "older contacts may have been counted: they are refused, as dead letters told_again; later events never read count now",
+        "les contacts plus anciens, peut-être déjà comptés, sont refusés (lettres mortes told_again) ; ce qui suit et n'a jamais "
+        "été lu compte",
     )
 
 

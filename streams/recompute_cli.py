@@ -142,12 +142,12 @@ def _tell_left_out(counted: Counted, found: _Found, file: Path | None, settings:
 
 
 def _tell_history(counted: Counted, found: _Found, settings: Settings) -> str:
-    at = when(counted.history_at, settings.web.zone)
+    at, number = when(counted.history_at, settings.web.zone), len(found.differences)
     return say(
-        f"numbers left out, which differ by what time alone tells: {len(found.differences)}. Workers decide it once the history "
-        f"of a source is read, which has reached {at}",
-        f"nombres laissés de côté, qui diffèrent par ce que le temps seul décide : {len(found.differences)}. Les workers en "
-        f"décident une fois lu l'historique d'une source, qui en est au {at}",
+        f"numbers left out, whose difference is only a matter of time: {number}. A source's history is still being read, up to "
+        f"{at} so far; workers count them after that",
+        f"nombres laissés de côté, dont l'écart ne tient qu'au temps : {number}. L'historique d'une source est encore en cours "
+        f"de lecture, qui en est au {at} ; les workers les comptent ensuite",
     )
 
 

@@ -24,6 +24,8 @@ from connectors.sdk.files import PRIVATE_FILE, replace
 from connectors.sdk.words import say
 
 T = TypeVar("T")
+NOTE: Final = "unfinished"
+"""The file with the note, in the instance's directory."""
 MOST_ATTEMPTS: Final = 3
 """A record that ended this number of processes is rejected."""
 STEADY_SECONDS: Final = 60.0
@@ -49,7 +51,7 @@ class Attempts:
         self._began_at = time.monotonic()
         if directory is not None:
             self._counts = directory / "unfinished.json"
-            self._open(directory / "unfinished")
+            self._open(directory / NOTE)
 
     @property
     def is_careful(self) -> bool:
@@ -111,6 +113,14 @@ class Attempts:
     def _forget(self) -> None:
         self._ends = {}
         self._counts.unlink(missing_ok=True)
+
+
+def has_worked(directory: Path) -> bool:
+    """Return whether a record was ever at work in the instance of `directory`: the file has been written to."""
+    try:
+        return (directory / NOTE).stat().st_size > 0
+    except OSError:
+        return False
 
 
 def content_of(raw: Any) -> bytes:

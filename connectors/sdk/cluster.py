@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from connectors.sdk.attempts import has_worked
 from connectors.sdk.files import make_private_directory, replace
 from connectors.sdk.lane import Instance
 from connectors.sdk.reread import find_position, mark
@@ -18,11 +19,11 @@ FILE: Final = "cluster.json"
 
 
 def mark_lost(instances: Iterable[Instance], directory: Path) -> None:
-    """Mark the instances that have published and lost their position: they read their source a second time."""
+    """Mark the instances that have read their source and lost their position: they read it a second time."""
     for instance in instances:
         context = instance.context(directory, lasting=False)
-        has_published = instance.connector.rereads(instance.config) and _read(context.directory)
-        if has_published and not find_position(instance, context):
+        has_read = instance.connector.rereads(instance.config) and has_worked(context.directory)
+        if has_read and not find_position(instance, context):
             mark(context.directory)
 
 

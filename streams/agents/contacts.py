@@ -366,7 +366,7 @@ class Contacts:
             self._note_added(progress, now)
         if progress.dropped is None:  # an earlier release dropped rows by the clock alone, and kept no record of it
             until = now - self._times.keep.closed
-            progress.dropped = dict.fromkeys((*progress.told_at, EARLIER), until)
+            progress.dropped = {source: min(at, until) for source, at in progress.told_at.items()} | {EARLIER: until}
         return progress
 
     def _note_added(self, progress: Progress, now: int) -> None:

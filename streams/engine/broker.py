@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
-import psutil
-
 from streams.engine.children import die_with_parent
 from streams.engine.jars import JarsError, Progress, find_jars
 from streams.engine.login import MECHANISM, PLAIN, USER, listener_properties, make_password, set_password, write_private
@@ -239,6 +237,8 @@ class EmbeddedKafka:
 
     def _is_ours(self) -> bool:
         """Return whether our broker is the process that listens on the port."""
+        import psutil  # noqa: PLC0415 - slow to import
+
         with contextlib.suppress(psutil.Error):
             connections = psutil.Process(self.pid).net_connections("tcp")
             return any(one.laddr.port == self.port and one.status == psutil.CONN_LISTEN for one in connections)

@@ -5,7 +5,7 @@ the engine commits all of that, and the records' offsets, in one transaction, or
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
@@ -182,6 +182,14 @@ class PartitionJob(Protocol):
 
         Returns when to be called again if that is before the next tick, in milliseconds since 1970; or None.
         """
+
+
+@runtime_checkable
+class ChecksPositions(Protocol):
+    """A `PartitionJob` that also writes to a database, which has its own position in the source topics."""
+
+    def check_positions(self, committed: Mapping[str, int]) -> None:
+        """Raise `BeyondRepair` if the database lacks records that Kafka takes for done; `committed` is topic → next offset."""
 
 
 class Unavailable(RuntimeError):  # noqa: N818 - says what it is

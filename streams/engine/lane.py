@@ -19,7 +19,7 @@ from aiokafka.structs import TopicPartition
 from streams.engine import metrics
 from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach
-from streams.engine.job import Busy, DeadLetter, Header, Pair, PartitionJob, Record, Step, Unavailable
+from streams.engine.job import Busy, ChecksPositions, DeadLetter, Header, Pair, PartitionJob, Record, Step, Unavailable
 from streams.engine.producer import StepProducer
 from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
 from streams.engine.waits import wait_for
@@ -212,10 +212,8 @@ class Lane:
         self.job.restore()
         reach("replayed")
         await self._find_positions()
-        if check := getattr(
-            self.job, "check_positions", None
-        ):  # a job that writes elsewhere compares with what is there
-            check(self._known.committed)
+        if isinstance(self.job, ChecksPositions):
+            self.job.check_positions(self._known.committed)
         reach("compared")
         await self._engine.consumer.seek_lane(self.positions)
         self._done = dict(self.positions)
@@ -372,11 +370,11 @@ class Lane:
                 for half in _halves(batches, records // 2):
                     await self._step(half)
                 return
-            self._engine.note_internal_error(error)
             step = self._new_step(batches)
             for batch in batches:
                 for record in batch.records:
                     self.job.set_aside(batch.tp.topic, record, error, step)
+            self._engine.note_internal_error(error)  # once, though `set_aside` may be `Busy` before
             writes = self._collect()
         reach("folded")
         await self._commit(step, batches, writes)

@@ -1,7 +1,6 @@
 """Recovery of a partition before its first step: rows, offsets, and the beginnings and ends of its sources."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Final
@@ -63,7 +62,7 @@ class Recovery:
         loads = {
             TopicPartition(topic, number): [table.load for table in tables if table.topic == topic] for topic in states
         }
-        offsets_in = TopicPartition(states[0], number)
+        loads[TopicPartition(states[0], number)].insert(0, self._load_offsets)
         await consumer.start()
         try:
             own = [TopicPartition(topic, number) for topic in sources]
@@ -81,17 +80,19 @@ class Recovery:
                     count += len(records)
                     progressed()
                     for record in records:
-                        if record.key == OFFSETS_KEY and tp == offsets_in:
-                            with _readable(tp, record):
-                                self.committed = decode_offsets(record.value)
-                        else:
-                            _load(tp, record, loads[tp])
+                        _load(tp, record, loads[tp])
                 # By position: the end of a state topic is always the marker of a transaction, never a record.
                 behind = [tp for tp in behind if await consumer.position(tp) < ends[tp]]
             self.replayed = _by_topic(ends)
             return count
         finally:
             await consumer.stop()
+
+    def _load_offsets(self, key: bytes, value: bytes | None) -> bool:
+        if key != OFFSETS_KEY:
+            return False
+        self.committed = decode_offsets(value or b"")
+        return True
 
     def find_position(self, topic: str, group: int | None, *, skip_expired: bool) -> tuple[int, int]:
         """Return the next offset to take of a source, and how many records before it are gone untaken.
@@ -118,16 +119,10 @@ class Recovery:
 
 
 def _load(tp: TopicPartition, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
-    with _readable(tp, record):
-        if not any(load(record.key, record.value) for load in loads):
-            raise ValueError("a key that no table knows")
-
-
-@contextmanager
-def _readable(tp: TopicPartition, record: Any) -> Iterator[None]:
-    """Turn what a row cannot be read for into `BeyondRepair`, with the place of the row and the release that runs."""
+    """Load a row. Raises `BeyondRepair` with the row's place and the running release if nothing can read it."""
     try:
-        yield
+        if not any(load(record.key, record.value) for load in loads):
+            raise ValueError("a key that no table knows")  # noqa: TRY301 - for one text of the two
     except (ValueError, TypeError, LookupError, msgspec.MsgspecError) as error:
         why = repr(error) if isinstance(error, KeyError) else str(error)
         place = f"{tp.topic}, partition {tp.partition}, offset {record.offset}"

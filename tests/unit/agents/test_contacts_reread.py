@@ -126,6 +126,15 @@ def test_state_of_an_earlier_release_refuses_what_that_may_have_dropped() -> Non
     assert read(worker, answered_call(at=20 * 86_400)) == []
 
 
+def test_a_history_that_is_half_read_when_a_release_comes_goes_on() -> None:
+    worker = Worker()
+    worker.now = START_MS + 400 * DAY_MS
+    before = Progress(step_at=worker.now, told_at={"asterisk/siege": START_MS + 49 * DAY_MS})
+    worker.job.progress.rows[PROGRESS_KEY] = before
+    assert {*read(worker, answered_call(at=48 * 86_400))} == {"told_again"}
+    assert read(worker, answered_call(at=50 * 86_400)) == []
+
+
 def abandoned(number: int) -> Event:
     source = f"{number:04}" + "\N{ELECTRIC PLUG}" * 180
     return make("call.abandoned", subject=f"call:{source}:1", native_id=number, queue="mdph", wait_seconds=9)

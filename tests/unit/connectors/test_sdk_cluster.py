@@ -1,8 +1,10 @@
 """What an instance knows of the Kafka cluster that has its events."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
+from connectors.sdk.attempts import Attempts
 from connectors.sdk.cluster import FILE, find_elsewhere, mark_lost
 from connectors.sdk.reread import find_mark
 from connectors.sdk.runner import configure
@@ -27,7 +29,7 @@ def test_who_has_published_and_lost_its_position_reads_again(tmp_path: Path) -> 
     mark_lost([LOG], tmp_path)
     assert not home.exists()
     find_elsewhere([LOG], tmp_path, "one")
-    with LOG.occupied(tmp_path) as context:
+    with LOG.occupied(tmp_path) as context, closing(Attempts(context.directory)) as attempts, attempts.batch():
         context.cursor.save(b"here")
     mark_lost([LOG], tmp_path)
     assert find_mark(home) == 0
@@ -35,3 +37,11 @@ def test_who_has_published_and_lost_its_position_reads_again(tmp_path: Path) -> 
         path.unlink()
     mark_lost([LOG], tmp_path)
     assert find_mark(home) > 0
+
+
+def test_a_source_that_could_not_be_read_yet_is_not_marked(tmp_path: Path) -> None:
+    find_elsewhere([LOG], tmp_path, "one")
+    with LOG.occupied(tmp_path) as context, closing(Attempts(context.directory)):
+        pass  # it started, and the source was away
+    mark_lost([LOG], tmp_path)
+    assert find_mark(tmp_path / LOG.source) == 0

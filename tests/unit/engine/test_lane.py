@@ -238,6 +238,19 @@ def test_a_step_that_somebody_is_in_the_way_of_is_taken_back_and_tried_until_it_
 
 
 @pytest.mark.usefixtures("_no_pause")
+def test_a_record_that_cannot_be_folded_counts_once_however_long_the_database_is_busy() -> None:
+    class Aside(Sink):
+        def set_aside(self, *_: Any) -> None:
+            self.fold("", (), None)
+
+    sink, noted = Aside(*[ValueError("a defect"), Busy("locked")] * 3, ValueError("a defect")), list[Exception]()
+    lane, one = Waited(sink), batch(0, 1)
+    lane._engine.note_internal_error = noted.append  # type: ignore[method-assign]
+    asyncio.run(lane._step([one]))
+    assert (len(noted), lane.committed) == (1, [one])
+
+
+@pytest.mark.usefixtures("_no_pause")
 def test_a_lane_that_closes_meanwhile_leaves_the_step_to_who_comes_next() -> None:
     sink = Sink(*[Busy("locked")] * 9)
     lane = Waited(sink)

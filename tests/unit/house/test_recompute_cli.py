@@ -106,8 +106,8 @@ def test_what_time_alone_tells_waits_for_history_that_is_being_read(ask: Ask, sl
     told = ask(reading)
     assert (told.exit_code, slept) == (0, [])
     assert "no number differs" in told.stdout
-    assert "by what time alone tells: 4. Workers decide it once the history" in told.stderr
-    assert "has reached 2026-03-02 02:06:40+01:00" in told.stderr
+    assert "whose difference is only a matter of time: 4. A source's history is still being read" in told.stderr
+    assert "up to 2026-03-02 02:06:40+01:00 so far" in told.stderr
     assert "qui en est au 2026-03-02" in ask(reading, language="fr_FR.UTF-8").stderr
     assert ask(WRONG._replace(history_at=AS_OF - 86_400_000)).exit_code == 1
 
