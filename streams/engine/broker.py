@@ -333,8 +333,6 @@ class EmbeddedKafka:
 
     def _effort(self) -> tuple[float, int]:
         """Return the processor time that the broker has used, in seconds, and the bytes of its logs."""
-        import psutil  # noqa: PLC0415 - slow to import
-
         seconds = 0.0
         with contextlib.suppress(psutil.Error):
             times = psutil.Process(self.pid).cpu_times()
@@ -353,6 +351,7 @@ def _start(command: list[str], output: IO[Any]) -> subprocess.Popen[bytes]:
         stdout=output,
         stderr=output,
         stdin=subprocess.DEVNULL,
+        umask=0o077,  # of a Java that crashes, too: its report holds the arguments
         start_new_session=True,  # Ctrl-C is for the parent, which stops the broker last
         preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - two calls of the kernel
     )

@@ -186,3 +186,12 @@ def test_listening_is_asked_of_addresses_of_both_families() -> None:
         assert listens(f"[::1]:{server.getsockname()[1]}")
     assert not listens(f"127.0.0.1:{free_port()}")
     assert not listens("nowhere.example.org:1", timeout_seconds=0.1)
+
+
+def test_a_report_of_a_crash_of_java_is_for_its_owner_alone(tmp_path: Path, fake_java: Path) -> None:
+    """The report holds the arguments, and those of the formatting hold the password."""
+    report = tmp_path / "hs_err_pid1.log"
+    write(fake_java, f"touch {report}; exit 1", "exit 0")
+    with pytest.raises(BrokerUnusableError):
+        EmbeddedKafka(tmp_path / "kafka", password="0123456789abcdef").format()
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
