@@ -21,7 +21,7 @@ from streams.web.metrics.measure import Samples
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """What all versions of Prometheus read. OpenMetrics would add exemplars, of which there are none."""
 MAX_REMEMBERED: Final = 200_000
-"""Limit of remembered series, several times those of a large organisation. Beyond it, all are forgotten: old ones take no memory."""
+"""Limit of remembered series, several times those of a large organisation. Beyond it, all are forgotten, so that old ones go."""
 
 _write_number: Final[Callable[[float], str]] = floatToGoString
 _Series = tuple[str, ...]
