@@ -357,6 +357,8 @@ class EmbeddedKafka:
 
     def _effort(self) -> tuple[float, int]:
         """Return the processor time that the broker has used, in seconds, and the bytes of its logs."""
+        import psutil  # noqa: PLC0415 - slow to import
+
         seconds = 0.0
         with contextlib.suppress(psutil.Error):
             times = psutil.Process(self.pid).cpu_times()
