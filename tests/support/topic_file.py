@@ -12,7 +12,7 @@ from models.events import Event
 class Topic:
     """A publisher whose broker is a file: a line for each event, its id, type and value. It confirms one batch late."""
 
-    ready = True
+    ready, trouble = True, ""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a")
