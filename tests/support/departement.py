@@ -30,7 +30,7 @@ def last_monday() -> datetime:
 class Collected:
     """A publisher that keeps events, and confirms each as soon as it has it; for many threads."""
 
-    ready, pending = True, False
+    ready, pending, trouble = True, False, ""
 
     def __init__(self) -> None:
         self.events: list[Event] = []

@@ -13,6 +13,7 @@ class Topic:
     """A publisher whose broker is a file: a line for each event, its id, type and value. It confirms one batch late."""
 
     ready = True
+    trouble = ""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a")
