@@ -4,12 +4,15 @@ It answers from a thread of its own, so it answers while the process is busy; wh
 `healthy` to say.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from threading import Thread
 from typing import Any, Final
 
-from prometheus_client import REGISTRY, CollectorRegistry, make_asgi_app
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.datastructures import Headers
 
 from connectors.sdk.listening import listen
 from connectors.sdk.serving import Server
@@ -28,7 +31,8 @@ class HealthServer:
     """Answers on `host:port` until closed; `port` 0 takes a free one.
 
     `healthy` says whether the process gets anywhere (if not, it is to be restarted), `ready` whether it does its work.
-    Both are called in the server's thread, and must not wait. What they raise counts as a no.
+    `healthy` is called in the server's thread, and must not wait; `ready` and the collectors of `registry` are called in other
+    threads, and may wait, as for a database. What the checks raise counts as a no.
 
     Raises OSError if the port cannot be had.
     """
@@ -44,7 +48,7 @@ class HealthServer:
     ) -> None:
         self._socket = listen(host, port)
         self._port: int = self._socket.getsockname()[1]
-        app = _make_app({"/healthz": healthy, "/readyz": ready}, registry)
+        app = _make_app(healthy, ready, registry)
         self._server = Server(
             app, connections=CONNECTIONS, stop_seconds=CLOSE_SECONDS, lifespan="off", log_level="warning"
         )
@@ -82,27 +86,32 @@ def serve_health(
         yield
 
 
-def _make_app(checks: dict[str, Callable[[], State]], registry: CollectorRegistry) -> Any:
+def _make_app(healthy: Callable[[], State], ready: Callable[[], State], registry: CollectorRegistry) -> Any:
     """Return the ASGI application."""
-    metrics: Any = make_asgi_app(registry)
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == "/metrics":
-            await metrics(scope, receive, send)
-            return
-        check = checks.get(scope["path"])
-        well, text = _ask(check) if check else (False, "not found")
-        status = 404 if check is None else 200 if well else 503
-        body = f"{text}\n".encode()
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        status, kind = 200, "text/plain; charset=utf-8"
+        match scope["path"]:
+            case "/metrics":
+                encode, kind = choose_encoder(Headers(scope=scope).get("accept", ""))
+                body = await asyncio.to_thread(encode, registry)
+            case "/healthz":
+                status, body = _answer(healthy)
+            case "/readyz":
+                status, body = await asyncio.to_thread(_answer, ready)
+            case _:
+                status, body = 404, b"not found\n"
+        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return app
 
 
-def _ask(check: Callable[[], State]) -> State:
+def _answer(check: Callable[[], State]) -> tuple[int, bytes]:
+    """Return the status and the body that report a check."""
     try:
-        return check()
-    except Exception as error:  # noqa: BLE001 - a check that fails is a state that fails
-        return False, type(error).__name__
+        well, text = check()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the process is not as it should be
+        well, text = False, type(error).__name__
+    return 200 if well else 503, f"{text}\n".encode()

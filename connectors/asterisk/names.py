@@ -52,8 +52,7 @@ class Names:
         self._cached_second = lru_cache(CACHED)(self._second)
         self._cached_queue = lru_cache(CACHED)(self._queue)
         self._cached_own_queue = lru_cache(CACHED)(self._own_queue)
-        self._cached_place = lru_cache(CACHED)(self._place)
-        self._cached_known_place = lru_cache(CACHED)(lambda own: self._place(Known(own)))
+        self._cached_place = lru_cache(CACHED, typed=True)(self._place)  # a `Known` name and its text are equal
         self._cached_agent = lru_cache(CACHED)(self._agent)
         numbers = Numbers(config.dids, config.region, key)
         self.caller = lru_cache(CALLERS)(numbers.caller)
@@ -85,7 +84,7 @@ class Names:
 
     def queue_place(self, name: str) -> QueuePlace:
         """Return all that is known of a queue by its name."""
-        return self._cached_known_place(name) if type(name) is Known else self._cached_place(name)
+        return self._cached_place(name)
 
     def agent(self, name: str) -> str:
         """Return the pseudonym of an agent, empty if there is none."""

@@ -84,6 +84,8 @@ _NUMBERS_OF_AGENTS: Final = {
     **dict.fromkeys(TRANSFERRED, re.compile(r"[^|]*\|.*(?:\|-?[0-9]+){2,3}")),
 }
 """Events of a call that name an agent, and their parameters."""
+_LONGEST_AGENT: Final = 80
+"""Size of an agent's name in Asterisk, in bytes, with the NUL at its end: it has fewer `|` than that."""
 
 
 def fold(queue: str) -> str:
@@ -189,7 +191,7 @@ def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> Record | None:
 def _join_agent(fields: list[str]) -> list[str]:
     """Return the fields with an agent's name that holds `|` as one field, if an event of an agent comes after it."""
     if fields[_AGENT] not in NOBODY:
-        for place in range(_EVENT + 1, len(fields)):
+        for place in range(_EVENT + 1, min(_AGENT + _LONGEST_AGENT, len(fields))):
             event = fields[place]
             if (numbers := _NUMBERS_OF_AGENTS.get(event)) is None:
                 found = event in AGENTS and (fields[_CALL] in NO_CALL or not _EVENT_NAME.fullmatch(fields[_EVENT]))

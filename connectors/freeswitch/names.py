@@ -10,7 +10,8 @@ from models.identities import IdentityKind, PseudonymKey
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 """What FreeSWITCH calls a channel or a member, if nobody gave it another name."""
-_DOMAIN: Final = re.compile(r"\.[A-Za-z]+$")
+_DOMAIN: Final = re.compile(r"\.[^\W\d]")
+"""A dot before a letter: a domain's name has one, an IPv4 address has none."""
 _CACHED: Final = 8_192
 
 

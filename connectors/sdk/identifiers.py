@@ -17,14 +17,18 @@ MAX_PLAIN_NUMBER: Final = 99_999_999
 """Highest number of a record that an id carries unchanged: eight digits; a French telephone number has nine without its 0."""
 REFERENCE: Final = re.compile(r"(?=.*\d)[A-Z0-9./_-]{1,100}", re.ASCII)
 """Capitals and digits, at least one digit: no e-mail address has this form, and no name."""
-_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)", re.ASCII)
+_MONTH, _DAY, _YEAR = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"(?:19|20)\d\d"
+_DATE: Final = re.compile(
+    rf"(?<!\d)(?:{_YEAR}(?:([./_-]?){_MONTH}\1{_DAY})?|{_DAY}([./_-]?){_MONTH}\2{_YEAR})(?!\d)", re.ASCII
+)
+"""A year or a date that stands alone. Maarch writes dates into chronos as `15012026`."""
 _NINE_DIGITS: Final = re.compile(r"\d(?:[\s./()_+-]{0,3}\d){8}", re.ASCII)
 _DIGEST: Final = re.compile(r"REF-[A-Za-z0-9_-]{20}", re.ASCII)
 
 
 def may_be_phone_number(text: str) -> bool:
-    """Return whether `text` has nine digits in a row, whatever separates them; a year that stands alone is not counted."""
-    return _NINE_DIGITS.search(_YEAR.sub("year", text)) is not None
+    """Return whether `text` has nine digits in a row, whatever separates them. A date that stands alone is left out."""
+    return _NINE_DIGITS.search(_DATE.sub("date", text)) is not None
 
 
 def reference_for(text: str, key: PseudonymKey) -> str:

@@ -165,6 +165,11 @@ class Connection(H11Protocol):
         self._wait()
         self._look()
 
+    def resume_writing(self) -> None:
+        """Note progress: the client has read most of what was unsent. A stream adds more before the next check."""
+        super().resume_writing()
+        self.unsent = 0
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Remove the connection."""
         super().connection_lost(exc)

@@ -25,6 +25,8 @@ _INSEE: Final = {
 """INSEE's codes, where the library has a name of its own (ISO 3166-2)."""
 _OF_ABOLITION: Final = {"971": (5, 27), "972": (5, 22), "MF": (5, 28)}
 """Month and day of the one day that article L3422-2 adds where the library adds more. Saint-Martin: by the prefect's circular."""
+_COUNTRIES: Final = frozenset({"GP", "MQ", "MF"})
+"""Parts of France that the library also has as countries (ISO 3166-1), with their days of custom."""
 _METROPOLE: Final = re.compile(r"0[1-9]|[1-8]\d|9[0-5]|2[AB]", re.ASCII)
 
 
@@ -46,8 +48,11 @@ def name_holidays(code: str, year: int, language: str, *, customary: bool = Fals
 
 def _find(code: str, year: int, language: str | None = None, *, customary: bool) -> dict[date, str]:
     country, _, part = code.partition("-")
+    if country in _COUNTRIES:
+        country, part = "FR", country
     if country == "FR":
         part = _INSEE.get(part, part)
+        part = country_holidays("FR").subdivisions_aliases.get(part, part)
         if part != "57" and _METROPOLE.fullmatch(part):
             part = ""
     try:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -55,6 +56,8 @@ PROPERTIES: Final = {
 
 JVM_OPTIONS: Final = "KAFKA_JVM_PERFORMANCE_OPTS"
 """The variable by which Kafka's own scripts take options of Java."""
+JAVA_TMP: Final = "-Djava.io.tmpdir="
+TMP: Final = Path("/tmp")  # noqa: S108 - Java's default, whatever TMPDIR says
 QUICK_START: Final = "-XX:TieredStopAtLevel=1"
 """Compile quickly and not well: what runs for a moment needs half the processor time."""
 LONGEST_START_SECONDS: Final = 900.0
@@ -269,15 +272,36 @@ class EmbeddedKafka:
         return self.directory / "server.properties"
 
     def _java(self) -> list[str]:
+        options = shlex.split(os.environ.get(JVM_OPTIONS) or "-XX:+UseSerialGC")
         return [
             find_java(),
             f"-Xmx{self._heap}",
-            *shlex.split(os.environ.get(JVM_OPTIONS) or "-XX:+UseSerialGC"),
+            *([] if any(one.startswith(JAVA_TMP) for one in options) else self._name_tmp()),
+            *options,
             f"-Dlog4j2.configurationFile={self._logging}",
             f"-Daccueil.log={self.log}",
             "-cp",
             find_classpath(self._progress),
         ]
+
+    def _name_tmp(self) -> list[str]:
+        """Return Java's option for a directory of temporary files, if /tmp is mounted noexec.
+
+        Kafka unpacks the native libraries of zstd and snappy there. Raises `BrokerUnusableError` if our directory is noexec too.
+        """
+        if not is_noexec(TMP):
+            return []
+        if is_noexec(self.directory):
+            raise BrokerUnusableError(
+                f"{TMP} and {self.directory} are mounted noexec, and Kafka unpacks native libraries: name another directory by "
+                f'{JVM_OPTIONS}="-XX:+UseSerialGC {JAVA_TMP}DIRECTORY"',
+                f"{TMP} et {self.directory} sont montés noexec, et Kafka y extrait des bibliothèques natives : indiquer un autre "
+                f'dossier par {JVM_OPTIONS}="-XX:+UseSerialGC {JAVA_TMP}DOSSIER"',
+            )
+        own = self.directory / "tmp"
+        shutil.rmtree(own, ignore_errors=True)  # a broker that was killed leaves its libraries
+        own.mkdir()
+        return [f"{JAVA_TMP}{own.resolve()}"]
 
     def _write_properties(self, login: str = "") -> None:
         """Write the broker's settings; with a `login`, clients use that one by PLAIN, instead of the password by SCRAM."""
@@ -342,6 +366,11 @@ class EmbeddedKafka:
         return seconds, sum(path.stat().st_size for path in (self.log, self._output) if path.exists())
 
 
+def is_noexec(directory: Path) -> bool:
+    """Return whether files in `directory` cannot be executed, nor loaded as libraries, because of its mount options."""
+    return bool(os.statvfs(directory).f_flag & os.ST_NOEXEC)
+
+
 def _quote(argument: str) -> str:
     """Return a line of a file of arguments, as Java reads it."""
     return '"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"\n'
@@ -353,6 +382,7 @@ def _start(command: list[str], output: IO[Any]) -> subprocess.Popen[bytes]:
         stdout=output,
         stderr=output,
         stdin=subprocess.DEVNULL,
+        umask=0o077,  # of a Java that crashes, too: its report holds the arguments
         start_new_session=True,  # Ctrl-C is for the parent, which stops the broker last
         preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - two calls of the kernel
     )

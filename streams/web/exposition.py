@@ -20,8 +20,8 @@ from streams.web.metrics.measure import Samples
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """What all versions of Prometheus read. OpenMetrics would add exemplars, of which there are none."""
-MAX_REMEMBERED: Final = 100_000
-"""Of series, ten times what a large house has: those that are no more take no memory for ever."""
+MAX_REMEMBERED: Final = 200_000
+"""Limit of remembered series, several times those of a large organisation. Beyond it, all are forgotten, so that old ones go."""
 
 _write_number: Final[Callable[[float], str]] = floatToGoString
 _Series = tuple[str, ...]

@@ -106,6 +106,6 @@ class TestConformance(Conformance):
     def test_a_position_of_another_version_is_named_with_what_to_do(self, supplied: Bench, tmp_path: Path) -> None:
         Cursor(supplied.directory).save(b'{"place":1}')
         with pytest.raises(
-            CursorDamagedError, match=rf"{supplied.directory}/cursor-0\.json and cursor-1\.json .* remove"
+            CursorDamagedError, match=rf"{supplied.directory}/cursor-0\.json and cursor-1\.json .* connectors reread"
         ):
             supplied.read_all(confirm=True)

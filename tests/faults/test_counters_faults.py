@@ -35,7 +35,7 @@ BREACHED: Final = 'contact_sla_completed_total{result="breached"}'
 BECAME: Final = ("met", "breached", "abandoned", "mail", "form")
 """What becomes of contacts."""
 NET: Final = "place_policy_clock_result:contact_sla_completed:net"
-DONE: Final = "place_policy_clock:contact_sla_done:max"
+DONE: Final = "place_policy_clock:contact_sla_done_true:max"
 
 
 def live(number: int, at: float) -> tuple[list[Event], str]:

@@ -148,7 +148,7 @@ def behind() -> Iterator[Scene]:
 
 
 NET: Final = "place_policy_clock_result:contact_sla_completed:net"
-DONE: Final = "place_policy_clock:contact_sla_done:max"
+DONE: Final = "place_policy_clock:contact_sla_done_true:max"
 LIVE, ALL = (CALL, VISIT), (CALL, VISIT, MAIL)
 WINDOWS: Final = {
     "5m": (LIVE, 10, "1m"),

@@ -24,6 +24,13 @@ async def large(scope: Any, _: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": bytes(LARGE)})
 
 
+async def stream(_: Any, __: Any, send: Any) -> None:
+    """Stream large messages, each as soon as the connection takes it."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(50):
+        await send({"type": "http.response.body", "body": bytes(1 << 18), "more_body": True})
+
+
 async def patient(scope: Any, receive: Any, send: Any) -> None:
     """Read the whole body, then answer."""
     while (await receive()).get("more_body"):
@@ -72,6 +79,16 @@ def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(monkeypatc
         assert read_all(slow, pause=0.006) >= LARGE
         wait_until(lambda: len(server.server_state.connections) <= 1, "the idle client to be cut off", 30)
         assert read_all(idle) < LARGE
+
+
+def test_a_slow_client_of_a_stream_that_always_has_more_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "SEND_SECONDS", 2.0)
+    with served(stream) as (_, port), closing(connect(port)) as slow:
+        slow.sendall(GET)
+        until = time.monotonic() + 8
+        while time.monotonic() < until:
+            assert slow.recv(1 << 14)
+            time.sleep(0.02)
 
 
 def test_unread_answers_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,3 +186,29 @@ def test_listening_is_asked_of_addresses_of_both_families() -> None:
         assert listens(f"[::1]:{server.getsockname()[1]}")
     assert not listens(f"127.0.0.1:{free_port()}")
     assert not listens("nowhere.example.org:1", timeout_seconds=0.1)
+
+
+def test_a_report_of_a_crash_of_java_is_for_its_owner_alone(tmp_path: Path, fake_java: Path) -> None:
+    """The report holds the arguments, and those of the formatting hold the password."""
+    report = tmp_path / "hs_err_pid1.log"
+    write(fake_java, f"touch {report}; exit 1", "exit 0")
+    with pytest.raises(BrokerUnusableError):
+        EmbeddedKafka(tmp_path / "kafka", password="0123456789abcdef").format()
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("noexec", "expected"), [((), ""), (("tmp",), "kafka/tmp"), (("tmp", "kafka"), None)])
+def test_native_libraries_are_unpacked_where_they_can_be_executed(
+    tmp_path: Path, fake_java: Path, monkeypatch: pytest.MonkeyPatch, noexec: tuple[str, ...], expected: str | None
+) -> None:
+    monkeypatch.setattr(broker, "is_noexec", lambda directory: directory.name in noexec)
+    write(fake_java, f'echo "$@" > {tmp_path}/arguments; exit 0', "exit 0")
+    kafka = EmbeddedKafka(tmp_path / "kafka")
+    if expected is None:
+        with pytest.raises(BrokerUnusableError, match="are mounted noexec"):
+            kafka.format()
+        monkeypatch.setenv(broker.JVM_OPTIONS, f"-Djava.io.tmpdir={tmp_path}/other")
+        expected = "other"
+    kafka.format()
+    found = [word for word in (tmp_path / "arguments").read_text().split() if "java.io.tmpdir" in word]
+    assert found == [f"-Djava.io.tmpdir={tmp_path}/{expected}"] * bool(expected)

@@ -1,10 +1,13 @@
 """The health server answers from what the process says of itself."""
 
 from collections.abc import Iterator
+from threading import Event, Thread
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from streams.health import HealthServer, State
 
@@ -70,3 +73,38 @@ def test_it_answers_on_addresses_of_version_6() -> None:
     server = HealthServer("::1", 0, healthy=lambda: (True, "well"), ready=lambda: (True, ""))
     assert httpx.get(f"http://[::1]:{server.port}/healthz").text == "well\n"
     server.close()
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+def test_health_is_answered_while_a_database_holds_up_other_answers(path: str) -> None:
+    called, released = Event(), Event()
+
+    def ready() -> State:
+        called.set()
+        return released.wait(30), "ready"
+
+    class Held(Collector):
+        def collect(self) -> Iterator[Metric]:
+            called.set()
+            released.wait(30)
+            yield from ()
+
+        def describe(self) -> list[Metric]:
+            return []
+
+    registry = CollectorRegistry()
+    registry.register(Held())
+    server = HealthServer("127.0.0.1", 0, healthy=lambda: (True, "live"), ready=ready, registry=registry)
+    url = f"http://127.0.0.1:{server.port}"
+    statuses: list[int] = []
+    waiting = Thread(target=lambda: statuses.append(httpx.get(url + path, timeout=60).status_code))
+    waiting.start()
+    try:
+        assert called.wait(10)
+        assert httpx.get(f"{url}/healthz", timeout=10).text == "live\n"
+        assert statuses == []
+    finally:
+        released.set()
+        waiting.join()
+        server.close()
+    assert statuses == [200]

@@ -78,6 +78,18 @@ def test_days_of_custom_are_public_holidays_only_if_that_is_asked_for(code: str,
     assert set(name_holidays(code, 2026, "fr", customary=True)) == all_
 
 
+@pytest.mark.parametrize(
+    ("code", "same"),
+    [
+        *(("FR-GP", "FR-971"), ("GP", "FR-971"), ("FR-MQ", "FR-972"), ("MQ", "FR-972"), ("MF", "FR-978")),
+        ("FR-RE", "FR-974"),
+    ],
+)
+def test_other_names_of_a_place_have_the_same_holidays(code: str, same: str) -> None:
+    for customary in (False, True):
+        assert public_holidays(code, 2026, customary=customary) == public_holidays(same, 2026, customary=customary)
+
+
 @pytest.mark.parametrize("code", ["", "XX", "FR-99", "FR-4", "france", "FR-\u0660\u0661"])
 def test_an_unknown_place_is_refused(code: str) -> None:
     with pytest.raises(ValueError, match="no public holidays are known"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.asterisk.records import KNOWN
+from connectors.asterisk.records import KNOWN, parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.tail import MAX_LINE_BYTES
 from models.codec import decode, encode
@@ -119,6 +119,13 @@ def test_what_a_line_says_of_an_agent(said: str, changes: list[tuple[str, str]])
 )
 def test_lines_that_say_nothing_about_contacts(said: str) -> None:
     assert list(Log().events(said)) == []
+
+
+@pytest.mark.parametrize(("bars", "agent"), [(78, "a" + "|" * 78), (79, "a")])
+def test_an_agents_name_is_joined_up_to_the_length_that_asterisk_allows(bars: int, agent: str) -> None:
+    record = parse(line("CONNECT", 12, "b", agent="a" + "|" * bars).encode())
+    assert record is not None
+    assert record.agent == agent
 
 
 def test_every_event_of_the_format_is_in_these_tests() -> None:

@@ -37,6 +37,9 @@ def written(events: list[Event], watch: Watch) -> str:
         ("mdph@pbx.example.org", "mdph"),
         ("jean.modele@example.org", None),
         ("Camille@example.org", None),
+        ("camille@example.org:5060", None),
+        ("camille@xn--exmple-cua.xn--p1ai", None),
+        ("camille@exämple.örg", None),
     ],
 )
 def test_a_queue_whose_name_may_be_an_address_is_hidden(name: str, label: str | None) -> None:
