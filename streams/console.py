@@ -257,18 +257,19 @@ SAYINGS: Final = {
 
 PASSING: Final = frozenset(
     {
-        *(
-            "broker_left",
-            "broker_unreachable",
-            "connector_in_trouble",
-            "connector_takes_in_part",
-            "database_away",
-            "leaving",
-        ),
-        *("provider_away", "receiver_away", "waiting_for_broker", "waiting_for_database"),
+        "broker_left",
+        "broker_unreachable",
+        "connector_in_trouble",
+        "connector_takes_in_part",
+        "database_away",
+        "leaving",
+        "provider_away",
+        "receiver_away",
+        "waiting_for_broker",
+        "waiting_for_database",
     }
 )
-"""What passes by itself at a start, when the other parts are there too; if it lasts, it is said again, or by /readyz."""
+"""Warnings that end by themselves once the other processes have started. If a cause lasts, it is logged again or in /readyz."""
 
 WHY: Final = {
     r"(?P<topic>\S+): (?P<count>\d+) records were deleted by retention before they were taken": (

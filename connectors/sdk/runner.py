@@ -91,7 +91,7 @@ class Runner:
 
         Raises `StuckError` once one instance is stuck, or its thread ended by itself, after all others have stopped: the process
         must then leave, since a thread cannot be ended from outside. Nothing is lost by it: what was not acknowledged is read
-        again. If that did not help an instance, the process waits for it longer each time, and the others go on meanwhile.
+        again. If that did not help an instance, the process waits for it longer each time while others go on.
         """
         with _few_garbage_collections():
             at_work = {lane: _start(lane, stop) for lane in self._lanes}
@@ -103,7 +103,7 @@ class Runner:
                     at_work = {lane: thread for lane, thread in at_work.items() if lane not in ended}
                     found = [lane for lane in at_work if lane.still]
                 else:  # one that was to stop would have ended after it was set
-                    found = [lane for lane in at_work if lane.stuck or (lane in ended and not lane.was_stuck)]
+                    found = _find_stuck(at_work, ended)
                     for lane in at_work:
                         lane.tell_still()
                     for lane in found:
@@ -132,6 +132,14 @@ def _start(lane: Lane, stop: threading.Event) -> threading.Thread:
     thread = threading.Thread(target=lane.run, args=(stop,), name=lane.instance.source, daemon=True)
     thread.start()
     return thread
+
+
+def _find_stuck(lanes: Iterable[Lane], ended: Collection[Lane]) -> list[Lane]:
+    """Return the lanes because of which the process is to leave now."""
+    still = [lane for lane in lanes if lane.still or lane in ended]
+    if not set(lanes) - set(still):
+        return still  # nobody gains by a longer wait
+    return [lane for lane in still if lane.stuck or (lane in ended and not lane.was_stuck)]
 
 
 def _await_one(threads: Iterable[threading.Thread], stop: threading.Event) -> None:

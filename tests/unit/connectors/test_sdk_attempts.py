@@ -101,10 +101,10 @@ def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, m
         def read(self, wait_seconds: float) -> NoReturn:
             raise SystemExit
 
-    def run(stop: threading.Event) -> None:
+    def run(stop: threading.Event, *, alone: bool = False) -> None:
         instances = [
             Instance(name, Connector("lines", Config, kind), Config(path=tmp_path / name))  # type: ignore[arg-type]
-            for name, kind in (("nord", Leaving), ("sud", Quiet))
+            for name, kind in (("nord", Leaving), ("sud", Quiet))[: 1 if alone else 2]
         ]
         options: dict[str, Any] = {"registry": CollectorRegistry(), "open_publisher": lambda *_: Safe()}
         Runner(instances, brokers="", directory=tmp_path / "data", **options).run(stop)
@@ -134,6 +134,14 @@ def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, m
         assert not second.done()
         with pytest.raises(StuckError, match="nord"):
             second.result(60)
+    monkeypatch.setattr(lane, "STUCK_SECONDS", 3600.0)
+    with ThreadPoolExecutor() as pool:
+        last = pool.submit(run, stop := threading.Event(), alone=True)
+        try:
+            with pytest.raises(StuckError, match="nord"):  # nobody else goes on, so a longer wait helps nobody
+                last.result(10)
+        finally:
+            stop.set()
 
 
 def test_it_needs_no_directory() -> None:
