@@ -42,11 +42,11 @@ REFUSALS: Final = {
 
 OF_LATER_RELEASE: Final = {
     r"(?P<place>.+): (?P<what>[^:,]+) of (?P<found>(?:version )?\d+(?: fields)?), this release reads (?P<known>(?:version )?\d+)"
-    r"(?: \(this is (?P<release>.*)\))?": (
+    r"(?: \(this is (?P<release>[^()]*)\))?": (
         "a later release wrote {place}: {what} of {found}, this one ({release}) reads {known}: start the later release again",
         "une version plus récente a écrit {place} : {what} ({found}), celle-ci ({release}) lit {known} : relancer l'autre",
     ),
-    r"(?P<place>.+): (?P<what>[^:,]+), which this release does not have(?: \(this is (?P<release>.*)\))?": (
+    r"(?P<place>.+): (?P<what>[^:,]+), which this release does not have(?: \(this is (?P<release>[^()]*)\))?": (
         "a later release wrote {place}: {what}, which this one ({release}) does not have: start the later release again",
         "une version plus récente a écrit {place} : {what}, que celle-ci ({release}) n'a pas : relancer l'autre",
     ),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
-from anyio.to_thread import run_sync
+from anyio.to_thread import current_default_thread_limiter, run_sync
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.registry import Collector
@@ -59,6 +59,8 @@ SEND_TIMEOUT_SECONDS: Final = 30
 """A browser that takes nothing for so long is cut off; it comes back by itself."""
 CONNECTIONS: Final = 500
 """Limit of connections beside the streams of `max_viewers` boards."""
+THREADS: Final = 2
+"""Threads that write pages, figures and metrics. More would not be faster, and would delay /healthz when many requests come."""
 COLLECTING: Final = (100_000, 20, 50)
 """Thresholds of the garbage collector: a scrape makes tens of thousands of small objects, none of which is in a circle, and would
 else pay for a walk through all of memory."""
@@ -202,6 +204,7 @@ class Site:
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Read and publish while the application runs."""
+        current_default_thread_limiter().total_tokens = THREADS
         self._view.on_change = self.broadcaster.poke
         publishing = asyncio.create_task(self.broadcaster.run())
         self._reader.start()

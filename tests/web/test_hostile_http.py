@@ -303,6 +303,12 @@ def is_closed(client: socket.socket) -> bool:
         return True
 
 
+@pytest.mark.parametrize("target", ["board"], indirect=True)
+def test_many_requests_for_the_largest_page_do_not_delay_health(target: Target) -> None:
+    with ExitStack() as stack, others_are_answered(target):
+        open_all(stack, target.port, 150, target.head(method=b"GET", path=b"/metrics/help"))
+
+
 @pytest.mark.parametrize("target", [*SIGNED, "api", "desk"], indirect=True)
 def test_slow_bodies_keep_nobody_out(target: Target) -> None:
     signature = [f"{name}: {value}".encode() for name, value in target.sign(b"").items()]
