@@ -279,6 +279,10 @@ def check(context: click.Context) -> None:
         settings = load(config_file(context))
         programs.configure_connectors(settings, config=config_file(context))
         settings.kafka.client_options()
+        if settings.timeline.url:
+            from streams.timelines import check_driver  # noqa: PLC0415 - brings the database's libraries
+
+            check_driver(settings)
         load_policies(settings.sla, find_origin("sla", config_file(context)))
     lines = [
         (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)

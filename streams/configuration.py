@@ -19,6 +19,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from connectors.sdk.errors import why
 from connectors.sdk.mistakes import allowed, guess, keys_of, known_at, list_details, spell
+from streams.phrases import cause_of
 from streams.settings import ConfigError, Settings
 from streams.words import say
 
@@ -37,9 +38,28 @@ LISTED: Final = 10
 
 
 def find_file(config: Path | None = None) -> Path | None:
-    """Return the settings file: `config`, else what ACCUEIL_CONFIG names, else ./accueil.toml if it exists."""
+    """Return the settings file: `config`, else what ACCUEIL_CONFIG names, else ./accueil.toml if it exists.
+
+    Raises `ConfigError` if this account may not search the current directory.
+    """
     named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
-    return named or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    if named:
+        return named
+    try:
+        DEFAULT_FILE.stat()
+    except PermissionError as error:
+        where, cause = os.path.realpath(os.curdir), cause_of(error)
+        raise ConfigError(
+            say(
+                f"the settings file cannot be looked for in {where} ({cause}): change to another directory, or name the file "
+                f"({CONFIG_OPTION} or {CONFIG_VARIABLE})",
+                f"impossible de chercher le fichier de réglages dans {where} ({cause}) : changer de dossier, ou nommer le "
+                f"fichier ({CONFIG_OPTION} ou {CONFIG_VARIABLE})",
+            )
+        ) from None
+    except OSError:
+        return None
+    return DEFAULT_FILE
 
 
 def tell_file(config: Path | None = None) -> str:

@@ -12,6 +12,7 @@ import click
 
 from streams.logs import LIBRARIES
 from streams.phrases import OF_LATER_RELEASE, REFUSALS, put
+from streams.words import say
 
 SAYINGS: Final = {
     "alerts_refused": (
@@ -365,8 +366,16 @@ class Console(TextIOBase):
         return len(text)
 
 
-def describe_state(answer: str) -> str:
-    """Return in words what `answer` of /readyz says; empty for none."""
+STARTING: Final = {
+    "silent": ("the worker is still starting", "le service de calcul démarre encore"),
+}
+"""Words for an answer of /readyz while a process has not been ready since its start, where they differ from `SAYINGS`."""
+
+
+def describe_state(answer: str, *, starting: bool = False) -> str:
+    """Return in words what `answer` of /readyz says; empty for none. `starting`: the process has not been ready yet."""
+    if starting and answer in STARTING:
+        return say(*STARTING[answer])
     return put(SAYINGS, answer) or put(REFUSALS, answer) or answer
 
 

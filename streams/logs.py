@@ -98,6 +98,7 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | Text
     logging.captureWarnings(capture=True)
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.getLogger("kafka.net.sasl.scram").addFilter(_is_true_of_scram)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -105,6 +106,11 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | Text
         cache_logger_on_first_use=False,
     )
     sys.excepthook = _log_uncaught
+
+
+def _is_true_of_scram(record: logging.LogRecord) -> bool:
+    """Return False for kafka-python's warning that SCRAM sends credentials in the clear: SCRAM does not send the password."""
+    return record.msg != "Exchanging credentials in the clear during Sasl Authentication"
 
 
 def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -258,7 +258,7 @@ class Child:
             return True
         if not self.trouble:
             self._unready_at = now
-        self.trouble = describe_state(state.text)
+        self.trouble = describe_state(state.text, starting=not self.ready.is_set())
         self._where = f" → {self.program.address('/readyz')}" if state.text else ""
         if now - self._unready_at >= PATIENCE_SECONDS:
             self.tell_trouble()

@@ -124,6 +124,8 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
         file = found[1].password_file
         kafka = own_login(Path(file)) if file else settings.kafka
         return Cluster(found[1].brokers, kafka.client_options())
+    with suppress(FileNotFoundError, NotADirectoryError):
+        _file(settings.data).open().close()  # another account may not see what runs: PermissionError, not "no broker"
     demo, hint = settings.data / DEMO, ""
     if or_demo and _is_demo_stopped(settings.data):
         hint = say(

@@ -19,6 +19,7 @@ from pydantic import (
     StringConstraints,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -43,6 +44,16 @@ PortOrNone = Annotated[int, Field(ge=0, le=65535)]
 _BROKER: Final = r"([^\s,:\[\]]+|\[[0-9a-fA-F:]+\]):\d+"
 Brokers = Annotated[str, StringConstraints(pattern=rf"^$|^{_BROKER}(,{_BROKER})*$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
+def _check_database(url: str) -> str:
+    if url and not any(url.startswith(scheme) and url != scheme for scheme in ("sqlite:///", "postgresql+psycopg://")):
+        raise PydanticCustomError(
+            "database_url",
+            "must begin with sqlite:/// or postgresql+psycopg://",
+            {"french": "doit commencer par sqlite:/// ou postgresql+psycopg://"},
+        )
+    return url
 
 
 class Kafka(Section):
@@ -149,7 +160,7 @@ class Connect(Section):
 class Timeline(Section):
     """Where citizens' timelines are kept."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^$|^(sqlite:///|postgresql\+psycopg://).+")] = ""
+    url: Annotated[str, AfterValidator(_check_database)] = ""
     """The database, as SQLAlchemy writes it (`postgresql+psycopg://user@host/name`); empty: a file of SQLite in `data`."""
     password: SecretStr = SecretStr("")
     """Of the database."""

@@ -91,6 +91,20 @@ class Group(click.Group):
         finally:
             gc.set_threshold(*before)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. A file that this account may not use ends it with one line and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except PermissionError as error:
+            if error.filename is None:
+                raise
+            raise OperatorError(
+                say(
+                    f"{error.filename}: permission denied: run the command as the account that runs Accueil",
+                    f"{error.filename} : accès refusé : lancer la commande avec le compte qui fait tourner Accueil",
+                )
+            ) from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         return sorted({*super().list_commands(ctx), *self._lazy})

@@ -22,7 +22,8 @@ FILE: Final = "timeline.db"
 def open_timeline(settings: Settings, patience: float | None = None) -> Timeline:
     """Return the timelines' database; who is in the way is waited for, as `Timeline` says.
 
-    Raises `ConfigError` if its password cannot be read or a newer release has changed it, and `database.Unavailable`.
+    Raises `ConfigError` if its driver is missing, its password cannot be read, or a newer release has changed it, and
+    `database.Unavailable`.
     """
     make_private(settings.data)
     try:
@@ -54,7 +55,7 @@ def check_there(settings: Settings) -> None:
 
 
 def open_reader(settings: Settings, connections: int) -> Reader:
-    """Return the same database for so many who read at once. Raises `ConfigError` if its password cannot be read."""
+    """Return the same database for this many readers at once. Raises `ConfigError` if its driver or password is missing."""
     return Reader(*_place(settings), find_caps(settings), connections=connections)
 
 
@@ -78,9 +79,27 @@ def find_caps(settings: Settings) -> Caps:
     return Caps(own.fan_out, own.contacts, own.most, blocked)
 
 
+def check_driver(settings: Settings) -> None:
+    """Raise `ConfigError` if the database is PostgreSQL and its driver, an optional dependency, cannot be imported."""
+    if not settings.timeline.url.startswith("postgresql"):
+        return
+    try:
+        import psycopg  # noqa: F401, PLC0415 - optional
+    except ImportError:
+        raise ConfigError(
+            say(
+                "timeline.url: the driver for PostgreSQL (psycopg) is not installed: in the clone of Accueil, run "
+                "pip install '.[postgresql]'",
+                "timeline.url : le pilote de PostgreSQL (psycopg) n'est pas installé : dans le clone d'Accueil, lancer "
+                "pip install '.[postgresql]'",
+            )
+        ) from None
+
+
 def _place(settings: Settings) -> tuple[str, str]:
     if not settings.timeline.url:
         return f"sqlite:///{settings.data.absolute() / FILE}", ""
+    check_driver(settings)
     return settings.timeline.url, _read_password(settings)
 
 

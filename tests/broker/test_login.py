@@ -84,7 +84,9 @@ def client_options(password: str) -> dict[str, str]:
     }
 
 
-def test_data_without_a_password_get_one_and_a_new_one_replaces_it(own_kafka: EmbeddedKafka) -> None:
+def test_data_without_a_password_get_one_and_a_new_one_replaces_it(
+    own_kafka: EmbeddedKafka, caplog: pytest.LogCaptureFixture
+) -> None:
     apply(own_kafka.bootstrap, [TopicSpec("events", 1)])
     kafka_io.produce(own_kafka.bootstrap, [("events", b"key", b"before")])
     assert not kafka_io.asks_for_login(own_kafka.bootstrap)
@@ -102,6 +104,7 @@ def test_data_without_a_password_get_one_and_a_new_one_replaces_it(own_kafka: Em
             assert all(refuses(kafka.bootstrap, kafka_io.login(other)) for other in others)
         finally:
             kafka.stop()
+    assert "Sending username and password in the clear" not in caplog.messages
 
 
 def test_password_is_in_no_argument_and_commands_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,5 +144,16 @@ def test_state_is_told_in_words(answer: str, english: str, french: str, monkeypa
         assert describe_state(answer) == words
 
 
+def test_a_worker_that_has_not_written_since_the_start_is_still_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for language, at_start, later in [
+        ("C", "the worker is still starting", "the worker has stopped writing (accueil worker)"),
+        ("fr_FR.UTF-8", "le service de calcul démarre encore", "le service de calcul n'écrit plus (accueil worker)"),
+    ]:
+        monkeypatch.setenv("LC_ALL", language)
+        assert describe_state("silent", starting=True) == at_start
+        assert describe_state("silent") == later
+        assert describe_state("no_broker", starting=True) == describe_state("no_broker")
+
+
 def test_what_passes_at_a_start_is_something_that_is_said() -> None:
     assert SAYINGS.keys() >= PASSING

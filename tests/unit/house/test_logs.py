@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import structlog
+from kafka.net.sasl.plain import SaslMechanismPlain
+from kafka.net.sasl.scram import SaslMechanismScram
 
 from streams import logs
 
@@ -148,6 +150,21 @@ def test_libraries_are_kept_quiet_even_at_debug(output: Output, library: str) ->
     logging.getLogger(library).info("connected")
     logging.getLogger(library).warning("connection lost")
     assert [record["event"] for record in output.records] == ["connection lost"]
+
+
+def test_scram_is_not_said_to_send_the_password(output: Output) -> None:
+    for mechanism in (SaslMechanismScram, SaslMechanismPlain):
+        mechanism(
+            sasl_mechanism="SCRAM-SHA-256",
+            security_protocol="SASL_PLAINTEXT",
+            sasl_plain_username="accueil",
+            sasl_plain_password="hush",
+        )
+    logging.getLogger("kafka.net.sasl.scram").warning("another warning")
+    assert [record["event"] for record in output.records] == [
+        "Sending username and password in the clear",
+        "another warning",
+    ]
 
 
 def test_an_absent_broker_gives_a_few_lines_a_minute(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from streams import processes
+from streams.console import STARTING
 from streams.engine.ports import free_port
 from streams.processes import GaveUp, Program, Tree, all_ready
 from tests.support.processes import wait_until
@@ -296,6 +297,7 @@ def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "HEALTH_SECONDS", 0.01)
+    monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
 
     async def grow(tree: Tree) -> None:
         (web,) = tree.start(server("web", tmp_path / "journal"))
@@ -310,21 +312,24 @@ def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
     assert [text[:9].rstrip(" 0123456789.s") for text in told.of("web")] == ["✓", "not ready", "✓"]
 
 
-def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(tmp_path: Path, told: Told) -> None:
+def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
     journal = tmp_path / "journal"
     late = server("connect", journal, "never ready")
 
     async def grow(tree: Tree) -> None:
         started = tree.start(server("worker", journal), late)
         await all_ready(started[:1])
-        await until(lambda: started[1].trouble == "Kafka does not answer")
+        await until(lambda: started[1].trouble == "Kafka is still starting")
         assert await all_ready(started, 0.01) == started[1:]
         started[1].tell_trouble()
         started[1].tell_trouble()
         interrupt()
 
     run(tmp_path, told, grow)
-    assert told.of("connect") == [f"waiting: Kafka does not answer → {late.address('/readyz')}"]
+    assert told.of("connect") == [f"waiting: Kafka is still starting → {late.address('/readyz')}"]
 
 
 def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:

@@ -138,6 +138,14 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
             "accueil.toml: web.service_level.attention must be at most 1",
         ),
         ("[web]\nabandonment = {attention = 0.1}", "accueil.toml: web.abandonment.action is missing"),
+        (
+            '[timeline]\nurl = "postgresql://db.example.org/accueil"',
+            "accueil.toml: timeline.url must begin with sqlite:/// or postgresql+psycopg://",
+        ),
+        (
+            '[timeline]\nurl = "sqlite:///"',
+            "accueil.toml: timeline.url must begin with sqlite:/// or postgresql+psycopg://",
+        ),
         ('[connectors.siege]\npath = "a"', "accueil.toml: connectors.siege.connector is missing"),
         (
             "[web\nport = 1",
@@ -176,6 +184,9 @@ def test_mistake_in_a_variable_names_the_variable(
 
 def test_all_mistakes_are_told_at_once_and_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "fr_FR.UTF-8")
+    assert mistakes('[timeline]\nurl = "mysql://db.example.org/accueil"') == [
+        "accueil.toml: timeline.url doit commencer par sqlite:/// ou postgresql+psycopg://"
+    ]
     assert mistakes("partition = 3\n[web]\nport = 99999") == [
         "accueil.toml: web.port attend au plus 65535",
         "accueil.toml: partition est inconnue ; vouliez-vous dire partitions ?",
