@@ -25,13 +25,14 @@ from connectors.sdk.errors import (
     SourceUnavailableError,
 )
 from connectors.sdk.lane import Instance
-from connectors.sdk.probe import probe
+from connectors.sdk.probe import Found, probe
 from connectors.sdk.scaffold import Kind, begin
 from streams.configuration import tell_file
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.phrases import cause_of
 from streams.programs import configure_beside_others
 from streams.reasons import describe as describe_reason
+from streams.reasons import explain as explain_detail
 from streams.running import find_connectors
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, confirm, pass_settings
@@ -146,23 +147,14 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
     reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")
     if found.mostly_rejected:
         reached = say("the source can be read", "la source est lisible")
-    read = (
-        say(
-            f"the first {found.records} records read; there may be more",
-            f"{found.records} premiers enregistrements lus ; il peut y en avoir d'autres",
-        )
-        if found.records > 1
-        else say("the first record read; there may be more", "premier enregistrement lu ; il peut y en avoir d'autres")
-    )
     nothing = say("nothing new there just now", "rien de nouveau pour l'instant")
-    click.echo(f"{instance.source}{say(':', ' :')} {reached} ({read if found.records else nothing})")
+    click.echo(f"{instance.source}{say(':', ' :')} {reached} ({_tell_read(found) if found.records else nothing})")
     for kind, count in sorted(found.events.items()):
         click.echo(f"{count:>8}  {kind}")
     if found.ignored:
         click.echo(f"{found.ignored:>8}  {say('of no concern to contacts', 'sans rapport avec les contacts')}")
-    for reason, count in sorted(found.rejected.items()):
-        detail = f" ({found.details[reason]})" if reason in found.details else ""
-        click.echo(f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}{detail}")
+    for line in _list_rejected(found):
+        click.echo(line)
     if found.mostly_rejected:
         raise OperatorError(
             say(
@@ -172,6 +164,46 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
                 "complets ? Voir le README du connecteur.",
             )
         )
+
+
+def _tell_read(found: Found) -> str:
+    """Return which records were read, in words; there is one at least."""
+    number, one = found.records, found.records == 1
+    if found.has_more:
+        return say(
+            f"only the oldest {number} records read; there are newer ones",
+            f"seuls les {number} enregistrements les plus anciens ont été lus ; il y en a de plus récents",
+        )
+    if found.has_more is None:
+        return (
+            say("the first record read; there may be more", "premier enregistrement lu ; il peut y en avoir d'autres")
+            if one
+            else say(
+                f"the first {number} records read; there may be more",
+                f"{number} premiers enregistrements lus ; il peut y en avoir d'autres",
+            )
+        )
+    return (
+        say("one record read, the only new one", "un enregistrement lu, le seul nouveau")
+        if one
+        else say(f"{number} records read, up to the newest", f"{number} enregistrements lus, jusqu'au plus récent")
+    )
+
+
+def _list_rejected(found: Found) -> Iterator[str]:
+    """Yield a line per reason; if a reason has several details, a line below it for each of the most frequent."""
+    for reason, count in sorted(found.rejected.items()):
+        line = f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}"
+        details = found.details.get(reason, ())
+        if len(details) == 1 and details[0][1] == count:
+            yield f"{line} ({explain_detail(details[0][0])})"
+            continue
+        yield line
+        for detail, number in details:
+            yield f"{number:>16}  {explain_detail(detail)}"
+        rest = count - sum(number for _, number in details)
+        if details and rest:
+            yield f"{rest:>16}  {say('others', 'autres')}"
 
 
 @group.command(

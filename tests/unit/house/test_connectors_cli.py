@@ -109,7 +109,7 @@ class TestCheck:
             result = command("check", "siege")
             assert result.exit_code == 0, result.output
             assert result.stdout.splitlines() == [
-                "asterisk/siege: the settings are right, the source can be read (the first 4 records read; there may be more)",
+                "asterisk/siege: the settings are right, the source can be read (4 records read, up to the newest)",
                 "       1  agent.state_changed",
                 "       1  call.answered",
                 "       1  call.queued",
@@ -122,14 +122,33 @@ class TestCheck:
     def test_of_a_long_log_it_says_that_it_looked_at_the_beginning(self, monkeypatch: pytest.MonkeyPatch) -> None:
         set_up(siege="asterisk")
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
-        found = re.search(
-            r"\(the first (\d+) records read; there may be more\)$", command("check", "siege").stdout, re.MULTILINE
-        )
+        told = command("check", "siege").stdout
+        found = re.search(r"\(only the oldest (\d+) records read; there are newer ones\)$", told, re.MULTILINE)
         assert found
         assert int(found[1]) < 20_000
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n")
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "(premier enregistrement lu ; il peut y en avoir d'autres)\n" in command("check", "siege").stdout
+        assert "(un enregistrement lu, le seul nouveau)\n" in command("check", "siege").stdout
+
+    def test_rotated_logs_and_the_newest_one_are_all_looked_at(self) -> None:
+        set_up(siege="asterisk")
+        now = time.time()
+        for number in (3, 2, 1):
+            line = f"17736{4 - number}0000|NONE|NONE|NONE|QUEUESTART|{number}\n"
+            Path(f"queue_log.{number}").write_text(line * 13)
+            os.utime(f"queue_log.{number}", (now - 86_400 * number,) * 2)
+        names = ("SURVEY", "SURVEY", "SURVEY", "BADGE", "BADGE", "QUIZ", "RADIO")
+        lines = (f"17736500{nth:02}|17736500{nth:02}.1|600|NONE|{name}|\n" for nth, name in enumerate(names))
+        Path("queue_log").write_text(self.LOG.splitlines(keepends=True)[0] + "".join(lines))
+        told = command("check", "siege").stdout.splitlines()
+        assert told[0].endswith("(47 records read, up to the newest)")
+        assert told[-5:] == [
+            f"       7  rejected: unknown_record, {UNKNOWN}",
+            "               3  SURVEY has no meaning in custom_events",
+            "               2  BADGE has no meaning in custom_events",
+            "               1  QUIZ has no meaning in custom_events",
+            "               1  others",
+        ]
 
     def test_one_that_listens_leaves_nothing_either(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
