@@ -117,8 +117,8 @@ def _tell_unset() -> str:
     return say(
         'no SLA file is set: write sla = "sla.toml" in accueil.toml, above its first table, or set ACCUEIL_SLA '
         "(accueil sla example prints a file to begin with)",
-        'aucun fichier des promesses n\'est réglé : écrire sla = "sla.toml" dans accueil.toml, avant sa première table, ou régler '
-        "ACCUEIL_SLA (accueil sla example en affiche un pour commencer)",
+        'aucun fichier des promesses n\'est réglé : écrire sla = "sla.toml" dans accueil.toml, avant sa première table, ou '
+        "régler ACCUEIL_SLA (accueil sla example en affiche un pour commencer)",
     )
 
 
