@@ -14,6 +14,7 @@ from yarl import URL
 from connectors.sdk import docs as documents
 from connectors.sdk import registry
 from connectors.sdk import reread as again
+from connectors.sdk.cluster import is_elsewhere
 from connectors.sdk.config import table
 from connectors.sdk.contract import Context
 from connectors.sdk.errors import (
@@ -33,7 +34,8 @@ from streams.phrases import cause_of
 from streams.programs import configure_beside_others
 from streams.reasons import describe as describe_reason
 from streams.reasons import explain as explain_detail
-from streams.running import find_connectors
+from streams.running import find_cluster, find_connectors
+from streams.settings import ConfigError as SettingsError
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, confirm, pass_settings
 from streams.words import say
@@ -251,7 +253,7 @@ def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) 
         )
     beginning = again.look(instance, own)
     known = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
-    for line in _explain_reread(beginning, settings, known):
+    for line in _explain_reread(beginning, settings, known, is_lost=_is_lost(settings, own)):
         click.echo(f"{instance.source}{say(':', ' :')} {line}")
     if not yes and not confirm(say("read it again from its beginning?", "la relire depuis son début ?")):
         raise click.Abort
@@ -266,7 +268,19 @@ def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) 
     )
 
 
-def _explain_reread(beginning: again.Beginning, settings: Settings, known: date) -> Iterator[str]:
+def _is_lost(settings: Settings, own: Context) -> bool | None:
+    """Return whether Kafka lacks the events that the instance has published; None if that cannot be found out."""
+    from streams.topic_reader import KafkaError, read_cluster  # noqa: PLC0415 - brings kafka-python
+
+    try:
+        return is_elsewhere(own.directory, read_cluster(*find_cluster(settings)))
+    except (KafkaError, SettingsError):
+        return None
+
+
+def _explain_reread(
+    beginning: again.Beginning, settings: Settings, known: date, *, is_lost: bool | None
+) -> Iterator[str]:
     if beginning.first_at is None:
         yield say(
             "the source shows no event from its beginning: `start`, or its own retention, may leave out what was read",
@@ -275,6 +289,12 @@ def _explain_reread(beginning: again.Beginning, settings: Settings, known: date)
     else:
         since = when(beginning.first_at, settings.web.zone)
         yield say(f"it goes back to {since}", f"elle remonte au {since}")
+    if is_lost:
+        yield say(
+            "its events went to another Kafka cluster, whose data are not here: all is counted anew",
+            "ses événements sont partis vers un autre cluster Kafka, dont les données ne sont pas ici : tout est recompté",
+        )
+        return
     days = settings.worker.keep_closed_days
     yield say(
         f"contacts that are open, or closed since {known} ({days} days), are known: their events count once",
@@ -285,6 +305,11 @@ def _explain_reread(beginning: again.Beginning, settings: Settings, known: date)
         "les contacts plus anciens, peut-être déjà comptés, sont refusés (lettres mortes told_again) ; ce qui suit et n'a jamais "
         "été lu compte",
     )
+    if is_lost is None:
+        yield say(
+            "if Kafka's data were lost, all is counted anew",
+            "si les données de Kafka ont été perdues, tout est recompté",
+        )
 
 
 @group.command(

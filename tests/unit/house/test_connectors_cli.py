@@ -284,13 +284,14 @@ class TestReread:
         result = command("reread", "siege", "--yes")
         assert result.exit_code == 0, result.output
         known = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
-        assert result.stdout.splitlines()[:3] == [
+        assert result.stdout.splitlines()[:4] == [
             "asterisk/siege: it goes back to 2026-03-16 09:33:20+01:00",
             f"asterisk/siege: contacts that are open, or closed since {known} (35 days), are known: their events count once",
             (
                 "asterisk/siege: older contacts may have been counted: they are refused, as dead letters told_again; "
                 "later events never read count now"
             ),
+            "asterisk/siege: if Kafka's data were lost, all is counted anew",
         ]
         assert "`accueil recompute` counts the log of events once more" in result.stdout
         assert [path.name for path in (self.HOME / "before-reread").iterdir()] == ["cursor-1.json"]
@@ -305,6 +306,23 @@ class TestReread:
         told = command("reread", "siege", "--yes").stdout
         assert "asterisk/siege : elle remonte au 2026-03-16" in told
         assert "la position est gardée dans" in told
+
+    @pytest.mark.parametrize("cluster", ["one", "two"])
+    def test_after_kafka_lost_its_data_it_says_that_all_is_counted(
+        self, monkeypatch: pytest.MonkeyPatch, cluster: str
+    ) -> None:
+        self.was_read()
+        (self.HOME / "cluster.json").write_text('{"cluster": "one"}')
+        monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
+        monkeypatch.setattr("streams.topic_reader.read_cluster", lambda *_: cluster)
+        asked = [
+            CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n", env={"LC_ALL": language}).stdout
+            for language in ("C", "fr_FR.UTF-8")
+        ]
+        assert [
+            words in told for words, told in zip(("all is counted anew", "tout est recompté"), asked, strict=True)
+        ] == [cluster == "two"] * 2
+        assert ("their events count once" in asked[0]) == (cluster == "one")
 
     def test_one_that_runs_or_cannot_be_read_again_is_left_alone(self) -> None:
         self.was_read()
