@@ -14,6 +14,7 @@ from yarl import URL
 from connectors.sdk import docs as documents
 from connectors.sdk import registry
 from connectors.sdk import reread as again
+from connectors.sdk.cluster import is_elsewhere
 from connectors.sdk.config import table
 from connectors.sdk.contract import Context
 from connectors.sdk.errors import (
@@ -25,14 +26,16 @@ from connectors.sdk.errors import (
     SourceUnavailableError,
 )
 from connectors.sdk.lane import Instance
-from connectors.sdk.probe import probe
+from connectors.sdk.probe import Found, probe
 from connectors.sdk.scaffold import Kind, begin
 from streams.configuration import tell_file
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.phrases import cause_of
 from streams.programs import configure_beside_others
 from streams.reasons import describe as describe_reason
-from streams.running import find_connectors
+from streams.reasons import explain as explain_detail
+from streams.running import find_cluster, find_connectors
+from streams.settings import ConfigError as SettingsError
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, confirm, pass_settings
 from streams.words import say
@@ -146,23 +149,14 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
     reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")
     if found.mostly_rejected:
         reached = say("the source can be read", "la source est lisible")
-    read = (
-        say(
-            f"the first {found.records} records read; there may be more",
-            f"{found.records} premiers enregistrements lus ; il peut y en avoir d'autres",
-        )
-        if found.records > 1
-        else say("the first record read; there may be more", "premier enregistrement lu ; il peut y en avoir d'autres")
-    )
     nothing = say("nothing new there just now", "rien de nouveau pour l'instant")
-    click.echo(f"{instance.source}{say(':', ' :')} {reached} ({read if found.records else nothing})")
+    click.echo(f"{instance.source}{say(':', ' :')} {reached} ({_tell_read(found) if found.records else nothing})")
     for kind, count in sorted(found.events.items()):
         click.echo(f"{count:>8}  {kind}")
     if found.ignored:
         click.echo(f"{found.ignored:>8}  {say('of no concern to contacts', 'sans rapport avec les contacts')}")
-    for reason, count in sorted(found.rejected.items()):
-        detail = f" ({found.details[reason]})" if reason in found.details else ""
-        click.echo(f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}{detail}")
+    for line in _list_rejected(found):
+        click.echo(line)
     if found.mostly_rejected:
         raise OperatorError(
             say(
@@ -172,6 +166,46 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
                 "complets ? Voir le README du connecteur.",
             )
         )
+
+
+def _tell_read(found: Found) -> str:
+    """Return which records were read, in words; there is one at least."""
+    number, one = found.records, found.records == 1
+    if found.has_more:
+        return say(
+            f"only the oldest {number} records read; there are newer ones",
+            f"seuls les {number} enregistrements les plus anciens ont été lus ; il y en a de plus récents",
+        )
+    if found.has_more is None:
+        return (
+            say("the first record read; there may be more", "premier enregistrement lu ; il peut y en avoir d'autres")
+            if one
+            else say(
+                f"the first {number} records read; there may be more",
+                f"{number} premiers enregistrements lus ; il peut y en avoir d'autres",
+            )
+        )
+    return (
+        say("one record read, the only new one", "un enregistrement lu, le seul nouveau")
+        if one
+        else say(f"{number} records read, up to the newest", f"{number} enregistrements lus, jusqu'au plus récent")
+    )
+
+
+def _list_rejected(found: Found) -> Iterator[str]:
+    """Yield a line per reason; if a reason has several details, a line below it for each of the most frequent."""
+    for reason, count in sorted(found.rejected.items()):
+        line = f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}"
+        details = found.details.get(reason, ())
+        if len(details) == 1 and details[0][1] == count:
+            yield f"{line} ({explain_detail(details[0][0])})"
+            continue
+        yield line
+        for detail, number in details:
+            yield f"{number:>16}  {explain_detail(detail)}"
+        rest = count - sum(number for _, number in details)
+        if details and rest:
+            yield f"{rest:>16}  {say('others', 'autres')}"
 
 
 @group.command(
@@ -219,7 +253,7 @@ def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) 
         )
     beginning = again.look(instance, own)
     known = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
-    for line in _explain_reread(beginning, settings, known):
+    for line in _explain_reread(beginning, settings, known, is_lost=_is_lost(settings, own)):
         click.echo(f"{instance.source}{say(':', ' :')} {line}")
     if not yes and not confirm(say("read it again from its beginning?", "la relire depuis son début ?")):
         raise click.Abort
@@ -234,7 +268,19 @@ def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) 
     )
 
 
-def _explain_reread(beginning: again.Beginning, settings: Settings, known: date) -> Iterator[str]:
+def _is_lost(settings: Settings, own: Context) -> bool | None:
+    """Return whether Kafka lacks the events that the instance has published; None if that cannot be found out."""
+    from streams.topic_reader import KafkaError, read_cluster  # noqa: PLC0415 - brings kafka-python
+
+    try:
+        return is_elsewhere(own.directory, read_cluster(*find_cluster(settings)))
+    except (KafkaError, SettingsError):
+        return None
+
+
+def _explain_reread(
+    beginning: again.Beginning, settings: Settings, known: date, *, is_lost: bool | None
+) -> Iterator[str]:
     if beginning.first_at is None:
         yield say(
             "the source shows no event from its beginning: `start`, or its own retention, may leave out what was read",
@@ -243,6 +289,12 @@ def _explain_reread(beginning: again.Beginning, settings: Settings, known: date)
     else:
         since = when(beginning.first_at, settings.web.zone)
         yield say(f"it goes back to {since}", f"elle remonte au {since}")
+    if is_lost:
+        yield say(
+            "its events went to another Kafka cluster, whose data are not here: all is counted anew",
+            "ses événements sont partis vers un autre cluster Kafka, dont les données ne sont pas ici : tout est recompté",
+        )
+        return
     days = settings.worker.keep_closed_days
     yield say(
         f"contacts that are open, or closed since {known} ({days} days), are known: their events count once",
@@ -253,6 +305,11 @@ def _explain_reread(beginning: again.Beginning, settings: Settings, known: date)
         "les contacts plus anciens, peut-être déjà comptés, sont refusés (lettres mortes told_again) ; ce qui suit et n'a jamais "
         "été lu compte",
     )
+    if is_lost is None:
+        yield say(
+            "if Kafka's data were lost, all is counted anew",
+            "si les données de Kafka ont été perdues, tout est recompté",
+        )
 
 
 @group.command(

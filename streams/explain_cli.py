@@ -26,6 +26,8 @@ from streams.words import say
 
 CHANNELS: Final = [*(channel.value for channel in Channel), SLA]
 _OF_QUEUES: Final = frozenset({SERVICE_LEVEL, ABANDONMENT})
+_RECEIVED: Final = "received"
+"""The count of what is written; the board shows the count `offered` of calls and visits under the same title."""
 
 
 class Counted(NamedTuple):
@@ -134,6 +136,8 @@ def command(
             click.echo(json_.dumps(_as_json(one, told.get(one.contact), zone)))
         return
     click.echo(_sum_up(figure, made, counted, asked, span))
+    if figure == _RECEIVED and not channels:
+        click.echo(_tell_offered())
     _print(shown, told, zone)
     if len(counted) > limit:
         click.echo(
@@ -192,7 +196,15 @@ def _check_channels(figure: str, made: Made, channels: Collection[str]) -> None:
                 f"of {', '.join(channels)} there is no figure {figure}; there is of {', '.join(having)}",
                 f"pas de chiffre {figure} pour {', '.join(channels)} ; il y en a pour {', '.join(having)}",
             )
+            + (f"\n{_tell_offered()}" if figure == _RECEIVED and QUEUED.intersection(channels) else "")
         )
+
+
+def _tell_offered() -> str:
+    return say(
+        "calls and visits are counted as offered: accueil explain offered",
+        "les appels et les visites sont comptés comme offered : accueil explain offered",
+    )
 
 
 def _check_places(settings: Settings, asked: Asked, places: Collection[Dimensions]) -> None:

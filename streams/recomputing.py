@@ -4,6 +4,7 @@ What the workers have is read as of one moment for each partition: all records o
 taken, have the time of the step (`engine.lane`). So nobody needs to stop for it.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -49,7 +50,7 @@ class Counted(NamedTuple):
     events: int
     """How many records were read again."""
     as_of: int
-    """Milliseconds since 1970: the earliest of the moments of the partitions; 0 if no worker has written yet."""
+    """Until when all events are compared, milliseconds since 1970; 0 if no worker has written yet."""
     first_day: date | None
     """The first civil day that is whole in the log; None if all that ever came still is."""
     added: Mapping[str, Sequence[tuple[int, int]]] = {}
@@ -76,7 +77,7 @@ def count_again(
     untold: Sums = {}
     judged: list[Judged] = []
     added: dict[str, list[tuple[int, int]]] = {}
-    events, moments, cut_at, history_at = 0, [], 0, 0
+    events, covered, cut_at, history_at = 0, list[int](), 0, 0
     with opened(KafkaConsumer, {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         for number in partitions:
@@ -85,7 +86,7 @@ def count_again(
             if moment is None:
                 continue
             as_of, taken = moment
-            moments.append(as_of)
+            covered.append(log.find_covered(as_of, taken))
             here, progress = log.read_figures(as_of, times.zone)
             for channel, numbers in progress.added.items():
                 added.setdefault(channel, []).extend(numbers)
@@ -105,8 +106,8 @@ def count_again(
                 add_up(sums, into)
             cut_at = max(cut_at, log.cut_at)
     first_day = civil_time(cut_at // 1000, times.zone).date() + timedelta(days=1) if cut_at else None
-    first = min(moments, default=0)
-    return Counted(known, again, earlier, untold, judged, events, first, first_day, added, history_at)
+    until = min(covered, default=0)
+    return Counted(known, again, earlier, untold, judged, events, until, first_day, added, history_at)
 
 
 class CountedHere(NamedTuple):
@@ -201,6 +202,16 @@ class _Log:
             if taken is not None:
                 return as_of, taken
         return None
+
+    def find_covered(self, as_of: int, taken: Mapping[str, int]) -> int:
+        """Return until when the workers took all events: now if none is left, else `as_of`.
+
+        A partition without new events writes no rows, so `as_of` may be long ago.
+        """
+        now = int(time.time() * 1000)
+        ends = self._consumer.end_offsets([self._place(topic) for topic in _SOURCES])
+        is_idle = all(taken.get(place.topic, 0) >= end for place, end in ends.items())
+        return max(now, as_of) if is_idle else as_of
 
     def find_refused(self) -> set[tuple[str, int]]:
         """Return topic and offset of the events that the workers refused since they may have been counted before."""

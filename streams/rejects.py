@@ -4,7 +4,7 @@ It is read where the connectors keep it, below the data directory of this machin
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from json import dumps
@@ -66,6 +66,16 @@ filters = filtered_by(
 )
 
 
+class Listed(NamedTuple):
+    """A record as it was rejected last."""
+
+    name: str
+    """The instance's name."""
+    kept: Kept
+    times: int
+    """How often it was rejected: again each time that its source is read again."""
+
+
 @click.group(cls=Group, help=say("What connectors could not map.", "Ce que les connecteurs n'ont pu lire."))
 def group() -> None:
     """Hold the commands below."""
@@ -82,17 +92,16 @@ def list_(
     settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
     """Print one line per record, without its content, and how many there are of each kind."""
-    found = [(name, kept) for name, _, kept in _found(settings, Filter(connector, reason, since))]
-    found.sort(key=lambda one: one[1].read_at)
+    found = _distinct((name, kept) for name, _, kept in _found(settings, Filter(connector, reason, since)))
     latest = found[-limit:] if limit else []
     if json:
-        for name, kept in latest:
-            click.echo(dumps(_facts(name, kept)))
+        for one in latest:
+            click.echo(dumps(_facts(one)))
         return
     if found:
         zone = settings.web.zone
         at, why, detail = say("when", "quand"), say("reason", "raison"), say("detail", "détail")
-        print_table(("place", at, why, detail), [_row(name, kept, zone) for name, kept in latest])
+        print_table(("place", at, why, detail), [_row(one, zone) for one in latest])
         click.echo()
         print_table(
             (say("connector", "connecteur"), why, say("count", "nombre"), say("last", "dernier"), detail),
@@ -112,14 +121,14 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
     found = [*_found(settings, Filter(places=frozenset({place})))]
     if not found:
         raise OperatorError(_none_at([place]), EXIT_NOT_FOUND)
-    for number, (name, _, kept) in enumerate(found):
+    for number, one in enumerate(_distinct((name, kept) for name, _, kept in found)):
         if json:
-            content = {"value": kept.reject.record.decode(errors="backslashreplace")} if value else {}
-            click.echo(dumps(_facts(name, kept) | content))
+            content = {"value": one.kept.reject.record.decode(errors="backslashreplace")} if value else {}
+            click.echo(dumps(_facts(one) | content))
         else:
             if number:
                 click.echo()
-            _print(name, kept, settings.web.zone, value=value)
+            _print(one, settings.web.zone, value=value)
     directories = dict.fromkeys(directory for _, directory, _ in found)
     files = ", ".join(str(home / file) for home in directories for file in NAMES if (home / file).exists())
     click.echo(
@@ -161,7 +170,7 @@ def replay(
     found = [(name, kept) for name, _, kept in _found(settings, wanted)]
     if missing := sorted(set(places) - {_place(name, kept) for name, kept in found}):
         raise OperatorError(_none_at(missing), EXIT_NOT_FOUND)
-    names = Counter(name for name, _ in found)
+    names = Counter(one.name for one in _distinct(found))
     for name, count in names.items():
         click.echo(f"{count} → {name}")
     if not found:
@@ -181,13 +190,24 @@ def replay(
         _replay(settings, instance, wanted, dry_run=dry_run)
 
 
-def _print(name: str, kept: Kept, zone: tzinfo, *, value: bool) -> None:
+def _distinct(found: Iterable[tuple[str, Kept]]) -> list[Listed]:
+    """Return each record once, those that were rejected last at the end."""
+    listed: dict[tuple[str, str], Listed] = {}
+    for name, kept in sorted(found, key=lambda one: one[1].read_at):
+        known = listed.pop((name, kept.content), None)
+        listed[name, kept.content] = Listed(name, kept, known.times + 1 if known else 1)
+    return [*listed.values()]
+
+
+def _print(listed: Listed, zone: tzinfo, *, value: bool) -> None:
+    name, kept, times = listed
     record = kept.reject.record
     for title, text in {
         say("reason", "raison"): f"{kept.reject.reason.value}, {describe(kept.reject.reason)}",
         say("detail", "détail"): explain(kept.reject.detail),
         say("connector", "connecteur"): name,
         say("read at", "lu le"): when(milliseconds(kept.read_at), zone),
+        say("times", "fois"): str(times) if times > 1 else "",
         say("value", "valeur"): f"{len(record)} {say('bytes', 'octets')}",
     }.items():
         if text:
@@ -263,16 +283,19 @@ def _none_at(places: list[str]) -> str:
     return say("no rejected record at ", "pas d'enregistrement rejeté à ") + ", ".join(places)
 
 
-def _row(name: str, kept: Kept, zone: tzinfo) -> tuple[str, ...]:
-    return _place(name, kept), when(milliseconds(kept.read_at), zone), kept.reject.reason.value, _detail(kept)
+def _row(listed: Listed, zone: tzinfo) -> tuple[str, ...]:
+    name, kept, times = listed
+    often = say(f" (rejected {times} times)", f" (rejeté {times} fois)") if times > 1 else ""
+    at = when(milliseconds(kept.read_at), zone)
+    return _place(name, kept), at, kept.reject.reason.value, f"{_detail(kept)}{often}"
 
 
-def _totals(found: Sequence[tuple[str, Kept]], zone: tzinfo) -> list[tuple[str, ...]]:
+def _totals(found: Sequence[Listed], zone: tzinfo) -> list[tuple[str, ...]]:
     """Return a row per connector, reason and detail, the most frequent first; what is not among those, by reason alone."""
-    kinds = [(name, kept.reject.reason.value, _detail(kept)) for name, kept in found]
+    kinds = [(name, kept.reject.reason.value, _detail(kept)) for name, kept, _ in found]
     frequent = {kind for kind, _ in Counter(kinds).most_common(MOST_DETAILS)}
     counted = [kind if kind in frequent else (*kind[:2], "…") for kind in kinds]
-    last = dict(zip(counted, (milliseconds(kept.read_at) for _, kept in found), strict=True))
+    last = dict(zip(counted, (milliseconds(one.kept.read_at) for one in found), strict=True))
     return [
         (name, reason, str(count), when(last[name, reason, detail], zone), detail)
         for (name, reason, detail), count in Counter(counted).most_common()
@@ -283,12 +306,14 @@ def _detail(kept: Kept) -> str:
     return explain(kept.reject.detail) or describe(kept.reject.reason)
 
 
-def _facts(name: str, kept: Kept) -> dict[str, Any]:
+def _facts(listed: Listed) -> dict[str, Any]:
     """Return what is known of a record but its content, with the codes that machines know; times in ms since 1970."""
+    name, kept, times = listed
     return {
         "place": _place(name, kept),
         "connector": name,
         "read_at": milliseconds(kept.read_at),
         "reason": kept.reject.reason.value,
         "detail": kept.reject.detail,
+        "times": times,
     }

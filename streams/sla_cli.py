@@ -113,6 +113,15 @@ def find_naming(file: Path | None) -> str:
     return "" if file else find_origin("sla", config_file(click.get_current_context()))
 
 
+def _tell_unset() -> str:
+    return say(
+        'no SLA file is set: write sla = "sla.toml" in accueil.toml, above its first table, or set ACCUEIL_SLA '
+        "(accueil sla example prints a file to begin with)",
+        'aucun fichier des promesses n\'est réglé : écrire sla = "sla.toml" dans accueil.toml, avant sa première table, ou '
+        "régler ACCUEIL_SLA (accueil sla example en affiche un pour commencer)",
+    )
+
+
 def _tell_sla_file(file: Path | None) -> str:
     return say(f"SLA file: {file or 'none'}", f"fichier des promesses : {file or 'aucun'}")
 
@@ -206,6 +215,8 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
         ctx.exit(EXIT_NOT_FOUND)
     if not row.clocks:
         click.echo(say("nothing was promised to this contact", "rien n'a été promis à ce contact"))
+        if file is None:
+            click.echo(_tell_unset())
         return
     click.echo(_tell_sla_file(file))
     closures = {(course.kind, course.number): course.closures for course in courses(row)}
@@ -255,13 +266,16 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
         ]
 
     with clear_errors(), kafka_errors():
-        policies = load_in_force(settings, file_in_force(settings))
+        file = file_in_force(settings)
+        policies = load_in_force(settings, file)
         found = read_contacts(settings, lambda row: bool(due(row)))
     clocks = [(clock, name) for name, row in found.items() for clock in due(row)]
     chosen = nsmallest(limit, clocks, key=lambda one: (one[0].deadline_at, one[1]))
     if not clocks:
         _check_service(settings, service, services)
         click.echo(_tell_none(overdue=overdue, due_within=due_within, service=service))
+        if file is None:
+            click.echo(_tell_unset())
         return
     print_table(
         (

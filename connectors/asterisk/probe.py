@@ -14,8 +14,8 @@ from connectors.asterisk.manager.session import Session
 from connectors.asterisk.manager.watch import Watch
 from connectors.asterisk.source import AsteriskSource
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.flow import judge
 from connectors.sdk.live import Heard
+from connectors.sdk.probe import Looked, read_on
 
 WAIT_SECONDS: Final = 2.0
 """How long something new in the log is waited for."""
@@ -23,11 +23,10 @@ WAIT_SECONDS: Final = 2.0
 
 def probe(config: AsteriskConfig, context: Context) -> Sequence[Outcome]:
     """Return what the next lines of the log mean, and who is in the queues. Raises `SourceUnavailableError`."""
-    outcomes: list[Outcome] = []
+    outcomes = Looked()
     if config.path is not None:
-        now = datetime.now(UTC)
         with closing(AsteriskSource(config.model_copy(update={"ami": None}), context)) as source:
-            outcomes += [judge(source.map, source.reject, raw, now) for raw in source.read(WAIT_SECONDS)]
+            outcomes = read_on(source, WAIT_SECONDS)
     if config.ami is not None:
         outcomes.append(_ask(config.ami, config, context))
     return outcomes

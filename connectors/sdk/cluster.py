@@ -44,6 +44,12 @@ def find_elsewhere(instances: Iterable[Instance], directory: Path, cluster: str)
     return elsewhere
 
 
+def is_elsewhere(home: Path, cluster: str) -> bool | None:
+    """Return whether another cluster than `cluster` got the events of the instance in `home`; None if that is not known."""
+    known = _read(home)
+    return known != cluster if known else None
+
+
 def _read(home: Path) -> str:
     with suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads((home / FILE).read_bytes())["cluster"])

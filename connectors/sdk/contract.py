@@ -155,7 +155,7 @@ class Connector(Generic[Config]):
     """Reaches the source and returns what its first records mean, some or none, and changes nothing there: `accueil connectors
     check`. Raises `SourceUnavailableError`, whose text says what to do.
 
-    If it is not given, the source is opened and read once, and nothing is acknowledged: as if the process had been killed."""
+    If it is not given, the source is opened and read for a moment. Nothing is acknowledged: as if the process had been killed."""
     rereads: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
     """Files of the instance's directory without which a source with that configuration is read from its beginning; none if its
     records are sent to it once, and cannot be read again."""

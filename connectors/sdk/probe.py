@@ -1,5 +1,6 @@
 """Try whether a source can be reached and understood, and leave everything as it is."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -12,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from connectors.sdk.config import ConnectorConfig
-from connectors.sdk.contract import Connector, Context, Outcome, Reject
+from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe
 from connectors.sdk.flow import judge
@@ -21,8 +22,21 @@ from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
 """How long something new is waited for."""
+MOST_RECORDS: Final = 10_000
+"""A probe reads no further once it has so many records."""
+READING_SECONDS: Final = 2.0
+"""A probe reads no further after so many seconds."""
+MOST_DETAILS: Final = 3
+"""Number of different details that `Found` holds for each reason."""
 NOT_COPIED: Final = (LOCK, "spool", "rejects*.jsonl")
 """What the publisher keeps beside a source, and may be large."""
+
+
+class Looked(list[Outcome]):
+    """The outcomes of a source's records, oldest first."""
+
+    has_more = False
+    """Whether the source has newer records that were not read."""
 
 
 class Found(NamedTuple):
@@ -35,8 +49,10 @@ class Found(NamedTuple):
     """How many events of each type."""
     rejected: Counter[Reason]
     """Why the others give none."""
-    details: Mapping[Reason, str] = {}
-    """What is wrong with most of those that were rejected for the same reason, without values; no entry if nothing is said."""
+    details: Mapping[Reason, Sequence[tuple[str, int]]] = {}
+    """The most frequent details of each reason, without values, each with its number of records."""
+    has_more: bool | None = None
+    """Whether newer records were not read; None if that is not known."""
 
     @property
     def mostly_rejected(self) -> bool:
@@ -46,7 +62,7 @@ class Found(NamedTuple):
 
 
 def probe(instance: Instance, directory: Path) -> Found:
-    """Read once from where `instance` is, and tell what came. Nothing is published, kept, or acknowledged.
+    """Read for a moment from where `instance` is, and report what came. Nothing is published, kept, or acknowledged.
 
     What it keeps below `directory` stays as it is, but for what a source has exchanged meanwhile and needs the next time.
     Raises `SourceUnavailableError` where a run would be tried again, `InstanceInUseError` if it runs, other `ConnectorError`s.
@@ -67,13 +83,24 @@ def look(connector: Connector[Any], config: ConnectorConfig, context: Context) -
 
 def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
     """Return what the first records mean from where `context` is, and change nothing."""
-    return (connector.probe or partial(_read_once, connector))(config, context)
+    return (connector.probe or partial(_open_and_read, connector))(config, context)
 
 
-def _read_once(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
-    now = datetime.now(UTC)
+def _open_and_read(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Looked:
     with scratch(context) as own, closing(connector.open(config, own)) as source:
-        return [judge(source.map, source.reject, raw, now) for raw in source.read(WAIT_SECONDS)]
+        return read_on(source, WAIT_SECONDS)
+
+
+def read_on(source: Source[Any, Any], wait_seconds: float) -> Looked:
+    """Read and map until no record comes, up to `MOST_RECORDS` or `READING_SECONDS`; wait for the first one only."""
+    looked = Looked()
+    now, deadline = datetime.now(UTC), time.monotonic() + READING_SECONDS
+    while found := source.read(0.0 if looked else wait_seconds):
+        looked += [judge(source.map, source.reject, raw, now) for raw in found]
+        if len(looked) >= MOST_RECORDS or time.monotonic() > deadline:
+            looked.has_more = bool(source.read(0.0))
+            break
+    return looked
 
 
 @contextmanager
@@ -88,8 +115,13 @@ def scratch(context: Context) -> Iterator[Context]:
 
 def _sum_up(outcomes: Sequence[Outcome]) -> Found:
     rejects = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
-    said = Counter((one.reason, one.detail) for one in rejects if one.detail)
-    details = {reason: detail for (reason, detail), _ in reversed(said.most_common())}
+    details: dict[Reason, list[tuple[str, int]]] = {}
+    for (reason, detail), count in Counter((one.reason, one.detail) for one in rejects if one.detail).most_common():
+        known = details.setdefault(reason, [])
+        if len(known) < MOST_DETAILS:
+            known.append((detail, count))
     events = [event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
-    return Found(len(outcomes), ignored, Counter(events), Counter(one.reason for one in rejects), details)
+    has_more = outcomes.has_more if isinstance(outcomes, Looked) else None
+    rejected = Counter(one.reason for one in rejects)
+    return Found(len(outcomes), ignored, Counter(events), rejected, details, has_more)

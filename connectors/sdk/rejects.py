@@ -37,9 +37,15 @@ class Kept(NamedTuple):
     reject: Reject
 
     @property
+    def content(self) -> str:
+        """The SHA-256 of record, reason and detail: the same each time that a source is read again."""
+        reason, detail = self.reject.reason.value.encode(), self.reject.detail.encode()
+        return hashlib.sha256(b"\n".join((reason, detail, self.reject.record))).hexdigest()
+
+    @property
     def place(self) -> str:
-        """A short name for people, which it keeps for as long as it is there; another one may have the same."""
-        return self.digest[:8]
+        """A short name for people, the same for all that has the same content; another record may have the same."""
+        return self.content[:8]
 
 
 class Rejects:

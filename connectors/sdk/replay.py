@@ -5,7 +5,7 @@ for a dry run: its events go to its spool, which is sent first when it starts.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,23 +49,32 @@ def replay(
     (then nothing is changed), and what opening its source raises.
     """
     now = datetime.now(UTC)
-    used, unusable, payloads = set(), Counter[Reason](), list[bytes]()
+    unusable, payloads = Counter[Reason](), list[bytes]()
+    used: list[Sequence[Kept]] = []
     with (
         nullcontext(instance.context(directory, lasting=False)) if dry_run else instance.occupied(directory) as context,
         closing(instance.connector.open(instance.config, context)) as source,
     ):
-        for kept in filter(chosen, rejects.read(context.directory)):
-            outcome = _map_again(source, kept, now)
+        for copies in _group(filter(chosen, rejects.read(context.directory))):
+            outcome = _map_again(source, copies[0], now)
             if isinstance(outcome, Reject):
                 unusable[outcome.reason] += 1
             else:
-                used.add(kept.digest)
+                used.append(copies)
                 payloads += [pack(replace(to_record(event), replayed=True)) for event in outcome]
         if used and not dry_run:
             with closing(Spool(context.directory / "spool", spool_limit_bytes)) as spool:
                 spool.append(payloads)
-            rejects.remove(context.directory, used)
+            rejects.remove(context.directory, {kept.digest for copies in used for kept in copies})
     return Replayed(len(used), len(payloads), unusable)
+
+
+def _group(found: Iterable[Kept]) -> Iterable[Sequence[Kept]]:
+    """Return the copies of each record: one that is read again is kept again."""
+    copies: dict[Reject, list[Kept]] = {}
+    for kept in found:
+        copies.setdefault(kept.reject, []).append(kept)
+    return copies.values()
 
 
 def _map_again(source: Source[object, object], kept: Kept, now: datetime) -> Outcome:

@@ -119,8 +119,11 @@ def check_promises_changed(kafka: EmbeddedKafka, directory: Path) -> None:
     [judged] = re.findall(r"\(sla\.toml; contacts: (\d+), the last as of 20", told.stdout)
     assert CALLS - ANSWERED <= int(judged) <= CALLS  # who was answered in time was so by either
     file.write_text(before, encoding="utf-8")
+    asked_at = datetime.now(UTC).replace(microsecond=0)
     same = ask(kafka, directory, "recompute")
     assert (same.exit_code, "left out" in same.stdout) == (0, False), same.output
+    [as_of] = re.findall(r"^as of (\S+ \S+): ", same.stdout, re.MULTILINE)
+    assert datetime.fromisoformat(as_of) >= asked_at, "all events are compared, though the last one was earlier"
 
 
 def test_a_call_of_yesterday_that_a_new_worker_has_not_given_up_yet_is_no_difference(

@@ -29,7 +29,8 @@ class Visits(Source[timedelta | None, int]):
 
     def read(self, wait_seconds: float) -> Sequence[timedelta | None]:
         self.acts.append("read")
-        return self.stock
+        found, self.stock = self.stock[:2], self.stock[2:]
+        return found
 
     def map(self, raw: timedelta | None) -> Outcome:
         if raw is None:
@@ -52,7 +53,7 @@ def instance(stock: Sequence[timedelta | None], acts: list[str], **more: Any) ->
     return Instance("a", Connector("desk", ConnectorConfig, partial(Visits, stock, acts), **more), ConnectorConfig())
 
 
-def test_it_reads_once_and_tells_types_and_counts(tmp_path: Path) -> None:
+def test_it_reads_on_and_reports_types_and_counts(tmp_path: Path) -> None:
     acts: list[str] = []
     minutes = [timedelta(minutes=1), timedelta(minutes=2), None, timedelta(0), timedelta(days=-2)]
     assert probe(instance(minutes, acts), tmp_path) == Found(
@@ -60,10 +61,25 @@ def test_it_reads_once_and_tells_types_and_counts(tmp_path: Path) -> None:
         ignored=1,
         events=Counter({"visit.arrived": 2}),
         rejected=Counter({Reason.INTERNAL_ERROR: 1, Reason.TIME_IN_FUTURE: 1}),
-        details={Reason.TIME_IN_FUTURE: "more than 0:05:00 ahead of the clock"},
+        details={Reason.TIME_IN_FUTURE: [("more than 0:05:00 ahead of the clock", 1)]},
+        has_more=False,
     )
-    assert acts == ["read", "close"]
+    assert acts == [*["read"] * 4, "close"]
     assert not [*tmp_path.iterdir()]
+
+
+def test_it_stops_after_many_records_or_seconds_and_reports_that_there_are_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = [timedelta(minutes=nth) for nth in range(1, 7)]
+    monkeypatch.setattr("connectors.sdk.probe.MOST_RECORDS", 3)
+    found = probe(instance(minutes, []), tmp_path)
+    assert (found.records, found.has_more) == (4, True)
+    found = probe(instance(minutes[:4], []), tmp_path)
+    assert (found.records, found.has_more) == (4, False)
+    monkeypatch.setattr("connectors.sdk.probe.READING_SECONDS", -1.0)
+    found = probe(instance(minutes, []), tmp_path)
+    assert (found.records, found.has_more) == (2, True)
 
 
 def test_what_a_source_writes_when_it_is_opened_is_written_elsewhere(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ class TestCheck:
             result = command("check", "siege")
             assert result.exit_code == 0, result.output
             assert result.stdout.splitlines() == [
-                "asterisk/siege: the settings are right, the source can be read (the first 4 records read; there may be more)",
+                "asterisk/siege: the settings are right, the source can be read (4 records read, up to the newest)",
                 "       1  agent.state_changed",
                 "       1  call.answered",
                 "       1  call.queued",
@@ -122,14 +122,33 @@ class TestCheck:
     def test_of_a_long_log_it_says_that_it_looked_at_the_beginning(self, monkeypatch: pytest.MonkeyPatch) -> None:
         set_up(siege="asterisk")
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
-        found = re.search(
-            r"\(the first (\d+) records read; there may be more\)$", command("check", "siege").stdout, re.MULTILINE
-        )
+        told = command("check", "siege").stdout
+        found = re.search(r"\(only the oldest (\d+) records read; there are newer ones\)$", told, re.MULTILINE)
         assert found
         assert int(found[1]) < 20_000
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n")
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "(premier enregistrement lu ; il peut y en avoir d'autres)\n" in command("check", "siege").stdout
+        assert "(un enregistrement lu, le seul nouveau)\n" in command("check", "siege").stdout
+
+    def test_rotated_logs_and_the_newest_one_are_all_looked_at(self) -> None:
+        set_up(siege="asterisk")
+        now = time.time()
+        for number in (3, 2, 1):
+            line = f"17736{4 - number}0000|NONE|NONE|NONE|QUEUESTART|{number}\n"
+            Path(f"queue_log.{number}").write_text(line * 13)
+            os.utime(f"queue_log.{number}", (now - 86_400 * number,) * 2)
+        names = ("SURVEY", "SURVEY", "SURVEY", "BADGE", "BADGE", "QUIZ", "RADIO")
+        lines = (f"17736500{nth:02}|17736500{nth:02}.1|600|NONE|{name}|\n" for nth, name in enumerate(names))
+        Path("queue_log").write_text(self.LOG.splitlines(keepends=True)[0] + "".join(lines))
+        told = command("check", "siege").stdout.splitlines()
+        assert told[0].endswith("(47 records read, up to the newest)")
+        assert told[-5:] == [
+            f"       7  rejected: unknown_record, {UNKNOWN}",
+            "               3  SURVEY has no meaning in custom_events",
+            "               2  BADGE has no meaning in custom_events",
+            "               1  QUIZ has no meaning in custom_events",
+            "               1  others",
+        ]
 
     def test_one_that_listens_leaves_nothing_either(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
@@ -265,13 +284,14 @@ class TestReread:
         result = command("reread", "siege", "--yes")
         assert result.exit_code == 0, result.output
         known = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
-        assert result.stdout.splitlines()[:3] == [
+        assert result.stdout.splitlines()[:4] == [
             "asterisk/siege: it goes back to 2026-03-16 09:33:20+01:00",
             f"asterisk/siege: contacts that are open, or closed since {known} (35 days), are known: their events count once",
             (
                 "asterisk/siege: older contacts may have been counted: they are refused, as dead letters told_again; "
                 "later events never read count now"
             ),
+            "asterisk/siege: if Kafka's data were lost, all is counted anew",
         ]
         assert "`accueil recompute` counts the log of events once more" in result.stdout
         assert [path.name for path in (self.HOME / "before-reread").iterdir()] == ["cursor-1.json"]
@@ -286,6 +306,23 @@ class TestReread:
         told = command("reread", "siege", "--yes").stdout
         assert "asterisk/siege : elle remonte au 2026-03-16" in told
         assert "la position est gardée dans" in told
+
+    @pytest.mark.parametrize("cluster", ["one", "two"])
+    def test_after_kafka_lost_its_data_it_says_that_all_is_counted(
+        self, monkeypatch: pytest.MonkeyPatch, cluster: str
+    ) -> None:
+        self.was_read()
+        (self.HOME / "cluster.json").write_text('{"cluster": "one"}')
+        monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
+        monkeypatch.setattr("streams.topic_reader.read_cluster", lambda *_: cluster)
+        asked = [
+            CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n", env={"LC_ALL": language}).stdout
+            for language in ("C", "fr_FR.UTF-8")
+        ]
+        assert [
+            words in told for words, told in zip(("all is counted anew", "tout est recompté"), asked, strict=True)
+        ] == [cluster == "two"] * 2
+        assert ("their events count once" in asked[0]) == (cluster == "one")
 
     def test_one_that_runs_or_cannot_be_read_again_is_left_alone(self) -> None:
         self.was_read()

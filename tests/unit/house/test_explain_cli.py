@@ -76,6 +76,16 @@ def test_a_time_is_of_five_minutes_as_figures_are() -> None:
     assert first_line("offered", "--since", day + "09:05", "--until", day + "09:10").endswith(": 0")
 
 
+def test_received_names_the_figure_of_calls_and_visits() -> None:
+    hint = "calls and visits are counted as offered: accueil explain offered"
+    assert explain("received", "--day", MORNING).stdout.splitlines()[1] == hint
+    assert hint in explain("received", "--channel", "call").stderr
+    assert hint not in explain("received", "--day", MORNING, "--channel", "mail").output
+    in_french = CliRunner().invoke(main, ["explain", "received", "--day", MORNING], env={"LC_ALL": "fr_FR.UTF-8"})
+    told = "les appels et les visites sont comptés comme offered : accueil explain offered"
+    assert in_french.stdout.splitlines()[1] == told
+
+
 def test_several_channels_are_added_up() -> None:
     assert first_line("offered", "--day", MORNING, "--channel", "call", "--channel", "visit").endswith(": 2")
     assert first_line("waiting", "--channel", "mail", "--channel", "visit").endswith(": 2"), "what is so now has no day"

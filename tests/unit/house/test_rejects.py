@@ -75,13 +75,32 @@ def test_list_shows_reasons_and_counts_and_no_content() -> None:
 def test_only_frequent_details_have_a_line_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.rejects.MOST_DETAILS", 1)
     with closing(Rejects(home)) as rejects:
-        for byte in (20, 20, 21, 22):
-            rejects.add(Reject(Reason.INVALID_UTF8, b"\xff", f"at byte {byte}"))
+        for nth, byte in enumerate((20, 20, 21, 22)):
+            rejects.add(Reject(Reason.INVALID_UTF8, b"%d\xff" % nth, f"at byte {byte}"))
     *_, frequent, unknown, others, total = command("list").output.splitlines()
     assert (frequent.split()[1:3], frequent[-15:]) == (["invalid_utf8", "3"], "from byte 20 on")
     assert (unknown.split()[1:3], unknown[-2:]) == (["unknown_record", "2"], " …")
     assert (others.split()[1:3], others[-2:]) == (["invalid_utf8", "2"], " …")
     assert total.startswith("7 rejected records")
+
+
+def test_a_record_that_was_rejected_again_is_listed_and_replayed_once(home: Path) -> None:
+    mend()
+    entries = [json.loads(line) for line in (home / "rejects.jsonl").read_text().splitlines()]
+    with (home / "rejects.jsonl").open("a") as file:
+        for day in (1, 2):
+            file.writelines(json.dumps(entry | {"at": f"2999-01-0{day}T08:00:00+00:00"}) + "\n" for entry in entries)
+    told = command("list").output.splitlines()
+    assert told[-1] == "3 rejected records in accueil-data/connectors"
+    assert [line.endswith(" (rejected 3 times)") for line in told[1:4]] == [True] * 3
+    assert [line.split()[2] for line in told[-4:-1]] == ["1"] * 3
+    first = places()[0]
+    assert "times          3" in command("show", first).output
+    assert json.loads(command("show", first, "--json").stdout)["times"] == 3
+    replayed = command("replay", "--all", "--yes").output.splitlines()
+    assert (replayed[0], replayed[1]) == ("3 → siege", "siege: 1 usable now, events: 1 (sent when it starts)")
+    assert len(places()) == 2
+    assert len((home / "rejects.jsonl").read_text().splitlines()) == 6
 
 
 @pytest.mark.parametrize(("zone", "offset"), [("Asia/Kolkata", "+05:30"), ("UTC", "+00:00")])
@@ -179,15 +198,15 @@ def test_replay_takes_only_what_is_chosen() -> None:
 
 def test_where_a_place_is_shared_all_are_shown_and_only_what_was_used_goes(home: Path) -> None:
     mend()
-    lines = ["1773650000|1773650000.124044|600|NONE|FULL|", "1773650000|1773650000.66533|600|NONE|SURVEY|"]
+    lines = ["1773650000|1773650000.69434|600|NONE|FULL|", "1773650000|1773650000.50676|600|NONE|SURVEY|"]
     said = {"at": "2026-03-16T08:00:00+00:00", "reason": "unknown_record", "detail": ""}
     entries = [json.dumps({**said, "record": line, "context": CONTEXT.decode()}) + "\n" for line in lines]
     (home / "rejects.jsonl").write_text("".join(entries))
-    assert places() == ["siege:d640407e"] * 2
-    shown = command("show", "siege:d640407e", "--value").output
+    assert places() == ["siege:468ffd5f"] * 2
+    shown = command("show", "siege:468ffd5f", "--value").output
     assert [line in shown for line in lines] == [True, True]
-    assert len(command("show", "siege:d640407e", "--json").stdout.splitlines()) == 2
-    assert "siege: 1 usable now" in command("replay", "siege:d640407e", "--yes").output
+    assert len(command("show", "siege:468ffd5f", "--json").stdout.splitlines()) == 2
+    assert "siege: 1 usable now" in command("replay", "siege:468ffd5f", "--yes").output
     assert (home / "rejects.jsonl").read_text() == entries[1]
 
 

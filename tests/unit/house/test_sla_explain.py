@@ -210,3 +210,23 @@ def test_the_last_day_of_a_promise_in_days_is_its_deadline_in_lists_and_step_by_
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     in_french = CliRunner().invoke(main, ["sla", "explain", FORM]).output.splitlines()
     assert "  2025-03-17                 échéance" in in_french
+
+
+def test_without_an_sla_file_the_setting_that_names_one_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ACCUEIL_SLA", raising=False)
+    monkeypatch.setattr("streams.sla_cli.read_contacts", lambda *_: {})
+    monkeypatch.setattr("streams.sla_cli.read_contact", lambda *_: row)
+    for asked in (["explain", FORM], ["list"]):
+        monkeypatch.setenv("LC_ALL", "C")
+        told = CliRunner().invoke(main, ["sla", *asked]).stdout.splitlines()[-1]
+        assert told.startswith('no SLA file is set: write sla = "sla.toml" in accueil.toml')
+        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+        told = CliRunner().invoke(main, ["sla", *asked]).stdout.splitlines()[-1]
+        assert told.startswith("aucun fichier des promesses n'est réglé")
+    Path("sla.toml").write_text(FILE, encoding="utf-8")
+    monkeypatch.setenv("ACCUEIL_SLA", "sla.toml")
+    assert CliRunner().invoke(main, ["sla", "explain", FORM]).stdout == "rien n'a été promis à ce contact\n"
