@@ -1,5 +1,6 @@
 """The timelines' database, as the settings say where it is."""
 
+import importlib
 from typing import Final
 
 from connectors.sdk.citizens import Blocked
@@ -84,7 +85,7 @@ def check_driver(settings: Settings) -> None:
     if not settings.timeline.url.startswith("postgresql"):
         return
     try:
-        import psycopg  # noqa: F401, PLC0415 - optional
+        importlib.import_module("psycopg")
     except ImportError:
         raise ConfigError(
             say(
