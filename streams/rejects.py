@@ -67,13 +67,13 @@ filters = filtered_by(
 
 
 class Listed(NamedTuple):
-    """A record as it was rejected last."""
+    """A record, with its latest rejection."""
 
     name: str
     """The instance's name."""
     kept: Kept
     times: int
-    """How often it was rejected: again each time that its source is read again."""
+    """Number of its rejections: one for each time that its source was read."""
 
 
 @click.group(cls=Group, help=say("What connectors could not map.", "Ce que les connecteurs n'ont pu lire."))

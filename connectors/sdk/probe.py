@@ -23,9 +23,9 @@ from models.reasons import Reason
 WAIT_SECONDS: Final = 2.0
 """How long something new is waited for."""
 MOST_RECORDS: Final = 10_000
-"""A probe reads no further once it has so many records."""
+"""Number of records after which a probe reads no further."""
 READING_SECONDS: Final = 2.0
-"""A probe reads no further after so many seconds."""
+"""Time after which a probe reads no further."""
 MOST_DETAILS: Final = 3
 """Number of different details that `Found` holds for each reason."""
 NOT_COPIED: Final = (LOCK, "spool", "rejects*.jsonl")
