@@ -14,10 +14,12 @@ from typing import Any, Final, NamedTuple
 
 KAFKA_VERSION: Final = "4.1.2"
 # kafka-clients is named on its own: left to itself, jgo 3.2.0 resolves it to 3.9.1 (NoSuchMethodError Endpoint.listener).
+# So is lz4-java: Kafka 4.1.2 asks for 1.10.1, and CVE-2026-59949 is mended in 1.11.1.
 ENDPOINT: Final = (
     f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
     f"+org.apache.kafka:kafka-clients:{KAFKA_VERSION}"
     "+org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"
+    "+at.yawk.lz4:lz4-java:1.11.1"
 )
 UNUSED: Final = frozenset(
     {

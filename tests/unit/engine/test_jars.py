@@ -93,6 +93,6 @@ def test_lock_has_one_version_of_each_jar_and_none_with_a_known_weakness() -> No
     assert found["kafka-clients"].version == found["kafka_2.13"].version == jars.KAFKA_VERSION
     assert not found.keys() & jars.UNUSED
     assert "commons-beanutils" not in found  # CVE-2025-48734, before 1.11
-    lz4 = found["lz4-java"]  # CVE-2025-12183 and CVE-2025-66566, before 1.10.1
-    assert (lz4.group, tuple(map(int, lz4.version.split("."))) >= (1, 10, 1)) == ("at.yawk.lz4", True)
+    lz4 = found["lz4-java"]  # CVE-2025-12183, CVE-2025-66566 and CVE-2026-59949, before 1.11.1
+    assert (lz4.group, tuple(map(int, lz4.version.split("."))) >= (1, 11, 1)) == ("at.yawk.lz4", True)
     assert files("streams.engine").joinpath("kafka.lock").is_file()
