@@ -94,7 +94,7 @@ class Rdv(msgspec.Struct):
 
 
 class Fact(msgspec.Struct, kw_only=True):
-    """One participation, as it was when it was told; or, as the last fact of an appointment, who all take part."""
+    """One participation, as it was when it was told; and, once for an appointment, who all take part."""
 
     how: str
     """One of `RANKS`."""
@@ -105,7 +105,8 @@ class Fact(msgspec.Struct, kw_only=True):
     reason: str | None = None
     """Why it was destroyed, if that is not what somebody wanted."""
     present: tuple[Positive, ...] | None = None
-    """The numbers of all participations: a person who is not among them was taken out."""
+    """The numbers of all participations: whoever is not among them was taken out. None in all facts of an appointment but the
+    last, and if the numbers cannot be read."""
 
     @property
     def as_of(self) -> int:
@@ -156,10 +157,7 @@ def tell_gone(key: str, starts_at: int, status: str, told_at: datetime) -> bytes
 
 
 def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:
-    """Return a fact for each participation, and one that lists them.
-
-    Raises one of `_UNREADABLE` if the facts would be much longer than the message.
-    """
+    """Return a fact for each participation. Raises one of `_UNREADABLE` if they would be much longer than the message."""
     common = about | {"rdv": _trim(rdv, Rdv)}
     if len(_encode(common)) > MOST_SHARED_BYTES:
         raise OverflowError("too much that all participations share")
@@ -170,7 +168,7 @@ def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:
             facts = [common | {"participation": _trim(person, Participation)} for person in people]
             present = [person.get("id") if isinstance(person, dict) else None for person in people]
             if _is_number(rdv.get("id")) and all(map(_is_number, present)):
-                facts.append(common | {"present": present})
+                facts = [*facts[:-1], (facts[-1] if facts else common) | {"present": present}]
             return [_encode(fact) for fact in facts]
         case _:
             return [_encode(common)]

@@ -275,7 +275,7 @@ def test_what_is_found_is_older_than_what_a_webhook_of_the_same_second_tells(
     service: RdvService, tmp_path: Path
 ) -> None:
     rdv = book(service, at(0), START)
-    answer, _ = listed(service, at(60))
+    (answer,) = listed(service, at(60))
     service.cancel(at(60), rdv)
     mapping, memory = mapper(tmp_path)
     with closing(memory):
@@ -289,7 +289,7 @@ def test_what_is_found_is_older_than_what_a_webhook_of_the_same_second_tells(
 
 def test_a_cancellation_that_an_older_answer_undid_comes_after_that(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START)
-    wrong, _ = listed(service, at(120))
+    (wrong,) = listed(service, at(120))
     service.cancel(at(60), rdv)
     facts = [fact for body in bodies(service) for fact in split_message(body)]
     mapping, memory = mapper(tmp_path)
@@ -423,7 +423,7 @@ def test_a_webhook_of_a_thousand_participants_is_taken(service: RdvService) -> N
     book(service, at(0), START, *(replace(child, id=number) for number in range(1, 1_001)), collectif=True)
     body = bodies(service)[0]
     assert len(body) <= RdvConfig.model_fields["max_body_bytes"].default
-    assert len(split_message(body)) == 1_001
+    assert len(split_message(body)) == 1_000
 
 
 @pytest.mark.parametrize("rdv", [b'{"id": "\xff"}', b'{"participations": [{"status": "\\ud800"}]}'])
@@ -433,9 +433,9 @@ def test_what_is_listed_and_cannot_be_read_is_kept_as_it_came(rdv: bytes) -> Non
 
 def test_what_is_found_is_the_same_in_each_round_but_for_its_time(service: RdvService) -> None:
     book(service, at(0), START)
-    first, second = listed(service, at(1)), listed(service, at(2))
-    assert not {*first} & {*second}
-    assert [*map(untimed, first)] == [*map(untimed, second)]
+    (one,), (other,) = listed(service, at(1)), listed(service, at(2))
+    assert one != other
+    assert untimed(one) == untimed(other)
     assert untimed(b"[") == b"["
 
 
@@ -471,7 +471,6 @@ def test_what_was_told_in_the_future_is_refused_before_it_is_remembered(service:
 
 def test_a_fact_holds_no_more_than_is_needed(service: RdvService) -> None:
     book(service, at(0), START)
-    fact, present = split_message(bodies(service)[0])
-    assert json.loads(present)["present"] == [1]
+    (fact,) = split_message(bodies(service)[0])
     assert b"Exemple" not in fact.replace(b"Mireille.Exemple@example.org", b"")
     assert b"rue" not in fact

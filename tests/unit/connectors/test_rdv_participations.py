@@ -1,6 +1,5 @@
 """Who takes part in an appointment: taken out, with a deleted account, or told in one second with others."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -91,21 +90,6 @@ def test_the_last_one_may_be_taken_out_too(service: RdvService, tell: Tell) -> N
     rdv = book(service, at(0), START, collectif=True)
     service.leave(at(60), rdv, MIREILLE.id)
     assert [kind for kind, _ in told(tell(facts_of(bodies(service))))] == ["booked", "cancelled"]
-
-
-def test_who_is_taken_out_is_cancelled_though_the_status_of_another_is_not_known(
-    service: RdvService, tell: Tell
-) -> None:
-    rdv = book(service, at(0), START, MIREILLE, JEAN)
-    tell(facts_of(bodies(service)))
-    service.leave(at(60), rdv, JEAN.id)
-    *_, left = bodies(service)
-    message = json.loads(left)
-    message["data"]["participations"][-1]["status"] = "lost"
-    unknown, *others = split_message(json.dumps(message).encode())
-    with pytest.raises(Unusable):
-        tell([unknown])
-    assert told(tell(others)) == [("cancelled", at(60))]
 
 
 @pytest.mark.parametrize("act", [RdvService.attend, RdvService.miss, RdvService.cancel])
