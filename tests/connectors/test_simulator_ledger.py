@@ -16,7 +16,7 @@ from connectors.simulator.ledger import Ledger
 from connectors.simulator.plan import Plan
 from connectors.simulator.stage import Stage
 from connectors.simulator.systems.calls import Calls
-from connectors.simulator.working import PARIS
+from connectors.simulator.working import PARIS, midnight
 from models.events import Event
 from models.reasons import Reason
 from models.topics import Channel
@@ -27,7 +27,7 @@ from streams.report.history import History, HistoryView
 from streams.report.period import Kind, Period
 from streams.report.tables import make_report
 from streams.web.options import WebOptions
-from tests.support.departement import differences, last_monday
+from tests.support.departement import differences
 from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds, name_numbers
 from tests.support.talkers import listen
 from tests.support.telling import Delivery, Span, deliver, play
@@ -38,6 +38,8 @@ SETTLES = timedelta(days=2)
 WHOLE, FEW = 300_000, 15_000
 """Contacts of a whole département, and so few that months take seconds."""
 WEEKS = 12
+MONDAY = midnight(date(2026, 11, 16))
+"""A fixed date, because whether a rare event occurs in the simulated months depends on it."""
 SWEPT_WITHIN = timedelta(days=4)
 """What was kept long enough is found in this time, by the few ticks that there are in months of few contacts."""
 
@@ -70,7 +72,7 @@ def hours(days: int, hour: float) -> timedelta:
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Lived:
-    since = last_monday()
+    since = MONDAY
     span = play(tmp_path_factory.mktemp("week"), Plan(4, WHOLE), since, since + timedelta(days=7))
     restarts = [hours(0, 11), hours(1, 9.3), hours(1, 14), hours(3, 10)]
     workers = Workers(since, 2, TIMES._replace(keep_buckets=14 * DAY_MS))
@@ -79,7 +81,7 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Lived:
 
 @pytest.fixture(scope="module")
 def months(tmp_path_factory: pytest.TempPathFactory) -> Lived:
-    until = last_monday()
+    until = MONDAY
     since = until - timedelta(weeks=WEEKS)
     span = play(tmp_path_factory.mktemp("months"), Plan(4, FEW), since, until)
     restarts = [hours(7 * number + 1, 10 + number) for number in range(WEEKS)]
