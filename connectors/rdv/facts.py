@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from connectors.rdv.history import RENAMED, STATUSES
 from connectors.sdk.reconcile import microseconds
 
 DESTROYED: Final = "destroyed"
@@ -94,7 +95,7 @@ class Rdv(msgspec.Struct):
 
 
 class Fact(msgspec.Struct, kw_only=True):
-    """One participation, as it was when it was told; and, once for an appointment, who all take part."""
+    """One participation at a given time; in one fact of each appointment also the list of all participations."""
 
     how: str
     """One of `RANKS`."""
@@ -105,8 +106,8 @@ class Fact(msgspec.Struct, kw_only=True):
     reason: str | None = None
     """Why it was destroyed, if that is not what somebody wanted."""
     present: tuple[Positive, ...] | None = None
-    """The numbers of all participations: whoever is not among them was taken out. None in all facts of an appointment but the
-    last, and if the numbers cannot be read."""
+    """The numbers of all participations: a person who is not among them was taken out. None in all other facts of the
+    appointment, and if a number cannot be read."""
 
     @property
     def as_of(self) -> int:
@@ -157,7 +158,11 @@ def tell_gone(key: str, starts_at: int, status: str, told_at: datetime) -> bytes
 
 
 def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:
-    """Return a fact for each participation. Raises one of `_UNREADABLE` if they would be much longer than the message."""
+    """Return a fact for each participation. Raise one of `_UNREADABLE` if the facts would be much longer than the message.
+
+    The last usable participation carries the list of all: a rejected fact does not hide who was taken out. If no participation
+    is usable, the list is a fact of its own.
+    """
     common = about | {"rdv": _trim(rdv, Rdv)}
     if len(_encode(common)) > MOST_SHARED_BYTES:
         raise OverflowError("too much that all participations share")
@@ -168,10 +173,22 @@ def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:
             facts = [common | {"participation": _trim(person, Participation)} for person in people]
             present = [person.get("id") if isinstance(person, dict) else None for person in people]
             if _is_number(rdv.get("id")) and all(map(_is_number, present)):
-                facts = [*facts[:-1], (facts[-1] if facts else common) | {"present": present}]
+                carrier = next((fact for fact in reversed(facts) if _is_usable(fact["participation"])), None)
+                if carrier is None:
+                    carrier = {**common}
+                    facts.append(carrier)
+                carrier["present"] = present
             return [_encode(fact) for fact in facts]
         case _:
             return [_encode(common)]
+
+
+def _is_usable(participation: Any) -> bool:
+    try:
+        status = msgspec.convert(participation, Participation).status
+    except msgspec.ValidationError:
+        return False
+    return RENAMED.get(status, status) in STATUSES
 
 
 def _is_number(value: Any) -> bool:

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
+import pytest
 from starlette.responses import Response
 
 from connectors.rdv.simulate.server import Sender
-from connectors.rdv.simulate.service import RdvService
+from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.sdk.reconcile import Finding
 from tests.support.processes import Child, wait_until
-from tests.support.rdv import PERSONAL, Town, book, hours, town
+from tests.support.rdv import MIREILLE, PERSONAL, Town, book, hours, town
 from tests.support.topic_file import counted_in
 
 
@@ -73,13 +74,34 @@ def test_lost_repeated_reordered_and_killed(place: Town) -> None:
     assert place.findings == expected
 
 
+@pytest.mark.parametrize("rejected", [[-1], [0, 1]], ids=["the last", "all"])
+def test_killed_and_repeated_a_removal_beside_rejected_participations_counts_once(
+    place: Town, rejected: list[int]
+) -> None:
+    place.server.interfere = lambda _: Response(status_code=500)
+    people = [MIREILLE, Citizen(502, "Jean", "Modele"), Citizen(503, "Zoé", "Essai")]
+    one = book(place.service, hours(-3), hours(30), *people, collectif=True)
+    with place.connected():
+        assert all(place.deliver_outbox())
+    place.service.leave(hours(-2), one, 502)
+    message = json.loads(place.service.outbox.pop())
+    for number in rejected:
+        message["data"]["participations"][number]["status"] = "reporte"
+    body = json.dumps(message).encode()
+    kill_while_sending(place, [body])
+    for _ in range(2):
+        with place.connected():
+            assert all(place.deliver([body, body]))
+    assert Counter(event.type for event in place.events) == place.service.ledger
+
+
 def kill_while_sending(place: Town, bodies: list[bytes]) -> None:
     """Let the connector take messages, and be gone before any of them is safe."""
     with ThreadPoolExecutor(len(bodies)) as pool, place.bench.opened() as (flow, publisher):
         flow.turn()
         before = place.bench.records_read()
         calls = [pool.submit(Sender(place.sender.url).send, body) for body in bodies]
-        wait_until(lambda: flow.turn() or place.bench.records_read() == before + len(bodies), "the messages")
+        wait_until(lambda: flow.turn() or place.bench.records_read() >= before + len(bodies), "the messages")
         assert publisher.events
         assert publisher.safe == []
     assert not any(call.result() for call in calls)

@@ -1,10 +1,12 @@
 """Who takes part in an appointment: taken out, with a deleted account, or told in one second with others."""
 
+import json
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.support.rdv import MIREILLE, book
 from tests.unit.connectors.test_rdv_mapping import BEGIN, READ_AT, START, at, bodies, edit, listed, mapper, told
 
 JEAN = Citizen(502, "Jean", "Modele")
+ZOE = Citizen(503, "Zoé", "Essai")
 DELETED = "user_501@deleted.rdv-solidarites.fr"
 Tell = Callable[[Sequence[bytes]], list[Event]]
 
@@ -47,6 +50,14 @@ def facts_of(webhooks: Sequence[bytes]) -> list[bytes]:
     return [fact for body in webhooks for fact in split_message(body)]
 
 
+def spoil(body: bytes, places: Sequence[int], change: dict[str, Any]) -> bytes:
+    """A webhook whose participations at `places` have other fields."""
+    message = json.loads(body)
+    for place in places:
+        message["data"]["participations"][place] |= change
+    return json.dumps(message).encode()
+
+
 def people_of(events: Sequence[Event]) -> dict[str, list[tuple[str, str]]]:
     """The types of events by contact, each with its site."""
     lives: dict[str, list[tuple[str, str]]] = {}
@@ -73,7 +84,7 @@ def test_who_is_taken_out_of_an_appointment_is_cancelled_as_of_then(service: Rdv
 def test_in_any_order_who_was_taken_out_stays_out_and_who_joined_is_in(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN)
     service.leave(at(60), rdv, JEAN.id)
-    service.join(at(120), rdv, Citizen(503, "Zoé", "Essai"))
+    service.join(at(120), rdv, ZOE)
     _, *life = bodies(service)
     found = set()
     for number, order in enumerate(permutations(life)):
@@ -90,6 +101,47 @@ def test_the_last_one_may_be_taken_out_too(service: RdvService, tell: Tell) -> N
     rdv = book(service, at(0), START, collectif=True)
     service.leave(at(60), rdv, MIREILLE.id)
     assert [kind for kind, _ in told(tell(facts_of(bodies(service))))] == ["booked", "cancelled"]
+
+
+@pytest.mark.parametrize("change", [{"status": "reporte"}, {"status": None}, {"user": "x"}], ids=str)
+@pytest.mark.parametrize("places", [[0], [-1], [0, -1]], ids=["the first", "the last", "all"])
+def test_a_removed_person_is_cancelled_though_other_participations_are_rejected(
+    service: RdvService, tell: Tell, places: list[int], change: dict[str, Any]
+) -> None:
+    rdv = book(service, at(0), START, MIREILLE, JEAN, ZOE)
+    booked, _ = bodies(service)
+    service.leave(at(60), rdv, JEAN.id)
+    (left,) = bodies(service)
+    assert len(tell(facts_of([booked]))) == 3
+    events: list[Event] = []
+    rejected = 0
+    for fact in 2 * facts_of([spoil(left, places, change)]):
+        try:
+            events += tell([fact])
+        except Unusable:
+            rejected += 1
+    assert people_of(events) == {"2": [("cancelled", "mds-nord")]}
+    assert told(events) == [("cancelled", at(60))]
+    assert rejected == 2 * len(places)
+
+
+def test_in_any_order_a_rejected_participation_hides_no_removal(service: RdvService, tmp_path: Path) -> None:
+    rdv = book(service, at(0), START, MIREILLE, JEAN)
+    service.leave(at(60), rdv, JEAN.id)
+    service.join(at(120), rdv, ZOE)
+    _, booked, left, joined = bodies(service)
+    left, joined = spoil(left, [0], {"status": "reporte"}), spoil(joined, [-1], {"status": "reporte"})
+    found = set()
+    for number, order in enumerate(permutations([booked, left, joined, left])):
+        events: list[Event] = []
+        mapping, memory = mapper(tmp_path / str(number))
+        with closing(memory):
+            for fact in facts_of(order):
+                with suppress(Unusable):
+                    events += mapping.map(fact, READ_AT)
+        assert len({event.id for event in events}) == len(events)
+        found.add(frozenset((event.id, event.type.partition(".")[2]) for event in events))
+    assert [sorted(kind for _, kind in events) for events in found] == [["booked", "booked", "cancelled"]]
 
 
 @pytest.mark.parametrize("act", [RdvService.attend, RdvService.miss, RdvService.cancel])
