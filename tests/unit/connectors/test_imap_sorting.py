@@ -77,12 +77,29 @@ def test_a_personal_value_in_any_header_stays_inside(value: str, tmp_path: Path)
         directory.mkdir()
         with closing(Threads(directory, KEY, 0)) as threads:
             usual = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
-            headers = "\r\n".join(f"{name}: {text}" for name, text in (usual | {field: value}).items())
+            planted = f"<{value}>" if field in {"Message-ID", "In-Reply-To", "References"} else value
+            headers = "\r\n".join(f"{name}: {text}" for name, text in (usual | {field: planted}).items())
             fetched = Fetched(1, AT, (f"{headers}\r\n\r\n".encode(),))
             mail = Sorter(config(), threads).sort(value, fetched, AT, sent=False)
             assert mail
             leaks.update((field, how) for how in forms_outside(value, mapping.map(mail), "imap/essai"))
     assert leaks == set()
+
+
+def test_ids_of_a_message_depend_on_the_key(tmp_path: Path) -> None:
+    """A guess of what the headers hold gives neither the id of the event nor that of the contact."""
+    text = f"Message-ID: <0639981234>\r\nDate: today\r\nFrom: {CITIZEN}\r\nTo: {OURS}\r\n\r\n"
+    events = []
+    for key in (KEY, PseudonymKey(KEY.sector, b"o" * 32)):
+        directory = tmp_path / str(len(events))
+        directory.mkdir()
+        with closing(Threads(directory, key, 0)) as threads:
+            mail = Sorter(config(), threads).sort("INBOX", Fetched(1, AT, (text.encode(),)), AT, sent=False)
+            assert mail
+            events += MailMapping("imap/essai", config(), lambda _: KEY).map(mail)
+    one, other = events
+    assert one.id != other.id
+    assert one.subject != other.subject
 
 
 def contacts(*mails: Mail | None) -> list[int]:
