@@ -12,14 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-KAFKA_VERSION: Final = "4.1.2"
-# kafka-clients is named on its own: left to itself, jgo 3.2.0 resolves it to 3.9.1 (NoSuchMethodError Endpoint.listener).
-# So is lz4-java: Kafka 4.1.2 asks for 1.10.1, and CVE-2026-59949 is mended in 1.11.1.
-ENDPOINT: Final = (
-    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
-    f"+org.apache.kafka:kafka-clients:{KAFKA_VERSION}"
-    "+org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"
-    "+at.yawk.lz4:lz4-java:1.11.1"
+KAFKA_VERSION: Final = "4.2.2"
+# Each is resolved alone: the parent POM of log4j names versions of kafka-clients, jackson and zstd-jni, and they would prevail.
+ENDPOINTS: Final = (
+    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5",
 )
 UNUSED: Final = frozenset(
     {
@@ -149,17 +146,22 @@ def _hash(path: Path) -> str:
 
 
 def _resolve() -> Iterator[Jar]:
-    """Yield the jars that Kafka's POMs require, without unused ones, with the hashes of the downloaded files."""
+    """Yield the jars that the POMs of `ENDPOINTS` require, without unused ones, with the hashes of the downloaded files."""
     import jgo  # noqa: PLC0415
 
-    # all_jars, not classpath: that one leaves out the jars that are Java modules.
-    files = {path.name: path for path in map(Path, jgo.build(ENDPOINT, update=True).all_jars)}
-    for found in jgo.resolve(ENDPOINT):
-        jar = Jar(found.groupId, found.artifactId, found.version, "")
-        if jar.artifact not in UNUSED and jar.name in files:
-            yield jar._replace(sha256=_hash(files.pop(jar.name)))
-    if lost := [name for name, path in files.items() if name.rpartition("-")[0] not in UNUSED]:
-        raise RuntimeError(f"without coordinates: {', '.join(lost)}")
+    jars: dict[str, Jar] = {}
+    for endpoint in ENDPOINTS:
+        # all_jars, not classpath: that one leaves out the jars that are Java modules.
+        files = {path.name: path for path in map(Path, jgo.build(endpoint, update=True).all_jars)}
+        for found in jgo.resolve(endpoint):
+            jar = Jar(found.groupId, found.artifactId, found.version, "")
+            if jar.artifact not in UNUSED and jar.name in files:
+                jar = jar._replace(sha256=_hash(files.pop(jar.name)))
+                if jars.setdefault(jar.artifact, jar) != jar:
+                    raise RuntimeError(f"two versions: {jar.name}, {jars[jar.artifact].name}")
+        if lost := [name for name in files if name.rpartition("-")[0] not in UNUSED]:
+            raise RuntimeError(f"without coordinates: {', '.join(lost)}")
+    yield from jars.values()
 
 
 def main() -> None:
