@@ -257,13 +257,15 @@ def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) 
         click.echo(f"{instance.source}{say(':', ' :')} {line}")
     if not yes and not confirm(say("read it again from its beginning?", "la relire depuis son début ?")):
         raise click.Abort
-    aside = again.begin_anew(instance, own)
+    aside, days = again.begin_anew(instance, own), settings.retention.events_days
     click.echo(
         say(
             f"at the next start it is read from its beginning; the position is kept in {aside}. Once it is read, "
-            "`accueil recompute` counts the log of events once more, and names each number that differs",
+            "`accueil recompute` counts the events that Kafka still holds "
+            f"({days} days: retention.events_days) once more, and names each number that differs",
             f"au prochain démarrage, elle est relue depuis son début ; la position est gardée dans {aside}. Une fois relue, "
-            "`accueil recompute` recompte le journal des événements, et nomme chaque nombre qui diffère",
+            "`accueil recompute` recompte les événements que Kafka conserve encore "
+            f"({days} jours : retention.events_days), et nomme chaque nombre qui diffère",
         )
     )
 

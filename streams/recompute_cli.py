@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from models.policies import Policies
-from models.topics import CONTACTS, FIGURES, SOURCES
+from models.topics import CONTACTS, DAY_MS, EVENTS_KEPT_MS, FIGURES, SOURCES
 from streams.agents.contacts import GRACE_MS, Times
 from streams.core.differences import Difference, compare
 from streams.core.figures import Dimensions, civil_time
@@ -26,6 +26,8 @@ from streams.worker import times
 
 EXIT_DIFFERENT: Final = 1
 SHOWN_EVERY_SECONDS: Final = 3.0
+KEPT_DAYS: Final = EVENTS_KEPT_MS // DAY_MS
+"""Default of `retention.events_days`."""
 MARGIN_SECONDS: Final = 5.0
 """A worker ticks, and writes, so much later than it may."""
 
@@ -47,11 +49,13 @@ class _Found(NamedTuple):
     help=say(
         "Count all figures again from the log of events, and report each number that the workers have otherwise. Nothing is "
         "written, nobody has to stop; a million contacts take some minutes, and a partition of them memory as in a worker. What "
-        "was judged by other promises than those in force is not compared. Exits 1 if something differs.",
+        "was judged by other promises than those in force is not compared. The proof reaches back only as far as Kafka holds "
+        f"events: for `retention.events_days`, {KEPT_DAYS} days unless set otherwise. Exits 1 if something differs.",
         "Recompte tous les chiffres à partir du journal des événements, et signale chaque nombre qui diffère chez les workers. "
         "Rien n'est écrit, rien n'est à arrêter ; un million de contacts prend quelques minutes, et une partition autant de "
-        "mémoire que dans un worker. Ce qui fut jugé selon d'autres promesses que celles en vigueur n'est pas comparé. Sort avec "
-        "1 s'il y a une différence.",
+        "mémoire que dans un worker. Ce qui fut jugé selon d'autres promesses que celles en vigueur n'est pas comparé. La preuve "
+        "ne remonte pas plus loin que les événements conservés par Kafka, soit `retention.events_days` : "
+        f"{KEPT_DAYS} jours sauf réglage contraire. Sort avec 1 s'il y a une différence.",
     ),
 )
 @as_json
@@ -85,12 +89,14 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
         click.echo(_tell_left_out(counted, found, file, settings), err=options["json"])
     if found.added:
         click.echo(_tell_added(counted, found, settings), err=options["json"])
+    click.echo(_say_reach(counted, settings), err=options["json"])
     if found.differences:
         click.get_current_context().exit(EXIT_DIFFERENT)
 
 
 def _count_and_compare(settings: Settings, cluster: Cluster, policies: Policies) -> tuple[Counted, _Found]:
-    counted = count_again(*cluster, times(settings), lambda: policies, _Shown())
+    kept_ms = settings.retention.events_days * DAY_MS
+    counted = count_again(*cluster, times(settings), lambda: policies, _Shown(), kept_ms)
     if not counted.as_of:
         raise OperatorError(say("no worker has counted anything yet", "aucun worker n'a encore rien compté"))
     return counted, _find(counted, settings.web.zone)
@@ -156,6 +162,23 @@ def _tell_added(counted: Counted, found: _Found, settings: Settings) -> str:
     return say(
         f"numbers left out, which a release has added and the workers count since then ({since}): {found.added}",
         f"nombres laissés de côté, ajoutés par une version et comptés par les workers depuis ({since}) : {found.added}",
+    )
+
+
+def _say_reach(counted: Counted, settings: Settings) -> str:
+    """Return how far back the proof reaches."""
+    days = settings.retention.events_days
+    if not counted.begins_at:
+        return say(
+            f"Kafka holds no event any more (retention.events_days = {days}): no earlier figure was checked",
+            f"Kafka ne conserve plus aucun événement (retention.events_days = {days}) : aucun chiffre antérieur n'est vérifié",
+        )
+    at = when(counted.begins_at, settings.web.zone)
+    return say(
+        f"this proof reaches back only as far as Kafka holds events (retention.events_days = {days}): to those published since "
+        f"{at}",
+        f"cette preuve ne remonte pas plus loin que les événements conservés par Kafka (retention.events_days = {days}) : à ceux "
+        f"publiés depuis le {at}",
     )
 
 

@@ -57,6 +57,8 @@ class Counted(NamedTuple):
     """As `Progress.added`, of all partitions: numbers that are newer than a part of the log."""
     history_at: int = 0
     """Time that the history of a source has reached which is being read, milliseconds since 1970; 0 if none is."""
+    begins_at: int = 0
+    """When the broker took in the oldest event that it still holds, milliseconds since 1970; 0 if it holds none."""
 
 
 def count_again(
@@ -65,11 +67,12 @@ def count_again(
     times: Times,
     policies: Callable[[], Policies],
     tell: Callable[[int, int, int], None],
+    kept_ms: int,
 ) -> Counted:
     """Return the figures that are known, and those that the log gives; a partition at a time has its contacts in memory.
 
-    `client` goes to kafka-python (security); `tell` is called with partition, partitions and events read so far. Raises
-    `KafkaError` if the brokers do not go on answering.
+    `client` goes to kafka-python (security); `tell` is called with partition, partitions and events read so far. Kafka keeps
+    events for `kept_ms`. Raises `KafkaError` if the brokers do not go on answering.
     """
     known: Sums = {}
     again: Sums = {}
@@ -77,11 +80,11 @@ def count_again(
     untold: Sums = {}
     judged: list[Judged] = []
     added: dict[str, list[tuple[int, int]]] = {}
-    events, covered, cut_at, history_at = 0, list[int](), 0, 0
+    events, covered, cut_at, history_at, begins_at = 0, list[int](), 0, 0, 0
     with opened(KafkaConsumer, {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         for number in partitions:
-            log = _Log(consumer, number)
+            log = _Log(consumer, number, kept_ms)
             moment = log.find_moment()
             if moment is None:
                 continue
@@ -105,9 +108,10 @@ def count_again(
             for sums, into in zip((here, *counted), (known, again, earlier, untold), strict=True):
                 add_up(sums, into)
             cut_at = max(cut_at, log.cut_at)
+            begins_at = min(begins_at or log.begins_at, log.begins_at or begins_at)
     first_day = civil_time(cut_at // 1000, times.zone).date() + timedelta(days=1) if cut_at else None
     until = min(covered, default=0)
-    return Counted(known, again, earlier, untold, judged, events, until, first_day, added, history_at)
+    return Counted(known, again, earlier, untold, judged, events, until, first_day, added, history_at, begins_at)
 
 
 class CountedHere(NamedTuple):
@@ -183,10 +187,12 @@ class Again:
 class _Log:
     """One partition number of all topics."""
 
-    def __init__(self, consumer: Any, number: int) -> None:
-        self._consumer, self._number = consumer, number
+    def __init__(self, consumer: Any, number: int, kept_ms: int) -> None:
+        self._consumer, self._number, self._kept_ms = consumer, number, kept_ms
         self.cut_at = 0
-        """Until when retention has taken away what the sources told, milliseconds since 1970; 0 if nothing."""
+        """Time before which retention has deleted events of a source topic, milliseconds since 1970; 0 if it has deleted none."""
+        self.begins_at = 0
+        """When the broker took in the oldest event that it still holds, milliseconds since 1970; 0 if it holds none."""
 
     def find_moment(self) -> tuple[int, dict[str, int]] | None:
         """Return when rows were written last, and how far the sources were taken by then; None if nothing was ever written."""
@@ -262,12 +268,19 @@ class _Log:
         """Yield the records of topics, a few at a time, from `start` or as far back as there are some until each one's end."""
         until = {self._place(topic): end for topic, end in ends.items()}
         begins = self._consumer.beginning_offsets(list(until))
-        cut = {place for place, begin in begins.items() if begin > start and place.topic in _SOURCES}
+        sources = {place for place in until if place.topic in _SOURCES}
+        cut = {place for place in sources if begins[place] > start}
         for place, records in read_until(self._consumer, until, start):
-            if place in cut:
-                cut.remove(place)
-                self.cut_at = max(self.cut_at, records[0].timestamp)
+            if place in sources:
+                sources.remove(place)
+                first = records[0].timestamp
+                self.begins_at = min(self.begins_at or first, first)
+                if place in cut:
+                    cut.remove(place)
+                    self.cut_at = max(self.cut_at, first)
             yield place.topic, records
+        if cut:  # nothing is left there: all was older than what Kafka keeps
+            self.cut_at = max(self.cut_at, int(time.time() * 1000) - self._kept_ms)
 
     def _place(self, topic: str) -> TopicPartition:
         return TopicPartition(topic, self._number)

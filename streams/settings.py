@@ -217,7 +217,7 @@ class Retention(Section):
     """How long is kept what no other section speaks of; `accueil retention show` prints all of it."""
 
     events_days: Annotated[int, Field(ge=1, le=365)] = 30
-    """Events, timeline entries and SLA events in Kafka: so long they can be replayed."""
+    """Days for which Kafka keeps events, timeline entries and SLA events: replays and `accueil recompute` reach back so far."""
     dead_letters_days: Annotated[int, Field(ge=1, le=365)] = 30
     """Records that could not be used, as they came, in Kafka."""
     rejects_days: Annotated[int, Field(ge=1, le=365)] = 30

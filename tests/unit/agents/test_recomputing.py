@@ -1,22 +1,28 @@
 """What is counted again of one partition, beside a worker that was given other promises, or has just begun."""
 
+import time
 from datetime import date
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
+
+from kafka import TopicPartition
 
 from models.events import Event
 from models.policies import Policies
+from models.topics import SOURCES, Channel
 from streams.agents.codecs import PROGRESS
 from streams.core.differences import Sums, compare, find_judged_otherwise, sum_up
 from streams.core.figures import PROGRESS_KEY, Dimensions, decode_figure, encode_figure
 from streams.core.layouts import QUEUES
 from streams.recompute_cli import _seconds_until_told
-from streams.recomputing import Again
+from streams.recomputing import Again, _Log
 from tests.support.events import AGENT, CALL, START, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, Worker, policies
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
 PARIS = ZoneInfo("Europe/Paris")
 LONGER = policies(FILE.replace("target = 60", "target = 600"))
+MAIL = SOURCES[Channel.MAIL].name
 QUEUE = Dimensions("call", "siege", "autonomie", "mdph")
 WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
 
@@ -155,3 +161,48 @@ def test_what_a_release_adds_to_rows_is_known_with_its_time() -> None:
     new = Worker(Policies())
     new.at(150, *late())
     assert new.job.progress.rows[PROGRESS_KEY].added == {}
+
+
+class Partitions:
+    """Partition 0 of topics, as a consumer of Kafka shows them: topic → first offset that is left, times of the records."""
+
+    def __init__(self, **topics: tuple[int, list[int]]) -> None:
+        self._topics, self._positions = topics, dict[TopicPartition, int]()
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self._positions = dict.fromkeys(places, 0)
+
+    def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {place: self._topics[place.topic][0] for place in places}
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self._positions[place] = offset
+
+    def position(self, place: TopicPartition) -> int:
+        return self._positions[place]
+
+    def poll(self, timeout_ms: int) -> dict[TopicPartition, list[SimpleNamespace]]:
+        assert timeout_ms
+        found = {}
+        for place in self._positions:
+            begin, times = self._topics[place.topic]
+            self._positions[place] = begin + len(times)
+            found[place] = [SimpleNamespace(offset=begin + nth, timestamp=at) for nth, at in enumerate(times)]
+        return found
+
+
+def test_how_far_back_kafka_holds_events_is_known_of_topics_with_and_without_any_left() -> None:
+    kept_ms, begun_at = 30 * 86_400_000, int(time.time() * 1000)
+    cases = {  # first offset and times of mail and calls → when the first event came, until when some are gone
+        "whole": ((0, [2_000, 3_000]), (0, [1_000]), 1_000, 0),
+        "cut": ((7, [2_000, 3_000]), (0, [1_000]), 1_000, 2_000),
+    }
+    for mail, call, begins_at, cut_at in cases.values():
+        log = _Log(Partitions(**{MAIL: mail, TOPIC: call}), 0, kept_ms)
+        assert len(list(log.read({MAIL: mail[0] + len(mail[1]), TOPIC: 1}))) == 2
+        assert (log.begins_at, log.cut_at) == (begins_at, cut_at)
+    for left in ([begun_at], []):  # letters came long ago, and their events expired
+        log = _Log(Partitions(**{MAIL: (7, []), TOPIC: (0, left)}), 0, kept_ms)
+        list(log.read({MAIL: 7, TOPIC: len(left)}))
+        assert log.begins_at == sum(left)
+        assert log.cut_at + kept_ms >= begun_at

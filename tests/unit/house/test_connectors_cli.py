@@ -293,7 +293,7 @@ class TestReread:
             ),
             "asterisk/siege: if Kafka's data were lost, all is counted anew",
         ]
-        assert "`accueil recompute` counts the log of events once more" in result.stdout
+        assert "counts the events that Kafka still holds (30 days: retention.events_days) once more" in result.stdout
         assert [path.name for path in (self.HOME / "before-reread").iterdir()] == ["cursor-1.json"]
         assert not [*self.HOME.glob("cursor-*")]
         assert time.time() - find_mark(self.HOME) / 1000 < 60
@@ -306,6 +306,7 @@ class TestReread:
         told = command("reread", "siege", "--yes").stdout
         assert "asterisk/siege : elle remonte au 2026-03-16" in told
         assert "la position est gardée dans" in told
+        assert "les événements que Kafka conserve encore (30 jours : retention.events_days)" in told
 
     @pytest.mark.parametrize("cluster", ["one", "two"])
     def test_after_kafka_lost_its_data_it_says_that_all_is_counted(

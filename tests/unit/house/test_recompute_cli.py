@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -156,6 +158,27 @@ def test_numbers_that_a_release_has_added_are_left_out_for_what_was_before(ask: 
     assert "numbers that differ: 1" in ask(counted(known, again)._replace(added=older)).stdout  # of the day since
     other = sums(CALLS, offered=4, answered=2)
     assert "numbers that differ: 2" in ask(counted(known, other)._replace(added=added)).stdout
+
+
+def test_it_says_how_far_back_the_proof_reaches(ask: Ask) -> None:
+    since = RIGHT._replace(begins_at=AS_OF - 86_400_000)
+    reach = "reaches back only as far as Kafka holds events (retention.events_days = 30): to those published since 2026-03-02 "
+    told = ask(since)
+    assert reach in told.stdout.splitlines()[-1]
+    as_json = ask(since, arguments=("--json",))
+    assert (as_json.stdout, reach in as_json.stderr) == ("", True)
+    french = ask(since, language="fr_FR.UTF-8").stdout.splitlines()[-1]
+    assert "(retention.events_days = 30) : à ceux publiés depuis le 2026-03-02 " in french
+    assert "Kafka holds no event any more (retention.events_days = 30)" in ask(RIGHT).stdout
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("C", "30 days unless set otherwise"), ("fr_FR.UTF-8", "30 jours sauf réglage contraire")]
+)
+def test_the_help_says_how_far_back_the_proof_reaches(language: str, words: str) -> None:
+    command = [sys.executable, "-m", "streams.cli", "recompute", "--help"]  # the language is chosen once for a process
+    told = subprocess.run(command, env=os.environ | {"LC_ALL": language}, capture_output=True, text=True, check=True)
+    assert words in " ".join(told.stdout.split())
 
 
 def test_how_far_the_reading_is_is_told_every_few_seconds(
