@@ -43,7 +43,7 @@ lock: $(VENV)/.runtime  ## Figer les dépendances (avec uv) / Pin the dependenci
 	options="--quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate"; \
 	echo 'setuptools>=77' | uv pip compile $$options pyproject.toml - -o requirements.lock; \
 	uv pip compile $$options pyproject.toml --extra test -c requirements.lock -o requirements-test.lock
-	@$(BIN)/python -m streams.engine.jars
+	@$(BIN)/python -m streams.kafka.jars
 
 clean:  ## Enlever ce qui a été installé et construit, pas les données / Remove what was installed and built, not data
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

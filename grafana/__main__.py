@@ -3,6 +3,6 @@
 import sys
 from pathlib import Path
 
-from grafana.generated import DASHBOARDS, write
+from grafana.generator import DASHBOARDS, write
 
 write(Path(sys.argv[1]) if len(sys.argv) > 1 else DASHBOARDS)

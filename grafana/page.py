@@ -11,20 +11,20 @@ from grafana_foundation_sdk.models import dashboard as parts
 from grafana.palette import ACTION
 from grafana.panels import SOURCE, Context, Panel, uid_of
 from grafana.promql import Scope
-from grafana.words import LANGUAGES, Language, Words, board
+from grafana.texts import LANGUAGES, Language, LocalizedText, board_text
 
 TAG: Final = "accueil"
 WIDTH: Final = 24
-_SOURCE_NAME: Final = Words("Source de données", "Data source")
-_OTHER_PAGES: Final = Words("Accueil", "Accueil")
-_ALL: Final = Words("Tous", "All")
+_SOURCE_NAME: Final = LocalizedText("Source de données", "Data source")
+_OTHER_PAGES: Final = LocalizedText("Accueil", "Accueil")
+_ALL: Final = LocalizedText("Tous", "All")
 _VARIABLES: Final = {
-    "channel": (Words("Canal", "Channel"), "contact_received_total"),
-    "site": (Words("Site", "Site"), "contact_received_total"),
-    "service": (board("service"), "contact_received_total"),
-    "queue": (board("queue"), "contact_wait_seconds_count"),
-    "policy": (Words("Politique", "Policy"), "contact_sla_policy_info"),
-    "connector": (Words("Connecteur", "Connector"), "connector_events_published_total"),
+    "channel": (LocalizedText("Canal", "Channel"), "contact_received_total"),
+    "site": (LocalizedText("Site", "Site"), "contact_received_total"),
+    "service": (board_text("service"), "contact_received_total"),
+    "queue": (board_text("queue"), "contact_wait_seconds_count"),
+    "policy": (LocalizedText("Politique", "Policy"), "contact_sla_policy_info"),
+    "connector": (LocalizedText("Connecteur", "Connector"), "connector_events_published_total"),
 }
 """Name of a variable, which is that of a label → what it is called, and the metric whose series have its values."""
 
@@ -33,7 +33,7 @@ _VARIABLES: Final = {
 class Section:
     """Panels under one heading."""
 
-    title: Words
+    title: LocalizedText
     panels: Sequence[Panel]
 
 
@@ -43,22 +43,22 @@ class Page:
 
     name: str
     """Of its file, and in its address."""
-    title: Words
-    about: Words
+    title: LocalizedText
+    description: LocalizedText
     scope: Scope
     sections: Sequence[Section]
     refresh: str = "30s"
     since: str = "now/d"
     """Of the time that is looked at first; it ends now."""
-    bare: bool = False
+    without_navigation: bool = False
     """For a wall: without headings and links."""
 
     def draw(self, language: Language) -> dashboard.Dashboard:
         """Return the dashboard in one language."""
         drawn = (
-            dashboard.Dashboard(self.title.of(language))
+            dashboard.Dashboard(self.title.in_language(language))
             .uid(uid_of(self.name, language))
-            .description(self.about.of(language))
+            .description(self.description.in_language(language))
             .tags([TAG, f"{TAG}-{language}"])
             .readonly()
             .refresh(self.refresh)
@@ -68,7 +68,7 @@ class Page:
             .tooltip(parts.DashboardCursorSync.CROSSHAIR)
             .annotation(_alerts(language))
             .with_variable(
-                dashboard.DatasourceVariable("datasource").label(_SOURCE_NAME.of(language)).type("prometheus")
+                dashboard.DatasourceVariable("datasource").label(_SOURCE_NAME.in_language(language)).type("prometheus")
             )
         )
         for name in self.scope.variables:
@@ -80,27 +80,27 @@ class Page:
         return drawn
 
     def _draw_section(self, drawn: dashboard.Dashboard, number: int, section: Section, language: Language) -> None:
-        if not self.bare:
-            drawn.with_row(dashboard.Row(section.title.of(language)).id(number))
+        if not self.without_navigation:
+            drawn.with_row(dashboard.Row(section.title.in_language(language)).id(number))
         for panel_number, panel in enumerate(section.panels, start=number + 1):
             drawn.with_panel(panel.draw(Context(panel_number, language, self.scope.variables)))
 
     def _links(self, language: Language) -> list[dashboard.DashboardLink]:
         pages = (
-            _link(_OTHER_PAGES.of(language))
+            _link(_OTHER_PAGES.in_language(language))
             .type(parts.DashboardLinkType.DASHBOARDS)
             .tags([f"{TAG}-{language}"])
             .as_dropdown(as_dropdown=True)
         )
         others = [
-            _link(board("other_language").of(language))
+            _link(board_text("other_language").in_language(language))
             .type(parts.DashboardLinkType.LINK)
             .url(f"/d/{uid_of(self.name, other)}")
             .icon("external link")
             for other in LANGUAGES
             if other != language
         ]
-        return [] if self.bare else [pages, *others]
+        return [] if self.without_navigation else [pages, *others]
 
 
 def encode(drawn: dashboard.Dashboard) -> str:
@@ -113,7 +113,7 @@ def _variable(name: str, language: Language) -> dashboard.QueryVariable:
     label, metric = _VARIABLES[name]
     return (
         dashboard.QueryVariable(name)
-        .label(label.of(language))
+        .label(label.in_language(language))
         .datasource(SOURCE)
         .query(f"label_values({metric}, {name})")
         .refresh(parts.VariableRefresh.ON_TIME_RANGE_CHANGED)
@@ -121,7 +121,7 @@ def _variable(name: str, language: Language) -> dashboard.QueryVariable:
         .multi(multi=True)
         .include_all(include_all=True)
         .all_value(".*")
-        .current(parts.VariableOption(selected=True, text=_ALL.of(language), value="$__all"))
+        .current(parts.VariableOption(selected=True, text=_ALL.in_language(language), value="$__all"))
     )
 
 
@@ -134,7 +134,7 @@ def _alerts(language: Language) -> dashboard.AnnotationQuery:
     query = prometheus.Dataquery().expr('ALERTS{alertstate="firing"}').ref_id("Anno").datasource(SOURCE).range()
     return (
         dashboard.AnnotationQuery()
-        .name(Words("Alertes", "Alerts").of(language))
+        .name(LocalizedText("Alertes", "Alerts").in_language(language))
         .datasource(SOURCE)
         .target(query)
         .expr('ALERTS{alertstate="firing"}')

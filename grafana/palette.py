@@ -6,7 +6,7 @@ WCAG 2.2 asks for (tests/unit/grafana/test_palette.py).
 
 from typing import Final, NamedTuple
 
-from grafana.words import Words, board
+from grafana.texts import LocalizedText, board_text
 
 SKY: Final = "#56B4E9"
 ORANGE: Final = "#E69F00"
@@ -24,18 +24,18 @@ class State(NamedTuple):
     """How pressing a figure is, as on the board."""
 
     symbol: str
-    word: Words
+    word: LocalizedText
     colour: str
 
     @property
-    def text(self) -> Words:
+    def text(self) -> LocalizedText:
         """Return symbol and word."""
-        return Words(f"{self.symbol} {self.word.fr}", f"{self.symbol} {self.word.en}")
+        return LocalizedText(f"{self.symbol} {self.word.fr}", f"{self.symbol} {self.word.en}")
 
 
-NORMAL: Final = State("●", board("normal"), SKY)
-ATTENTION: Final = State("▲", board("attention"), ORANGE)
-ACTION: Final = State("■", board("action"), VERMILION)
+NORMAL: Final = State("●", board_text("normal"), SKY)
+ATTENTION: Final = State("▲", board_text("attention"), ORANGE)
+ACTION: Final = State("■", board_text("action"), VERMILION)
 STATES: Final = (NORMAL, ATTENTION, ACTION)
 """State 0, 1 and 2 of a query."""
 

@@ -23,26 +23,26 @@ from grafana_foundation_sdk.models import heatmap as heat
 from grafana_foundation_sdk.models import prometheus as queries
 
 from grafana.palette import NORMAL, SCHEME, STATES, STROKES, Stroke
-from grafana.words import Language, Vocabulary, Words, board, same
-from streams.web.metrics.measure import TWIN
+from grafana.texts import Language, LocalizedText, ValueNames, board_text, untranslated
+from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.options import Thresholds
 
 SOURCE: Final = parts.DataSourceRef(type_val="prometheus", uid="${datasource}")
-NAMELESS: Final = same("")
-NOTHING: Final = same("—")
+NAMELESS: Final = untranslated("")
+NOTHING: Final = untranslated("—")
 
-COUNT: Final = same("locale")
+COUNT: Final = untranslated("locale")
 """A number, as the reader's country writes it."""
-SHARE: Final = same("percentunit")
-CLOCK: Final = same("dthms")
+SHARE: Final = untranslated("percentunit")
+CLOCK: Final = untranslated("dthms")
 """Seconds, as hours:minutes:seconds."""
-SECONDS: Final = same("s")
-DAYS: Final = Words("suffix: j", "suffix: d")
-HOURS: Final = same("suffix: h")
-EUROS: Final = same("currencyEUR")
-PER_SECOND: Final = same("suffix: /s")
-PLAIN: Final = same("none")
-AS_WORD: Final = same("string")
+SECONDS: Final = untranslated("s")
+DAYS: Final = LocalizedText("suffix: j", "suffix: d")
+HOURS: Final = untranslated("suffix: h")
+EUROS: Final = untranslated("currencyEUR")
+PER_SECOND: Final = untranslated("suffix: /s")
+PLAIN: Final = untranslated("none")
+AS_WORD: Final = untranslated("string")
 """Only what the number stands for is shown."""
 DECIMALS: Final = {COUNT: 0, SHARE: 1, DAYS: 1, HOURS: 1}
 """Of units; of others Grafana chooses."""
@@ -59,7 +59,7 @@ class Query:
     """One question to Prometheus."""
 
     expr: str
-    name: Words = NAMELESS
+    name: LocalizedText = NAMELESS
     """Of its only series; else the panel says by which label series are named."""
     stroke: Stroke | None = None
     """As a curve; else the next one of all."""
@@ -79,14 +79,14 @@ class Context(NamedTuple):
 class Panel(ABC):
     """What all panels have."""
 
-    title: Words
-    about: Words
+    title: LocalizedText
+    description: LocalizedText
     """The formula, in words."""
-    unit: Words = COUNT
+    unit: LocalizedText = COUNT
     width: int = 6
     """In 24ths of the page."""
     height: int = 5
-    nothing: Words = NOTHING
+    no_value_text: LocalizedText = NOTHING
     """What is said where there is no sample."""
 
     @property
@@ -98,23 +98,23 @@ class Panel(ABC):
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return the panel as it is there."""
 
-    def _describe(self) -> Words:
+    def _describe(self) -> LocalizedText:
         """Return the formula, and a note where it leaves out corrected counts."""
-        if TWIN in self.about.en or not any(f"{TWIN}_" in query for query in self.asked):
-            return self.about
-        return Words(
-            f"{self.about.fr} Hors corrections (…{TWIN}).",
-            f"{self.about.en} Without corrected counts (…{TWIN}).",
+        if CORRECTED_SUFFIX in self.description.en or not any(f"{CORRECTED_SUFFIX}_" in query for query in self.asked):
+            return self.description
+        return LocalizedText(
+            f"{self.description.fr} Hors corrections (…{CORRECTED_SUFFIX}).",
+            f"{self.description.en} Without corrected counts (…{CORRECTED_SUFFIX}).",
         )
 
     def _frame(self, panel: _Panel, on: Context) -> _Panel:
         drawn: _Panel = (
             panel.id(on.number)
-            .title(self.title.of(on.language))
-            .description(self._describe().of(on.language))
+            .title(self.title.in_language(on.language))
+            .description(self._describe().in_language(on.language))
             .datasource(SOURCE)
-            .unit(self.unit.of(on.language))
-            .no_value(self.nothing.of(on.language))
+            .unit(self.unit.in_language(on.language))
+            .no_value(self.no_value_text.in_language(on.language))
             .span(self.width)
             .height(self.height)
         )
@@ -122,11 +122,11 @@ class Panel(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tile(Panel):
+class StatPanel(Panel):
     """One figure, large; with `levels` its state below, as a word."""
 
     query: str
-    levels: Thresholds | None = None
+    thresholds: Thresholds | None = None
 
     @property
     def asked(self) -> Sequence[str]:
@@ -142,21 +142,21 @@ class Tile(Panel):
             .text_mode(looks.BigValueTextMode.VALUE)
             .orientation(looks.VizOrientation.HORIZONTAL)
             .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-            .thresholds(_thresholds(self.levels))
+            .thresholds(_thresholds(self.thresholds))
             .with_target(_ask(self.query, "A", instant=True))
         )
-        if self.levels:
-            panel.with_target(_ask(judge(self.query, self.levels), "B", instant=True))
+        if self.thresholds:
+            panel.with_target(_ask(judge(self.query, self.thresholds), "B", instant=True))
             panel.override_by_query("B", _as_state(on.language))
         return panel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve(Panel):
+class TimeSeriesPanel(Panel):
     """How figures change over time."""
 
     queries: Sequence[Query]
-    names: Vocabulary | None = None
+    names: ValueNames | None = None
     """What the series are called whose label `by` has such a value, in their order."""
     by: str = ""
     width: int = 12
@@ -180,27 +180,27 @@ class Curve(Panel):
         )
         if self.unit == SHARE:
             panel.max(1)
-        named: dict[str, tuple[Words, Stroke | None]] = {}
+        named: dict[str, tuple[LocalizedText, Stroke | None]] = {}
         for reference, query in zip(REFERENCES, self.queries, strict=False):
-            legend = f"{{{{{self.by}}}}}" if self.by else query.name.of(on.language)
+            legend = f"{{{{{self.by}}}}}" if self.by else query.name.in_language(on.language)
             panel.with_target(_ask(query.expr, reference, legend=legend))
             if not self.by:
-                named[query.name.of(on.language)] = query.name, query.stroke
+                named[query.name.in_language(on.language)] = query.name, query.stroke
         for value, words in (self.names or {}).items():
             named[value] = words, None
         free = iter(STROKES)
         for name, (words, stroke) in named.items():
-            panel.override_by_name(name, _as_series(words.of(on.language), stroke or next(free)))
+            panel.override_by_name(name, _as_series(words.in_language(on.language), stroke or next(free)))
         return panel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bars(Panel):
+class BarGaugePanel(Panel):
     """Figures of now side by side, one for each query, or for each value of the label `by` of a single one."""
 
     queries: Sequence[Query]
     by: str = ""
-    names: Vocabulary | None = None
+    names: ValueNames | None = None
     width: int = 8
     height: int = 8
 
@@ -221,22 +221,22 @@ class Bars(Panel):
             .thresholds(_thresholds(None))
         )
         for reference, query in zip(REFERENCES, self.queries, strict=False):
-            legend = f"{{{{{self.by}}}}}" if self.by else query.name.of(on.language)
+            legend = f"{{{{{self.by}}}}}" if self.by else query.name.in_language(on.language)
             panel.with_target(_ask(query.expr, reference, instant=True, legend=legend))
         if self.unit == SHARE:
             panel.max(1)
         for value, words in (self.names or {}).items():
-            panel.override_by_name(value, [_set("displayName", words.of(on.language))])
+            panel.override_by_name(value, [_set("displayName", words.in_language(on.language))])
         return panel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heat(Panel):
+class HeatmapPanel(Panel):
     """A distribution over time."""
 
     query: str
     """By `le`."""
-    unit: Words = SECONDS
+    unit: LocalizedText = SECONDS
     width: int = 12
     height: int = 8
 
@@ -250,19 +250,19 @@ class Heat(Panel):
         return (
             self._frame(heatmap.Panel(), on)
             .color(heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme(SCHEME).steps(32))
-            .y_axis(heatmap.YAxisConfig().unit(self.unit.of(on.language)))
+            .y_axis(heatmap.YAxisConfig().unit(self.unit.in_language(on.language)))
             .cell_gap(1)
             .with_target(_ask(self.query, "A", legend="{{le}}", shape=queries.PromQueryFormat.HEATMAP))
         )
 
 
 @dataclass(frozen=True)
-class Key:
+class KeyColumn:
     """A column of a table that says of what a row is: the value of a label."""
 
     label: str
-    title: Words
-    names: Vocabulary | None = None
+    title: LocalizedText
+    names: ValueNames | None = None
     page: str = ""
     """The page where there is more about this value, if any."""
 
@@ -271,21 +271,21 @@ class Key:
 class Column:
     """A column of figures."""
 
-    title: Words
+    title: LocalizedText
     query: str
     """By the labels of all keys."""
-    unit: Words = COUNT
-    levels: Thresholds | None = None
+    unit: LocalizedText = COUNT
+    thresholds: Thresholds | None = None
     """The state stands as a word in a column of its own behind it."""
-    states: Vocabulary | None = None
+    states: ValueNames | None = None
     """What a number stands for, where that is shown in its stead."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(Panel):
+class TablePanel(Panel):
     """Rows, one for each value of the keys."""
 
-    keys: Sequence[Key]
+    keys: Sequence[KeyColumn]
     columns: Sequence[Column]
     width: int = 24
     height: int = 9
@@ -298,13 +298,13 @@ class Table(Panel):
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return a table that has a row for each value of the keys in any of the columns."""
         panel = self._frame(table.Panel(), on).cell_height(looks.TableCellHeight.SM)
-        names = {key.label: key.title.of(on.language) for key in self.keys}
+        names = {key.label: key.title.in_language(on.language) for key in self.keys}
         for reference, (title, query, looks_so) in zip(REFERENCES, self._columns(on.language), strict=False):
             panel.with_target(_ask(query, reference, instant=True, shape=queries.PromQueryFormat.TABLE))
             panel.override_by_name(title, looks_so)
             names[f"Value #{reference}"] = title
         for key in self.keys:
-            panel.override_by_name(key.title.of(on.language), _as_key(key, on))
+            panel.override_by_name(key.title.in_language(on.language), _as_key(key, on))
         order = {name: number for number, name in enumerate(names)}
         panel.with_transformation(parts.DataTransformerConfig(id_val="merge", options={}))
         panel.with_transformation(
@@ -318,17 +318,17 @@ class Table(Panel):
     def _columns(self, language: Language) -> Iterator[tuple[str, str, list[parts.DynamicConfigValue]]]:
         """Yield title, query and looks: of each column, and after one that has levels of its state."""
         for column in self.columns:
-            title = column.title.of(language)
+            title = column.title.in_language(language)
             yield title, column.query, _as_column(column, language)
-            if column.levels:
-                state = Words(f"{column.title.fr} : état", f"{column.title.en}: state").of(language)
-                yield state, judge(column.query, column.levels), [*_as_state(language), _COLOURED]
+            if column.thresholds:
+                state = LocalizedText(f"{column.title.fr} : état", f"{column.title.en}: state").in_language(language)
+                yield state, judge(column.query, column.thresholds), [*_as_state(language), _COLOURED]
 
 
-def judge(query: str, levels: Thresholds) -> str:
+def judge(query: str, thresholds: Thresholds) -> str:
     """Return a query for the state of a figure: 0, 1 or 2 (`grafana.palette.STATES`), as the board judges."""
-    sign = "<" if levels.action < levels.attention else ">="
-    return f"(({query}) {sign} bool {levels.attention})\n+\n(({query}) {sign} bool {levels.action})"
+    sign = "<" if thresholds.action < thresholds.attention else ">="
+    return f"(({query}) {sign} bool {thresholds.attention})\n+\n(({query}) {sign} bool {thresholds.action})"
 
 
 def _ask(
@@ -345,14 +345,14 @@ def _ask(
     return query.instant() if instant else query.range()
 
 
-def _thresholds(levels: Thresholds | None) -> Builder[parts.ThresholdsConfig]:
+def _thresholds(thresholds: Thresholds | None) -> Builder[parts.ThresholdsConfig]:
     """Return from which value on which colour is shown."""
     steps = [parts.Threshold(value=None, color=NORMAL.colour)]
-    if levels:
-        rising = levels.action >= levels.attention
+    if thresholds:
+        rising = thresholds.action >= thresholds.attention
         colours = [state.colour for state in (STATES if rising else reversed(STATES))]
         steps[0].color = colours[0]
-        bounds = sorted((levels.attention, levels.action))
+        bounds = sorted((thresholds.attention, thresholds.action))
         steps += [parts.Threshold(value=bound, color=colour) for bound, colour in zip(bounds, colours[1:], strict=True)]
     return dashboard.ThresholdsConfig().mode(parts.ThresholdsMode.ABSOLUTE).steps(steps)
 
@@ -364,10 +364,10 @@ def _set(name: str, value: object) -> parts.DynamicConfigValue:
 _COLOURED: Final = _set("custom.cellOptions", {"type": "color-text"})
 
 
-def _map_words(names: Vocabulary, language: Language) -> parts.ValueMap:
+def _map_words(names: ValueNames, language: Language) -> parts.ValueMap:
     return parts.ValueMap(
         options={
-            value: parts.ValueMappingResult(text=words.of(language), index=number)
+            value: parts.ValueMappingResult(text=words.in_language(language), index=number)
             for number, (value, words) in enumerate(names.items())
         }
     )
@@ -377,7 +377,9 @@ def _as_state(language: Language) -> list[parts.DynamicConfigValue]:
     """Return how the number of a state is shown: its symbol and word, in its colour."""
     words = parts.ValueMap(
         options={
-            str(number): parts.ValueMappingResult(text=state.text.of(language), color=state.colour, index=number)
+            str(number): parts.ValueMappingResult(
+                text=state.text.in_language(language), color=state.colour, index=number
+            )
             for number, state in enumerate(STATES)
         }
     )
@@ -394,18 +396,18 @@ def _as_series(name: str, stroke: Stroke) -> list[parts.DynamicConfigValue]:
 
 
 def _as_column(column: Column, language: Language) -> list[parts.DynamicConfigValue]:
-    properties = [_set("unit", column.unit.of(language))]
+    properties = [_set("unit", column.unit.in_language(language))]
     if column.unit in DECIMALS:
         properties.append(_set("decimals", DECIMALS[column.unit]))
     if column.states:
         properties.append(_set("mappings", [_map_words(column.states, language)]))
-    if column.levels:
-        properties += [_COLOURED, _set("thresholds", _thresholds(column.levels).build())]
+    if column.thresholds:
+        properties += [_COLOURED, _set("thresholds", _thresholds(column.thresholds).build())]
     return properties
 
 
-def _as_key(key: Key, on: Context) -> list[parts.DynamicConfigValue]:
-    properties = [_set("noValue", board("no_name").of(on.language))]
+def _as_key(key: KeyColumn, on: Context) -> list[parts.DynamicConfigValue]:
+    properties = [_set("noValue", board_text("no_name").in_language(on.language))]
     if key.names:
         properties.append(_set("mappings", [_map_words(key.names, on.language)]))
     if key.page:
@@ -413,12 +415,12 @@ def _as_key(key: Key, on: Context) -> list[parts.DynamicConfigValue]:
     return properties
 
 
-def _lead(key: Key, on: Context) -> Mapping[str, object]:
+def _lead(key: KeyColumn, on: Context) -> Mapping[str, object]:
     """Return a link to a page that keeps what is looked at: time, source, and all variables but the one that is clicked."""
     kept = ("datasource", *(name for name in on.variables if name != key.label))
     looked_at = "&".join(["${__url_time_range}", *(f"${{{name}:queryparam}}" for name in kept)])
     url = f"/d/{uid_of(key.page, on.language)}?{looked_at}&var-{key.label}=${{__value.raw}}"
-    return {"title": key.title.of(on.language), "url": url}
+    return {"title": key.title.in_language(on.language), "url": url}
 
 
 def uid_of(page: str, language: Language) -> str:

@@ -8,10 +8,10 @@ import msgspec
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from models.envelope import Part
+from models.envelope import EventPart
 from models.events import Event
 from models.reasons import Reason
-from models.structs import REFUSALS, Decoder
+from models.structs import DECODE_ERRORS, Decoder
 
 MAX_EVENT_BYTES: Final = 65_536
 """Longest value of one event; ours have about 500 bytes."""
@@ -25,7 +25,7 @@ _EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event, config=ConfigDict(cache_s
 _validate = cast("Callable[[bytes | None], Event]", _EVENT.validator.validate_json)
 
 
-def _told(part: Part) -> dict[str, Any]:
+def _told(part: EventPart) -> dict[str, Any]:
     fields = part.__dict__
     return {name: value for name, value in fields.items() if value is not None} if None in fields.values() else fields
 
@@ -34,7 +34,7 @@ _read = cast("Callable[[bytes | None], Event]", Decoder(get_args(get_args(Event)
 _dump: Final = msgspec.json.Encoder(enc_hook=_told).encode  # as pydantic writes it, in a fifth of the time
 
 
-class Unusable(Exception):  # noqa: N818 - names what the record is, not what went wrong in the program
+class UnusableRecord(Exception):  # noqa: N818 - names what the record is, not what went wrong in the program
     """A record is no usable event: `reason`, and `detail` without any of the record's values."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
@@ -53,7 +53,7 @@ def decode(value: bytes | None) -> Event:
             return _validate(value)
     except (ValidationError, TypeError) as error:
         raise explain(value, error) from None
-    raise Unusable(Reason.OVERSIZED, f"{len(value or b'')} bytes, at most {MAX_EVENT_BYTES}")
+    raise UnusableRecord(Reason.OVERSIZED, f"{len(value or b'')} bytes, at most {MAX_EVENT_BYTES}")
 
 
 def read(value: bytes | None) -> Event:
@@ -63,7 +63,7 @@ def read(value: bytes | None) -> Event:
     """
     try:
         return _read(value)
-    except (*REFUSALS, TypeError):
+    except (*DECODE_ERRORS, TypeError):
         return decode(value)
 
 
@@ -73,25 +73,25 @@ def encode(event: Event) -> bytes:
     return _dump(_told(event) if event.recordedtime is None else event.__dict__)
 
 
-def check_time(happened_at: datetime, now: datetime) -> None:
+def check_event_time(happened_at: datetime, now: datetime) -> None:
     """Raise `Unusable` if an event that is taken in at `now` cannot have happened at `happened_at`."""
     ahead = happened_at - now
     if ahead > MAX_AHEAD:
-        raise Unusable(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
+        raise UnusableRecord(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
     if ahead < -MAX_AGE:
-        raise Unusable(Reason.TIME_IN_PAST, f"more than {MAX_AGE.days} days old")
+        raise UnusableRecord(Reason.TIME_IN_PAST, f"more than {MAX_AGE.days} days old")
 
 
-def explain(value: bytes | None, error: Exception) -> Unusable:
+def explain(value: bytes | None, error: Exception) -> UnusableRecord:
     """Return why `value` could not be decoded, given what decoding it raised."""
     if value is None:
-        return Unusable(Reason.NULL_VALUE)
+        return UnusableRecord(Reason.NULL_VALUE)
     if not isinstance(error, ValidationError):
-        return Unusable(Reason.INVALID_FIELD, type(error).__name__)
+        return UnusableRecord(Reason.INVALID_FIELD, type(error).__name__)
     try:
         value.decode()
     except UnicodeDecodeError as broken:
-        return Unusable(Reason.INVALID_UTF8, f"at byte {broken.start}")
+        return UnusableRecord(Reason.INVALID_UTF8, f"at byte {broken.start}")
     return _explain_field(error.errors(include_input=False, include_url=False, include_context=False)[0])
 
 
@@ -104,11 +104,11 @@ _BY_ERROR: Final = {
 }
 
 
-def _explain_field(first: ErrorDetails) -> Unusable:
+def _explain_field(first: ErrorDetails) -> UnusableRecord:
     place = ".".join(str(part) for part in first["loc"][1:])  # [0] is the union's tag
     kind = first["type"]
     if kind == "literal_error":
         reason = Reason.UNKNOWN_VERSION if place in {"dataversion", "specversion"} else Reason.UNKNOWN_ENUM
     else:
         reason = _BY_ERROR.get(kind, Reason.INVALID_FIELD)
-    return Unusable(reason, f"{place}: {kind}" if place else kind)
+    return UnusableRecord(reason, f"{place}: {kind}" if place else kind)

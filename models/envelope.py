@@ -17,7 +17,7 @@ Label = Annotated[str, StringConstraints(max_length=64, pattern=LABEL_PATTERN)]
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 
 
-class Part(BaseModel):
+class EventPart(BaseModel):
     """What all models share: frozen, strict about types, silent about values in error texts.
 
     Unknown fields are ignored, so that a newer producer may add some.
@@ -35,7 +35,7 @@ class Part(BaseModel):
         return made
 
 
-class Envelope(Part):
+class Envelope(EventPart):
     """CloudEvents attributes of one event; a subclass per event type says what `type` is, and adds `data`."""
 
     type: str = ""

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 
-from models.envelope import Envelope, Label, Part
+from models.envelope import Envelope, EventPart, Label
 from models.topics import Channel
 
 Seconds = Annotated[float, Field(ge=0, le=315_576_000, allow_inf_nan=False)]
@@ -25,7 +25,7 @@ Ordinal = Annotated[int, Field(ge=1, le=1000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class Nothing(Part):
+class Nothing(EventPart):
     """Data of an event that says all in its type and time."""
 
 
@@ -87,7 +87,7 @@ class CallEvent(Envelope):
     channel: Literal[Channel.CALL] = Channel.CALL
 
 
-class CallArrivedData(Part):
+class CallArrivedData(EventPart):
     """The call reached the switchboard."""
 
     line: Label = ""
@@ -101,7 +101,7 @@ class CallArrived(CallEvent):
     data: CallArrivedData = CallArrivedData()
 
 
-class InQueue(Part):
+class InQueue(EventPart):
     """One stay of a call in a queue. A call that enters queues n times has visits 1 … n, and others where it was not taken."""
 
     queue: Label
@@ -197,7 +197,7 @@ class CallEnded(CallEvent):
     data: CallEndedData
 
 
-class CallMenuChosenData(Part):
+class CallMenuChosenData(EventPart):
     """What the caller chose in a voice menu."""
 
     option: Label = ""
@@ -211,7 +211,7 @@ class CallMenuChosen(CallEvent):
     data: CallMenuChosenData = CallMenuChosenData()
 
 
-class CallVoicemailLeftData(Part):
+class CallVoicemailLeftData(EventPart):
     """The message itself stays where it is."""
 
     duration_seconds: Seconds | None = None
@@ -224,7 +224,7 @@ class CallVoicemailLeft(CallEvent):
     data: CallVoicemailLeftData = CallVoicemailLeftData()
 
 
-class AgentStateChangedData(Part):
+class AgentStateChangedData(EventPart):
     """One change; the subject is the agent."""
 
     change: AgentChange
@@ -246,7 +246,7 @@ class LetterEvent(Envelope):
     channel: Literal[Channel.MAIL] = Channel.MAIL
 
 
-class LetterArrivedData(Part):
+class LetterArrivedData(EventPart):
     """What the envelope and the scan tell."""
 
     pages: Count | None = None
@@ -261,7 +261,7 @@ class LetterArrived(LetterEvent):
     data: LetterArrivedData = LetterArrivedData()
 
 
-class LetterRegisteredData(Part):
+class LetterRegisteredData(EventPart):
     """Its number in the register."""
 
     chrono: Reference
@@ -305,7 +305,7 @@ class CloseOutcome(StrEnum):
     NO_ACTION = "no_action"
 
 
-class LetterClosedData(Part):
+class LetterClosedData(EventPart):
     """How it ended."""
 
     outcome: CloseOutcome = CloseOutcome.RESOLVED
@@ -329,7 +329,7 @@ class PostageClass(StrEnum):
     ONLINE = "lettre_en_ligne"
 
 
-class LetterSentData(Part):
+class LetterSentData(EventPart):
     """Outgoing mail and what it cost."""
 
     postage: PostageClass
@@ -351,7 +351,7 @@ class EmailEvent(Envelope):
     channel: Literal[Channel.EMAIL] = Channel.EMAIL
 
 
-class EmailReceivedData(Part):
+class EmailReceivedData(EventPart):
     """Where it waits."""
 
     queue: Label = ""
@@ -385,7 +385,7 @@ class FormEvent(Envelope):
     channel: Literal[Channel.FORM] = Channel.FORM
 
 
-class FormSubmittedData(Part):
+class FormSubmittedData(EventPart):
     """Which procedure."""
 
     procedure: Label
@@ -427,7 +427,7 @@ class FormDecision(StrEnum):
     NO_ACTION = "no_action"
 
 
-class FormDecidedData(Part):
+class FormDecidedData(EventPart):
     """The decision."""
 
     decision: FormDecision
@@ -454,7 +454,7 @@ class AppointmentEvent(Envelope):
     channel: Literal[Channel.APPOINTMENT] = Channel.APPOINTMENT
 
 
-class AppointmentSlotData(Part):
+class AppointmentSlotData(EventPart):
     """When it takes place."""
 
     starts_at: AwareDatetime
@@ -485,7 +485,7 @@ class AppointmentMoved(AppointmentEvent):
     data: AppointmentSlotData
 
 
-class AppointmentCancelledData(Part):
+class AppointmentCancelledData(EventPart):
     """By whom."""
 
     by: Party
@@ -526,7 +526,7 @@ class VisitEvent(Envelope):
     channel: Literal[Channel.VISIT] = Channel.VISIT
 
 
-class VisitArrivedData(Part):
+class VisitArrivedData(EventPart):
     """Where the visitor waits."""
 
     queue: Label = ""
@@ -590,7 +590,7 @@ class FeedbackInvited(FeedbackEvent):
     data: Nothing = Nothing()
 
 
-class FeedbackGivenData(Part):
+class FeedbackGivenData(EventPart):
     """The opinion, as a number. Free text stays in the connector."""
 
     scale: FeedbackScale

@@ -38,14 +38,14 @@ class ClockKind(StrEnum):
     """That the matter is closed."""
 
 
-QUEUED: Final = frozenset({Channel.CALL, Channel.VISIT})
-WRITTEN: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
+QUEUE_CHANNELS: Final = frozenset({Channel.CALL, Channel.VISIT})
+WRITTEN_CHANNELS: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
 LONGEST_YEARS: Final = 10
 _PER_YEAR: Final = {Unit.MONTHS: 12, **dict.fromkeys(TIME_UNITS, 366 * 86_400)}
 """How many of a unit are a year; of days, 366."""
 
 
-class Rule(BaseModel):
+class ClockRule(BaseModel):
     """One promise: `[policy.clocks.<clock>]`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -107,7 +107,7 @@ class PolicyVersion(BaseModel):
     """From that day on it is also for contacts that are open then."""
     match: Match = Match()
     calendar: Annotated[Label, Field(min_length=1)]
-    clocks: Annotated[dict[ClockKind, Rule], Field(min_length=1)]
+    clocks: Annotated[dict[ClockKind, ClockRule], Field(min_length=1)]
 
 
 class SlaFile(BaseModel):
@@ -153,7 +153,7 @@ class SlaFile(BaseModel):
                         f"moves no delay in {rule.unit}",
                         f"ne reporte aucun délai en {rule.unit}",
                     )
-                possible = QUEUED if kind is ClockKind.ANSWER else WRITTEN
+                possible = QUEUE_CHANNELS if kind is ClockKind.ANSWER else WRITTEN_CHANNELS
                 if channels and not channels & possible:
                     words = ", ".join(sorted(possible))
                     yield (*where, "clocks", kind.value), f"only for {words}", f"seulement pour {words}"
@@ -173,7 +173,7 @@ class SlaFile(BaseModel):
                     break
 
 
-class Terms(NamedTuple):
+class TargetTerms(NamedTuple):
     """What holds for one clock of one contact."""
 
     policy: str
@@ -198,7 +198,7 @@ class _Version(NamedTuple):
     """Milliseconds since 1970; 0 if it has no first day."""
     takes_over: bool
     match: Match
-    terms: Mapping[ClockKind, Terms]
+    terms: Mapping[ClockKind, TargetTerms]
 
 
 class Policies:
@@ -227,12 +227,12 @@ class Policies:
         begun = bisect_right(self._takeovers, now)
         return f"{self.fingerprint}+{begun}" if begun else self.fingerprint
 
-    def promises(self) -> Iterator[tuple[Terms, Rule]]:
+    def sla_targets(self) -> Iterator[tuple[TargetTerms, ClockRule]]:
         """Yield all that is promised, in the order of the file."""
         for _, terms, rule in self.versions():
             yield terms, rule
 
-    def versions(self) -> Iterator[tuple[PolicyVersion, Terms, Rule]]:
+    def versions(self) -> Iterator[tuple[PolicyVersion, TargetTerms, ClockRule]]:
         """Yield the same, each promise with the version that makes it."""
         for made, version in self._versions:
             for kind, rule in version.clocks.items():
@@ -246,14 +246,14 @@ class Policies:
 
     def find(
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
-    ) -> Mapping[ClockKind, Terms]:
+    ) -> Mapping[ClockKind, TargetTerms]:
         """Return the terms of a contact that arrived then, if it is still open now; empty if nothing was promised."""
         arrival, present = bisect_right(self._starts, arrived_at), bisect_right(self._starts, max(arrived_at, now))
         return self._find(channel, site, service, reason, arrival, present)
 
     def _search(
         self, channel: str, site: str, service: str, reason: str, arrival: int, present: int
-    ) -> Mapping[ClockKind, Terms]:
+    ) -> Mapping[ClockKind, TargetTerms]:
         for versions in self._by_name:
             chosen = None
             for version in versions:
@@ -272,7 +272,7 @@ class Policies:
             version.open_contacts,
             version.match,
             {
-                kind: Terms(
+                kind: TargetTerms(
                     version.name,
                     _iso(since),
                     kind,
@@ -292,4 +292,4 @@ def _iso(day: date | None) -> str:
     return day.isoformat() if day else ""
 
 
-_NOTHING: Final[Mapping[ClockKind, Terms]] = {}
+_NOTHING: Final[Mapping[ClockKind, TargetTerms]] = {}

@@ -140,7 +140,7 @@ def _is_kept(before: Any, now: Any) -> bool:
     return bool(before == now)
 
 
-def broken_promises(schemas: Mapping[str, Schema], published: Mapping[str, Schema]) -> list[str]:
+def find_incompatible_changes(schemas: Mapping[str, Schema], published: Mapping[str, Schema]) -> list[str]:
     """Return one line per way in which `schemas` refuse what was published."""
     lines = [f"{name}: is gone" for name in published if name not in schemas]
     for name, schema in published.items():
@@ -160,7 +160,7 @@ def main() -> int:
     publish = parser.parse_args().publish
     schemas = generate()
     published = json.loads(PUBLISHED.read_text(encoding="utf-8")) if PUBLISHED.exists() else {}
-    if broken := broken_promises(schemas, published):
+    if broken := find_incompatible_changes(schemas, published):
         sys.stderr.write("\n".join([*broken, "Such a change needs a new dataversion of the type.", ""]))
         return 1
     DIRECTORY.mkdir(exist_ok=True)

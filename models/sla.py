@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from models.calendars import Unit
-from models.envelope import Envelope, Label, Part
+from models.envelope import Envelope, EventPart, Label
 from models.policies import ClockKind
 from models.topics import Channel
 
-SOURCE = "accueil/sla"
+SLA_SOURCE = "accueil/sla"
 
 
-class SlaData(Part):
+class SlaData(EventPart):
     """A clock as it is after that."""
 
     policy: Label

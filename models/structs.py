@@ -18,9 +18,9 @@ import msgspec
 from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
-from models.envelope import LABEL_PATTERN, Envelope, Part
+from models.envelope import LABEL_PATTERN, Envelope, EventPart
 
-REFUSALS: Final = (msgspec.MsgspecError, ValueError, RecursionError)  # UnicodeDecodeError is a ValueError
+DECODE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)  # UnicodeDecodeError is a ValueError
 MAX_LABELS: Final = 100_000
 """So many labels are known by heart; a whole country has fewer sites, services and queues."""
 MAX_BYTES: Final = 1000
@@ -68,9 +68,9 @@ class Decoder:
                 self._known.add(label)
 
 
-def fields(part: Any) -> dict[str, Any]:
+def field_values(part: Any) -> dict[str, Any]:
     """Return name → value of a part of an event, model or struct, in the order of the model. Not to be changed."""
-    return vars(part) if isinstance(part, Part) else msgspec.structs.asdict(part)
+    return vars(part) if isinstance(part, EventPart) else msgspec.structs.asdict(part)
 
 
 # ---------------------------------------------------------------------------------------------------- struct of a model
@@ -85,11 +85,11 @@ def _make_event(model: type[Envelope]) -> type[msgspec.Struct]:
 
 
 @cache
-def _make_part(model: type[Part]) -> type[msgspec.Struct]:
+def _make_part(model: type[EventPart]) -> type[msgspec.Struct]:
     return _make_struct(model, {})
 
 
-def _make_struct(model: type[Part], members: dict[str, Any], tag: str | None = None) -> type[msgspec.Struct]:
+def _make_struct(model: type[EventPart], members: dict[str, Any], tag: str | None = None) -> type[msgspec.Struct]:
     """Return a struct of the model's fields; `members` are the same for all of them: only checked."""
     made, renamed = [], {}
     for name, field in model.model_fields.items():
@@ -116,7 +116,7 @@ def _make_struct(model: type[Part], members: dict[str, Any], tag: str | None = N
 def _default(field: FieldInfo) -> tuple[Any, ...]:
     if field.is_required():
         return ()
-    if isinstance(field.default, Part):
+    if isinstance(field.default, EventPart):
         make = _make_part(type(field.default))
         if field.default != type(field.default)():
             raise TypeError(f"the default is not that of its fields: {field}")
@@ -146,7 +146,7 @@ def _convert(annotation: Any, metadata: Iterable[Any] = ()) -> Any:
         return reduce(or_, (None if one is NoneType else _convert(one) for one in arguments))
     if annotation is AwareDatetime:
         return Annotated[datetime, msgspec.Meta(tz=True)]
-    if isinstance(annotation, type) and issubclass(annotation, Part):
+    if isinstance(annotation, type) and issubclass(annotation, EventPart):
         return _make_part(annotation)
     raise TypeError(f"{annotation}")
 
@@ -168,17 +168,17 @@ def _is_literal(annotation: Any) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------- what structs do not check
-def _has_checks(model: type[Part]) -> bool:
+def _has_checks(model: type[EventPart]) -> bool:
     checks = model.__pydantic_decorators__
     return bool(checks.model_validators or checks.field_validators) or any(map(_has_checks, _parts(model).values()))
 
 
-def _parts(model: type[Part]) -> dict[str, type[Part]]:
+def _parts(model: type[EventPart]) -> dict[str, type[EventPart]]:
     types = {name: field.annotation for name, field in model.model_fields.items()}
-    return {name: kind for name, kind in types.items() if isinstance(kind, type) and issubclass(kind, Part)}
+    return {name: kind for name, kind in types.items() if isinstance(kind, type) and issubclass(kind, EventPart)}
 
 
-def _find_labels(model: type[Part], prefix: str = "") -> list[str]:
+def _find_labels(model: type[EventPart], prefix: str = "") -> list[str]:
     """Return the names of the fields that must be labels: no other pattern is known. Raises `TypeError` for another one."""
     found = []
     for name, field in model.model_fields.items():

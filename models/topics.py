@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 DAY_MS: Final = 86_400_000
-EVENTS_KEPT_MS: Final = 30 * DAY_MS
+EVENT_RETENTION_MS: Final = 30 * DAY_MS
 
 
 class Channel(StrEnum):
@@ -51,7 +51,7 @@ def _events(name: str, about: str) -> Topic:
         "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": "1048588",
     }  # a dead letter holds that much
-    return Topic(name, key="contact id", about=about, retention_ms=EVENTS_KEPT_MS, config=config)
+    return Topic(name, key="contact id", about=about, retention_ms=EVENT_RETENTION_MS, config=config)
 
 
 SOURCES: Final[dict[Channel, Topic]] = {
@@ -66,7 +66,7 @@ SOURCES: Final[dict[Channel, Topic]] = {
 CONTACTS: Final = Topic("accueil.contacts.v1", key="contact id", about="state: one row per contact or agent")
 FIGURES: Final = Topic("accueil.figures.v1", key="figure", about="state: totals, stocks, buckets of 5 minutes, days")
 TIMELINE: Final = Topic(
-    "citizen.timeline.v1", key="identity, or contact id", about="timeline entries", retention_ms=EVENTS_KEPT_MS
+    "citizen.timeline.v1", key="identity, or contact id", about="timeline entries", retention_ms=EVENT_RETENTION_MS
 )
 TIMELINE_STATE: Final = Topic(
     "accueil.timeline.v1", key="offsets", about="state of the timeline agent: how far the entries are written"
@@ -78,22 +78,25 @@ CITIZEN_FIGURES: Final = Topic(
     "accueil.citizen-figures.v1", key="citizen figure", about="state: figures of citizens by day, week and four weeks"
 )
 SLA: Final = Topic(
-    "contact.sla.v1", key="contact id", about="SLA clocks: started, at risk, breached, met", retention_ms=EVENTS_KEPT_MS
+    "contact.sla.v1",
+    key="contact id",
+    about="SLA clocks: started, at risk, breached, met",
+    retention_ms=EVENT_RETENTION_MS,
 )
 DEAD_LETTERS: Final = Topic(
     "contact.deadletter.v1",
     key="as received",
     about="records that could not be used, byte for byte, with reason and origin in headers",
-    retention_ms=EVENTS_KEPT_MS,
+    retention_ms=EVENT_RETENTION_MS,
     config={"max.message.bytes": "2097152"},  # a record at the source's limit fits with its headers
 )
 STATES: Final = (CONTACTS, FIGURES)
 TIMELINE_STATES: Final = (TIMELINE_STATE, CITIZENS, CITIZEN_FIGURES)
-CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, *TIMELINE_STATES, SLA, DEAD_LETTERS)
+TOPIC_CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, *TIMELINE_STATES, SLA, DEAD_LETTERS)
 
-REPLAYED_FROM: Final = "replayed_from"
+REPLAYED_FROM_HEADER: Final = "replayed_from"
 """Header of a record that is sent late because it could not be used at first: the place of the dead letter that it was,
 PARTITION:OFFSET, or `rejects` if a connector had rejected what it is made of. Late as it is, it tells of no history."""
 
-REREAD: Final = "reread"
+REREAD_HEADER: Final = "reread"
 """Header of a record whose source is read a second time on purpose: its contact may have been counted and dropped."""

@@ -1,1 +1,1 @@
-"""What happens to events: core (what they mean), engine (Faust made safe and fast), agents, web, and the command line."""
+"""Stream processing: what events mean (core), the Faust engine, the workers, the web pages and the command line."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine.broker import JVM_OPTIONS, EmbeddedKafka
+from streams.kafka.embedded_broker import JVM_OPTIONS, EmbeddedKafka
 from tests.support import quick_kafka
-from tests.support.forge import Forge
+from tests.support.fork_pool import ForkPool
 from tests.support.processes import Child
 
 collect_ignore = ["packages"]
@@ -65,15 +65,15 @@ def _spread(items: list[pytest.Item]) -> dict[Path, float]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def forge() -> Iterator[None]:
+def fork_pool() -> Iterator[None]:
     """What processes of Accueil are forked from, so that each need not read all the libraries."""
     if sys.platform != "linux" or os.environ.get("ACCUEIL_TESTS_FORGE") == "no":
         yield
         return
-    forge = Child.forge = Forge()
+    fork_pool = Child.fork_pool = ForkPool()
     yield
-    Child.forge = None
-    forge.close()
+    Child.fork_pool = None
+    fork_pool.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from connectors.asterisk.probe import probe
 from connectors.asterisk.simulate.command import command
 from connectors.asterisk.source import AsteriskSource
 from connectors.sdk.contract import Connector
-from connectors.sdk.cursor import NAMES
+from connectors.sdk.cursor import CURSOR_FILES
 
 CONNECTOR = Connector(
     "asterisk",
@@ -13,9 +13,9 @@ CONNECTOR = Connector(
     AsteriskSource,
     simulate=command,
     probe=probe,
-    about=(
+    descriptions=(
         "Telephone switchboard Asterisk: calls and agents of its queues, from queue_log and the manager interface (AMI)",
         "Standard téléphonique Asterisk : appels et agents de ses files, par queue_log et l'interface de gestion (AMI)",
     ),
-    rereads=lambda config: NAMES if config.path else (),
+    position_files=lambda config: CURSOR_FILES if config.path else (),
 )

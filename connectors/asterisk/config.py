@@ -5,11 +5,11 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from connectors.asterisk.records import KNOWN, fold
-from connectors.sdk.citizens import Region
+from connectors.asterisk.queue_log import KNOWN, normalise_queue_name
 from connectors.sdk.config import ConnectorConfig, Options, Sector
-from connectors.sdk.telephony import Host, Line, Port, Queue, Secret, Word, is_here
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
+from connectors.sdk.pseudonyms import Region
+from connectors.sdk.telephony import Host, PhoneLine, Port, QueueOptions, Secret, Word, is_here
 from models.envelope import Label
 from models.events import LeaveReason
 
@@ -26,10 +26,10 @@ def _is_an_outcome(outcome: str) -> str:
     return outcome
 
 
-def _once_each(queues: dict[str, Queue]) -> dict[str, Queue]:
+def _once_each(queues: dict[str, QueueOptions]) -> dict[str, QueueOptions]:
     known: dict[str, str] = {}
     for name, queue in queues.items():
-        other = known.setdefault(fold(name), name)
+        other = known.setdefault(normalise_queue_name(name), name)
         if queues[other] != queue:
             raise ValueError(
                 say(
@@ -67,7 +67,7 @@ class Manager(Options):
     log_elsewhere: bool = False
     """Whether another Accueil reads the log of this Asterisk: it alone then tells of calls that began before the connection."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "host": "Où elle se trouve.",
         "port": "Son port ; 5038 à défaut, 5039 avec TLS.",
         "username": "L'utilisateur de `manager.conf`, avec `read = agent,call,dialplan,user`.",
@@ -107,10 +107,10 @@ class AsteriskConfig(ConnectorConfig):
     """Site of what neither queue nor line has one for."""
     service: Label = ""
     """Service of what neither queue nor line has one for."""
-    queues: Annotated[dict[str, Queue], AfterValidator(_once_each)] = Field(default_factory=dict)
+    queues: Annotated[dict[str, QueueOptions], AfterValidator(_once_each)] = Field(default_factory=dict)
     """What the queues are for, by their names in Asterisk. Capitals do not matter: to Asterisk, `Support` and `support` are one.
     Others are taken as well, under their own names in small letters."""
-    dids: dict[str, Line] = Field(default_factory=dict)
+    dids: dict[str, PhoneLine] = Field(default_factory=dict)
     """The numbers that citizens dial, as the log has them or in any usual form; `*` and `?` match any digits and one."""
     custom_events: dict[EventName, CustomOutcome] = Field(default_factory=dict)
     """What the dialplan's own `QueueLog()` events mean, by name: a reason to leave a queue (`full`, `closed`, `diverted` …),
@@ -122,7 +122,7 @@ class AsteriskConfig(ConnectorConfig):
     region: Region = "FR"
     """Country whose national way of writing phone numbers is used."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "path": "Le fichier, en général `/var/log/asterisk/queue_log`. Les fichiers archivés sont cherchés dans le "
         "même répertoire.",
         "start": "Où commencer la première fois : au plus ancien fichier archivé (sauf compressés ; `beginning`), ou à la fin du "

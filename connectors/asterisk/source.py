@@ -8,18 +8,18 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from connectors.asterisk.comparison import Comparison
+from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.interface_comparison import InterfaceComparison
+from connectors.asterisk.manager.manager_input import ManagerCheckpoint, ManagerInput
 from connectors.asterisk.manager.mapping import Context as ManagerContext
-from connectors.asterisk.manager.part import ManagerPart, ManagerState
 from connectors.asterisk.mapping import QueueLogMapping
-from connectors.asterisk.memory import Memory
-from connectors.asterisk.records import LogLine
+from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.live import Heard
-from connectors.sdk.reconcile import Changes, Tally
-from connectors.sdk.spool import Mark
+from connectors.sdk.journaled_stream import JournalEntry
+from connectors.sdk.reconcile import ReconcileChanges, ReconcileStats
+from connectors.sdk.spool import SpoolPosition
 from connectors.sdk.tail import LineTail, TailPosition
 from models.reasons import Reason
 
@@ -29,8 +29,8 @@ LOOK_SECONDS: Final = 0.05
 
 class _Saved(msgspec.Struct):
     tail: TailPosition | None
-    memory: Memory
-    manager: ManagerState = msgspec.field(default_factory=ManagerState)
+    memory: CallHistory
+    manager: ManagerCheckpoint = msgspec.field(default_factory=ManagerCheckpoint)
 
 
 class Position(NamedTuple):
@@ -38,9 +38,9 @@ class Position(NamedTuple):
 
     saved: bytes
     """What the cursor keeps."""
-    mark: Mark | None
+    journal_position: SpoolPosition | None
     """Up to where the journal of the manager interface is no longer needed."""
-    changes: Changes | None
+    changes: ReconcileChanges | None
     """What was learned by comparing the two."""
 
 
@@ -53,7 +53,7 @@ class LogPart:
         self.is_behind = True
         """Whether its end was not reached yet since the start; one that cannot be opened has none."""
         self._begun = False
-        self._mapping_with = partial(QueueLogMapping, context.source, config, context.key_of(config.sector))
+        self._mapping_with = partial(QueueLogMapping, context.source, config, context.pseudonym_key(config.sector))
         self._mapping = self._mapping_with(self.memory)
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
@@ -76,9 +76,9 @@ class LogPart:
         """Return the rejection of a line, with what its call did before."""
         return self._mapping.reject(raw, reason, detail)
 
-    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
+    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
         """Return what a line means that was rejected, with a memory of its own."""
-        memory = msgspec.json.decode(reject.context, type=Memory)
+        memory = msgspec.json.decode(reject.context, type=CallHistory)
         return self._mapping_with(memory, again=True).map(LogLine(reject.record, read_at))
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class LogPart:
         self.tail.close()
 
 
-class AsteriskSource(Source[LogLine | Heard, Position]):
+class AsteriskSource(Source[LogLine | JournalEntry, Position]):
     """What one Asterisk tells. If one of its two parts is away, the other goes on.
 
     After a start, the log is read to its end before anybody listens: what happens now is not to be told before what was.
@@ -96,27 +96,27 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
 
     def __init__(self, config: AsteriskConfig, context: Context) -> None:
         self._cursor = context.cursor
-        self._saved = saved = self._cursor.load_as(_Saved) or _Saved(None, Memory())
+        self._saved = saved = self._cursor.load_as(_Saved) or _Saved(None, CallHistory())
         self._log = LogPart(config.path, config, context, saved) if config.path else None
-        self._manager = ManagerPart(config, config.ami, context, saved.manager) if config.ami else None
-        self._comparison = Comparison(context.directory) if self._log and self._manager else None
+        self._manager = ManagerInput(config, config.ami, context, saved.manager) if config.ami else None
+        self._comparison = InterfaceComparison(context.directory) if self._log and self._manager else None
         self._trouble = ""
-        self._parts: list[LogPart | ManagerPart] = [part for part in (self._log, self._manager) if part is not None]
+        self._parts: list[LogPart | ManagerInput] = [part for part in (self._log, self._manager) if part is not None]
 
     @property
-    def tally(self) -> Tally | None:
+    def reconcile_stats(self) -> ReconcileStats | None:
         """How well the manager interface tells what the log has."""
-        return self._comparison.tally if self._comparison else None
+        return self._comparison.reconcile_stats if self._comparison else None
 
     @property
     def trouble(self) -> str:
         """Why one of the two is not read now."""
         return self._trouble
 
-    def read(self, wait_seconds: float) -> Sequence[LogLine | Heard]:
+    def read(self, wait_seconds: float) -> Sequence[LogLine | JournalEntry]:
         """Return what is new of both."""
-        found: list[LogLine | Heard] = []
-        there: list[LogPart | ManagerPart] = []
+        found: list[LogLine | JournalEntry] = []
+        there: list[LogPart | ManagerInput] = []
         troubles: list[SourceUnavailableError] = []
         for part in self._parts:
             if part is self._manager and self._is_behind:
@@ -133,7 +133,7 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
             raise troubles[0] if len(troubles) == 1 else SourceUnavailableError(self._trouble)
         return there[0].read(wait_seconds) if troubles and not found else found
 
-    def map(self, raw: LogLine | Heard) -> Outcome:
+    def map(self, raw: LogLine | JournalEntry) -> Outcome:
         """Return what a line or a message means."""
         if isinstance(raw, LogLine):
             assert self._log is not None
@@ -145,10 +145,10 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
         assert self._manager is not None
         outcome = self._manager.map(raw)
         if self._comparison is not None:
-            self._comparison.hear(outcome)
+            self._comparison.add_manager_outcome(outcome)
         return outcome
 
-    def reject(self, raw: LogLine | Heard, reason: Reason, detail: str = "") -> Reject:
+    def reject(self, raw: LogLine | JournalEntry, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of a line or a message."""
         if isinstance(raw, LogLine):
             assert self._log is not None
@@ -156,12 +156,12 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
         assert self._manager is not None
         return self._manager.reject(raw, reason, detail)
 
-    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
+    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
         """Return what a line or a message means that was rejected; the rejection itself if that part is no longer configured."""
         if reject.context.startswith(b'{"manager"'):
             watch = msgspec.json.decode(reject.context, type=ManagerContext).manager
-            return self._manager.map_again(reject.record, watch, read_at) if self._manager else reject
-        return self._log.map_again(reject, read_at) if self._log else reject
+            return self._manager.map_rejected(reject.record, watch, read_at) if self._manager else reject
+        return self._log.map_rejected(reject, read_at) if self._log else reject
 
     def position(self) -> Position:
         """Return the place in the log, the number of the last message, and what is remembered there."""
@@ -169,8 +169,8 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
             self._saved.tail = self._log.tail.position
         return Position(
             msgspec.json.encode(self._saved),
-            self._manager.mark if self._manager else None,
-            self._comparison.seal() if self._comparison else None,
+            self._manager.journal_position if self._manager else None,
+            self._comparison.take_changes() if self._comparison else None,
         )
 
     def acknowledge(self, position: Position) -> None:
@@ -178,8 +178,8 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
         self._cursor.save(position.saved)
         if self._comparison is not None and position.changes is not None:
             self._comparison.keep(position.changes)
-        if self._manager is not None and position.mark is not None:
-            self._manager.drop(position.mark)
+        if self._manager is not None and position.journal_position is not None:
+            self._manager.drop(position.journal_position)
 
     def close(self) -> None:
         """Let go of both."""

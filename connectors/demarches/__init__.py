@@ -11,7 +11,7 @@ CONNECTOR = Connector(
     DemarchesSource,
     simulate=command,
     probe=probe,
-    about=(
+    descriptions=(
         "Online procedures of Démarches simplifiées (demarche.numerique.gouv.fr), by its GraphQL API",
         "Démarches en ligne de Démarches simplifiées (demarche.numerique.gouv.fr), par son API GraphQL",
     ),

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from connectors.sdk.decoding import decode_answer
-from connectors.sdk.pull import Server
-from connectors.sdk.words import say
+from connectors.sdk.decoding import decode_response
+from connectors.sdk.i18n import say
+from connectors.sdk.pull import HttpClient
 
 
 class Listing(NamedTuple):
@@ -113,12 +113,12 @@ class RefusedError(Exception):
     """The server answers, but not the question; the text says why, for people."""
 
 
-def ask(server: Server, listing: Listing, number: int, since: datetime, first: int, after: str | None) -> Page:
+def ask(server: HttpClient, listing: Listing, number: int, since: datetime, first: int, after: str | None) -> Page:
     """Return the next page of what changed `since`. Raises `RefusedError`, and `SourceUnavailableError`."""
     variables = {"number": number, "since": since.isoformat(), "first": first, "after": after}
     content = server.post({"query": listing.question, "variables": variables})
     try:
-        answer = decode_answer(content, _Answer)
+        answer = decode_response(content, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RefusedError(_another_schema(number, "?")) from None
     for error in answer.errors or ():

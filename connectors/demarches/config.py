@@ -26,7 +26,7 @@ class Procedure(Options):
     sector: Label = ""
     """Sector whose key makes the pseudonyms of those who apply; the instance's if not given."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "label": "Son nom dans les événements et les chiffres ; à défaut son numéro.",
         "service": "Le service qui décide.",
         "site": "Où il se trouve.",
@@ -58,7 +58,7 @@ class DemarchesConfig(ConnectorConfig):
     overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     """How far each turn looks back before the newest change it knows, for those that became visible late."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "token": "Le jeton d'API d'un administrateur, avec accès en lecture aux démarches ci-dessous.",
         "procedures": "Ce qui est lu, et à quoi cela sert, par numéro de démarche.",
         "url": "L'adresse de l'API GraphQL.",

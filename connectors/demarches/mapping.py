@@ -10,11 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from connectors.demarches.config import DemarchesConfig, Procedure
-from connectors.demarches.facts import Fact, Message, decode
-from connectors.sdk.citizens import join
+from connectors.demarches.dossier_facts import DossierFact, Message, decode
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import number_for
-from connectors.sdk.words import say
+from connectors.sdk.pseudonyms import join
 from models.events import (
     Event,
     FormCorrected,
@@ -48,12 +48,12 @@ IGNORED: Final = frozenset({"depose_correction_usager", "depose_correction_instr
 class DossierMapping:
     """Maps facts, each for itself."""
 
-    def __init__(self, source: str, config: DemarchesConfig, key_of: Callable[[str], PseudonymKey]) -> None:
+    def __init__(self, source: str, config: DemarchesConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
         self._source = source
         self._config = config
-        self._key = key_of(config.sector)
+        self._key = pseudonym_key(config.sector)
         self._keys = {
-            number: key_of(procedure.sector or config.sector) for number, procedure in config.procedures.items()
+            number: pseudonym_key(procedure.sector or config.sector) for number, procedure in config.procedures.items()
         }
 
     def map(self, raw: bytes) -> Outcome:
@@ -74,7 +74,7 @@ class DossierMapping:
             return Reject(Reason.UNKNOWN_RECORD, raw, say("a step of a kind not known", "une étape d'un genre inconnu"))
         return events
 
-    def _events(self, fact: Fact, procedure: Procedure) -> Sequence[Event] | None:
+    def _events(self, fact: DossierFact, procedure: Procedure) -> Sequence[Event] | None:
         """Return what a fact tells; None if it is of no kind that is known."""
         number = number_for(fact.number, self._key)
         about: _Envelope = {
@@ -106,7 +106,7 @@ class DossierMapping:
     def _id(self, native: str) -> str:
         return event_id(self._source, native)
 
-    def _identities(self, fact: Fact) -> str:
+    def _identities(self, fact: DossierFact) -> str:
         """Return the pseudonyms of the dossier, and of whom it is for: not of a third party who fills in for many."""
         key = self._keys[fact.procedure]
         identities = [key.pseudonym(IdentityKind.DOSSIER, str(fact.number))]

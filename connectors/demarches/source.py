@@ -11,12 +11,12 @@ import msgspec
 
 from connectors.demarches.api import LISTINGS, RefusedError, ask
 from connectors.demarches.config import DemarchesConfig
-from connectors.demarches.facts import read_node, split
-from connectors.demarches.feed import BEGINNING, Feed, Mark
+from connectors.demarches.dossier_facts import read_node, split
+from connectors.demarches.dossier_feed import BEGINNING, DossierFeed, ReadMark
 from connectors.demarches.mapping import DossierMapping
 from connectors.sdk.contract import Context, Outcome, Source
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.pull import Server
+from connectors.sdk.pull import HttpClient
 
 BUSY_SECONDS: Final = 10.0
 """How long pages without anything new are gone through in one `read`."""
@@ -30,15 +30,15 @@ class DemarchesSource(Source[bytes, bytes]):
     def __init__(self, config: DemarchesConfig, context: Context) -> None:
         self._cursor = context.cursor
         self._marks = (
-            context.cursor.load_as(dict[str, Mark]) or {}
+            context.cursor.load_as(dict[str, ReadMark]) or {}
         )  # those of procedures no longer configured are kept too
-        key = context.key_of(config.sector)
+        key = context.pseudonym_key(config.sector)
         self._feeds = [
-            Feed(config, number, listing, self._marks.setdefault(f"{number}/{listing.name}", Mark()), key)
+            DossierFeed(config, number, listing, self._marks.setdefault(f"{number}/{listing.name}", ReadMark()), key)
             for number, listing in product(config.procedures, LISTINGS)
         ]
-        self._mapping = DossierMapping(context.source, config, context.key_of)
-        self._server = Server(config.url, config.token)
+        self._mapping = DossierMapping(context.source, config, context.pseudonym_key)
+        self._server = HttpClient(config.url, config.token)
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
         """Return the new facts of the next page that has some."""
@@ -71,9 +71,9 @@ class DemarchesSource(Source[bytes, bytes]):
 
 def probe(config: DemarchesConfig, context: Context) -> Sequence[Outcome]:
     """Ask for the first entry of every list, and return what it means. Raises `SourceUnavailableError` for any refusal."""
-    mapping = DossierMapping(context.source, config, context.key_of)
+    mapping = DossierMapping(context.source, config, context.pseudonym_key)
     outcomes: list[Outcome] = []
-    with closing(Server(config.url, config.token)) as server:
+    with closing(HttpClient(config.url, config.token)) as server:
         for number, listing in product(config.procedures, LISTINGS):
             try:
                 page = ask(server, listing, number, BEGINNING, 1, None)

@@ -12,9 +12,9 @@ CONNECTOR = Connector(
     FreeswitchSource,
     simulate=command,
     probe=probe,
-    about=(
+    descriptions=(
         "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)",
         "Standard téléphonique FreeSWITCH : appels et agents des files de mod_callcenter, par l'event socket (ESL)",
     ),
-    rereads=lambda _: (),
+    position_files=lambda _: (),
 )

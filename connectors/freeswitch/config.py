@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from connectors.sdk.citizens import Region
 from connectors.sdk.config import ConnectorConfig, Sector
-from connectors.sdk.telephony import Host, Line, Port, Queue, Secret
+from connectors.sdk.pseudonyms import Region
+from connectors.sdk.telephony import Host, PhoneLine, Port, QueueOptions, Secret
 from models.envelope import Label
 
 User = Annotated[str, StringConstraints(pattern=r"^[^@:\s]{1,64}@[^@:\s]{1,64}$")]
@@ -29,16 +29,16 @@ class FreeswitchConfig(ConnectorConfig):
     """Site of what neither queue nor line has one for."""
     service: Label = ""
     """Service of what neither queue nor line has one for."""
-    queues: dict[str, Queue] = Field(default_factory=dict)
+    queues: dict[str, QueueOptions] = Field(default_factory=dict)
     """What the queues are for, by their names in mod_callcenter, with or without what follows `@`. Others are taken as well,
     under their own names."""
-    dids: dict[str, Line] = Field(default_factory=dict)
+    dids: dict[str, PhoneLine] = Field(default_factory=dict)
     """The numbers that citizens dial, in any usual form; `*` and `?` match any digits and one. If there are any, each call to one
     of them is told to have arrived."""
     region: Region = "FR"
     """Country whose national way of writing phone numbers is used."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "host": "Où il se trouve. L'event socket ne parle pas TLS : ne joindre une autre machine que par un tunnel.",
         "port": "Son port.",
         "password": "Son mot de passe, ou celui de l'utilisateur (`esl-password`).",

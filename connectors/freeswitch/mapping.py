@@ -11,20 +11,20 @@ from typing import Final
 
 import msgspec
 
-from connectors.freeswitch import kept
+from connectors.freeswitch import event_filter
+from connectors.freeswitch.callcenter_lists import CallcenterListComparison
 from connectors.freeswitch.config import FreeswitchConfig
-from connectors.freeswitch.facts import SECOND_US, Facts, between
-from connectors.freeswitch.kept import Told
-from connectors.freeswitch.names import Names
-from connectors.freeswitch.session import OVERSIZED
-from connectors.freeswitch.snapshot import Snapshot
-from connectors.freeswitch.watch import Agent, Stay, Watch
-from connectors.freeswitch.wire import MAX_EVENT_BYTES, Message
+from connectors.freeswitch.event_factory import SECOND_US, EventFactory, between
+from connectors.freeswitch.event_filter import EventSocketRecord
+from connectors.freeswitch.event_socket_protocol import MAX_EVENT_BYTES, Message
+from connectors.freeswitch.event_socket_session import OVERSIZED
+from connectors.freeswitch.name_resolver import NameResolver
+from connectors.freeswitch.stay_tracker import Agent, QueueStay, StayTracker
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.live import Heard
+from connectors.sdk.i18n import say
+from connectors.sdk.journaled_stream import JournalEntry
 from connectors.sdk.telephony import epoch
-from connectors.sdk.words import say
-from models.codec import Unusable
+from models.codec import UnusableRecord
 from models.events import EndedBy, Event, LeaveReason, TransferKind
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -47,26 +47,26 @@ ANSWERS: Final = frozenset({"bridge-agent-start", "bridge-agent-end", "agent-sta
 """Events that report an answer, or its end."""
 TOO_LONG: Final = say(f"more than {MAX_EVENT_BYTES} bytes", f"plus de {MAX_EVENT_BYTES} octets")
 NO_CALL: Final = say("it names no call or queue", "il ne nomme pas d'appel ou de file")
-_decode: Final = msgspec.json.Decoder(Told).decode
+_decode: Final = msgspec.json.Decoder(EventSocketRecord).decode
 _Handler = Callable[["_Said"], Iterable[Event]]
 
 
 class Context(msgspec.Struct):
     """What a rejected record depends on."""
 
-    watch: Watch
+    watch: StayTracker
 
 
 class _Said:
     """One event."""
 
-    def __init__(self, message: Message, at: int, names: Names, facts: Facts) -> None:
+    def __init__(self, message: Message, at: int, names: NameResolver, facts: EventFactory) -> None:
         self.get = message.get
         self.at = at
         self.facts = facts
         self.call = names.call(message.get("CC-Member-Session-UUID", ""))
         self.member = names.call(message.get("CC-Member-UUID", ""))
-        self.queue = names.own_queue(message.get("CC-Queue", ""))
+        self.queue = names.queue_key(message.get("CC-Queue", ""))
         self.agent = names.agent(message.get("CC-Agent", ""))
 
     def seconds(self, name: str) -> int:
@@ -77,11 +77,11 @@ class _Said:
 class EventMapping:
     """Maps what one FreeSWITCH told."""
 
-    def __init__(self, source: str, config: FreeswitchConfig, key: PseudonymKey, watch: Watch) -> None:
+    def __init__(self, source: str, config: FreeswitchConfig, key: PseudonymKey, watch: StayTracker) -> None:
         self._source, self._sector = source, config.sector
-        self._names = Names(config, key)
+        self._names = NameResolver(config, key)
         self._watch = watch
-        self._snapshot = Snapshot(self._names, watch, STATUS)
+        self._snapshot = CallcenterListComparison(self._names, watch, STATUS)
         self._before = b""
         self._in_queues: Mapping[str, _Handler] = {
             "member-queue-start": self._began,
@@ -96,43 +96,43 @@ class EventMapping:
             "agent-state-change": self._connected,
         }
 
-    def map(self, raw: Heard) -> Outcome:
+    def map(self, raw: JournalEntry) -> Outcome:
         """Return what a record means, or why it means nothing; raises nothing."""
         told = _decode(raw.content)
         try:
             return list(self._tell(told, raw.read_at))
-        except Unusable as error:
+        except UnusableRecord as error:
             return self.reject(raw, error.reason, error.detail)
 
-    def reject(self, raw: Heard, reason: Reason, detail: str = "") -> Reject:
+    def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the record that was mapped last, with what was known before it."""
         answer = _decode(raw.content).message.get("CC-Action") in ANSWERS
         return Reject(reason, raw.content, detail, self._before, answer)
 
-    def _tell(self, told: Told, read_at: datetime) -> Iterable[Event]:
+    def _tell(self, told: EventSocketRecord, read_at: datetime) -> Iterable[Event]:
         message = told.message
-        at = _microseconds(message.get(kept.AT, ""), told.received_at) or int(told.received_at * SECOND_US)
-        facts = Facts(self._source, self._sector, self._names, read_at)
+        at = _microseconds(message.get(event_filter.AT, ""), told.received_at) or int(told.received_at * SECOND_US)
+        facts = EventFactory(self._source, self._sector, self._names, read_at)
         said, action = _Said(message, at, self._names, facts), message["CC-Action"]
-        listed = action == kept.LISTED
+        listed = action == event_filter.LISTED
         known = self._watch if listed else self._watch.excerpt(said.call, said.member, said.agent)
         self._before = msgspec.json.encode(Context(known))
         if action == OVERSIZED:
-            raise Unusable(Reason.OVERSIZED, TOO_LONG)
+            raise UnusableRecord(Reason.OVERSIZED, TOO_LONG)
         if listed:
             return self._snapshot.compare(told, at, facts)
-        if action == kept.ARRIVED:
+        if action == event_filter.ARRIVED:
             if not (call := self._names.call(message.get("Unique-ID", ""))):
-                raise Unusable(Reason.UNREADABLE_LINE, NO_CALL)
+                raise UnusableRecord(Reason.UNREADABLE_LINE, NO_CALL)
             return (facts.arrived(call, self._names.line(message.get("Caller-Destination-Number", "")), at),)
         return self._happened(said, action)
 
     def _happened(self, said: _Said, action: str) -> Iterable[Event]:
         in_queue = self._in_queues.get(action)
         if in_queue and not (said.call and said.member and said.queue):
-            raise Unusable(Reason.UNREADABLE_LINE, NO_CALL)
+            raise UnusableRecord(Reason.UNREADABLE_LINE, NO_CALL)
         if not in_queue and not said.agent:
-            raise Unusable(Reason.UNREADABLE_LINE, say("it names no agent", "il ne nomme pas d'agent"))
+            raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no agent", "il ne nomme pas d'agent"))
         return (in_queue or self._of_agents[action])(said)
 
     # ------------------------------------------------------------------------------------------------------------ waits
@@ -159,7 +159,7 @@ class EventMapping:
             else:
                 yield said.facts.left(stay, LEFT.get(reason, LeaveReason.OTHER), said.at)
 
-    def _stay(self, said: _Said) -> Stay | None:
+    def _stay(self, said: _Said) -> QueueStay | None:
         """Return the stay that something happens to, None if it was told to be over; if its beginning was not told, it begins."""
         if self._watch.is_over(said.call, said.member):
             return None
@@ -183,7 +183,7 @@ class EventMapping:
         if stay is not None:
             yield from self._connect(stay, said.facts)
 
-    def _connect(self, stay: Stay, facts: Facts) -> Iterator[Event]:
+    def _connect(self, stay: QueueStay, facts: EventFactory) -> Iterator[Event]:
         stay.talks = True
         yield from facts.answered(stay)
 
@@ -204,13 +204,13 @@ class EventMapping:
             yield from self._connect(stay, said.facts)
         stay.hung_up_by = HUNG_UP.get(said.get("variable_sip_hangup_disposition", ""), EndedBy.SYSTEM)
 
-    def _over(self, stay: Stay, said: _Said) -> Iterator[Event]:
+    def _over(self, stay: QueueStay, said: _Said) -> Iterator[Event]:
         self._watch.end(stay)
         if not stay.talks:
             stay.answered_at = stay.answered_at or said.at
             yield from self._connect(stay, said.facts)
         busy = self._watch.is_busy(stay.agent)
-        moved_at, kind, extension = [*said.get(kept.TRANSFER, "").split("|"), "", ""][:3]
+        moved_at, kind, extension = [*said.get(event_filter.TRANSFER, "").split("|"), "", ""][:3]
         # What was handed on before this conversation is told by the same history.
         if kind in KINDS and epoch(moved_at, said.at / SECOND_US) >= stay.answered_at // SECOND_US:
             yield from said.facts.transferred(stay, KINDS[kind], extension, said.at, busy=busy)
@@ -226,7 +226,7 @@ class EventMapping:
     def _status_changed(self, said: _Said) -> Iterable[Event]:
         status = STATUS.get(said.get("CC-Agent-Status", ""))
         if status is None:
-            raise Unusable(Reason.UNKNOWN_ENUM, say("of no known status", "d'un statut inconnu"))
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, say("of no known status", "d'un statut inconnu"))
         before = self._watch.agents.get(said.agent, Agent())
         after = Agent(status, before.queues, max(said.at, before.at + 1))
         self._watch.agents[said.agent] = after

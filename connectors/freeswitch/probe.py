@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 import msgspec
 
 from connectors.freeswitch.config import FreeswitchConfig
-from connectors.freeswitch.feed import list_all
+from connectors.freeswitch.event_socket_connection import list_all
+from connectors.freeswitch.event_socket_session import EventSocketSession
 from connectors.freeswitch.mapping import EventMapping
-from connectors.freeswitch.session import Session
-from connectors.freeswitch.watch import Watch
+from connectors.freeswitch.stay_tracker import StayTracker
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.live import Heard
+from connectors.sdk.journaled_stream import JournalEntry
 
 
 def probe(config: FreeswitchConfig, context: Context) -> Sequence[Outcome]:
     """Return who is in the queues, having asked for events too. Raises `SourceUnavailableError`."""
-    with closing(Session(config)) as session:
+    with closing(EventSocketSession(config)) as session:
         told = list_all(session)
-    mapping = EventMapping(context.source, config, context.key_of(config.sector), Watch())
-    return [mapping.map(Heard(msgspec.json.encode(told), datetime.now(UTC)))]
+    mapping = EventMapping(context.source, config, context.pseudonym_key(config.sector), StayTracker())
+    return [mapping.map(JournalEntry(msgspec.json.encode(told), datetime.now(UTC)))]

@@ -11,5 +11,5 @@ CONNECTOR = Connector(
     ImapSource,
     simulate=command,
     probe=probe,
-    about=("E-mail of a service's mailbox, by IMAP", "Courriel de la boîte d'un service, par IMAP"),
+    descriptions=("E-mail of a service's mailbox, by IMAP", "Courriel de la boîte d'un service, par IMAP"),
 )

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
-from connectors.sdk.claims import Claim
 from connectors.sdk.config import ConnectorConfig, Options, Sector
-from connectors.sdk.words import say
+from connectors.sdk.exclusive_resources import ExclusiveResource
+from connectors.sdk.i18n import say
 from models.envelope import Label
 from models.identities import normalise_email
 
@@ -43,7 +43,7 @@ Domain = Annotated[str, StringConstraints(pattern=r"^[^\s@]+\.[^\s@.]+$"), After
 Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\x00]+$")]
 
 
-class Place(Options):
+class Routing(Options):
     """What mail to one address is for."""
 
     aliases: tuple[Address, ...] = ()
@@ -57,7 +57,7 @@ class Place(Options):
     sector: Label = ""
     """Sector whose key makes the pseudonyms of those who write; the instance's if not given."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "aliases": "D'autres adresses qui veulent dire la même chose.",
         "queue": "La file où il attend.",
         "service": "Le service qui répond.",
@@ -73,7 +73,7 @@ class ImapConfig(ConnectorConfig):
     """The server."""
     username: Line
     """Who logs in; reading is all that is needed."""
-    addresses: Annotated[dict[Address, Place], Field(min_length=1)]
+    addresses: Annotated[dict[Address, Routing], Field(min_length=1)]
     """The addresses of this mailbox, and what mail to each is for. `mdph+enfants@…` means the same as `mdph@…`, unless it is
     here itself."""
     token_command: tuple[Line, ...] = ()
@@ -106,7 +106,7 @@ class ImapConfig(ConnectorConfig):
     poll_seconds: Annotated[float, Field(ge=5, le=LONGEST_POLL_SECONDS)] = 60.0
     """How often all folders are looked at. The first is watched meanwhile, where the server can (IDLE)."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "host": "Le serveur.",
         "username": "Qui s'identifie ; le droit de lire suffit.",
         "addresses": "Les adresses de cette boîte, et à quoi sert le courrier de chacune. `mdph+enfants@…` veut dire la même "
@@ -153,21 +153,21 @@ class ImapConfig(ConnectorConfig):
 
     @field_validator("addresses")
     @classmethod
-    def _check_aliases(cls, addresses: dict[str, Place]) -> dict[str, Place]:
+    def _check_aliases(cls, addresses: dict[str, Routing]) -> dict[str, Routing]:
         named = Counter([*addresses, *(alias for place in addresses.values() for alias in place.aliases)])
         if twice := [address for address, times in named.items() if times > 1]:
             raise ValueError(say(f"names {twice[0]} twice", f"nomme deux fois {twice[0]}"))
         return addresses
 
-    def claims(self) -> Iterator[Claim]:
+    def exclusive_resources(self) -> Iterator[ExclusiveResource]:
         """Yield what no other instance may have: its folders. Those that a pattern names are not known yet."""
-        yield from super().claims()
-        host, port = self.connects_to
+        yield from super().exclusive_resources()
+        host, port = self.endpoint
         for folder in self.folders:
             name = "INBOX" if folder.upper() == "INBOX" else folder
-            yield Claim("folders", "mailbox", f"{self.username}@{host.lower()}:{port}/{name}")
+            yield ExclusiveResource("folders", "mailbox", f"{self.username}@{host.lower()}:{port}/{name}")
 
     @property
-    def connects_to(self) -> tuple[str, int]:
+    def endpoint(self) -> tuple[str, int]:
         """The server's name and port."""
         return self.host, self.port or PORTS[self.tls]

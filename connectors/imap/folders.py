@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import msgspec
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
-from connectors.imap.session import Fetched, Session
-from connectors.sdk.words import say
+from connectors.imap.session import FetchedMessage, ImapSession
+from connectors.sdk.i18n import say
 
 WINDOW: Final = 50_000
 """How many uids are asked for at a time, whether they are there or not: their list must fit in one line (1 MB)."""
@@ -33,7 +33,7 @@ SLOW_SECONDS: Final = 5.0
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class Mark(msgspec.Struct):
+class ReadMark(msgspec.Struct):
     """How far a folder was read."""
 
     validity: int = 0
@@ -45,7 +45,7 @@ class Mark(msgspec.Struct):
 class Folder:
     """One folder from `mark` on, which it keeps up to date. Mail from before `since` is passed over."""
 
-    def __init__(self, name: str, label: str, mark: Mark, since: date | None, *, sent: bool) -> None:
+    def __init__(self, name: str, label: str, mark: ReadMark, since: date | None, *, sent: bool) -> None:
         self.name = name
         self.sent = sent
         self.trouble = ""
@@ -60,12 +60,12 @@ class Folder:
         """Forget what was not taken yet."""
         self._searched = self._last = self._mark.uid
         self._found: deque[int] = deque()
-        self._ready: deque[Fetched] = deque()
+        self._ready: deque[FetchedMessage] = deque()
 
-    def look(self, session: Session) -> None:
+    def examine(self, session: ImapSession) -> None:
         """See what is new."""
         with self._trying(say("does not open the folder", "n'ouvre pas le dossier")):
-            opened = session.look(self.name)
+            opened = session.examine(self.name)
             if opened.validity != self._mark.validity:
                 self._mark.validity, self._mark.uid = opened.validity, 0
                 self.reset()
@@ -85,7 +85,7 @@ class Folder:
             return None
         return self._ready[0].received_at or _NO_TIME
 
-    def fill(self, session: Session, most: int) -> int:
+    def fill(self, session: ImapSession, most: int) -> int:
         """Fetch the next messages, `most` or fewer, if there are none, and return how many; look for them at least."""
         if self._ready:
             return 0
@@ -101,14 +101,14 @@ class Folder:
             return len(batch)
         return 0
 
-    def take(self) -> Fetched:
+    def take(self) -> FetchedMessage:
         """Return the next message."""
         fetched = self._ready.popleft()
         self._mark.uid = fetched.uid
         self._settle()
         return fetched
 
-    def _fetch(self, session: Session, uids: Sequence[int]) -> list[Fetched]:
+    def _fetch(self, session: ImapSession, uids: Sequence[int]) -> list[FetchedMessage]:
         found = session.fetch(self.name, uids)
         if not found or any(one.headers for one in found):
             return found
@@ -140,20 +140,20 @@ class Folder:
             self._mark.uid = max(self._mark.uid, self._searched)
 
 
-class Taken(NamedTuple):
+class FolderMessage(NamedTuple):
     """A message, and where it was."""
 
     folder: Folder
-    fetched: Fetched
+    fetched: FetchedMessage
 
 
-class Batch:
+class AdaptiveBatchSize:
     """How many messages are fetched at a time: as many as the server gives in good time."""
 
     def __init__(self) -> None:
         self.size = FIRST
 
-    def fill(self, folder: Folder, session: Session, share: int) -> None:
+    def fill(self, folder: Folder, session: ImapSession, share: int) -> None:
         """Let `folder` fetch what is next, one of `share` that do."""
         began_at, count = time.monotonic(), 0
         try:
@@ -166,7 +166,9 @@ class Batch:
                 self.size = min(2 * self.size, MOST)
 
 
-def merge(folders: Sequence[Folder], session: Session, batch: Batch, deadline: float) -> list[Taken]:
+def merge(
+    folders: Sequence[Folder], session: ImapSession, batch: AdaptiveBatchSize, deadline: float
+) -> list[FolderMessage]:
     """Return the next messages of all folders, in the order in which they came; of one second, those of earlier folders first.
 
     It ends where one of them has to fetch more, or at `deadline` of the monotonic clock; with none, it is to be called again
@@ -183,5 +185,5 @@ def merge(folders: Sequence[Folder], session: Session, batch: Batch, deadline: f
         if any(at is None for at, _ in times):
             break
         _, first = min(times, key=lambda one: one[0] or _NO_TIME)
-        taken.append(Taken(first, first.take()))
+        taken.append(FolderMessage(first, first.take()))
     return taken

@@ -9,7 +9,7 @@ import msgspec
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Kind(StrEnum):
+class MailKind(StrEnum):
     """What a message is."""
 
     RECEIVED = "received"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     """A program of somebody else's wrote, or a server that could not deliver."""
     OTHER = "other"
     """The service wrote to somebody else, or of its own accord."""
-    NAMELESS = "nameless"
+    UNIDENTIFIED = "nameless"
     """Nothing tells which message it is."""
     UNREADABLE = "unreadable"
     """The server cannot read it."""
@@ -38,7 +38,7 @@ class Mail(msgspec.Struct, frozen=True):
     received_at: Time | None
     """When the server received it (INTERNALDATE); None if it does not say so."""
     read_at: Time
-    kind: Kind
+    kind: MailKind
     message: str = ""
     """What tells it from all others: a keyed digest of its id and date."""
     contact: str = ""

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from connectors.imap.config import ImapConfig, Place
-from connectors.imap.mail import Kind, Mail, encode
-from connectors.sdk.citizens import join
+from connectors.imap.config import ImapConfig, Routing
+from connectors.imap.mail import Mail, MailKind, encode
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
+from connectors.sdk.pseudonyms import join
 from models.events import EmailAcknowledged, EmailAnswered, EmailReceived, EmailReceivedData
 from models.identities import IdentityKind, PseudonymKey
 from models.ids import contact_id, event_id
@@ -15,27 +15,27 @@ from models.reasons import Reason
 from models.topics import Channel
 
 MOST_PEOPLE: Final = 8
-_ELSEWHERE: Final = Place()
+_ELSEWHERE: Final = Routing()
 
 
 class MailMapping:
     """Maps messages, each for itself."""
 
-    def __init__(self, source: str, config: ImapConfig, key_of: Callable[[str], PseudonymKey]) -> None:
+    def __init__(self, source: str, config: ImapConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
         self._source = source
         self._config = config
         sectors = {config.sector, *(place.sector for place in config.addresses.values() if place.sector)}
-        self._keys = {sector: key_of(sector) for sector in sorted(sectors)}
+        self._keys = {sector: pseudonym_key(sector) for sector in sorted(sectors)}
 
     def map(self, mail: Mail) -> Outcome:
         """Return what a message means, or why it means nothing; raises nothing."""
-        if mail.kind in {Kind.AUTOMATIC, Kind.OTHER}:
+        if mail.kind in {MailKind.AUTOMATIC, MailKind.OTHER}:
             return ()
-        if mail.kind is Kind.NAMELESS:
+        if mail.kind is MailKind.UNIDENTIFIED:
             return _reject(mail, say("neither Message-ID nor Date", "ni Message-ID ni Date"))
-        if mail.kind is Kind.UNREADABLE:
+        if mail.kind is MailKind.UNREADABLE:
             return _reject(mail, say("the server cannot read this message", "le serveur ne peut lire ce message"))
-        if mail.kind is Kind.UNPARSABLE:
+        if mail.kind is MailKind.UNPARSABLE:
             detail = say("its headers cannot be parsed", "ses en-têtes ne peuvent être analysés")
             return Reject(Reason.INTERNAL_ERROR, encode(mail), detail)
         if mail.received_at is None:
@@ -53,9 +53,9 @@ class MailMapping:
             "service": place.service or self._config.service,
             "identities": self._identities(mail, sector),
         }
-        if mail.kind is Kind.RECEIVED:
+        if mail.kind is MailKind.RECEIVED:
             return (EmailReceived(**about, data=EmailReceivedData(queue=place.queue)),)
-        return (EmailAnswered(**about) if mail.kind is Kind.ANSWERED else EmailAcknowledged(**about),)
+        return (EmailAnswered(**about) if mail.kind is MailKind.ANSWERED else EmailAcknowledged(**about),)
 
     def _identities(self, mail: Mail, sector: str) -> str:
         key = self._keys[sector]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from connectors.imap.config import ImapConfig
-from connectors.imap.folders import Batch, Folder, Mark, Taken, merge
-from connectors.imap.session import FAILURES, Session, explain, is_misconfigured, is_refused
+from connectors.imap.folders import AdaptiveBatchSize, Folder, FolderMessage, ReadMark, merge
+from connectors.imap.session import FAILURES, ImapSession, explain, is_misconfigured, is_refused
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval
 
@@ -16,14 +16,14 @@ REFUSED_SECONDS: Final = 60.0
 """The shortest pause after a wrong password: some servers lock out who tries it often."""
 
 
-class Reader:
+class MailboxReader:
     """Reads the mailbox that `config` says from `marks` on, which it keeps up to date, by what `hide` makes of folders' names."""
 
-    def __init__(self, config: ImapConfig, marks: dict[str, Mark], hide: Callable[[str], str]) -> None:
+    def __init__(self, config: ImapConfig, marks: dict[str, ReadMark], hide: Callable[[str], str]) -> None:
         self._config = config
         self._marks = marks
         self._hide = hide
-        self._session: Session | None = None
+        self._session: ImapSession | None = None
         self._folders: list[Folder] = []
         self._unseen: list[Folder] = []
         """Those that are still to be looked at in this turn, from the last to the first."""
@@ -31,24 +31,24 @@ class Reader:
         """Folders for sent mail, and what they are called where people read; None if that is not known yet."""
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
-        self._batch = Batch()
+        self._batch = AdaptiveBatchSize()
 
-    def read(self, wait_seconds: float) -> list[Taken]:
+    def read(self, wait_seconds: float) -> list[FolderMessage]:
         """Return the next messages; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
-        if self._backoff.resting:
+        if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
         deadline = time.monotonic() + BUSY_SECONDS
         try:
-            session = self._session = self._session or Session(self._config)
-            with session.in_time():
+            session = self._session = self._session or ImapSession(self._config)
+            with session.time_limit():
                 taken = self._read(session, wait_seconds, deadline)
         except FAILURES as error:
             self.close()
             refused = is_refused(error)
-            self._backoff.fail(explain(error, self._config), REFUSED_SECONDS if refused else 0.0)
+            self._backoff.record_failure(explain(error, self._config), REFUSED_SECONDS if refused else 0.0)
             kind = SourceMisconfiguredError if is_misconfigured(error) else SourceUnavailableError
             raise (SourceRefusedError if refused else kind)(self._backoff.trouble) from None
-        self._backoff.succeed()
+        self._backoff.record_success()
         if not taken and self.trouble:
             raise SourceUnavailableError(self.trouble)  # of one folder; the others were read
         return taken
@@ -77,7 +77,7 @@ class Reader:
     def _behind(self) -> bool:
         return any(folder.behind for folder in self._folders)
 
-    def _read(self, session: Session, wait_seconds: float, deadline: float) -> list[Taken]:
+    def _read(self, session: ImapSession, wait_seconds: float, deadline: float) -> list[FolderMessage]:
         if time.monotonic() > deadline:  # to connect took so long
             return []
         if self._unseen or not self._behind:
@@ -89,17 +89,17 @@ class Reader:
                 return taken
         return []
 
-    def _watch(self, session: Session, wait_seconds: float) -> bool:
+    def _watch(self, session: ImapSession, wait_seconds: float) -> bool:
         """Wait, and return whether there may be something new."""
         first = next(iter(self._folders), None)
         if first is None or first.trouble:
             time.sleep(wait_seconds)
             return False
         if session.opened != first.name:
-            first.look(session)
+            first.examine(session)
         return first.behind or session.wait(wait_seconds)
 
-    def _look(self, session: Session, deadline: float) -> None:
+    def _look(self, session: ImapSession, deadline: float) -> None:
         """Look at all folders, the first one last: so a question is seen whose answer is, and it is open to be watched.
 
         It ends at `deadline`, after one folder at least, and goes on when called again.
@@ -107,13 +107,13 @@ class Reader:
         if not self._unseen:
             self._list(session)
         while self._unseen:
-            self._unseen.pop().look(session)
+            self._unseen.pop().examine(session)
             if time.monotonic() > deadline:
                 break
         if not self._unseen:
             self._interval.restart()
 
-    def _list(self, session: Session) -> None:
+    def _list(self, session: ImapSession) -> None:
         if self._sent is None:
             self._sent = {name: name for name in self._config.sent or filter(None, [session.find_sent()])}
         labels: dict[str, str] = {}  # what a pattern found is called by it: such names may be those of people
@@ -125,5 +125,5 @@ class Reader:
         self._unseen = [*self._folders]
 
     def _begin(self, name: str, label: str) -> Folder:
-        mark = self._marks.setdefault(self._hide(name), Mark())
+        mark = self._marks.setdefault(self._hide(name), ReadMark())
         return Folder(name, label, mark, self._config.start, sent=name in (self._sent or ()))

@@ -21,8 +21,8 @@ from imapclient.imapclient import SENT
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.headers import FIELDS, LIMIT_BYTES
-from connectors.sdk.errors import why
-from connectors.sdk.words import say
+from connectors.sdk.errors import describe_os_error
+from connectors.sdk.i18n import say
 
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)
 TOTAL_SECONDS: Final = 30.0
@@ -48,7 +48,7 @@ class Opened(NamedTuple):
     """What the next message's uid is at least (UIDNEXT)."""
 
 
-class Fetched(NamedTuple):
+class FetchedMessage(NamedTuple):
     """One message."""
 
     uid: int
@@ -65,12 +65,12 @@ FAILURES: Final = (IMAPClientError, OSError, ValueError, HereError)
 """What any method of a session may raise: the server is away, does not do what is asked, or answers otherwise."""
 
 
-class Session:
+class ImapSession:
     """A connection as `config` says. It raises `FAILURES`, as do all methods; `explain` has words for them."""
 
     def __init__(self, config: ImapConfig) -> None:
         self._client = connect(config)
-        with self.in_time():
+        with self.time_limit():
             self._can_idle = self._client.has_capability("IDLE")
         self.opened = ""
         """The folder that was opened last, and is watched by `wait`."""
@@ -88,7 +88,7 @@ class Session:
         found: str | None = self._client.find_special_folder(SENT)
         return found
 
-    def look(self, folder: str) -> Opened:
+    def examine(self, folder: str) -> Opened:
         """Open `folder` for reading, and return how it is now."""
         self._stop_idling()
         self.opened = ""  # as it is if the server refuses
@@ -104,7 +104,7 @@ class Session:
         found = self._client.search([*criteria, "SINCE", since] if since else criteria)
         return sorted(uid for uid in found if first <= uid <= last)
 
-    def fetch(self, folder: str, uids: Sequence[int]) -> list[Fetched]:
+    def fetch(self, folder: str, uids: Sequence[int]) -> list[FetchedMessage]:
         """Return the messages that are still there, in order.
 
         Some servers refuse a whole answer for one message that they cannot read, or leave it out: that one has no headers.
@@ -123,7 +123,7 @@ class Session:
             selector.register(self._client.socket(), selectors.EVENT_READ)
             return bool(selector.select(seconds))
 
-    def in_time(self) -> AbstractContextManager[None]:
+    def time_limit(self) -> AbstractContextManager[None]:
         """Cut the connection off if what is done within takes longer than `TOTAL_SECONDS`: that raises `TimeoutError`."""
         return _in_time(self._client)
 
@@ -132,7 +132,7 @@ class Session:
         with suppress(OSError):
             self._client.shutdown()
 
-    def _fetch_around(self, uids: Sequence[int]) -> list[Fetched]:
+    def _fetch_around(self, uids: Sequence[int]) -> list[FetchedMessage]:
         try:
             found = self._fetch(uids)
         except IMAPClientAbortError:
@@ -144,15 +144,15 @@ class Session:
             found = {}
         if missing := [uid for uid in uids if uid not in found]:
             told = self._client.fetch(missing, ["INTERNALDATE"])  # of what is gone it knows nothing more
-            found |= {uid: Fetched(uid, _received_at(told[uid]), ()) for uid in missing if uid in told}
+            found |= {uid: FetchedMessage(uid, _received_at(told[uid]), ()) for uid in missing if uid in told}
         return [found[uid] for uid in sorted(found)]
 
-    def _fetch(self, uids: Sequence[int]) -> dict[int, Fetched]:
+    def _fetch(self, uids: Sequence[int]) -> dict[int, FetchedMessage]:
         found = {}
         for uid, told in self._client.fetch(uids, ["INTERNALDATE", *HEADERS]).items():
             groups = tuple(value or b"" for name, value in told.items() if name.startswith(b"BODY["))
             if groups:  # it may tell of a message of its own accord, though it does not read it
-                found[uid] = Fetched(uid, _received_at(told), groups)
+                found[uid] = FetchedMessage(uid, _received_at(told), groups)
         return found
 
     def _find_next_uid(self, told: dict[bytes, Any]) -> int:
@@ -162,7 +162,7 @@ class Session:
 
     def _enter(self, folder: str) -> None:
         if self.opened != folder:
-            self.look(folder)
+            self.examine(folder)
         self._stop_idling()
 
     def _idle(self) -> bool:
@@ -205,7 +205,7 @@ def explain(error: Exception, config: ImapConfig) -> str:
     """Return, in words for people that hold nothing of what the server said, what is wrong."""
     if isinstance(error, HereError):
         return str(error)
-    host, port = config.connects_to
+    host, port = config.endpoint
     return f"{host}:{port} {_explain(error)}"
 
 
@@ -221,7 +221,7 @@ def is_misconfigured(error: Exception) -> bool:
 
 def connect(config: ImapConfig) -> IMAPClient:
     """Return a connection that is logged in. Raises `FAILURES`."""
-    host, port = config.connects_to
+    host, port = config.endpoint
     context = _tls_context(config) if config.tls != "none" else None
     client = IMAPClient(host, port, ssl=config.tls == "implicit", ssl_context=context, timeout=TIMEOUT)
     try:
@@ -274,7 +274,7 @@ def _tls_context(config: ImapConfig) -> ssl.SSLContext:
             say(f"{config.ca_file} is no certificate in PEM", f"{config.ca_file} n'est pas un certificat en PEM")
         ) from None
     except OSError as error:
-        raise HereError(why(error, config.ca_file)) from None
+        raise HereError(describe_os_error(error, config.ca_file)) from None
 
 
 def _log_in(client: IMAPClient, config: ImapConfig) -> None:

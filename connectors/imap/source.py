@@ -10,21 +10,21 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
-from connectors.imap.folders import Mark, Taken
+from connectors.imap.conversations import ConversationStore
+from connectors.imap.folders import FolderMessage, ReadMark
 from connectors.imap.mail import Mail, decode, encode
 from connectors.imap.mapping import MailMapping
-from connectors.imap.reader import BUSY_SECONDS, Reader
-from connectors.imap.sorting import Sorter
-from connectors.imap.threads import Threads
+from connectors.imap.reader import BUSY_SECONDS, MailboxReader
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.telephony import hide
+from connectors.sdk.telephony import keyed_hash
 from models.reasons import Reason
 
 
 class _Saved(msgspec.Struct):
-    marks: dict[str, Mark] = {}
+    marks: dict[str, ReadMark] = {}
     """How far each folder was read, by a keyed digest of its name; also those that are no longer configured."""
     told: int = 0
     """The number of the last message that was told, see `Threads`."""
@@ -40,22 +40,22 @@ class ImapSource(Source[Mail, bytes]):
     def __init__(self, config: ImapConfig, context: Context) -> None:
         self._config = config
         self._context = context
-        self._hide = partial(hide, context.key_of(config.sector), "folder")
+        self._hide = partial(keyed_hash, context.pseudonym_key(config.sector), "folder")
         self._saved = context.cursor.load_as(_Saved) or _Saved()
         if not self._saved.hidden:
             self._saved.marks = {self._hide(name): mark for name, mark in self._saved.marks.items()}
             self._saved.hidden = True
-        self._mapping = MailMapping(context.source, config, context.key_of)
-        self._reader = Reader(config, self._saved.marks, self._hide)
-        self._sorter: Sorter | None = None
+        self._mapping = MailMapping(context.source, config, context.pseudonym_key)
+        self._reader = MailboxReader(config, self._saved.marks, self._hide)
+        self._sorter: MailClassifier | None = None
 
     def read(self, wait_seconds: float) -> Sequence[Mail]:
         """Return the next messages, their conversations safe on disk."""
         sorter = self._sorter or self._open()
         deadline = time.monotonic() + BUSY_SECONDS
         while taken := self._reader.read(wait_seconds):
-            mails = sort(sorter, taken)
-            sorter.threads.commit()
+            mails = classify(sorter, taken)
+            sorter.conversations.commit()
             if mails or time.monotonic() > deadline:
                 return mails
             wait_seconds = 0.0
@@ -69,14 +69,14 @@ class ImapSource(Source[Mail, bytes]):
         """Return the rejection of a message: as what it was sorted, and where it is."""
         return Reject(reason, encode(raw), detail)
 
-    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the message has it
+    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the message has it
         """Return what a message means that was rejected."""
         return self._mapping.map(decode(reject.record))
 
     def position(self) -> bytes:
         """Return how far each folder was read, and which messages are told."""
         if self._sorter:
-            self._saved.told = self._sorter.threads.newest
+            self._saved.told = self._sorter.conversations.newest
         return msgspec.json.encode(self._saved)
 
     def acknowledge(self, position: bytes) -> None:
@@ -87,33 +87,33 @@ class ImapSource(Source[Mail, bytes]):
         """Let go of the server and of the file of conversations."""
         self._reader.close()
         if self._sorter:
-            self._sorter.threads.close()
+            self._sorter.conversations.close()
 
-    def _open(self) -> Sorter:
+    def _open(self) -> MailClassifier:
         # Not before there is something to read: who only maps again what was rejected may do so while another reads.
-        key = self._context.key_of(self._config.sector)
-        threads = Threads(self._context.directory, key, self._saved.told)
-        self._sorter = Sorter(self._config, threads, self._context.attempts)
+        key = self._context.pseudonym_key(self._config.sector)
+        conversations = ConversationStore(self._context.directory, key, self._saved.told)
+        self._sorter = MailClassifier(self._config, conversations, self._context.attempts)
         return self._sorter
 
 
-def sort(sorter: Sorter, taken: Sequence[Taken]) -> list[Mail]:
+def classify(sorter: MailClassifier, taken: Sequence[FolderMessage]) -> list[Mail]:
     """Return what these messages are, but for those that were told before."""
     now = datetime.now(UTC)
-    sorted_ = (sorter.sort(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
+    sorted_ = (sorter.classify(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
     return [mail for mail in sorted_ if mail]
 
 
 def probe(config: ImapConfig, context: Context) -> Sequence[Outcome]:
     """Look at every folder, and return what the first messages mean. Raises `SourceUnavailableError` if one does not open."""
-    key, mapping = context.key_of(config.sector), MailMapping(context.source, config, context.key_of)
+    key, mapping = context.pseudonym_key(config.sector), MailMapping(context.source, config, context.pseudonym_key)
     with (
         TemporaryDirectory() as directory,
-        closing(Threads(Path(directory), key, 0)) as threads,
-        closing(Reader(config, {}, str)) as reader,
+        closing(ConversationStore(Path(directory), key, 0)) as conversations,
+        closing(MailboxReader(config, {}, str)) as reader,
     ):
         while not (taken := reader.read(0.0)) and not reader.is_done:
             pass
         if reader.trouble:
             raise SourceUnavailableError(reader.trouble)
-        return [mapping.map(mail) for mail in sort(Sorter(config, threads), taken)]
+        return [mapping.map(mail) for mail in classify(MailClassifier(config, conversations), taken)]

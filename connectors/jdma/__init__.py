@@ -11,7 +11,7 @@ CONNECTOR = Connector(
     JdmaSource,
     simulate=command,
     probe=probe,
-    about=(
+    descriptions=(
         "Satisfaction from JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), by its open API",
         "Satisfaction de JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), par son API ouverte",
     ),

@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 
-from connectors.sdk.decoding import decode_answer
+from connectors.sdk.decoding import decode_response
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.pull import Server
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
+from connectors.sdk.pull import HttpClient
 
 PATH: Final = "/avis"
 LARGEST_PAGE: Final = 100
@@ -35,7 +35,7 @@ class Page(msgspec.Struct):
 
 
 def ask(
-    server: Server, form: int, first: date, last: date, after: str | None = None, limit: int = LARGEST_PAGE
+    server: HttpClient, form: int, first: date, last: date, after: str | None = None, limit: int = LARGEST_PAGE
 ) -> Page:
     """Return the next page of the reviews of `form` from the days `first` to `last`, all of them and maybe some of other days.
 
@@ -51,7 +51,7 @@ def ask(
     if after is not None:
         params["cursor"] = after
     try:
-        page = decode_answer(server.get(PATH, params), Page)
+        page = decode_response(server.get(PATH, params), Page)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise SourceUnavailableError(
             say("the server answers otherwise than documented", "le serveur répond autrement que documenté")

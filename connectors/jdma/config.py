@@ -12,7 +12,7 @@ from models.envelope import Label
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class Place(Options):
+class Routing(Options):
     """Where a button stands, or what a form is about."""
 
     service: Label = ""
@@ -20,19 +20,19 @@ class Place(Options):
     site: Label = ""
     """Where it is."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "service": "Le service qui est jugé.",
         "site": "Où il se trouve.",
     }
 
 
-class Form(Place):
+class Form(Routing):
     """One form."""
 
-    buttons: dict[Number, Place] = Field(default_factory=dict)
+    buttons: dict[Number, Routing] = Field(default_factory=dict)
     """Where its buttons (links) stand, if that tells more: a QR code in each office, a link in each letter. By their numbers."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "buttons": "Où se trouvent ses boutons (liens), si cela en dit plus : un QR code par agence, un lien par courrier. Par "
         "numéro.",
     }
@@ -62,7 +62,7 @@ class JdmaConfig(ConnectorConfig):
     overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     """How far each turn looks back before the newest opinion it knows, for those that became visible late."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "token": "La clé d'API, d'un service ou d'une organisation.",
         "forms": "Ce qui est lu, et de quoi il s'agit, par numéro de formulaire.",
         "url": "L'adresse de l'API ouverte.",

@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
-from connectors.jdma.config import JdmaConfig, Place
-from connectors.jdma.facts import Fact, decode
+from connectors.jdma.config import JdmaConfig, Routing
+from connectors.jdma.reviews import Review, decode
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import number_for
-from connectors.sdk.words import say
 from models.events import FeedbackGiven, FeedbackGivenData, FeedbackScale
 from models.identities import PseudonymKey
 from models.ids import contact_id, event_id
@@ -55,9 +55,9 @@ class ReviewMapping:
             )
         return (self._given(fact, score),)
 
-    def _given(self, fact: Fact, score: int) -> FeedbackGiven:
+    def _given(self, fact: Review, score: int) -> FeedbackGiven:
         form = self._config.forms[fact.form]
-        button = form.buttons.get(fact.button_id, Place())
+        button = form.buttons.get(fact.button_id, Routing())
         number = number_for(fact.id, self._key)
         return FeedbackGiven(
             id=event_id(self._source, f"review|{number}"),

@@ -10,12 +10,12 @@ import msgspec
 
 from connectors.jdma.api import ask
 from connectors.jdma.config import JdmaConfig
-from connectors.jdma.facts import encode, read_review
-from connectors.jdma.feed import BEGINNING, Feed, Mark
 from connectors.jdma.mapping import ReviewMapping
+from connectors.jdma.review_feed import BEGINNING, ReadMark, ReviewFeed
+from connectors.jdma.reviews import encode, read_review
 from connectors.sdk.contract import Context, Outcome, Source
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.pull import Interval, Server
+from connectors.sdk.pull import HttpClient, Interval
 
 BUSY_SECONDS: Final = 10.0
 """How long pages without anything new are gone through in one `read`."""
@@ -35,9 +35,13 @@ class JdmaSource(Source[bytes, bytes]):
 
     def __init__(self, config: JdmaConfig, context: Context) -> None:
         self._cursor = context.cursor
-        self._marks = context.cursor.load_as(dict[str, Mark]) or {}  # those of forms no longer configured are kept too
-        key = context.key_of(SECTOR)
-        self._feeds = [Feed(config, form, self._marks.setdefault(str(form), Mark()), key) for form in config.forms]
+        self._marks = (
+            context.cursor.load_as(dict[str, ReadMark]) or {}
+        )  # those of forms no longer configured are kept too
+        key = context.pseudonym_key(SECTOR)
+        self._feeds = [
+            ReviewFeed(config, form, self._marks.setdefault(str(form), ReadMark()), key) for form in config.forms
+        ]
         self._mapping = ReviewMapping(context.source, config, key)
         self._pace = Interval(60 / config.requests_per_minute)
         self._rests_until = 0.0
@@ -73,18 +77,18 @@ class JdmaSource(Source[bytes, bytes]):
         for feed in self._feeds:
             feed.close()
 
-    def _next(self) -> Feed | None:
+    def _next(self) -> ReviewFeed | None:
         """Return the form to go on with: of those that are due, the one whose turn was longest ago."""
-        resting = time.monotonic() < self._rests_until
-        return None if resting else next((feed for feed in self._feeds if feed.due), None)
+        is_paused = time.monotonic() < self._rests_until
+        return None if is_paused else next((feed for feed in self._feeds if feed.due), None)
 
-    def _ask(self, feed: Feed) -> Sequence[bytes]:
+    def _ask(self, feed: ReviewFeed) -> Sequence[bytes]:
         self._pace.restart()
         try:
             return feed.read()
         except SourceUnavailableError as error:
             rest = REST_SECONDS if isinstance(error, SourceRefusedError) else 0.0
-            self._rests_until = time.monotonic() + max(rest, error.asked_seconds)
+            self._rests_until = time.monotonic() + max(rest, error.retry_after_seconds)
             raise
         finally:
             if not feed.under_way:  # else the first of many forms, soon due again, keep the last from being read
@@ -94,10 +98,10 @@ class JdmaSource(Source[bytes, bytes]):
 
 def probe(config: JdmaConfig, context: Context) -> Sequence[Outcome]:
     """Ask for the newest review of every form, and return what it means. Raises `SourceUnavailableError` for any refusal."""
-    mapping = ReviewMapping(context.source, config, context.key_of(SECTOR))
+    mapping = ReviewMapping(context.source, config, context.pseudonym_key(SECTOR))
     outcomes: list[Outcome] = []
     now = datetime.now(UTC)
-    with closing(Server(config.url, config.token)) as server:
+    with closing(HttpClient(config.url, config.token)) as server:
         for form in config.forms:
             page = ask(server, form, BEGINNING.date(), now.date(), limit=1)
             outcomes += [mapping.map(encode({"form": form, "read_at": now, **read_review(node)})) for node in page.data]

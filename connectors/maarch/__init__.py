@@ -4,7 +4,7 @@ from connectors.maarch.config import MaarchConfig
 from connectors.maarch.simulate.command import command
 from connectors.maarch.source import MaarchSource, probe
 from connectors.sdk.contract import Connector
-from connectors.sdk.cursor import NAMES
+from connectors.sdk.cursor import CURSOR_FILES
 
 CONNECTOR = Connector(
     "maarch",
@@ -12,9 +12,9 @@ CONNECTOR = Connector(
     MaarchSource,
     simulate=command,
     probe=probe,
-    about=(
+    descriptions=(
         "Letters of Maarch Courrier or MEM Courrier, by its REST API",
         "Courriers de Maarch Courrier ou MEM Courrier, par son API REST",
     ),
-    rereads=lambda _: (*NAMES, "letters.sqlite"),
+    position_files=lambda _: (*CURSOR_FILES, "letters.sqlite"),
 )

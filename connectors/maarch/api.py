@@ -12,11 +12,11 @@ import httpx
 import msgspec
 
 from connectors.maarch.config import MaarchConfig
-from connectors.maarch.facts import Sender
-from connectors.sdk.decoding import decode_answer
+from connectors.maarch.letter_facts import Sender
+from connectors.sdk.decoding import decode_response
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.pull import Server
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
+from connectors.sdk.pull import HttpClient
 
 CHANGED_AT: Final = "GREATEST(creation_date, modification_date, closing_date)"
 """A change of status by the web service leaves `modification_date` as it was, but sets `closing_date`."""
@@ -72,7 +72,7 @@ class _Receipt(msgspec.Struct, rename="camel"):
     send_date: str | None = None
 
 
-class Maarch(Server):
+class MaarchApi(HttpClient):
     """The server as the configured user may see it. Its methods raise `SourceUnavailableError` and `RefusedError`."""
 
     def __init__(self, config: MaarchConfig) -> None:
@@ -124,7 +124,7 @@ class Maarch(Server):
             found = _decode(content, kind, named)
         except (SourceUnavailableError, RefusedError) as error:
             if self._requests > requests and (self._is_gone() or self._fails_again(named, error)):
-                self._backoff.succeed()
+                self._backoff.record_success()
                 found = None
             else:
                 raise
@@ -166,7 +166,7 @@ def _custom(config: MaarchConfig) -> list[str]:
 
 def _decode(content: bytes, kind: Any, route: str) -> Any:
     try:
-        return decode_answer(content, kind)
+        return decode_response(content, kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RefusedError(
             say(

@@ -5,10 +5,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
-from connectors.sdk.citizens import Region
 from connectors.sdk.config import ConnectorConfig, Options, Sector, Zone
+from connectors.sdk.i18n import say
+from connectors.sdk.pseudonyms import Region
 from connectors.sdk.pull import ServerUrl, Token
-from connectors.sdk.words import say
 from models.envelope import Label
 from models.events import PostageClass
 
@@ -19,7 +19,7 @@ EntityId = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class Place(Options):
+class Routing(Options):
     """Whose a letter is."""
 
     service: Label = ""
@@ -27,16 +27,16 @@ class Place(Options):
     site: Label = ""
     """Where that is."""
 
-    in_french: ClassVar = {"service": "Le service qui le traite.", "site": "Où il se trouve."}
+    french_descriptions: ClassVar = {"service": "Le service qui le traite.", "site": "Où il se trouve."}
 
 
-class Entity(Place):
+class Entity(Routing):
     """What one entity of Maarch is."""
 
     sector: Label = ""
     """Sector whose key makes the pseudonyms of its senders; the instance's if not given."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "sector": "Secteur dont la clé fait les pseudonymes de ses expéditeurs ; à défaut celui de l'instance."
     }
 
@@ -51,7 +51,7 @@ class Postage(Options):
     classes: Annotated[dict[str, PostageClass], Field(min_length=1)]
     """Classes of postage, by what the custom field calls them."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "class_field": "Numéro du champ personnalisé de la classe d'affranchissement.",
         "cost_field": "Numéro du champ personnalisé du coût, en euros.",
         "classes": "Classes d'affranchissement, par ce que le champ personnalisé les appelle.",
@@ -71,7 +71,7 @@ class MaarchConfig(ConnectorConfig):
     """In place of login and password, a bearer token, as gateways before Maarch give."""
     entities: dict[EntityId, Entity] = Field(default_factory=dict)
     """What the entities that deal with letters are, by their identifiers in Maarch (`entity_id`, as in `DGS`)."""
-    doctypes: dict[Number, Place] = Field(default_factory=dict)
+    doctypes: dict[Number, Routing] = Field(default_factory=dict)
     """Service and site by the numbers of document types, where the entity does not tell them."""
     statuses: dict[StatusCode, Meaning] = Field(default_factory=dict)
     """What statuses mean: those that Maarch does not bring, or that you use otherwise."""
@@ -108,7 +108,7 @@ class MaarchConfig(ConnectorConfig):
     overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     """How far each turn looks back before the newest change it knows, for those that became visible late."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "url": "L'adresse de Maarch, comme `https://courrier.example.org/mem` : sans `/rest`.",
         "login": "L'utilisateur au nom duquel demander, de mode `rest` (web services).",
         "password": "Le mot de passe de cet utilisateur.",

@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from pydantic import ValidationError
 
-from connectors.maarch.clock import read_local, to_utc
-from connectors.maarch.config import Entity, MaarchConfig, Meaning, Place
-from connectors.maarch.facts import Fact, decode
+from connectors.maarch.config import Entity, MaarchConfig, Meaning, Routing
+from connectors.maarch.letter_facts import LetterFact, decode
+from connectors.maarch.local_time import read_local, to_utc
 from connectors.maarch.statuses import STATUSES, is_closed
-from connectors.sdk.citizens import identify
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import may_be_phone_number, number_for, reference_for
-from connectors.sdk.words import say
-from models.codec import Unusable
+from connectors.sdk.pseudonyms import citizen_identities
+from models.codec import UnusableRecord
 from models.events import (
     CloseOutcome,
     Event,
@@ -52,15 +52,15 @@ _NOWHERE: Final = Entity()
 class LetterMapping:
     """Maps facts, each for itself."""
 
-    def __init__(self, source: str, config: MaarchConfig, key_of: Callable[[str], PseudonymKey]) -> None:
+    def __init__(self, source: str, config: MaarchConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
         self._source = source
         self._config = config
         self._zone = ZoneInfo(config.timezone)
         self._statuses: dict[str, Meaning] = {**STATUSES, **config.statuses}
         sectors = {config.sector, *(entity.sector for entity in config.entities.values() if entity.sector)}
-        self._keys = {sector: key_of(sector) for sector in sectors}
+        self._keys = {sector: pseudonym_key(sector) for sector in sectors}
         self._key = self._keys[config.sector]
-        self._meanings: dict[str, Callable[[Fact], Sequence[Event]]] = {
+        self._meanings: dict[str, Callable[[LetterFact], Sequence[Event]]] = {
             "arrived": self._arrived,
             "registered": self._registered,
             "assigned": self._assigned,
@@ -79,13 +79,13 @@ class LetterMapping:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error))
         except (UnicodeDecodeError, RecursionError):
             return Reject(Reason.UNREADABLE_LINE, raw)
-        except Unusable as error:
+        except UnusableRecord as error:
             return Reject(error.reason, raw, error.detail)
         except ValidationError as error:
             return Reject(Reason.INVALID_FIELD, raw, ".".join(map(str, error.errors()[0]["loc"])))
 
     # ------------------------------------------------------------------------------------------------------------- facts
-    def _arrived(self, fact: Fact) -> Sequence[Event]:
+    def _arrived(self, fact: LetterFact) -> Sequence[Event]:
         letter = fact.letter
         registered_at = self._time("creation_date", letter.creation_date)
         admitted_at = self._time("admission_date", letter.admission_date) if letter.admission_date else None
@@ -93,22 +93,22 @@ class LetterMapping:
         about = self._about(fact, "arrived", arrived_at)
         return (LetterArrived(**about, data=LetterArrivedData(admitted_at=admitted_at and arrived_at)),)
 
-    def _registered(self, fact: Fact) -> Sequence[Event]:
+    def _registered(self, fact: LetterFact) -> Sequence[Event]:
         chrono = reference_for(fact.letter.alt_identifier or "", self._key)
         about = self._about(fact, f"registered|{chrono}", self._time("creation_date", fact.letter.creation_date))
         return (LetterRegistered(**about, data=LetterRegisteredData(chrono=chrono)),)
 
-    def _assigned(self, fact: Fact) -> Sequence[Event]:
+    def _assigned(self, fact: LetterFact) -> Sequence[Event]:
         at = self._time("modification_date", fact.at)
         if is_closed(self._statuses.get(fact.letter.status or "", "open")):
             closed_at = self._time("closing_date", fact.letter.closing_date or fact.since)
             at = min(at, closed_at)  # a letter that is found closed was assigned before, or would count as open again
         return (LetterAssigned(**self._about(fact, f"assigned|{fact.letter.destination}", at)),)
 
-    def _acknowledged(self, fact: Fact) -> Sequence[Event]:
+    def _acknowledged(self, fact: LetterFact) -> Sequence[Event]:
         return (LetterAcknowledged(**self._about(fact, "acknowledged", self._time("sendDate", fact.at))),)
 
-    def _changed_status(self, fact: Fact) -> Sequence[Event]:
+    def _changed_status(self, fact: LetterFact) -> Sequence[Event]:
         status = fact.letter.status or ""
         meaning = self._statuses.get(status)
         if not status or (meaning == "open" and not self._was_closed(fact)):
@@ -125,27 +125,27 @@ class LetterMapping:
         outcome = CloseOutcome.RESOLVED if meaning == "archived" else CloseOutcome(meaning)
         return self._closed(fact, outcome, self._closed_at(fact, at))
 
-    def _closed(self, fact: Fact, outcome: CloseOutcome, at: datetime) -> Sequence[Event]:
+    def _closed(self, fact: LetterFact, outcome: CloseOutcome, at: datetime) -> Sequence[Event]:
         closed = LetterClosed(**self._about(fact, f"closed|{outcome}", at), data=LetterClosedData(outcome=outcome))
         answered_before = self._statuses.get(fact.was) == "answered"
         if outcome is not CloseOutcome.RESOLVED or not self._config.answered_when_resolved or answered_before:
             return (closed,)
         return (LetterAnswered(**self._about(fact, "answered", at)), closed)
 
-    def _sent(self, fact: Fact) -> Sequence[Event]:
+    def _sent(self, fact: LetterFact) -> Sequence[Event]:
         letter, postage = fact.letter, self._config.postage
         if postage is None:
             return ()
         if (postage_class := postage.classes.get(letter.postage or "")) is None:
-            raise Unusable(Reason.UNKNOWN_ENUM, "postage")
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, "postage")
         about = self._about(fact, "sent", self._time("departure_date", letter.departure_date or ""))
         return (LetterSent(**about, data=LetterSentData(postage=postage_class, cost_cents=_cents(letter.cost or ""))),)
 
     # ------------------------------------------------------------------------------------------------------------- parts
-    def _was_closed(self, fact: Fact) -> bool:
+    def _was_closed(self, fact: LetterFact) -> bool:
         return is_closed(self._statuses.get(fact.was, "open"))
 
-    def _closed_at(self, fact: Fact, found_at: datetime) -> datetime:
+    def _closed_at(self, fact: LetterFact, found_at: datetime) -> datetime:
         """Return when a letter was closed: its closing date, unless that is of an earlier time that it was closed."""
         if not fact.letter.closing_date:
             return found_at
@@ -155,7 +155,7 @@ class LetterMapping:
         reopened = fact.since and closed_at < self._time("modification_date", fact.since)
         return found_at if reopened else closed_at
 
-    def _about(self, fact: Fact, what: str, at: datetime) -> dict[str, Any]:
+    def _about(self, fact: LetterFact, what: str, at: datetime) -> dict[str, Any]:
         number = number_for(fact.letter.res_id, self._key)
         entity, place = self._place(fact)
         sector = entity.sector or self._config.sector
@@ -171,27 +171,29 @@ class LetterMapping:
             "identities": self._identities(fact, self._keys[sector]),
         }
 
-    def _place(self, fact: Fact) -> tuple[Entity, Place]:
+    def _place(self, fact: LetterFact) -> tuple[Entity, Routing]:
         entity = self._config.entities.get(fact.letter.destination or "", _NOWHERE)
         return entity, self._config.doctypes.get(fact.letter.type_id or 0, _NOWHERE)
 
-    def _identities(self, fact: Fact, key: PseudonymKey) -> str:
+    def _identities(self, fact: LetterFact, key: PseudonymKey) -> str:
         """Return the pseudonyms of the case, and of one sender: several wrote together, and are not the same person."""
         email, phone = "", ""
         if len(fact.senders) == 1:
             email, phone = fact.senders[0].email or "", fact.senders[0].phone or ""
-        return identify(key, case=fact.letter.case or "", email=email, phone=phone, region=self._config.region)
+        return citizen_identities(
+            key, case=fact.letter.case or "", email=email, phone=phone, region=self._config.region
+        )
 
     def _time(self, field: str, text: str) -> datetime:
         try:
             return to_utc(read_local(text), self._zone)
         except (ValueError, OverflowError):
-            raise Unusable(Reason.INVALID_FIELD, field) from None
+            raise UnusableRecord(Reason.INVALID_FIELD, field) from None
 
 
-def _unknown(status: str) -> Unusable:
+def _unknown(status: str) -> UnusableRecord:
     word = status if PLAIN.fullmatch(status) and not may_be_phone_number(status) else "?"
-    return Unusable(
+    return UnusableRecord(
         Reason.UNKNOWN_RECORD,
         say(f"a status that means nothing here: {word}", f"un statut sans signification ici : {word}"),
     )
@@ -204,4 +206,4 @@ def _cents(euros: str) -> int:
             return int(cents)
     except (ArithmeticError, ValueError):
         pass
-    raise Unusable(Reason.INVALID_FIELD, "cost")
+    raise UnusableRecord(Reason.INVALID_FIELD, "cost")

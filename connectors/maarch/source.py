@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from connectors.maarch.api import Maarch, RefusedError
+from connectors.maarch.api import MaarchApi, RefusedError
 from connectors.maarch.config import MaarchConfig
-from connectors.maarch.facts import Known, compare, encode
-from connectors.maarch.feed import Feed, Row, read_row
-from connectors.maarch.listing import Changes, Mark, Open
+from connectors.maarch.letter_facts import LetterState, compare, encode
+from connectors.maarch.letter_feed import LetterFeed, Row, read_row
+from connectors.maarch.letter_queries import ChangedLetters, OpenLetters, ReadMark
+from connectors.maarch.letter_store import LetterStore
 from connectors.maarch.mapping import LetterMapping
-from connectors.maarch.memory import Memory
 from connectors.sdk.contract import Context, Outcome, Source
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 
@@ -29,7 +29,7 @@ class Position(NamedTuple):
     """Where the source is."""
 
     mark: bytes
-    news: Mapping[int, Known]
+    unsaved: Mapping[int, LetterState]
     """What was told of letters and is not on disk yet."""
 
 
@@ -40,16 +40,16 @@ class MaarchSource(Source[bytes, Position]):
 
     def __init__(self, config: MaarchConfig, context: Context) -> None:
         self._cursor = context.cursor
-        self._mark = context.cursor.load_as(Mark) or Mark()
-        self._mapping = LetterMapping(context.source, config, context.key_of)
-        self._memory = Memory(context.directory, context.cursor)
-        self._server = Maarch(config)
-        key = context.key_of(config.sector)
+        self._mark = context.cursor.load_as(ReadMark) or ReadMark()
+        self._mapping = LetterMapping(context.source, config, context.pseudonym_key)
+        self._memory = LetterStore(context.directory, context.cursor)
+        self._server = MaarchApi(config)
+        key = context.pseudonym_key(config.sector)
         self._feeds = [
-            Feed(config, listing, seconds, self._server, self._memory, key)
+            LetterFeed(config, listing, seconds, self._server, self._memory, key)
             for listing, seconds in (
-                (Changes(config, self._mark), config.poll_seconds),
-                (Open(config), config.recheck_seconds),
+                (ChangedLetters(config, self._mark), config.poll_seconds),
+                (OpenLetters(config), config.recheck_seconds),
             )
         ]
 
@@ -76,11 +76,11 @@ class MaarchSource(Source[bytes, Position]):
 
     def position(self) -> Position:
         """Return how far the changes were read, and what is known of letters since."""
-        return Position(_encode(self._mark), self._memory.news())
+        return Position(_encode(self._mark), self._memory.unsaved())
 
     def acknowledge(self, position: Position) -> None:
         """Keep it: first what was told, since what is told twice is worse than what is asked for twice."""
-        self._memory.keep(position.news)
+        self._memory.save(position.unsaved)
         self._cursor.save(position.mark)
 
     def close(self) -> None:
@@ -88,25 +88,25 @@ class MaarchSource(Source[bytes, Position]):
         self._server.close()
         self._memory.close()
 
-    def _due(self) -> Feed | None:
+    def _due(self) -> LetterFeed | None:
         """Return the list to go on with: a page that was begun goes before all else."""
         return next((feed for feed in sorted(self._feeds, key=lambda feed: not feed.has_rows) if feed.due), None)
 
 
 def probe(config: MaarchConfig, context: Context) -> Sequence[Outcome]:
     """Ask for the first letters and all that belongs to them, and return what they mean."""
-    mapping = LetterMapping(context.source, config, context.key_of)
-    key = context.key_of(config.sector)
-    with closing(Maarch(config)) as server:
+    mapping = LetterMapping(context.source, config, context.pseudonym_key)
+    key = context.pseudonym_key(config.sector)
+    with closing(MaarchApi(config)) as server:
         try:
-            rows = server.list_letters(Changes(config, Mark()).clause(None), Changes.order, PROBED)
+            rows = server.list_letters(ChangedLetters(config, ReadMark()).clause(None), ChangedLetters.order, PROBED)
             records = [record for row in rows for record in _look_at(read_row(row, key), config, server)]
         except RefusedError as error:
             raise SourceRefusedError(str(error)) from None
     return [mapping.map(record) for record in records]
 
 
-def _look_at(row: Row, config: MaarchConfig, server: Maarch) -> list[bytes]:
+def _look_at(row: Row, config: MaarchConfig, server: MaarchApi) -> list[bytes]:
     if isinstance(row, bytes):
         return [row]
     senders = server.senders(row.res_id) if config.senders else ()

@@ -10,11 +10,11 @@ CONNECTOR = Connector(
     "mailroom",
     MailroomConfig,
     MailroomSource,
-    about=(
+    descriptions=(
         "Letters: scans and sidecars in a hot folder, numbered and followed",
         "Courriers : scans et fiches d'un dossier surveillé, numérotés et suivis",
     ),
     simulate=command,
     probe=folder.probe,
-    rereads=lambda _: (),
+    position_files=lambda _: (),
 )

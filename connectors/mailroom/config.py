@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
-from connectors.mailroom.forms import is_departure_form, is_register_form, is_written_in
-from connectors.sdk.citizens import Region
+from connectors.mailroom.chrono_formats import is_departure_format, is_register_format, matches_format
 from connectors.sdk.config import Sector, Zone
 from connectors.sdk.folder import FolderConfig
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
+from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
 
 FieldName = Literal[
@@ -30,7 +30,7 @@ FieldName = Literal[
 
 
 def _is_a_form(form: str) -> str:
-    if not is_register_form(form):
+    if not is_register_format(form):
         raise ValueError(
             say(
                 "must hold {year} and {number}, as in {year}-{number:06}",
@@ -41,7 +41,7 @@ def _is_a_form(form: str) -> str:
 
 
 def _is_a_departure_form(form: str) -> str:
-    if not is_departure_form(form):
+    if not is_departure_format(form):
         raise ValueError(
             say(
                 "must hold {number}, and may hold {year}, once each, as in D{year}-{number:06}",
@@ -84,7 +84,7 @@ class MailroomConfig(FolderConfig):
     region: Region = "FR"
     """Country whose national way of writing phone numbers sidecars have."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un expéditeur.",
         "site": "Site des courriers dont la fiche n'en nomme pas.",
         "service": "Service des courriers dont la fiche n'en nomme pas.",
@@ -112,7 +112,7 @@ class MailroomConfig(FolderConfig):
     @classmethod
     def _check_departures(cls, forms: list[str], info: ValidationInfo) -> list[str]:
         given = info.data["chrono"].format(year=2099, number=1) if "chrono" in info.data else ""
-        if any(is_written_in(form, given) for form in forms):
+        if any(matches_format(form, given) for form in forms):
             raise ValueError(
                 say(
                     "must differ from chrono: a number mistyped would be taken for a letter's that was only sent",

@@ -12,13 +12,13 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
+from connectors.mailroom.chrono_formats import matches_format
 from connectors.mailroom.config import FieldName, MailroomConfig
-from connectors.mailroom.forms import is_written_in
 from connectors.mailroom.pages import Pages
-from connectors.mailroom.register import Place
+from connectors.mailroom.register import Routing
 from connectors.mailroom.sidecar import Row
-from connectors.sdk.citizens import identify
-from models.codec import Unusable, check_time
+from connectors.sdk.pseudonyms import citizen_identities
+from models.codec import UnusableRecord, check_event_time
 from models.events import (
     CloseOutcome,
     Event,
@@ -85,7 +85,7 @@ class Letter:
     data: LetterArrivedData
 
 
-class Mapping:
+class MailroomMapping:
     """What rows of sidecars mean in one instance."""
 
     def __init__(self, source: str, config: MailroomConfig, key: PseudonymKey) -> None:
@@ -96,21 +96,21 @@ class Mapping:
 
     def letters(self, scan: Scan, row: Row, claimed_at: datetime) -> list[Letter]:
         """Return the letters that `scan` is of, given its sidecar's row (empty: it has none). Raises `Unusable`."""
-        parts = cut(scan.pages, self._config.separators, self._config.separator_prefix)
+        parts = split_by_sheets(scan.pages, self._config.separators, self._config.separator_prefix)
         if not parts:
-            raise Unusable(Reason.UNREADABLE_LINE, "nothing but separator sheets")
+            raise UnusableRecord(Reason.UNREADABLE_LINE, "nothing but separator sheets")
         if len(parts) == 1:
             return [self._letter(scan, parts[0], "", row, claimed_at)]
         return [self._letter(scan, part, f"|{number}", row, claimed_at) for number, part in enumerate(parts, start=1)]
 
     def _letter(self, scan: Scan, part: Part, which: str, row: Row, claimed_at: datetime) -> Letter:
         if self._value(row, "step"):
-            raise Unusable(Reason.INVALID_FIELD, "step: beside a scan")
+            raise UnusableRecord(Reason.INVALID_FIELD, "step: beside a scan")
         scanned_at = self._time(row, "scanned_at") or scan.written_at
-        check_time(scanned_at, claimed_at)
+        check_event_time(scanned_at, claimed_at)
         arrived_at = self._time(row, "arrived_at")
         if arrived_at:
-            check_time(arrived_at, claimed_at)
+            check_event_time(arrived_at, claimed_at)
         return Letter(
             key=f"{scan.sha256}|{self._value(row, 'reference')}{which}",
             year=scanned_at.astimezone(self._zone).year,
@@ -140,7 +140,7 @@ class Mapping:
         sha256: str,
         written_at: datetime,
         claimed_at: datetime,
-        place_of: Callable[[str, datetime], Place | None],
+        place_of: Callable[[str, datetime], Routing | None],
     ) -> tuple[str, Event]:
         """Return which chrono a row without a scan is about, and what it says happened. Raises `Unusable`.
 
@@ -151,11 +151,11 @@ class Mapping:
         """
         chrono, step = self._need(row, "chrono"), self._choice(row, "step", Step)
         happened_at = self._time(row, "at") or written_at
-        check_time(happened_at, claimed_at)
+        check_event_time(happened_at, claimed_at)
         if _is_date(self._value(row, "at")):
             happened_at = min(max(happened_at, written_at), happened_at + ALMOST_A_DAY)
-        if not (place := place_of(chrono, happened_at) or self._departs_from(step, chrono)):
-            raise Unusable(Reason.UNKNOWN_RECORD, "chrono: no letter has it")
+        if not (routing := place_of(chrono, happened_at) or self._departs_from(step, chrono)):
+            raise UnusableRecord(Reason.UNKNOWN_RECORD, "chrono: no letter has it")
         named = self._places(row, "", "")["service"]
         data: dict[str, Any] = {}
         if step is Step.ASSIGNED:
@@ -169,12 +169,12 @@ class Mapping:
         said = self._value(row, "at") or sha256
         reference = self._pseudonym(self._value(row, "reference"))
         native = f"{chrono}|{step}|{said}|{named}|{reference}"
-        common = self._common(native, chrono) | self._places(row, *place) | data
+        common = self._common(native, chrono) | self._places(row, *routing) | data
         return chrono, _STEPS[step](**common, time=happened_at, recordedtime=claimed_at, sequence="3")
 
-    def _departs_from(self, step: Step, chrono: str) -> Place | None:
-        if step is Step.SENT and any(is_written_in(form, chrono) for form in self._config.departures):
-            return Place(self._config.site, self._config.service)
+    def _departs_from(self, step: Step, chrono: str) -> Routing | None:
+        if step is Step.SENT and any(matches_format(form, chrono) for form in self._config.departures):
+            return Routing(self._config.site, self._config.service)
         return None
 
     # ------------------------------------------------------------------------------------------------------------ fields
@@ -192,18 +192,18 @@ class Mapping:
     def _need(self, row: Row, name: FieldName) -> str:
         if value := self._value(row, name):
             return value
-        raise Unusable(Reason.MISSING_FIELD, name)
+        raise UnusableRecord(Reason.MISSING_FIELD, name)
 
     def _choice(self, row: Row, name: FieldName, choices: type[Closed]) -> Closed:
         try:
             return choices(self._need(row, name))
         except ValueError:
-            raise Unusable(Reason.UNKNOWN_ENUM, name) from None
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, name) from None
 
     def _cost(self, row: Row) -> int:
         value = self._need(row, "cost_cents")
         if not (_COST.fullmatch(value) and int(value) <= MAX_COST_CENTS):
-            raise Unusable(Reason.INVALID_FIELD, "cost_cents")
+            raise UnusableRecord(Reason.INVALID_FIELD, "cost_cents")
         return int(value)
 
     def _time(self, row: Row, name: FieldName) -> datetime | None:
@@ -214,7 +214,7 @@ class Mapping:
             local = read if read.tzinfo else read.replace(tzinfo=self._zone)
             return local.astimezone(UTC)
         except (ValueError, OverflowError):
-            raise Unusable(Reason.INVALID_FIELD, name) from None
+            raise UnusableRecord(Reason.INVALID_FIELD, name) from None
 
     def _places(self, row: Row, site: str, service: str) -> dict[str, str]:
         return {
@@ -226,12 +226,12 @@ class Mapping:
         if not (value := self._value(row, name)):
             return otherwise
         if value not in known:
-            raise Unusable(Reason.UNKNOWN_ENUM, name)
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, name)
         return known[value]
 
     def _identities(self, row: Row) -> str:
         case, email, phone = (self._value(row, name) for name in ("case", "email", "phone"))
-        return identify(self._key, case=case, email=email, phone=phone, region=self._config.region)
+        return citizen_identities(self._key, case=case, email=email, phone=phone, region=self._config.region)
 
     def _pseudonym(self, reference: str) -> str:
         return reference and self._key.pseudonym(IdentityKind.CASE, reference)
@@ -261,7 +261,7 @@ def _is_date(value: str) -> bool:
     return 0 < len(value) <= 10
 
 
-def cut(pages: Pages, services: dict[str, str], prefix: str) -> list[Part]:
+def split_by_sheets(pages: Pages, services: dict[str, str], prefix: str) -> list[Part]:
     """Return the letters between the separator sheets, which are no letters themselves; the first may have none before it.
 
     Raises `Unusable` if a sheet is none of the `services`, whose names in codes `prefix` may precede.
@@ -276,7 +276,7 @@ def cut(pages: Pages, services: dict[str, str], prefix: str) -> list[Part]:
             sheets[page] = services[known]
     if unknown:
         where = ", ".join(map(str, unknown))
-        raise Unusable(Reason.UNKNOWN_ENUM, f"separators: an unknown sheet, page {where}")
+        raise UnusableRecord(Reason.UNKNOWN_ENUM, f"separators: an unknown sheet, page {where}")
     starts = {-1: "", **sheets}
     ends = [*sheets, pages.count]
     parts = [Part(end - start - 1, service) for (start, service), end in zip(starts.items(), ends, strict=True)]

@@ -14,10 +14,10 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from connectors.mailroom import counting
+from connectors.mailroom import barcode_worker
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.words import say
-from models.codec import Unusable
+from connectors.sdk.i18n import say
+from models.codec import UnusableRecord
 from models.reasons import Reason
 
 MEMORY_MEGABYTES: Final = 512
@@ -31,10 +31,13 @@ ATTEMPTS: Final = 3
 """How often the process is lost before that is taken for the file's doing."""
 LOST: Final = "lost"
 _WHY: Final = {
-    counting.ENCRYPTED: (Reason.UNREADABLE_LINE, "encrypted"),
-    counting.UNREADABLE: (Reason.UNREADABLE_LINE, "no PDF or TIFF with pages"),
-    counting.UNSHOWABLE: (Reason.UNREADABLE_LINE, "images in a form that separator sheets cannot be looked for in"),
-    counting.TOO_COSTLY: (Reason.OVERSIZED, "reading its pages takes too much time or memory"),
+    barcode_worker.ENCRYPTED: (Reason.UNREADABLE_LINE, "encrypted"),
+    barcode_worker.UNREADABLE: (Reason.UNREADABLE_LINE, "no PDF or TIFF with pages"),
+    barcode_worker.UNSHOWABLE: (
+        Reason.UNREADABLE_LINE,
+        "images in a form that separator sheets cannot be looked for in",
+    ),
+    barcode_worker.TOO_COSTLY: (Reason.OVERSIZED, "reading its pages takes too much time or memory"),
     LOST: (Reason.UNREADABLE_LINE, f"the process that reads its pages broke down {ATTEMPTS} times"),
 }
 
@@ -64,14 +67,14 @@ class PageCounter:
 
         Raises `Unusable` if it is no scan, or costs too much, and `ConnectorError` if the process does not start.
         """
-        wish = counting.FIND if sheets else counting.COUNT
+        wish = barcode_worker.FIND if sheets else barcode_worker.COUNT
         answers = (self._ask(file, wish) for _ in range(ATTEMPTS))
         answer = next((answer for answer in answers if answer != LOST), LOST)
         if answer in _WHY:
-            raise Unusable(*_WHY[answer])
+            raise UnusableRecord(*_WHY[answer])
         pages = msgspec.json.decode(answer, type=Pages)
         if pages.count > MAX_PAGES:
-            raise Unusable(Reason.OVERSIZED, f"more than {MAX_PAGES} pages")
+            raise UnusableRecord(Reason.OVERSIZED, f"more than {MAX_PAGES} pages")
         return pages
 
     def close(self) -> None:
@@ -89,13 +92,13 @@ class PageCounter:
         try:
             with suppress(ConnectionError):
                 socket.send_fds(self._link, [wish], [file.fileno()])
-                if answer := self._link.recv(counting.ANSWER_BYTES):
+                if answer := self._link.recv(barcode_worker.ANSWER_BYTES):
                     return answer.decode()
             too_costly = process.wait(self._seconds) == -signal.SIGXCPU
         except (TimeoutError, subprocess.TimeoutExpired):
             too_costly = True
         self.close()
-        return counting.TOO_COSTLY if too_costly else LOST
+        return barcode_worker.TOO_COSTLY if too_costly else LOST
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -106,7 +109,7 @@ class PageCounter:
                 sheets.write(self._sheets)
                 sheets.seek(0)
                 process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
-                    [sys.executable, "-I", str(Path(counting.__file__)), *limits],
+                    [sys.executable, "-I", str(Path(barcode_worker.__file__)), *limits],
                     stdin=sheets,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

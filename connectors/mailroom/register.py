@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.database import Database
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 from models.identities import PseudonymKey
 
 LETTERS: Final = """
@@ -32,7 +32,7 @@ LATEST: Final = "SELECT site, service FROM places WHERE chrono = ? AND since <= 
 FIRST: Final = "SELECT site, service FROM places WHERE chrono = ? ORDER BY since LIMIT 1"
 
 
-class Place(NamedTuple):
+class Routing(NamedTuple):
     """Whose a letter is."""
 
     site: str
@@ -74,36 +74,36 @@ class Register:
         (last,) = self._ask("SELECT max(number) FROM letters WHERE year = ?", year) or (0,)
         number = (last or 0) + 1
         chrono = form.format(year=year, number=number)
-        self._database.do("INSERT INTO letters VALUES (?, ?, ?, ?)", letter, chrono, year, number)
+        self._database.execute("INSERT INTO letters VALUES (?, ?, ?, ?)", letter, chrono, year, number)
         return chrono
 
-    def put(self, chrono: str, since: datetime, place: Place) -> None:
+    def put(self, chrono: str, since: datetime, routing: Routing) -> None:
         """Remember whose a letter is from `since` on."""
-        self._database.do("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", chrono, _sortable(since), *place)
+        self._database.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", chrono, _sortable(since), *routing)
 
-    def place(self, chrono: str, at: datetime) -> Place | None:
+    def routing(self, chrono: str, at: datetime) -> Routing | None:
         """Return whose a letter was: at the time, not by now, so that it is the same whenever it is asked.
 
         Before it came it is whose it was first; None if no letter has this chrono.
         """
         found = self._ask(LATEST, chrono, _sortable(at)) or self._ask(FIRST, chrono)
-        return Place(*found) if found else None
+        return Routing(*found) if found else None
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Do all that is done within, or, if it fails, nothing."""
         if not self._begun:
-            self._database.do("BEGIN IMMEDIATE")
+            self._database.execute("BEGIN IMMEDIATE")
             self._begun = True
         self._check_transaction()
-        self._database.do("SAVEPOINT claim")
+        self._database.execute("SAVEPOINT claim")
         try:
             yield
         except BaseException:
-            self._database.do("ROLLBACK TO claim")
+            self._database.execute("ROLLBACK TO claim")
             raise
         finally:
-            self._database.do("RELEASE claim")
+            self._database.execute("RELEASE claim")
 
     def commit(self) -> None:
         """Wait until all numbers that were given are on disk.
@@ -112,7 +112,7 @@ class Register:
         """
         if self._begun:
             self._check_transaction()
-            self._database.do("COMMIT")
+            self._database.execute("COMMIT")
             self._begun = False
 
     def close(self) -> None:
@@ -130,11 +130,11 @@ class Register:
         if self._ask("PRAGMA user_version") == (VERSION,):
             return
         with self._database.transaction():
-            for (letter,) in self._database.do("SELECT letter FROM letters WHERE instr(letter, '|')").fetchall():
-                self._database.do("UPDATE letters SET letter = ? WHERE letter = ?", self._hide(letter), letter)
-        self._database.do("VACUUM")
-        self._database.do("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._database.do(f"PRAGMA user_version = {VERSION}")
+            for (letter,) in self._database.execute("SELECT letter FROM letters WHERE instr(letter, '|')").fetchall():
+                self._database.execute("UPDATE letters SET letter = ? WHERE letter = ?", self._hide(letter), letter)
+        self._database.execute("VACUUM")
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._database.execute(f"PRAGMA user_version = {VERSION}")
 
     def _check_transaction(self) -> None:
         if not self._database.in_transaction:  # when a disk fails, SQLite may roll back by itself
@@ -142,7 +142,7 @@ class Register:
             raise ConnectorError(f"{self._database} {what}")
 
     def _ask(self, question: str, *values: str | int) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self._database.do(question, *values).fetchone()
+        row: tuple[Any, ...] | None = self._database.execute(question, *values).fetchone()
         return row
 
 

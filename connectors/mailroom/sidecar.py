@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
-from models.codec import Unusable
+from models.codec import UnusableRecord
 from models.reasons import Reason
 
 Row = dict[str, str]
@@ -31,14 +31,14 @@ def read_rows(content: bytes, suffix: str) -> list[Row]:
         rows = [_clean(row) for row in _READERS[suffix](content)]
     except (ValueError, csv.Error, ParseError, RecursionError, LookupError) as error:
         kind = "a forbidden declaration" if isinstance(error, DefusedXmlException) else suffix[1:].upper()
-        raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {kind}") from None
+        raise UnusableRecord(Reason.UNREADABLE_LINE, f"sidecar: {kind}") from None
     if not rows or len(rows) > MAX_ROWS:
         found = f"more than {MAX_ROWS}" if rows else "0"
-        raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {found} rows, 1 to {MAX_ROWS} are possible")
+        raise UnusableRecord(Reason.UNREADABLE_LINE, f"sidecar: {found} rows, 1 to {MAX_ROWS} are possible")
     return rows
 
 
-def sum_up(bad: Mapping[int, Unusable]) -> Unusable:
+def summarise_errors(bad: Mapping[int, UnusableRecord]) -> UnusableRecord:
     """Return why the file cannot be used of which these rows cannot, from 1 on: each of them, and what is wrong with it."""
     why = next(iter(bad.values())).reason
     alike: dict[str, list[int]] = {}
@@ -46,7 +46,7 @@ def sum_up(bad: Mapping[int, Unusable]) -> Unusable:
         said = error.detail if error.reason is why else f"{error.detail} ({error.reason})"
         alike.setdefault(said, []).append(number)
     told = (f"row{'s'[: len(rows) - 1]} {_in_short(rows)}: {said}" for said, rows in alike.items())
-    return Unusable(why, "; ".join(told))
+    return UnusableRecord(why, "; ".join(told))
 
 
 def _in_short(numbers: Sequence[int]) -> str:
@@ -75,7 +75,9 @@ def _read_csv(content: bytes) -> list[Any]:
     lines = csv.reader(io.StringIO(text), delimiter=max(";,\t", key=head.count), strict=True)
     names = next(lines, [])
     if len(names) > MAX_COLUMNS:
-        raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(names)} columns, at most {MAX_COLUMNS} are possible")
+        raise UnusableRecord(
+            Reason.UNREADABLE_LINE, f"sidecar: {len(names)} columns, at most {MAX_COLUMNS} are possible"
+        )
     rows = islice(filter(None, lines), MAX_ROWS + 1)  # what is longer than that is not read
     return [dict(zip(names, row, strict=False)) for row in rows]
 

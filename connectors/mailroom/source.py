@@ -8,13 +8,13 @@ from typing import BinaryIO, ClassVar
 
 from connectors.mailroom import sidecar
 from connectors.mailroom.config import MailroomConfig
-from connectors.mailroom.mapping import Mapping, Scan, once_each, sheet_texts
+from connectors.mailroom.mapping import MailroomMapping, Scan, once_each, sheet_texts
 from connectors.mailroom.pages import PageCounter
-from connectors.mailroom.register import Place, Register
-from connectors.mailroom.sidecar import Row, read_rows, sum_up
+from connectors.mailroom.register import Register, Routing
+from connectors.mailroom.sidecar import Row, read_rows, summarise_errors
 from connectors.sdk.contract import Context
-from connectors.sdk.folder import SIDECAR_BYTES, Claim, FolderSource, Taken, Told, digest, open_safely
-from models.codec import Unusable
+from connectors.sdk.folder import SIDECAR_BYTES, Claim, ClaimResult, FolderSource, ReadClaim, digest, open_safely
+from models.codec import UnusableRecord
 from models.events import Event, LetterAssigned
 from models.reasons import Reason
 
@@ -29,8 +29,8 @@ class MailroomSource(FolderSource):
         self._chrono = config.chrono
         self._separated = bool(config.separators)
         self._limit = config.max_megabytes << 20
-        key = context.key_of(config.sector)
-        self._mapping = Mapping(context.source, config, key)
+        key = context.pseudonym_key(config.sector)
+        self._mapping = MailroomMapping(context.source, config, key)
         super().__init__(config, context)
         try:
             self._register = Register(context.directory, context.cursor, key)
@@ -40,19 +40,19 @@ class MailroomSource(FolderSource):
         sheets = sheet_texts(config.separators, config.separator_prefix)
         self._counter = PageCounter(config.page_seconds, sheets, config.separator_prefix)
 
-    def read(self, wait_seconds: float) -> Sequence[Taken]:
+    def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
         """Return the next claims, their numbers safe in the register."""
         taken = super().read(wait_seconds)
         self._register.commit()
         return taken
 
-    def take(self, claim: Claim) -> Told:
+    def read_claim(self, claim: Claim) -> ClaimResult:
         """Return what a scan, its sidecar, or a sidecar alone means."""
         rows, sha256, written_at = _read_sidecar(claim)
         if not claim.contents:
             return self._take_steps(claim, rows, sha256, written_at)
         if len(rows) > 1:
-            raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows beside one scan")
+            raise UnusableRecord(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows beside one scan")
         scan = self._scan(claim)
         letters = self._mapping.letters(scan, rows[0] if rows else {}, claim.claimed_at)
         events, chronos = list[Event](), list[str]()
@@ -60,10 +60,10 @@ class MailroomSource(FolderSource):
             for letter in letters:
                 chrono = self._register.number(letter.key, letter.year, self._chrono)
                 arrived, registered = self._mapping.arrival(letter, chrono)
-                self._register.put(chrono, arrived.time, Place(arrived.site, arrived.service))
+                self._register.put(chrono, arrived.time, Routing(arrived.site, arrived.service))
                 events += [arrived, registered]
                 chronos.append(chrono)
-        return Told(events, chronos[0] if len(chronos) == 1 else f"{chronos[0]}..{chronos[-1]}")
+        return ClaimResult(events, chronos[0] if len(chronos) == 1 else f"{chronos[0]}..{chronos[-1]}")
 
     def close(self) -> None:
         """Close the register and the folder."""
@@ -71,22 +71,22 @@ class MailroomSource(FolderSource):
         self._register.close()
         super().close()
 
-    def _take_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> Told:
+    def _take_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> ClaimResult:
         events: list[Event] = []
-        bad: dict[int, Unusable] = {}
+        bad: dict[int, UnusableRecord] = {}
         with self._register.all_or_nothing():
             for number, row in enumerate(rows, start=1):
                 try:
-                    chrono, step = self._mapping.step(row, sha256, written_at, claim.claimed_at, self._register.place)
-                except Unusable as error:
+                    chrono, step = self._mapping.step(row, sha256, written_at, claim.claimed_at, self._register.routing)
+                except UnusableRecord as error:
                     bad[number] = error
                     continue
                 if isinstance(step, LetterAssigned):
-                    self._register.put(chrono, step.time, Place(step.site, step.service))
+                    self._register.put(chrono, step.time, Routing(step.site, step.service))
                 events.append(step)
             if bad:
-                raise sum_up(bad)
-        return Told(once_each(events))
+                raise summarise_errors(bad)
+        return ClaimResult(once_each(events))
 
     def _scan(self, claim: Claim) -> Scan:
         (path,) = claim.contents

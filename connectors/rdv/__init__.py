@@ -11,9 +11,9 @@ CONNECTOR = Connector(
     RdvSource,
     simulate=command,
     probe=probe,
-    about=(
+    descriptions=(
         "Appointments of RDV Service Public and RDV-Solidarités, by webhooks and API",
         "Rendez-vous de RDV Service Public et RDV-Solidarités, par webhooks et API",
     ),
-    rereads=lambda config: ("told.sqlite",) if config.api else (),
+    position_files=lambda config: ("told.sqlite",) if config.api else (),
 )

@@ -13,15 +13,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from connectors.rdv.account import Signed, choose
 from connectors.rdv.config import Api
-from connectors.rdv.facts import split_listed
-from connectors.sdk.decoding import decode_answer
+from connectors.rdv.participation_facts import split_listed
+from connectors.rdv.sign_in import Credentials, make_sign_in
+from connectors.sdk.decoding import decode_response
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.pull import Backoff, Server
-from connectors.sdk.reconcile import Asked, microseconds
-from connectors.sdk.webhook.polled import Page, Rounds
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
+from connectors.sdk.pull import Backoff, HttpClient
+from connectors.sdk.reconcile import PollScope, microseconds
+from connectors.sdk.webhook.polled import Page, Pager
 
 MOST_PAGES: Final = 1_000
 """Of one organisation, in one round."""
@@ -57,20 +57,20 @@ class Answer(NamedTuple):
     is_last: bool
 
 
-class Session:
+class ApiSession:
     """One account, signed in when it is needed. For one thread; what it has to remember is in `directory`."""
 
     def __init__(self, api: Api, directory: Path) -> None:
         self._url = api.url
-        self._server = Server(api.url)
-        self._sign_in = choose(api, directory)
+        self._server = HttpClient(api.url)
+        self._sign_in = make_sign_in(api, directory)
         self._backoff = Backoff()
-        self._signed = Signed({}, 0.0)
+        self._signed = Credentials({}, 0.0)
         self._until = 0.0
 
     def ask(self, organisation: int, begin: datetime, page: int) -> Answer:
         """Return a page of the appointments that begin after `begin`. Raises `SourceUnavailableError`."""
-        if self._backoff.resting:
+        if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
         path = f"/api/v1/organisations/{organisation}/rdvs"
         params = {"starts_after": begin.isoformat(), "page": page}
@@ -83,10 +83,10 @@ class Session:
             raise
         elapsed = timedelta(seconds=time.monotonic() - asked_at)
         try:
-            listing = decode_answer(answer.content, _Listing)
+            listing = decode_response(answer.content, _Listing)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._misunderstood() from None
-        self._backoff.succeed()
+        self._backoff.record_success()
         as_of = (_date_of(answer.headers) - elapsed).replace(microsecond=0)
         facts = [fact for rdv in listing.rdvs for fact in split_listed(bytes(rdv), as_of)]
         numbers = {number for rdv in listing.rdvs if (number := _number_of(rdv)) is not None}
@@ -106,7 +106,7 @@ class Session:
         return self._signed.headers
 
     def _misunderstood(self) -> SourceUnavailableError:
-        self._backoff.fail(
+        self._backoff.record_failure(
             say(
                 f"{self._url} answers otherwise than documented: is the address right?",
                 f"{self._url} répond autrement que documenté : l'adresse est-elle juste ?",
@@ -115,13 +115,13 @@ class Session:
         return SourceUnavailableError(self._backoff.trouble)
 
 
-class RdvRounds(Rounds):
+class RdvRounds(Pager):
     """All appointments, organisation after organisation."""
 
     def __init__(self, api: Api, organisations: list[int], directory: Path) -> None:
         self._api = api
         self._organisations = organisations
-        self._session = Session(api, directory)
+        self._session = ApiSession(api, directory)
         self._place, self._page = 0, 1
         self._begin = datetime.now(UTC)
         self._numbers: set[int] = set()
@@ -141,7 +141,7 @@ class RdvRounds(Rounds):
         self._whole = self._whole and len(self._numbers) == answer.total
         self._numbers = set()
         self._place, self._page = (self._place + 1) % len(self._organisations), 1
-        asked = Asked(
+        asked = PollScope(
             [str(number) for number in self._organisations],
             microseconds(answer.as_of),
             self._begin if self._whole else None,

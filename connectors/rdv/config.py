@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import Options, Sector
+from connectors.sdk.i18n import say
 from connectors.sdk.pull import ServerUrl
 from connectors.sdk.webhook.config import PushConfig
-from connectors.sdk.words import say
 from models.envelope import Label
 from models.identities import normalise_email
 
@@ -29,7 +29,7 @@ def _check_email(email: str) -> str:
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 
 
-class Place(Options):
+class Routing(Options):
     """Whose the appointments are that have something in common."""
 
     site: Label = ""
@@ -41,7 +41,7 @@ class Place(Options):
     sector: Label = ""
     """Sector whose key makes the pseudonyms of those who come."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "site": "Où ils ont lieu.",
         "service": "Le service qui reçoit.",
         "queue": "Ce pour quoi ils sont pris.",
@@ -60,7 +60,7 @@ class OAuth(Options):
     """The token that the agent's consent gave; those that follow it are kept beside the cursor. As `refresh_token_file` or
     `…_env` too."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "client_id": "Son identifiant auprès de l'instance.",
         "client_secret": "Son secret. À donner par `client_secret_file` ou `client_secret_env`.",
         "refresh_token": "Le jeton que l'accord de l'agent a donné ; ceux qui le suivent sont gardés à côté du curseur. "
@@ -86,7 +86,7 @@ class Api(Options):
     days_back: Annotated[int, Field(ge=0, le=730)] = 14
     """How many days ago the appointments begin that it is asked for, as it is for all that are to come."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "oauth": "L'application qui demande, pour un agent.",
         "email": "Adresse électronique de l'agent du compte ; un compte à part : se connecter ferme la session précédente.",
         "password": "Le mot de passe de l'agent. À donner par `password_file` ou `password_env`.",
@@ -122,18 +122,18 @@ class RdvConfig(PushConfig):
     """Service, where no table below says otherwise."""
     queue: Label = ""
     """Queue, where no table below says otherwise."""
-    motifs: dict[Number, Place] = Field(default_factory=dict)
+    motifs: dict[Number, Routing] = Field(default_factory=dict)
     """What holds for appointments of a motif, by its number. It goes before what lieu, service and organisation say."""
-    lieux: dict[Number, Place] = Field(default_factory=dict)
+    lieux: dict[Number, Routing] = Field(default_factory=dict)
     """What holds at a lieu, by its number. It goes before what service and organisation say."""
-    services: dict[Number, Place] = Field(default_factory=dict)
+    services: dict[Number, Routing] = Field(default_factory=dict)
     """What holds for the motifs of a service, by its number. It goes before what the organisation says."""
-    organisations: dict[Number, Place] = Field(default_factory=dict)
+    organisations: dict[Number, Routing] = Field(default_factory=dict)
     """What holds in an organisation, by its number; those that are here are asked for by the API."""
     api: Api | None = None
     """If given, it is asked too, for what no webhook told."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "secret": "Le secret commun aux webhooks de toutes ces organisations. À donner par `secret_file` ou `secret_env`.",
         "previous_secret": "Le secret d'avant, valable aussi jusqu'à ce que toutes aient le nouveau. De même par "
         "`previous_secret_file` ou `…_env`.",

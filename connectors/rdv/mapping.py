@@ -7,20 +7,20 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.facts import (
+from connectors.rdv.participation_facts import (
     DESTROYED,
     FOUND,
     GONE,
     RANKS,
-    Fact,
     Participation,
+    ParticipationFact,
     Person,
     Rdv,
     User,
     decode,
     parse_time,
 )
-from connectors.rdv.history import (
+from connectors.rdv.participation_history import (
     BOOKED,
     DELETED,
     ERASED,
@@ -29,17 +29,17 @@ from connectors.rdv.history import (
     RENAMED,
     STATUSES,
     WAITING,
-    Present,
-    State,
+    ParticipantList,
+    ParticipationState,
     Step,
-    read,
-    read_present,
+    parse_participants,
+    parse_state,
     steps,
 )
-from connectors.sdk.citizens import join
 from connectors.sdk.identifiers import number_for
-from connectors.sdk.reconcile import Reconciler, Telling, Tellings, microseconds
-from models.codec import Unusable, check_time
+from connectors.sdk.pseudonyms import join
+from connectors.sdk.reconcile import Observation, Observations, Reconciler, microseconds
+from models.codec import UnusableRecord, check_event_time
 from models.events import (
     AppointmentAttended,
     AppointmentBooked,
@@ -87,7 +87,7 @@ class RdvMapping:
     """Maps facts, with what `reconciler` knows of those before."""
 
     def __init__(
-        self, source: str, config: RdvConfig, key_of: Callable[[str], PseudonymKey], reconciler: Reconciler
+        self, source: str, config: RdvConfig, pseudonym_key: Callable[[str], PseudonymKey], reconciler: Reconciler
     ) -> None:
         self._source = source
         self._config = config
@@ -98,9 +98,11 @@ class RdvMapping:
             *config.services.values(),
             *config.organisations.values(),
         )
-        self._keys = {sector: key_of(sector) for sector in {config.sector, *(place.sector for place in places)} - {""}}
+        self._keys = {
+            sector: pseudonym_key(sector) for sector in {config.sector, *(place.sector for place in places)} - {""}
+        }
         self._key = self._keys[config.sector]
-        self._lists: tuple[int, Tellings] = (0, ())
+        self._lists: tuple[int, Observations] = (0, ())
         """The appointment of the last fact, and who took part in it: its facts come one after the other."""
 
     def map(self, raw: bytes, read_at: datetime) -> Sequence[Event]:
@@ -108,49 +110,51 @@ class RdvMapping:
         try:
             fact = decode(raw)
         except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
-            self._reconciler.overlook()
+            self._reconciler.mark_incomplete()
             detail = str(error) if isinstance(error, msgspec.DecodeError) else ""
-            raise Unusable(Reason.UNREADABLE_LINE, detail) from None
+            raise UnusableRecord(Reason.UNREADABLE_LINE, detail) from None
         if fact.how not in RANKS:
-            raise Unusable(Reason.UNKNOWN_RECORD, "meta.event")
+            raise UnusableRecord(Reason.UNKNOWN_RECORD, "meta.event")
         events = self._take_participation(fact, fact.participation, read_at) if fact.participation else []
         if fact.present is not None:
             events += self._take_list(fact, fact.present, read_at)
         return events
 
-    def _take_participation(self, fact: Fact, person: Participation, read_at: datetime) -> list[Event]:
+    def _take_participation(self, fact: ParticipationFact, person: Participation, read_at: datetime) -> list[Event]:
         key = f"{fact.rdv.id}-{person.id}"
         if fact.how == FOUND:  # first: what it says may be unusable, but it is there
             self._reconciler.see(key, str(fact.rdv.organisation.id) if fact.rdv.organisation else "")
         times, as_of = _read_times(fact)
-        check_time(times.told_at, read_at)  # before it is remembered: what is rejected can be mapped again
+        check_event_time(times.told_at, read_at)  # before it is remembered: what is rejected can be mapped again
         status = _status(fact, person, times)
         known = self._reconciler.recall(key)
         if not known and status != ERASED and not times.created_at and times.starts_at <= times.told_at:
-            raise Unusable(Reason.MISSING_FIELD, "created_at")  # over before it was known: when was it booked?
+            raise UnusableRecord(Reason.MISSING_FIELD, "created_at")  # over before it was known: when was it booked?
         statuses = [status]
         if person.user and person.user.is_deleted and status != ERASED:
             statuses.append(ERASED)
-            if known and read(known[-1].state).status == ERASED:
+            if known and parse_state(known[-1].state).status == ERASED:
                 return []
         after = known
         for place, one in enumerate(statuses):
-            after = self._learn(fact, key, as_of + place, State(int(times.starts_at.timestamp()), one), times)
+            after = self._learn(
+                fact, key, as_of + place, ParticipationState(int(times.starts_at.timestamp()), one), times
+            )
         if listed := self._left_after(fact.rdv.id, person.id, after):
             after = self._leave(fact, key, listed) or after
         return self._tell(fact, person, known, after, times, read_at)
 
-    def _take_list(self, fact: Fact, present: Sequence[int], read_at: datetime) -> list[Event]:
+    def _take_list(self, fact: ParticipationFact, present: Sequence[int], read_at: datetime) -> list[Event]:
         """Return what became of those who took part in an appointment and do so no more."""
         times, _ = _read_times(fact)
-        check_time(times.told_at, read_at)
+        check_event_time(times.told_at, read_at)
         as_of = microseconds(times.told_at) + RANKS[fact.how]  # no later than what the same second says of who is there
         number = fact.rdv.id
-        now = Present(frozenset(present), fact.reason == "rgpd")
+        now = ParticipantList(frozenset(present), fact.reason == "rgpd")
         lists = self._recall_lists(number)
-        before = {one for listed in lists for one in read_present(listed.state).numbers}
+        before = {one for listed in lists for one in parse_participants(listed.state).numbers}
         if not lists:  # those that an earlier version remembered, which kept no list
-            before = {int(key.rpartition("-")[2]) for key in self._reconciler.list_kept(f"{number}-")}
+            before = {int(key.rpartition("-")[2]) for key in self._reconciler.stored_keys(f"{number}-")}
         if not lists or lists[-1].at > as_of or lists[-1].state != str(now):
             self._reconciler.note(_list_key(number), as_of, str(now), times.starts_at)
             self._lists = (0, ())
@@ -158,44 +162,52 @@ class RdvMapping:
         for one in sorted(before - now.numbers):
             key = f"{number}-{one}"
             known = self._reconciler.recall(key)
-            if after := self._leave(fact, key, Telling(as_of, str(now), pushed=fact.how != FOUND)):
+            if after := self._leave(fact, key, Observation(as_of, str(now), pushed=fact.how != FOUND)):
                 events += self._tell(fact, Participation(id=one, status=""), known, after, times, read_at)
         return events
 
-    def _left_after(self, rdv: int, person: int, tellings: Tellings) -> Telling | None:
+    def _left_after(self, rdv: int, person: int, observations: Observations) -> Observation | None:
         """Return the first list of an appointment without `person`, later than all that is known of that participation."""
-        later = (one for one in self._recall_lists(rdv) if one.at > tellings[-1].at)
-        return next((one for one in later if person not in read_present(one.state).numbers), None)
+        later = (one for one in self._recall_lists(rdv) if one.at > observations[-1].at)
+        return next((one for one in later if person not in parse_participants(one.state).numbers), None)
 
-    def _recall_lists(self, rdv: int) -> Tellings:
+    def _recall_lists(self, rdv: int) -> Observations:
         if self._lists[0] != rdv:
             self._lists = (rdv, self._reconciler.recall(_list_key(rdv)))
         return self._lists[1]
 
-    def _leave(self, fact: Fact, key: str, listed: Telling) -> Tellings | None:
+    def _leave(self, fact: ParticipationFact, key: str, listed: Observation) -> Observations | None:
         """Learn that a participation is not in a list; return what is known of it then, None if that changes nothing."""
         known = self._reconciler.recall(key)
         if not known or known[-1].at >= listed.at:
             return None
-        last = read(known[-1].state)
-        if read_present(listed.state).erased:
+        last = parse_state(known[-1].state)
+        if parse_participants(listed.state).erased:
             status = ERASED
         elif last.status in {OPEN, WAITING} and last.starts_at * 1_000_000 > listed.at:
             status = DELETED
         else:
             return None
         state, until = str(last._replace(status=status)), datetime.fromtimestamp(last.starts_at, UTC)
-        learn = self._reconciler.push if listed.pushed and fact.how != FOUND else self._reconciler.find
+        learn = self._reconciler.record_pushed if listed.pushed and fact.how != FOUND else self._reconciler.find
         return learn(key, listed.at, state, until).after
 
-    def _learn(self, fact: Fact, key: str, as_of: int, state: State, times: _Times) -> Tellings:
+    def _learn(
+        self, fact: ParticipationFact, key: str, as_of: int, state: ParticipationState, times: _Times
+    ) -> Observations:
         if fact.how in {FOUND, GONE}:
             made_at = microseconds(times.created_at or times.told_at)
             return self._reconciler.find(key, as_of, str(state), times.starts_at, made_at).after
-        return self._reconciler.push(key, as_of, str(state), times.starts_at).after
+        return self._reconciler.record_pushed(key, as_of, str(state), times.starts_at).after
 
     def _tell(
-        self, fact: Fact, person: Participation, before: Tellings, after: Tellings, times: _Times, read_at: datetime
+        self,
+        fact: ParticipationFact,
+        person: Participation,
+        before: Observations,
+        after: Observations,
+        times: _Times,
+        read_at: datetime,
     ) -> list[Event]:
         """Return the events of what happened to a participation according to `after`, and not yet to `before`."""
         known = {(step.native, step.revision) for step in steps(before, times.length_seconds)}
@@ -205,7 +217,9 @@ class RdvMapping:
             if (step.native, step.revision) not in known
         ]
 
-    def _event(self, step: Step, at: datetime, fact: Fact, person: Participation, read_at: datetime) -> Event:
+    def _event(
+        self, step: Step, at: datetime, fact: ParticipationFact, person: Participation, read_at: datetime
+    ) -> Event:
         numbers = (fact.rdv.id, person.id)
         contact = "-".join(number_for(number, self._key) for number in numbers)
         sector = self._place(fact, "sector")
@@ -236,7 +250,7 @@ class RdvMapping:
         by = Party.SERVICE if step.revision else _booked_by(fact.rdv, person)
         return AppointmentBooked(**about, data=AppointmentSlotData(**slot, by=by))
 
-    def _place(self, fact: Fact, name: str) -> str:
+    def _place(self, fact: ParticipationFact, name: str) -> str:
         """Return site, service, queue or sector of an appointment: what is nearest to it goes first."""
         if fact.how == GONE:  # nobody says any more where it was
             return ""
@@ -255,10 +269,10 @@ def _list_key(rdv: int) -> str:
     return f"{rdv}:"
 
 
-def _status(fact: Fact, person: Participation, times: _Times) -> str:
+def _status(fact: ParticipationFact, person: Participation, times: _Times) -> str:
     status = RENAMED.get(person.status, person.status)
     if status not in STATUSES:
-        raise Unusable(Reason.UNKNOWN_ENUM, "participation.status")
+        raise UnusableRecord(Reason.UNKNOWN_ENUM, "participation.status")
     if fact.how not in {DESTROYED, GONE}:
         return status
     if fact.reason == "rgpd":
@@ -266,7 +280,7 @@ def _status(fact: Fact, person: Participation, times: _Times) -> str:
     return DELETED if status in {OPEN, WAITING} and times.starts_at > times.told_at else status
 
 
-def _read_times(fact: Fact) -> tuple[_Times, int]:
+def _read_times(fact: ParticipationFact) -> tuple[_Times, int]:
     rdv = fact.rdv
     try:
         told_at, starts_at = parse_time(fact.told_at), parse_time(rdv.starts_at)
@@ -275,7 +289,7 @@ def _read_times(fact: Fact) -> tuple[_Times, int]:
         )
         as_of = fact.as_of
     except (ValueError, OverflowError):
-        raise Unusable(Reason.UNREADABLE_LINE, "not a time with a zone") from None
+        raise UnusableRecord(Reason.UNREADABLE_LINE, "not a time with a zone") from None
     length = (ends_at - starts_at).total_seconds() if ends_at else (rdv.duration_in_min or 0) * 60
     length_seconds = int(length) if SHORTEST_SECONDS <= length <= LONGEST_SECONDS else USUAL_SECONDS
     return _Times(told_at, starts_at, created_at, cancelled_at, length_seconds), as_of

@@ -8,18 +8,18 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
-from connectors.rdv.api import RdvRounds, Session
+from connectors.rdv.api import ApiSession, RdvRounds
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.facts import split_message, tell_gone, untimed
-from connectors.rdv.history import OPEN, WAITING, read
 from connectors.rdv.mapping import RdvMapping
+from connectors.rdv.participation_facts import deletion_fact, split_message, without_time
+from connectors.rdv.participation_history import OPEN, WAITING, parse_state
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.probe import scratch
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.polled import Asking, Page, PolledSource
+from connectors.sdk.webhook.polled import Page, PolledSource, PollSettings
 from connectors.sdk.webhook.signatures import check_signature
-from models.codec import Unusable
+from models.codec import UnusableRecord
 
 SIGNATURE: Final = "x-lapin-signature"
 MOST_REJECTED: Final = 10_000
@@ -36,13 +36,13 @@ class RdvSource(PolledSource):
         super().__init__(
             config,
             context,
-            Asking(lambda: RdvRounds(api, organisations, context.directory), api.round_seconds, api.page_seconds)
+            PollSettings(lambda: RdvRounds(api, organisations, context.directory), api.round_seconds, api.page_seconds)
             if api
             else None,
         )
         self._keys = [secret.get_secret_value().encode() for secret in config.secrets]
         self._rejected: dict[bytes, None] = {}
-        self._mapping = RdvMapping(context.source, config, context.key_of, self.reconciler)
+        self._mapping = RdvMapping(context.source, config, context.pseudonym_key, self.reconciler)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:  # noqa: ARG002 - no time is signed
         """Return a name of its own for each message: the sender gives none, and the memory knows what came before."""
@@ -53,23 +53,23 @@ class RdvSource(PolledSource):
         """Return the facts of a webhook."""
         return split_message(message.body)
 
-    def tell_gone(self, key: str, state: str, page: Page) -> bytes:
+    def deletion_fact(self, key: str, state: str, page: Page) -> bytes:
         """Return that a participation was deleted, and no webhook told so; of one that had begun, that does not matter."""
-        starts_at, status = read(state)
+        starts_at, status = parse_state(state)
         to_come = status in {OPEN, WAITING} and starts_at > page.as_of.timestamp()
-        return tell_gone(key, starts_at, status, page.as_of) if to_come else b""
+        return deletion_fact(key, starts_at, status, page.as_of) if to_come else b""
 
     def map_fact(self, fact: Message) -> Outcome:
         """Return what a fact means; one that each round finds, and that means nothing, is rejected once."""
         try:
             return self._mapping.map(fact.body, fact.received_at)
-        except Unusable as error:
+        except UnusableRecord as error:
             if not fact.name and self._was_rejected(fact.body):
                 return ()
             return self.reject(fact, error.reason, error.detail)
 
     def _was_rejected(self, found: bytes) -> bool:
-        mark = hashlib.sha256(untimed(found)).digest()
+        mark = hashlib.sha256(without_time(found)).digest()
         again = mark in self._rejected
         self._rejected[mark] = None
         if len(self._rejected) > MOST_REJECTED:
@@ -94,7 +94,7 @@ def probe(config: RdvConfig, context: Context) -> Sequence[Outcome]:
         if config.api.oauth is not None:
             make_private_directory(context.directory)  # a token that is exchanged is needed the next time
         now = datetime.now(UTC)
-        with closing(Session(config.api, context.directory)) as session:
+        with closing(ApiSession(config.api, context.directory)) as session:
             begin = now - timedelta(days=config.api.days_back)
             pages = [session.ask(number, begin, 1).facts for number in config.organisations]
         return [source.map(Message("", fact, now)) for page in pages for fact in page]

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from connectors.sdk.files import PRIVATE_FILE, replace
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 T = TypeVar("T")
 NOTE: Final = "unfinished"

@@ -20,11 +20,11 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from connectors.sdk.claims import Claim
-from connectors.sdk.errors import ConfigError, why
-from connectors.sdk.kinds import kind_of
-from connectors.sdk.mistakes import explain
-from connectors.sdk.words import say
+from connectors.sdk.config_errors import explain
+from connectors.sdk.errors import ConfigError, describe_os_error
+from connectors.sdk.exclusive_resources import ExclusiveResource
+from connectors.sdk.i18n import say
+from connectors.sdk.option_types import kind_of
 from models.envelope import Label
 
 Language = Literal["en", "fr"]
@@ -59,7 +59,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
-    in_french: ClassVar[Mapping[str, str]] = {}
+    french_descriptions: ClassVar[Mapping[str, str]] = {}
     """What the options mean, by name, as their docstrings say it in English; those of a base need not be told again."""
 
     @classmethod
@@ -68,10 +68,10 @@ class Options(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if bare := [name for name, option in cls.model_fields.items() if not option.description]:
             raise TypeError(f"{cls.__name__}: no description of {', '.join(bare)}")
-        of_bases = ChainMap(*(vars(base).get("in_french", {}) for base in cls.__mro__))
+        of_bases = ChainMap(*(vars(base).get("french_descriptions", {}) for base in cls.__mro__))
         if unknown := of_bases.keys() - cls.model_fields.keys():
             raise TypeError(f"{cls.__name__}.in_french: no option {', '.join(sorted(unknown))}")
-        cls.in_french = of_bases
+        cls.french_descriptions = of_bases
 
     @model_validator(mode="before")
     @classmethod
@@ -90,11 +90,11 @@ class Options(BaseModel):
 class ConnectorConfig(Options):
     """The configuration of one instance of a connector."""
 
-    def claims(self) -> Iterator[Claim]:
+    def exclusive_resources(self) -> Iterator[ExclusiveResource]:
         """Yield what no other instance may have, by option: here, files and folders, but not an `…_file`, which many may read."""
         for name in type(self).model_fields:
             if isinstance(path := getattr(self, name), Path) and not name.endswith("_file"):
-                yield Claim.of_path(name, path)
+                yield ExclusiveResource.of_path(name, path)
 
 
 def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any]) -> ConnectorConfig:
@@ -144,7 +144,7 @@ def walk(model: type[Options], prefix: str = "") -> Iterator[Option]:
     """Yield every option, those of a table within after it."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
-        yield Option(path, field, model.in_french.get(name, ""))
+        yield Option(path, field, model.french_descriptions.get(name, ""))
         for below, inner in _tables(field.annotation, path):
             yield from walk(inner, f"{below}.")
 
@@ -193,7 +193,7 @@ def _read_secret(path: Path, key: str) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ValueError(f"({key}) {why(error, path)}") from None
+        raise ValueError(f"({key}) {describe_os_error(error, path)}") from None
     except UnicodeDecodeError:
         raise ValueError(say(f"({key}) {path} is no text", f"({key}) {path} n'est pas du texte")) from None
 

@@ -27,9 +27,8 @@ import click
 
 from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import ConnectorConfig
-from connectors.sdk.cursor import NAMES as CURSOR_FILES
-from connectors.sdk.cursor import Cursor
-from connectors.sdk.reconcile import Tally
+from connectors.sdk.cursor import CURSOR_FILES, Cursor
+from connectors.sdk.reconcile import ReconcileStats
 from models.events import Event
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -50,7 +49,7 @@ class Reject:
     """What is wrong, without any of the record's values but the name of its kind, if that is one plain word."""
     context: bytes = field(default=b"", repr=False)
     """UTF-8 text: what earlier records said that this one depends on, so that it can be mapped again alone."""
-    answer: bool = False
+    reports_answer: bool = False
     """Whether the record reports an answer or its end: without it, a contact looks unanswered or does not end."""
 
 
@@ -68,7 +67,7 @@ class Context:
     """The instance's own directory, mode 0700."""
     cursor: Cursor
     """Where it was; for sources that have a position."""
-    key_of: Callable[[str], PseudonymKey]
+    pseudonym_key: Callable[[str], PseudonymKey]
     """The pseudonym key of a sector, see `connectors.sdk.keys.Keys.key_of`; raises `KeyFileError`."""
     attempts: Attempts = field(default_factory=Attempts)
     """Names the record at work, for a source that parses records in `read`."""
@@ -103,7 +102,7 @@ class Source(ABC, Generic[Raw, Position]):
         """
         return Reject(reason, raw if isinstance(raw, bytes) else repr(raw).encode(), detail)
 
-    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - other sources need it
+    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - other sources need it
         """Return what a record means by now that was read and rejected at `read_at`, by what `reject` holds and nothing else.
 
         Nothing is read, and the position stays what it is. As it is here, it is for the same records as `reject`.
@@ -124,12 +123,12 @@ class Source(ABC, Generic[Raw, Position]):
         return ""
 
     @property
-    def tally(self) -> Tally | None:
+    def reconcile_stats(self) -> ReconcileStats | None:
         """How well the source pushes, as far as it is acknowledged; None if it is not also asked."""
         return None
 
     @property
-    def answers(self) -> Mapping[int, int]:
+    def response_counts(self) -> Mapping[int, int]:
         """How many requests were answered with which HTTP status since it was opened; nothing if it is not posted to."""
         return {}
 
@@ -149,14 +148,14 @@ class Connector(Generic[Config]):
     """Changes nothing that a process relies on which runs the same instance, or raises `InstanceInUseError`."""
     simulate: click.Command | None = None
     """Writes what such a system would, for demonstrations and tests: `accueil simulate <name>`."""
-    about: tuple[str, str] = ("", "")
+    descriptions: tuple[str, str] = ("", "")
     """What it connects, in a line of English and one of French: `accueil connectors list`."""
     probe: Callable[[Config, Context], Sequence[Outcome]] | None = None
     """Reaches the source and returns what its first records mean, some or none, and changes nothing there: `accueil connectors
     check`. Raises `SourceUnavailableError`, whose text says what to do.
 
     If it is not given, the source is opened and read for a moment. Nothing is acknowledged: as if the process had been killed."""
-    rereads: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
+    position_files: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
     """Files of the instance's directory without which a source with that configuration is read from its beginning; none if its
     records are sent to it once, and cannot be read again."""
 
@@ -176,7 +175,7 @@ class Publisher(Protocol):
     def pending(self) -> bool:
         """Whether something that was published is not safe yet."""
 
-    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+    def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
         """Take events, and call `confirmed` from `publish` or `poll` once they and all before them are safe."""
 
     def poll(self, wait_seconds: float) -> None:

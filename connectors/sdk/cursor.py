@@ -13,17 +13,17 @@ import msgspec
 
 from connectors.sdk.errors import CursorDamagedError
 from connectors.sdk.files import replace
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 _Position = TypeVar("_Position")
-NAMES: Final = ("cursor-0.json", "cursor-1.json")
+CURSOR_FILES: Final = ("cursor-0.json", "cursor-1.json")
 
 
 class Cursor:
     """The saved position of one source, in `directory`."""
 
     def __init__(self, directory: Path) -> None:
-        self._paths = [directory / name for name in NAMES]
+        self._paths = [directory / name for name in CURSOR_FILES]
         self._generation = 0
 
     def __str__(self) -> str:

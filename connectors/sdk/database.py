@@ -9,7 +9,7 @@ from typing import Final
 
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.files import PRIVATE_FILE
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 SETTINGS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
@@ -38,7 +38,7 @@ class Database:
         self._connection = sqlite3.connect(path, isolation_level=None)
         try:
             for command in (*SETTINGS, *commands):
-                self.do(command)
+                self.execute(command)
         except BaseException:
             self.close()
             raise
@@ -52,7 +52,7 @@ class Database:
         """Whether something is begun and not committed; when a disk fails, SQLite may roll back by itself."""
         return self._connection.in_transaction
 
-    def do(self, command: str, *values: bytes | str | float | None) -> sqlite3.Cursor:
+    def execute(self, command: str, *values: bytes | str | float | None) -> sqlite3.Cursor:
         """Return what comes of a command; outside of a transaction it is on disk then."""
         try:
             return self._connection.execute(command, values)
@@ -64,10 +64,10 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Let what is done in the block be on disk after it; if it raises, nothing of it is."""
-        self.do("BEGIN IMMEDIATE")
+        self.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self.do("COMMIT")
+            self.execute("COMMIT")
         except BaseException:
             self._connection.rollback()
             raise

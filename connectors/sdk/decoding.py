@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from models.codec import Unusable
+from models.codec import UnusableRecord
 from models.reasons import Reason
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def decode_json(content: bytes | str, kind: type[T]) -> T:
         return msgspec.json.decode(content, type=kind)
 
 
-def decode_answer(content: bytes, kind: type[T]) -> T:
+def decode_response(content: bytes, kind: type[T]) -> T:
     """Return what a server answered, as JSON. Raises `msgspec.DecodeError` and `UnicodeDecodeError`.
 
     One record must not hide the others of its page: lone surrogates are replaced, and values nested deeper than `MOST_NESTED`
@@ -84,12 +84,12 @@ def _explained() -> Iterator[None]:
         yield
     except msgspec.ValidationError as error:
         if missing := _MISSING.search(str(error)):
-            raise Unusable(Reason.MISSING_FIELD, missing[1]) from None
+            raise UnusableRecord(Reason.MISSING_FIELD, missing[1]) from None
         place = _PLACE.search(str(error))
-        raise Unusable(Reason.INVALID_FIELD, place[1] if place else "") from None
+        raise UnusableRecord(Reason.INVALID_FIELD, place[1] if place else "") from None
     except UnicodeDecodeError:
-        raise Unusable(Reason.INVALID_UTF8) from None
+        raise UnusableRecord(Reason.INVALID_UTF8) from None
     except (msgspec.DecodeError, RecursionError):
-        raise Unusable(Reason.INVALID_JSON) from None
+        raise UnusableRecord(Reason.INVALID_JSON) from None
     except ValueError:  # a form of too many fields, or none
-        raise Unusable(Reason.UNREADABLE_LINE) from None
+        raise UnusableRecord(Reason.UNREADABLE_LINE) from None

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import structlog
 
-from connectors.sdk.link import Link, Producer
+from connectors.sdk.broker_connection import BrokerConnection, Producer
 from connectors.sdk.metrics import Meter
 from connectors.sdk.record import Record, pack, to_record, unpack
-from connectors.sdk.spool import Mark, Spool
+from connectors.sdk.spool import Spool, SpoolPosition
 from models.events import Event
 
 WINDOW_EVENTS: Final = 20_000
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 @dataclass(slots=True)
 class _Delivery:
     records: Sequence[Record]
-    confirmed: Callable[[], None]
+    on_confirmed: Callable[[], None]
     from_spool: bool
     sent_at: float
     futures: Sequence[Any] = ()
@@ -68,7 +68,7 @@ class SpooledPublisher:
         self._expected = failures
         self._deliveries: deque[_Delivery] = deque()
         self._on_their_way = 0
-        self._link = Link(open_producer, failures)
+        self._link = BrokerConnection(open_producer, failures)
         self._link.connect(CONNECT_SECONDS)
         self._show_spool()
 
@@ -89,14 +89,14 @@ class SpooledPublisher:
         """Whether something is on its way."""
         return bool(self._deliveries)
 
-    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+    def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
         """Send `events`, or spool them. Raises `SpoolFullError` if they must be spooled and there is no room for all."""
         records = [to_record(event, self._reread_until_ms) for event in events]
         if self._link.producer is not None and self._spool.empty:
-            self._send(_Delivery(records, confirmed, from_spool=False, sent_at=time.monotonic()))
+            self._send(_Delivery(records, on_confirmed, from_spool=False, sent_at=time.monotonic()))
         else:
             self._to_spool(records)
-            confirmed()
+            on_confirmed()
 
     def poll(self, wait_seconds: float) -> None:
         """Confirm what was acknowledged, waiting for it if asked to; (re)connect; send what is in the spool."""
@@ -131,7 +131,7 @@ class SpooledPublisher:
                 self._link.works()
                 newest_ms = max(record.happened_ms for record in delivery.records)
                 self._meter.count_published(len(delivery.records), newest_ms / 1000)
-            delivery.confirmed()
+            delivery.on_confirmed()
 
     def _is_acknowledged(self, delivery: _Delivery, wait_seconds: float) -> bool:
         while delivery.acknowledged < len(delivery.futures):
@@ -166,14 +166,14 @@ class SpooledPublisher:
         for delivery in deliveries:
             if not delivery.from_spool:
                 self._to_spool(delivery.records)
-                delivery.confirmed()
+                delivery.on_confirmed()
 
     def _to_spool(self, records: Sequence[Record]) -> None:
         if records:
             self._spool.append([pack(record) for record in records])
             self._show_spool()
 
-    def _drop(self, mark: Mark) -> None:
+    def _drop(self, mark: SpoolPosition) -> None:
         self._spool.drop(mark)
         self._show_spool()
         if self._spool.empty:

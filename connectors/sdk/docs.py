@@ -7,7 +7,7 @@ from typing import Any, Final
 from connectors.sdk.config import ConnectorConfig, Language, speaks_french, table
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 BEGIN: Final = "<!-- options: accueil connectors docs --write -->"
 END: Final = "<!-- /options -->"

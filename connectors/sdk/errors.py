@@ -4,13 +4,13 @@ import errno
 import traceback
 from typing import Final
 
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 
 class ConnectorError(Exception):
     """The text is for people: it names files, options and servers, and no record's values. It is logged and shown."""
 
-    asked_seconds = 0.0
+    retry_after_seconds = 0.0
     """How long whoever was asked wants to be left alone from now on; 0 if that was not said."""
 
 
@@ -41,9 +41,9 @@ class SpoolFullError(ConnectorError):
 class SourceUnavailableError(ConnectorError):
     """The source cannot be read now: its file is not there, its server does not answer. It is tried again."""
 
-    def __init__(self, words: str, asked_seconds: float = 0.0) -> None:
+    def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
         super().__init__(words)
-        self.asked_seconds = asked_seconds
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SourceRefusedError(SourceUnavailableError):
@@ -72,22 +72,22 @@ _FILES: Final = {
 }
 
 
-def why(error: OSError, path: object) -> str:
+def describe_os_error(error: OSError, path: object) -> str:
     """Return what is wrong with the file or directory at `path`."""
     known = _FILES.get(error.errno or 0)
     return f"{path} {say(*known)}" if known else f"{path}: {error.strerror or type(error).__name__}"
 
 
-def unavailable(error: OSError, path: object) -> SourceUnavailableError:
+def source_error(error: OSError, path: object) -> SourceUnavailableError:
     """Return what to raise if the file or directory at `path`, which an option names, cannot be read: by the error's type."""
     kind = SourceMisconfiguredError if isinstance(error, _TO_BE_MENDED) else SourceUnavailableError
-    return kind(why(error, path))
+    return kind(describe_os_error(error, path))
 
 
 _TO_BE_MENDED: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
-def describe(error: Exception) -> str:
+def safe_error_text(error: Exception) -> str:
     """Return what may be said of `error`: its text only if it surely holds no record's values."""
     if isinstance(error, ConnectorError):
         return str(error)

@@ -10,10 +10,10 @@ import structlog
 
 from connectors.sdk.attempts import REFUSED, Attempts, content_of
 from connectors.sdk.contract import Outcome, Publisher, Raw, Reject, Source
-from connectors.sdk.errors import SourceUnavailableError, describe
+from connectors.sdk.errors import SourceUnavailableError, safe_error_text
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
-from models.codec import Unusable, check_time
+from models.codec import UnusableRecord, check_event_time
 from models.events import Event
 from models.reasons import Reason
 
@@ -43,8 +43,8 @@ class Flow:
         self._busy = False
         self._unmarked = True  # where it began is to be kept too
         self._marked_at = 0.0
-        meter.show_tally(source.tally)
-        meter.show_answers(source.answers)
+        meter.update_reconcile_stats(source.reconcile_stats)
+        meter.update_response_counts(source.response_counts)
 
     @property
     def refusal(self) -> str:
@@ -56,9 +56,9 @@ class Flow:
         """Why a part of the source is not read now; empty if all of it is."""
         return self._source.trouble
 
-    def turn(self) -> None:
+    def step(self) -> None:
         """Take in what is new, if there is room, and confirm what is safe. Raises `SourceUnavailableError`."""
-        self._meter.show_answers(self._source.answers)
+        self._meter.update_response_counts(self._source.response_counts)
         self._publisher.poll(0.0 if self._busy else WAIT_SECONDS)
         self._busy = False
         if not self._publisher.ready:
@@ -77,7 +77,7 @@ class Flow:
         if events or due:
             self._publisher.publish(events, self._checkpoint() if due else _nothing)
 
-    def settle(self, grace_seconds: float) -> None:
+    def drain(self, grace_seconds: float) -> None:
         """Read no more; wait up to `grace_seconds` until all that was read is acknowledged."""
         deadline = time.monotonic() + grace_seconds
         self._mark()
@@ -97,7 +97,7 @@ class Flow:
     def _acknowledge(self, position: Any) -> None:
         self._rejects.sync()
         self._source.acknowledge(position)
-        self._meter.show_tally(self._source.tally)
+        self._meter.update_reconcile_stats(self._source.reconcile_stats)
 
     def _map(self, raws: Sequence[Any]) -> list[Event]:
         events: list[Event] = []
@@ -110,7 +110,7 @@ class Flow:
                 if isinstance(outcome, Reject):
                     self._meter.rejects_dropped.inc(self._rejects.add(outcome))
                     self._meter.errors[outcome.reason].inc()
-                    self._meter.answers_rejected.inc(outcome.answer)
+                    self._meter.answers_rejected.inc(outcome.reports_answer)
                 elif outcome:
                     events.extend(outcome)
                 else:
@@ -120,7 +120,7 @@ class Flow:
         return events
 
     def _judge(self, raw: Any, now: datetime) -> Outcome:
-        return judge(self._source.map, self._source.reject, raw, now)
+        return map_or_reject(self._source.map, self._source.reject, raw, now)
 
     def _judge_alone(self, raw: Any, now: datetime) -> Outcome:
         """Do the same with a note of its own; reject a record that has ended too many processes, and do not map it."""
@@ -130,7 +130,7 @@ class Flow:
         )
 
 
-def judge(
+def map_or_reject(
     map_one: Callable[[Raw], Outcome], reject: Callable[[Raw, Reason, str], Reject], raw: Raw, now: datetime
 ) -> Outcome:
     """Return what `map_one` makes of `raw`; a rejection if it raises one, fails, or tells what cannot have happened by `now`."""
@@ -139,11 +139,11 @@ def judge(
         if not isinstance(outcome, Reject):
             # The broker refuses a time too far ahead, and one refused record would stop all that come after it.
             for event in outcome:
-                check_time(event.time, now)
-    except Unusable as error:
+                check_event_time(event.time, now)
+    except UnusableRecord as error:
         return _reject(reject, raw, error.reason, error.detail)
     except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source for ever
-        log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
+        log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback's text may hold values
         return _reject(reject, raw, Reason.INTERNAL_ERROR, "")
     return outcome
 
@@ -152,7 +152,7 @@ def _reject(reject: Callable[[Raw, Reason, str], Reject], raw: Raw, reason: Reas
     try:
         return reject(raw, reason, detail)
     except Exception as error:  # noqa: BLE001 - what cannot be mapped may be too deep or too long for this too
-        log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - the same
+        log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - the same
         return Reject(reason, content_of(raw), detail)
 
 

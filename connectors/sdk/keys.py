@@ -22,7 +22,7 @@ from connectors.sdk.files import (
     sync_directory,
     write_new,
 )
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 from models.identities import KEY_BYTES, IsBlocked, PseudonymKey
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class Keys:
         self._is_blocked = is_blocked
         self._note = instance / "keys.json"
 
-    def key_of(self, sector: str) -> PseudonymKey:
+    def pseudonym_key(self, sector: str) -> PseudonymKey:
         """Return the key of `sector`, which is made the first time that the instance asks for it.
 
         Raises `KeyFileError` as `load_key` does, and if the key that the instance used is gone or was replaced.

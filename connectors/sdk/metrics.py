@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as CounterMetric
 
-from connectors.sdk.reconcile import Finding, Tally
+from connectors.sdk.reconcile import Finding, ReconcileStats
 from models.reasons import Reason
 
 
@@ -86,19 +86,19 @@ class Meter:
             self._newest = newest
             self._last_event.set(newest)
 
-    def show_answers(self, answers: Mapping[int, int]) -> None:
+    def update_response_counts(self, response_counts: Mapping[int, int]) -> None:
         """Show how requests were answered since the source was opened; then, too, so that it is known where that begins."""
-        for status, count in answers.items():
+        for status, count in response_counts.items():
             self._metrics.requests.labels(self._name, str(status)).inc(max(0, count - self._answered[status]))
             self._answered[status] = count
 
-    def show_tally(self, tally: Tally | None) -> None:
+    def update_reconcile_stats(self, reconcile_stats: ReconcileStats | None) -> None:
         """Show what was found by asking the source; nothing if it is not asked."""
-        if tally is None:
+        if reconcile_stats is None:
             return
         for finding in Finding:
-            count = tally.counts.get(finding, 0)
+            count = reconcile_stats.counts.get(finding, 0)
             self._metrics.reconciled.labels(self._name, finding.value).inc(max(0, count - self._shown[finding]))
             self._shown[finding] = count
-        if tally.compared_at:
-            self._metrics.compared.labels(self._name).set(tally.compared_at)
+        if reconcile_stats.compared_at:
+            self._metrics.compared.labels(self._name).set(reconcile_stats.compared_at)

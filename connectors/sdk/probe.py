@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe
-from connectors.sdk.flow import judge
-from connectors.sdk.lane import LOCK, Instance
+from connectors.sdk.errors import ConnectorError, SourceUnavailableError, safe_error_text
+from connectors.sdk.flow import map_or_reject
+from connectors.sdk.instance import LOCK, Instance
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
@@ -26,20 +26,20 @@ MOST_RECORDS: Final = 10_000
 """Number of records after which a probe reads no further."""
 READING_SECONDS: Final = 2.0
 """Time after which a probe reads no further."""
-MOST_DETAILS: Final = 3
+MAX_DETAILS: Final = 3
 """Number of different details that `Found` holds for each reason."""
 NOT_COPIED: Final = (LOCK, "spool", "rejects*.jsonl")
 """What the publisher keeps beside a source, and may be large."""
 
 
-class Looked(list[Outcome]):
+class ProbedOutcomes(list[Outcome]):
     """The outcomes of a source's records, oldest first."""
 
     has_more = False
     """Whether the source has newer records that were not read."""
 
 
-class Found(NamedTuple):
+class ProbeResult(NamedTuple):
     """What the first records of a source are, without any of their values."""
 
     records: int
@@ -61,22 +61,22 @@ class Found(NamedTuple):
         return rejected > self.records - self.ignored - rejected
 
 
-def probe(instance: Instance, directory: Path) -> Found:
+def probe(instance: Instance, directory: Path) -> ProbeResult:
     """Read for a moment from where `instance` is, and report what came. Nothing is published, kept, or acknowledged.
 
     What it keeps below `directory` stays as it is, but for what a source has exchanged meanwhile and needs the next time.
     Raises `SourceUnavailableError` where a run would be tried again, `InstanceInUseError` if it runs, other `ConnectorError`s.
     """
-    with instance.looked_at(directory) as context:
+    with instance.locked_read_only(directory) as context:
         try:
-            return look(instance.connector, instance.config, context)
+            return probe_with_context(instance.connector, instance.config, context)
         except ConnectorError:
             raise
         except Exception as error:  # noqa: BLE001 - as in a run; its own text may hold values of records
-            raise SourceUnavailableError(describe(error)) from None
+            raise SourceUnavailableError(safe_error_text(error)) from None
 
 
-def look(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Found:
+def probe_with_context(connector: Connector[Any], config: ConnectorConfig, context: Context) -> ProbeResult:
     """Do what `probe` does, for who has the instance's directory already."""
     return _sum_up(read_first(connector, config, context))
 
@@ -86,17 +86,17 @@ def read_first(connector: Connector[Any], config: ConnectorConfig, context: Cont
     return (connector.probe or partial(_open_and_read, connector))(config, context)
 
 
-def _open_and_read(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Looked:
+def _open_and_read(connector: Connector[Any], config: ConnectorConfig, context: Context) -> ProbedOutcomes:
     with scratch(context) as own, closing(connector.open(config, own)) as source:
-        return read_on(source, WAIT_SECONDS)
+        return read_available(source, WAIT_SECONDS)
 
 
-def read_on(source: Source[Any, Any], wait_seconds: float) -> Looked:
+def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutcomes:
     """Read and map until no record comes, up to `MOST_RECORDS` or `READING_SECONDS`; wait for the first one only."""
-    looked = Looked()
+    looked = ProbedOutcomes()
     now, deadline = datetime.now(UTC), time.monotonic() + READING_SECONDS
     while found := source.read(0.0 if looked else wait_seconds):
-        looked += [judge(source.map, source.reject, raw, now) for raw in found]
+        looked += [map_or_reject(source.map, source.reject, raw, now) for raw in found]
         if len(looked) >= MOST_RECORDS or time.monotonic() > deadline:
             looked.has_more = bool(source.read(0.0))
             break
@@ -113,15 +113,15 @@ def scratch(context: Context) -> Iterator[Context]:
         yield replace(context, directory=directory, cursor=Cursor(directory))
 
 
-def _sum_up(outcomes: Sequence[Outcome]) -> Found:
+def _sum_up(outcomes: Sequence[Outcome]) -> ProbeResult:
     rejects = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
     details: dict[Reason, list[tuple[str, int]]] = {}
     for (reason, detail), count in Counter((one.reason, one.detail) for one in rejects if one.detail).most_common():
         known = details.setdefault(reason, [])
-        if len(known) < MOST_DETAILS:
+        if len(known) < MAX_DETAILS:
             known.append((detail, count))
     events = [event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
-    has_more = outcomes.has_more if isinstance(outcomes, Looked) else None
+    has_more = outcomes.has_more if isinstance(outcomes, ProbedOutcomes) else None
     rejected = Counter(one.reason for one in rejects)
-    return Found(len(outcomes), ignored, Counter(events), rejected, details, has_more)
+    return ProbeResult(len(outcomes), ignored, Counter(events), rejected, details, has_more)

@@ -22,11 +22,11 @@ from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 from murmurhash2 import murmurhash2
 
+from connectors.sdk.broker_connection import BrokerRefusedError
 from connectors.sdk.delivery import SpooledPublisher
-from connectors.sdk.encoding import BatchBuilder
-from connectors.sdk.link import RefusedError
 from connectors.sdk.metrics import Meter
 from connectors.sdk.record import Record, to_record
+from connectors.sdk.record_batch import BatchBuilder
 from connectors.sdk.spool import Spool
 from models.events import Event
 
@@ -70,7 +70,7 @@ class KafkaPublisher(SpooledPublisher):
         def open_producer() -> _Producer:
             _knock(brokers.split(","))
             if refusal := check(sorted(topics)):
-                raise RefusedError(refusal)
+                raise BrokerRefusedError(refusal)
             return _open_producer(brokers.split(","), settings, topics)
 
         super().__init__(
@@ -83,7 +83,7 @@ class KafkaPublisher(SpooledPublisher):
         )
 
 
-class NotDelivered(Exception):  # noqa: N818 - says what became of the events
+class DeliveryError(Exception):
     """Not all in-sync replicas have all events: some may be there, and the same sent again are the same."""
 
 
@@ -109,7 +109,7 @@ def deliver(
         finally:
             producer.abandon()
     except (KafkaError, OSError) as error:
-        raise NotDelivered(type(error).__name__) from None
+        raise DeliveryError(type(error).__name__) from None
 
 
 def partition_of(key: bytes, count: int) -> int:

@@ -24,8 +24,8 @@ import httpx
 from pydantic import AfterValidator, SecretStr
 
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.i18n import say
 from connectors.sdk.retry_after import read_retry_after
-from connectors.sdk.words import say
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 TOTAL_SECONDS: Final = 30.0
@@ -105,7 +105,7 @@ class Backoff:
         self._trouble = ""
 
     @property
-    def asked_seconds(self) -> float:
+    def retry_after_seconds(self) -> float:
         """How long it still asks to be left alone."""
         return max(0.0, self._asked_until - time.monotonic())
 
@@ -115,21 +115,21 @@ class Backoff:
         return self._trouble
 
     @property
-    def resting(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether it is to be left alone now."""
         return time.monotonic() < self._until
 
-    def fail(self, trouble: str, asked_seconds: float = 0.0) -> None:
+    def record_failure(self, trouble: str, retry_after_seconds: float = 0.0) -> None:
         """Take note of a failure, in words for people, and of the pause that was asked for."""
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._failures, 20), LONGEST_PAUSE_SECONDS)
         pause *= random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret
         self._failures += 1
         self._trouble = trouble
         now = time.monotonic()
-        self._asked_until = now + asked_seconds
+        self._asked_until = now + retry_after_seconds
         self._until = max(now + pause, self._asked_until)
 
-    def succeed(self) -> None:
+    def record_success(self) -> None:
         """Take note that it works."""
         self._failures, self._until, self._asked_until, self._trouble = 0, 0.0, 0.0, ""
 
@@ -142,7 +142,7 @@ class Answer(NamedTuple):
     """By their names, in lower case."""
 
 
-class Server:
+class HttpClient:
     """The server at `url`. Call it from one thread.
 
     Its certificate is checked by the system's authorities (`SSL_CERT_FILE` names others), proxies are those of the environment.
@@ -179,22 +179,22 @@ class Server:
         `safe`, as GET is if nothing else is said, it changes nothing there, and may be sent a second time: when the
         server ends the connection that was kept open just as it is used again. Raises `SourceUnavailableError`.
         """
-        if self._backoff.resting:
-            raise SourceUnavailableError(self._backoff.trouble, self._backoff.asked_seconds)
+        if self._backoff.is_paused:
+            raise SourceUnavailableError(self._backoff.trouble, self._backoff.retry_after_seconds)
         try:
             built = self._client.build_request(method, self._url + path, **request)
             tries = 2 if (method == "GET" if safe is None else safe) else 1
             answer = self._runner.run(self._fetch_in_time(built, tries))
         except _RefusedError as error:
-            self._backoff.fail(f"{self._name} {refusals.get(error.status, error)}", error.asked_seconds)
+            self._backoff.record_failure(f"{self._name} {refusals.get(error.status, error)}", error.retry_after_seconds)
             if error.status in FORBIDDEN | refusals.keys():
-                raise SourceRefusedError(self._backoff.trouble, self._backoff.asked_seconds) from None
+                raise SourceRefusedError(self._backoff.trouble, self._backoff.retry_after_seconds) from None
         except httpx.HTTPError as error:
-            self._backoff.fail(f"{self._name} {_explain(error)}")
+            self._backoff.record_failure(f"{self._name} {_explain(error)}")
         else:
-            self._backoff.succeed()
+            self._backoff.record_success()
             return answer
-        raise SourceUnavailableError(self._backoff.trouble, self._backoff.asked_seconds) from None
+        raise SourceUnavailableError(self._backoff.trouble, self._backoff.retry_after_seconds) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -246,9 +246,9 @@ class Server:
 
 
 class _RefusedError(Exception):
-    def __init__(self, words: str, asked_seconds: float = 0.0, status: int = httpx.codes.OK) -> None:
+    def __init__(self, words: str, retry_after_seconds: float = 0.0, status: int = httpx.codes.OK) -> None:
         super().__init__(words)
-        self.asked_seconds, self.status = asked_seconds, status
+        self.retry_after_seconds, self.status = retry_after_seconds, status
 
 
 def _explain_status(status: int) -> str:

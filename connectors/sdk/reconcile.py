@@ -26,46 +26,54 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from connectors.sdk.told import Changes, Finding, Known, Tally, Telling, Tellings, Told
+from connectors.sdk.reconcile_store import (
+    Finding,
+    KeyHistory,
+    Observation,
+    Observations,
+    ReconcileChanges,
+    ReconcileStats,
+    ReconcileStore,
+)
 
 __all__ = [
-    "Asked",
-    "Changes",
     "Finding",
+    "Observation",
+    "ObservationChange",
+    "Observations",
+    "PollScope",
+    "ReconcileChanges",
+    "ReconcileStats",
     "Reconciler",
     "Round",
-    "Taken",
-    "Tally",
-    "Telling",
-    "Tellings",
     "microseconds",
 ]
 
 MOST_KEYS: Final = 200_000
 """How many keys are remembered; each takes about 200 bytes on disk."""
-MOST_TELLINGS: Final = 16
+MAX_OBSERVATIONS: Final = 16
 """How much is remembered of one key: the first of it and the latest, and rather what changed than what was told again."""
 
 
-class Taken(NamedTuple):
+class ObservationChange(NamedTuple):
     """What is known of a key, before and after one more telling; the same if that tells nothing new."""
 
-    before: Tellings
-    after: Tellings
+    before: Observations
+    after: Observations
 
 
-class Asked(NamedTuple):
+class PollScope(NamedTuple):
     """What was asked to the end in a round."""
 
     groups: Collection[str] = ("",)
     """All groups, whether anything is in them or not."""
     as_of: int = 0
     """When, microseconds since 1970 by the source's clock."""
-    all_from: datetime | None = None
+    complete_from: datetime | None = None
     """All that ends later was told of; None if it is not sure that all was."""
 
 
-EVERYTHING: Final = Asked()
+EVERYTHING: Final = PollScope()
 
 
 class Round(NamedTuple):
@@ -85,46 +93,46 @@ class Reconciler:
     """
 
     def __init__(self, directory: Path, *, most_keys: int = MOST_KEYS) -> None:
-        self._told = Told(directory, most_keys)
-        self._recent: dict[str, Known] = {}
-        self._unsealed: dict[str, Known] = {}
+        self._told = ReconcileStore(directory, most_keys)
+        self._recent: dict[str, KeyHistory] = {}
+        self._unsealed: dict[str, KeyHistory] = {}
         self._seen: set[str] = set()
         self._listing: set[str] = set()
         self._readable = True
         self._unseen: set[str] = set()
-        tally = self._told.tally
-        self._counts = Counter(tally.counts)
-        self._compared_at, self._since = tally.compared_at, tally.since
+        reconcile_stats = self._told.reconcile_stats
+        self._counts = Counter(reconcile_stats.counts)
+        self._compared_at, self._since = reconcile_stats.compared_at, reconcile_stats.since
         self._reported = Counter(self._counts)
 
     @property
-    def kept(self) -> Tally:
+    def stored_stats(self) -> ReconcileStats:
         """What was found, as far as it is kept."""
-        return self._told.tally
+        return self._told.reconcile_stats
 
-    def push(self, key: str, at: int, state: str, until: datetime) -> Taken:
+    def record_pushed(self, key: str, at: int, state: str, until: datetime) -> ObservationChange:
         """Take note of a message: `key` was in `state` at `at`, in microseconds, and ends, as far as is known, at `until`."""
         known = self._recall(key)
-        before, told = known.tellings, Telling(at, state, pushed=True)
+        before, told = known.observations, Observation(at, state, pushed=True)
         if told in before:
             self._counts[Finding.DUPLICATE] += 1
-            return Taken(before, before)
+            return ObservationChange(before, before)
         if before and (at < before[-1].at or (at == before[-1].at and not before[-1].pushed)):
             self._counts[Finding.LATE] += 1
         return self._learn(key, known, told, until)
 
-    def recall(self, key: str) -> Tellings:
+    def recall(self, key: str) -> Observations:
         """Return what was told of `key`."""
-        return self._recall(key).tellings
+        return self._recall(key).observations
 
-    def list_kept(self, prefix: str) -> set[str]:
+    def stored_keys(self, prefix: str) -> set[str]:
         """Return the keys on disk that begin with `prefix`."""
         return self._told.list_keys(prefix)
 
     def note(self, key: str, at: int, state: str, until: datetime) -> None:
         """Remember that `key` was in `state` at `at`, without a finding."""
-        known, told = self._recall(key), Telling(at, state, pushed=True)
-        if told not in known.tellings:
+        known, told = self._recall(key), Observation(at, state, pushed=True)
+        if told not in known.observations:
             self._learn(key, known, told, until)
 
     def see(self, key: str, group: str = "") -> None:
@@ -135,26 +143,26 @@ class Reconciler:
         if known.group != group:
             self._remember(key, known._replace(group=group))
 
-    def overlook(self) -> None:
+    def mark_incomplete(self) -> None:
         """Take note that it could not be read of what something tells: in this round nothing is gone."""
         self._readable = False
 
-    def find(self, key: str, at: int, state: str, until: datetime, made_at: int | None = None) -> Taken:
+    def find(self, key: str, at: int, state: str, until: datetime, made_at: int | None = None) -> ObservationChange:
         """Take note of an answer, as `push` does of a message; one that is older than what is known is passed over.
 
         `made_at` is since when there was something to tell, as `at`; None if that is not known.
         """
         known = self._recall(key)
-        before = known.tellings
+        before = known.observations
         if before and (before[-1].state == state or at <= before[-1].at):
-            return Taken(before, before)
+            return ObservationChange(before, before)
         if before:
             self._counts[Finding.CORRECTED] += 1
         elif (since := self._since.get(known.group or "")) is not None and (made_at is None or made_at >= since):
             self._counts[Finding.MISSING] += 1
-        return self._learn(key, known, Telling(at, state, pushed=False), until)
+        return self._learn(key, known, Observation(at, state, pushed=False), until)
 
-    def end_round(self, now: float, asked: Asked = EVERYTHING) -> Round:
+    def end_round(self, now: float, asked: PollScope = EVERYTHING) -> Round:
         """Take note that the source was asked to the end at `now`, and return what came of it.
 
         What `see` told of, but neither in this round nor in the last whole round before, is gone: if it ends after
@@ -164,21 +172,21 @@ class Reconciler:
         self._reported = Counter(self._counts)
         self._compared_at = now
         self._since = {group: self._since.get(group, asked.as_of) for group in asked.groups}
-        gone = self._find_gone(asked.all_from) if asked.all_from and self._readable else {}
+        gone = self._find_gone(asked.complete_from) if asked.complete_from and self._readable else {}
         self._seen, self._listing, self._readable = set(), set(), True
         return Round({finding: count for finding, count in found.items() if count}, gone)
 
-    def let_go(self, key: str) -> None:
+    def stop_tracking(self, key: str) -> None:
         """Take note that it does not matter any more whether `key` is there."""
         self._remember(key, self._recall(key)._replace(group=None))
 
-    def seal(self) -> Changes:
+    def take_changes(self) -> ReconcileChanges:
         """Return what was learned since it was called last."""
-        changes = Changes(self._unsealed, self._tally())
+        changes = ReconcileChanges(self._unsealed, self._tally())
         self._unsealed = {}
         return changes
 
-    def keep(self, changes: Changes) -> None:
+    def keep(self, changes: ReconcileChanges) -> None:
         """Write `changes` to disk, all or nothing; in the order in which they were sealed."""
         self._told.keep(changes)
         for key, known in changes.known.items():
@@ -189,29 +197,29 @@ class Reconciler:
         """Close the file. What was not kept is forgotten."""
         self._told.close()
 
-    def _recall(self, key: str) -> Known:
+    def _recall(self, key: str) -> KeyHistory:
         return self._recent.get(key) or self._told.recall(key)
 
-    def _learn(self, key: str, known: Known, told: Telling, until: datetime) -> Taken:
-        before = known.tellings
+    def _learn(self, key: str, known: KeyHistory, told: Observation, until: datetime) -> ObservationChange:
+        before = known.observations
         place = bisect_right(before, told.at, key=attrgetter("at"))
         first = bisect_left(before, told.at, key=attrgetter("at"))
         if 0 < first < place and before[first - 1].state == told.state:
             place = first  # of several at the same time, what changes nothing comes before what does
         after = (*before[:place], told, *before[place:])
-        if len(after) > MOST_TELLINGS:
+        if len(after) > MAX_OBSERVATIONS:
             again = (place for place in range(1, len(after)) if after[place].state == after[place - 1].state)
             place = next(again, 1)
             after = (*after[:place], *after[place + 1 :])
         ends_at = until.timestamp() if after[-1] is told else known.until
-        self._remember(key, known._replace(tellings=after, until=ends_at))
-        return Taken(before, after)
+        self._remember(key, known._replace(observations=after, until=ends_at))
+        return ObservationChange(before, after)
 
-    def _remember(self, key: str, known: Known) -> None:
+    def _remember(self, key: str, known: KeyHistory) -> None:
         self._recent[key] = self._unsealed[key] = known
 
-    def _find_gone(self, all_from: datetime) -> Mapping[str, Mapping[str, str]]:
-        begin = all_from.timestamp()
+    def _find_gone(self, complete_from: datetime) -> Mapping[str, Mapping[str, str]]:
+        begin = complete_from.timestamp()
         there = self._told.list_from(begin) - self._recent.keys()
         there |= {key for key, known in self._recent.items() if known.group is not None and known.until > begin}
         unseen = there - self._seen
@@ -220,11 +228,11 @@ class Reconciler:
         for key in sorted(twice):
             known = self._recall(key)
             if known.group in self._listing:
-                gone[known.group][key] = known.tellings[-1].state
+                gone[known.group][key] = known.observations[-1].state
         return gone
 
-    def _tally(self) -> Tally:
-        return Tally(dict(self._counts), self._compared_at, self._since)
+    def _tally(self) -> ReconcileStats:
+        return ReconcileStats(dict(self._counts), self._compared_at, self._since)
 
 
 def microseconds(at: datetime) -> int:

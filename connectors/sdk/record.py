@@ -8,15 +8,15 @@ import msgspec
 from models.codec import encode
 from models.envelope import CONTENT_TYPE
 from models.events import Event
-from models.instants import milliseconds
-from models.topics import REPLAYED_FROM, REREAD, SOURCES
+from models.timestamps import milliseconds
+from models.topics import REPLAYED_FROM_HEADER, REREAD_HEADER, SOURCES
 
 Headers = tuple[tuple[str, bytes], ...]
 """Of a record of Kafka."""
 
 _HEADERS: Final = (("content-type", CONTENT_TYPE),)
-_REPLAYED_HEADERS: Final = (*_HEADERS, (REPLAYED_FROM, b"rejects"))
-_REREAD_HEADERS: Final = (*_HEADERS, (REREAD, b"1"))
+_REPLAYED_HEADERS: Final = (*_HEADERS, (REPLAYED_FROM_HEADER, b"rejects"))
+_REREAD_HEADERS: Final = (*_HEADERS, (REREAD_HEADER, b"1"))
 _SHAPE: Final = struct.Struct("<QHH")
 _REPLAYED: Final = 1 << 15
 """Added to the length of the topic's name, which Kafka limits to 249 bytes."""

@@ -3,10 +3,10 @@
 from importlib.metadata import entry_points
 from typing import Any, Final, NamedTuple
 
+from connectors.sdk.config_errors import suggest
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.mistakes import guess
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 GROUP: Final = "accueil.connectors"
 
@@ -43,7 +43,7 @@ def load(name: str) -> Connector[Any]:
                 f"no connector {name!r} is installed; there are: {there}",
                 f"aucun connecteur {name!r} n'est installé ; il y a : {there}",
             )
-            + guess(name, installed)
+            + suggest(name, installed)
         )
     try:
         connector = next(iter(found)).load()

@@ -18,7 +18,7 @@ import structlog
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.files import PRIVATE_FILE, replace, sync_directory
-from connectors.sdk.notice import Notice
+from connectors.sdk.log_throttle import LogThrottle
 from models.reasons import Reason
 
 DEFAULT_LIMIT_BYTES: Final = 16 << 20
@@ -28,7 +28,7 @@ NAMES: Final = ("rejects.old.jsonl", "rejects.jsonl")
 log = structlog.get_logger(__name__)
 
 
-class Kept(NamedTuple):
+class StoredReject(NamedTuple):
     """A record that is kept."""
 
     digest: str
@@ -56,11 +56,11 @@ class Rejects:
     """
 
     def __init__(
-        self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, *, notice: Notice | None = None
+        self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, *, log_throttle: LogThrottle | None = None
     ) -> None:
         self._old, self.path = (directory / name for name in NAMES)
         self._limit = limit_bytes // 2
-        self._notice = notice or Notice()
+        self._notice = log_throttle or LogThrottle()
         self._file = self._open()
         self._dirty = False
 
@@ -105,7 +105,7 @@ class Rejects:
         return dropped
 
 
-def read(directory: Path) -> Iterator[Kept]:
+def read(directory: Path) -> Iterator[StoredReject]:
     """Yield what is kept in `directory`, the oldest first; what a crash left half written is passed over."""
     for _, line in _lines(directory):
         if kept := _unpack(line):
@@ -168,12 +168,12 @@ def _pack(reject: Reject) -> bytes:
     return json.dumps(entry).encode() + b"\n"
 
 
-def _unpack(line: bytes) -> Kept | None:
+def _unpack(line: bytes) -> StoredReject | None:
     try:
         entry = json.loads(line)
         record = entry["record"].encode("utf-8", "surrogateescape")
         reject = Reject(Reason(entry["reason"]), record, entry["detail"], entry["context"].encode())
-        return Kept(_digest(line), datetime.fromisoformat(entry["at"]), reject)
+        return StoredReject(_digest(line), datetime.fromisoformat(entry["at"]), reject)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

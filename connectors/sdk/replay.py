@@ -15,15 +15,15 @@ from msgspec.structs import replace
 
 from connectors.sdk import rejects
 from connectors.sdk.contract import Outcome, Reject, Source
-from connectors.sdk.flow import judge
-from connectors.sdk.lane import Instance
+from connectors.sdk.flow import map_or_reject
+from connectors.sdk.instance import Instance
 from connectors.sdk.record import pack, to_record
-from connectors.sdk.rejects import Kept
+from connectors.sdk.rejects import StoredReject
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from models.reasons import Reason
 
 
-class Replayed(NamedTuple):
+class ReplayResult(NamedTuple):
     """What became of the records that were chosen."""
 
     used: int
@@ -37,11 +37,11 @@ class Replayed(NamedTuple):
 def replay(
     instance: Instance,
     directory: Path,
-    chosen: Callable[[Kept], bool],
+    chosen: Callable[[StoredReject], bool],
     *,
     dry_run: bool = False,
     spool_limit_bytes: int = DEFAULT_LIMIT_BYTES,
-) -> Replayed:
+) -> ReplayResult:
     """Map again those of the records kept for `instance` that are `chosen`, and keep no longer those that can be used.
 
     `directory` is that of all connectors. With `dry_run` nothing is changed, and the instance may run. Raises
@@ -50,9 +50,9 @@ def replay(
     """
     now = datetime.now(UTC)
     unusable, payloads = Counter[Reason](), list[bytes]()
-    used: list[Sequence[Kept]] = []
+    used: list[Sequence[StoredReject]] = []
     with (
-        nullcontext(instance.context(directory, lasting=False)) if dry_run else instance.occupied(directory) as context,
+        nullcontext(instance.context(directory, lasting=False)) if dry_run else instance.locked(directory) as context,
         closing(instance.connector.open(instance.config, context)) as source,
     ):
         for copies in _group(filter(chosen, rejects.read(context.directory))):
@@ -66,22 +66,22 @@ def replay(
             with closing(Spool(context.directory / "spool", spool_limit_bytes)) as spool:
                 spool.append(payloads)
             rejects.remove(context.directory, {kept.digest for copies in used for kept in copies})
-    return Replayed(len(used), len(payloads), unusable)
+    return ReplayResult(len(used), len(payloads), unusable)
 
 
-def _group(found: Iterable[Kept]) -> Iterable[Sequence[Kept]]:
+def _group(found: Iterable[StoredReject]) -> Iterable[Sequence[StoredReject]]:
     """Return the copies of each record: one that is read again is kept again."""
-    copies: dict[Reject, list[Kept]] = {}
+    copies: dict[Reject, list[StoredReject]] = {}
     for kept in found:
         copies.setdefault(kept.reject, []).append(kept)
     return copies.values()
 
 
-def _map_again(source: Source[object, object], kept: Kept, now: datetime) -> Outcome:
+def _map_again(source: Source[object, object], kept: StoredReject, now: datetime) -> Outcome:
     def map_one(reject: Reject) -> Outcome:
-        return source.map_again(reject, kept.read_at)
+        return source.map_rejected(reject, kept.read_at)
 
     def stay(reject: Reject, reason: Reason, detail: str) -> Reject:
         return Reject(reason, reject.record, detail, reject.context)
 
-    return judge(map_one, stay, kept.reject, now)
+    return map_or_reject(map_one, stay, kept.reject, now)

@@ -17,11 +17,11 @@ from typing import Final, NamedTuple
 
 from connectors.sdk.contract import Context, Outcome, Reject
 from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe
+from connectors.sdk.errors import ConnectorError, SourceUnavailableError, safe_error_text
 from connectors.sdk.files import make_private_directory, replace, sync_directory
-from connectors.sdk.lane import Instance
+from connectors.sdk.instance import Instance
 from connectors.sdk.probe import NOT_COPIED, read_first
-from models.instants import milliseconds
+from models.timestamps import milliseconds
 
 MARK: Final = "reread.json"
 """In the instance's directory: when the source was last begun anew."""
@@ -31,7 +31,7 @@ _SIBLINGS: Final = ("", "-wal", "-shm")
 """Endings of the files of one SQLite database."""
 
 
-class Beginning(NamedTuple):
+class FirstRecords(NamedTuple):
     """The first records of a source."""
 
     records: int
@@ -39,7 +39,7 @@ class Beginning(NamedTuple):
     """Time of the earliest event among them, milliseconds since 1970; None if none of them is an event."""
 
 
-def find_mark(home: Path) -> int:
+def last_reread_ms(home: Path) -> int:
     """Return when the source of the instance in `home` was last begun anew, milliseconds since 1970; 0 if it never was."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return int(json.loads((home / MARK).read_bytes())["at"])
@@ -51,13 +51,13 @@ def mark(home: Path) -> None:
     replace(home / MARK, json.dumps({"at": int(time.time() * 1000)}).encode())
 
 
-def find_position(instance: Instance, context: Context) -> list[Path]:
+def find_position_files(instance: Instance, context: Context) -> list[Path]:
     """Return the files that hold how far the source was read; none if it cannot be read again, or was never read."""
-    names = [name + ending for name in instance.connector.rereads(instance.config) for ending in _SIBLINGS]
+    names = [name + ending for name in instance.connector.position_files(instance.config) for ending in _SIBLINGS]
     return [path for name in names if (path := context.directory / name).exists()]
 
 
-def look(instance: Instance, context: Context) -> Beginning:
+def read_beginning(instance: Instance, context: Context) -> FirstRecords:
     """Read the first records of the source from its beginning, and change nothing. Raises `ConnectorError`."""
     try:
         with _begun_anew(instance, context) as own:
@@ -65,11 +65,11 @@ def look(instance: Instance, context: Context) -> Beginning:
     except ConnectorError:
         raise
     except Exception as error:  # noqa: BLE001 - its own text may hold values of records
-        raise SourceUnavailableError(describe(error)) from None
-    return Beginning(len(outcomes), min(_times(outcomes), default=None))
+        raise SourceUnavailableError(safe_error_text(error)) from None
+    return FirstRecords(len(outcomes), min(_times(outcomes), default=None))
 
 
-def begin_anew(instance: Instance, context: Context) -> Path:
+def start_reread(instance: Instance, context: Context) -> Path:
     """Have the source read from its beginning at the next start; return where the position is kept.
 
     The caller holds the instance's lock. After a crash in its middle it can be called again.
@@ -77,7 +77,7 @@ def begin_anew(instance: Instance, context: Context) -> Path:
     home, aside = context.directory, context.directory / ASIDE
     mark(home)
     make_private_directory(aside)
-    for path in find_position(instance, context):
+    for path in find_position_files(instance, context):
         os.utime(path)  # retention counts from now on
         path.rename(aside / path.name)
     sync_directory(home)
@@ -93,7 +93,7 @@ def _times(outcomes: Sequence[Outcome]) -> Iterator[int]:
 @contextmanager
 def _begun_anew(instance: Instance, context: Context) -> Iterator[Context]:
     """Yield a context with a copy of the instance's directory, without its position."""
-    names = [path.name for path in find_position(instance, context)]
+    names = [path.name for path in find_position_files(instance, context)]
     with TemporaryDirectory() as name:
         directory = Path(name)
         copytree(

@@ -14,12 +14,12 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from connectors.sdk import registry as connectors
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError, StuckError
-from connectors.sdk.lane import Instance, Lane, OpenPublisher
+from connectors.sdk.i18n import say
+from connectors.sdk.instance import Instance, InstanceRunner, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
-from connectors.sdk.reread import find_mark
+from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
-from connectors.sdk.words import say
 from models.identities import IsBlocked
 
 INSTANCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -45,7 +45,7 @@ def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked:
     return Instance(name, found, parse(found.config, name, options), is_blocked)
 
 
-class Runner:
+class ConnectorRunner:
     """The instances of one process, a thread each, with their cursors, spools, rejects and keys under `directory`.
 
     `brokers` is `host:port,…`, and `options` go to kafka-python (security). `check` is that of `KafkaPublisher`.
@@ -70,13 +70,13 @@ class Runner:
                 meter,
                 client_id=source.replace("/", "-"),
                 options=options,
-                reread_until_ms=find_mark(directory / source),
+                reread_until_ms=last_reread_ms(directory / source),
                 check=check,
             )
 
         metrics = Metrics(registry)
         self._lanes = [
-            Lane(
+            InstanceRunner(
                 instance,
                 directory=directory,
                 open_publisher=open_publisher or open_kafka,
@@ -94,52 +94,76 @@ class Runner:
         again. If that did not help an instance, the process waits for it longer each time while others go on.
         """
         with _few_garbage_collections():
-            at_work = {lane: _start(lane, stop) for lane in self._lanes}
+            at_work = {instance_runner: _start(instance_runner, stop) for instance_runner in self._lanes}
             stuck: list[str] = []
             while at_work:
                 _await_one(at_work.values(), stop)
-                ended = [lane for lane, thread in at_work.items() if not thread.is_alive()]
+                ended = [instance_runner for instance_runner, thread in at_work.items() if not thread.is_alive()]
                 if stop.is_set():
-                    at_work = {lane: thread for lane, thread in at_work.items() if lane not in ended}
-                    found = [lane for lane in at_work if lane.still]
+                    at_work = {
+                        instance_runner: thread
+                        for instance_runner, thread in at_work.items()
+                        if instance_runner not in ended
+                    }
+                    found = [instance_runner for instance_runner in at_work if instance_runner.is_stalled]
                 else:  # one that was to stop would have ended after it was set
                     found = _find_stuck(at_work, ended)
-                    for lane in at_work:
-                        lane.tell_still()
-                    for lane in found:
-                        lane.note_stuck()
-                        if lane in ended:
-                            log.error("connector_ended", connector=lane.instance.source, trouble=lane.trouble)
+                    for instance_runner in at_work:
+                        instance_runner.log_stall()
+                    for instance_runner in found:
+                        instance_runner.note_stuck()
+                        if instance_runner in ended:
+                            log.error(
+                                "connector_ended",
+                                connector=instance_runner.instance.source,
+                                trouble=instance_runner.trouble,
+                            )
                 if found:
                     stop.set()
-                    stuck += [lane.instance.source for lane in found]
-                    at_work = {lane: thread for lane, thread in at_work.items() if lane not in found}
+                    stuck += [instance_runner.instance.source for instance_runner in found]
+                    at_work = {
+                        instance_runner: thread
+                        for instance_runner, thread in at_work.items()
+                        if instance_runner not in found
+                    }
         if stuck:
             raise StuckError(_name(stuck))
 
     def healthy(self) -> State:
         """Return whether every instance moves. If not, only a restart of the process can help."""
-        stuck = [lane.instance.source for lane in self._lanes if lane.stuck]
+        stuck = [instance_runner.instance.source for instance_runner in self._lanes if instance_runner.stuck]
         return not stuck, _name(stuck) if stuck else "ok"
 
     def ready(self) -> State:
         """Return whether every instance takes in what its source has; the line says which does not, and why."""
-        troubles = [f"{lane.instance.source}: {state}" for lane in self._lanes if (state := lane.state)]
+        troubles = [
+            f"{instance_runner.instance.source}: {state}"
+            for instance_runner in self._lanes
+            if (state := instance_runner.state)
+        ]
         return not troubles, "; ".join(troubles) or "ok"
 
 
-def _start(lane: Lane, stop: threading.Event) -> threading.Thread:
-    thread = threading.Thread(target=lane.run, args=(stop,), name=lane.instance.source, daemon=True)
+def _start(instance_runner: InstanceRunner, stop: threading.Event) -> threading.Thread:
+    thread = threading.Thread(
+        target=instance_runner.run, args=(stop,), name=instance_runner.instance.source, daemon=True
+    )
     thread.start()
     return thread
 
 
-def _find_stuck(lanes: Iterable[Lane], ended: Collection[Lane]) -> list[Lane]:
+def _find_stuck(lanes: Iterable[InstanceRunner], ended: Collection[InstanceRunner]) -> list[InstanceRunner]:
     """Return the lanes because of which the process is to leave now."""
-    still = [lane for lane in lanes if lane.still or lane in ended]
-    if not set(lanes) - set(still):
-        return still  # nobody gains by a longer wait
-    return [lane for lane in still if lane.stuck or (lane in ended and not lane.was_stuck)]
+    is_stalled = [
+        instance_runner for instance_runner in lanes if instance_runner.is_stalled or instance_runner in ended
+    ]
+    if not set(lanes) - set(is_stalled):
+        return is_stalled  # nobody gains by a longer wait
+    return [
+        instance_runner
+        for instance_runner in is_stalled
+        if instance_runner.stuck or (instance_runner in ended and not instance_runner.was_stuck)
+    ]
 
 
 def _await_one(threads: Iterable[threading.Thread], stop: threading.Event) -> None:

@@ -12,7 +12,7 @@ import jinja2
 
 from connectors.sdk import docs, registry
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 SUFFIX: Final = ".jinja"

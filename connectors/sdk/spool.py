@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from connectors.sdk.errors import SpoolFullError, why
+from connectors.sdk.errors import SpoolFullError, describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, sync_directory, write_new
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 DEFAULT_LIMIT_BYTES: Final = 256 << 20
 SEGMENT_BYTES: Final = 4 << 20
@@ -31,7 +31,7 @@ _NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 log = structlog.get_logger(__name__)
 
 
-class Mark(NamedTuple):
+class SpoolPosition(NamedTuple):
     """A place in the spool: after a record."""
 
     segment: int
@@ -63,7 +63,7 @@ class Spool:
         used = [int(path.stem) for pattern in ("*.spool", "*.bad") for path in directory.glob(pattern)]
         self._next_number = max(used, default=-1) + 1  # what was set aside keeps its name
         self._appended = sum(segment.records for segment in self._segments)
-        self._start = self._read = Mark(0, 0, 0)
+        self._start = self._read = SpoolPosition(0, 0, 0)
         self._descriptor: int | None = None
 
     @property
@@ -102,10 +102,10 @@ class Spool:
             self._write(frames, len(payloads))
         except OSError as error:
             if error.errno in _NO_SPACE:
-                raise SpoolFullError(why(error, self._directory)) from error
+                raise SpoolFullError(describe_os_error(error, self._directory)) from error
             raise
 
-    def read(self, limit: int) -> tuple[list[bytes], Mark]:
+    def read(self, limit: int) -> tuple[list[bytes], SpoolPosition]:
         """Return the next `limit` records at most that were not read yet, and the place after the last of them."""
         for segment in self._segments:
             if segment.number < self._read.segment:
@@ -114,7 +114,7 @@ class Spool:
             payloads = list(islice(_frames(segment.path.read_bytes(), offset), limit))
             if payloads:
                 offset += sum(_HEAD.size + len(payload) for payload in payloads)
-                self._read = Mark(segment.number, offset, self._read.records + len(payloads))
+                self._read = SpoolPosition(segment.number, offset, self._read.records + len(payloads))
                 return payloads, self._read
         return [], self._read
 
@@ -122,7 +122,7 @@ class Spool:
         """Read again from the first record that was not dropped."""
         self._read = self._start
 
-    def drop(self, mark: Mark) -> None:
+    def drop(self, mark: SpoolPosition) -> None:
         """Forget all records before `mark`."""
         self._start = mark
         while self._segments and (self.empty or self._segments[0].number < mark.segment):

@@ -19,7 +19,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 import structlog
 
-from connectors.sdk.errors import unavailable
+from connectors.sdk.errors import source_error
 
 CHUNK_BYTES: Final = 256 << 10
 MAX_LINE_BYTES: Final = 64 << 10
@@ -129,7 +129,7 @@ class LineTail:
             self.close()  # it is opened anew where it was
             # Which directory may not be read is worth telling; a file that goes while it is looked for is not.
             place = error.filename if isinstance(error, PermissionError) else self._path
-            raise unavailable(error, place) from None
+            raise source_error(error, place) from None
         return lines
 
     def close(self) -> None:

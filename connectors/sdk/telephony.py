@@ -12,9 +12,9 @@ from unicodedata import combining, normalize
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from connectors.sdk.citizens import identify
 from connectors.sdk.config import Options
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
+from connectors.sdk.pseudonyms import citizen_identities
 from models.envelope import Label
 from models.identities import PseudonymKey, normalise_phone
 
@@ -45,7 +45,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
 Secret = Annotated[SecretStr, AfterValidator(_is_one_line)]
 
 
-class Queue(Options):
+class QueueOptions(Options):
     """What one queue is for."""
 
     label: Label = ""
@@ -57,7 +57,7 @@ class Queue(Options):
     extensions: tuple[str, ...] = ()
     """Extensions that lead to this queue, so that a transfer to one of them is known as one to this queue."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "label": "Son nom dans les événements et les chiffres ; celui du standard à défaut.",
         "service": "Le service qui répond.",
         "site": "Où il se trouve.",
@@ -65,7 +65,7 @@ class Queue(Options):
     }
 
 
-class Line(Options):
+class PhoneLine(Options):
     """One number that citizens dial."""
 
     line: Label
@@ -75,26 +75,26 @@ class Line(Options):
     site: Label = ""
     """Site of the call's arrival; in a queue, the call is at the queue's."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "line": "Son nom dans les événements : le numéro lui-même n'est pas publié.",
         "service": "Service de l'arrivée de l'appel ; dans une file, l'appel est au service de la file.",
         "site": "Site de l'arrivée de l'appel ; dans une file, l'appel est au site de la file.",
     }
 
 
-class Numbers:
+class PhoneNumbers:
     """Telephone numbers of one country's switchboard: its lines, and who calls."""
 
-    def __init__(self, lines: Mapping[str, Line], region: str, key: PseudonymKey) -> None:
+    def __init__(self, lines: Mapping[str, PhoneLine], region: str, key: PseudonymKey) -> None:
         self._lines = lines
         self._region = region
         self._key = key
 
     def caller(self, number: str) -> str:
         """Return the pseudonym of a caller, empty if the number is withheld or an extension."""
-        return identify(self._key, phone=number, region=self._region)
+        return citizen_identities(self._key, phone=number, region=self._region)
 
-    def line(self, dialled: str) -> Line | None:
+    def line(self, dialled: str) -> PhoneLine | None:
         """Return the line that a dialled number is, if the configuration has it."""
         normalised = self._normalise(dialled)
         for pattern, line in self._lines.items():
@@ -128,7 +128,7 @@ def epoch(text: str, now: float) -> int:
     return second if second is not None and SECONDS.start <= second <= now + AHEAD_SECONDS else 0
 
 
-def read_text(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
     """Return the text of a name: UTF-8, else Windows-1252, else ISO 8859-1, which gives each byte a character of its own."""
     for encoding in ("utf-8", "cp1252"):
         try:
@@ -146,7 +146,7 @@ def is_here(host: str) -> bool:
         return host == "localhost"
 
 
-def hide(key: PseudonymKey, kind: str, name: str) -> str:
+def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
     """Return a word that stands for `name` and does not tell it."""
     # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
     digest = hmac.digest(key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]

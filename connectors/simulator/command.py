@@ -11,22 +11,22 @@ import click
 
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.files import replace
-from connectors.sdk.simulating.commands import (
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import (
     ABOVE_ZERO,
-    clear_errors,
+    click_errors,
     directory_option,
     ledger_option,
     seed_option,
     speed_option,
 )
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.words import say
 from connectors.simulator.departement import Departement
+from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
-from connectors.simulator.playing import Mark, play_live, play_span, today
 from connectors.simulator.population import list_citizens
-from connectors.simulator.stage import Stage
-from connectors.simulator.working import PARIS, midnight
+from connectors.simulator.run_modes import RunProgress, run_live, run_span, today
+from connectors.simulator.simulation_run import SimulationRun
 
 MARK: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"
@@ -119,7 +119,7 @@ USUAL_HOURS: Final = 9
     ),
 )
 @ledger_option()
-@clear_errors()
+@click_errors()
 def command(
     *,
     into: Path,
@@ -139,19 +139,21 @@ def command(
     if [days is not None, live, prepare].count(True) != 1:
         raise click.UsageError(say("one of --days, --live, --prepare", "un seul de --days, --live, --prepare"))
     calls_per_day = calls_per_hour * USUAL_HOURS if calls_per_hour else None
-    stage, server = Stage(into), _read(mailbox) if mailbox else None
-    departement = Departement(stage, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server)
+    simulation_run, server = SimulationRun(into), _read(mailbox) if mailbox else None
+    departement = Departement(
+        simulation_run, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server
+    )
     if prepare:
-        stage.renew_ports()
-    stage.write_settings(departement.connectors())
+        simulation_run.renew_ports()
+    simulation_run.write_settings(departement.connectors())
     if prepare:
         return
-    stop = await_stop()
+    stop = install_stop_handler()
     if days is not None:
         _play_days(departement, _span(days, first_day), stop, ledger)
     else:
         of = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day, "speed": speed}
-        _play_live(departement, stage.root / MARK, Mark.new(of, history), stop, ledger)
+        _play_live(departement, simulation_run.root / MARK, RunProgress.new(of, history), stop, ledger)
 
 
 def _read(mailbox: Path) -> dict[str, Any]:
@@ -173,26 +175,28 @@ def _play_days(
     departement: Departement, span: tuple[datetime, datetime], stop: threading.Event, ledger: Path | None
 ) -> None:
     def tell(at: datetime) -> None:
-        done = say(f"{departement.played} deeds", f"{departement.played} actes")
+        done = say(f"{departement.completed} deeds", f"{departement.completed} actes")
         click.echo(f"{at.astimezone(PARIS):%Y-%m-%d %H:%M}  {done}")
 
     with departement.opened(span[0]):
-        played = play_span(departement, *span, stop, tell=tell)
+        completed = run_span(departement, *span, stop, tell=tell)
         _write(departement, ledger)
-        if played:
+        if completed:
             click.echo(say("all is played; serving until stopped", "tout est joué ; sert jusqu'à l'arrêt"))
             stop.wait()
 
 
-def _play_live(departement: Departement, path: Path, fresh: Mark, stop: threading.Event, ledger: Path | None) -> None:
+def _play_live(
+    departement: Departement, path: Path, fresh: RunProgress, stop: threading.Event, ledger: Path | None
+) -> None:
     os.nice(YIELD)
     replace(path.with_name(CITIZENS_FILE), list_citizens(fresh.of["seed"]).encode())
-    known = Mark.load(path, fresh.of)
+    known = RunProgress.load(path, fresh.of)
     mark = known or fresh
     # Of the past, calls are only of today: they are many, and over soon.
     with departement.opened(mark.since, mark.played_until if known else None, today()):
         click.echo(say("playing until stopped", "joue jusqu'à l'arrêt"))
-        play_live(departement, mark, path, stop, fresh.of["speed"])
+        run_live(departement, mark, path, stop, fresh.of["speed"])
         _write(departement, ledger)
 
 

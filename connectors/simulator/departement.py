@@ -9,29 +9,29 @@ from random import Random
 from typing import Any, Final
 from zlib import crc32
 
-from connectors.asterisk.simulate.rhythm import Rhythm
-from connectors.simulator.deeds import Deed, Matter
-from connectors.simulator.house import CALLS
+from connectors.asterisk.simulate.call_profile import CallProfile
+from connectors.simulator.actions import Action, CitizenCase
 from connectors.simulator.ledger import Ledger
+from connectors.simulator.office_hours import WORKING_DAYS_PER_YEAR, OfficeHours
+from connectors.simulator.organisation import CALL_SHARE
 from connectors.simulator.plan import Plan
-from connectors.simulator.population import draw, who_has
-from connectors.simulator.stage import Stage
-from connectors.simulator.stories import Teller
+from connectors.simulator.population import citizen_by_phone, draw
+from connectors.simulator.scenarios import ScenarioBuilder
+from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.appointments import Appointments
+from connectors.simulator.systems.base import System
 from connectors.simulator.systems.calls import Calls, Conversation
 from connectors.simulator.systems.dossiers import Dossiers
-from connectors.simulator.systems.ged import Ged
+from connectors.simulator.systems.maarch_letters import MaarchLetters
 from connectors.simulator.systems.opinions import Opinions
-from connectors.simulator.systems.post import Post
+from connectors.simulator.systems.scanned_letters import ScannedLetters
 from connectors.simulator.systems.surveys import Surveys
-from connectors.simulator.systems.system import System
 from connectors.simulator.systems.webhooks import FrontDesks, Helpdesk
-from connectors.simulator.working import A_YEAR, Office
 from models.topics import Channel
 
-SYSTEMS: Final[tuple[Callable[[Stage], System], ...]] = (
-    Ged,
-    Post,
+SYSTEMS: Final[tuple[Callable[[SimulationRun], System], ...]] = (
+    MaarchLetters,
+    ScannedLetters,
     Dossiers,
     Appointments,
     FrontDesks,
@@ -53,7 +53,7 @@ class Departement:
 
     def __init__(
         self,
-        stage: Stage,
+        simulation_run: SimulationRun,
         plan: Plan,
         *,
         calls_per_day: float | None = None,
@@ -61,20 +61,20 @@ class Departement:
         systems: Sequence[System] | None = None,
     ) -> None:
         self.ledger = Ledger()
-        self.played = 0
+        self.completed = 0
         """How many deeds were done."""
-        self.calls = Calls(stage)
+        self.calls = Calls(simulation_run)
         self._plan = plan
-        self._calls_per_day = calls_per_day or plan.per_year * CALLS / A_YEAR
+        self._calls_per_day = calls_per_day or plan.per_year * CALL_SHARE / WORKING_DAYS_PER_YEAR
         self._systems: list[System] = [
-            *(self._make_systems(stage, mailbox) if systems is None else systems),
+            *(self._make_systems(simulation_run, mailbox) if systems is None else systems),
             self.calls,
         ]
-        self._following: list[tuple[datetime, int, Deed]] = []
+        self._following: list[tuple[datetime, int, Action]] = []
         """What follows from calls."""
         self._order = count()
-        self._deeds: Iterator[Deed] = iter(())
-        self._next: Deed | None = None
+        self._deeds: Iterator[Action] = iter(())
+        self._next: Action | None = None
         self._now = self._quickened_at = datetime.min.replace(tzinfo=UTC)
         self._speed = 1.0
 
@@ -94,7 +94,7 @@ class Departement:
             for system in self._systems:
                 stack.callback(system.close)
                 system.open(lambda: self._now)
-            self._deeds = self._plan.deeds(since)
+            self._deeds = self._plan.actions(since)
             self._advance()
             if resumed_at:
                 self._recall(resumed_at)
@@ -103,7 +103,7 @@ class Departement:
             self.calls.begin(
                 max(self._now, calls_since or self._now),
                 seed=self._plan.seed,
-                rhythm=Rhythm(self._calls_per_day, always=self._plan.always),
+                rhythm=CallProfile(self._calls_per_day, always=self._plan.always),
                 callers=lambda: draw(self._plan.seed, callers).phone,
                 ended=self._follow,
             )
@@ -121,73 +121,75 @@ class Departement:
         first = self._first()
         return min(self.calls.next_at, first.at.timestamp() if first else float("inf"))
 
-    def play_until(self, until: datetime, go_on: Callable[[], bool] = lambda: True) -> None:
+    def run_until(self, until: datetime, keep_running: Callable[[], bool] = lambda: True) -> None:
         """Let all happen that happens until then, or as long as one is to `go_on`."""
-        while go_on():
+        while keep_running():
             first = self._first()
             self.calls.advance(min(until, first.at) if first else until)
-            deed = self._first()  # a call may have led to one that comes before
-            if deed is None or deed.at > until:
+            action = self._first()  # a call may have led to one that comes before
+            if action is None or action.at > until:
                 self._now = until
                 return
-            self._take(deed)
-            self._now = deed.at
-            if system := self._system_of(deed):
-                system.play(deed)
-                self.ledger.note(deed)
-                self.played += 1
+            self._take(action)
+            self._now = action.at
+            if system := self._system_of(action):
+                system.run(action)
+                self.ledger.record(action)
+                self.completed += 1
 
-    def quicken(self, speed: float) -> None:
+    def set_speed(self, speed: float) -> None:
         """From now on, let all come so many times as often, and take as much less time."""
         self._speed, self._quickened_at = speed, self._now
-        self.calls.quicken(speed)
+        self.calls.set_speed(speed)
         if self._next:
             self._next = self._quickened(self._next)
 
-    def settle(self) -> bool:
+    def drain(self) -> bool:
         """Let systems go on with what waits for connectors; return whether nothing waits any more."""
-        settled = [system.settle() for system in self._systems]  # of each, whatever the others say
+        settled = [system.drain() for system in self._systems]  # of each, whatever the others say
         return all(settled)
 
-    def _make_systems(self, stage: Stage, mailbox: Mapping[str, Any] | None) -> list[System]:
+    def _make_systems(self, simulation_run: SimulationRun, mailbox: Mapping[str, Any] | None) -> list[System]:
         return [
-            *(make(stage) for make in SYSTEMS),
-            Helpdesk(stage) if mailbox is None else _make_mailboxes(stage, mailbox),
-            Surveys(stage, self._contact_of),
+            *(make(simulation_run) for make in SYSTEMS),
+            Helpdesk(simulation_run) if mailbox is None else _make_mailboxes(simulation_run, mailbox),
+            Surveys(simulation_run, self._contact_of),
         ]
 
     def _recall(self, until: datetime) -> None:
-        while (deed := self._first()) and deed.at <= until:
-            self._take(deed)
-            if system := self._system_of(deed):
-                system.recall(deed)
-                self.ledger.note(deed)
+        while (action := self._first()) and action.at <= until:
+            self._take(action)
+            if system := self._system_of(action):
+                system.restore(action)
+                self.ledger.record(action)
 
-    def _contact_of(self, matter: Matter) -> str:
-        own = (system.contact(matter) for system in self._systems if system.channel is matter.channel)
+    def _contact_of(self, citizen_case: CitizenCase) -> str:
+        own = (system.contact(citizen_case) for system in self._systems if system.channel is citizen_case.channel)
         return next(own, "")
 
-    def _system_of(self, deed: Deed) -> System | None:
-        return next((system for system in self._systems if system.takes(deed)), None)
+    def _system_of(self, action: Action) -> System | None:
+        return next((system for system in self._systems if system.accepts(action)), None)
 
     # ------------------------------------------------------------------------------------------------- what comes next
-    def _first(self) -> Deed | None:
+    def _first(self) -> Action | None:
         if self._following and (self._next is None or self._following[0][0] < self._next.at):
             return self._following[0][2]
         return self._next
 
-    def _take(self, deed: Deed) -> None:
-        if deed is self._next:
+    def _take(self, action: Action) -> None:
+        if action is self._next:
             self._advance()
         else:
             heapq.heappop(self._following)
 
     def _advance(self) -> None:
-        deed = next(self._deeds, None)
-        self._next = self._quickened(deed) if deed else None
+        action = next(self._deeds, None)
+        self._next = self._quickened(action) if action else None
 
-    def _quickened(self, deed: Deed) -> Deed:
-        return deed._replace(at=self._sooner(deed.at), when=self._sooner(deed.when) if deed.when else None)
+    def _quickened(self, action: Action) -> Action:
+        return action._replace(
+            at=self._sooner(action.at), effective_at=self._sooner(action.effective_at) if action.effective_at else None
+        )
 
     def _sooner(self, at: datetime) -> datetime:
         wait = at - self._quickened_at
@@ -201,14 +203,14 @@ class Departement:
             return
         number = CALL_NUMBERS + crc32(over.call.encode()) % (2**31 - CALL_NUMBERS - 1)
         random = Random(f"{self._plan.seed}|{over.call}")  # noqa: S311 - has to be the same each time
-        who = who_has(self._plan.seed, over.phone)
-        call = Matter(number, Channel.CALL, over.place, who, native=over.call)
-        teller = Teller(self._plan.seed, random, Office(self._plan.always), count(number + 1))
-        for deed in teller.opinion(over.ended_at, call, ASKED):
-            heapq.heappush(self._following, (deed.at, next(self._order), deed))
+        who = citizen_by_phone(self._plan.seed, over.phone)
+        call = CitizenCase(number, Channel.CALL, over.place, who, native=over.call)
+        teller = ScenarioBuilder(self._plan.seed, random, OfficeHours(self._plan.always), count(number + 1))
+        for action in teller.opinion(over.ended_at, call, ASKED):
+            heapq.heappush(self._following, (action.at, next(self._order), action))
 
 
-def _make_mailboxes(stage: Stage, server: Mapping[str, Any]) -> System:
+def _make_mailboxes(simulation_run: SimulationRun, server: Mapping[str, Any]) -> System:
     from connectors.simulator.systems.mailboxes import Mailboxes  # noqa: PLC0415 - hardly anyone has one
 
-    return Mailboxes(stage, server)
+    return Mailboxes(simulation_run, server)

@@ -6,11 +6,18 @@ from datetime import UTC, datetime
 from typing import Final
 
 from connectors.asterisk.simulate import Ledger as CallLedger
-from connectors.asterisk.simulate import Tally
-from connectors.simulator.accounts import Account, Elsewhere, Numbers, Opinion, Stay, Where
-from connectors.simulator.deeds import Deed, Matter, What
-from connectors.simulator.house import HEADQUARTERS
-from connectors.simulator.returns import Returns
+from connectors.asterisk.simulate import QueueTotals
+from connectors.simulator.actions import Action, ActionKind, CitizenCase
+from connectors.simulator.case_tallies import (
+    CaseTally,
+    DimensionKey,
+    FeedbackTally,
+    FigureCounts,
+    SwitchboardCall,
+    VisitTally,
+)
+from connectors.simulator.citizen_contacts import CitizenContacts
+from connectors.simulator.organisation import HEADQUARTERS
 from models.topics import Channel
 
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
@@ -20,29 +27,29 @@ class Ledger:
     """All that was done."""
 
     def __init__(self) -> None:
-        self._accounts: list[Account] = []
-        self._current: dict[int, Account] = {}
+        self._accounts: list[CaseTally] = []
+        self._current: dict[int, CaseTally] = {}
         """Matter → the account that it has now: another one if it turns up again when nobody knows it any more."""
         self._last_at = LONG_AGO
         self.calls = CallLedger()
         """What the switchboard knows of its calls."""
-        self.returns = Returns()
+        self.citizen_contacts = CitizenContacts()
         """Who came back, calls apart."""
 
-    def note(self, deed: Deed) -> None:
+    def record(self, action: Action) -> None:
         """Take down a deed; calls are told by `calls`."""
-        self._last_at = max(self._last_at, deed.at)
-        if deed.what is What.CALLED:
+        self._last_at = max(self._last_at, action.at)
+        if action.kind is ActionKind.CALLED:
             return
-        self.returns.note(deed)
-        for matter in (deed.matter, *deed.others):
-            self._account_of(matter, deed).note(deed)
+        self.citizen_contacts.record(action)
+        for citizen_case in (action.citizen_case, *action.other_cases):
+            self._account_of(citizen_case, action).record(action)
 
-    def numbers(self, at: datetime | None = None) -> dict[Where, Numbers]:
+    def numbers(self, at: datetime | None = None) -> dict[DimensionKey, FigureCounts]:
         """Return what figures must say as of `at`, which is not before the last deed; if not given, as of that."""
-        found: defaultdict[Where, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        found: defaultdict[DimensionKey, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         for account in self._accounts:
-            place = found[account.where()]
+            place = found[account.dimension_key()]
             for name, number in account.numbers(at or self._last_at).items():
                 place[name] += number
         told = {place: dict(numbers) for place, numbers in found.items()}
@@ -61,26 +68,28 @@ class Ledger:
         ]
         return json.dumps(places, indent=2)
 
-    def _account_of(self, matter: Matter, deed: Deed) -> Account:
-        known = self._current.get(matter.number)
-        if known is None or not known.is_known(deed.at):
-            known = self._current[matter.number] = self._open(matter, deed, is_news=known is not None)
+    def _account_of(self, citizen_case: CitizenCase, action: Action) -> CaseTally:
+        known = self._current.get(citizen_case.number)
+        if known is None or not known.is_known(action.at):
+            known = self._current[citizen_case.number] = self._open(citizen_case, action, is_orphan=known is not None)
             self._accounts.append(known)
         return known
 
-    def _open(self, matter: Matter, deed: Deed, *, is_news: bool) -> Account:
-        match matter.channel:
+    def _open(self, citizen_case: CitizenCase, action: Action, *, is_orphan: bool) -> CaseTally:
+        match citizen_case.channel:
             case Channel.VISIT:
-                return Stay(matter, deed)
+                return VisitTally(citizen_case, action)
             case Channel.CALL:
-                return Elsewhere(matter, deed)
+                return SwitchboardCall(citizen_case, action)
             case Channel.FEEDBACK:
-                about = None if is_news or matter.about is None else self._account_of(matter.about, deed)
-                return Opinion(matter, deed, about)
-        return Account(matter, deed, is_news=is_news)
+                parent = (
+                    None if is_orphan or citizen_case.parent is None else self._account_of(citizen_case.parent, action)
+                )
+                return FeedbackTally(citizen_case, action, parent)
+        return CaseTally(citizen_case, action, is_orphan=is_orphan)
 
 
-def _names(tally: Tally) -> Numbers:
+def _names(tally: QueueTotals) -> FigureCounts:
     """Return a queue's tally by the names of figures."""
     return {
         "offered": tally.offered,

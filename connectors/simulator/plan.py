@@ -7,10 +7,19 @@ from itertools import count
 from random import Random
 from typing import Final, NamedTuple
 
-from connectors.simulator.deeds import Deed
-from connectors.simulator.house import APPOINTMENTS, EMAILS, FORMS, LETTERS, MAARCH_LETTERS, NOTICES, VISITS, Kind
-from connectors.simulator.stories import Deeds, Teller
-from connectors.simulator.working import PARIS, Office, midnight
+from connectors.simulator.actions import Action
+from connectors.simulator.office_hours import PARIS, OfficeHours, midnight
+from connectors.simulator.organisation import (
+    APPOINTMENTS,
+    EMAILS,
+    FORMS,
+    LETTERS,
+    MAARCH_LETTERS,
+    NOTICES,
+    VISITS,
+    ContactKind,
+)
+from connectors.simulator.scenarios import Actions, ScenarioBuilder
 
 FIRST_DAY: Final = date(2020, 1, 1)
 NUMBERS_PER_DAY: Final = 10_000
@@ -21,21 +30,21 @@ class Beginning(NamedTuple):
     """One way in which stories begin."""
 
     name: str
-    kind: Kind
+    kind: ContactKind
     factor: float
     """Of what comes of the kind, so many begin like this."""
-    tell: Callable[[Teller, datetime], Deeds]
+    tell: Callable[[ScenarioBuilder, datetime], Actions]
 
 
 BEGINNINGS: Final = (
-    Beginning("letter", LETTERS, 0.85, Teller.letter),
-    Beginning("stack", LETTERS, 0.15 / 3.5, Teller.stack),
-    Beginning("registered letter", MAARCH_LETTERS, 1.0, Teller.registered_letter),
-    Beginning("email", EMAILS, 1.0, Teller.email),
-    Beginning("form", FORMS, 1.0, Teller.form),
-    Beginning("appointment", APPOINTMENTS, 1.0, Teller.appointment),
-    Beginning("visit", VISITS, 1.0, Teller.visit),
-    Beginning("notice", NOTICES, 1.0, Teller.notice),
+    Beginning("letter", LETTERS, 0.85, ScenarioBuilder.letter),
+    Beginning("stack", LETTERS, 0.15 / 3.5, ScenarioBuilder.stack),
+    Beginning("registered letter", MAARCH_LETTERS, 1.0, ScenarioBuilder.registered_letter),
+    Beginning("email", EMAILS, 1.0, ScenarioBuilder.email),
+    Beginning("form", FORMS, 1.0, ScenarioBuilder.form),
+    Beginning("appointment", APPOINTMENTS, 1.0, ScenarioBuilder.appointment),
+    Beginning("visit", VISITS, 1.0, ScenarioBuilder.visit),
+    Beginning("notice", NOTICES, 1.0, ScenarioBuilder.notice),
 )
 
 
@@ -48,31 +57,31 @@ class Plan(NamedTuple):
     always: bool = False
     """Whether all days and hours are like those of work: for demonstrations at any time."""
 
-    def day(self, day: date, since: datetime) -> Iterator[Deed]:
+    def day(self, day: date, since: datetime) -> Iterator[Action]:
         """Yield the deeds of the stories that begin on `day`, at `since` or later: in no order, and on later days too."""
         numbers = count((day - FIRST_DAY).days * NUMBERS_PER_DAY)
-        office = Office(self.always)
+        office = OfficeHours(self.always)
         for beginning in BEGINNINGS:
             often = self.per_year * beginning.kind.share * beginning.factor
             chance = Random(f"{self.seed}|{day}|{beginning.name}")  # noqa: S311 - has to be the same each time
             arrivals = beginning.kind.rhythm.arrivals(often, day, chance, always=self.always)
             for which, at in enumerate(arrivals):
                 own = Random(f"{self.seed}|{day}|{beginning.name}|{which}")  # noqa: S311
-                deeds = beginning.tell(Teller(self.seed, own, office, numbers), at)
+                actions = beginning.tell(ScenarioBuilder(self.seed, own, office, numbers), at)
                 if at >= since:
-                    yield from deeds
+                    yield from actions
                 else:
-                    for _ in deeds:  # so that the numbers of the others are the same
+                    for _ in actions:  # so that the numbers of the others are the same
                         pass
 
-    def deeds(self, since: datetime) -> Iterator[Deed]:
+    def actions(self, since: datetime) -> Iterator[Action]:
         """Yield the deeds of all stories that begin at `since` or later, in order, without end."""
         day = since.astimezone(PARIS).date()
         order = count()
-        planned: list[tuple[datetime, int, Deed]] = []
+        planned: list[tuple[datetime, int, Action]] = []
         while True:
-            for deed in self.day(day, since):
-                heapq.heappush(planned, (deed.at, next(order), deed))
+            for action in self.day(day, since):
+                heapq.heappush(planned, (action.at, next(order), action))
             day += timedelta(days=1)
             while planned and planned[0][0] < midnight(day):
                 yield heapq.heappop(planned)[2]

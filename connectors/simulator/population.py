@@ -91,6 +91,6 @@ def draw(seed: int, random: Random) -> Citizen:
     return citizen(seed, int(CITIZENS * random.random() ** 2))
 
 
-def who_has(seed: int, phone: str) -> Citizen:
+def citizen_by_phone(seed: int, phone: str) -> Citizen:
     """Return the citizen whose number that is. Raises `ValueError` if it is nobody's."""
     return citizen(seed, CALLER_RANGES.index(phone[:-4]) * NUMBERS_PER_RANGE + int(phone[-4:]))

@@ -10,9 +10,9 @@ CONNECTOR = Connector(
     SurveyConfig,
     SurveySource,
     simulate=command,
-    about=(
+    descriptions=(
         "Invitations and answers of a survey tool (Formbricks and others), by signed webhook",
         "Invitations et réponses d'un outil d'enquête (Formbricks et autres), par webhook signé",
     ),
-    rereads=lambda _: (),
+    position_files=lambda _: (),
 )

@@ -5,10 +5,10 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import Options, Sector
+from connectors.sdk.i18n import say
 from connectors.sdk.webhook.config import SignedConfig
-from connectors.sdk.webhook.places import MaybeZone, Place
+from connectors.sdk.webhook.field_paths import FieldPath, MaybeZone
 from connectors.sdk.webhook.signatures import check_secret
-from connectors.sdk.words import say
 from models.envelope import Label
 from models.events import FeedbackScale
 
@@ -17,22 +17,22 @@ Secret = Annotated[SecretStr, AfterValidator(check_secret)]
 MaybeSecret = Annotated[SecretStr | None, AfterValidator(check_secret)]
 
 
-class Kind(Options):
+class MessageTypeOptions(Options):
     """What one type of message means."""
 
     event: Literal["feedback.invited", "feedback.given"]
     """Whether somebody was invited or has answered."""
-    id: Place
+    id: FieldPath
     """Where the tool's id of the invitation or of the answer is."""
-    time: Place = "timestamp"
+    time: FieldPath = "timestamp"
     """Where the time is at which it happened: ISO 8601, or seconds or milliseconds since 1970. Of two answers with the same `id`
     the later one counts."""
-    reference: Place | None = None
+    reference: FieldPath | None = None
     """Where the reference is that the link to the survey carried. Without one, an answer stands for itself."""
-    scores: dict[FeedbackScale, Place] = Field(default_factory=dict)
+    scores: dict[FeedbackScale, FieldPath] = Field(default_factory=dict)
     """Where the scores are, whole numbers, by the scales that they are on. Only of what was answered."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "event": "Si quelqu'un a été invité ou a répondu.",
         "id": "Où se trouve l'identifiant, pour l'outil, de l'invitation ou de la réponse.",
         "time": "Où se trouve l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970. De deux réponses de même "
@@ -65,14 +65,14 @@ class SurveyConfig(SignedConfig):
     """Service of invitations and answers; of what is tied to a contact, its own if not given."""
     timezone: MaybeZone = ""
     """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
-    type: Place = "type"
+    type: FieldPath = "type"
     """Where the type of a message is."""
     ignored: tuple[Word, ...] = ()
     """Types that are neither invitations nor answers."""
-    types: dict[str, Kind] = Field(min_length=1)
+    types: dict[str, MessageTypeOptions] = Field(min_length=1)
     """What the types of messages mean, by the tool's names of them."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "reference_secret": "Ce avec quoi sont faites les références dans les liens : de même forme, et à personne d'autre qu'à "
         "qui invite et à ce connecteur.",
         "previous_reference_secret": "Celui d'avant, dont les références valent aussi.",

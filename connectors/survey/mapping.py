@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from connectors.sdk.contract import Outcome
 from connectors.sdk.decoding import decode_json
+from connectors.sdk.webhook.field_paths import Value, find_value, read_time, read_type, require_value, safe_contact_id
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.places import Value, find, need, read_time, read_type, veil
-from connectors.survey.config import Kind, SurveyConfig
-from connectors.survey.reference import ForgedError, References
-from models.codec import Unusable
+from connectors.survey.config import MessageTypeOptions, SurveyConfig
+from connectors.survey.reference import ContactReferences, ForgedReferenceError
+from models.codec import UnusableRecord
 from models.events import FeedbackGiven, FeedbackGivenData, FeedbackInvited, FeedbackScale
 from models.identities import PseudonymKey
 from models.ids import contact_id, event_id
@@ -27,7 +27,7 @@ class SurveyMapping:
         self._source = source
         self._config = config
         self._key = key
-        self._references = References(config.reference_secrets)
+        self._references = ContactReferences(config.reference_secrets)
         self._zone = ZoneInfo(config.timezone) if config.timezone else None
 
     def map(self, message: Message) -> Outcome:
@@ -36,9 +36,9 @@ class SurveyMapping:
         kind = read_type(body, self._config.type, self._config.types, self._config.ignored)
         if kind is None:
             return ()
-        native = veil(str(need(body, kind.id)), self._key)
-        happened_at = read_time(need(body, kind.time), kind.time, self._zone, message.received_at)
-        reference = find(body, kind.reference)
+        native = safe_contact_id(str(require_value(body, kind.id)), self._key)
+        happened_at = read_time(require_value(body, kind.time), kind.time, self._zone, message.received_at)
+        reference = find_value(body, kind.reference)
         about: dict[str, Any] = {
             "source": self._source,
             "subject": self._subject(kind, reference, native),
@@ -61,29 +61,29 @@ class SurveyMapping:
             for scale, score in _read_scores(kind, body)
         )
 
-    def _subject(self, kind: Kind, reference: Value | None, native: str) -> str:
+    def _subject(self, kind: MessageTypeOptions, reference: Value | None, native: str) -> str:
         if reference is None:
             return contact_id(Channel.FEEDBACK, self._source, native)
         try:
             return self._references.read(str(reference))
-        except ForgedError:
-            raise Unusable(Reason.INVALID_FIELD, f"{kind.reference}: not a reference of ours") from None
+        except ForgedReferenceError:
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{kind.reference}: not a reference of ours") from None
 
 
-def _read_scores(kind: Kind, body: Any) -> list[tuple[FeedbackScale, int]]:
+def _read_scores(kind: MessageTypeOptions, body: Any) -> list[tuple[FeedbackScale, int]]:
     """Return the scores that were given, at least one. Raises `Unusable`."""
-    found = [(scale, place, find(body, place)) for scale, place in kind.scores.items()]
-    scores = [(scale, _read_score(value, place, scale)) for scale, place, value in found if value is not None]
+    found = [(scale, path, find_value(body, path)) for scale, path in kind.scores.items()]
+    scores = [(scale, _read_score(value, path, scale)) for scale, path, value in found if value is not None]
     if not scores:
-        raise Unusable(Reason.MISSING_FIELD, ", ".join(kind.scores.values()))
+        raise UnusableRecord(Reason.MISSING_FIELD, ", ".join(kind.scores.values()))
     return scores
 
 
-def _read_score(value: Value, place: str, scale: FeedbackScale) -> int:
+def _read_score(value: Value, path: str, scale: FeedbackScale) -> int:
     try:
         score = float(value)
     except (ValueError, OverflowError):
         score = float("nan")
     if isinstance(value, bool) or score not in scale.scores:
-        raise Unusable(Reason.INVALID_FIELD, f"{place}: not a score on {scale}")
+        raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: not a score on {scale}")
     return int(score)

@@ -28,11 +28,11 @@ LONGEST: Final = 200
 """As events have it."""
 
 
-class ForgedError(Exception):
+class ForgedReferenceError(Exception):
     """A reference was not made with any of the secrets, or was changed."""
 
 
-class References:
+class ContactReferences:
     """Makes references with the first of `secrets`, and reads those made with any of them."""
 
     def __init__(self, secrets: Sequence[SecretStr]) -> None:
@@ -50,10 +50,10 @@ class References:
         try:
             sealed = urlsafe_b64decode(reference.encode("ascii") + b"=" * (-len(reference) % 4))
         except (ValueError, binascii.Error):
-            raise ForgedError from None
+            raise ForgedReferenceError from None
         for cipher in self._ciphers:
             try:
                 return cipher.decrypt(sealed, [PURPOSE]).decode()
             except (InvalidTag, ValueError):
                 continue
-        raise ForgedError
+        raise ForgedReferenceError

@@ -15,14 +15,14 @@ from typing import Any, Final
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.simulating.commands import rate_option, seed_option
-from connectors.sdk.simulating.posting import posting
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.webhook.options import secret_option, url_option
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import rate_option, seed_option
+from connectors.sdk.simulation.poster import posting
+from connectors.sdk.webhook.cli_options import secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
-from connectors.sdk.words import say
-from connectors.survey.reference import References
-from models.instants import iso, milliseconds
+from connectors.survey.reference import ContactReferences
+from models.timestamps import milliseconds, to_iso
 
 SURVEY: Final = "clsatisfaction00accueil"
 QUESTION: Final = "satisfaction"
@@ -45,7 +45,7 @@ TYPES: Final = {
 class SurveyTool:
     """Posts to the connector at `url`, signing with `secret`; its links carry `references`."""
 
-    def __init__(self, url: str, secret: SecretStr, references: References) -> None:
+    def __init__(self, url: str, secret: SecretStr, references: ContactReferences) -> None:
         self._sender = Sender(url, secret)
         self._references = references
 
@@ -101,7 +101,7 @@ def write_response(native: str, at: datetime, said: dict[str, Any]) -> bytes:
 
 
 def _written(at: datetime) -> str:
-    return iso(milliseconds(at))
+    return to_iso(milliseconds(at))
 
 
 @click.command(
@@ -118,17 +118,17 @@ def _written(at: datetime) -> str:
 @rate_option("Invitations per hour.", "Invitations par heure.", default=60, most=36_000)
 def command(*, url: str, secret: SecretStr, reference_secret: SecretStr, seed: int, rate: float) -> None:
     """Post until stopped; what is not taken is sent again."""
-    stop = await_stop()
-    tool = SurveyTool(url, secret, References([reference_secret]))
+    stop = install_stop_handler()
+    tool = SurveyTool(url, secret, ContactReferences([reference_secret]))
     random = Random(seed)  # noqa: S311 - has to be the same each time
     begin = int(time.time())
     with closing(tool), posting(url, stop) as post:
         for turn in range(1 << 30):
             contact = f"call:asterisk/siege:{begin}.{turn}"
             now = datetime.now(UTC)
-            post.insist(tool.invite, contact, now, f"invitation-{begin}-{turn}")
+            post.post_until_accepted(tool.invite, contact, now, f"invitation-{begin}-{turn}")
             if random.random() < 0.4:
                 score = random.choices(range(1, 6), (6, 7, 14, 38, 35))[0]
-                post.insist(tool.answer, contact, now, f"reponse-{begin}-{turn}", score, "Un avis inventé")
+                post.post_until_accepted(tool.answer, contact, now, f"reponse-{begin}-{turn}", score, "Un avis inventé")
             if stop.wait(3600 / rate):
                 break

@@ -10,6 +10,9 @@ CONNECTOR = Connector(
     WebhookConfig,
     WebhookSource,
     simulate=command,
-    about=("Signed webhooks of any system, by configuration", "Webhooks signés de tout outil, par configuration"),
-    rereads=lambda _: (),
+    descriptions=(
+        "Signed webhooks of any system, by configuration",
+        "Webhooks signés de tout outil, par configuration",
+    ),
+    position_files=lambda _: (),
 )

@@ -4,19 +4,21 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from connectors.sdk.citizens import Region
 from connectors.sdk.config import Options
-from connectors.sdk.mistakes import guess
+from connectors.sdk.config_errors import suggest
+from connectors.sdk.i18n import say
+from connectors.sdk.pseudonyms import Region
 from connectors.sdk.webhook.config import SignedConfig
-from connectors.sdk.webhook.places import MaybeZone, Place
-from connectors.sdk.words import say
-from connectors.webhook.vocabulary import KINDS, data_of
+from connectors.sdk.webhook.field_paths import FieldPath, MaybeZone
+from connectors.webhook.vocabulary import EVENT_MODELS, data_fields
 from models.envelope import Label
 
 
 def _is_an_event(name: str) -> str:
-    if name not in KINDS:
-        raise ValueError(say("is no event of Accueil", "n'est pas un événement d'Accueil") + guess(name, KINDS))
+    if name not in EVENT_MODELS:
+        raise ValueError(
+            say("is no event of Accueil", "n'est pas un événement d'Accueil") + suggest(name, EVENT_MODELS)
+        )
     return name
 
 
@@ -24,36 +26,36 @@ Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 EventType = Annotated[str, AfterValidator(_is_an_event)]
 
 
-class Kind(Options):
+class MessageTypeOptions(Options):
     """What one type of message means."""
 
     event: EventType
     """The event of Accueil that it is, as `visit.arrived`."""
-    id: Place
+    id: FieldPath
     """Where the sender's id of the contact is: all messages about one contact have the same."""
-    time: Place = "timestamp"
+    time: FieldPath = "timestamp"
     """Where the time is at which it happened: ISO 8601, or seconds or milliseconds since 1970."""
-    revision: Place | None = None
+    revision: FieldPath | None = None
     """Where that is which tells apart two such events of one contact, if a fact can be told by several messages: the event is
     then one by contact and revision. Otherwise each message (`webhook-id`) is an event."""
-    site: Place | None = None
+    site: FieldPath | None = None
     """Where the site is, by a name that `labels` has."""
-    service: Place | None = None
+    service: FieldPath | None = None
     """Where the service is, by a name that `labels` has."""
-    phone: Place | None = None
+    phone: FieldPath | None = None
     """Where the citizen's phone number is."""
-    email: Place | None = None
+    email: FieldPath | None = None
     """Where the citizen's e-mail address is."""
-    case: Place | None = None
+    case: FieldPath | None = None
     """Where the number of the citizen's case is."""
-    dossier: Place | None = None
+    dossier: FieldPath | None = None
     """Where the number of the citizen's online dossier is."""
-    rdv_user: Place | None = None
+    rdv_user: FieldPath | None = None
     """Where the citizen's id in the appointment system is."""
-    data: dict[str, Place] = Field(default_factory=dict)
+    data: dict[str, FieldPath] = Field(default_factory=dict)
     """Where what else the event has is, by its names in the event: `queue = "data.waiting_room"`."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "event": "L'événement d'Accueil que c'est, comme `visit.arrived`.",
         "id": "Où se trouve l'identifiant du contact : le même dans tous les messages d'un contact.",
         "time": "Où se trouve l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970.",
@@ -71,11 +73,11 @@ class Kind(Options):
 
     @model_validator(mode="after")
     def _check_data(self) -> Self:
-        fields = data_of(self.event)
+        fields = data_fields(self.event)
         for name in self.data:
             if name not in fields:
                 unknown = say(f"data.{name} is not in {self.event}", f"data.{name} n'est pas dans {self.event}")
-                raise ValueError(unknown + guess(name, fields, "data."))
+                raise ValueError(unknown + suggest(name, fields, "data."))
         for name, field in fields.items():
             if field.is_required() and name not in self.data:
                 raise ValueError(
@@ -97,16 +99,16 @@ class WebhookConfig(SignedConfig):
     """Whether the sender's ids of contacts begin anew each day, as tickets do: the day, in `timezone`, is then part of them."""
     region: Region = "FR"
     """Country whose national way of writing phone numbers the sender has."""
-    type: Place = "type"
+    type: FieldPath = "type"
     """Where the type of a message is."""
     ignored: tuple[Word, ...] = ()
     """Types that say nothing about contacts."""
     labels: dict[str, Label] = Field(default_factory=dict)
     """What sites, services, queues and other words are called in events, by what the sender calls them."""
-    types: dict[str, Kind] = Field(min_length=1)
+    types: dict[str, MessageTypeOptions] = Field(min_length=1)
     """What the types of messages mean, by the sender's names of them."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "site": "Site des messages qui n'en nomment pas.",
         "service": "Service des messages qui n'en nomment pas.",
         "timezone": "Fuseau des heures qui n'en ont pas, comme `Europe/Paris` ; à défaut, elles sont rejetées.",

@@ -13,11 +13,19 @@ import msgspec
 from connectors.sdk.contract import Outcome
 from connectors.sdk.decoding import decode_json
 from connectors.sdk.identifiers import MAX_SECONDS, REFERENCE, reference_for
+from connectors.sdk.webhook.field_paths import (
+    find_value,
+    read_time,
+    read_type,
+    require_value,
+    safe_contact_id,
+    safe_message_id,
+    safe_revision,
+)
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.places import find, need, read_time, read_type, veil, veil_message, veil_revision
-from connectors.webhook.config import Kind, WebhookConfig
-from connectors.webhook.vocabulary import channel_of, data_of, is_closed, is_label
-from models.codec import Unusable, decode
+from connectors.webhook.config import MessageTypeOptions, WebhookConfig
+from connectors.webhook.vocabulary import channel_of, data_fields, is_enum, is_label
+from models.codec import UnusableRecord, decode
 from models.identities import IdentityKind, PseudonymKey, normalise
 from models.ids import contact_id, event_id
 from models.reasons import Reason
@@ -45,13 +53,13 @@ class WebhookMapping:
         }
         return (decode(msgspec.json.encode(event)),)
 
-    def _envelope(self, kind: Kind, body: Any, message: Message) -> dict[str, Any]:
-        happened_at = read_time(need(body, kind.time), kind.time, self._zone, message.received_at)
-        contact = self._contact(str(need(body, kind.id)), happened_at)
+    def _envelope(self, kind: MessageTypeOptions, body: Any, message: Message) -> dict[str, Any]:
+        happened_at = read_time(require_value(body, kind.time), kind.time, self._zone, message.received_at)
+        contact = self._contact(str(require_value(body, kind.id)), happened_at)
         if kind.revision is None:
-            native, revision = veil_message(message.name, self._key), ""
+            native, revision = safe_message_id(message.name, self._key), ""
         else:
-            native, revision = contact, veil_revision(str(need(body, kind.revision)), self._key)
+            native, revision = contact, safe_revision(str(require_value(body, kind.revision)), self._key)
         return {
             "type": kind.event,
             "id": event_id(self._source, f"{kind.event}|{native}", revision),
@@ -66,56 +74,56 @@ class WebhookMapping:
 
     def _contact(self, native: str, happened_at: datetime) -> str:
         day = f"{happened_at.astimezone(self._zone or UTC):%Y%m%d}-" if self._config.daily_ids else ""
-        return day + veil(native, self._key)
+        return day + safe_contact_id(native, self._key)
 
-    def _label(self, body: Any, place: str | None) -> str:
+    def _label(self, body: Any, path: str | None) -> str:
         """Return the label of what is at `place`, empty if nothing is."""
-        name = find(body, place)
+        name = find_value(body, path)
         if name is None:
             return ""
         label = self._config.labels.get(str(name))
         if label is None:
-            raise Unusable(Reason.UNKNOWN_ENUM, f"{place}: not in `labels`")
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{path}: not in `labels`")
         return label
 
-    def _identities(self, kind: Kind, body: Any) -> list[str]:
+    def _identities(self, kind: MessageTypeOptions, body: Any) -> list[str]:
         found = []
         for identity in IdentityKind:  # the strongest first
-            value = find(body, getattr(kind, identity.value, None))
+            value = find_value(body, getattr(kind, identity.value, None))
             normalised = "" if value is None else normalise(identity, str(value), self._config.region)
             if normalised and (pseudonym := self._key.pseudonym(identity, normalised)):
                 found.append(pseudonym)
         return found
 
-    def _data(self, kind: Kind, body: Any, received_at: datetime) -> dict[str, Any]:
-        fields = data_of(kind.event)
+    def _data(self, kind: MessageTypeOptions, body: Any, received_at: datetime) -> dict[str, Any]:
+        fields = data_fields(kind.event)
         data: dict[str, Any] = {}
-        for name, place in kind.data.items():
-            value = find(body, place)
+        for name, path in kind.data.items():
+            value = find_value(body, path)
             if value is None:
                 continue
             if name == "agent":
                 data[name] = self._key.pseudonym(IdentityKind.AGENT, str(value).strip())
             elif name.endswith("_at"):
-                data[name] = read_time(value, place, self._zone, received_at)
+                data[name] = read_time(value, path, self._zone, received_at)
             elif is_label(fields[name]):
-                data[name] = self._label(body, place)
-            elif is_closed(fields[name]):
+                data[name] = self._label(body, path)
+            elif is_enum(fields[name]):
                 data[name] = self._config.labels.get(str(value), value)
             elif isinstance(value, str):
-                data[name] = self._reference(value, place)
+                data[name] = self._reference(value, path)
             else:
-                data[name] = _duration(value, place) if name.endswith("_seconds") else value
+                data[name] = _duration(value, path) if name.endswith("_seconds") else value
         return data
 
-    def _reference(self, text: str, place: str) -> str:
+    def _reference(self, text: str, path: str) -> str:
         if not REFERENCE.fullmatch(text):
-            raise Unusable(Reason.INVALID_FIELD, f"{place}: does not look like a reference")
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: does not look like a reference")
         return reference_for(text, self._key)
 
 
-def _duration(seconds: float, place: str) -> float:
+def _duration(seconds: float, path: str) -> float:
     """Return a duration to the millisecond: further digits could hold anything. Raises `Unusable` if it is too long."""
     if seconds > MAX_SECONDS:
-        raise Unusable(Reason.INVALID_FIELD, f"{place}: longer than {MAX_SECONDS} seconds")
+        raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: longer than {MAX_SECONDS} seconds")
     return seconds if isinstance(seconds, bool) else round(seconds, 3)

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from models.envelope import Envelope
 from models.events import AppointmentEvents, CallEvents, EmailEvents, FormEvents, LetterEvents, VisitEvents
 
-KINDS: Final[dict[str, type[Envelope]]] = {
+EVENT_MODELS: Final[dict[str, type[Envelope]]] = {
     kind.model_fields["type"].default: kind
     for union in (CallEvents, LetterEvents, EmailEvents, FormEvents, AppointmentEvents, VisitEvents)
     for kind in get_args(union)
@@ -20,12 +20,12 @@ KINDS: Final[dict[str, type[Envelope]]] = {
 
 def channel_of(event: str) -> Any:
     """Return the channel of an event type."""
-    return KINDS[event].model_fields["channel"].default
+    return EVENT_MODELS[event].model_fields["channel"].default
 
 
-def data_of(event: str) -> dict[str, FieldInfo]:
+def data_fields(event: str) -> dict[str, FieldInfo]:
     """Return the fields of an event type's data."""
-    annotation: Any = KINDS[event].model_fields["data"].annotation
+    annotation: Any = EVENT_MODELS[event].model_fields["data"].annotation
     fields: dict[str, FieldInfo] = annotation.model_fields
     return fields
 
@@ -35,6 +35,6 @@ def is_label(field: FieldInfo) -> bool:
     return any(isinstance(one, StringConstraints) and one.pattern for one in field.metadata)
 
 
-def is_closed(field: FieldInfo) -> bool:
+def is_enum(field: FieldInfo) -> bool:
     """Return whether a field takes one of a closed set of the vocabulary's words."""
     return isinstance(field.annotation, type) and issubclass(field.annotation, StrEnum)

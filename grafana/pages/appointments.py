@@ -3,90 +3,102 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import DAY, DAYS, SHARE, Bars, Column, Curve, Heat, Key, Query, Table, Tile
+from grafana.panels import (
+    DAY,
+    DAYS,
+    SHARE,
+    BarGaugePanel,
+    Column,
+    HeatmapPanel,
+    KeyColumn,
+    Query,
+    StatPanel,
+    TablePanel,
+    TimeSeriesPanel,
+)
 from grafana.promql import Scope, ratio
-from grafana.words import Vocabulary, Words, board
+from grafana.texts import LocalizedText, ValueNames, board_text
 
-ON: Final = Scope("site", "service")
+SCOPE: Final = Scope("site", "service")
 _OF: Final = 'channel="appointment"'
 _ENDED: Final = "contact_appointment_total"
 _LEAD: Final = "contact_appointment_lead_seconds"
-OUTCOMES: Final[Vocabulary] = {
-    "attended": board("attended"),
-    "missed": board("missed"),
-    "cancelled_by_citizen": Words("Annulés par l’usager", "Cancelled by the citizen"),
-    "cancelled_by_service": Words("Annulés par le service", "Cancelled by the service"),
+OUTCOMES: Final[ValueNames] = {
+    "attended": board_text("attended"),
+    "missed": board_text("missed"),
+    "cancelled_by_citizen": LocalizedText("Annulés par l’usager", "Cancelled by the citizen"),
+    "cancelled_by_service": LocalizedText("Annulés par le service", "Cancelled by the service"),
 }
-PARTIES: Final[Vocabulary] = {
-    "citizen": Words("Par l’usager", "By the citizen"),
-    "service": Words("Par le service", "By the service"),
+PARTIES: Final[ValueNames] = {
+    "citizen": LocalizedText("Par l’usager", "By the citizen"),
+    "service": LocalizedText("Par le service", "By the service"),
 }
 
 
 def missed(*matchers: str, by: str = "", window: str) -> str:
     """Return the share that nobody came to."""
     return ratio(
-        ON.during(_ENDED, 'outcome="missed"', *matchers, by=by, window=window),
-        ON.during(_ENDED, 'outcome=~"attended|missed"', *matchers, by=by, window=window),
+        SCOPE.increase(_ENDED, 'outcome="missed"', *matchers, by=by, window=window),
+        SCOPE.increase(_ENDED, 'outcome=~"attended|missed"', *matchers, by=by, window=window),
     )
 
 
-def _today(title: Words, *flows: str) -> Tile:
+def _today(title: LocalizedText, *flows: str) -> StatPanel:
     chosen = "|".join(flows)
-    return Tile(
+    return StatPanel(
         title=title,
-        about=Words(
+        description=LocalizedText(
             f'Depuis minuit, exact : contact_today_items{{flow=~"{chosen}"}}.',
             f'Since midnight, exact: contact_today_items{{flow=~"{chosen}"}}.',
         ),
-        query=ON.now("contact_today_items", _OF, f'flow=~"{chosen}"'),
+        query=SCOPE.gauge_sum("contact_today_items", _OF, f'flow=~"{chosen}"'),
         width=4,
     )
 
 
 PAGE: Final = Page(
     name="appointments",
-    title=board("channel_appointment"),
-    about=Words(
+    title=board_text("channel_appointment"),
+    description=LocalizedText(
         "Les rendez-vous : pris, honorés, manqués, annulés et par qui, et combien de temps à l’avance.",
         "Appointments: booked, attended, missed, cancelled and by whom, and how long ahead.",
     ),
-    scope=ON,
+    scope=SCOPE,
     since="now-7d",
     sections=(
         Section(
-            board("today"),
+            board_text("today"),
             (
-                _today(board("booked"), "received"),
-                _today(board("attended"), "attended"),
-                _today(board("missed"), "missed"),
-                _today(board("cancelled"), "cancelled_by_citizen", "cancelled_by_service"),
-                Tile(
-                    title=board("upcoming"),
-                    about=Words(
+                _today(board_text("booked"), "received"),
+                _today(board_text("attended"), "attended"),
+                _today(board_text("missed"), "missed"),
+                _today(board_text("cancelled"), "cancelled_by_citizen", "cancelled_by_service"),
+                StatPanel(
+                    title=board_text("upcoming"),
+                    description=LocalizedText(
                         'Pris et à venir, quel que soit le jour : contact_backlog_items{state="pending_citizen"}.',
                         'Booked and yet to come, on any day: contact_backlog_items{state="pending_citizen"}.',
                     ),
-                    query=ON.now("contact_backlog_items", _OF, 'state="pending_citizen"'),
+                    query=SCOPE.gauge_sum("contact_backlog_items", _OF, 'state="pending_citizen"'),
                     width=4,
                 ),
-                Tile(
-                    title=Words("Venus, en attente", "Here, waiting"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Venus, en attente", "Here, waiting"),
+                    description=LocalizedText(
                         'Usagers arrivés et pas encore reçus : contact_backlog_items{state="waiting"}.',
                         'Citizens who have come and are not seen yet: contact_backlog_items{state="waiting"}.',
                     ),
-                    query=ON.now("contact_backlog_items", _OF, 'state="waiting"'),
+                    query=SCOPE.gauge_sum("contact_backlog_items", _OF, 'state="waiting"'),
                     width=4,
                 ),
             ),
         ),
         Section(
-            Words("Manqués et annulés", "Missed and cancelled"),
+            LocalizedText("Manqués et annulés", "Missed and cancelled"),
             (
-                Tile(
-                    title=Words("Taux de rendez-vous manqués", "No-show rate"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Taux de rendez-vous manqués", "No-show rate"),
+                    description=LocalizedText(
                         "Manqués ÷ (honorés + manqués), sur la période : contact_appointment_total.",
                         "Missed ÷ (attended + missed), over the time looked at: contact_appointment_total.",
                     ),
@@ -94,52 +106,59 @@ PAGE: Final = Page(
                     query=missed(window="$__range"),
                     height=8,
                 ),
-                Bars(
-                    title=Words("Ce qu’ils sont devenus", "What became of them"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Ce qu’ils sont devenus", "What became of them"),
+                    description=LocalizedText(
                         "Rendez-vous passés ou annulés sur la période, par issue : contact_appointment_total.",
                         "Appointments that ended during the time looked at, by outcome: contact_appointment_total.",
                     ),
-                    queries=(Query(ON.during(_ENDED, by="outcome")),),
+                    queries=(Query(SCOPE.increase(_ENDED, by="outcome")),),
                     by="outcome",
                     names=OUTCOMES,
                     width=10,
                 ),
-                Bars(
-                    title=Words("Pris par qui", "Booked by whom"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Pris par qui", "Booked by whom"),
+                    description=LocalizedText(
                         "Rendez-vous pris sur la période, par qui : contact_appointment_booked_total.",
                         "Appointments booked during the time looked at, by whom: contact_appointment_booked_total.",
                     ),
-                    queries=(Query(ON.during("contact_appointment_booked_total", by="by")),),
+                    queries=(Query(SCOPE.increase("contact_appointment_booked_total", by="by")),),
                     by="by",
                     names=PARTIES,
                 ),
-                Table(
-                    title=board("services"),
-                    about=Words(
+                TablePanel(
+                    title=board_text("services"),
+                    description=LocalizedText(
                         "Sur la période. Taux de manqués : manqués ÷ (honorés + manqués). Délai moyen : de la prise à"
                         " la date fixée d’abord. Déplacés : au moins une fois.",
                         "Over the time looked at. No-show rate: missed ÷ (attended + missed). Mean lead time: from the"
                         " booking to the time booked first. Moved: at least once.",
                     ),
-                    keys=(Key("service", board("service"), page="channel"), Key("site", Words("Site", "Site"))),
+                    keys=(
+                        KeyColumn("service", board_text("service"), page="channel"),
+                        KeyColumn("site", LocalizedText("Site", "Site")),
+                    ),
                     columns=(
-                        Column(board("booked"), ON.during("contact_appointment_booked_total", by="service, site")),
-                        Column(board("attended"), ON.during(_ENDED, 'outcome="attended"', by="service, site")),
-                        Column(board("missed"), ON.during(_ENDED, 'outcome="missed"', by="service, site")),
                         Column(
-                            Words("Taux de manqués", "No-show rate"),
+                            board_text("booked"), SCOPE.increase("contact_appointment_booked_total", by="service, site")
+                        ),
+                        Column(
+                            board_text("attended"), SCOPE.increase(_ENDED, 'outcome="attended"', by="service, site")
+                        ),
+                        Column(board_text("missed"), SCOPE.increase(_ENDED, 'outcome="missed"', by="service, site")),
+                        Column(
+                            LocalizedText("Taux de manqués", "No-show rate"),
                             missed(by="service, site", window="$__range"),
                             SHARE,
                         ),
                         Column(
-                            Words("Déplacés", "Moved"),
-                            ON.during("contact_appointment_moved_total", by="service, site"),
+                            LocalizedText("Déplacés", "Moved"),
+                            SCOPE.increase("contact_appointment_moved_total", by="service, site"),
                         ),
                         Column(
-                            Words("Délai moyen", "Mean lead time"),
-                            f"{ON.mean(_LEAD, by='service, site')} / {DAY}",
+                            LocalizedText("Délai moyen", "Mean lead time"),
+                            f"{SCOPE.mean(_LEAD, by='service, site')} / {DAY}",
                             DAYS,
                         ),
                     ),
@@ -147,27 +166,27 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            Words("Dans le temps", "Over time"),
+            LocalizedText("Dans le temps", "Over time"),
             (
-                Curve(
-                    title=Words("Taux de rendez-vous manqués", "No-show rate"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("Taux de rendez-vous manqués", "No-show rate"),
+                    description=LocalizedText(
                         "Manqués ÷ (honorés + manqués), sur 1d et sur 28d.",
                         "Missed ÷ (attended + missed), over 1d and over 28d.",
                     ),
                     unit=SHARE,
                     queries=(
-                        Query(missed(window="1d"), Words("1 jour", "1 day")),
-                        Query(missed(window="28d"), Words("28 jours", "28 days")),
+                        Query(missed(window="1d"), LocalizedText("1 jour", "1 day")),
+                        Query(missed(window="28d"), LocalizedText("28 jours", "28 days")),
                     ),
                 ),
-                Heat(
-                    title=Words("Combien de temps à l’avance", "How long ahead"),
-                    about=Words(
+                HeatmapPanel(
+                    title=LocalizedText("Combien de temps à l’avance", "How long ahead"),
+                    description=LocalizedText(
                         "De la prise à la date fixée d’abord : croissance des classes de contact_appointment_lead_seconds.",
                         "From the booking to the time booked first: growth of the buckets of contact_appointment_lead_seconds.",
                     ),
-                    query=ON.buckets(_LEAD),
+                    query=SCOPE.buckets(_LEAD),
                 ),
             ),
         ),

@@ -3,50 +3,64 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import DAY, DAYS, EUROS, HOUR, HOURS, Bars, Column, Curve, Heat, Key, Query, Table, Tile
+from grafana.panels import (
+    DAY,
+    DAYS,
+    EUROS,
+    HOUR,
+    HOURS,
+    BarGaugePanel,
+    Column,
+    HeatmapPanel,
+    KeyColumn,
+    Query,
+    StatPanel,
+    TablePanel,
+    TimeSeriesPanel,
+)
 from grafana.promql import Scope
-from grafana.shared import LATE
-from grafana.words import BACKLOG, Vocabulary, Words, board
+from grafana.shared_panels import OVERDUE_THRESHOLDS
+from grafana.texts import BACKLOG_STATES, LocalizedText, ValueNames, board_text
 
-ON: Final = Scope("site", "service")
+SCOPE: Final = Scope("site", "service")
 _OF: Final = 'channel="mail"'
-POSTAGE: Final[Vocabulary] = {
-    "lettre_verte": Words("Lettre verte", "Lettre verte"),
-    "lettre_services_plus": Words("Lettre services plus", "Lettre services plus"),
-    "lettre_en_ligne": Words("Lettre en ligne", "Lettre en ligne"),
-    "lettre_recommandee": Words("Recommandée", "Registered"),
-    "lettre_recommandee_avec_avis": Words("Recommandée avec avis", "Registered, with receipt"),
-    "economique": Words("Économique", "Economy"),
+POSTAGE: Final[ValueNames] = {
+    "lettre_verte": LocalizedText("Lettre verte", "Lettre verte"),
+    "lettre_services_plus": LocalizedText("Lettre services plus", "Lettre services plus"),
+    "lettre_en_ligne": LocalizedText("Lettre en ligne", "Lettre en ligne"),
+    "lettre_recommandee": LocalizedText("Recommandée", "Registered"),
+    "lettre_recommandee_avec_avis": LocalizedText("Recommandée avec avis", "Registered, with receipt"),
+    "economique": LocalizedText("Économique", "Economy"),
 }
-STEPS: Final[Vocabulary] = {
-    "scan": Words("Numérisation", "Scan"),
-    "registration": Words("Enregistrement", "Registration"),
-    "assignment": Words("Attribution", "Assignment"),
-    "acknowledgement": board("clock_acknowledge"),
-    "first_response": board("clock_first_response"),
-    "resolution": board("clock_resolution"),
+STEPS: Final[ValueNames] = {
+    "scan": LocalizedText("Numérisation", "Scan"),
+    "registration": LocalizedText("Enregistrement", "Registration"),
+    "assignment": LocalizedText("Attribution", "Assignment"),
+    "acknowledgement": board_text("clock_acknowledge"),
+    "first_response": board_text("clock_first_response"),
+    "resolution": board_text("clock_resolution"),
 }
 
 
-def _today(title: Words, flow: str) -> Tile:
-    return Tile(
+def _today(title: LocalizedText, flow: str) -> StatPanel:
+    return StatPanel(
         title=title,
-        about=Words(
+        description=LocalizedText(
             f'Depuis minuit, exact : contact_today_items{{flow="{flow}"}}.',
             f'Since midnight, exact: contact_today_items{{flow="{flow}"}}.',
         ),
-        query=ON.today(flow, _OF),
+        query=SCOPE.today(flow, _OF),
         width=4,
     )
 
 
-def _postage(title: Words, by: str, names: Vocabulary | None = None) -> Bars:
+def _postage(title: LocalizedText, by: str, names: ValueNames | None = None) -> BarGaugePanel:
     spent, taken_back = (
-        ON.during(f"contact_postage_{counter}_total", by=by) for counter in ("euros", "corrected_euros")
+        SCOPE.increase(f"contact_postage_{counter}_total", by=by) for counter in ("euros", "corrected_euros")
     )
-    return Bars(
+    return BarGaugePanel(
         title=title,
-        about=Words(
+        description=LocalizedText(
             "Euros d’affranchissement sur la période, hors corrections : contact_postage_euros_total −"
             " contact_postage_corrected_euros_total.",
             "Euros of postage during the time looked at, without corrected counts: contact_postage_euros_total −"
@@ -61,144 +75,147 @@ def _postage(title: Words, by: str, names: Vocabulary | None = None) -> Bars:
 
 PAGE: Final = Page(
     name="mail",
-    title=board("channel_mail"),
-    about=Words(
+    title=board_text("channel_mail"),
+    description=LocalizedText(
         "Le courrier : de l’arrivée à l’enregistrement, à l’attribution, à la réponse ; et ce qui part, avec l’affranchissement.",
         "Letters: from arrival to registration, assignment, answer; and what is sent, with its postage.",
     ),
-    scope=ON,
+    scope=SCOPE,
     since="now-7d",
     sections=(
         Section(
-            board("today"),
+            board_text("today"),
             (
-                _today(board("received"), "received"),
-                _today(Words("Enregistrés", "Registered"), "registered"),
-                _today(Words("Attribués", "Assigned"), "assigned"),
-                _today(board("answered"), "answered"),
-                _today(board("closed"), "closed"),
-                _today(Words("Envoyés", "Sent"), "sent"),
+                _today(board_text("received"), "received"),
+                _today(LocalizedText("Enregistrés", "Registered"), "registered"),
+                _today(LocalizedText("Attribués", "Assigned"), "assigned"),
+                _today(board_text("answered"), "answered"),
+                _today(board_text("closed"), "closed"),
+                _today(LocalizedText("Envoyés", "Sent"), "sent"),
             ),
         ),
         Section(
-            Words("Ce qui attend", "What waits"),
+            LocalizedText("Ce qui attend", "What waits"),
             (
-                Bars(
-                    title=Words("Ouverts, par état", "Open, by state"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Ouverts, par état", "Open, by state"),
+                    description=LocalizedText(
                         "Courriers ouverts en ce moment, par état : contact_backlog_items.",
                         "Letters open right now, by state: contact_backlog_items.",
                     ),
-                    queries=(Query(ON.now("contact_backlog_items", _OF, by="state")),),
+                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _OF, by="state")),),
                     by="state",
-                    names=BACKLOG,
+                    names=BACKLOG_STATES,
                 ),
-                Curve(
-                    title=Words("À traiter", "To do"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("À traiter", "To do"),
+                    description=LocalizedText(
                         "Courriers que personne n’a pris en charge, et courriers en cours : contact_backlog_items.",
                         "Letters that nobody has taken up, and letters under way: contact_backlog_items.",
                     ),
-                    queries=(Query(ON.now("contact_backlog_items", _OF, by="state")),),
+                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _OF, by="state")),),
                     by="state",
-                    names=BACKLOG,
+                    names=BACKLOG_STATES,
                     width=16,
                 ),
-                Table(
-                    title=board("services"),
-                    about=Words(
+                TablePanel(
+                    title=board_text("services"),
+                    description=LocalizedText(
                         "À traiter, en retard : maintenant. Plus ancien : maintenant − arrivée, en jours, et en heures"
                         " d’ouverture. Enregistrement, première réponse : somme des délais ÷ nombre, sur la période, en"
                         " jours.",
                         "To do, overdue: right now. Oldest: now − arrival, in days, and in opening hours. Registration,"
                         " first answer: sum of delays ÷ number, over the time looked at, in days.",
                     ),
-                    keys=(Key("service", board("service"), page="channel"),),
+                    keys=(KeyColumn("service", board_text("service"), page="channel"),),
                     columns=(
-                        Column(board("to_do"), ON.now("contact_backlog_items", _OF, 'state="waiting"', by="service")),
                         Column(
-                            board("oldest"),
-                            f"{ON.age('contact_oldest_item_timestamp_seconds', _OF, by='service')} / {DAY}",
+                            board_text("to_do"),
+                            SCOPE.gauge_sum("contact_backlog_items", _OF, 'state="waiting"', by="service"),
+                        ),
+                        Column(
+                            board_text("oldest"),
+                            f"{SCOPE.age('contact_oldest_item_timestamp_seconds', _OF, by='service')} / {DAY}",
                             DAYS,
                         ),
                         Column(
-                            Words("Plus ancien, heures ouvrées", "Oldest, opening hours"),
-                            f"max by (service) ({ON.select('contact_oldest_item_business_age_seconds', _OF)}) / {HOUR}",
+                            LocalizedText("Plus ancien, heures ouvrées", "Oldest, opening hours"),
+                            f"max by (service) ({SCOPE.select('contact_oldest_item_business_age_seconds', _OF)}) / {HOUR}",
                             HOURS,
                         ),
                         Column(
                             STEPS["registration"],
-                            f"{ON.mean('contact_registration_seconds', by='service')} / {DAY}",
+                            f"{SCOPE.mean('contact_registration_seconds', by='service')} / {DAY}",
                             DAYS,
                         ),
                         Column(
                             STEPS["first_response"],
-                            f"{ON.mean('contact_first_response_seconds', _OF, by='service')} / {DAY}",
+                            f"{SCOPE.mean('contact_first_response_seconds', _OF, by='service')} / {DAY}",
                             DAYS,
                         ),
                         Column(
-                            board("overdue"),
-                            ON.now("contact_sla_open_items", _OF, 'state="overdue"', by="service"),
-                            levels=LATE,
+                            board_text("overdue"),
+                            SCOPE.gauge_sum("contact_sla_open_items", _OF, 'state="overdue"', by="service"),
+                            thresholds=OVERDUE_THRESHOLDS,
                         ),
                     ),
                 ),
             ),
         ),
         Section(
-            Words("Délais depuis l’arrivée", "Delays since arrival"),
+            LocalizedText("Délais depuis l’arrivée", "Delays since arrival"),
             (
-                Bars(
-                    title=Words("Délai moyen du jour, par étape", "Mean delay today, by step"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Délai moyen du jour, par étape", "Mean delay today, by step"),
+                    description=LocalizedText(
                         "Somme des délais depuis l’arrivée ÷ nombre, exact depuis minuit : contact_today_duration_seconds.",
                         "Sum of delays since arrival ÷ number, exact since midnight: contact_today_duration_seconds.",
                     ),
                     unit=DAYS,
-                    queries=[Query(f"{ON.mean_today(step, _OF)} / {DAY}", words) for step, words in STEPS.items()],
+                    queries=[Query(f"{SCOPE.mean_today(step, _OF)} / {DAY}", words) for step, words in STEPS.items()],
                     width=12,
                 ),
-                Heat(
-                    title=Words("Enregistrement", "Registration"),
-                    about=Words(
+                HeatmapPanel(
+                    title=LocalizedText("Enregistrement", "Registration"),
+                    description=LocalizedText(
                         "De l’arrivée au numéro de registre : croissance des classes de contact_registration_seconds.",
                         "From arrival to the number in the register: growth of the buckets of contact_registration_seconds.",
                     ),
-                    query=ON.buckets("contact_registration_seconds"),
+                    query=SCOPE.buckets("contact_registration_seconds"),
                 ),
-                Heat(
-                    title=Words("Attribution", "Assignment"),
-                    about=Words(
+                HeatmapPanel(
+                    title=LocalizedText("Attribution", "Assignment"),
+                    description=LocalizedText(
                         "De l’arrivée au service qui s’en occupe : croissance des classes de contact_assignment_seconds.",
                         "From arrival to the service that has it: growth of the buckets of contact_assignment_seconds.",
                     ),
-                    query=ON.buckets("contact_assignment_seconds", _OF),
+                    query=SCOPE.buckets("contact_assignment_seconds", _OF),
                 ),
-                Heat(
-                    title=board("clock_first_response"),
-                    about=Words(
+                HeatmapPanel(
+                    title=board_text("clock_first_response"),
+                    description=LocalizedText(
                         "De l’arrivée à la réponse d’une personne : croissance des classes de contact_first_response_seconds.",
                         "From arrival to a person’s answer: growth of the buckets of contact_first_response_seconds.",
                     ),
-                    query=ON.buckets("contact_first_response_seconds", _OF),
+                    query=SCOPE.buckets("contact_first_response_seconds", _OF),
                 ),
             ),
         ),
         Section(
-            Words("Ce qui part", "What is sent"),
+            LocalizedText("Ce qui part", "What is sent"),
             (
-                Bars(
-                    title=Words("Envoyés, par affranchissement", "Sent, by postage"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Envoyés, par affranchissement", "Sent, by postage"),
+                    description=LocalizedText(
                         "Courriers envoyés sur la période, par classe : contact_sent_total.",
                         "Letters sent during the time looked at, by class: contact_sent_total.",
                     ),
-                    queries=(Query(ON.during("contact_sent_total", by="postage")),),
+                    queries=(Query(SCOPE.increase("contact_sent_total", by="postage")),),
                     by="postage",
                     names=POSTAGE,
                 ),
-                _postage(Words("Affranchissement, par classe", "Postage, by class"), "postage", POSTAGE),
-                _postage(Words("Affranchissement, par service", "Postage, by service"), "service"),
+                _postage(LocalizedText("Affranchissement, par classe", "Postage, by class"), "postage", POSTAGE),
+                _postage(LocalizedText("Affranchissement, par service", "Postage, by service"), "service"),
             ),
         ),
     ),

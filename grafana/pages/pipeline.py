@@ -3,10 +3,22 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import CLOCK, PER_SECOND, SECONDS, SHARE, Bars, Column, Curve, Key, Query, Table, Tile
+from grafana.panels import (
+    CLOCK,
+    PER_SECOND,
+    SECONDS,
+    SHARE,
+    BarGaugePanel,
+    Column,
+    KeyColumn,
+    Query,
+    StatPanel,
+    TablePanel,
+    TimeSeriesPanel,
+)
 from grafana.promql import RANGE, RATE, Scope, since
-from grafana.shared import FRESHNESS
-from grafana.words import CHANNELS, Vocabulary, Words, board, same
+from grafana.shared_panels import FRESHNESS
+from grafana.texts import CHANNELS, LocalizedText, ValueNames, board_text, untranslated
 from models import topics
 from streams.web.options import Thresholds
 
@@ -16,17 +28,17 @@ SILENT: Final = Thresholds(attention=120, action=600)
 """Of a source that could not be read, in seconds: SourceNotRead alerts from 600 on."""
 FILLING: Final = Thresholds(attention=0.25, action=0.5)
 """Of a spool: SpoolFilling alerts from a half on."""
-RESULTS: Final[Vocabulary] = {
-    "ok": Words("Comptés", "Counted"),
-    "duplicate": Words("Déjà connus", "Known already"),
-    "dead": Words("Inutilisables", "Not usable"),
+RESULTS: Final[ValueNames] = {
+    "ok": LocalizedText("Comptés", "Counted"),
+    "duplicate": LocalizedText("Déjà connus", "Known already"),
+    "dead": LocalizedText("Inutilisables", "Not usable"),
 }
-TOPICS: Final[Vocabulary] = {
-    topic.name: CHANNELS.get(channel, Words("Avis", "Opinions")) for channel, topic in topics.SOURCES.items()
+TOPICS: Final[ValueNames] = {
+    topic.name: CHANNELS.get(channel, LocalizedText("Avis", "Opinions")) for channel, topic in topics.SOURCES.items()
 }
-JOBS: Final[Vocabulary] = {
-    "accueil-worker": same("worker"),
-    "accueil-timeline": same("timeline"),
+JOBS: Final[ValueNames] = {
+    "accueil-worker": untranslated("worker"),
+    "accueil-timeline": untranslated("timeline"),
 }
 _SPOOL: Final = "max by (connector) (connector_spool_bytes / connector_spool_limit_bytes)"
 
@@ -46,8 +58,8 @@ def _share_within(share: float, histogram: str, label: str) -> str:
 
 PAGE: Final = Page(
     name="pipeline",
-    title=Words("Chaîne technique", "Pipeline"),
-    about=Words(
+    title=LocalizedText("Chaîne technique", "Pipeline"),
+    description=LocalizedText(
         "Si les événements arrivent, sont comptés, et si tout répond.",
         "Whether events come, are counted, and everything answers.",
     ),
@@ -55,80 +67,80 @@ PAGE: Final = Page(
     since="now-6h",
     sections=(
         Section(
-            board("now"),
+            board_text("now"),
             (
                 FRESHNESS,
-                Tile(
-                    title=Words("Processus muets", "Processes that do not answer"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Processus muets", "Processes that do not answer"),
+                    description=LocalizedText(
                         'Processus dont Prometheus n’obtient rien : up{job=~"accueil-.+"} == 0.',
                         'Processes of which Prometheus gets nothing: up{job=~"accueil-.+"} == 0.',
                     ),
                     query='sum(up{job=~"accueil-.+"} == bool 0)',
-                    levels=Thresholds(attention=1, action=1),
+                    thresholds=Thresholds(attention=1, action=1),
                     width=4,
                 ),
-                Tile(
-                    title=Words("Partitions sans worker", "Partitions without a worker"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Partitions sans worker", "Partitions without a worker"),
+                    description=LocalizedText(
                         "Partitions attendues − partitions dont un worker s’occupe : pipeline_expected_partitions −"
                         " pipeline_active_partitions.",
                         "Partitions expected − partitions that a worker works on: pipeline_expected_partitions −"
                         " pipeline_active_partitions.",
                     ),
                     query='max(pipeline_expected_partitions) - sum(pipeline_active_partitions{job="accueil-worker"})',
-                    levels=Thresholds(attention=1, action=1),
+                    thresholds=Thresholds(attention=1, action=1),
                     width=4,
                 ),
-                Tile(
-                    title=Words("Événements à traiter", "Events to be processed"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Événements à traiter", "Events to be processed"),
+                    description=LocalizedText(
                         "Enregistrements des sources qu’aucune étape n’a validés, tous workers : pipeline_consumer_lag_records.",
                         "Records of the sources that no step has committed, all workers: pipeline_consumer_lag_records.",
                     ),
                     query='sum(pipeline_consumer_lag_records{job="accueil-worker"})',
-                    levels=Thresholds(attention=1000, action=10_000),
+                    thresholds=Thresholds(attention=1000, action=10_000),
                     width=4,
                 ),
-                Tile(
-                    title=Words("Inutilisables", "Not usable"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Inutilisables", "Not usable"),
+                    description=LocalizedText(
                         "Événements mis de côté avec une raison, sur la période : croissance de pipeline_dead_letters_total.",
                         "Events set aside with a reason, during the time looked at: growth of pipeline_dead_letters_total.",
                     ),
-                    query=ALL.during("pipeline_dead_letters_total"),
-                    levels=ANY,
+                    query=ALL.increase("pipeline_dead_letters_total"),
+                    thresholds=ANY,
                     width=4,
                 ),
-                Tile(
-                    title=Words("Fichier SLA refusé", "SLA file refused"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Fichier SLA refusé", "SLA file refused"),
+                    description=LocalizedText(
                         "Processus qui n’ont pu relire le fichier SLA : pipeline_sla_file_last_reload_successful == 0.",
                         "Processes that could not read the SLA file again: pipeline_sla_file_last_reload_successful == 0.",
                     ),
                     query="sum(pipeline_sla_file_last_reload_successful == bool 0)",
-                    levels=Thresholds(attention=1, action=1),
+                    thresholds=Thresholds(attention=1, action=1),
                     width=4,
                 ),
             ),
         ),
         Section(
-            Words("Événements", "Events"),
+            LocalizedText("Événements", "Events"),
             (
-                Curve(
-                    title=Words("Traités, par résultat", "Processed, by result"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("Traités, par résultat", "Processed, by result"),
+                    description=LocalizedText(
                         "Événements par seconde, par résultat : pipeline_events_processed_total.",
                         "Events per second, by result: pipeline_events_processed_total.",
                     ),
                     unit=PER_SECOND,
-                    queries=(Query(ALL.per_second("pipeline_events_processed_total", by="result")),),
+                    queries=(Query(ALL.rate("pipeline_events_processed_total", by="result")),),
                     by="result",
                     names=RESULTS,
                 ),
-                Curve(
-                    title=Words("Lus, par canal", "Read, by channel"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("Lus, par canal", "Read, by channel"),
+                    description=LocalizedText(
                         "Enregistrements validés par seconde, par topic : pipeline_records_total.",
                         "Records committed per second, by topic: pipeline_records_total.",
                     ),
@@ -137,22 +149,22 @@ PAGE: Final = Page(
                     by="topic",
                     names=TOPICS,
                 ),
-                Bars(
-                    title=Words("Inutilisables, par raison", "Not usable, by reason"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Inutilisables, par raison", "Not usable, by reason"),
+                    description=LocalizedText(
                         "Mis de côté sur la période, par raison : pipeline_dead_letters_total. `accueil dead-letters"
                         " list` les montre.",
                         "Set aside during the time looked at, by reason: pipeline_dead_letters_total. `accueil"
                         " dead-letters list` shows them.",
                     ),
-                    queries=(Query(ALL.during("pipeline_dead_letters_total", by="reason")),),
+                    queries=(Query(ALL.increase("pipeline_dead_letters_total", by="reason")),),
                     by="reason",
                     width=12,
                     height=12,
                 ),
-                Curve(
-                    title=Words("Durée d’une transaction, 95 %", "Time of a transaction, 95 %"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("Durée d’une transaction, 95 %", "Time of a transaction, 95 %"),
+                    description=LocalizedText(
                         "95 % des transactions durent au plus : histogram_quantile(0,95) de pipeline_commit_seconds.",
                         "95% of transactions take at most: histogram_quantile(0.95) of pipeline_commit_seconds.",
                     ),
@@ -165,11 +177,11 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            Words("Délais", "Delays"),
+            LocalizedText("Délais", "Delays"),
             (
-                Curve(
-                    title=Words("Du dépôt dans Kafka à la validation, 95 %", "From Kafka to the commit, 95%"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("Du dépôt dans Kafka à la validation, 95 %", "From Kafka to the commit, 95%"),
+                    description=LocalizedText(
                         "Délai du plus ancien enregistrement de chaque lot, 95 % sont au plus :"
                         " histogram_quantile(0,95) de pipeline_event_delay_seconds, par topic.",
                         "Delay of the oldest record of each batch, 95% are at most: histogram_quantile(0.95) of"
@@ -184,65 +196,69 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            Words("Processus", "Processes"),
+            LocalizedText("Processus", "Processes"),
             (
-                Table(
-                    title=Words("Processus", "Processes"),
-                    about=Words(
+                TablePanel(
+                    title=LocalizedText("Processus", "Processes"),
+                    description=LocalizedText(
                         "Répond : up. Répartitions, erreurs internes, lots relus : sur la période. À traiter :"
                         " pipeline_consumer_lag_records, maintenant.",
                         "Answers: up. Rebalances, internal errors, batches fetched again: during the time looked at. To"
                         " process: pipeline_consumer_lag_records, right now.",
                     ),
-                    keys=(Key("job", Words("Processus", "Process")), Key("instance", Words("Adresse", "Address"))),
+                    keys=(
+                        KeyColumn("job", LocalizedText("Processus", "Process")),
+                        KeyColumn("instance", LocalizedText("Adresse", "Address")),
+                    ),
                     columns=(
                         Column(
-                            Words("Répond", "Answers"),
+                            LocalizedText("Répond", "Answers"),
                             'max by (job, instance) (up{job=~"accueil-.+"})',
-                            states={"1": Words("● oui", "● yes"), "0": Words("■ non", "■ no")},
+                            states={"1": LocalizedText("● oui", "● yes"), "0": LocalizedText("■ non", "■ no")},
                         ),
                         Column(
-                            Words("Répartitions", "Rebalances"), _counts("pipeline_rebalances_total", "job, instance")
+                            LocalizedText("Répartitions", "Rebalances"),
+                            _counts("pipeline_rebalances_total", "job, instance"),
                         ),
                         Column(
-                            Words("Erreurs internes", "Internal errors"),
+                            LocalizedText("Erreurs internes", "Internal errors"),
                             _counts("pipeline_internal_errors_total", "job, instance"),
-                            levels=ANY,
+                            thresholds=ANY,
                         ),
                         Column(
-                            Words("Lots relus", "Batches fetched again"),
+                            LocalizedText("Lots relus", "Batches fetched again"),
                             _counts("pipeline_delivery_gaps_total", "job, instance"),
                         ),
                         Column(
-                            Words("À traiter", "To process"),
+                            LocalizedText("À traiter", "To process"),
                             "sum by (job, instance) (pipeline_consumer_lag_records)",
                         ),
                     ),
                 ),
-                Tile(
-                    title=Words("Coût d’une collecte", "Cost of a scrape"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Coût d’une collecte", "Cost of a scrape"),
+                    description=LocalizedText(
                         "Temps qu’il faut pour dire ces chiffres : contact_collect_duration_seconds.",
                         "Time that it takes to tell these figures: contact_collect_duration_seconds.",
                     ),
                     unit=SECONDS,
                     query="max(contact_collect_duration_seconds)",
-                    levels=Thresholds(attention=0.5, action=1),
+                    thresholds=Thresholds(attention=0.5, action=1),
                     width=8,
                 ),
-                Tile(
-                    title=Words("Chiffres illisibles", "Figures that could not be read"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Chiffres illisibles", "Figures that could not be read"),
+                    description=LocalizedText(
                         "Lignes de chiffres que le tableau n’a pu lire, sur la période : contact_collect_errors_total.",
                         "Rows of figures that the board could not read, during the time looked at: contact_collect_errors_total.",
                     ),
-                    query=ALL.during("contact_collect_errors_total"),
-                    levels=ANY,
+                    query=ALL.increase("contact_collect_errors_total"),
+                    thresholds=ANY,
                     width=8,
                 ),
-                Bars(
-                    title=Words("Version", "Version"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Version", "Version"),
+                    description=LocalizedText(
                         "Ce qui tourne : contact_pipeline_build_info.", "What runs: contact_pipeline_build_info."
                     ),
                     queries=(Query("count by (version) (contact_pipeline_build_info)"),),
@@ -252,42 +268,49 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            Words("Connecteurs", "Connectors"),
+            LocalizedText("Connecteurs", "Connectors"),
             (
-                Table(
-                    title=Words("Sources", "Sources"),
-                    about=Words(
+                TablePanel(
+                    title=LocalizedText("Sources", "Sources"),
+                    description=LocalizedText(
                         "Publiés, erreurs : sur la période. Dernier événement, dernière lecture : maintenant − cet"
                         " instant. Tampon : octets en attente ÷ limite.",
                         "Published, errors: during the time looked at. Last event, last read: now − then. Spool: bytes"
                         " waiting ÷ limit.",
                     ),
-                    keys=(Key("connector", Words("Connecteur", "Connector")),),
+                    keys=(KeyColumn("connector", LocalizedText("Connecteur", "Connector")),),
                     columns=(
-                        Column(Words("Publiés", "Published"), _counts("connector_events_published_total", "connector")),
-                        Column(Words("Erreurs", "Errors"), _counts("connector_errors_total", "connector"), levels=ANY),
                         Column(
-                            Words("Dernier événement", "Last event"),
+                            LocalizedText("Publiés", "Published"),
+                            _counts("connector_events_published_total", "connector"),
+                        ),
+                        Column(
+                            LocalizedText("Erreurs", "Errors"),
+                            _counts("connector_errors_total", "connector"),
+                            thresholds=ANY,
+                        ),
+                        Column(
+                            LocalizedText("Dernier événement", "Last event"),
                             since("max by (connector) (connector_last_event_timestamp_seconds > 0)"),
                             CLOCK,
                         ),
                         Column(
-                            Words("Dernière lecture", "Last read"),
+                            LocalizedText("Dernière lecture", "Last read"),
                             since("max by (connector) (connector_last_success_timestamp_seconds)"),
                             CLOCK,
-                            levels=SILENT,
+                            thresholds=SILENT,
                         ),
-                        Column(Words("Tampon", "Spool"), _SPOOL, SHARE, levels=FILLING),
+                        Column(LocalizedText("Tampon", "Spool"), _SPOOL, SHARE, thresholds=FILLING),
                         Column(
-                            Words("Refusés jetés", "Rejects dropped"),
+                            LocalizedText("Refusés jetés", "Rejects dropped"),
                             _counts("connector_rejects_dropped_total", "connector"),
                         ),
                     ),
                     height=10,
                 ),
-                Bars(
-                    title=Words("Enregistrements refusés, par raison", "Records rejected, by reason"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Enregistrements refusés, par raison", "Records rejected, by reason"),
+                    description=LocalizedText(
                         "Refusés par les connecteurs sur la période : connector_errors_total. `accueil rejects list` les montre.",
                         "Rejected by connectors during the time looked at: connector_errors_total. `accueil rejects"
                         " list` shows them.",
@@ -297,23 +320,23 @@ PAGE: Final = Page(
                     width=12,
                     height=12,
                 ),
-                Curve(
-                    title=Words("En attente de Kafka", "Waiting for Kafka"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("En attente de Kafka", "Waiting for Kafka"),
+                    description=LocalizedText(
                         "Enregistrements dans les tampons de tous les connecteurs : connector_spool_records.",
                         "Records in the spools of all connectors: connector_spool_records.",
                     ),
-                    queries=(Query("sum(connector_spool_records)", Words("En attente", "Waiting")),),
+                    queries=(Query("sum(connector_spool_records)", LocalizedText("En attente", "Waiting")),),
                     height=12,
                 ),
             ),
         ),
         Section(
-            Words("Fils des usagers, avis aux équipes", "Timelines, tellings"),
+            LocalizedText("Fils des usagers, avis aux équipes", "Timelines, tellings"),
             (
-                Curve(
-                    title=Words("Lignes écrites", "Rows written"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("Lignes écrites", "Rows written"),
+                    description=LocalizedText(
                         "Lignes par seconde dans la base des fils : timeline_written_total.",
                         "Rows per second into the timelines’ database: timeline_written_total.",
                     ),
@@ -321,14 +344,14 @@ PAGE: Final = Page(
                     queries=(Query(_each(f"rate(timeline_written_total[{RATE}])", "what")),),
                     by="what",
                     names={
-                        "entries": Words("Entrées", "Entries"),
-                        "links": Words("Liens", "Links"),
-                        "adopted": Words("Rattachées", "Adopted"),
+                        "entries": LocalizedText("Entrées", "Entries"),
+                        "links": LocalizedText("Liens", "Links"),
+                        "adopted": LocalizedText("Rattachées", "Adopted"),
                     },
                 ),
-                Tile(
-                    title=Words("Demandes sans jeton", "Requests without a token"),
-                    about=Words(
+                StatPanel(
+                    title=LocalizedText("Demandes sans jeton", "Requests without a token"),
+                    description=LocalizedText(
                         "Demandes à l’API sans jeton valable, sur la période : api_unauthenticated_requests_total.",
                         "Requests to the API without a valid token, during the time looked at:"
                         " api_unauthenticated_requests_total.",
@@ -336,9 +359,9 @@ PAGE: Final = Page(
                     query="sum(increase(api_unauthenticated_requests_total[$__range]))",
                     height=8,
                 ),
-                Bars(
-                    title=Words("À remettre, par destinataire", "Still to be told, by receiver"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("À remettre, par destinataire", "Still to be told, by receiver"),
+                    description=LocalizedText(
                         "Avis qu’accueil notify n’a pas encore remis : notify_waiting.",
                         "What accueil notify has not told yet: notify_waiting.",
                     ),

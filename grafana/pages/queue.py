@@ -3,50 +3,61 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import CLOCK, SHARE, Bars, Column, Curve, Heat, Key, Query, Table, Tile
+from grafana.panels import (
+    CLOCK,
+    SHARE,
+    BarGaugePanel,
+    Column,
+    HeatmapPanel,
+    KeyColumn,
+    Query,
+    StatPanel,
+    TablePanel,
+    TimeSeriesPanel,
+)
 from grafana.promql import Scope, ratio
-from grafana.shared import (
-    BOARD,
+from grafana.shared_panels import (
+    BOARD_DEFAULTS,
+    BOARD_FORMULA,
+    CALL_QUEUES,
     DESKS,
-    LEVEL,
-    OF_CALLS,
     QUEUED,
-    WAITING,
+    WAITING_THRESHOLDS,
     abandonment_today,
     mean_handle,
     mean_wait,
-    service_level_of_late,
+    recent_service_level,
     service_levels,
     waits,
 )
-from grafana.words import AGENTS, Vocabulary, Words, board
+from grafana.texts import AGENT_STATES, LocalizedText, ValueNames, board_text
 from models.topics import Channel
 from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds
 
-ON: Final = Scope("site", "service", "queue")
+SCOPE: Final = Scope("site", "service", "queue")
 EACH: Final = "site, service, queue"
 IN_A_QUEUE: Final = 'queue!=""'
 """Of agents: who serves several queues is in each."""
 AT_WORK: Final = 'state=~"available|on_contact"'
-LEFT: Final[Vocabulary] = {
-    "full": Words("File pleine", "Queue full"),
-    "closed": Words("Fermée", "Closed"),
-    "diverted": Words("Renvoi", "Diverted"),
-    "timeout": Words("Délai dépassé", "Timed out"),
-    "empty": board("no_agent"),
-    "key": Words("Touche", "Key"),
-    "withdrawn": Words("Retirés", "Withdrawn"),
-    "forgotten": Words("Sans nouvelles", "Not heard of again"),
-    "incompatible": Words("Incompatibles", "Incompatible"),
-    "other": Words("Autres", "Other"),
+LEFT: Final[ValueNames] = {
+    "full": LocalizedText("File pleine", "Queue full"),
+    "closed": LocalizedText("Fermée", "Closed"),
+    "diverted": LocalizedText("Renvoi", "Diverted"),
+    "timeout": LocalizedText("Délai dépassé", "Timed out"),
+    "empty": board_text("no_agent"),
+    "key": LocalizedText("Touche", "Key"),
+    "withdrawn": LocalizedText("Retirés", "Withdrawn"),
+    "forgotten": LocalizedText("Sans nouvelles", "Not heard of again"),
+    "incompatible": LocalizedText("Incompatibles", "Incompatible"),
+    "other": LocalizedText("Autres", "Other"),
 }
 
 
-def _queues(title: Words, which: str, longest: Thresholds, *further: Column) -> Table:
+def _queues(title: LocalizedText, which: str, longest: Thresholds, *further: Column) -> TablePanel:
     """Return the table of some queues, with what is `longest` for them to wait, and further columns."""
-    return Table(
+    return TablePanel(
         title=title,
-        about=Words(
+        description=LocalizedText(
             "En attente, la plus longue (maintenant − arrivée du plus ancien), agents : en ce moment. Reçus, répondus,"
             " niveau de service (répondus dans la cible ÷ (répondus + abandons non courts)), taux d’abandon : depuis minuit,"
             " exact.",
@@ -55,137 +66,148 @@ def _queues(title: Words, which: str, longest: Thresholds, *further: Column) -> 
             " exact.",
         ),
         keys=(
-            Key("site", Words("Site", "Site")),
-            Key("service", board("service"), page="channel"),
-            Key("queue", board("queue"), page="queue"),
+            KeyColumn("site", LocalizedText("Site", "Site")),
+            KeyColumn("service", board_text("service"), page="channel"),
+            KeyColumn("queue", board_text("queue"), page="queue"),
         ),
         columns=(
             Column(
-                board("waiting"),
-                ON.now("contact_backlog_items", which, 'state="waiting"', by=EACH),
-                levels=WAITING,
+                board_text("waiting"),
+                SCOPE.gauge_sum("contact_backlog_items", which, 'state="waiting"', by=EACH),
+                thresholds=WAITING_THRESHOLDS,
             ),
             Column(
-                board("longest"),
-                ON.age("contact_oldest_item_timestamp_seconds", which, by=EACH),
+                board_text("longest"),
+                SCOPE.age("contact_oldest_item_timestamp_seconds", which, by=EACH),
                 CLOCK,
-                levels=longest,
+                thresholds=longest,
             ),
             *further,
-            Column(board("received"), ON.today("received", which, by=EACH)),
-            Column(board("answered"), ON.today("answered", which, by=EACH)),
+            Column(board_text("received"), SCOPE.today("received", which, by=EACH)),
+            Column(board_text("answered"), SCOPE.today("answered", which, by=EACH)),
             Column(
-                board("level_short"), ON.service_level_today(which, LEVEL, by=EACH), SHARE, levels=BOARD.service_level
+                board_text("level_short"),
+                SCOPE.service_level_today(which, BOARD_FORMULA, by=EACH),
+                SHARE,
+                thresholds=BOARD_DEFAULTS.service_level,
             ),
-            Column(board("abandonment"), abandonment_today(ON, which, by=EACH), SHARE, levels=BOARD.abandonment),
+            Column(
+                board_text("abandonment"),
+                abandonment_today(SCOPE, which, by=EACH),
+                SHARE,
+                thresholds=BOARD_DEFAULTS.abandonment,
+            ),
         ),
     )
 
 
 PAGE: Final = Page(
     name="queue",
-    title=board("queue"),
-    about=Words(
+    title=board_text("queue"),
+    description=LocalizedText(
         "Les files du téléphone et des guichets : qui attend, qui répond, à quel niveau de service.",
         "Queues of the telephone and front desks: who waits, who answers, at which service level.",
     ),
-    scope=ON,
+    scope=SCOPE,
     refresh="10s",
     sections=(
         Section(
-            board("queues"),
+            board_text("queues"),
             (
                 _queues(
-                    Words("Files du téléphone", "Queues of the telephone"),
-                    OF_CALLS,
+                    LocalizedText("Files du téléphone", "Queues of the telephone"),
+                    CALL_QUEUES,
                     LONGEST_WAIT_SECONDS[Channel.CALL],
-                    Column(board("available"), ON.now("contact_agents", OF_CALLS, 'state="available"', by=EACH)),
+                    Column(
+                        board_text("available"),
+                        SCOPE.gauge_sum("contact_agents", CALL_QUEUES, 'state="available"', by=EACH),
+                    ),
                 ),
-                _queues(board("channel_visit"), DESKS, LONGEST_WAIT_SECONDS[Channel.VISIT]),
+                _queues(board_text("channel_visit"), DESKS, LONGEST_WAIT_SECONDS[Channel.VISIT]),
             ),
         ),
         Section(
-            board("today"),
+            board_text("today"),
             (
-                service_levels(ON),
-                mean_wait(ON),
-                Tile(
-                    title=Words("90 % attendent au plus", "90 % wait at most"),
-                    about=Words(
+                service_levels(SCOPE),
+                mean_wait(SCOPE),
+                StatPanel(
+                    title=LocalizedText("90 % attendent au plus", "90 % wait at most"),
+                    description=LocalizedText(
                         "Neuvième décile des attentes des répondus, sur la période, estimé dans sa classe :"
                         " histogram_quantile(0,9) de contact_wait_seconds.",
                         "Ninth decile of the waits of the answered, over the time looked at, estimated within its"
                         " bucket: histogram_quantile(0.9) of contact_wait_seconds.",
                     ),
                     unit=CLOCK,
-                    query=ON.quantile(0.9, "contact_wait_seconds"),
+                    query=SCOPE.quantile(0.9, "contact_wait_seconds"),
                     width=4,
                     height=6,
                 ),
-                mean_handle(ON),
-                Tile(
-                    title=Words("Occupation", "Occupancy"),
-                    about=Words(
+                mean_handle(SCOPE),
+                StatPanel(
+                    title=LocalizedText("Occupation", "Occupancy"),
+                    description=LocalizedText(
                         "Agents en ligne ÷ (disponibles + en ligne), en ce moment ; les pauses n’y sont pas : contact_agents.",
                         "Agents on contact ÷ (available + on contact), right now; who is paused is not in it: contact_agents.",
                     ),
                     unit=SHARE,
                     query=ratio(
-                        ON.now("contact_agents", IN_A_QUEUE, 'state="on_contact"'),
-                        ON.now("contact_agents", IN_A_QUEUE, AT_WORK),
+                        SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, 'state="on_contact"'),
+                        SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, AT_WORK),
                     ),
-                    nothing=board("no_agent_logged_in"),
+                    no_value_text=board_text("no_agent_logged_in"),
                     width=4,
                     height=6,
                 ),
             ),
         ),
         Section(
-            Words("Dans le temps", "Over time"),
+            LocalizedText("Dans le temps", "Over time"),
             (
-                Curve(
-                    title=Words("Reçus, répondus, abandonnés", "Received, answered, abandoned"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText("Reçus, répondus, abandonnés", "Received, answered, abandoned"),
+                    description=LocalizedText(
                         "Croissance des compteurs contact_received_total, contact_answered_total,"
                         " contact_abandoned_total entre deux points.",
                         "Growth of the counters contact_received_total, contact_answered_total, contact_abandoned_total"
                         " from point to point.",
                     ),
                     queries=(
-                        Query(ON.growth("contact_received_total", QUEUED), board("received")),
-                        Query(ON.growth("contact_answered_total", QUEUED), board("answered")),
-                        Query(ON.growth("contact_abandoned_total", QUEUED), board("abandoned")),
+                        Query(SCOPE.increase_per_step("contact_received_total", QUEUED), board_text("received")),
+                        Query(SCOPE.increase_per_step("contact_answered_total", QUEUED), board_text("answered")),
+                        Query(SCOPE.increase_per_step("contact_abandoned_total", QUEUED), board_text("abandoned")),
                     ),
                 ),
-                Curve(
-                    title=board("agents"),
-                    about=Words(
+                TimeSeriesPanel(
+                    title=board_text("agents"),
+                    description=LocalizedText(
                         "Agents par état ; qui sert plusieurs des files choisies compte dans chacune : contact_agents.",
                         "Agents by state; who serves several of the chosen queues counts in each: contact_agents.",
                     ),
-                    queries=(Query(ON.now("contact_agents", IN_A_QUEUE, by="state")),),
+                    queries=(Query(SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, by="state")),),
                     by="state",
-                    names=AGENTS,
+                    names=AGENT_STATES,
                 ),
-                service_level_of_late(ON),
-                waits(ON),
-                Heat(
-                    title=Words("Attentes des abandonnés", "Waits of the abandoned"),
-                    about=Words(
+                recent_service_level(SCOPE),
+                waits(SCOPE),
+                HeatmapPanel(
+                    title=LocalizedText("Attentes des abandonnés", "Waits of the abandoned"),
+                    description=LocalizedText(
                         "Nombre d’abandonnés, par attente : croissance des classes de contact_abandon_wait_seconds.",
                         "How many abandoned, by wait: growth of the buckets of contact_abandon_wait_seconds.",
                     ),
                     unit=CLOCK,
-                    query=ON.buckets("contact_abandon_wait_seconds"),
+                    query=SCOPE.buckets("contact_abandon_wait_seconds"),
                 ),
-                Bars(
-                    title=board("left"),
-                    about=Words(
+                BarGaugePanel(
+                    title=board_text("left"),
+                    description=LocalizedText(
                         "Sortis de la file sans réponse ni abandon, sur la période, par raison : contact_left_queue_total.",
                         "Left the queue neither answered nor abandoned, during the time looked at, by reason:"
                         " contact_left_queue_total.",
                     ),
-                    queries=(Query(ON.during("contact_left_queue_total", by="reason")),),
+                    queries=(Query(SCOPE.increase("contact_left_queue_total", by="reason")),),
                     by="reason",
                     names=LEFT,
                     width=12,

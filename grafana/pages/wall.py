@@ -3,16 +3,16 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import CLOCK, SHARE, Bars, Column, Curve, Key, Query, Table
+from grafana.panels import CLOCK, SHARE, BarGaugePanel, Column, KeyColumn, Query, TablePanel, TimeSeriesPanel
 from grafana.promql import Scope
-from grafana.shared import (
-    BOARD,
+from grafana.shared_panels import (
+    BOARD_DEFAULTS,
+    BOARD_FORMULA,
+    CALL_QUEUES,
     CALLS,
     FRESHNESS,
-    LEVEL,
-    OF_CALLS,
     QUEUED,
-    WAITING,
+    WAITING_THRESHOLDS,
     WRITTEN,
     abandonment,
     abandonment_today,
@@ -21,36 +21,36 @@ from grafana.shared import (
     service_level,
     waiting,
 )
-from grafana.words import CHANNELS, Words, board
+from grafana.texts import CHANNELS, LocalizedText, board_text
 from models.topics import Channel
 from streams.web.options import LONGEST_WAIT_SECONDS
 
-ON: Final = Scope("site", "service")
+SCOPE: Final = Scope("site", "service")
 _EACH: Final = "service, queue"
 
 PAGE: Final = Page(
     name="wall",
-    title=Words("Mur", "Wall"),
-    about=Words(
+    title=LocalizedText("Mur", "Wall"),
+    description=LocalizedText(
         "Un écran de 1920 × 1080, sans défilement : /d/accueil-wall?kiosk&theme=dark.",
         "One screen of 1920 × 1080, without scrolling: /d/accueil-wall-en?kiosk&theme=dark.",
     ),
-    scope=ON,
+    scope=SCOPE,
     refresh="10s",
-    bare=True,
+    without_navigation=True,
     sections=(
         Section(
-            board("now"),
+            board_text("now"),
             (
-                waiting(ON),
-                longest_wait(ON),
-                service_level(ON),
-                abandonment(ON, CALLS),
-                overdue(ON),
+                waiting(SCOPE),
+                longest_wait(SCOPE),
+                service_level(SCOPE),
+                abandonment(SCOPE, CALLS),
+                overdue(SCOPE),
                 FRESHNESS,
-                Table(
-                    title=board("queues"),
-                    about=Words(
+                TablePanel(
+                    title=board_text("queues"),
+                    description=LocalizedText(
                         "En attente, la plus longue (maintenant − arrivée), agents : en ce moment. Niveau de service :"
                         " répondus dans la cible ÷ (répondus + abandons non courts) ; taux d’abandon : abandons non courts ÷"
                         " (répondus + eux) ; depuis minuit.",
@@ -58,73 +58,80 @@ PAGE: Final = Page(
                         " ÷ (answered + abandons that were not short); abandon rate: abandons that were not short ÷"
                         " (answered + these); since midnight.",
                     ),
-                    keys=(Key("service", board("service")), Key("queue", board("queue"), page="queue")),
+                    keys=(
+                        KeyColumn("service", board_text("service")),
+                        KeyColumn("queue", board_text("queue"), page="queue"),
+                    ),
                     columns=(
                         Column(
-                            board("waiting"),
-                            ON.now("contact_backlog_items", OF_CALLS, 'state="waiting"', by=_EACH),
-                            levels=WAITING,
+                            board_text("waiting"),
+                            SCOPE.gauge_sum("contact_backlog_items", CALL_QUEUES, 'state="waiting"', by=_EACH),
+                            thresholds=WAITING_THRESHOLDS,
                         ),
                         Column(
-                            board("longest"),
-                            ON.age("contact_oldest_item_timestamp_seconds", OF_CALLS, by=_EACH),
+                            board_text("longest"),
+                            SCOPE.age("contact_oldest_item_timestamp_seconds", CALL_QUEUES, by=_EACH),
                             CLOCK,
-                            levels=LONGEST_WAIT_SECONDS[Channel.CALL],
+                            thresholds=LONGEST_WAIT_SECONDS[Channel.CALL],
                         ),
                         Column(
-                            board("available"),
-                            ON.now("contact_agents", OF_CALLS, 'state="available"', by=_EACH),
+                            board_text("available"),
+                            SCOPE.gauge_sum("contact_agents", CALL_QUEUES, 'state="available"', by=_EACH),
                         ),
                         Column(
-                            board("level_short"),
-                            ON.service_level_today(OF_CALLS, LEVEL, by=_EACH),
+                            board_text("level_short"),
+                            SCOPE.service_level_today(CALL_QUEUES, BOARD_FORMULA, by=_EACH),
                             SHARE,
-                            levels=BOARD.service_level,
+                            thresholds=BOARD_DEFAULTS.service_level,
                         ),
                         Column(
-                            board("abandonment"),
-                            abandonment_today(ON, OF_CALLS, by=_EACH),
+                            board_text("abandonment"),
+                            abandonment_today(SCOPE, CALL_QUEUES, by=_EACH),
                             SHARE,
-                            levels=BOARD.abandonment,
+                            thresholds=BOARD_DEFAULTS.abandonment,
                         ),
                     ),
                     height=11,
                 ),
-                Curve(
-                    title=Words(
+                TimeSeriesPanel(
+                    title=LocalizedText(
                         "Appels et visites, aujourd’hui et il y a une semaine", "Calls and visits, today and a week ago"
                     ),
-                    about=Words(
+                    description=LocalizedText(
                         "Arrivés depuis minuit : ce jour, et le même jour de la semaine passée (offset 1w).",
                         "Came since midnight: this day, and the same weekday of last week (offset 1w).",
                     ),
                     queries=(
-                        Query(ON.today("received", QUEUED), board("chart_today")),
-                        Query(ON.today("received", QUEUED, ago="1w"), Words("il y a une semaine", "a week ago")),
+                        Query(SCOPE.today("received", QUEUED), board_text("chart_today")),
+                        Query(
+                            SCOPE.today("received", QUEUED, ago="1w"), LocalizedText("il y a une semaine", "a week ago")
+                        ),
                     ),
                     height=9,
                 ),
-                Bars(
-                    title=Words("Écrits à traiter", "What is written, to do"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Écrits à traiter", "What is written, to do"),
+                    description=LocalizedText(
                         'Ouverts et à prendre en charge, par canal : contact_backlog_items{state="waiting"}.',
                         'Open and to be taken up, by channel: contact_backlog_items{state="waiting"}.',
                     ),
-                    queries=(Query(ON.now("contact_backlog_items", WRITTEN, 'state="waiting"', by="channel")),),
+                    queries=(
+                        Query(SCOPE.gauge_sum("contact_backlog_items", WRITTEN, 'state="waiting"', by="channel")),
+                    ),
                     by="channel",
                     names=CHANNELS,
                     width=6,
                     height=9,
                 ),
-                Bars(
-                    title=Words("Alertes en cours", "Alerts firing"),
-                    about=Words(
+                BarGaugePanel(
+                    title=LocalizedText("Alertes en cours", "Alerts firing"),
+                    description=LocalizedText(
                         "Alertes de Prometheus qui sont déclenchées, sans Watchdog (deploy/prometheus/rules).",
                         "Alerts of Prometheus that fire, without Watchdog (deploy/prometheus/rules).",
                     ),
                     queries=(Query('count by (alertname) (ALERTS{alertstate="firing", alertname!="Watchdog"})'),),
                     by="alertname",
-                    nothing=Words("● aucune", "● none"),
+                    no_value_text=LocalizedText("● aucune", "● none"),
                     width=6,
                     height=9,
                 ),

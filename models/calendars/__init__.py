@@ -4,9 +4,9 @@ Instants are milliseconds since 1970 (UTC), as in `streams.core`; local time is 
 `models.calendars.ical` reads and writes iCalendar.
 """
 
-from models.calendars.compiled import Calendar, Change, Deadline, Pause, compile_calendar
+from models.calendars.compiled import Calendar, Deadline, OpeningChange, Pause, compile_calendar
 from models.calendars.errors import BeyondCalendarError, CalendarError
-from models.calendars.rules import CalendarRules, Days, Version, read_rules
+from models.calendars.rules import CalendarRules, DateRange, Version, read_rules
 from models.calendars.units import Unit
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "Calendar",
     "CalendarError",
     "CalendarRules",
-    "Change",
-    "Days",
+    "DateRange",
     "Deadline",
+    "OpeningChange",
     "Pause",
     "Unit",
     "Version",

@@ -9,7 +9,7 @@ from models.calendars.errors import BeyondCalendarError
 from models.calendars.local_time import instant_of
 from models.calendars.months import months_between, months_later
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR, CalendarRules
-from models.calendars.table import Elapsed, OutsideError, Scale, Table
+from models.calendars.table import Elapsed, OutOfRangeError, Scale, Table
 from models.calendars.units import Unit
 from models.calendars.years import Year, compute_year
 
@@ -31,7 +31,7 @@ class Deadline(NamedTuple):
     """What is still to be counted when such a pause ends, else 0; months and clear days in calendar days."""
 
 
-class Change(NamedTuple):
+class OpeningChange(NamedTuple):
     """When it opens or closes."""
 
     at: int
@@ -91,7 +91,7 @@ class Calendar:
 
         return self._ask(started_at, count)
 
-    def counted_by_day(
+    def elapsed_by_day(
         self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()
     ) -> list[tuple[date, int]]:
         """Return the same by local day, for all days of which something was counted; takes as long as there are days."""
@@ -114,10 +114,10 @@ class Calendar:
         """Return whether it is open at `at`."""
         return self._ask(at, lambda table: table.is_open(at))
 
-    def next_change(self, at: int) -> Change | None:
+    def next_change(self, at: int) -> OpeningChange | None:
         """Return what comes first after `at`: that it opens, or that it closes; None if neither ever comes."""
         try:
-            return self._ask(at, lambda table: Change(*table.next_change(at)))
+            return self._ask(at, lambda table: OpeningChange(*table.next_change(at)))
         except BeyondCalendarError:
             return None
 
@@ -132,7 +132,7 @@ class Calendar:
         while True:
             try:
                 return question(table)
-            except OutsideError as outside:
+            except OutOfRangeError as outside:
                 table = self._grow(table, earlier_for=at if outside.earlier else None)
 
     def _grow(self, table: Table, earlier_for: int | None) -> Table:

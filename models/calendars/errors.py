@@ -17,7 +17,7 @@ class BeyondCalendarError(ValueError):
     """The answer lies outside of the years that calendars know (`models.calendars.years.FIRST_YEAR` to `LAST_YEAR`)."""
 
 
-def mistake(kind: str, english: str, french: str, **values: Any) -> PydanticCustomError:
+def validation_error(kind: str, english: str, french: str, **values: Any) -> PydanticCustomError:
     """Return the error of a validator: its message is English, its context has `french`; `{name}` stands for a value."""
     said = {name: str(value) for name, value in values.items()}
     return PydanticCustomError(kind, english, {**said, "french": french.format(**said)})

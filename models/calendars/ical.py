@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from models.calendars.compiled import Calendar
 from models.calendars.errors import CalendarError
 from models.calendars.local_time import instant_of
-from models.calendars.rules import FIRST_YEAR, LAST_YEAR, Days
+from models.calendars.rules import FIRST_YEAR, LAST_YEAR, DateRange
 from models.calendars.spans import DAY_MINUTES, Span
 
 PRODID: Final = "-//Accueil//Calendars//EN"
@@ -22,7 +22,7 @@ _UNREADABLE: Final = (ValueError, AttributeError)
 _RECURRING: Final = ("RRULE", "RDATE", "EXDATE", "RECURRENCE-ID")
 
 
-def read_days(text: str, timezone: str) -> tuple[Days, ...]:
+def read_days(text: str, timezone: str) -> tuple[DateRange, ...]:
     """Return the days that the events of an iCalendar cover, to be the closures or the extra openings of a calendar.
 
     Events of whole days become days without hours, timed ones the hours they have in `timezone`, cancelled ones nothing.
@@ -91,7 +91,7 @@ def _is_cancelled(event: icalendar.Event) -> bool:
     return bool(event.get("STATUS") == "CANCELLED")
 
 
-def _days_of(event: icalendar.Event, zone: ZoneInfo, nth: int) -> Iterator[Days]:
+def _days_of(event: icalendar.Event, zone: ZoneInfo, nth: int) -> Iterator[DateRange]:
     if recurring := [key for key in _RECURRING if key in event]:
         raise _refuse(
             nth,
@@ -131,7 +131,7 @@ def _local(event: icalendar.Event, key: str, at: datetime, zone: ZoneInfo, nth: 
     return shown
 
 
-def _hours_of(begin: datetime, end: datetime, nth: int) -> Iterator[Days]:
+def _hours_of(begin: datetime, end: datetime, nth: int) -> Iterator[DateRange]:
     day, last = begin.date(), end.date()
     while day <= last:
         span = Span(
@@ -143,9 +143,9 @@ def _hours_of(begin: datetime, end: datetime, nth: int) -> Iterator[Days]:
         day += timedelta(1)
 
 
-def _days(first: date, last: date, nth: int, hours: tuple[Span, ...] | None = None) -> Days:
+def _days(first: date, last: date, nth: int, hours: tuple[Span, ...] | None = None) -> DateRange:
     try:
-        return Days.model_validate({"from": first, "to": last, "hours": hours})
+        return DateRange.model_validate({"from": first, "to": last, "hours": hours})
     except ValidationError:
         raise _refuse(
             nth,

@@ -29,7 +29,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from models.calendars.errors import CalendarError, mistake
+from models.calendars.errors import CalendarError, validation_error
 from models.calendars.public_holidays import public_holidays
 from models.calendars.spans import WHOLE_DAY, Hours, Span, merge
 
@@ -45,7 +45,9 @@ def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):
-        raise mistake("unknown_timezone", "no time zone {name}", "aucun fuseau horaire {name}", name=name) from None
+        raise validation_error(
+            "unknown_timezone", "no time zone {name}", "aucun fuseau horaire {name}", name=name
+        ) from None
     return name
 
 
@@ -53,7 +55,7 @@ def _check_holidays(code: str) -> str:
     try:
         public_holidays(code, LAST_YEAR)
     except ValueError:
-        raise mistake(
+        raise validation_error(
             "unknown_holidays", "no holidays known of {code}", "jours fériés inconnus pour {code}", code=code
         ) from None
     return code
@@ -61,7 +63,7 @@ def _check_holidays(code: str) -> str:
 
 def _check_rest(days: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
     if set(days) == set(WEEKDAYS):
-        raise mistake("never_a_day", "no day is left", "aucun jour ne reste")
+        raise validation_error("never_a_day", "no day is left", "aucun jour ne reste")
     return days
 
 
@@ -80,7 +82,7 @@ class _On(_Rules):
     on: KnownDate
 
 
-class Days(_Rules):
+class DateRange(_Rules):
     """Some days in a row, the last included, or the same hours of each of them.
 
     A single one may be written as its date, or with `on` instead of `from` and `to`.
@@ -98,7 +100,7 @@ class Days(_Rules):
             day = _DAY.validate_python(given)
             return {"from": day, "to": day}
         if not isinstance(given, Mapping):
-            raise mistake(
+            raise validation_error(
                 "no_days",
                 "must be a day such as 2026-12-24, or a table with on, or with from and to",
                 "attend un jour comme 2026-12-24, ou une table avec on, ou avec from et to",
@@ -106,14 +108,14 @@ class Days(_Rules):
         if "on" not in given:
             return given
         if {"from", "to"} & given.keys():
-            raise mistake("on_and_from", "needs either on, or from and to", "demande soit on, soit from et to")
+            raise validation_error("on_and_from", "needs either on, or from and to", "demande soit on, soit from et to")
         day = _On.model_validate({"on": given["on"]}).on
         return {"from": day, "to": day, **{key: value for key, value in given.items() if key != "on"}}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.to < self.from_:
-            raise mistake(
+            raise validation_error(
                 "days_reversed",
                 "to ({to}) is before from ({first})",
                 "to ({to}) est avant from ({first})",
@@ -121,7 +123,7 @@ class Days(_Rules):
                 first=self.from_,
             )
         if self.hours == ():
-            raise mistake("no_hours", "hours has none", "hours est vide")
+            raise validation_error("no_hours", "hours has none", "hours est vide")
         return self
 
     @cached_property
@@ -150,7 +152,7 @@ class Version(_Rules):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not any(self.week):
-            raise mistake("never_opens", "never opens", "n'ouvre jamais")
+            raise validation_error("never_opens", "never opens", "n'ouvre jamais")
         return self
 
     @cached_property
@@ -168,8 +170,8 @@ class CalendarRules(_Rules):
     """Whose public holidays: see `public_holidays`."""
     customary_holidays: bool = False
     """Whether days that are holidays there by custom alone are public holidays too."""
-    closures: tuple[Days, ...] = ()
-    extra: tuple[Days, ...] = ()
+    closures: tuple[DateRange, ...] = ()
+    extra: tuple[DateRange, ...] = ()
     rest_days: SomeWeekdays = ("sunday",)
     """Code du travail, article L3132-3."""
     roll_days: SomeWeekdays = ("saturday", "sunday")
@@ -180,10 +182,10 @@ class CalendarRules(_Rules):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if any(days.hours is None for days in self.extra):
-            raise mistake("extra_without_hours", "extra needs hours", "extra a besoin de hours")
+            raise validation_error("extra_without_hours", "extra needs hours", "extra a besoin de hours")
         begins = [version.from_ for version in self.versions]
         if begins != sorted(set(begins)):
-            raise mistake(
+            raise validation_error(
                 "versions_order", "versions must have days in order", "versions attend des jours dans l'ordre"
             )
         return self

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
-from models.calendars.errors import mistake
+from models.calendars.errors import validation_error
 
 DAY_MINUTES: Final = 24 * 60
 _FORM: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)", re.ASCII)
@@ -30,12 +30,14 @@ WHOLE_DAY: Final = Span(0, DAY_MINUTES)
 def parse_span(text: str) -> Span:
     """Return the span that `HH:MM-HH:MM` says; raises `PydanticCustomError` for any other form, or if it is reversed."""
     if not (found := _FORM.fullmatch(text)):
-        raise mistake("span_form", "must be HH:MM-HH:MM, at most 24:00", "attend HH:MM-HH:MM, au plus 24:00")
+        raise validation_error("span_form", "must be HH:MM-HH:MM, at most 24:00", "attend HH:MM-HH:MM, au plus 24:00")
     begin_hour, begin_minute, end_hour, end_minute = found.groups()
     end = int(end_hour) * 60 + int(end_minute) if end_hour else DAY_MINUTES
     span = Span(int(begin_hour) * 60 + int(begin_minute), end)
     if span.begin >= span.end:
-        raise mistake("span_reversed", "{span} ends before it begins", "{span} finit avant de commencer", span=text)
+        raise validation_error(
+            "span_reversed", "{span} ends before it begins", "{span} finit avant de commencer", span=text
+        )
     return span
 
 
@@ -71,7 +73,7 @@ def _check_disjoint(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     ordered = tuple(sorted(spans))
     for one, other in pairwise(ordered):
         if other.begin < one.end:
-            raise mistake(
+            raise validation_error(
                 "spans_overlap",
                 "{one} and {other} overlap",
                 "{one} et {other} se chevauchent",

@@ -9,7 +9,7 @@ from typing import Protocol
 from models.calendars.years import Dates, Instants, Year, instants
 
 
-class OutsideError(Exception):
+class OutOfRangeError(Exception):
     """The answer is not in the table: it needs an earlier year or, by default, later ones."""
 
     def __init__(self, *, earlier: bool = False) -> None:
@@ -57,14 +57,14 @@ class OpeningHours:
     def position(self, at: int) -> int:
         """Return how long it was open before."""
         if not self._begin <= at <= self._end:
-            raise OutsideError(earlier=at < self._begin)
+            raise OutOfRangeError(earlier=at < self._begin)
         last = bisect_right(self.opens, at) - 1
         return self._opened[last] + min(at, self.closes[last]) - self.opens[last] if last >= 0 else 0
 
     def instant(self, position: int) -> int:
         """Return when it was open for so long; the end of an opening rather than the beginning of the next."""
         if position > self._opened[-1]:
-            raise OutsideError
+            raise OutOfRangeError
         last = max(bisect_left(self._opened, position) - 1, 0)
         return self.opens[last] + position - self._opened[last]
 
@@ -86,7 +86,7 @@ class CountedDays:
     def instant(self, position: int) -> int:
         """Return the end of the nth day."""
         if position > len(self._days):
-            raise OutsideError
+            raise OutOfRangeError
         return self._table.end_of(self._days[position - 1])
 
 
@@ -110,21 +110,21 @@ class Table:
     def day_of(self, at: int) -> int:
         """Return the day (an ordinal) of an instant."""
         if not self._midnights[0] <= at < self._midnights[-1]:
-            raise OutsideError(earlier=at < self._midnights[0])
+            raise OutOfRangeError(earlier=at < self._midnights[0])
         return self._first_day + bisect_right(self._midnights, at) - 1
 
     def end_of(self, day: int) -> int:
         """Return the instant at which a day (an ordinal) is over."""
         nth = day - self._first_day + 1
         if nth >= len(self._midnights):
-            raise OutsideError
+            raise OutOfRangeError
         return self._midnights[nth]
 
     def roll(self, end: int) -> int:
         """Return `end`, the end of a day, or the end of the first day after it on which a rolled delay may end."""
         nth = bisect_left(self._final, self.day_of(end - 1))
         if nth == len(self._final):
-            raise OutsideError
+            raise OutOfRangeError
         return self.end_of(self._final[nth])
 
     def next_change(self, at: int) -> tuple[int, bool]:
@@ -133,16 +133,16 @@ class Table:
         nth = bisect_right(opens, at)
         if nth and at < closes[nth - 1]:
             if closes[nth - 1] == self._midnights[-1]:
-                raise OutsideError  # the next year may go on with it
+                raise OutOfRangeError  # the next year may go on with it
             return closes[nth - 1], False
         if at < self._midnights[0] or nth == len(opens):
-            raise OutsideError(earlier=at < self._midnights[0])
+            raise OutOfRangeError(earlier=at < self._midnights[0])
         return opens[nth], True
 
     def is_open(self, at: int) -> bool:
         """Return whether it is open at `at`."""
         if not self._midnights[0] <= at < self._midnights[-1]:
-            raise OutsideError(earlier=at < self._midnights[0])
+            raise OutOfRangeError(earlier=at < self._midnights[0])
         last = bisect_right(self.opening_hours.opens, at) - 1
         return last >= 0 and at < self.opening_hours.closes[last]
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from models.calendars.local_time import instant_of
 from models.calendars.public_holidays import public_holidays
-from models.calendars.rules import WEEKDAYS, CalendarRules, Days
+from models.calendars.rules import WEEKDAYS, CalendarRules, DateRange
 from models.calendars.spans import DAY_MINUTES, WHOLE_DAY, Span, merge, subtract
 
 _MINUTE: Final = 60_000
@@ -77,15 +77,15 @@ def _ordinals(year: int) -> range:
     return range(date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal() + 1)
 
 
-def _by_day(exceptions: Iterable[Days], year: int) -> dict[int, list[Days]]:
-    found: dict[int, list[Days]] = {}
+def _by_day(exceptions: Iterable[DateRange], year: int) -> dict[int, list[DateRange]]:
+    found: dict[int, list[DateRange]] = {}
     for days in exceptions:
         for ordinal in _common(days, _ordinals(year)):
             found.setdefault(ordinal, []).append(days)
     return found
 
 
-def _common(days: Days, ordinals: range) -> Iterator[int]:
+def _common(days: DateRange, ordinals: range) -> Iterator[int]:
     yield from range(max(days.from_.toordinal(), ordinals.start), min(days.to.toordinal() + 1, ordinals.stop))
 
 

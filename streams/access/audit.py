@@ -25,15 +25,26 @@ import msgspec
 import structlog
 from filelock import FileLock, Timeout
 
-from connectors.sdk.errors import why
+from connectors.sdk.errors import describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, sync_directory
-from connectors.sdk.words import say
-from models.grounds import Ground
+from connectors.sdk.i18n import say
 from models.identities import IdentityKind
-from models.instants import iso, milliseconds
+from models.revocation_reasons import RevocationReason
+from models.timestamps import milliseconds, to_iso
 from models.topics import Channel
-from streams.access import chain
-from streams.access.chain import BEGIN, HEAD, NOTHING, PRUNE, SLOT_BYTES, Damage, Finding, Head, Mark, Report
+from streams.access import hash_chain
+from streams.access.hash_chain import (
+    BEGIN,
+    EMPTY_HEAD,
+    HEAD,
+    PRUNE,
+    SLOT_BYTES,
+    ChainPosition,
+    Damage,
+    Finding,
+    Head,
+    VerificationReport,
+)
 from streams.access.permissions import Operation
 
 KEEP_DAYS: Final = 365
@@ -44,7 +55,7 @@ POLL_SECONDS: Final = 0.002
 """It asks this often; to write takes some milliseconds."""
 _LAST_LINE_BYTES: Final = 4096
 _NAME: Final = re.compile(r"\d{6}\.jsonl")
-CITIZENS: Final = (
+SUBJECT_PATTERN: Final = (
     rf"(?:{'|'.join(IdentityKind)}):[0-9a-f]{{1,4}}-[A-Za-z0-9_-]{{1,22}}|"
     rf"(?:{'|'.join(Channel)}):[!-9;-~]{{1,128}}:[A-Za-z0-9._@/+-]{{1,128}}"
 )
@@ -52,7 +63,7 @@ CITIZENS: Final = (
 CONCEALED: Final = "concealed"
 """What a name begins with that stands for one that was typed and is not known."""
 _WHOSE: Final = re.compile(
-    rf"|{CITIZENS}|{CONCEALED}:[A-Za-z0-9_-]{{22}}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}"
+    rf"|{SUBJECT_PATTERN}|{CONCEALED}:[A-Za-z0-9_-]{{22}}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}"
 )
 _ERASURE: Final = re.compile(r"|[0-9a-f]{32}")
 
@@ -103,32 +114,32 @@ class Result(StrEnum):
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """What is recorded, beside when."""
 
-    who: str
+    actor: str
     """A token's name; of who gave a command on the machine `user:<name>`, or `user:<name> (sudo: <name>)` by sudo."""
     role: str = ""
     operation: Operation
     sector: str = ""
-    whose: str = ""
-    """A pseudonym or a contact id that is known, `concealed:…` for one that is not (`streams.access.concealing`);
+    subject_id: str = ""
+    """A pseudonym or a contact id that is known, `concealed:…` for one that is not (`streams.access.concealment`);
     `token:<name>` of a token, `erasure:<id>:<SHA-256>` of a proof."""
     why: Purpose
     result: Result
     across: str = ""
     """Why it was done in a sector that is not the token's own: the reason that the settings give."""
-    ground: Ground | Literal[""] = ""
+    ground: RevocationReason | Literal[""] = ""
     """Of a link that is revoked: why it does not hold."""
     erasure: str = ""
     """Of an erasure: the id of its request, from its beginning to its proof."""
 
     def __post_init__(self) -> None:
         """Refuse what was typed in place of a pseudonym."""
-        if not is_whose(self.whose):
+        if not is_audit_subject(self.subject_id):
             raise ValueError("whose is neither a pseudonym nor a contact id")
         if not _ERASURE.fullmatch(self.erasure):
             raise ValueError("erasure is no id of a request")
 
 
-def is_whose(text: str) -> bool:
+def is_audit_subject(text: str) -> bool:
     """Return whether a record may name this: a pseudonym, a contact id, a token, a proof, or nothing."""
     return bool(_WHOSE.fullmatch(text))
 
@@ -207,12 +218,12 @@ class Audit:
 
     def _ready(self) -> Head:
         """Return where the chain ends, once what a crash left is cut off; a damaged one goes on in a new file that tells."""
-        head, _ = chain.read_head(_read(self._directory / HEAD))
+        head, _ = hash_chain.read_head(_read(self._directory / HEAD))
         names = _names(self._directory)
         if head is None and not names:
-            self._save(NOTHING)
+            self._save(EMPTY_HEAD)
             self._sync_head()
-            return NOTHING
+            return EMPTY_HEAD
         if head is None:
             return self._begin(_end_by_its_words(self._directory / names[-1]), Damage.HEAD_LOST)
         if not self._stands(head):
@@ -224,7 +235,7 @@ class Audit:
 
     def _stands(self, head: Head) -> bool:
         """Return whether the lines that the head tells of are there; of each, only whoever verifies makes sure."""
-        if head == NOTHING:
+        if head == EMPTY_HEAD:
             return True
         try:
             with (self._directory / head.file).open("rb") as file:
@@ -234,25 +245,28 @@ class Audit:
         except FileNotFoundError:
             return False
         last = end.splitlines(keepends=True)[-1:]
-        return start + len(end) == head.size and chain.claim(b"".join(last), NOTHING.mark) == head.mark
+        return (
+            start + len(end) == head.size
+            and hash_chain.claimed_position(b"".join(last), EMPTY_HEAD.position) == head.position
+        )
 
     def _adopt(self, head: Head, names: Sequence[str]) -> Head:
         """Take in what was written whole before a crash, cut off what was not; nothing of it was answered."""
         for name in names:
             path, start = self._directory / name, head.size if name == head.file else 0
             content = _read(path, start)
-            mark, whole = _follow(head.mark, content)
+            position, whole = _follow(head.position, content)
             if start + whole == 0 and b"\n" in content:  # a crash leaves no whole line that does not belong there
                 return self._begin(head, Damage.MISPLACED)
             if cut := len(content) - whole:
-                log.warning("audit_cut", file=name, bytes_cut=cut, records_kept=mark.sequence)
+                log.warning("audit_cut", file=name, bytes_cut=cut, records_kept=position.sequence)
             if start + whole == 0:
                 path.unlink()
                 sync_directory(self._directory)
             elif content:
                 _cut(path, start + whole)
                 month = head.month if name == head.file else _first(path)["at"][:7]
-                head = Head(name, start + whole, *mark, month)
+                head = Head(name, start + whole, *position, month)
                 self._save(head)
             if cut:
                 break
@@ -275,7 +289,7 @@ class Audit:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
         try:
             sync_directory(self._directory)
-            return self._append(Head(path.name, 0, *head.mark, record["at"][:7]), [record])
+            return self._append(Head(path.name, 0, *head.position, record["at"][:7]), [record])
         except OSError:
             with suppress(OSError):
                 path.unlink()
@@ -283,15 +297,15 @@ class Audit:
 
     def _append(self, head: Head, records: Sequence[Mapping[str, Any]]) -> Head:
         """Write records after `head` and return the new one, or leave all as it was and raise `OSError`."""
-        lines, mark = [], head.mark
+        lines, position = [], head.position
         for record in records:
-            line, mark = chain.add(mark, record)
+            line, position = hash_chain.add(position, record)
             lines.append(line)
         content = b"".join(lines)
         path = self._directory / head.file
         try:
             _write(path, content)
-            after = Head(head.file, head.size + len(content), *mark, head.month)
+            after = Head(head.file, head.size + len(content), *position, head.month)
             self._save(after)
         except OSError:
             with suppress(OSError):
@@ -301,13 +315,13 @@ class Audit:
 
     def _prune(self, head: Head) -> Head:
         """Tell in the chain which files go, then remove them, the oldest first, and return the new head."""
-        gone, through = [], NOTHING.mark
+        gone, through = [], EMPTY_HEAD.position
         for name, following in pairwise(_names(self._directory)):
             anchor = _first(self._directory / following)
             if anchor.get("operation") != BEGIN or not self._is_old(name):
                 break
             gone.append(name)
-            through = Mark(anchor["sequence"] - 1, anchor["previous"])
+            through = ChainPosition(anchor["sequence"] - 1, anchor["previous"])
         if gone:
             told = {"through_sequence": through.sequence, "through_hash": through.hash}
             head = self._append(head, [{"at": _time(self._clock()), "operation": PRUNE, **told}])
@@ -325,12 +339,12 @@ class Audit:
         """Write the head over the older of the two, or over the one that is torn."""
         path = self._directory / HEAD
         content = _read(path)
-        newest, _ = chain.read_head(content)
-        first = newest is None or chain.read_slot(content[:SLOT_BYTES]) != newest
+        newest, _ = hash_chain.read_head(content)
+        first = newest is None or hash_chain.read_slot(content[:SLOT_BYTES]) != newest
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | (0 if content else os.O_CREAT), PRIVATE_FILE)
         try:
             os.lseek(descriptor, 0 if first else SLOT_BYTES, os.SEEK_SET)
-            _write_all(descriptor, chain.write_slot(head))
+            _write_all(descriptor, hash_chain.write_slot(head))
         finally:
             os.close(descriptor)
         if not content:
@@ -358,14 +372,14 @@ def read(directory: Path) -> Iterator[Line]:
     with _opened(directory) as (files, _):
         for name, file in files:
             for number, line in enumerate(file, 1):
-                yield Line(name, number, chain.read_record(line))
+                yield Line(name, number, hash_chain.read_record(line))
 
 
-def verify(directory: Path, expected: Mark | None = None) -> Report:
+def verify(directory: Path, expected: ChainPosition | None = None) -> VerificationReport:
     """Check the whole audit, while others go on writing; `expected` is a mark that was noted elsewhere. Raises `AuditError`."""
     with _opened(directory) as (files, head_content):
-        head, torn = chain.read_head(head_content)
-        report = chain.verify(files, head, expected)
+        head, torn = hash_chain.read_head(head_content)
+        report = hash_chain.verify(files, head, expected)
     if head is not None:
         report.findings += [Finding(HEAD, line, Damage.HEAD_TORN) for line in torn]
     return report
@@ -386,7 +400,7 @@ def _clear(directory: Path) -> Iterator[None]:
             say(f"{directory} is held by another process", f"{directory} est tenu par un autre processus")
         ) from None
     except OSError as error:
-        raise AuditError(why(error, directory)) from error
+        raise AuditError(describe_os_error(error, directory)) from error
 
 
 @contextmanager
@@ -425,7 +439,7 @@ def _read(path: Path, start: int = 0) -> bytes:
 def _first(path: Path) -> dict[str, Any]:
     """Return what the first line of a file says."""
     with path.open("rb") as file:
-        return chain.read_record(file.readline()) or {}
+        return hash_chain.read_record(file.readline()) or {}
 
 
 def _last(path: Path) -> dict[str, Any]:
@@ -433,26 +447,26 @@ def _last(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE_BYTES))
         lines = file.read().splitlines()
-    return chain.read_record(lines[-1]) or {} if lines else {}
+    return hash_chain.read_record(lines[-1]) or {} if lines else {}
 
 
-def _follow(mark: Mark, content: bytes) -> tuple[Mark, int]:
+def _follow(position: ChainPosition, content: bytes) -> tuple[ChainPosition, int]:
     """Return the mark after the lines in `content` that follow `mark`, and how many bytes they are."""
     whole = 0
     for line in io.BytesIO(content):
-        if chain.check(mark, line):
+        if hash_chain.check(position, line):
             break
-        mark, whole = chain.claim(line, mark), whole + len(line)
-    return mark, whole
+        position, whole = hash_chain.claimed_position(line, position), whole + len(line)
+    return position, whole
 
 
 def _end_by_its_words(path: Path) -> Head:
     """Return the head that there would be if the file at `path` were true."""
-    mark, size = NOTHING.mark, 0
+    position, size = EMPTY_HEAD.position, 0
     with path.open("rb") as file:
         for line in file:
-            mark, size = chain.claim(line, mark), size + len(line)
-    return Head(path.name, size, *mark, "")
+            position, size = hash_chain.claimed_position(line, position), size + len(line)
+    return Head(path.name, size, *position, "")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -476,4 +490,4 @@ def _cut(path: Path, size: int) -> None:
 
 
 def _time(moment: datetime) -> str:
-    return iso(milliseconds(moment))
+    return to_iso(milliseconds(moment))

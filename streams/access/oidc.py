@@ -18,8 +18,8 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from connectors.sdk.words import say
-from streams.access.grants import OidcOptions
+from connectors.sdk.i18n import say
+from streams.access.oidc_options import OidcOptions
 from streams.access.tokens import Token, TokensError
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
@@ -28,12 +28,12 @@ LEEWAY_SECONDS: Final = 30
 """Our clock and the provider's may differ by this."""
 KEEP_SECONDS: Final = 3600
 """Keys are fetched again when they are so old, and before that if a token names one that is not among them …"""
-AGAIN_SECONDS: Final = 30
+KEY_REFETCH_SECONDS: Final = 30
 """… but not more often than this: tokens are made up by anybody."""
 OLDEST_SECONDS: Final = 86_400
 """Older keys are good for nothing, though the provider is away: it may have taken one back, and its tokens are of minutes ago."""
 FETCH_SECONDS: Final = 5
-MOST_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 1 << 20
 _WHO: Final = re.compile(r"[A-Za-z0-9._@|+/:-]{1,120}")
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,7 @@ class Provider:
         try:
             return self._check(text, keys)
         except InvalidKeyIdError:  # the provider may have a new one: who names it waits for it, nobody else
-            keys = await self._fetch(AGAIN_SECONDS)
+            keys = await self._fetch(KEY_REFETCH_SECONDS)
         except Exception:  # noqa: BLE001
             return None
         with suppress(Exception):
@@ -104,7 +104,7 @@ class Provider:
 
     def _is_due(self, oldest_seconds: float) -> bool:
         now = self._clock()
-        return now - self._fetched_at > oldest_seconds and now - self._tried_at > AGAIN_SECONDS
+        return now - self._fetched_at > oldest_seconds and now - self._tried_at > KEY_REFETCH_SECONDS
 
     async def _fetch(self, oldest_seconds: float) -> KeySet:
         """Return keys that are at most so old; or older ones while the provider is away, or was asked just now."""
@@ -138,7 +138,7 @@ async def fetch_keys(issuer: str) -> KeySet:
 async def _get(client: httpx.AsyncClient, url: str) -> Any:
     response = await client.get(url)
     response.raise_for_status()
-    if len(response.content) > MOST_BYTES:
+    if len(response.content) > MAX_BYTES:
         raise ValueError("too large")
     return response.json()
 

@@ -57,10 +57,15 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Operation]]] = MappingProxyType(
     }
 )
 """What each role may do. Tokens are nobody's to make by a token: only on the machine itself."""
-OF_CITIZENS: Final = _READING | {Operation.EXPORT, Operation.ERASE, Operation.REVOKE_LINK, Operation.RESTORE_LINK}
+CITIZEN_OPERATIONS: Final = _READING | {
+    Operation.EXPORT,
+    Operation.ERASE,
+    Operation.REVOKE_LINK,
+    Operation.RESTORE_LINK,
+}
 """What concerns one citizen, and so one sector; it needs a purpose, and is recorded before it is answered."""
 
 
 def may(role: Role, sectors: Collection[str], operation: Operation, sector: str = "") -> bool:
     """Return whether a role with these sectors may do `operation`; in `sector`, if it is one of `OF_CITIZENS`."""
-    return operation in PERMISSIONS[role] and (operation not in OF_CITIZENS or sector in sectors)
+    return operation in PERMISSIONS[role] and (operation not in CITIZEN_OPERATIONS or sector in sectors)

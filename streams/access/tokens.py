@@ -17,10 +17,10 @@ from typing import Final
 import msgspec
 from filelock import FileLock, Timeout
 
-from connectors.sdk.errors import why
+from connectors.sdk.errors import describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace
-from connectors.sdk.words import say
-from models.instants import milliseconds
+from connectors.sdk.i18n import say
+from models.timestamps import milliseconds
 from streams.access.permissions import Operation, Role, may
 
 SECRET_PREFIX: Final = "accueil_"  # noqa: S105 - lets scanners of source code find a secret that was left there
@@ -117,7 +117,7 @@ class Tokens:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise TokensError(why(error, self._path)) from None
+            raise TokensError(describe_os_error(error, self._path)) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise TokensError(
                 say(
@@ -176,7 +176,7 @@ class Tokens:
                 say(f"{self._path} is held by another process", f"{self._path} est tenu par un autre processus")
             ) from None
         except OSError as error:
-            raise TokensError(why(error, self._path)) from None
+            raise TokensError(describe_os_error(error, self._path)) from None
 
     def _write(self, tokens: Iterable[Token]) -> None:
         content = msgspec.json.encode(sorted(tokens, key=lambda token: token.name))

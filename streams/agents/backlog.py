@@ -11,7 +11,7 @@ _HOUR_MS: Final = 3_600_000
 LATEST_MS: Final = {Channel.MAIL: 5 * 24 * _HOUR_MS, Channel.FEEDBACK: 2 * 24 * _HOUR_MS}
 """How long after a contact came it is told as a matter of course: a letter is registered after the weekend, opinions are handed
 out by the day. Elsewhere within an hour. But what came before anything was counted is history."""
-FEWEST: Final = 10
+MIN_OLD_EVENTS: Final = 10
 """Fewer old contacts in succession are late, and no history: somebody has registered some by hand."""
 SILENCE_MS: Final = 30_000
 """A channel that was told no old contact for so long has come to the present."""
@@ -23,7 +23,7 @@ class _Reading(NamedTuple):
     as_of: int
 
 
-class Backlogs:
+class BacklogDetector:
     """The old contacts that one partition is told, by channel."""
 
     def __init__(self) -> None:
@@ -44,5 +44,5 @@ class Backlogs:
         return {
             channel: reading.as_of
             for channel, reading in self._readings.items()
-            if reading.number >= FEWEST and abs(now - reading.told_at) < SILENCE_MS
+            if reading.number >= MIN_OLD_EVENTS and abs(now - reading.told_at) < SILENCE_MS
         }

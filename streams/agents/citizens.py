@@ -1,7 +1,7 @@
 """Citizens' contacts into figures: recontact, channel hopping, avoidable contacts, first-contact resolution, distinct citizens.
 
-Thin: what entries mean is in `streams.core.citizens`. It works on the entries of the timeline agent, in its steps: they come by
-citizen, and a step of its own would cost a consumer, a producer and a process more.
+The meaning of entries is in `streams.core.citizens.citizen`. This agent runs in the steps of the timeline agent, whose entries
+are partitioned by citizen: steps of its own would cost one more consumer, producer and process.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,15 +12,23 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from models import topics
-from models.instants import milliseconds
+from models.timestamps import milliseconds
 from streams.agents.codecs import load_counts
-from streams.core import citizen_figures, citizens
-from streams.core.citizen_figures import PROGRESS_KEY, TOTAL, Changes, Key, Period, Progress
-from streams.core.citizens import RELEVANT, Citizen, Terms
-from streams.core.figures import Figure, encode_figure, new_figure
-from streams.core.layouts import CITIZENS
-from streams.core.rows import UnknownVersion, mark
-from streams.core.timeline import Entry
+from streams.core.citizens import citizen as citizens
+from streams.core.citizens import citizen_figures
+from streams.core.citizens.citizen import COUNTED_TYPES, Citizen, RecontactTerms
+from streams.core.citizens.citizen_figures import (
+    PROGRESS_KEY,
+    TOTAL_PERIOD,
+    CitizenFigureChanges,
+    CitizenFigureKey,
+    Period,
+    Progress,
+)
+from streams.core.figures.figure import Figure, encode_figure, new_figure
+from streams.core.figures.figure_schemas import CITIZENS
+from streams.core.rows import UnknownRowVersion, fingerprint
+from streams.core.timeline.entries import Entry
 from streams.engine.job import Codec, Step, Table
 
 SWEPT_PER_TICK: Final = 2000
@@ -29,7 +37,7 @@ KEPT_DAYS: Final = {Period.DAY: 92, Period.WEEK: 800, Period.FOUR_WEEKS: 800}
 """After so many days a row of figures of such a period is tombstoned; totals stay."""
 
 
-class Known(Protocol):
+class TimelineLookup(Protocol):
     """What the timelines know."""
 
     def find_erased(self) -> Collection[str]:
@@ -51,10 +59,10 @@ class Sweep(NamedTuple):
     """Marks of contacts whose person was erased, as of when it began."""
 
 
-class Citizens:
+class CitizenCounter:
     """The citizens of one partition."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: RecontactTerms) -> None:
         self._terms: Final = terms
         self._day_of: Final = citizens.day_of(terms.zone)
         self.citizens: Final = Table(topics.CITIZENS.name, _CITIZENS)
@@ -81,19 +89,21 @@ class Citizens:
         rows = self.citizens.rows
         changed: dict[bytes, Citizen] = {}
         for entry in entries:
-            if entry.type not in RELEVANT:
+            if entry.type not in COUNTED_TYPES:
                 continue
             key = (entry.citizen or entry.contact).encode()
             before = changed.get(key) or rows.get(key) or Citizen(self._terms, since, bool(entry.citizen))
             after = citizens.add(before, entry, milliseconds(entry.happened_at))
             if after is not before:
                 changed[key] = after
-        changes = Changes()
+        changes = CitizenFigureChanges()
         for key, after in changed.items():
             self._put(key, rows.get(key), after, after.counted_from, changes)
         changes.apply(self._edit)
 
-    def _put(self, key: bytes, before: Citizen | None, after: Citizen, since: int, changes: Changes) -> None:
+    def _put(
+        self, key: bytes, before: Citizen | None, after: Citizen, since: int, changes: CitizenFigureChanges
+    ) -> None:
         changes.note(before, after)
         after = citizens.forget(after, since)
         if not citizens.is_empty(after):
@@ -101,10 +111,10 @@ class Citizens:
         elif before is not None:
             self.citizens.delete(key)
 
-    def _edit(self, key: Key) -> Figure:
+    def _edit(self, key: CitizenFigureKey) -> Figure:
         return self.figures.edit(key, partial(new_figure, CITIZENS))
 
-    def tick(self, step: Step, known: Known) -> None:
+    def tick(self, step: Step, known: TimelineLookup) -> None:
         """Say which days are over, and forget some of what changes no figure any more, and of who was erased."""
         today = self._day_of(step.now)
         terms = self._terms
@@ -114,15 +124,15 @@ class Citizens:
         if self._sweep.over_for != today:
             self._forget_some(today, citizen_figures.counted_from(today, terms), known)
 
-    def _forget_some(self, today: int, since: int, known: Known) -> None:
-        rows, changes = self.citizens.rows, Changes()
+    def _forget_some(self, today: int, since: int, known: TimelineLookup) -> None:
+        rows, changes = self.citizens.rows, CitizenFigureChanges()
         if self._sweep.next == 0:
-            self._sweep = Sweep(keys=[*rows], erased=frozenset(map(mark, known.find_erased())))
+            self._sweep = Sweep(keys=[*rows], erased=frozenset(map(fingerprint, known.find_erased())))
         sweep = self._sweep
         end = sweep.next + SWEPT_PER_TICK
         keys = sweep.keys[sweep.next : end]
         there = [(key, row) for key in keys if (row := rows.get(key)) is not None]
-        crowds = {key.decode() for key, row in there if row.crowd_at is not None}
+        crowds = {key.decode() for key, row in there if row.overflow_at is not None}
         over = crowds.difference(known.find_owners(crowds)) if crowds else crowds
         for key, row in there:
             if _is_gone(row) or key.decode() in over:
@@ -132,7 +142,7 @@ class Citizens:
         changes.apply(self._edit)
         self._sweep = sweep._replace(next=end) if end < len(sweep.keys) else Sweep(over_for=today)
 
-    def _review(self, key: bytes, row: Citizen, today: int, since: int, changes: Changes) -> None:
+    def _review(self, key: bytes, row: Citizen, today: int, since: int, changes: CitizenFigureChanges) -> None:
         left = citizens.erase(row, self._sweep.erased)
         if left is not row:
             row, left = citizens.close(row, today), citizens.close(left, today)
@@ -142,7 +152,7 @@ class Citizens:
             self._put(key, row, after, max(since, row.counted_from), changes)
 
     def _drop_old(self, today: int) -> None:
-        for key in [key for key in self.figures.rows if key.period != TOTAL]:
+        for key in [key for key in self.figures.rows if key.period != TOTAL_PERIOD]:
             if key.start < today - KEPT_DAYS[Period(key.period)]:
                 self.figures.delete(key)
 
@@ -152,12 +162,12 @@ def _is_gone(row: Citizen) -> bool:
 
     Till then they are known as gone, whatever comes late.
     """
-    return row.crowd_at is None and all(known.gone_at is not None for known in row.contacts)
+    return row.overflow_at is None and all(known.withdrawn_at is not None for known in row.contacts)
 
 
-def _load_figure(key: Key, value: bytes) -> Figure:
-    if key.period not in {*Period, TOTAL}:
-        raise UnknownVersion(f"figures of period {key.period}, which this release does not have")
+def _load_figure(key: CitizenFigureKey, value: bytes) -> Figure:
+    if key.period not in {*Period, TOTAL_PERIOD}:
+        raise UnknownRowVersion(f"figures of period {key.period}, which this release does not have")
     return load_counts(value, CITIZENS, "figures of citizens")
 
 
@@ -168,7 +178,7 @@ def _copy_figure(row: Figure) -> Figure:
 _CITIZENS: Final[Codec[bytes, Citizen]] = Codec(
     bytes, bytes, citizens.encode, lambda _, value: citizens.decode(value), copy
 )
-_FIGURES: Final[Codec[Key, Figure]] = Codec(
+_FIGURES: Final[Codec[CitizenFigureKey, Figure]] = Codec(
     citizen_figures.dump_key,
     citizen_figures.load_key,
     encode_figure,

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from streams.core import agent, contact
-from streams.core.agent import Agent
-from streams.core.contact import Contact
-from streams.core.figures import (
+from streams.core.contacts import agent, contact
+from streams.core.contacts.agent import Agent
+from streams.core.contacts.contact import Contact
+from streams.core.figures.figure import (
     PROGRESS_KEY,
     Dimensions,
     Figure,
@@ -21,8 +21,8 @@ from streams.core.figures import (
     parse_key,
     total_key,
 )
-from streams.core.layouts import LAYOUTS, Layout
-from streams.core.rows import UnknownVersion
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, FigureSchema
+from streams.core.rows import UnknownRowVersion
 from streams.engine.job import Codec
 
 FigureKey = tuple[int, Dimensions]
@@ -61,18 +61,18 @@ def _load_day_key(key: bytes) -> DayKey | None:
 
 def _load_figure(key: FigureKey | DayKey, value: bytes) -> Figure:
     channel = key[1].channel
-    layout = LAYOUTS.get(channel)
-    if layout is None:
-        raise UnknownVersion(f"figures of channel {channel}, which this release does not have")
-    return load_counts(value, layout, f"figures of channel {channel}")
+    figure_schema = FIGURE_SCHEMAS.get(channel)
+    if figure_schema is None:
+        raise UnknownRowVersion(f"figures of channel {channel}, which this release does not have")
+    return load_counts(value, figure_schema, f"figures of channel {channel}")
 
 
-def load_counts(value: bytes, layout: Layout, name: str) -> Figure:
+def load_counts(value: bytes, figure_schema: FigureSchema, name: str) -> Figure:
     """Return a row of figures to be written again. Raises `UnknownVersion` if a later release counts more in it."""
-    row = decode_figure(value, layout)
-    found, known = len(row.counts) + len(row.stocks), len(layout.counts) + len(layout.stocks)
+    row = decode_figure(value, figure_schema)
+    found, known = len(row.counts) + len(row.stocks), len(figure_schema.counts) + len(figure_schema.stocks)
     if found > known:
-        raise UnknownVersion(f"{name} of {found} fields, this release reads {known}")
+        raise UnknownRowVersion(f"{name} of {found} fields, this release reads {known}")
     return row
 
 

@@ -10,47 +10,49 @@ from typing import Final, NamedTuple, NoReturn
 from zoneinfo import ZoneInfo
 
 from models import topics
-from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, read
+from models.codec import MAX_AGE, MAX_AHEAD, UnusableRecord, check_event_time, read
 from models.events import AgentChange, AgentStateChanged, Event
 from models.ids import source_of
-from models.instants import milliseconds
 from models.policies import Policies
 from models.reasons import Reason
+from models.timestamps import milliseconds
 from models.topics import Channel
 from streams.agents import codecs
-from streams.agents.backlog import Backlogs
+from streams.agents.backlog import BacklogDetector
 from streams.agents.codecs import AGENT_PREFIX, FigureKey
-from streams.agents.promises import IN_BETWEEN, Patience, Promises
-from streams.core import agent, contact, moves, timeline
-from streams.core.agent import AGENT_CHANGED, Agent
-from streams.core.contact import ERASED, Contact, Keeping
-from streams.core.counting import count_agent, count_contact, count_rings
-from streams.core.figures import (
+from streams.agents.sla_tracker import RENEWAL_PENDING, SlaDelays, SlaTracker
+from streams.core.citizens import reattribution
+from streams.core.contacts import agent, contact
+from streams.core.contacts.agent import AGENT_CHANGED, Agent
+from streams.core.contacts.contact import ERASED, Contact, RowRetention
+from streams.core.contacts.queue_stay import TimesToLive
+from streams.core.contacts.waiting_index import WaitingIndex
+from streams.core.figures.figure import (
     BUCKET_SECONDS,
     PROGRESS_KEY,
     Figure,
     Progress,
-    civil_time,
     count_numbers,
+    local_time,
     merge_into_day,
     new_day,
     new_figure,
 )
-from streams.core.layouts import LAYOUTS, MATTERS, SLA
-from streams.core.rows import TooManyPlaces
-from streams.core.visit import TimesToLive
-from streams.core.waiting import WaitingIndex
+from streams.core.figures.figure_counts import count_agent, count_contact, count_rings
+from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS, SLA
+from streams.core.rows import TooManyDimensions
+from streams.core.timeline import entries as timeline
 from streams.engine.job import Job, Record, Step, Table
-from streams.engine.partitioner import partition_of
+from streams.kafka.partitioner import partition_of
 
 HEARTBEAT_MS: Final = 5_000
 """An idle partition says this often that its figures are as of now."""
-HISTORY_MS: Final = 5 * 60_000
+HISTORY_AGE_MS: Final = 5 * 60_000
 """A switchboard's event that the broker took in so long after it happened is history: somebody reads an old log."""
 GRACE_MS: Final = 30_000
 """A source that told no history for so long, or told what has just happened, has come to the present. Meanwhile its connector may
 be started anew, and connect again."""
-TOLD_LIVE: Final = frozenset({Channel.CALL, Channel.VISIT})
+LIVE_CHANNELS: Final = frozenset({Channel.CALL, Channel.VISIT})
 """Channels whose sources emit events in the order in which they happened."""
 SWEPT_PER_TICK: Final = 500
 """Rows looked at per tick for being closed long enough: all of a million in an hour."""
@@ -61,7 +63,7 @@ OTHERS: Final = ""
 EARLIER: Final = "*"
 """Key in `Progress.dropped` of the rows that an earlier release may have dropped, of any source."""
 _NEVER: Final = -(1 << 62)
-LENGTHS: Final = {channel: len(layout.counts) for channel, layout in LAYOUTS.items()}
+LENGTHS: Final = {channel: len(figure_schema.counts) for channel, figure_schema in FIGURE_SCHEMAS.items()}
 """Channel, or what stands in its place → how many numbers its rows count."""
 _FIRST_KEY: Final = b"!"
 """What begins with a control character is a key of the engine's own."""
@@ -70,17 +72,17 @@ _EARLIEST_MS: Final = -int(MAX_AHEAD.total_seconds() * 1000)
 _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
 
 
-class Times(NamedTuple):
+class WorkerTimings(NamedTuple):
     """How long things are waited for and kept. Milliseconds."""
 
-    to_live: TimesToLive
-    keep: Keeping
+    time_to_live: TimesToLive
+    keep: RowRetention
     """When a closed contact is tombstoned."""
-    agent_to_live: int
+    agent_time_to_live: int
     """After so long without any news of an agent, the agent is gone."""
     keep_buckets: int
     """A 5-minute bucket older than this becomes a part of its day; totals stay."""
-    patience: Patience = Patience()
+    sla_delays: SlaDelays = SlaDelays()
     """How long news is waited for before a deadline that passed is told."""
     keep_days: int = 500
     """A day older than so many days is tombstoned."""
@@ -88,7 +90,7 @@ class Times(NamedTuple):
     """Cuts the days."""
 
 
-def make_job(app_id: str, times: Times, policies: Callable[[], Policies] = Policies) -> Job:
+def make_job(app_id: str, times: WorkerTimings, policies: Callable[[], Policies] = Policies) -> Job:
     """Return the job of the contacts agent for the engine; `policies` returns those of now whenever it is asked."""
     return Job(
         name=app_id,
@@ -96,7 +98,7 @@ def make_job(app_id: str, times: Times, policies: Callable[[], Policies] = Polic
         states=[topic.name for topic in topics.STATES],
         outputs=[topics.TIMELINE.name, topics.SLA.name],
         dead_letters=topics.DEAD_LETTERS.name,
-        open=lambda partition: Contacts(partition, times, policies),
+        open=lambda partition: ContactJob(partition, times, policies),
     )
 
 
@@ -125,7 +127,7 @@ class _Edited(dict[FigureKey, Figure]):
         self._old.clear()
 
     def __missing__(self, key: FigureKey) -> Figure:
-        make = partial(new_figure, LAYOUTS[key[1].channel])
+        make = partial(new_figure, FIGURE_SCHEMAS[key[1].channel])
         if 0 < key[0] < self._oldest:
             figure = self._old[key] = make()
         else:
@@ -134,10 +136,10 @@ class _Edited(dict[FigureKey, Figure]):
         return figure
 
 
-class Contacts:
+class ContactJob:
     """The contacts of one partition."""
 
-    def __init__(self, partition: int, times: Times, policies: Callable[[], Policies] = Policies) -> None:
+    def __init__(self, partition: int, times: WorkerTimings, policies: Callable[[], Policies] = Policies) -> None:
         self.partition: Final = partition
         self._times: Final = times
         self.contacts: Final = Table(topics.CONTACTS.name, codecs.CONTACTS)
@@ -151,7 +153,7 @@ class Contacts:
         self.waiting: Final = WaitingIndex[bytes]()
         self._edited: Final = _Edited(self.figures)
         self._edit: Final = self._edited.__getitem__
-        self.promises: Final = Promises(self.contacts, self._edit, policies, times.patience, self._promised_at)
+        self.sla_tracker: Final = SlaTracker(self.contacts, self._edit, policies, times.sla_delays, self._promised_at)
         self._changed: Final[dict[bytes, Contact | None]] = {}
         """What is not yet counted: rows as they were."""
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
@@ -159,7 +161,7 @@ class Contacts:
         """Source of calls that tells history → when it last did, and as of when: the worker's clock, event time."""
         self._has_history_ended = False
         """Whether a source has come to the present since agents were looked at."""
-        self._backlogs: Final = Backlogs()
+        self._backlogs: Final = BacklogDetector()
         self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
@@ -173,11 +175,11 @@ class Contacts:
         """Rebuild the indexes of who waits, and for what until when, from the rows."""
         self._ticked_at = 0
         self.waiting.rebuild(self.contacts.rows)
-        self.promises.restore()
+        self.sla_tracker.restore()
         self._ageless = [
             key
             for key, row in self.figures.rows.items()
-            if not key[0] and LAYOUTS[key[1].channel] is MATTERS and row.open_since is None
+            if not key[0] and FIGURE_SCHEMAS[key[1].channel] is CASE_SCHEMA and row.open_since is None
         ]
 
     def undo(self) -> None:
@@ -187,7 +189,7 @@ class Contacts:
         rows = self.contacts.rows
         for key in self.contacts.before:
             self.waiting.update(key, None, rows.get(key))
-        self.promises.undo()
+        self.sla_tracker.undo()
 
     # ------------------------------------------------------------------------------------------------------------- fold
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
@@ -212,7 +214,7 @@ class Contacts:
                     or key.startswith(AGENT_PREFIX) is not (event.type == AGENT_CHANGED)
                 ):
                     _refuse(record, event)
-                if delay > HISTORY_MS or history:
+                if delay > HISTORY_AGE_MS or history:
                     self._note_history(record, event, at, delay, now)
                 if event.type == AGENT_CHANGED:
                     if self._fold_agent(key, event, at, step):
@@ -221,9 +223,12 @@ class Contacts:
                     after = self._fold_contact(key, event, at, record, step)
                     if after is not None:
                         folded += 1
-                        if after.identities or timeline.is_told(event.type, after):
+                        if after.identities or timeline.is_recorded(event.type, after):
                             entries.append(timeline.record(event, after))
-            except (Unusable, TooManyPlaces) as error:  # in no other name: the step would be garbage in a cycle
+            except (
+                UnusableRecord,
+                TooManyDimensions,
+            ) as error:  # in no other name: the step would be garbage in a cycle
                 self._reject(topic, record, error, step)
                 rejected += 1
                 continue
@@ -237,12 +242,12 @@ class Contacts:
         self._edited.settle(partial(self._merge_into_day, step.now))
         self._tell_oldest()
 
-    def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
+    def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Make a record that our own code fails on a dead letter, to be replayed once that is mended."""
-        self._reject(topic, record, Unusable(Reason.INTERNAL_ERROR, type(error).__name__), step)
+        self._reject(topic, record, UnusableRecord(Reason.INTERNAL_ERROR, type(error).__name__), step)
 
-    def _reject(self, topic: str, record: Record, error: Unusable | TooManyPlaces, step: Step) -> None:
-        unusable = error if isinstance(error, Unusable) else Unusable(Reason.TOO_MANY_PLACES)
+    def _reject(self, topic: str, record: Record, error: UnusableRecord | TooManyDimensions, step: Step) -> None:
+        unusable = error if isinstance(error, UnusableRecord) else UnusableRecord(Reason.TOO_MANY_DIMENSIONS)
         reason = unusable.reason.value
         step.reject(topic, record, reason, unusable.detail)
         counts = self._progress(step.now).dead_letters
@@ -261,7 +266,7 @@ class Contacts:
         self.contacts.put(key, after)
         self._changed.setdefault(key, before)
         if before is not None and after.identities is not before.identities and after.citizen != before.citizen:
-            step.outputs[topics.TIMELINE.name] += moves.records(before, after, event.subject)
+            step.outputs[topics.TIMELINE.name] += reattribution.records(before, after, event.subject)
         return after
 
     def _refuse_dropped(self, key: bytes, event: Event, at: int, record: Record, row: Contact | None) -> None:
@@ -271,11 +276,11 @@ class Contacts:
         present row knows. Sources that emit in order lose nothing by this. Others do, so their events are judged only while their
         connector reads them again by command (`topics.REREAD`).
         """
-        is_reread = bool(record.headers) and any(name == topics.REREAD for name, _ in record.headers)
-        if not is_reread and event.channel not in TOLD_LIVE:
+        is_reread = bool(record.headers) and any(name == topics.REREAD_HEADER for name, _ in record.headers)
+        if not is_reread and event.channel not in LIVE_CHANNELS:
             return
         if at <= self._find_dropped(key, is_reread=is_reread) and (row is None or at < row.began_at):
-            raise Unusable(Reason.TOLD_AGAIN, "older than anything of its source that is still known")
+            raise UnusableRecord(Reason.DUPLICATE, "older than anything of its source that is still known")
 
     def _find_dropped(self, key: bytes, *, is_reread: bool = False) -> int:
         """Return the time of the latest event in any dropped row of the source that `key` names."""
@@ -302,7 +307,7 @@ class Contacts:
             return False
         is_counted = event.data.change is AgentChange.RING_UNANSWERED  # all else says how things are
         if is_counted and at <= self._dropped_until and at <= self._find_dropped(key):
-            raise Unusable(Reason.TOLD_AGAIN, "older than anything of its source that is still known")
+            raise UnusableRecord(Reason.DUPLICATE, "older than anything of its source that is still known")
         after.touched_at = step.now
         self.agents.put(key, after)
         self._changed_agents.setdefault(key, before)
@@ -311,33 +316,35 @@ class Contacts:
 
     def _count_changes(self, step: Step) -> None:
         """Count every row that has changed, once, however many events changed it, and set its clocks."""
-        nothing_promised = self.promises.nothing_promised
+        has_no_targets = self.sla_tracker.has_no_targets
         for key, former in self._changed_agents.items():
             count_agent(former, self.agents.rows[key], self._edit)
         self._changed_agents.clear()
         for key, before in self._changed.items():
             after = self.contacts.rows[key]
-            if after.clocks or not nothing_promised:
-                self.promises.set(key, before, after, step)
+            if after.clocks or not has_no_targets:
+                self.sla_tracker.set(key, before, after, step)
             count_contact(before, after, self._edit)
             if self.waiting.update(
                 key, before, after
             ):  # the longest wait there may be another one, even if no count has changed
-                for visit in after.visits:
-                    self._edit((0, visit.place))
-                if not after.visits:
-                    self._edit((0, after.place))
+                for visit in after.stays:
+                    self._edit((0, visit.dimensions))
+                if not after.stays:
+                    self._edit((0, after.dimensions))
         self._changed.clear()
 
     def _tell_oldest(self) -> None:
         """Put into each total row that changed since when the longest wait there lasts, or which deadline passed first."""
-        for start, place in self.figures.before:
+        for start, dimensions in self.figures.before:
             if start == 0:
-                row = self.figures.rows[start, place]
-                is_sla = place.channel == SLA
-                row.oldest_waiting_at = self.promises.oldest_overdue(place) if is_sla else self.waiting.oldest(place)
-                if LAYOUTS[place.channel] is MATTERS:
-                    row.open_since = self.waiting.ages(place)
+                row = self.figures.rows[start, dimensions]
+                is_sla = dimensions.channel == SLA
+                row.oldest_waiting_at = (
+                    self.sla_tracker.oldest_overdue(dimensions) if is_sla else self.waiting.oldest(dimensions)
+                )
+                if FIGURE_SCHEMAS[dimensions.channel] is CASE_SCHEMA:
+                    row.open_since = self.waiting.ages(dimensions)
 
     def _tell_ages(self) -> None:
         """Have the rows written that said nothing of ages when they were read."""
@@ -349,14 +356,14 @@ class Contacts:
         return (now - self._times.keep_buckets) // 1000
 
     def _first_day(self, now: int) -> date:
-        return civil_time(now // 1000, self._times.zone).date() - timedelta(days=self._times.keep_days)
+        return local_time(now // 1000, self._times.zone).date() - timedelta(days=self._times.keep_days)
 
     def _merge_into_day(self, now: int, key: FigureKey, bucket: Figure) -> None:
         """Count a bucket that is no longer kept in the row of its day, as long as that is."""
-        start, place = key
-        begins_at = civil_time(start, self._times.zone)
+        start, dimensions = key
+        begins_at = local_time(start, self._times.zone)
         if begins_at.date() >= self._first_day(now) and any(bucket.counts):
-            day = self.days.edit((begins_at.date(), place), partial(new_day, LAYOUTS[place.channel]))
+            day = self.days.edit((begins_at.date(), dimensions), partial(new_day, FIGURE_SCHEMAS[dimensions.channel]))
             merge_into_day(day, bucket, begins_at.hour)
 
     def _progress(self, now: int) -> Progress:
@@ -412,7 +419,7 @@ class Contacts:
         self._count_changes(step)
         self._renew_clocks(step)
         history = partial(self._is_history_until, step.now, self._backlogs.as_of(step.now))
-        self.promises.let_time_pass(step, history)
+        self.sla_tracker.check_deadlines(step, history)
         self._tell_oldest()
         if not patient:
             self._drop_closed(step)
@@ -422,14 +429,16 @@ class Contacts:
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
             self._tell_as_of(self._progress(step.now), step)
-        return self.promises.next_at
+        return self.sla_tracker.next_at
 
     def _renew_clocks(self, step: Step) -> None:
         progress = self.progress.rows.get(PROGRESS_KEY)
         known = progress.sla if progress else ""
         if known and progress and not progress.promised_at:
-            known = IN_BETWEEN  # of an earlier release, which told the timelines nothing of what is still to be kept
-        if (now := self.promises.renew(known, step)) != known:
+            known = (
+                RENEWAL_PENDING  # of an earlier release, which told the timelines nothing of what is still to be kept
+            )
+        if (now := self.sla_tracker.renew(known, step)) != known:
             self._promised_at(step.now)
             self._progress(step.now).sla = now
 
@@ -464,11 +473,11 @@ class Contacts:
 
         A dead letter sent again is old, and says nothing of that; nor does an erasure, told by others whenever they are asked to.
         """
-        if delay <= HISTORY_MS:
+        if delay <= HISTORY_AGE_MS:
             if self._history.pop(event.source, None):
                 self._has_history_ended = True
         elif event.type == ERASED or (
-            record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers)
+            record.headers and any(name == topics.REPLAYED_FROM_HEADER for name, _ in record.headers)
         ):
             return
         elif event.channel is _CALL:
@@ -494,11 +503,11 @@ class Contacts:
     def _forget_calls(self, now: int) -> None:
         """Give up calls, but none of a source that is still telling what was long ago: their end is yet to come."""
         rows = self.contacts.rows
-        for key in self.waiting.due(now, self._times.to_live):
+        for key in self.waiting.due(now, self._times.time_to_live):
             if source_of(key.decode()) in self._history:
                 continue
             before = rows[key]
-            after = contact.forget(before, now, self._times.to_live)
+            after = contact.forget(before, now, self._times.time_to_live)
             if after is not before:
                 self.contacts.put(key, after)
                 self._changed[key] = before
@@ -507,7 +516,7 @@ class Contacts:
         for key, before in list(self.agents.rows.items()):
             if source_of(key.decode()) in self._history:
                 continue
-            after = agent.forget(before, now, self._times.agent_to_live)
+            after = agent.forget(before, now, self._times.agent_time_to_live)
             if after is not before:
                 self.agents.put(key, after)
                 self._changed_agents[key] = before
@@ -515,13 +524,13 @@ class Contacts:
     def _drop_old(self, step: Step) -> None:
         now = step.now
         oldest = self._oldest_bucket(now)
-        for place in [place for place in self.figures.rows if 0 < place[0] < oldest]:
-            self._merge_into_day(now, place, self.figures.rows[place])
-            self.figures.delete(place)
+        for dimensions in [dimensions for dimensions in self.figures.rows if 0 < dimensions[0] < oldest]:
+            self._merge_into_day(now, dimensions, self.figures.rows[dimensions])
+            self.figures.delete(dimensions)
         first_day = self._first_day(now)
         for day in [day for day in self.days.rows if day[0] < first_day]:
             self.days.delete(day)
-        keep, touched = max(self._times.agent_to_live, self._times.keep.closed), self._times.keep.touched
+        keep, touched = max(self._times.agent_time_to_live, self._times.keep.closed), self._times.keep.touched
         for key, row in list(self.agents.rows.items()):
             if max(row.last_at + keep, row.touched_at + touched) < now and not agent.states(row):
                 self._note_dropped(key, row.last_at, step)
@@ -531,7 +540,7 @@ class Contacts:
 def _check_partition(key: bytes, step: Step) -> None:
     """Raise `Unusable` if others would write of this contact to another partition: it would get two rows."""
     if partition_of(key, step.partitions) != step.partition:
-        raise Unusable(Reason.KEY_MISMATCH, "in another partition than the key's by murmur2")
+        raise UnusableRecord(Reason.KEY_MISMATCH, "in another partition than the key's by murmur2")
 
 
 def _refuse(record: Record, event: Event) -> NoReturn:
@@ -541,12 +550,12 @@ def _refuse(record: Record, event: Event) -> NoReturn:
     """
     key = record.key
     if key is None:
-        raise Unusable(Reason.MISSING_KEY)
+        raise UnusableRecord(Reason.MISSING_KEY)
     if key != event.subject.encode():
-        raise Unusable(Reason.KEY_MISMATCH, "the key is not the event's subject")
+        raise UnusableRecord(Reason.KEY_MISMATCH, "the key is not the event's subject")
     if key < _FIRST_KEY:
-        raise Unusable(Reason.INVALID_FIELD, "subject: begins with a control character or a space")
+        raise UnusableRecord(Reason.INVALID_FIELD, "subject: begins with a control character or a space")
     if key.startswith(AGENT_PREFIX) is not (event.type == AGENT_CHANGED):
-        raise Unusable(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
-    check_time(event.time, datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        raise UnusableRecord(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
+    check_event_time(event.time, datetime.fromtimestamp(record.timestamp / 1000, UTC))
     raise AssertionError("refused without a reason")

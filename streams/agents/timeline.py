@@ -15,25 +15,26 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from models import topics
-from models.instants import moment
 from models.reasons import Reason
-from streams.agents.citizens import Citizens, Known
-from streams.core import moves, promises
-from streams.core.citizens import Terms
-from streams.core.contact import ERASED
-from streams.core.promises import PROMISED, Promised
-from streams.core.timeline import Entry, decode
+from models.timestamps import to_datetime
+from streams.agents.citizens import CitizenCounter, TimelineLookup
+from streams.core.citizens import reattribution
+from streams.core.citizens.citizen import RecontactTerms
+from streams.core.contacts.contact import ERASED
+from streams.core.sla import open_targets
+from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
+from streams.core.timeline.entries import Entry, decode
 from streams.engine.job import Job, Record, Step, Table
-from streams.engine.recovery import BeyondRepair
+from streams.engine.recovery import UnrecoverableStateError
 
 GROUP: Final = "timeline"
 
 
-class Store(Known, Protocol):
+class Store(TimelineLookup, Protocol):
     """Where entries go. What it raises ends the process, which tries again in its next life."""
 
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[Promised], place: tuple[int, int] | None = None
+        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
     ) -> object:
         """Write a batch in one transaction; what is there already is left as it is.
 
@@ -46,14 +47,14 @@ class Store(Known, Protocol):
     def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
         """Return the contacts whose person was erased, of these or of all, and when, as the entry that told it first said."""
 
-    def carry(self, now: int) -> None:
+    def checkpoint(self, now: int) -> None:
         """Do what is left to do of what was written; called often, for each partition."""
 
-    def tidy(self, now: int) -> None:
+    def expire(self, now: int) -> None:
         """Drop some of what was kept long enough at `now`, milliseconds since 1970."""
 
 
-def make_job(app_id: str, store: Store, terms: Terms = Terms()) -> Job:  # noqa: B008 - never changed
+def make_job(app_id: str, store: Store, terms: RecontactTerms = RecontactTerms()) -> Job:  # noqa: B008 - never changed
     """Return the job of the timeline agent for the engine; citizens are counted by `terms`."""
     return Job(
         name=f"{app_id}-{GROUP}",
@@ -68,10 +69,10 @@ def make_job(app_id: str, store: Store, terms: Terms = Terms()) -> Job:  # noqa:
 class TimelineWriter:
     """The entries of one partition."""
 
-    def __init__(self, partition: int, store: Store, terms: Terms) -> None:
+    def __init__(self, partition: int, store: Store, terms: RecontactTerms) -> None:
         self._partition = partition
         self._store = store
-        self._citizens = Citizens(terms)
+        self._citizens = CitizenCounter(terms)
         self.tables: Final[Sequence[Table[Any, Any]]] = self._citizens.tables
 
     def restore(self) -> None:
@@ -87,20 +88,20 @@ class TimelineWriter:
         self._citizens.begin()
         entries: list[Entry] = []
         told: list[tuple[int, Entry]] = []
-        promised: list[Promised] = []
+        promised: list[SlaTargetsEntry] = []
         for record in records:
             if record.value is None:
                 step.reject(topic, record, Reason.NULL_VALUE.value)
                 continue
             try:
                 entry = decode(record.value)
-                if entry.type == PROMISED:
-                    promised.append(promises.decode(record.value))
+                if entry.type == SLA_TARGETS_TYPE:
+                    promised.append(open_targets.decode(record.value))
                     continue
-                if entry.type in moves.KINDS:
-                    entry = moves.decode(record.value)
+                if entry.type in reattribution.REATTRIBUTION_TYPES:
+                    entry = reattribution.decode(record.value)
                 else:
-                    entries.append(as_told(entry, record) if entry.type == ERASED else entry)
+                    entries.append(with_record_time(entry, record) if entry.type == ERASED else entry)
                 told.append((record.timestamp, entry))
             except msgspec.ValidationError:
                 step.reject(topic, record, Reason.INVALID_FIELD.value)
@@ -112,7 +113,7 @@ class TimelineWriter:
         erased = self._store.find_erased({entry.contact for _, entry in told}) if told else {}
         self._citizens.fold((entry for at, entry in told if at <= erased.get(entry.contact, at)), step.now)
 
-    def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
+    def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Make a record that our own code fails on a dead letter."""
         step.reject(topic, record, Reason.INTERNAL_ERROR.value, type(error).__name__)
         if place := self._place(topic, step):
@@ -125,7 +126,7 @@ class TimelineWriter:
             return
         missing = self._store.find_missing(self._partition, following)
         if missing is not None:
-            raise BeyondRepair(f"the timelines' database lacks entries of {topic}: {missing} to {following}")
+            raise UnrecoverableStateError(f"the timelines' database lacks entries of {topic}: {missing} to {following}")
 
     def _place(self, topic: str, step: Step) -> tuple[int, int] | None:
         following = step.taken.get(topic)
@@ -134,12 +135,12 @@ class TimelineWriter:
     def tick(self, step: Step) -> None:
         """Have who owns the first partition drop what was kept long enough; of citizens each does so."""
         self._citizens.begin()
-        self._store.carry(step.now)
+        self._store.checkpoint(step.now)
         if self._partition == 0:
-            self._store.tidy(step.now)
+            self._store.expire(step.now)
         self._citizens.tick(step, self._store)
 
 
-def as_told(erasure: Entry, record: Record) -> Entry:
+def with_record_time(erasure: Entry, record: Record) -> Entry:
     """Return it as of when it was told here: its own time is that of whoever asked for it, before what was told meanwhile."""
-    return msgspec.structs.replace(erasure, happened_at=moment(record.timestamp))
+    return msgspec.structs.replace(erasure, happened_at=to_datetime(record.timestamp))

@@ -14,14 +14,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse, Response
 
-from streams.api import erasing, exporting, introducing, linking, looking
-from streams.api.answers import Body
-from streams.api.asking import Api
-from streams.api.guarding import Guard
+from streams.api import erasure, export, links, lookup, me
+from streams.api.auth import Api
+from streams.api.middleware import AuthMiddleware
 from streams.api.page import add_page
-from streams.api.problems import MEDIA_TYPE, Problem, find_language, mistakes_of, of_status
+from streams.api.problems import MEDIA_TYPE, Problem, find_language, mistakes_of, problem_for_status
+from streams.api.schemas import Body
 
-ROUTERS: Final = (looking.router, linking.router, exporting.router, erasing.router, introducing.router)
+ROUTERS: Final = (lookup.router, links.router, export.router, erasure.router, me.router)
 """What the API offers; each in a module of its own."""
 BEARER: Final = HTTPBearer(
     auto_error=False, description="A token of `accueil tokens add`, or one of the OpenID provider's."
@@ -36,9 +36,9 @@ log = structlog.get_logger(__name__)
 
 def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastAPI:
     """Return the application; `hosts` are the names by which it may be asked."""
-    app = define(
+    app = create_base_app(
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
-        Middleware(Guard, api=api),
+        Middleware(AuthMiddleware, api=api),
     )
     app.add_exception_handler(Problem, _tell_problem)
     app.add_exception_handler(RequestValidationError, _tell_mistakes)
@@ -49,7 +49,7 @@ def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastA
     return app
 
 
-def define(*middleware: Middleware) -> FastAPI:
+def create_base_app(*middleware: Middleware) -> FastAPI:
     """Return all routes, as OpenAPI describes them."""
     app = FastAPI(
         title="Accueil",
@@ -84,7 +84,7 @@ def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
 
     async def ready(_: Request) -> Response:
         try:
-            await api.look(lambda reading: reading.find_sectors(""))
+            await api.read_snapshot(lambda snapshot: snapshot.find_sectors(""))
         except Problem:
             return PlainTextResponse("waiting for the database\n", 503)
         return PlainTextResponse("ready\n")
@@ -99,8 +99,8 @@ def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
 
 
 async def _tell_problem(request: Request, problem: Any) -> Response:
-    answer: Response = problem.answer(find_language(request.headers))
-    return answer
+    to_response: Response = problem.to_response(find_language(request.headers))
+    return to_response
 
 
 async def _tell_mistakes(request: Request, error: Any) -> Response:
@@ -108,7 +108,7 @@ async def _tell_mistakes(request: Request, error: Any) -> Response:
 
 
 async def _tell_status(request: Request, error: Any) -> Response:
-    problem = of_status(error.status_code)
+    problem = problem_for_status(error.status_code)
     problem.headers = dict(error.headers or {})
     return await _tell_problem(request, problem)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.schema import incompatibilities, inline, render
-from streams.api.app import JSON, define
+from streams.api.app import JSON, create_base_app
 
 DIRECTORY: Final = Path(__file__).parents[2] / "deploy"
 FILE: Final = DIRECTORY / "openapi.json"
@@ -22,10 +22,10 @@ PUBLISHED: Final = DIRECTORY / "openapi.published.json"
 
 def generate() -> dict[str, Any]:
     """Return the contract as OpenAPI 3.1."""
-    return define().openapi()
+    return create_base_app().openapi()
 
 
-def broken_promises(contract: Mapping[str, Any], published: Mapping[str, Any]) -> list[str]:
+def find_incompatible_changes(contract: Mapping[str, Any], published: Mapping[str, Any]) -> list[str]:
     """Return a line for each way in which the contract breaks what was published."""
     return [
         line
@@ -81,7 +81,9 @@ def main() -> int:
     parser.add_argument("--publish", action="store_true", help="promise what is new to others (with a release)")
     publish = parser.parse_args().publish
     contract = generate()
-    if PUBLISHED.exists() and (broken := broken_promises(contract, json.loads(PUBLISHED.read_text(encoding="utf-8")))):
+    if PUBLISHED.exists() and (
+        broken := find_incompatible_changes(contract, json.loads(PUBLISHED.read_text(encoding="utf-8")))
+    ):
         sys.stderr.write("\n".join([*broken, "Such a change needs a path of its own: /v2/…", ""]))
         return 1
     for path in (FILE, PUBLISHED) if publish else (FILE,):

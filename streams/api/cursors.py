@@ -7,19 +7,19 @@ import hmac
 import struct
 from typing import Final
 
-from streams.timeline.store import Place
+from streams.timeline.store import EntryPosition
 
 MAC_BYTES: Final = 16
 _TIME: Final = struct.Struct(">q")
 
 
-def write(place: Place, subject: str, secret: bytes) -> str:
+def write(place: EntryPosition, subject: str, secret: bytes) -> str:
     """Return the cursor that goes on after `place` in the timeline of `subject`."""
     body = _TIME.pack(place.happened_at) + place.id.encode()
     return base64.urlsafe_b64encode(_mac(body, subject, secret) + body).decode().rstrip("=")
 
 
-def read(cursor: str, subject: str, secret: bytes) -> Place | None:
+def read(cursor: str, subject: str, secret: bytes) -> EntryPosition | None:
     """Return the place of a cursor, None if it was not made by `write` for this subject with this secret."""
     try:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -29,7 +29,7 @@ def read(cursor: str, subject: str, secret: bytes) -> Place | None:
     if not hmac.compare_digest(mac, _mac(body, subject, secret)):
         return None
     (happened_at,) = _TIME.unpack(body[: _TIME.size])
-    return Place(happened_at, body[_TIME.size :].decode())
+    return EntryPosition(happened_at, body[_TIME.size :].decode())
 
 
 def _mac(body: bytes, subject: str, secret: bytes) -> bytes:

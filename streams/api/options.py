@@ -21,7 +21,7 @@ class OtherServices(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Across:
+class CrossSectorRule:
     """A look-up from one sector into another that the law allows here."""
 
     from_sector: str
@@ -49,7 +49,7 @@ class ApiOptions:
     region: str = "FR"
     """Whose national way of writing telephone numbers is meant."""
     other_services: OtherServices = OtherServices.HIDDEN
-    across: tuple[Across, ...] = ()
+    across: tuple[CrossSectorRule, ...] = ()
     threads: int = 8
     """Questions that are put to the database at once, each by a connection of its own."""
     unusual_citizens_per_hour: int = 60
@@ -59,7 +59,7 @@ class ApiOptions:
     services: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """What people call a service, in French and English."""
 
-    def reason_across(self, sectors: Sequence[str], sector: str) -> str | None:
+    def cross_sector_reason(self, sectors: Sequence[str], sector: str) -> str | None:
         """Return why who is of `sectors` may look up in `sector`, which is none of them; None if he may not."""
         return next(
             (pair.reason for pair in self.across if pair.to_sector == sector and pair.from_sector in sectors), None

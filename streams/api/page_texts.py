@@ -5,8 +5,8 @@ import re
 from typing import Final
 
 from streams.api.options import LANGUAGES
-from streams.rights.texts import REMNANTS
-from streams.rights.vocabulary import VOCABULARY
+from streams.privacy.texts import REMNANTS
+from streams.privacy.vocabulary import VOCABULARY
 
 _SHARED: Final = ("channel", "type", "state", "outcome", "clock", "scale", "kind", "purpose", "role", "ground")
 """Sets whose words are those of what is handed out."""

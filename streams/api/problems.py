@@ -103,22 +103,22 @@ class Problem(Exception):  # noqa: N818 - an answer
         *,
         mistakes: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
-        because: str = "",
+        detail_code: str = "",
     ) -> None:
         """`mistakes` are names of fields, and what is wrong with them as pydantic names it; `because` is one of `DETAILS`."""
         super().__init__(kind)
         self.kind = kind
         self.mistakes = tuple(mistakes)
-        self.because = because
+        self.detail_code = detail_code
         self.headers = dict(headers or {})
 
-    def answer(self, language: str) -> Response:
+    def to_response(self, language: str) -> Response:
         """Return the answer in `language`."""
         status, *titles = TITLES[self.kind]
         which = LANGUAGES.index(language)
         body: dict[str, Any] = {"type": URN + self.kind, "title": titles[which], "status": status}
-        if self.because:
-            body["detail"] = DETAILS[self.because][which]
+        if self.detail_code:
+            body["detail"] = DETAILS[self.detail_code][which]
         if self.mistakes:
             body["errors"] = [
                 {"field": field, "message": _MISTAKES.get(wrong, _OTHER_MISTAKE)[which]}
@@ -128,7 +128,7 @@ class Problem(Exception):  # noqa: N818 - an answer
         return Response(msgspec.json.encode(body), int(status), headers, MEDIA_TYPE)
 
 
-def of_status(status: int) -> Problem:
+def problem_for_status(status: int) -> Problem:
     """Return the problem for a status that the framework gives."""
     kinds = {
         HTTPStatus.NOT_FOUND: "no-such-page",

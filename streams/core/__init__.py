@@ -1,1 +1,1 @@
-"""What events mean: folds and rules as pure functions. No I/O, no clock, no Kafka."""
+"""What events mean: pure functions and rows. No I/O, no clock, no Kafka; imports `models` only."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 import msgspec
 
-from streams.core.figures import Dimensions
+from streams.core.figures.figure import Dimensions
 
 
 class Row(msgspec.Struct, array_like=True, gc=False, forbid_unknown_fields=True):
@@ -21,45 +21,45 @@ class Row(msgspec.Struct, array_like=True, gc=False, forbid_unknown_fields=True)
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 
-MARK_BYTES: Final = 8
-_blake2b: Final = blake2b(digest_size=MARK_BYTES).copy  # in three quarters of the time of a new one
+FINGERPRINT_BYTES: Final = 8
+_blake2b: Final = blake2b(digest_size=FINGERPRINT_BYTES).copy  # in three quarters of the time of a new one
 
 
-def mark(event_id: str) -> bytes:
+def fingerprint(event_id: str) -> bytes:
     """Return the `MARK_BYTES` bytes that stand for an event id: the same in every process and every year."""
     digest = _blake2b()
     digest.update(event_id.encode())
     return digest.digest()
 
 
-MAX_PLACES: Final = 10_000
+MAX_DIMENSIONS: Final = 10_000
 """So many different places are counted; a whole country has fewer queues."""
-MAX_PLACES_OF_ROW: Final = 250
+MAX_DIMENSIONS_PER_ROW: Final = 250
 """So many queues an agent is told of, so many sectors a contact: with more, a row would not fit into a record in the end."""
 _Places = dict[tuple[str, str, str, str], Dimensions]
 _PLACES: Final[_Places] = {}
 _BESIDE: Final[_Places] = {}
 
 
-class TooManyPlaces(ValueError):  # noqa: N818 - names what there is
+class TooManyDimensions(ValueError):  # noqa: N818 - names what there is
     """Somebody puts into site, service, queue or sector what is different for each contact."""
 
 
-def shared(channel: str, site: str, service: str, queue: str, limit: int | None = None) -> Dimensions:
+def intern_dimensions(channel: str, site: str, service: str, queue: str, limit: int | None = None) -> Dimensions:
     """Return the one `Dimensions` object of these values: a million rows hold a few dozen of them.
 
     Raises `TooManyPlaces` for a new one if there are `limit` of them.
     """
-    place = _PLACES.get((channel, site, service, queue))
-    if place is None:
+    dimensions = _PLACES.get((channel, site, service, queue))
+    if dimensions is None:
         if limit is not None and len(_PLACES) >= limit:
-            raise TooManyPlaces
-        place = Dimensions(str(channel), site, service, queue)
-        _PLACES[place] = place
-    return place
+            raise TooManyDimensions
+        dimensions = Dimensions(str(channel), site, service, queue)
+        _PLACES[dimensions] = dimensions
+    return dimensions
 
 
-def beside(kind: str, site: str, service: str, queue: str) -> Dimensions:
+def derived_dimensions(kind: str, site: str, service: str, queue: str) -> Dimensions:
     """Return the one `Dimensions` object of what is counted beside a place, of which it takes no other's room."""
     known = _BESIDE.get((kind, site, service, queue))
     if known is None:
@@ -68,7 +68,7 @@ def beside(kind: str, site: str, service: str, queue: str) -> Dimensions:
     return known
 
 
-class UnknownVersion(ValueError):  # noqa: N818 - names what the row is
+class UnknownRowVersion(ValueError):  # noqa: N818 - names what the row is
     """A row was written by a release whose rows this one cannot read."""
 
 
@@ -93,9 +93,11 @@ class Codec(Generic[AnyRow]):
             if version is None:
                 raise
             if version != known:
-                raise UnknownVersion(f"{name} row of version {version}, this release reads version {known}") from None
+                raise UnknownRowVersion(
+                    f"{name} row of version {version}, this release reads version {known}"
+                ) from None
             if length > (fields := len(self._kind.__struct_fields__)):
-                raise UnknownVersion(f"{name} row of {length} fields, this release reads {fields}") from None
+                raise UnknownRowVersion(f"{name} row of {length} fields, this release reads {fields}") from None
             raise
 
 

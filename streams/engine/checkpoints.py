@@ -8,8 +8,8 @@ import os
 import signal
 from typing import Final
 
-STEP: Final = ("step_begun", "folded", "transaction_begun", "records_sent", "offsets_sent", "committed")
-OPENING: Final = ("fenced", "replayed", "compared", "opened")
+STEP_CHECKPOINTS: Final = ("step_begun", "folded", "transaction_begun", "records_sent", "offsets_sent", "committed")
+OPENING_CHECKPOINTS: Final = ("fenced", "replayed", "compared", "opened")
 
 _SIGNALS: Final = {"ENGINE_KILL_AT": signal.SIGKILL, "ENGINE_STOP_AT": signal.SIGSTOP}
 
@@ -26,7 +26,7 @@ class _Strike:
 _strikes: Final = [_Strike(place, number) for name, number in _SIGNALS.items() if (place := os.environ.get(name))]
 
 
-def reach(point: str) -> None:
+def reach_checkpoint(point: str) -> None:
     """Say that the process has come to `point`."""
     for strike in _strikes:
         if strike.point == point:

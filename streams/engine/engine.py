@@ -42,15 +42,15 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 from yarl import URL
 
-from streams.engine import fetching, metrics, stacks
+from streams.engine import fetcher, metrics, stack_dump
 from streams.engine.batch import Batch
-from streams.engine.broker import listens
-from streams.engine.job import Job, Pair
-from streams.engine.lane import Lane
-from streams.engine.partitioner import partition_of
+from streams.engine.job import Job, KeyValue
+from streams.engine.partition_task import PartitionTask
 from streams.engine.producer import StepProducer
-from streams.engine.recovery import BeyondRepair
-from streams.engine.waits import wait_for
+from streams.engine.recovery import UnrecoverableStateError
+from streams.engine.timeouts import wait_for_event
+from streams.kafka.embedded_broker import is_listening
+from streams.kafka.partitioner import partition_of
 
 EX_FENCED: Final = os.EX_TEMPFAIL
 EX_FAILED: Final = os.EX_SOFTWARE
@@ -65,9 +65,9 @@ RIGHTS_SAID_SECONDS: Final = 60.0
 ANSWER_MS: Final = 3000
 HOUR_SECONDS: Final = 3600
 LATE_BEATS: Final = 5
-LEAVING_SECONDS: Final = 30
+EXIT_TIMEOUT_SECONDS: Final = 30
 """So long has a process that makes no progress to tell where it stands."""
-COLLECTING: Final = (100_000, 20, 50)
+GC_THRESHOLDS: Final = (100_000, 20, 50)
 """When Python looks for garbage: rows live long, and need not be walked again and again; garbage goes soon."""
 LATE_SECONDS: Final = 1.5
 """The loop, which looks at everything once a second, was held up if it does not for so long."""
@@ -92,19 +92,19 @@ class Options:
     tick_seconds: float = 1.0
     max_records: int = 10_000
     """Most records of one transaction."""
-    enough_records: int = 1000
+    full_step_records: int = 1000
     """So many are worth a transaction of their own: they do not linger, and fewer wait for those that Kafka has already."""
     linger_seconds: float = 0.05
     """A partition's steps begin at least this far apart, unless there is much to do: a transaction costs as much for one record
     as for a hundred. What comes after a quiet moment is taken at once."""
-    in_turn: bool = False
+    serialize_steps: bool = False
     """Whether one partition steps at a time, and all that a step takes of a topic is folded at once: for a job that pays for each
     fold, whose steps are large, so that they take seconds, in which none is to hold up the transaction of another."""
     fetch_bytes: int = 2 << 20
     """Most bytes of one fetch of one partition, compressed."""
     transaction_timeout_seconds: float = 60.0
     session_timeout_seconds: float = 15.0
-    stuck_seconds: float = 180.0
+    no_progress_seconds: float = 180.0
     """What makes no progress for so long makes the process leave: its loop, what fetches, a lane that has work or is to close.
 
     Half a minute later, if it could not, it is unhealthy: whoever asks for its health may end it then."""
@@ -136,14 +136,16 @@ class Engine:
         self.log: Final = structlog.get_logger("engine")
         self.consumer: Any = None
         """Faust's consumer, once it exists."""
-        self.lanes: dict[int, Lane] = {}
-        self.wanted: Final = asyncio.Event()
+        self.partition_tasks: dict[int, PartitionTask] = {}
+        self.room_freed: Final = asyncio.Event()
         """Set when a lane may have room again."""
-        self.turn: Final[AbstractAsyncContextManager[None]] = asyncio.Lock() if options.in_turn else nullcontext()
+        self.step_lock: Final[AbstractAsyncContextManager[None]] = (
+            asyncio.Lock() if options.serialize_steps else nullcontext()
+        )
         """Of the lane that steps, or tries to, if they do so in turn."""
         self._clock = clock
         self._sources = frozenset(job.sources)
-        self._parked: dict[int, Lane] = {}
+        self._parked: dict[int, PartitionTask] = {}
         self.partitions = 0
         """How many each topic has, once a lane is open."""
         self._internal_errors: deque[float] = deque(maxlen=options.internal_errors + 1)
@@ -152,7 +154,7 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat_at = time.monotonic()
         self._fetched_at = self._beat_at
-        self._closing: dict[int, Lane] = {}
+        self._closing: dict[int, PartitionTask] = {}
         """Those that were ours, and finish what they have in hand."""
         self._closing_at = self._beat_at
         self.stopping = False
@@ -164,70 +166,72 @@ class Engine:
         return int(self._clock() * 1000)
 
     # ------------------------------------------------------------------------------------------------------------ lanes
-    def wants(self, tp: TopicPartition) -> bool:
+    def has_room_for(self, tp: TopicPartition) -> bool:
         """Whether a partition's lane is open and has room for another batch."""
-        lane = self.lanes.get(tp.partition)
-        return lane is not None and lane.has_room
+        partition_task = self.partition_tasks.get(tp.partition)
+        return partition_task is not None and partition_task.has_room
 
-    async def wait_until_wanted(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait until a lane may have room, but not long: partitions may change meanwhile."""
-        self.wanted.clear()
-        await wait_for(self.wanted, 0.05)
+        self.room_freed.clear()
+        await wait_for_event(self.room_freed, 0.05)
 
-    def announce(self, batches: Iterable[Batch]) -> None:
+    def expect_batches(self, batches: Iterable[Batch]) -> None:
         """Note batches that are on their way through Faust to their lanes."""
         for batch in batches:
-            if lane := self.lanes.get(batch.tp.partition):
-                lane.expect(batch)
+            if partition_task := self.partition_tasks.get(batch.tp.partition):
+                partition_task.expect(batch)
 
     def deliver(self, batch: Batch) -> None:
         """Hand a batch from the agent to its lane, if that is still ours."""
-        if lane := self.lanes.get(batch.tp.partition):
-            lane.put(batch)
+        if partition_task := self.partition_tasks.get(batch.tp.partition):
+            partition_task.put(batch)
 
-    def open_lanes(self, assigned: Iterable[TopicPartition]) -> None:
+    def open_partition_tasks(self, assigned: Iterable[TopicPartition]) -> None:
         """Start a lane for every partition number that was assigned."""
         topics: defaultdict[int, set[str]] = defaultdict(set)
         for tp in assigned:
             topics[tp.partition].add(tp.topic)
         metrics.ASSIGNMENTS.inc()
         self.log.info("partitions_assigned", partitions=sorted(topics))
-        if self.lanes or any(names != self._sources for names in topics.values()):
-            self.die(RuntimeError(f"partitions assigned beside others, or not of all sources: {dict(topics)}"))
-        self.note_fetch()  # first: a spare worker, which had nothing to ask for, is watched as soon as it has a lane
+        if self.partition_tasks or any(names != self._sources for names in topics.values()):
+            self.exit_process(RuntimeError(f"partitions assigned beside others, or not of all sources: {dict(topics)}"))
+        self.record_fetch()  # first: a spare worker, which had nothing to ask for, is watched as soon as it has a lane
         for number in sorted(topics):
-            self.lanes[number] = Lane(self, number, self._parked.get(number))
+            self.partition_tasks[number] = PartitionTask(self, number, self._parked.get(number))
         self._parked.clear()
-        for lane in self.lanes.values():
-            lane.start()
+        for partition_task in self.partition_tasks.values():
+            partition_task.start()
         self._joined = True  # last: readiness is asked by another thread
 
-    async def close_lanes(self) -> None:
+    async def close_partition_tasks(self) -> None:
         """Finish the steps in hand; keep the rows in case the same partitions come back."""
         self._joined = False
-        lanes, self.lanes = self.lanes, {}
-        if not lanes:
+        partition_tasks, self.partition_tasks = self.partition_tasks, {}
+        if not partition_tasks:
             return
         self._closing_at = time.monotonic()  # first: another thread looks at both
-        self._closing = lanes
+        self._closing = partition_tasks
         try:
-            await asyncio.gather(*(lane.close() for lane in lanes.values()))
+            await asyncio.gather(*(partition_task.close() for partition_task in partition_tasks.values()))
         finally:
             self._closing = {}
-        self._parked = {number: lane for number, lane in lanes.items() if lane.recovered}
-        self.log.info("partitions_closed", partitions=sorted(lanes))
+        self._parked = {
+            number: partition_task for number, partition_task in partition_tasks.items() if partition_task.recovered
+        }
+        self.log.info("partitions_closed", partitions=sorted(partition_tasks))
 
     # ---------------------------------------------------------------------------------------------------------- outputs
-    def route(self, pairs: Sequence[Pair]) -> Mapping[int, list[Pair]]:
+    def route(self, pairs: Sequence[KeyValue]) -> Mapping[int, list[KeyValue]]:
         """Sort records by the partition of their key."""
-        routed: defaultdict[int, list[Pair]] = defaultdict(list)
+        routed: defaultdict[int, list[KeyValue]] = defaultdict(list)
         for pair in pairs:
             key = pair[0]
             assert key is not None, "outputs have keys"
             routed[partition_of(key, self.partitions)].append(pair)
         return routed
 
-    async def learn_partitions(self, producer: StepProducer) -> None:
+    async def load_partition_count(self, producer: StepProducer) -> None:
         """Ask how many partitions the topics have. Raises `BeyondRepair` if that is not the same number for all."""
         if self.partitions:
             return
@@ -235,7 +239,7 @@ class Engine:
         topics = [*job.sources, *job.states, *job.outputs, job.dead_letters]
         counts = {topic: await producer.count_partitions(topic) for topic in topics}
         if len(set(counts.values())) != 1:
-            raise BeyondRepair(f"not all topics have the same number of partitions: {counts}")
+            raise UnrecoverableStateError(f"not all topics have the same number of partitions: {counts}")
         self.partitions = counts[topics[0]]
 
     # ---------------------------------------------------------------------------------------------------------- failure
@@ -246,17 +250,19 @@ class Engine:
         metrics.INTERNAL_ERRORS.inc()
         self.log.error("internal_error", error=type(error).__name__, exc_info=error)
         if len(self._internal_errors) > self.options.internal_errors and now - self._internal_errors[0] < HOUR_SECONDS:
-            self.die(RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_FINAL)
+            self.exit_process(
+                RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_FINAL
+            )
 
     def note_tick_error(self, error: Exception) -> None:
         """Count a tick that our own code failed in: it is taken back and tried again, while records are folded as ever."""
         metrics.INTERNAL_ERRORS.inc()
         self.log.error("tick_failed", error=type(error).__name__, exc_info=error)
 
-    def die(self, error: BaseException, code: int = EX_FAILED) -> None:
+    def exit_process(self, error: BaseException, code: int = EX_FAILED) -> None:
         """Leave at once: nothing may run after a step whose outcome is unknown, or that was fenced."""
         fenced = isinstance(error, FENCED)
-        if isinstance(error, (BeyondRepair, *REFUSED)):
+        if isinstance(error, (UnrecoverableStateError, *REFUSED)):
             code = EX_FINAL
         self.log.error("leaving", error=_describe(error), exc_info=None if fenced else error)
         sys.stdout.flush()
@@ -271,7 +277,7 @@ class Engine:
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             if not task.cancelled() and (error := task.exception()):
-                self.die(error)
+                self.exit_process(error)
 
         task.add_done_callback(done)
         return task
@@ -283,82 +289,84 @@ class Engine:
         late = 0
         while True:
             late = late + 1 if time.monotonic() - self._beat_at > LATE_SECONDS else 0
-            self.beat()
+            self.record_heartbeat()
             try:
                 await self.consumer.check_group()
             except KafkaError as error:
-                self.die(error)
+                self.exit_process(error)
             if late % LATE_BEATS == 0:  # after a long step of one lane, what others were sent is still on its way
-                for lane in list(self.lanes.values()):
-                    lane.check_delivery()
-            ready = [lane for lane in self.lanes.values() if lane.ready]
+                for partition_task in list(self.partition_tasks.values()):
+                    partition_task.check_delivery()
+            ready = [partition_task for partition_task in self.partition_tasks.values() if partition_task.ready]
             metrics.ACTIVE_PARTITIONS.set(len(ready))
-            metrics.LAG.set(sum(lane.lag for lane in ready))
+            metrics.LAG.set(sum(partition_task.lag for partition_task in ready))
             await asyncio.sleep(1)
 
-    def beat(self) -> None:
+    def record_heartbeat(self) -> None:
         """Show that the process is alive and waits for nothing of its own."""
         self._beat_at = time.monotonic()
 
-    def note_fetch(self) -> None:
+    def record_fetch(self) -> None:
         """Note that Faust asks for records; while partitions are ours it does so every second."""
         self._fetched_at = time.monotonic()
 
-    def standing(self) -> dict[str, float]:
+    def idle_seconds(self) -> dict[str, float]:
         """Return for how many seconds each has made no progress: the loop, what fetches, lanes that have work or are to close."""
         now = time.monotonic()
         seconds = {"the loop": now - self._beat_at}
         if closing := sorted(self._closing):
             seconds[f"partitions {closing} that are to close"] = now - self._closing_at
-        if self.lanes:
+        if self.partition_tasks:
             seconds["what fetches"] = now - self._fetched_at
-        for number, lane in list(self.lanes.items()):
-            if lane.busy:
-                seconds[f"partition {number}"] = now - lane.stepped_at
+        for number, partition_task in list(self.partition_tasks.items()):
+            if partition_task.busy:
+                seconds[f"partition {number}"] = now - partition_task.stepped_at
         return seconds
 
-    def stuck_for(self) -> float:
+    def seconds_without_progress(self) -> float:
         """Return for how many seconds the one of them that stands longest does."""
-        return max(self.standing().values())
+        return max(self.idle_seconds().values())
 
     def _watch_progress(self) -> None:
         while not self.stopping:
             time.sleep(1)
-            if (seconds := self.stuck_for()) > self.options.stuck_seconds:
-                signal.alarm(LEAVING_SECONDS)  # to tell may be what it cannot do: the kernel ends it then
-                half = self.options.stuck_seconds / 2
-                what = ", ".join(name for name, seconds in self.standing().items() if seconds > half)
+            if (seconds := self.seconds_without_progress()) > self.options.no_progress_seconds:
+                signal.alarm(EXIT_TIMEOUT_SECONDS)  # to tell may be what it cannot do: the kernel ends it then
+                half = self.options.no_progress_seconds / 2
+                what = ", ".join(name for name, seconds in self.idle_seconds().items() if seconds > half)
                 try:
-                    stacks.dump(self.consumer.loops if self.consumer else ())
+                    stack_dump.dump(self.consumer.loops if self.consumer else ())
                 finally:
-                    self.die(RuntimeError(f"no progress for {seconds:.0f} s: {what}"))
+                    self.exit_process(RuntimeError(f"no progress for {seconds:.0f} s: {what}"))
 
     def health(self) -> tuple[bool, str]:
         """Return whether the process makes progress, and in words how it is; callable from any thread.
 
         It counts as doing so until the watchdog has had time to tell where it stands: a supervisor would end it before.
         """
-        seconds = self.stuck_for()
-        if seconds > self.options.stuck_seconds + LEAVING_SECONDS:
+        seconds = self.seconds_without_progress()
+        if seconds > self.options.no_progress_seconds + EXIT_TIMEOUT_SECONDS:
             return False, f"no progress for {seconds:.0f} s"
-        return True, f"{len(self.lanes)} partitions"
+        return True, f"{len(self.partition_tasks)} partitions"
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether all assigned partitions are recovered, and in words which are; a spare worker has none."""
         if self.refusal:
             return False, self.refusal
-        ready = [number for number, lane in sorted(self.lanes.items()) if lane.ready]
-        return self._joined and len(ready) == len(self.lanes), f"partitions {ready} of {sorted(self.lanes)} recovered"
+        ready = [number for number, partition_task in sorted(self.partition_tasks.items()) if partition_task.ready]
+        return self._joined and len(ready) == len(
+            self.partition_tasks
+        ), f"partitions {ready} of {sorted(self.partition_tasks)} recovered"
 
 
 def _describe(error: BaseException) -> str:
     """Return what is wrong in words, where an error of ours has them; else with the name of its class."""
-    return str(error) if isinstance(error, BeyondRepair | RuntimeError) and str(error) else repr(error)
+    return str(error) if isinstance(error, UnrecoverableStateError | RuntimeError) and str(error) else repr(error)
 
 
 def build_app(engine: Engine) -> faust.App:
     """Make the Faust app: one agent that hands each batch to its lane."""
-    fetching.install()
+    fetcher.install()
     # aiokafka waits 20 ms when the markers of the previous commit are not written yet.
     aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.003
     options = engine.options
@@ -419,11 +427,11 @@ def wait_for_broker(engine: Engine, asked: Sequence[int] = ()) -> None:
     """Return once Kafka answers at one of the bootstrap addresses, or a signal is `asked`; say now and then that it does not."""
     said_at = -math.inf
     addresses = engine.options.bootstrap.split(",")
-    while not any(asked or (listens(address) and _answers(address, engine.options)) for address in addresses):
+    while not any(asked or (is_listening(address) and _answers(address, engine.options)) for address in addresses):
         if time.monotonic() - said_at > WAITING_SAID_SECONDS:
             said_at = time.monotonic()
             engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
-        engine.beat()
+        engine.record_heartbeat()
         time.sleep(0.2)
 
 
@@ -432,12 +440,12 @@ def wait_for_rights(engine: Engine, asked: Sequence[int] = ()) -> bool:
 
     Rights may be granted while this waits. A refused login is logged and not tried again.
     """
-    from streams.engine import rights  # noqa: PLC0415 - brings kafka-python
+    from streams.kafka import authorization  # noqa: PLC0415 - brings kafka-python
 
-    options, needs = engine.options, rights.needs_of(engine.job)
+    options, needs = engine.options, authorization.required_rights(engine.job)
     said_at = -math.inf
-    while not asked and rights.is_secured(options.client):
-        refusal = rights.find_refusal(options.bootstrap, options.client, needs)
+    while not asked and authorization.is_secured(options.client):
+        refusal = authorization.find_refusal(options.bootstrap, options.client, needs)
         if refusal is None:
             break
         if refusal.is_login:
@@ -446,7 +454,7 @@ def wait_for_rights(engine: Engine, asked: Sequence[int] = ()) -> bool:
         if refusal.text != engine.refusal or time.monotonic() - said_at > RIGHTS_SAID_SECONDS:
             engine.refusal, said_at = refusal.text, time.monotonic()
             engine.log.warning("kafka_refuses", error=refusal.text)
-        engine.beat()
+        engine.record_heartbeat()
         time.sleep(RIGHTS_ASKED_SECONDS)
     engine.refusal = ""
     return True
@@ -504,7 +512,7 @@ def run(engine: Engine) -> int:
         return EX_FINAL
     if asked:
         return 0
-    gc.set_threshold(*COLLECTING)
+    gc.set_threshold(*GC_THRESHOLDS)
     app = build_app(engine)
     worker = _Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.asked = asked

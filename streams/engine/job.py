@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, runtime_c
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 Header = tuple[str, bytes]
-Pair = tuple[bytes | None, bytes | None]
+KeyValue = tuple[bytes | None, bytes | None]
 """Key and value of a record to write; value None is a tombstone."""
 
 
@@ -91,7 +91,7 @@ class Table(Generic[K, R]):
             self.rows[loaded] = self.codec.load(loaded, value)
         return True
 
-    def changes(self) -> Iterable[Pair]:
+    def changes(self) -> Iterable[KeyValue]:
         """Yield what this step has to write: each touched row once, as it is now."""
         dump_key, dump = self.codec.dump_key, self.codec.dump
         get = self.rows.get
@@ -147,7 +147,7 @@ class Step:
         self.as_of: Final = now if as_of is None else as_of
         """All that the sources held by then, by their records' timestamps, is in this step or an earlier one: `now`, or earlier
         while the partition has not caught up, or 0 if that is not known yet."""
-        self.outputs: Final[dict[str, list[Pair]]] = {topic: [] for topic in outputs}
+        self.outputs: Final[dict[str, list[KeyValue]]] = {topic: [] for topic in outputs}
         """Topic → records to write, each to the partition of its key."""
         self.dead_letters: Final[list[DeadLetter]] = []
         self.taken: Final = taken
@@ -174,7 +174,7 @@ class PartitionJob(Protocol):
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold `records` of one source topic. Bad data is the job's to reject; what it raises is taken for a defect."""
 
-    def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
+    def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Reject the one record that `fold` raises `error` on: a defect of the job, so that the record can be replayed."""
 
     def tick(self, step: Step) -> int | None:

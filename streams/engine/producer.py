@@ -10,8 +10,8 @@ import aiokafka
 from aiokafka.errors import IllegalOperation
 from aiokafka.structs import TopicPartition
 
-from streams.engine.checkpoints import reach
-from streams.engine.job import Header, Pair
+from streams.engine.checkpoints import reach_checkpoint
+from streams.engine.job import Header, KeyValue
 
 MAX_BATCH_BYTES: Final = 900_000  # below the broker's default limit of 1 MB for a batch
 _NO_HEADERS: Final[list[Header]] = []  # the C builder takes a list only
@@ -60,7 +60,7 @@ class StepProducer:
     async def send(
         self,
         tp: TopicPartition,
-        pairs: Iterable[Pair],
+        pairs: Iterable[KeyValue],
         timestamp: int,
         headers: Iterable[list[Header]] = repeat(_NO_HEADERS),
     ) -> None:
@@ -100,10 +100,10 @@ class StepProducer:
         # aiokafka would commit although a batch of the transaction failed: every batch first. And the offsets after the
         # records: AddOffsetsToTxn beside a produce makes the broker's check of that produce fail, and costs a back-off.
         done = await asyncio.gather(*(future for _, future in self._sent))
-        reach("records_sent")
+        reach_checkpoint("records_sent")
         with self._telling_why():
             if offsets:
                 await self._producer.send_offsets_to_transaction(offsets, group)
-            reach("offsets_sent")
+            reach_checkpoint("offsets_sent")
             await self._producer.commit_transaction()
         return {tp: result.offset + 1 for (tp, _), result in zip(self._sent, done, strict=True)}

@@ -20,7 +20,7 @@ encode_offsets = msgspec.json.Encoder().encode
 decode_offsets = msgspec.json.Decoder(dict[str, int]).decode
 
 
-class BeyondRepair(RuntimeError):  # noqa: N818 - what it says
+class UnrecoverableStateError(RuntimeError):
     """The topics hold something that this release cannot continue from. Another start changes nothing: a person has to decide."""
 
 
@@ -94,7 +94,7 @@ class Recovery:
         self.committed = decode_offsets(value or b"")
         return True
 
-    def find_position(self, topic: str, group: int | None, *, skip_expired: bool) -> tuple[int, int]:
+    def find_position_files(self, topic: str, group: int | None, *, skip_expired: bool) -> tuple[int, int]:
         """Return the next offset to take of a source, and how many records before it are gone untaken.
 
         The state's offsets are the truth. The group's are in the same transactions, so they may be gone (the broker forgets those
@@ -105,16 +105,18 @@ class Recovery:
         """
         committed = self.committed.get(topic)
         if group not in {None, committed}:
-            raise BeyondRepair(
+            raise UnrecoverableStateError(
                 f"{topic}: the next offset is {committed} by the state topics, and {group} by the consumer group"
             )
         begin, end = self.begins[topic], self.ends[topic]
         position = begin if committed is None else committed
         expired = max(0, begin - position)
         if expired and not skip_expired:
-            raise BeyondRepair(f"{topic}: {expired} records were deleted by retention before they were taken")
+            raise UnrecoverableStateError(
+                f"{topic}: {expired} records were deleted by retention before they were taken"
+            )
         if position > end:
-            raise BeyondRepair(f"{topic}: the next offset is {position}, but the topic ends at {end}")
+            raise UnrecoverableStateError(f"{topic}: the next offset is {position}, but the topic ends at {end}")
         return position + expired, expired
 
 
@@ -126,7 +128,7 @@ def _load(tp: TopicPartition, record: Any, loads: Sequence[Callable[[bytes, byte
     except (ValueError, TypeError, LookupError, msgspec.MsgspecError) as error:
         why = repr(error) if isinstance(error, KeyError) else str(error)
         place = f"{tp.topic}, partition {tp.partition}, offset {record.offset}"
-        raise BeyondRepair(f"{place}: {why} (this is Accueil {version('accueil')})") from error
+        raise UnrecoverableStateError(f"{place}: {why} (this is Accueil {version('accueil')})") from error
 
 
 def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:

@@ -80,7 +80,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Do nothing: Faust calls this after every rebalance, and would undo the seeks of the lanes."""
         return {}
 
-    async def seek_lane(self, offsets: dict[TopicPartition, int]) -> None:
+    async def seek_partition(self, offsets: dict[TopicPartition, int]) -> None:
         """Set where the next fetches of these partitions begin."""
         consumer = self._ensure_consumer()
         for tp, offset in offsets.items():
@@ -137,9 +137,9 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def seek_lane(self, offsets: dict[TopicPartition, int]) -> None:
+    async def seek_partition(self, offsets: dict[TopicPartition, int]) -> None:
         """Set where the next fetches of these partitions begin."""
-        await self._thread.call_thread(self._thread.seek_lane, offsets)
+        await self._thread.call_thread(self._thread.seek_partition, offsets)
 
     async def read_committed_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int | None]:
         """Return the group's committed offsets, asked of the broker now."""
@@ -169,14 +169,14 @@ class Consumer(driver.Consumer):
         return end
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TopicPartition, list[Batch]]:  # noqa: ASYNC109
-        self.engine.note_fetch()
-        wanted = {tp for tp in active_partitions if self.engine.wants(tp)}
+        self.engine.record_fetch()
+        wanted = {tp for tp in active_partitions if self.engine.has_room_for(tp)}
         if not wanted:  # an EMPTY set would mean "all partitions" to aiokafka
-            await self.engine.wait_until_wanted()
+            await self.engine.wait_for_room()
             return {}
         all_wanted = len(wanted) == len(active_partitions)
         batches = await super()._getmany(wanted, timeout if all_wanted else BUSY_POLL_SECONDS)
-        self.engine.announce(batch for [batch] in batches.values())
+        self.engine.expect_batches(batch for [batch] in batches.values())
         return batches
 
     def _to_message(self, tp: Any, record: Batch) -> ConsumerMessage:
@@ -198,7 +198,7 @@ class Consumer(driver.Consumer):
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Finish the steps in hand and stop all lanes: the protocol is eager, everything is revoked every time."""
-        await self.engine.close_lanes()
+        await self.engine.close_partition_tasks()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
@@ -210,7 +210,7 @@ class Consumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
         if self.should_stop or self.app.should_stop:
             return  # stopped while joining: a lane opened now would fence the next owner, and then fail
-        self.engine.open_lanes(assigned)
+        self.engine.open_partition_tasks(assigned)
 
     async def on_start(self) -> None:
         """Begin to watch: not as a task of the app, which would wait for a first assignment that may never come."""
@@ -221,7 +221,7 @@ class Consumer(driver.Consumer):
         """Finish the steps in hand before the consumer goes."""
         if self._watch is not None:
             self._watch.cancel()
-        await self.engine.close_lanes()
+        await self.engine.close_partition_tasks()
         await super().on_stop()
 
 

@@ -13,21 +13,21 @@ from typing import Any, Final
 import httpx
 
 from connectors.sdk.errors import ConnectorError
+from connectors.sdk.i18n import say
 from connectors.sdk.retry_after import read_retry_after
-from connectors.sdk.words import say
-from models.instants import iso, milliseconds
-from streams.notify.incidents import Incident, Kind, What
+from models.timestamps import milliseconds, to_iso
+from streams.notify.incidents import ChangeKind, Incident, IncidentKind
 from streams.notify.links import Links
 from streams.notify.options import AlertmanagerOptions, NotifyOptions
-from streams.notify.store import Telling
-from streams.notify.texts import TESTS, phrase
+from streams.notify.store import Notice
+from streams.notify.texts import TESTS, make_incident_formatter
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 OPEN_MS: Final = 300_000
 """An alert that is not told again ends after this long."""
 BATCH: Final = 200
-NAMES: Final = {Kind.BREACHED: "SlaBreached", Kind.AT_RISK: "SlaAtRisk"}
-LEVELS: Final = {Kind.BREACHED: "critical", Kind.AT_RISK: "warning"}
+NAMES: Final = {IncidentKind.BREACHED: "SlaBreached", IncidentKind.AT_RISK: "SlaAtRisk"}
+LEVELS: Final = {IncidentKind.BREACHED: "critical", IncidentKind.AT_RISK: "warning"}
 
 Body = dict[str, Any]
 """An alert, as JSON has it."""
@@ -36,45 +36,45 @@ Body = dict[str, Any]
 class AwayError(ConnectorError):
     """It does not answer, or not as it should; the text says so for people. Tell it again."""
 
-    def __init__(self, words: str, asked_seconds: float = 0.0) -> None:
+    def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
         super().__init__(words)
-        self.asked_seconds = asked_seconds
+        self.retry_after_seconds = retry_after_seconds
 
 
-class Writer:
+class AlertWriter:
     """Writes incidents as alerts."""
 
     def __init__(self, options: NotifyOptions) -> None:
         self._links = Links(options.dashboard_url, options.runbook_url)
-        self._fr, self._en = phrase(options, "fr"), phrase(options, "en")
+        self._fr, self._en = make_incident_formatter(options, "fr"), make_incident_formatter(options, "en")
 
     def open(self, incident: Incident, now: int) -> Body:
         """Return an alert that lasts until it is told again or forgotten."""
-        return self._write(Telling(What.STARTED, incident), now, now + OPEN_MS)
+        return self._write(Notice(ChangeKind.STARTED, incident), now, now + OPEN_MS)
 
     def ended(self, incident: Incident, at: int) -> Body:
         """Return an alert that ended `at`."""
-        return self._write(Telling(What.ENDED, incident), at, max(at, incident.starts_at))
+        return self._write(Notice(ChangeKind.ENDED, incident), at, max(at, incident.starts_at))
 
-    def _write(self, telling: Telling, now: int, ends_at: int) -> Body:
-        incident = telling.incident
+    def _write(self, notice: Notice, now: int, ends_at: int) -> Body:
+        incident = notice.incident
         links = self._links.of(incident)
         annotations = {
             "summary": self._fr.summarise(incident),
-            "description": self._fr.explain(telling, now),
+            "description": self._fr.explain(notice, now),
             "summary_en": self._en.summarise(incident),
-            "description_en": self._en.explain(telling, now),
+            "description_en": self._en.explain(notice, now),
             "service": self._fr.service(incident),
             "service_en": self._en.service(incident),
-            "since": iso(incident.since) if incident.since else "",
-            "deadline": iso(incident.deadline_at),
+            "since": to_iso(incident.since) if incident.since else "",
+            "deadline": to_iso(incident.deadline_at),
             **links,
         }
         return {
             "labels": labels(incident),
             "annotations": {name: text for name, text in annotations.items() if text},
-            "startsAt": iso(incident.starts_at),
-            "endsAt": iso(ends_at),
+            "startsAt": to_iso(incident.starts_at),
+            "endsAt": to_iso(ends_at),
             **({"generatorURL": links["dashboard_url"]} if "dashboard_url" in links else {}),
         }
 
@@ -98,13 +98,13 @@ def labels(incident: Incident) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def trial(now: int) -> Body:
+def make_test_alert(now: int) -> Body:
     """Return an alert that is none, and is over in a minute."""
     return {
         "labels": {"alertname": "AccueilTest", "severity": "info", "category": "test"},
         "annotations": {"summary": TESTS["fr"], "summary_en": TESTS["en"]},
-        "startsAt": iso(now),
-        "endsAt": iso(now + 60_000),
+        "startsAt": to_iso(now),
+        "endsAt": to_iso(now + 60_000),
     }
 
 

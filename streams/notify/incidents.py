@@ -13,8 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from models.ids import event_id
-from models.instants import milliseconds
-from models.policies import QUEUED
+from models.policies import QUEUE_CHANNELS
 from models.sla import (
     AnySlaEvent,
     SlaAtRisk,
@@ -23,20 +22,21 @@ from models.sla import (
     SlaMet,
     SlaStarted,
 )
+from models.timestamps import milliseconds
 
 SKEW_MS: Final = 10_000
 """By how much the clocks of two workers may differ: when a topic is read again, what was told longer before the last news of a
 clock is no news."""
 LATE_MS: Final = 900_000
 """An incident about a letter, e-mail or form is late if it became known longer after its time: sources are polled, and workers
-wait for them (`worker.news_seconds`). Incidents about calls and visits are late after `streams.core.sla.LATE_MS`."""
+wait for them (`worker.news_seconds`). Incidents about calls and visits are late after `streams.core.sla.events.LATE_MS`."""
 HEARD: Final = 64
 """So many of the last events of a clock are known again."""
 BROKEN: Final = "breached"
 """Why a warning ends when the deadline passes."""
 
 
-class Kind(StrEnum):
+class IncidentKind(StrEnum):
     """What an incident is about."""
 
     BREACHED = "breached"
@@ -51,7 +51,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     What is said of the contact is said as of the beginning, so that it is the same alert until its end.
     """
 
-    kind: Kind
+    kind: IncidentKind
     contact: str
     clock: str
     number: int
@@ -106,7 +106,7 @@ class Unsent(StrEnum):
     """It became known longer after its `due_at` than receivers want to know of."""
 
 
-class Known(msgspec.Struct, frozen=True, omit_defaults=True):
+class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of a clock that has, or had, an incident."""
 
     told_at: int
@@ -128,7 +128,7 @@ class Known(msgspec.Struct, frozen=True, omit_defaults=True):
         return any(one.ended_at is None for one in self.incidents)
 
 
-class What(StrEnum):
+class ChangeKind(StrEnum):
     """What became of an incident."""
 
     STARTED = "started"
@@ -141,16 +141,16 @@ class What(StrEnum):
 class Change(NamedTuple):
     """What became of an incident."""
 
-    what: What
+    what: ChangeKind
     incident: Incident
 
 
-def clock_of(event: AnySlaEvent) -> str:
+def clock_key(event: AnySlaEvent) -> str:
     """Return the name of the clock that `event` is about."""
     return f"{event.subject}|{event.data.clock}|{event.data.number}"
 
 
-def fold(known: Known | None, event: AnySlaEvent, *, is_reread: bool = False) -> Known | None:
+def fold(known: ClockIncidents | None, event: AnySlaEvent, *, is_reread: bool = False) -> ClockIncidents | None:
     """Return what is known of a clock after `event`; `known` itself if that says nothing new.
 
     `is_reread`: the topic is read again, and what was told long before may come once more. Else whatever comes is news, also
@@ -161,7 +161,7 @@ def fold(known: Known | None, event: AnySlaEvent, *, is_reread: bool = False) ->
     if known is None:
         if not opens:
             return None
-        known = Known(told_at, ())
+        known = ClockIncidents(told_at, ())
     again = any(event.id == other for other, _ in known.heard)
     is_old = is_reread and told_at < known.told_at - SKEW_MS
     if (event.id, told_at) in known.heard or (is_old and (again or not opens)):
@@ -170,14 +170,16 @@ def fold(known: Known | None, event: AnySlaEvent, *, is_reread: bool = False) ->
     heard = (*known.heard, (event.id, told_at))[-HEARD:]
     after = replace(known, told_at=max(known.told_at, told_at), heard=heard, is_retold=is_retold)
     if isinstance(event, SlaBreached):
-        breach = _begin(Kind.BREACHED, known.breach, event, again=again, is_retold=is_retold)
+        breach = _begin(IncidentKind.BREACHED, known.breach, event, again=again, is_retold=is_retold)
         return replace(after, breach=breach, risk=_break(known.risk, event))
     if isinstance(event, SlaAtRisk):
-        return replace(after, risk=_begin(Kind.AT_RISK, known.risk, event, again=again, is_retold=is_retold))
+        return replace(after, risk=_begin(IncidentKind.AT_RISK, known.risk, event, again=again, is_retold=is_retold))
     return replace(after, breach=_follow(known.breach, event, told_at), risk=_follow(known.risk, event, told_at))
 
 
-def settle(before: Known | None, after: Known, max_age_ms: int | None = None) -> tuple[Known, list[Change]]:
+def resolve(
+    before: ClockIncidents | None, after: ClockIncidents, max_age_ms: int | None = None
+) -> tuple[ClockIncidents, list[Change]]:
     """Return `after` and what became of the incidents since `before`, however many events lie between them.
 
     One that ended and at once began again has gone on. An incident that became known more than `max_age_ms` after its `due_at`,
@@ -200,37 +202,37 @@ def _settle(
             after = replace(
                 after, round=began, known_at=before.known_at, unsent=before.unsent, held=before.held, late=before.late
             )
-            return _settle_held(after) if after.ended_at is not None else (after, [Change(What.CHANGED, after)])
+            return _settle_held(after) if after.ended_at is not None else (after, [Change(ChangeKind.CHANGED, after)])
     elif after.round == began:
-        return after, [Change(What.CHANGED, after)] if began else []
+        return after, [Change(ChangeKind.CHANGED, after)] if began else []
     unsent = _reason_not_to_send(after, max_age_ms)
     held = after.late and not unsent and after.ended_at is None
     after = replace(after, round=began + 1, unsent=unsent, held=held)
-    began_as = What.HELD if held else What.STARTED
-    both = (began_as,) if after.ended_at is None else (began_as, What.ENDED)
+    began_as = ChangeKind.HELD if held else ChangeKind.STARTED
+    both = (began_as,) if after.ended_at is None else (began_as, ChangeKind.ENDED)
     return after, [Change(what, after) for what in both]
 
 
 def _settle_held(after: Incident) -> tuple[Incident, list[Change]]:
     """Return an incident that ended and what became of it; one that was held back has only now started."""
     if not after.held:
-        return after, [Change(What.ENDED, after)]
+        return after, [Change(ChangeKind.ENDED, after)]
     after = replace(after, held=False, unsent=_reason_not_to_send(after, None))
-    return after, [Change(What.STARTED, after), Change(What.ENDED, after)]
+    return after, [Change(ChangeKind.STARTED, after), Change(ChangeKind.ENDED, after)]
 
 
-def release(known: Known) -> tuple[Known, list[Change]]:
+def release(known: ClockIncidents) -> tuple[ClockIncidents, list[Change]]:
     """Return a clock of which nothing is held back any more, and the incidents that are to be sent now."""
     breach, risk = (replace(one, held=False) if one and one.held else one for one in (known.breach, known.risk))
     changes = [
-        Change(What.STARTED, after)
+        Change(ChangeKind.STARTED, after)
         for before, after in ((known.risk, risk), (known.breach, breach))
         if after is not None and after is not before
     ]
     return replace(known, breach=breach, risk=risk), changes
 
 
-def judge(known: Known, now: int, max_age_ms: int | None) -> tuple[Known, list[Change]]:
+def judge(known: ClockIncidents, now: int, max_age_ms: int | None) -> tuple[ClockIncidents, list[Change]]:
     """Return a clock whose open incidents become known to receivers `now`, and those incidents."""
     breach, risk = (
         replace(one, known_at=now, unsent=_reason_not_to_send(replace(one, known_at=now), max_age_ms), held=False)
@@ -239,7 +241,7 @@ def judge(known: Known, now: int, max_age_ms: int | None) -> tuple[Known, list[C
         for one in (known.breach, known.risk)
     )
     begun = [one for one in (risk, breach) if one is not None and one.ended_at is None]
-    return replace(known, breach=breach, risk=risk), [Change(What.STARTED, one) for one in begun]
+    return replace(known, breach=breach, risk=risk), [Change(ChangeKind.STARTED, one) for one in begun]
 
 
 def _reason_not_to_send(incident: Incident, max_age_ms: int | None) -> str:
@@ -251,12 +253,12 @@ def _reason_not_to_send(incident: Incident, max_age_ms: int | None) -> str:
     return Unsent.OLD.value if is_old else ""
 
 
-def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: bool, is_retold: bool) -> Incident:
+def _begin(kind: IncidentKind, known: Incident | None, event: AnySlaEvent, *, again: bool, is_retold: bool) -> Incident:
     data, told_at = event.data, milliseconds(event.recordedtime or event.time)
     deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
     due_at, shown_at = milliseconds(event.time), deadline_at or milliseconds(event.time)
     # Nobody is warned when the deadline passed too, or the clock stopped or stands still.
-    is_over = kind is Kind.AT_RISK and (ended_at is not None or deadline_at is None or deadline_at < told_at)
+    is_over = kind is IncidentKind.AT_RISK and (ended_at is not None or deadline_at is None or deadline_at < told_at)
     is_known = again and (ended_at is not None or is_retold)
     if known is not None and (known.ended_at is None or is_known or is_over):
         ended_at = known.ended_at or ended_at
@@ -275,7 +277,7 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: boo
         due_at,
         shown_at,
         (known.round if known else 0) + (not is_over),
-        late=data.late and (event.channel in QUEUED or told_at - due_at > LATE_MS),
+        late=data.late and (event.channel in QUEUE_CHANNELS or told_at - due_at > LATE_MS),
         ended_at=told_at if is_over and ended_at is None else ended_at,
         target=data.target,
         unit=data.unit.value,
@@ -297,14 +299,14 @@ def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Inciden
         return None
     data, at = event.data, milliseconds(event.time)
     deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
-    due_at = deadline_at if known.kind is Kind.BREACHED else _ms_or_none(data.at_risk_at)
+    due_at = deadline_at if known.kind is IncidentKind.BREACHED else _ms_or_none(data.at_risk_at)
     if known.ended_at is not None:
         if isinstance(event, SlaMet | SlaCancelled) and not known.end:
             return replace(known, end=event.type.removeprefix("sla."))
         is_same = due_at == (known.told_due_at or known.due_at)
         if isinstance(event, SlaStarted) or ended_at is not None or deadline_at is None or not is_same:
             return known
-        if known.kind is Kind.BREACHED or deadline_at >= told_at:
+        if known.kind is IncidentKind.BREACHED or deadline_at >= told_at:
             # It was not the end, or it is not for the citizen to act: what was told of that time is not told a second time.
             known_at = told_at if known.unsent else known.known_at
             again = replace(known, due_at=due_at or known.due_at, round=known.round + 1, known_at=known_at)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from streams.notify.incidents import Incident
-from streams.notify.options import PLACES
+from streams.notify.options import LINK_FIELDS
 
 
 class Links(NamedTuple):
@@ -20,6 +20,6 @@ class Links(NamedTuple):
 
 def fill(url: str, incident: Incident) -> str:
     """Return `url` with the incident's own words in place of what stands in braces."""
-    for place in PLACES:
+    for place in LINK_FIELDS:
         url = url.replace(f"{{{place}}}", quote(getattr(incident, place), safe=""))
     return url

@@ -10,12 +10,12 @@ from email.utils import format_datetime
 from typing import Final
 
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.words import say
-from models.instants import moment
+from connectors.sdk.i18n import say
+from models.timestamps import to_datetime
 from streams.notify.links import Links
+from streams.notify.message_delivery import OutgoingMessage, RefusedError
 from streams.notify.options import MailOptions, NotifyOptions
-from streams.notify.queueing import Letter, RefusedError
-from streams.notify.texts import LINKS, STOPS, phrase
+from streams.notify.texts import LINKS, STOPS, make_incident_formatter
 
 TIMEOUT_SECONDS: Final = 15.0
 PERMANENT: Final = 500
@@ -28,7 +28,7 @@ class NotMailedError(ConnectorError):
     """The server did not take a message; the text says why, for people. Send it again, the same."""
 
 
-class MailCourier:
+class MailTransport:
     """Hands messages for one recipient to a mail server: of several, one may be refused, now or for good, and the others not.
 
     A message that is sent again, since nobody knows whether it arrived, has the same Message-ID.
@@ -38,12 +38,12 @@ class MailCourier:
         self._options = options
         self._recipient = recipient
         self._links = Links(common.dashboard_url, common.runbook_url)
-        self._phrasing = phrase(common, options.language)
+        self._phrasing = make_incident_formatter(common, options.language)
 
     def close(self) -> None:
         """Nothing is open: each message has a connection of its own."""
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutgoingMessage) -> None:
         """Return once the server has taken the message. Raises `NotMailedError`, or `RefusedError`: it never will."""
         message = self._write(letter)
         try:
@@ -77,25 +77,25 @@ class MailCourier:
             with suppress(smtplib.SMTPException):  # what was taken is taken, however the server says goodbye
                 server.quit()
 
-    def _write(self, letter: Letter) -> EmailMessage:
+    def _write(self, letter: OutgoingMessage) -> EmailMessage:
         options = self._options
         message = EmailMessage(UNFOLDED)
         message["From"] = options.sender
         message["To"] = ", ".join(options.recipients)
-        message["Subject"] = self._phrasing.headline(letter.tellings)
-        message["Date"] = format_datetime(moment(letter.at))
+        message["Subject"] = self._phrasing.headline(letter.notices)
+        message["Date"] = format_datetime(to_datetime(letter.at))
         message["Message-ID"] = f"<{letter.id}@{options.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine is to answer
         message.set_content("\n".join(self._lines(letter)) + "\n")
         return message
 
-    def _lines(self, letter: Letter) -> Iterator[str]:
+    def _lines(self, letter: OutgoingMessage) -> Iterator[str]:
         phrasing, at = self._phrasing, letter.at
-        yield phrasing.headline(letter.tellings)
-        for telling in letter.tellings:
+        yield phrasing.headline(letter.notices)
+        for notice in letter.notices:
             yield ""
-            yield phrasing.explain(telling, at) if len(letter.tellings) == 1 else phrasing.line(telling, at)
-            for name, url in self._links.of(telling.incident).items():
+            yield phrasing.explain(notice, at) if len(letter.notices) == 1 else phrasing.line(notice, at)
+            for name, url in self._links.of(notice.incident).items():
                 yield f"{LINKS[name][self._options.language]}{STOPS[self._options.language]}{url}"
 
 

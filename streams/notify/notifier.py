@@ -13,30 +13,30 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.files import make_private_directory
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 from streams.notify import alertmanager
-from streams.notify.alertmanager import Client, Writer
-from streams.notify.incidents import Kind, Unsent
-from streams.notify.mail import MailCourier
+from streams.notify.alertmanager import AlertWriter, Client
+from streams.notify.alertmanager_delivery import AlertmanagerDelivery
+from streams.notify.delivery import STOP_SECONDS, Delivery, DeliveryThread
+from streams.notify.incidents import IncidentKind, Unsent
+from streams.notify.mail import MailTransport
+from streams.notify.message_delivery import MessageDelivery, MessageTransport, OutgoingMessage
 from streams.notify.options import NotifyOptions, Severity
-from streams.notify.queueing import Courier, Letter, Queueing
 from streams.notify.reader import Reader, State
-from streams.notify.showing import Showing
 from streams.notify.store import Receivers, Store
-from streams.notify.telling import STOP_SECONDS, Speaker, Teller
-from streams.notify.webhook import WebhookCourier
+from streams.notify.webhook import WebhookTransport
 
 STUCK_SECONDS: Final = 60.0
 HOUR_MS: Final = 3_600_000
 
 
-def couriers(options: NotifyOptions) -> Iterator[tuple[str, Courier]]:
+def transports(options: NotifyOptions) -> Iterator[tuple[str, MessageTransport]]:
     """Yield all who are told in messages."""
     for webhook in options.webhooks:
-        yield webhook.name, WebhookCourier(webhook, options)
+        yield webhook.name, WebhookTransport(webhook, options)
     for mail in options.mails:
         for name, recipient in mail.mailboxes.items():
-            yield name, MailCourier(mail, recipient, options)
+            yield name, MailTransport(mail, recipient, options)
 
 
 def receivers(options: NotifyOptions) -> Receivers:
@@ -46,15 +46,15 @@ def receivers(options: NotifyOptions) -> Receivers:
     return Receivers(tuple(one.name for one in options.alertmanagers), queued | mailboxes, mailboxes.keys())
 
 
-def try_out(options: NotifyOptions) -> Iterator[tuple[str, str]]:
+def send_test_messages(options: NotifyOptions) -> Iterator[tuple[str, str]]:
     """Send a test to each receiver; yield its name, and what went wrong, for people (nothing, if it is empty)."""
     now = round(time.time() * 1000)
     for one in options.alertmanagers:
         with closing(Client(one)) as client:
-            yield one.name, _trouble_of(partial(client.post, [alertmanager.trial(now)]))
-    for name, courier in couriers(options):
-        with closing(courier):
-            yield name, _trouble_of(partial(courier.send, Letter(f"test-{now}", now, ())))
+            yield one.name, _trouble_of(partial(client.post, [alertmanager.make_test_alert(now)]))
+    for name, transport in transports(options):
+        with closing(transport):
+            yield name, _trouble_of(partial(transport.send, OutgoingMessage(f"test-{now}", now, ())))
 
 
 class Notifier:
@@ -64,7 +64,7 @@ class Notifier:
         self._options = options
         self._stopping = Event()
         self._failed = False
-        self._tellers = [Teller(speaker, self._open, self._give_up) for speaker in self._speakers()]
+        self._tellers = [DeliveryThread(delivery, self._open, self._give_up) for delivery in self._speakers()]
         self._reader: Reader | None = None
 
     def run(self, stopping: Event) -> bool:
@@ -75,7 +75,7 @@ class Notifier:
         self._stopping = stopping
         make_private_directory(self._options.directory)
         with _alone(self._options.directory), closing(self._open()) as store:
-            store.enrol()
+            store.register_receivers()
             self._reader = Reader(
                 store,
                 self._options.brokers,
@@ -104,7 +104,7 @@ class Notifier:
             return False, state
         with closing(self._open()) as store:
             refused = store.refused()
-        found = [f"{one.speaker.name}: {one.trouble}" for one in self._tellers if one.trouble]
+        found = [f"{one.delivery.name}: {one.trouble}" for one in self._tellers if one.trouble]
         found += [f"{name}: {number} x {reason}" for name, (number, reason) in refused.items()]
         return True, "; ".join(found) or state
 
@@ -116,7 +116,7 @@ class Notifier:
         with closing(self._open()) as store:
             opened, waiting, set_aside, unsent = store.count_open(), store.waiting(), store.refused(), store.unsent()
         incidents = GaugeMetricFamily("notify_incidents_open", "Incidents that go on", labels=["kind"])
-        for kind in Kind:
+        for kind in IncidentKind:
             incidents.add_metric([kind], opened.get(kind, 0))
         yield incidents
         not_sent = CounterMetricFamily(
@@ -124,7 +124,7 @@ class Notifier:
             "Incidents that were recorded and not sent: they had ended when they became known, or were older than max_age_hours",
             labels=["kind", "reason"],
         )
-        for kind in Kind:
+        for kind in IncidentKind:
             for reason in Unsent:
                 not_sent.add_metric([kind, reason], unsent.get((kind.value, reason.value), 0))
         yield not_sent
@@ -143,22 +143,22 @@ class Notifier:
             "notify_disabled", "Whether a receiver said that it is no more", labels=["receiver"]
         )
         for teller in self._tellers:
-            name = teller.speaker.name
+            name = teller.delivery.name
             found = waiting.get(name)
             refused.add_metric([name], set_aside[name].number if name in set_aside else 0)
             disabled.add_metric([name], teller.disabled)
-            sent.add_metric([name], teller.speaker.sent)
+            sent.add_metric([name], teller.delivery.sent)
             failed.add_metric([name], teller.failures)
             queued.add_metric([name], found.number if found else 0)
             oldest.add_metric([name], time.time() - found.oldest_at / 1000 if found and found.oldest_at else 0)
         yield from (sent, failed, queued, oldest, refused, disabled)
 
-    def _speakers(self) -> Iterator[Speaker]:
-        writer = Writer(self._options)
+    def _speakers(self) -> Iterator[Delivery]:
+        writer = AlertWriter(self._options)
         for one in self._options.alertmanagers:
-            yield Showing(one, writer)
-        for name, courier in couriers(self._options):
-            yield Queueing(name, courier, self._options.digest_above)
+            yield AlertmanagerDelivery(one, writer)
+        for name, transport in transports(self._options):
+            yield MessageDelivery(name, transport, self._options.digest_above)
 
     def _open(self) -> Store:
         return Store(self._options.directory, receivers(self._options), round(self._options.max_age_hours * HOUR_MS))

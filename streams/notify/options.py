@@ -16,7 +16,7 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning")
 Language = Literal["fr", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 Security = Literal["starttls", "tls", "none"]
-PLACES: Final = ("contact", "clock", "policy", "channel", "service", "site", "queue")
+LINK_FIELDS: Final = ("contact", "clock", "policy", "channel", "service", "site", "queue")
 """In braces in a link, they stand for what the incident is about."""
 PARIS: Final = ZoneInfo("Europe/Paris")
 

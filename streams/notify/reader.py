@@ -13,8 +13,8 @@ import structlog
 from pydantic import ValidationError
 
 from models.sla import AnySlaEvent, decode_sla
+from streams.kafka.topic_reader import Phase, Record, TopicReader
 from streams.notify.store import DAY_MS, Store
-from streams.topic_reader import Phase, Record, TopicReader
 
 MAX_POLL_RECORDS: Final = 5_000
 FORGET_SECONDS: Final = 3600.0
@@ -65,23 +65,23 @@ class Reader:
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:
         """Go on where reading was left."""
-        following = {**beginnings, **self._store.topic(topic_id)}
+        next_offsets = {**beginnings, **self._store.topic(topic_id)}
         for partition, beginning in beginnings.items():
-            if following[partition] < beginning:
-                count = beginning - following[partition]
+            if next_offsets[partition] < beginning:
+                count = beginning - next_offsets[partition]
                 log.warning("records_expired", topic=self._topic, partition=partition, count=count)
-        self._following = following
-        return following
+        self._following = next_offsets
+        return next_offsets
 
-    def take(self, records: Mapping[int, Sequence[Record]], following: Mapping[int, int]) -> None:
+    def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:
         """Take what was read into the store, in one transaction with how far that is."""
         self.moved_at, now = time.monotonic(), round(time.time() * 1000)
         if records:
             if any(several[0].offset < self._following[partition] for partition, several in records.items()):
                 self._store.reread()  # the broker lost the end of the topic, which is read from its beginning
-            self._following |= following
+            self._following |= next_offsets
             events = [event for partition, several in records.items() for event in self._decode(partition, several)]
-            if self._store.take(events, following, now):
+            if self._store.take(events, next_offsets, now):
                 self._changed()
         if self._store.release(now):
             self._changed()
@@ -89,13 +89,13 @@ class Reader:
             self._store.forget(now - self._keep_ms)
             self._forget_at = self.moved_at + FORGET_SECONDS
 
-    def tell(self, phase: Phase, detail: str) -> None:
+    def set_state(self, phase: Phase, detail: str) -> None:
         """Take note of how the reading goes; what is told at all is told once the topic was read to its end."""
         self.moved_at = time.monotonic()
         if phase is Phase.FOLLOWING and self._store.is_rereading:
             self._store.catch_up()
-        if phase is Phase.FOLLOWING and not self._store.is_telling:
-            self._store.begin_telling(round(time.time() * 1000))
+        if phase is Phase.FOLLOWING and not self._store.is_sending:
+            self._store.start_sending(round(time.time() * 1000))
             self._changed()
         if (state := State[phase.name]) is not self.state:
             self.state = state

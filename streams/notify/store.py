@@ -13,20 +13,20 @@ from typing import Final, NamedTuple
 import msgspec
 
 from connectors.sdk.database import Database
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 from models.sla import AnySlaEvent
 from streams.notify.incidents import (
     BROKEN,
     Change,
+    ChangeKind,
+    ClockIncidents,
     Incident,
-    Kind,
-    Known,
-    What,
-    clock_of,
+    IncidentKind,
+    clock_key,
     fold,
     judge,
     release,
-    settle,
+    resolve,
 )
 
 FILE: Final = "notify.db"
@@ -72,10 +72,10 @@ _PUT_ALERT: Final = """
 """
 
 
-class Telling(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True):
     """One thing to tell: an incident began, or ended."""
 
-    what: What
+    what: ChangeKind
     incident: Incident
 
 
@@ -83,7 +83,7 @@ class Message(NamedTuple):
     """What a receiver is to be told next."""
 
     number: int
-    tellings: tuple[Telling, ...]
+    notices: tuple[Notice, ...]
     """Several are a digest."""
     queued_at: int
     """Milliseconds since 1970, as all times here."""
@@ -126,9 +126,9 @@ class Waiting(NamedTuple):
     oldest_at: int | None
 
 
-_known: Final = msgspec.json.Decoder(Known)
+_known: Final = msgspec.json.Decoder(ClockIncidents)
 _incident: Final = msgspec.json.Decoder(Incident)
-_tellings: Final = msgspec.json.Decoder(tuple[Telling, ...])
+_tellings: Final = msgspec.json.Decoder(tuple[Notice, ...])
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -151,7 +151,7 @@ class Store:
         """Close the file."""
         self._database.close()
 
-    def enrol(self) -> None:
+    def register_receivers(self) -> None:
         """Have each Alertmanager know of all that is open, and all others again of what they refused: settings may be mended.
 
         Receivers that there are no more are forgotten.
@@ -160,13 +160,13 @@ class Store:
         marks = ", ".join("?" * len(known))
         with self._transaction():
             for table in ("alerts", "messages", "refused"):
-                self._database.do(f"DELETE FROM {table} WHERE receiver NOT IN ({marks})", *known)  # noqa: S608 - ours
-            if self.is_telling:
+                self._database.execute(f"DELETE FROM {table} WHERE receiver NOT IN ({marks})", *known)  # noqa: S608 - ours
+            if self.is_sending:
                 for incident in self._open_incidents():
                     if not incident.unsent and not incident.held:
                         self._put_alerts(incident)
         for receiver in self._receivers.queued:
-            self.put_back(receiver)
+            self.requeue_refused(receiver)
 
     def topic(self, topic_id: str) -> dict[int, int]:
         """Return by partition what is to be read next of the topic of that id; of another one than before, all of it.
@@ -174,38 +174,38 @@ class Store:
         That one may hold what the former held.
         """
         with self._transaction():
-            known = self._database.do("SELECT id FROM topic").fetchone()
+            known = self._database.execute("SELECT id FROM topic").fetchone()
             if known is None:
-                self._database.do("INSERT INTO topic VALUES (?, 0)", topic_id)
+                self._database.execute("INSERT INTO topic VALUES (?, 0)", topic_id)
             elif known != (topic_id,):
-                self._database.do("DELETE FROM offsets")
-                self._database.do("UPDATE topic SET id = ?", topic_id)
+                self._database.execute("DELETE FROM offsets")
+                self._database.execute("UPDATE topic SET id = ?", topic_id)
                 self.reread()
-        return dict(self._database.do("SELECT partition, next FROM offsets"))
+        return dict(self._database.execute("SELECT partition, next FROM offsets"))
 
     @property
     def is_rereading(self) -> bool:
         """Whether what is taken may have been taken before."""
-        return self._database.do("SELECT 1 FROM rereading").fetchone() is not None
+        return self._database.execute("SELECT 1 FROM rereading").fetchone() is not None
 
     def reread(self) -> None:
         """Take note that what is taken from now on may have been taken before, until `catch_up`."""
-        self._database.do("INSERT OR IGNORE INTO rereading SELECT id FROM topic")
+        self._database.execute("INSERT OR IGNORE INTO rereading SELECT id FROM topic")
 
     def catch_up(self) -> None:
         """Take note that all that was taken before was read again: what comes from now on is news."""
-        self._database.do("DELETE FROM rereading")
+        self._database.execute("DELETE FROM rereading")
 
     @property
-    def is_telling(self) -> bool:
+    def is_sending(self) -> bool:
         """Whether what is taken is told: not before a topic was read to its end for the first time."""
-        return self._database.do("SELECT 1 FROM topic WHERE telling").fetchone() is not None
+        return self._database.execute("SELECT 1 FROM topic WHERE telling").fetchone() is not None
 
-    def begin_telling(self, now: int) -> None:
+    def start_sending(self, now: int) -> None:
         """Send what goes on, unless it is too old, and all that comes from now on; what is over by now is history."""
         with self._transaction():
-            self._database.do("UPDATE topic SET telling = 1")
-            for name, content in self._database.do("SELECT name, known FROM clocks WHERE open").fetchall():
+            self._database.execute("UPDATE topic SET telling = 1")
+            for name, content in self._database.execute("SELECT name, known FROM clocks WHERE open").fetchall():
                 known, changes = judge(_known.decode(content), now, self._max_age_ms)
                 self._put_clock(name, known, now)
                 for change in changes:
@@ -213,18 +213,18 @@ class Store:
 
     def release(self, now: int) -> int:
         """Send the incidents that were held back long enough. Returns how many."""
-        if self._database.do("SELECT 1 FROM held WHERE until <= ?", now).fetchone() is None:
+        if self._database.execute("SELECT 1 FROM held WHERE until <= ?", now).fetchone() is None:
             return 0
         number = 0
         with self._transaction():
-            for (name,) in self._database.do("SELECT name FROM held WHERE until <= ?", now).fetchall():
+            for (name,) in self._database.execute("SELECT name FROM held WHERE until <= ?", now).fetchall():
                 if known := self._find(name):
                     known, changes = release(known)
                     self._put_clock(name, known, now)
                     for change in changes:
                         self._tell(name, change, now)
                     number += len(changes)
-            self._database.do("DELETE FROM held WHERE until <= ?", now)
+            self._database.execute("DELETE FROM held WHERE until <= ?", now)
         return number
 
     def take(self, events: Iterable[AnySlaEvent], offsets: Mapping[int, int], now: int) -> int:
@@ -232,12 +232,12 @@ class Store:
 
         Returns how many incidents changed.
         """
-        before: dict[str, Known | None] = {}
-        after: dict[str, Known | None] = {}
+        before: dict[str, ClockIncidents | None] = {}
+        after: dict[str, ClockIncidents | None] = {}
         with self._transaction():
             is_reread = self.is_rereading
             for event in events:
-                name = clock_of(event)
+                name = clock_key(event)
                 if name not in before:
                     before[name] = after[name] = self._find(name)
                 after[name] = fold(after[name], event, is_reread=is_reread)
@@ -245,22 +245,22 @@ class Store:
             for name, known in after.items():
                 if known is not None and known is not before[name]:
                     changes += ((name, change) for change in self._keep(name, before[name], known, now))
-            if self.is_telling:
+            if self.is_sending:
                 for name, change in changes:
                     self._tell(name, change, now)
             for partition, following in offsets.items():
-                self._database.do("INSERT OR REPLACE INTO offsets VALUES (?, ?)", partition, following)
+                self._database.execute("INSERT OR REPLACE INTO offsets VALUES (?, ?)", partition, following)
         return len(changes)
 
     def forget(self, before: int) -> None:
         """Forget the clocks of which nothing goes on, and nothing was heard since `before`; and what was refused so long ago."""
-        self._database.do("DELETE FROM clocks WHERE NOT open AND changed_at < ?", before)
-        self._database.do("DELETE FROM refused WHERE queued_at < ?", before)
+        self._database.execute("DELETE FROM clocks WHERE NOT open AND changed_at < ?", before)
+        self._database.execute("DELETE FROM refused WHERE queued_at < ?", before)
 
     # ------------------------------------------------------------------------------------------------------ Alertmanager
     def alerts(self, receiver: str) -> list[Alert]:
         """Return all that `receiver` is to know."""
-        found = self._database.do(
+        found = self._database.execute(
             "SELECT incident, shown_at, shown_by, closed_at FROM alerts WHERE receiver = ?", receiver
         )
         return [Alert(_incident.decode(content), *marks) for content, *marks in found]
@@ -275,7 +275,7 @@ class Store:
 
     def drop_closed(self, receiver: str, before: int) -> None:
         """Forget what `receiver` knows to have ended since `before`."""
-        self._database.do("DELETE FROM alerts WHERE receiver = ? AND closed_at < ?", receiver, before)
+        self._database.execute("DELETE FROM alerts WHERE receiver = ? AND closed_at < ?", receiver, before)
 
     # ---------------------------------------------------------------------------------------------------------- messages
     def next_message(self, receiver: str, digest_above: int, limit: int, *, after_outage: bool) -> Message | None:
@@ -285,7 +285,7 @@ class Store:
         what may have arrived already, since it was tried, is left as it is, so that it is known again.
         """
         with self._transaction():
-            rows = self._database.do(
+            rows = self._database.execute(
                 "SELECT number, content, queued_at, tried FROM messages WHERE receiver = ? ORDER BY number LIMIT ?",
                 receiver,
                 limit,
@@ -293,19 +293,19 @@ class Store:
             if not rows:
                 return None
             number, content, queued_at, tried = rows[0]
-            tellings = _tellings.decode(content)
+            notices = _tellings.decode(content)
             if not tried and len(rows) > (1 if after_outage else digest_above):
                 # Of what began and ended meanwhile, the end tells all.
-                tellings = tuple({one.incident.id: one for row in rows for one in _tellings.decode(row[1])}.values())
+                notices = tuple({one.incident.id: one for row in rows for one in _tellings.decode(row[1])}.values())
                 last = rows[-1][0]
-                self._database.do(
+                self._database.execute(
                     "DELETE FROM messages WHERE receiver = ? AND number > ? AND number <= ?", receiver, number, last
                 )
-                self._database.do("UPDATE messages SET content = ? WHERE number = ?", _encode(tellings), number)
-            self._database.do("UPDATE messages SET tried = tried + 1 WHERE number = ?", number)
-            return Message(number, tellings, queued_at)
+                self._database.execute("UPDATE messages SET content = ? WHERE number = ?", _encode(notices), number)
+            self._database.execute("UPDATE messages SET tried = tried + 1 WHERE number = ?", number)
+            return Message(number, notices, queued_at)
 
-    def mark_told(self, message: Message) -> None:
+    def mark_delivered(self, message: Message) -> None:
         """Take note that it arrived: all of a message, or a part of it."""
         with self._transaction():
             self._remove(message)
@@ -313,29 +313,31 @@ class Store:
     def set_aside(self, message: Message, reason: str, now: int) -> None:
         """Take note that its receiver refused it, a whole message or a part of one, for a `reason`."""
         with self._transaction():
-            self._database.do(
+            self._database.execute(
                 "INSERT INTO refused (receiver, content, queued_at, refused_at, reason)"
                 " SELECT receiver, ?, queued_at, ?, ? FROM messages WHERE number = ?",
-                _encode(message.tellings),
+                _encode(message.notices),
                 now,
                 reason,
                 message.number,
             )
             self._remove(message)
 
-    def put_back(self, receiver: str, before: float = math.inf) -> None:
+    def requeue_refused(self, receiver: str, before: float = math.inf) -> None:
         """Have `receiver` be told again of what it refused `before`; but not that what is over began: the end tells all."""
         which = "FROM refused WHERE receiver = ? AND refused_at < ?"
         with self._transaction():
-            found = self._database.do(f"SELECT content, queued_at {which} ORDER BY number", receiver, before).fetchall()
+            found = self._database.execute(
+                f"SELECT content, queued_at {which} ORDER BY number", receiver, before
+            ).fetchall()
             if not found:
                 return
             going_on = {incident.id for incident in self._open_incidents()}
             for content, queued_at in found:
-                tellings = _tellings.decode(content)
-                if kept := tuple(one for one in tellings if one.what is What.ENDED or one.incident.id in going_on):
+                notices = _tellings.decode(content)
+                if kept := tuple(one for one in notices if one.what is ChangeKind.ENDED or one.incident.id in going_on):
                     self._put_message(receiver, kept, queued_at)
-            self._database.do(f"DELETE {which}", receiver, before)
+            self._database.execute(f"DELETE {which}", receiver, before)
 
     # ----------------------------------------------------------------------------------------------------------- figures
     def count_open(self) -> dict[str, int]:
@@ -344,7 +346,7 @@ class Store:
 
     def unsent(self) -> dict[tuple[str, str], int]:
         """Return how many incidents were not sent since the file was made, by kind and reason (`incidents.Unsent`)."""
-        return {(kind, reason): number for kind, reason, number in self._database.do("SELECT * FROM unsent")}
+        return {(kind, reason): number for kind, reason, number in self._database.execute("SELECT * FROM unsent")}
 
     def waiting(self) -> dict[str, Waiting]:
         """Return what is still to be told, by receiver."""
@@ -353,59 +355,64 @@ class Store:
             "SELECT receiver, count(*), NULL FROM alerts WHERE shown_at IS NULL OR"
             " (ended AND closed_at IS NULL) GROUP BY receiver"
         )
-        found: Sequence[tuple[str, int, int | None]] = [*self._database.do(messages), *self._database.do(alerts)]
+        found: Sequence[tuple[str, int, int | None]] = [
+            *self._database.execute(messages),
+            *self._database.execute(alerts),
+        ]
         return {receiver: Waiting(number, oldest_at) for receiver, number, oldest_at in found}
 
     def refused(self) -> dict[str, Refused]:
         """Return what was refused, by receiver."""
-        found = self._database.do("SELECT receiver, count(*), reason, max(number) FROM refused GROUP BY receiver")
+        found = self._database.execute("SELECT receiver, count(*), reason, max(number) FROM refused GROUP BY receiver")
         return {receiver: Refused(number, reason) for receiver, number, reason, _ in found}
 
     # ------------------------------------------------------------------------------------------------------------- parts
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._database.do("BEGIN IMMEDIATE")
+        self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
             if self._database.in_transaction:
-                self._database.do("ROLLBACK")
+                self._database.execute("ROLLBACK")
             raise
-        self._database.do("COMMIT")
+        self._database.execute("COMMIT")
 
-    def _find(self, name: str) -> Known | None:
-        row = self._database.do("SELECT known FROM clocks WHERE name = ?", name).fetchone()
+    def _find(self, name: str) -> ClockIncidents | None:
+        row = self._database.execute("SELECT known FROM clocks WHERE name = ?", name).fetchone()
         return _known.decode(row[0]) if row else None
 
     def _open_incidents(self) -> list[Incident]:
-        found = self._database.do("SELECT known FROM clocks WHERE open").fetchall()
+        found = self._database.execute("SELECT known FROM clocks WHERE open").fetchall()
         incidents = (incident for (content,) in found for incident in _known.decode(content).incidents)
         return [incident for incident in incidents if incident.ended_at is None]
 
-    def _keep(self, name: str, before: Known | None, known: Known, now: int) -> list[Change]:
-        known, changes = settle(before, known, self._max_age_ms)
+    def _keep(self, name: str, before: ClockIncidents | None, known: ClockIncidents, now: int) -> list[Change]:
+        known, changes = resolve(before, known, self._max_age_ms)
         self._put_clock(name, known, now)
         return changes
 
-    def _put_clock(self, name: str, known: Known, now: int) -> None:
-        self._database.do("INSERT OR REPLACE INTO clocks VALUES (?, ?, ?, ?)", name, _encode(known), known.open, now)
+    def _put_clock(self, name: str, known: ClockIncidents, now: int) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO clocks VALUES (?, ?, ?, ?)", name, _encode(known), known.open, now
+        )
 
     def _tell(self, name: str, change: Change, now: int) -> None:
         what, incident = change
         if incident.unsent:
-            if what is What.STARTED:
+            if what is ChangeKind.STARTED:
                 self._count_unsent(incident)
             return
         if incident.held:
-            if what is What.HELD:
-                self._database.do("INSERT OR IGNORE INTO held VALUES (?, ?)", name, now + HOLD_MS)
+            if what is ChangeKind.HELD:
+                self._database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", name, now + HOLD_MS)
             return
-        if what is not What.CHANGED or incident.ended_at is None:  # what is closed stays so
+        if what is not ChangeKind.CHANGED or incident.ended_at is None:  # what is closed stays so
             self._put_alerts(incident)
         self._queue(change, now)
 
     def _count_unsent(self, incident: Incident) -> None:
-        self._database.do(
+        self._database.execute(
             "INSERT INTO unsent VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET number = number + 1",
             incident.kind.value,
             incident.unsent,
@@ -414,33 +421,35 @@ class Store:
     def _put_alerts(self, incident: Incident) -> None:
         for receiver in self._receivers.alertmanagers:
             ended = incident.ended_at is not None
-            self._database.do(_PUT_ALERT, receiver, incident.key, incident.round, _encode(incident), ended)
+            self._database.execute(_PUT_ALERT, receiver, incident.key, incident.round, _encode(incident), ended)
 
     def _queue(self, change: Change, now: int) -> None:
-        if change.what is What.CHANGED:
+        if change.what is ChangeKind.CHANGED:
             return
         for receiver, kinds in self._receivers.queued.items():
-            is_known = change.incident.end == BROKEN and Kind.BREACHED in kinds and receiver in self._receivers.readers
-            if change.incident.kind in kinds and not (is_known and change.what is What.ENDED):
-                self._put_message(receiver, (Telling(change.what, change.incident),), now)
+            is_known = (
+                change.incident.end == BROKEN and IncidentKind.BREACHED in kinds and receiver in self._receivers.readers
+            )
+            if change.incident.kind in kinds and not (is_known and change.what is ChangeKind.ENDED):
+                self._put_message(receiver, (Notice(change.what, change.incident),), now)
 
-    def _put_message(self, receiver: str, tellings: tuple[Telling, ...], queued_at: int) -> None:
-        self._database.do(
+    def _put_message(self, receiver: str, notices: tuple[Notice, ...], queued_at: int) -> None:
+        self._database.execute(
             "INSERT INTO messages (receiver, content, queued_at) VALUES (?, ?, ?)",
             receiver,
-            _encode(tellings),
+            _encode(notices),
             queued_at,
         )
 
     def _remove(self, message: Message) -> None:
-        (content,) = self._database.do("SELECT content FROM messages WHERE number = ?", message.number).fetchone()
-        if rest := tuple(one for one in _tellings.decode(content) if one not in message.tellings):
-            self._database.do("UPDATE messages SET content = ? WHERE number = ?", _encode(rest), message.number)
+        (content,) = self._database.execute("SELECT content FROM messages WHERE number = ?", message.number).fetchone()
+        if rest := tuple(one for one in _tellings.decode(content) if one not in message.notices):
+            self._database.execute("UPDATE messages SET content = ? WHERE number = ?", _encode(rest), message.number)
         else:
-            self._database.do("DELETE FROM messages WHERE number = ?", message.number)
+            self._database.execute("DELETE FROM messages WHERE number = ?", message.number)
 
     def _mark(self, marks: str, values: tuple[int, ...], receiver: str, incidents: Iterable[Incident]) -> None:
         command = f"UPDATE alerts SET {marks} WHERE receiver = ? AND key = ? AND round = ?"  # noqa: S608 - ours
         with self._transaction():
             for incident in incidents:  # of one that has begun anew since, it is not so
-                self._database.do(command, *values, receiver, incident.key, incident.round)
+                self._database.execute(command, *values, receiver, incident.key, incident.round)

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from models.calendars import Unit
 from models.ids import source_of
-from models.instants import day_that_ends
-from models.policies import QUEUED
-from streams.notify.incidents import BROKEN, Incident, Kind, What
+from models.policies import QUEUE_CHANNELS
+from models.timestamps import day_ending_at
+from streams.notify.incidents import BROKEN, ChangeKind, Incident, IncidentKind
 from streams.notify.options import Language, NotifyOptions
-from streams.notify.store import Telling
+from streams.notify.store import Notice
 
 Both = dict[Language, str]
 MINUTE_MS: Final = 60_000
@@ -34,9 +34,9 @@ CHANNELS: Final[dict[str, Both]] = {
     "visit": {"fr": "visite", "en": "visit"},
     "feedback": {"fr": "avis", "en": "feedback"},
 }
-HEADS: Final[dict[Kind, Both]] = {
-    Kind.BREACHED: {"fr": "Délai dépassé", "en": "Deadline passed"},
-    Kind.AT_RISK: {"fr": "Délai bientôt dépassé", "en": "Deadline near"},
+HEADS: Final[dict[IncidentKind, Both]] = {
+    IncidentKind.BREACHED: {"fr": "Délai dépassé", "en": "Deadline passed"},
+    IncidentKind.AT_RISK: {"fr": "Délai bientôt dépassé", "en": "Deadline near"},
 }
 ENDS: Final[dict[str, Both]] = {
     "met": {"fr": "c'est fait", "en": "done"},
@@ -111,7 +111,7 @@ TESTS: Final[Both] = {
 }
 
 
-class Phrasing(NamedTuple):
+class IncidentFormatter(NamedTuple):
     """Writes of incidents in one language, with the names that the settings give to services and queues."""
 
     language: Language
@@ -124,27 +124,27 @@ class Phrasing(NamedTuple):
     def summarise(self, incident: Incident) -> str:
         """Return an incident in one line: service, channel, and what was promised."""
         where = ", ".join(filter(None, (self.service(incident), self._channel(incident))))
-        return f"{HEADS[incident.kind][self.language]}{STOPS[self.language]}{where}, {self.promised(incident)}"
+        return f"{HEADS[incident.kind][self.language]}{STOPS[self.language]}{where}, {self.describe_target(incident)}"
 
     def service(self, incident: Incident) -> str:
         """Return the service as people call it; of a call or visit without one, its queue."""
         return self.services.get(incident.service, incident.service) or self._queue(incident)
 
-    def promised(self, incident: Incident) -> str:
+    def describe_target(self, incident: Incident) -> str:
         """Return what was promised in words: `first response within 10 working days`."""
         what = CLOCKS.get(incident.clock, {}).get(self.language, incident.clock)
         if not incident.target:
             return what
         return WITHIN[self.language].format(what, self._amount(incident.target, incident.unit))
 
-    def explain(self, telling: Telling, now: int) -> str:
+    def explain(self, notice: Notice, now: int) -> str:
         """Return what there is to know of an incident at `now` (milliseconds since 1970), a line for each fact."""
-        incident, is_over = telling.incident, telling.what is What.ENDED
+        incident, is_over = notice.incident, notice.what is ChangeKind.ENDED
         facts = {
             "service": self._place(incident),
             "channel": self._channel(incident),
-            "promised": f"{self.promised(incident)} ({POLICY[self.language].format(incident.policy)})",
-            "waiting" if incident.channel in QUEUED else "received": self._time(incident, incident.since),
+            "promised": f"{self.describe_target(incident)} ({POLICY[self.language].format(incident.policy)})",
+            "waiting" if incident.channel in QUEUE_CHANNELS else "received": self._time(incident, incident.since),
             "deadline": self._deadline(incident, None if is_over else now),
             "end": self._end(incident) if is_over else "",
             "late": self._lateness(incident) if incident.late else "",
@@ -154,21 +154,21 @@ class Phrasing(NamedTuple):
         stop = STOPS[self.language]
         return "\n".join(f"{FACTS[fact][self.language]}{stop}{text}" for fact, text in facts.items() if text)
 
-    def headline(self, tellings: Sequence[Telling]) -> str:
+    def headline(self, notices: Sequence[Notice]) -> str:
         """Return a message in one line; one that tells nothing is a test."""
-        if not tellings:
+        if not notices:
             return TESTS[self.language]
-        if len(tellings) > 1:
-            counts = Counter("broken" if _is_broken(one) else one.what.value for one in tellings)
+        if len(notices) > 1:
+            counts = Counter("broken" if _is_broken(one) else one.what.value for one in notices)
             told = ((forms[counts[part] > 1], counts[part]) for part, forms in DIGESTS.items() if counts[part])
             return ", ".join(both[self.language].format(count) for both, count in told)
-        what, incident = tellings[0].what, tellings[0].incident
+        what, incident = notices[0].what, notices[0].incident
         words = self.summarise(incident)
-        return f"{OVER[self.language]}{STOPS[self.language]}{words}" if what is What.ENDED else words
+        return f"{OVER[self.language]}{STOPS[self.language]}{words}" if what is ChangeKind.ENDED else words
 
-    def line(self, telling: Telling, now: int) -> str:
+    def line(self, notice: Notice, now: int) -> str:
         """Return an incident in two lines, as part of a digest."""
-        incident, is_over = telling.incident, telling.what is What.ENDED
+        incident, is_over = notice.incident, notice.what is ChangeKind.ENDED
         stop = STOPS[self.language]
         facts = [f"{FACTS['deadline'][self.language]}{stop}{self._deadline(incident, None if is_over else now)}"]
         if is_over:
@@ -200,7 +200,7 @@ class Phrasing(NamedTuple):
     def _deadline(self, incident: Incident, now: int | None) -> str:
         """Return the deadline, and how far away it is; as a day if it is the midnight after one."""
         at = incident.deadline_at
-        day = day_that_ends(at, self.zone)
+        day = day_ending_at(at, self.zone)
         text = self._time(incident, at) if day is None else f"{day:{DAYS[self.language]}}"
         if now is None or abs(now - at) < MINUTE_MS:
             return text
@@ -226,7 +226,7 @@ class Phrasing(NamedTuple):
         """Return a time as the clock on the wall shows it; with seconds where they matter. Empty if it is not known."""
         if not at:
             return ""
-        clock = "%H:%M:%S" if incident.channel in QUEUED else "%H:%M"
+        clock = "%H:%M:%S" if incident.channel in QUEUE_CHANNELS else "%H:%M"
         return datetime.fromtimestamp(at / 1000, self.zone).strftime(f"{DAYS[self.language]} {clock} %Z")
 
     def _span(self, milliseconds: int) -> str:
@@ -240,10 +240,12 @@ class Phrasing(NamedTuple):
         return " ".join([f"{amount} {unit}", *(f"{more:02} {smaller}" for more, smaller in rest if more)])
 
 
-def phrase(options: NotifyOptions, language: Language) -> Phrasing:
+def make_incident_formatter(options: NotifyOptions, language: Language) -> IncidentFormatter:
     """Return what writes in a language, with the names of the settings."""
-    return Phrasing(language, options.time_zone, options.services.get(language, {}), options.queues.get(language, {}))
+    return IncidentFormatter(
+        language, options.time_zone, options.services.get(language, {}), options.queues.get(language, {})
+    )
 
 
-def _is_broken(telling: Telling) -> bool:
-    return telling.what is What.ENDED and telling.incident.end == BROKEN
+def _is_broken(notice: Notice) -> bool:
+    return notice.what is ChangeKind.ENDED and notice.incident.end == BROKEN

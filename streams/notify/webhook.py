@@ -5,66 +5,66 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from connectors.sdk.webhook.sender import NotTakenError, Sender
-from models.instants import iso
+from connectors.sdk.webhook.sender import NotAcceptedError, Sender
+from models.timestamps import to_iso
+from streams.notify.delivery import GoneError
 from streams.notify.links import Links
+from streams.notify.message_delivery import OutgoingMessage, RefusedError
 from streams.notify.options import NotifyOptions, WebhookOptions
-from streams.notify.queueing import Letter, RefusedError
-from streams.notify.store import Telling
-from streams.notify.telling import GoneError
-from streams.notify.texts import phrase
+from streams.notify.store import Notice
+from streams.notify.texts import make_incident_formatter
 
 TEST: Final = "sla.test"
 DIGEST: Final = "sla.digest"
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class WebhookCourier:
+class WebhookTransport:
     """Posts to a receiver."""
 
     def __init__(self, options: WebhookOptions, common: NotifyOptions) -> None:
         self._sender = Sender(options.url, options.secret)
         self._links = Links(common.dashboard_url, common.runbook_url)
-        self._fr, self._en = phrase(common, "fr"), phrase(common, "en")
+        self._fr, self._en = make_incident_formatter(common, "fr"), make_incident_formatter(common, "en")
 
     def close(self) -> None:
         """Close the connections."""
         self._sender.close()
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutgoingMessage) -> None:
         """Send a message, whose id is the letter's.
 
         Raises `NotTakenError`, `RefusedError`, and `GoneError` if the answer is 410, as the specification says.
         """
         try:
             self._sender.send(letter.id, self._write(letter))
-        except NotTakenError as error:
+        except NotAcceptedError as error:
             if error.status == httpx.codes.GONE:
                 raise GoneError(str(error)) from None
             if error.for_good:
                 raise RefusedError(str(error)) from None
             raise
 
-    def _write(self, letter: Letter) -> bytes:
-        tellings = letter.tellings
+    def _write(self, letter: OutgoingMessage) -> bytes:
+        notices = letter.notices
         both: dict[str, Any] = {
-            "summary": self._fr.headline(tellings),
-            "summary_en": self._en.headline(tellings),
+            "summary": self._fr.headline(notices),
+            "summary_en": self._en.headline(notices),
         }
-        match [self._tell(one, letter.at) for one in tellings]:
+        match [self._tell(one, letter.at) for one in notices]:
             case []:
                 kind, data = TEST, both
             case [one]:
-                kind, data = f"sla.{tellings[0].incident.kind}.{tellings[0].what}", one
+                kind, data = f"sla.{notices[0].incident.kind}.{notices[0].what}", one
             case several:
                 kind, data = DIGEST, both | {"incidents": several}
-        return _encode({"type": kind, "timestamp": iso(letter.at), "data": data})
+        return _encode({"type": kind, "timestamp": to_iso(letter.at), "data": data})
 
-    def _tell(self, telling: Telling, at: int) -> dict[str, Any]:
-        incident = telling.incident
+    def _tell(self, notice: Notice, at: int) -> dict[str, Any]:
+        incident = notice.incident
         return {
             "incident": incident.id,
-            "what": telling.what,
+            "what": notice.what,
             "kind": incident.kind,
             "contact": incident.contact,
             "clock": incident.clock,
@@ -76,19 +76,19 @@ class WebhookCourier:
             "queue": incident.queue,
             "service_name": self._fr.service(incident),
             "service_name_en": self._en.service(incident),
-            "promised": self._fr.promised(incident),
-            "promised_en": self._en.promised(incident),
+            "promised": self._fr.describe_target(incident),
+            "promised_en": self._en.describe_target(incident),
             "target": incident.target,
             "unit": incident.unit,
-            "since": iso(incident.since) if incident.since else None,
-            "starts_at": iso(incident.starts_at),
-            "deadline_at": iso(incident.deadline_at),
+            "since": to_iso(incident.since) if incident.since else None,
+            "starts_at": to_iso(incident.starts_at),
+            "deadline_at": to_iso(incident.deadline_at),
             "late": incident.late,
-            "ended_at": None if incident.ended_at is None else iso(incident.ended_at),
+            "ended_at": None if incident.ended_at is None else to_iso(incident.ended_at),
             "end": incident.end,
-            "summary": self._fr.headline((telling,)),
-            "description": self._fr.explain(telling, at),
-            "summary_en": self._en.headline((telling,)),
-            "description_en": self._en.explain(telling, at),
+            "summary": self._fr.headline((notice,)),
+            "description": self._fr.explain(notice, at),
+            "summary_en": self._en.headline((notice,)),
+            "description_en": self._en.explain(notice, at),
             **self._links.of(incident),
         }

@@ -9,22 +9,22 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from streams.core.figures import (
-    CAME,
+from streams.core.figures.figure import (
+    ARRIVALS_INDEX,
     Dimensions,
     Figure,
     Progress,
-    civil_time,
     decode_figure,
+    local_time,
     merge,
     merge_into_day,
     new_day,
     new_figure,
     parse_key,
 )
-from streams.core.layouts import LAYOUTS
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.web.figures_reader import FiguresReader
-from streams.web.view import Source
+from streams.web.view import ReaderState
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 _decode_progress = msgspec.json.Decoder(Progress).decode
@@ -33,9 +33,9 @@ _decode_progress = msgspec.json.Decoder(Progress).decode
 class HistoryError(Exception):
     """The figures could not be read; `source` says what was missing."""
 
-    def __init__(self, source: Source) -> None:
-        super().__init__(source.value)
-        self.source = source
+    def __init__(self, reader_state: ReaderState) -> None:
+        super().__init__(reader_state.value)
+        self.reader_state = reader_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class History:
     """Channel → the first day of which a contact is kept, whatever days were asked for."""
     as_of: datetime | None
     """Up to when all is counted; None if some partition never told."""
-    being_read: Mapping[str, datetime]
+    history_read_until: Mapping[str, datetime]
     """Channels of which history is being read → as of when: figures since then are not complete."""
     unreadable: int = 0
     """Rows that a newer release wrote, or that are none."""
@@ -64,18 +64,18 @@ class HistoryView:
     zone: ZoneInfo
     first: date
     last: date
-    source: Source = Source.NO_BROKER
+    reader_state: ReaderState = ReaderState.NO_BROKER
     ended: threading.Event = field(default_factory=threading.Event)
     """Set when all that was written is read, or it is clear that there is nothing to read."""
     _partitions: tuple[int, ...] = ()
     _rows: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
 
-    def tell(self, source: Source) -> None:
+    def set_state(self, reader_state: ReaderState) -> None:
         """Take note of what the reader is doing now."""
         if self.ended.is_set():
             return
-        self.source = source
-        if source in {Source.FOLLOWING, Source.NO_TOPIC, Source.REFUSED}:
+        self.reader_state = reader_state
+        if reader_state in {ReaderState.FOLLOWING, ReaderState.NO_TOPIC, ReaderState.REFUSED}:
             self.ended.set()
 
     def begin(self, partitions: Iterable[int]) -> None:
@@ -109,22 +109,22 @@ class HistoryView:
         unreadable = 0
         for (partition, key), value in self._rows.items():
             try:
-                kind, start, place = parse_key(key)
-                if place is None:
+                kind, start, dimensions = parse_key(key)
+                if dimensions is None:
                     progress[partition] = _decode_progress(value)
                     continue
-                layout = LAYOUTS[place.channel]
-                figure = decode_figure(value, layout)
+                figure_schema = FIGURE_SCHEMAS[dimensions.channel]
+                figure = decode_figure(value, figure_schema)
                 if kind == "total":
-                    merge(totals.setdefault(place, new_figure(layout)), figure)
+                    merge(totals.setdefault(dimensions, new_figure(figure_schema)), figure)
                     continue
-                begins_at = civil_time(start, self.zone) if kind == "bucket" else None
+                begins_at = local_time(start, self.zone) if kind == "bucket" else None
                 day = begins_at.date() if begins_at else date.fromordinal(start)
-                if figure.counts[CAME]:
-                    began_on[place.channel] = min(day, began_on.get(place.channel, day))
+                if figure.counts[ARRIVALS_INDEX]:
+                    began_on[dimensions.channel] = min(day, began_on.get(dimensions.channel, day))
                 if not self.first <= day <= self.last:
                     continue
-                into = days.setdefault((day, place), new_day(layout))
+                into = days.setdefault((day, dimensions), new_day(figure_schema))
                 if begins_at:
                     merge_into_day(into, figure, begins_at.hour)
                 else:
@@ -133,17 +133,17 @@ class HistoryView:
                 unreadable += 1
         told = [progress[number].step_at if number in progress else 0 for number in self._partitions]
         as_of = min(told, default=0)
-        being_read: dict[str, int] = {}
+        history_read_until: dict[str, int] = {}
         for part in progress.values():
             for channel, at in part.history.items():
-                being_read[channel] = min(at, being_read.get(channel, at))
+                history_read_until[channel] = min(at, history_read_until.get(channel, at))
         return History(
             zone=self.zone,
             days=days,
             totals=totals,
             began_on=began_on,
             as_of=_moment(as_of, self.zone) if as_of else None,
-            being_read={channel: _moment(at, self.zone) for channel, at in being_read.items()},
+            history_read_until={channel: _moment(at, self.zone) for channel, at in history_read_until.items()},
             unreadable=unreadable,
         )
 
@@ -162,8 +162,8 @@ def read_history(
         view.ended.wait(timeout_seconds)
     finally:
         reader.stop()
-    if view.source is not Source.FOLLOWING:
-        raise HistoryError(view.source)
+    if view.reader_state is not ReaderState.FOLLOWING:
+        raise HistoryError(view.reader_state)
     return view.history()
 
 

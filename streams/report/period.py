@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
+class PeriodKind(StrEnum):
     """How long it is."""
 
     DAY = "day"
@@ -18,7 +18,7 @@ class Kind(StrEnum):
 class Period(NamedTuple):
     """Whole civil days, of 23, 24 or 25 hours."""
 
-    kind: Kind
+    kind: PeriodKind
     first: date
     last: date
 
@@ -31,41 +31,41 @@ class Period(NamedTuple):
     def name(self) -> str:
         """Its name in ISO 8601: `2026-11-25`, `2026-W48`, `2026-11`, `2026`."""
         match self.kind:
-            case Kind.DAY:
+            case PeriodKind.DAY:
                 return self.first.isoformat()
-            case Kind.WEEK:
+            case PeriodKind.WEEK:
                 year, week, _ = self.first.isocalendar()
                 return f"{year}-W{week:02}"
-            case Kind.MONTH:
+            case PeriodKind.MONTH:
                 return f"{self.first:%Y-%m}"
-            case Kind.YEAR:
+            case PeriodKind.YEAR:
                 return f"{self.first:%Y}"
 
 
-def period_of(kind: Kind, day: date) -> Period:
+def period_of(kind: PeriodKind, day: date) -> Period:
     """Return the period of that kind that `day` lies in."""
     match kind:
-        case Kind.DAY:
+        case PeriodKind.DAY:
             return Period(kind, day, day)
-        case Kind.WEEK:
+        case PeriodKind.WEEK:
             monday = day - timedelta(days=day.weekday())
             return Period(kind, monday, monday + timedelta(days=6))
-        case Kind.MONTH:
+        case PeriodKind.MONTH:
             return Period(kind, day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1]))
-        case Kind.YEAR:
+        case PeriodKind.YEAR:
             return Period(kind, day.replace(month=1, day=1), day.replace(month=12, day=31))
 
 
-def parse_period(kind: Kind, text: str) -> Period:
+def parse_period(kind: PeriodKind, text: str) -> Period:
     """Return the period of that name, or the one that a day lies in: `2026-11-25` names the week, month or year too.
 
     Raises `ValueError` if it is neither.
     """
     name = text.strip()
-    if kind is Kind.WEEK and len(name) == len("2026-W48"):
+    if kind is PeriodKind.WEEK and len(name) == len("2026-W48"):
         return period_of(kind, date.fromisoformat(f"{name}-1"))
-    if kind is Kind.MONTH and len(name) == len("2026-11"):
+    if kind is PeriodKind.MONTH and len(name) == len("2026-11"):
         return period_of(kind, date.fromisoformat(f"{name}-01"))
-    if kind is Kind.YEAR and len(name) == len("2026"):
+    if kind is PeriodKind.YEAR and len(name) == len("2026"):
         return period_of(kind, date.fromisoformat(f"{name}-01-01"))
     return period_of(kind, date.fromisoformat(name))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-from streams.report.texts import write_number
+from streams.report.texts import format_number
 
 WIDTH: Final = 640
 HEIGHT: Final = 120
@@ -39,13 +39,13 @@ def draw_bars(title: str, bars: Sequence[Bar], language: str) -> str:
     for level in sorted({0, top // 2 if top % 2 == 0 else top, top}):
         y = floor - level * scale
         parts.append(f'<line x1="{_LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="level" x="{_LEFT - 6}" y="{y + 3:.1f}">{write_number(level, language)}</text>')
+        parts.append(f'<text class="level" x="{_LEFT - 6}" y="{y + 3:.1f}">{format_number(level, language)}</text>')
     for number, bar in enumerate(bars):
         x, height = _LEFT + number * step, bar.number * scale
         light = ' class="light"' if bar.is_light else ""
         parts.append(
             f'<rect{light} x="{x + step * 0.12:.1f}" y="{floor - height:.1f}" width="{step * 0.76:.1f}" '
-            f'height="{height:.1f}"><title>{escape(bar.name)}: {write_number(bar.number, language)}</title></rect>'
+            f'height="{height:.1f}"><title>{escape(bar.name)}: {format_number(bar.number, language)}</title></rect>'
         )
         if bar.label:
             parts.append(f'<text x="{x + step / 2:.1f}" y="{HEIGHT - 4}">{escape(bar.label)}</text>')

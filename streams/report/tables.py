@@ -12,21 +12,31 @@ from typing import Final, NamedTuple
 
 from models.events import FeedbackScale, PostageClass
 from models.topics import Channel
-from streams.core.disclosure import FEWEST
-from streams.core.figures import CAME, Dimensions, Figure, Formula, left, merge, new_day, service_level, within
-from streams.core.layouts import (
-    APPOINTMENTS,
-    CANCELLED,
-    CLOCKS,
-    CLOSED,
-    FEEDBACK,
-    LAYOUTS,
-    MATTERS,
-    QUEUES,
-    SLA,
-    Layout,
+from streams.core.figures.disclosure import MIN_CITIZENS
+from streams.core.figures.figure import (
+    ARRIVALS_INDEX,
+    Dimensions,
+    Figure,
+    Formula,
+    left,
+    merge,
+    new_day,
+    service_level,
+    within,
 )
-from streams.core.satisfaction import SCALES, Measure, answers, estimate
+from streams.core.figures.figure_schemas import (
+    APPOINTMENT_SCHEMA,
+    CANCELLED_COUNTS,
+    CASE_SCHEMA,
+    CLOSED_COUNTS,
+    FEEDBACK,
+    FIGURE_SCHEMAS,
+    QUEUE_SCHEMA,
+    SLA,
+    SLA_SCHEMA,
+    FigureSchema,
+)
+from streams.core.figures.satisfaction import SCALES, Measure, answers, estimate
 from streams.report.history import History
 from streams.report.period import Period
 from streams.web.options import WebOptions
@@ -48,7 +58,7 @@ class Value(NamedTuple):
 class Row(NamedTuple):
     """One line: what it is about, and its cells, in the order of the table's columns."""
 
-    place: Dimensions | None
+    dimensions: Dimensions | None
     """None for the sum of all; `OTHERS` for those too small to be told alone."""
     values: tuple[Value, ...]
 
@@ -72,7 +82,7 @@ class Day(NamedTuple):
     number: int
 
 
-class Course(NamedTuple):
+class ArrivalProfile(NamedTuple):
     """When the contacts of a channel came."""
 
     channel: str
@@ -96,7 +106,7 @@ class Report:
     period: Period
     formula: Formula
     tables: tuple[Table, ...]
-    courses: tuple[Course, ...]
+    arrival_profiles: tuple[ArrivalProfile, ...]
     coverage: tuple[Coverage, ...]
 
 
@@ -104,12 +114,12 @@ def make_report(history: History, period: Period, options: WebOptions) -> Report
     """Return the report of a period; `history` must hold its days."""
     by_channel: dict[str, dict[Dimensions, Figure]] = defaultdict(dict)
     daily: dict[str, dict[date, Figure]] = defaultdict(dict)
-    for (day, place), figure in history.days.items():
+    for (day, dimensions), figure in history.days.items():
         if not period.first <= day <= period.last:
             continue
-        layout = LAYOUTS[place.channel]
-        merge(by_channel[place.channel].setdefault(place, new_day(layout)), figure)
-        merge(daily[place.channel].setdefault(day, new_day(layout)), figure)
+        figure_schema = FIGURE_SCHEMAS[dimensions.channel]
+        merge(by_channel[dimensions.channel].setdefault(dimensions, new_day(figure_schema)), figure)
+        merge(daily[dimensions.channel].setdefault(day, new_day(figure_schema)), figure)
     tables = []
     for channel in (*Channel, SLA):
         if figures := by_channel.get(channel):
@@ -119,7 +129,7 @@ def make_report(history: History, period: Period, options: WebOptions) -> Report
         period=period,
         formula=options.formula,
         tables=tuple(table for table in tables if table.rows),
-        courses=tuple(
+        arrival_profiles=tuple(
             _course(channel, daily[channel], period)
             for channel in channels
             if channel != Channel.FEEDBACK and daily[channel]
@@ -128,18 +138,20 @@ def make_report(history: History, period: Period, options: WebOptions) -> Report
     )
 
 
-def _course(channel: str, days: Mapping[date, Figure], period: Period) -> Course:
-    total = new_day(LAYOUTS[channel])
+def _course(channel: str, days: Mapping[date, Figure], period: Period) -> ArrivalProfile:
+    total = new_day(FIGURE_SCHEMAS[channel])
     for figure in days.values():
         merge(total, figure)
-    by_day = [Day(day, days[day].counts[CAME] if day in days else 0) for day in period.days]
-    return Course(channel, tuple(by_day), tuple(total.by_hour or ()))
+    by_day = [Day(day, days[day].counts[ARRIVALS_INDEX] if day in days else 0) for day in period.days]
+    return ArrivalProfile(channel, tuple(by_day), tuple(total.by_hour or ()))
 
 
 def _coverage(channel: str, days: Mapping[date, Figure], history: History, period: Period) -> Coverage:
     begins_on = history.began_on.get(channel)
     is_late = begins_on is not None and begins_on >= period.first
-    return Coverage(channel, begins_on if is_late else None, sum(1 for day in days.values() if day.counts[CAME]))
+    return Coverage(
+        channel, begins_on if is_late else None, sum(1 for day in days.values() if day.counts[ARRIVALS_INDEX])
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------------- rows
@@ -149,38 +161,46 @@ Size = Callable[[Figure], int]
 
 
 def _rows(
-    figures: Mapping[Dimensions, Figure], layout: Layout, read: Read, key: Key, size: Size, fewest_of_all: int = 1
+    figures: Mapping[Dimensions, Figure],
+    figure_schema: FigureSchema,
+    read: Read,
+    key: Key,
+    size: Size,
+    fewest_of_all: int = 1,
 ) -> tuple[Row, ...]:
     """Return the sum, then a row for each key, in their order; those of a `size` below `FEWEST` together at the end.
 
     None at all if the sum is of fewer than `fewest_of_all`.
     """
-    total, others = new_day(layout), new_day(layout)
+    total, others = new_day(figure_schema), new_day(figure_schema)
     groups: dict[Dimensions, Figure] = {}
-    for place, figure in figures.items():
+    for dimensions, figure in figures.items():
         merge(total, figure)
-        merge(groups.setdefault(key(place), new_day(layout)), figure)
+        merge(groups.setdefault(key(dimensions), new_day(figure_schema)), figure)
     if size(total) < fewest_of_all:
         return ()
-    sized = sorted((number, place) for place, figure in groups.items() if (number := size(figure)))
-    while sized and (sized[0][0] < FEWEST or 0 < size(others) < FEWEST):
+    sized = sorted((number, dimensions) for dimensions, figure in groups.items() if (number := size(figure)))
+    while sized and (sized[0][0] < MIN_CITIZENS or 0 < size(others) < MIN_CITIZENS):
         merge(others, groups[sized.pop(0)[1]])
-    rows = [Row(None, read(total)), *(Row(place, read(groups[place])) for place in sorted(place for _, place in sized))]
+    rows = [
+        Row(None, read(total)),
+        *(Row(dimensions, read(groups[dimensions])) for dimensions in sorted(dimensions for _, dimensions in sized)),
+    ]
     return (*rows, *([Row(OTHERS, read(others))] if size(others) else []))
 
 
-def _most(layout: Layout, names: Iterable[str]) -> Size:
+def _most(figure_schema: FigureSchema, names: Iterable[str]) -> Size:
     """Return what says of how many contacts a figure tells: the highest of these counts."""
-    indexes = [layout.index[name] for name in names]
+    indexes = [figure_schema.index[name] for name in names]
     return lambda figure: max(figure.counts[index] for index in indexes)
 
 
 class _Counted:
     """The named numbers of a figure."""
 
-    def __init__(self, figure: Figure, layout: Layout) -> None:
+    def __init__(self, figure: Figure, figure_schema: FigureSchema) -> None:
         self.figure = figure
-        self._layout = layout
+        self._layout = figure_schema
 
     def number(self, *names: str) -> int:
         return sum(self.figure.counts[self._layout.index[name]] for name in names)
@@ -210,10 +230,10 @@ def share(numerator: int, denominator: int) -> Value:
 
 # ---------------------------------------------------------------------------------------------------------- the channels
 def _read_queues(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:
-    target = options.target_of(channel)
+    target = options.service_level_target(channel)
 
     def read(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, QUEUES)
+        told = _Counted(figure, QUEUE_SCHEMA)
         short = within(figure, "abandon_wait", options.short_abandon_seconds)
         answered, patient = told.number("answered"), told.number("abandoned") - short
         return (
@@ -233,7 +253,9 @@ def _read_queues(channel: str, figures: Mapping[Dimensions, Figure], options: We
         *("received", "answered", "abandoned", "abandoned_short", "left_otherwise"),
         *("service_level", "abandonment", "mean_wait", "mean_handle", "transferred"),
     )
-    return [Table(channel, columns, _rows(figures, QUEUES, read, _as_it_is, _most(QUEUES, QUEUES.facts)))]
+    return [
+        Table(channel, columns, _rows(figures, QUEUE_SCHEMA, read, _as_it_is, _most(QUEUE_SCHEMA, QUEUE_SCHEMA.facts)))
+    ]
 
 
 _INVITED: Final = FEEDBACK.index["invited"]
@@ -248,14 +270,14 @@ def _read_matters(channel: str, figures: Mapping[Dimensions, Figure], options: W
     is_registered = channel == Channel.MAIL
 
     def read(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, MATTERS)
+        told = _Counted(figure, CASE_SCHEMA)
         return (
             told.count("received"),
             *((told.mean("registration", in_days=True),) if is_registered else ()),
             told.count("responded"),
             told.mean("first_response", in_days=True),
             told.within("first_response", bound * 86_400),
-            told.count(*CLOSED),
+            told.count(*CLOSED_COUNTS),
             told.mean("resolution", in_days=True),
         )
 
@@ -265,41 +287,45 @@ def _read_matters(channel: str, figures: Mapping[Dimensions, Figure], options: W
     )
 
     def read_sent(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, MATTERS)
+        told = _Counted(figure, CASE_SCHEMA)
         euros = Value(told.number("postage_cents") / 100, "euros")
         return (told.count(*_SENT), euros, *(told.count(name) for name in _SENT))
 
-    received = _most(MATTERS, [name for name in MATTERS.facts if name not in _SENT])
-    tables = [Table(channel, columns, _rows(figures, MATTERS, read, _by_queue, received))]
+    received = _most(CASE_SCHEMA, [name for name in CASE_SCHEMA.facts if name not in _SENT])
+    tables = [Table(channel, columns, _rows(figures, CASE_SCHEMA, read, _by_queue, received))]
     if channel == Channel.MAIL:
         columns = ("sent", "postage", *_SENT)
-        tables.append(Table("sent", columns, _rows(figures, MATTERS, read_sent, _by_service, _most(MATTERS, _SENT))))
+        tables.append(
+            Table("sent", columns, _rows(figures, CASE_SCHEMA, read_sent, _by_service, _most(CASE_SCHEMA, _SENT)))
+        )
     return tables
 
 
 def _read_appointments(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     def read(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, APPOINTMENTS)
+        told = _Counted(figure, APPOINTMENT_SCHEMA)
         return (
             told.count("booked"),
             told.count("attended"),
             told.count("missed"),
-            *(told.count(name) for name in CANCELLED),
+            *(told.count(name) for name in CANCELLED_COUNTS),
             share(told.number("missed"), told.number("missed", "attended")),
             told.mean("lead", in_days=True),
         )
 
-    columns = ("booked", "attended", "missed", *CANCELLED, "no_show", "mean_lead")
+    columns = ("booked", "attended", "missed", *CANCELLED_COUNTS, "no_show", "mean_lead")
     return [
         Table(
-            channel, columns, _rows(figures, APPOINTMENTS, read, _by_service, _most(APPOINTMENTS, APPOINTMENTS.facts))
+            channel,
+            columns,
+            _rows(figures, APPOINTMENT_SCHEMA, read, _by_service, _most(APPOINTMENT_SCHEMA, APPOINTMENT_SCHEMA.facts)),
         )
     ]
 
 
 def _read_clocks(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     def read(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, CLOCKS)
+        told = _Counted(figure, SLA_SCHEMA)
         return (
             told.count("started"),
             told.count("met"),
@@ -309,15 +335,15 @@ def _read_clocks(channel: str, figures: Mapping[Dimensions, Figure], options: We
         )
 
     columns = ("promised", "met", "met_late", "breached", "kept")
-    size = _most(CLOCKS, ("started", "met", "late", "breached"))
+    size = _most(SLA_SCHEMA, ("started", "met", "late", "breached"))
     keys = {SLA: _by_promise, "sla_by_service": _as_it_is}
     # A sum over promises of minutes and of months tells nothing: it is left out.
-    return [Table(name, columns, _rows(figures, CLOCKS, read, key, size)[1:]) for name, key in keys.items()]
+    return [Table(name, columns, _rows(figures, SLA_SCHEMA, read, key, size)[1:]) for name, key in keys.items()]
 
 
 def _read_opinions(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     """Return who answered of those invited, then a table for each measure: by service and the channel that it is about."""
-    asked = {place: figure for place, figure in figures.items() if figure.counts[_INVITED]}
+    asked = {dimensions: figure for dimensions, figure in figures.items() if figure.counts[_INVITED]}
 
     def read_response(figure: Figure) -> tuple[Value, ...]:
         invited, given = figure.counts[_INVITED], _most_answers(figure)
@@ -334,7 +360,7 @@ def _read_opinions(channel: str, figures: Mapping[Dimensions, Figure], options: 
             given = answers(scale, figure)
             return Value(sum(given.values()), "count"), satisfaction(measure, given)
 
-        rows = _rows(figures, FEEDBACK, read, _by_queue, size, FEWEST)
+        rows = _rows(figures, FEEDBACK, read, _by_queue, size, MIN_CITIZENS)
         tables.append(Table(str(measure), ("given", f"score_{measure}"), rows))
     return tables
 
@@ -348,26 +374,26 @@ def satisfaction(measure: Measure, given: Mapping[int, int]) -> Value:
     """Return a measure of answers (score → number) with its 95 % interval; nothing of fewer than `FEWEST`."""
     unit, scale = ("points", 100) if measure is Measure.NPS else ("share", 1)
     number = sum(given.values())
-    told = estimate(measure, given) if number >= FEWEST else None
+    told = estimate(measure, given) if number >= MIN_CITIZENS else None
     if told is None:
         return Value(None, unit, denominator=number)
     return Value(told.ratio * scale, unit, None, number, told.lower * scale, told.upper * scale)
 
 
-def _as_it_is(place: Dimensions) -> Dimensions:
-    return place
+def _as_it_is(dimensions: Dimensions) -> Dimensions:
+    return dimensions
 
 
-def _by_service(place: Dimensions) -> Dimensions:
-    return place._replace(queue="", site="")
+def _by_service(dimensions: Dimensions) -> Dimensions:
+    return dimensions._replace(queue="", site="")
 
 
-def _by_promise(place: Dimensions) -> Dimensions:
-    return place._replace(service="", site="")
+def _by_promise(dimensions: Dimensions) -> Dimensions:
+    return dimensions._replace(service="", site="")
 
 
-def _by_queue(place: Dimensions) -> Dimensions:
-    return place._replace(site="")
+def _by_queue(dimensions: Dimensions) -> Dimensions:
+    return dimensions._replace(site="")
 
 
 _READERS: Final[Mapping[str, Callable[[str, Mapping[Dimensions, Figure], WebOptions], list[Table]]]] = {

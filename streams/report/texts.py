@@ -6,14 +6,14 @@ from typing import Final
 
 from models.policies import ClockKind
 from models.topics import Channel
-from streams.core.satisfaction import Measure
-from streams.report.period import Kind, Period
-from streams.web.texts import TEXTS as BOARD
+from streams.core.figures.satisfaction import Measure
+from streams.report.period import Period, PeriodKind
+from streams.web.board.texts import TEXTS as BOARD
 
 LANGUAGES: Final = ("fr", "en")
 THIN: Final = "\u202f"
 """The space within French numbers."""
-HARD: Final = "\u00a0"
+NO_BREAK_SPACE: Final = "\u00a0"
 
 _TEXTS: Final = {
     "report": ("Rapport d’activité", "Activity report"),
@@ -148,7 +148,7 @@ _OF_BOARD: Final = {
 """What the board has words for: a report has the same."""
 TEXTS: Final = {
     language: {name: both[number] for name, both in _TEXTS.items()}
-    | {name: BOARD[language][of_board] for name, of_board in _OF_BOARD.items()}
+    | {name: BOARD[language][to_board_options] for name, to_board_options in _OF_BOARD.items()}
     for number, language in enumerate(LANGUAGES)
 }
 
@@ -277,50 +277,52 @@ _WEEKDAYS: Final = {
 }
 
 
-def write_day(day: date, language: str, *, weekday: bool = False) -> str:
+def format_day(day: date, language: str, *, weekday: bool = False) -> str:
     """Return `mercredi 25 novembre 2026`."""
     number = "1er" if language == "fr" and day.day == 1 else str(day.day)
-    words = f"{number}{HARD}{_MONTHS[language][day.month - 1]} {day.year}"
+    words = f"{number}{NO_BREAK_SPACE}{_MONTHS[language][day.month - 1]} {day.year}"
     return f"{_WEEKDAYS[language][day.weekday()]} {words}" if weekday else words
 
 
-def write_time(at: datetime, language: str) -> str:
+def format_time(at: datetime, language: str) -> str:
     """Return a day with its time."""
-    clock = f"{at.hour}{HARD}h{HARD}{at.minute:02}" if language == "fr" else f"{at:%H:%M}"
-    return f"{write_day(at.date(), language)}, {clock}"
+    clock = f"{at.hour}{NO_BREAK_SPACE}h{NO_BREAK_SPACE}{at.minute:02}" if language == "fr" else f"{at:%H:%M}"
+    return f"{format_day(at.date(), language)}, {clock}"
 
 
-def write_period(period: Period, language: str) -> str:
+def format_period(period: Period, language: str) -> str:
     """Return what people call a period."""
-    first, last = write_day(period.first, language), write_day(period.last, language)
+    first, last = format_day(period.first, language), format_day(period.last, language)
     match period.kind:
-        case Kind.DAY:
-            return write_day(period.first, language, weekday=True)
-        case Kind.WEEK:
+        case PeriodKind.DAY:
+            return format_day(period.first, language, weekday=True)
+        case PeriodKind.WEEK:
             if (period.first.year, period.first.month) == (period.last.year, period.last.month):
-                first = first.split(HARD)[0]
+                first = first.split(NO_BREAK_SPACE)[0]
             elif period.first.year == period.last.year:
                 first = first.removesuffix(f" {period.first.year}")
             days = TEXTS[language]["days_of"].format(first=first, last=last)
             return f"{TEXTS[language]['week']} {period.first.isocalendar().week}, {days}"
-        case Kind.MONTH:
+        case PeriodKind.MONTH:
             return f"{_MONTHS[language][period.first.month - 1]} {period.first.year}"
-        case Kind.YEAR:
+        case PeriodKind.YEAR:
             return str(period.first.year)
 
 
-def write_number(number: float, language: str, digits: int = 0) -> str:
+def format_number(number: float, language: str, digits: int = 0) -> str:
     """Return a number as it is written: `1 234,5`, `1,234.5`."""
     text = f"{number:,.{digits}f}"
     return text.replace(",", THIN).replace(".", ",") if language == "fr" else text
 
 
-def write_span(seconds: float, language: str) -> str:
+def format_span(seconds: float, language: str) -> str:
     """Return a span: `42 s`, `15 min`, `3 min 12 s`, `1 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
-        return f"{whole}{HARD}s"
+        return f"{whole}{NO_BREAK_SPACE}s"
     if whole < 3600:
-        return f"{whole // 60}{HARD}min" + (f"{HARD}{whole % 60:02}{HARD}s" if whole % 60 else "")
+        return f"{whole // 60}{NO_BREAK_SPACE}min" + (
+            f"{NO_BREAK_SPACE}{whole % 60:02}{NO_BREAK_SPACE}s" if whole % 60 else ""
+        )
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{write_number(hours, language)}{HARD}h{HARD}{minutes:02}{HARD}min"
+    return f"{format_number(hours, language)}{NO_BREAK_SPACE}h{NO_BREAK_SPACE}{minutes:02}{NO_BREAK_SPACE}min"

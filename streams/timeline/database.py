@@ -44,30 +44,30 @@ class SameId(Refused):
     """Entries of two contacts of one citizen have one id and one time: ids are unique, whatever their source."""
 
 
-def open_engine(url: URL, patience: float | None) -> Engine:
+def open_engine(url: URL, lock_timeout_seconds: float | None) -> Engine:
     """Return the engine of the database at `url`; who is in the way is waited for as `store.Timeline` says."""
     engine = create_engine(url, hide_parameters=True)  # what an error says may be logged
 
     def prepare(connection: Any, _record: Any) -> None:
         if engine.dialect.name == "sqlite":
-            prepare_sqlite(connection, patience)
-        elif patience is not None:
-            connection.execute(f"SET lock_timeout = {round(patience * 1000)}")
+            prepare_sqlite(connection, lock_timeout_seconds)
+        elif lock_timeout_seconds is not None:
+            connection.execute(f"SET lock_timeout = {round(lock_timeout_seconds * 1000)}")
             connection.commit()
 
     event.listen(engine, "connect", prepare)
     return engine
 
 
-def _wait_for(patience: float | None) -> str:
+def _wait_for(lock_timeout_seconds: float | None) -> str:
     """Return what has a connection to SQLite wait so long for others."""
-    return f"PRAGMA busy_timeout = {round((LOCK_SECONDS if patience is None else patience) * 1000)}"
+    return f"PRAGMA busy_timeout = {round((LOCK_SECONDS if lock_timeout_seconds is None else lock_timeout_seconds) * 1000)}"
 
 
-def prepare_sqlite(connection: Any, patience: float | None) -> None:
+def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
     """Have a new connection to SQLite write safely, and erase what is deleted."""
     # WAL: who reads does not wait for who writes. A commit that a power cut takes back is told again by Kafka.
-    connection.execute(_wait_for(patience))
+    connection.execute(_wait_for(lock_timeout_seconds))
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
@@ -81,7 +81,7 @@ def prepare_sqlite(connection: Any, patience: float | None) -> None:
 
 
 @contextmanager
-def clear() -> Iterator[None]:
+def database_errors() -> Iterator[None]:
     """Turn errors of the database into `Unavailable` and `Refused`."""
     try:
         yield

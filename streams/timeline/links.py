@@ -20,8 +20,8 @@ from sqlalchemy import (
     union,
 )
 
-from models.grounds import Ground
-from streams.core.links import Caps, Link, Near, is_strong
+from models.revocation_reasons import RevocationReason
+from streams.core.citizens.identity_resolution import Link, LinkLimits, Neighbourhood, is_strong
 from streams.timeline.queries import Query, slices, width_of
 from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
 
@@ -29,12 +29,12 @@ _ENDS: Final = (REVOCATIONS.c.one, REVOCATIONS.c.other)
 _ARE_GONE: Final = [
     and_(*(~exists().where(column == end) for column in (ENTRIES.c.owner, LINKS.c.one, LINKS.c.other))) for end in _ENDS
 ]
-NOBODYS: Final = and_(*_ARE_GONE)
+IS_ORPHANED: Final = and_(*_ARE_GONE)
 """Of a revocation: nothing is kept of either identity."""
 _IS_REVOKED = exists().where(REVOCATIONS.c.one == LINKS.c.one, REVOCATIONS.c.other == LINKS.c.other)
 
 
-class Known(NamedTuple):
+class LinkRecord(NamedTuple):
     """A link, and what is known of it."""
 
     link: Link
@@ -47,7 +47,7 @@ class Known(NamedTuple):
     """Why it was revoked."""
 
 
-def neighbours(connection: Connection, asked: Sequence[str], caps: Caps) -> dict[str, Near]:
+def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -> dict[str, Neighbourhood]:
     """Return what surrounds each identity, as `core.links.Near` promises: one query, however many are asked for."""
     near: dict[str, list[str]] = {one: [] for one in asked}
     contacts = dict.fromkeys(asked, 0)
@@ -62,7 +62,7 @@ def neighbours(connection: Connection, asked: Sequence[str], caps: Caps) -> dict
             contacts[one] = told
         else:
             near[one].append(other)
-    return {one: Near(sorted(others)[: limits[one]], contacts[one]) for one, others in near.items()}
+    return {one: Neighbourhood(sorted(others)[: limits[one]], contacts[one]) for one, others in near.items()}
 
 
 @cache
@@ -113,7 +113,7 @@ def _holds(name: str, near: str, far: str) -> str:
     return f"NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.{near} = {name}.near AND revocations.{far} = {name}.far)"  # noqa: S608
 
 
-def read(connection: Connection, identity: str, limit: int) -> list[Known]:
+def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
     """Return the links of an identity, revoked ones too; those that most contacts tell go first."""
     contacts = func.count().label("contacts")
     asked = (
@@ -131,10 +131,10 @@ def read(connection: Connection, identity: str, limit: int) -> list[Known]:
         .order_by(contacts.desc(), LINKS.c.one, LINKS.c.other)
         .limit(limit)
     )
-    found = [Known(Link(one, other), *known) for one, other, *known in connection.execute(asked)]
+    found = [LinkRecord(Link(one, other), *known) for one, other, *known in connection.execute(asked)]
     told = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
     untold = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS)), ~told).order_by(*_ENDS).limit(limit)
-    found += [Known(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(untold)]
+    found += [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(untold)]
     return found[:limit]
 
 
@@ -149,13 +149,13 @@ def count(connection: Connection, identity: str) -> int:
     return number
 
 
-def read_revoked(connection: Connection, identity: str, limit: int) -> list[Known]:
+def read_revocations(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
     """Return the links of an identity that were revoked, whoever tells them: no contact is counted."""
     asked = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS))).order_by(*_ENDS).limit(limit)
-    return [Known(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(asked)]
+    return [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(asked)]
 
 
-def revoke(connection: Connection, link: Link, at: int, ground: Ground) -> bool:
+def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason) -> bool:
     """Have a link no longer hold, though it is told again, as long as one of the two is known; return whether it held."""
     holds = select(LINKS.c.one).where(LINKS.c.one == link.one, LINKS.c.other == link.other, ~_IS_REVOKED).limit(1)
     if connection.execute(holds).first() is None:
@@ -170,7 +170,7 @@ def restore(connection: Connection, link: Link) -> bool:
     return bool(connection.execute(revoked).rowcount)
 
 
-def carry_revoked(connection: Connection, moved: Mapping[Link, Collection[AbstractSet[Link]]]) -> None:
+def carry_over_revocations(connection: Connection, moved: Mapping[Link, Collection[AbstractSet[Link]]]) -> None:
     """Have links that are about to be told be revoked if they only continue others that are: nothing is taken back by the way.
 
     `moved`: link → what each contact that tells it now told in its place until now. One that anybody tells already is left as it
@@ -198,15 +198,15 @@ def is_revoked(connection: Connection, link: Link) -> bool:
     return connection.execute(revoked).first() is not None
 
 
-def forget_revoked(connection: Connection) -> None:
+def delete_orphaned_revocations(connection: Connection) -> None:
     """Drop the revocations between identities of which nothing is kept.
 
     As long as there is anything of one of the two, their link may be told again, and would bring two people together.
     """
-    connection.execute(delete(REVOCATIONS).where(NOBODYS))
+    connection.execute(delete(REVOCATIONS).where(IS_ORPHANED))
 
 
-def erase_revoked(connection: Connection, erased: Collection[str]) -> None:
+def erase_revocations(connection: Connection, erased: Collection[str]) -> None:
     """Drop the revocations that name one of `erased` of which nothing is kept, whoever the other is."""
     named = [and_(end.in_(erased), is_gone) for end, is_gone in zip(_ENDS, _ARE_GONE, strict=True)]
     connection.execute(delete(REVOCATIONS).where(or_(*named)))

@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from models.instants import milliseconds
-from models.sla import SOURCE
-from streams.core.links import Link, by_strength, links_of
-from streams.core.timeline import Entry
-from streams.timeline.links import carry_revoked
+from models.sla import SLA_SOURCE
+from models.timestamps import milliseconds
+from streams.core.citizens.identity_resolution import Link, identity_rank, make_links
+from streams.core.timeline.entries import Entry
+from streams.timeline.links import carry_over_revocations
 from streams.timeline.queries import Query, slices, width_of
 from streams.timeline.schema import ENTRIES, LINKS, Row
 
@@ -47,7 +47,7 @@ def gather(entries: Iterable[Entry]) -> tuple[dict[str, Told], dict[str, Whose]]
     whose: dict[str, Whose] = {}
     for entry in entries:
         sector = entry.sector
-        told = Whose(entry.citizen, (entry.source == SOURCE, milliseconds(entry.happened_at)), (sector, sector))
+        told = Whose(entry.citizen, (entry.source == SLA_SOURCE, milliseconds(entry.happened_at)), (sector, sector))
         known = whose.get(entry.contact)
         if known is None:
             whose[entry.contact], names[entry.contact] = told, {sector: set()}
@@ -61,7 +61,7 @@ def gather(entries: Iterable[Entry]) -> tuple[dict[str, Told], dict[str, Whose]]
     return names, whose
 
 
-def read_whose(connection: Connection, contacts: Iterable[str]) -> dict[str, Whose]:
+def read_contact_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, Whose]:
     """Return what the entries that are there say of these contacts on the whole."""
     found = {}
     for contact, owner, began_at, told_at, *sectors in _ask(connection, _WHOSE, contacts):
@@ -97,7 +97,7 @@ def _ask(
 def _make_query(dialect: str, sql: str, columns: tuple[str, ...], width: int) -> Query:
     by_bytes = '"C"' if dialect == "postgresql" else "BINARY"
     contacts = ", ".join(f":contact_{number}" for number in range(width))
-    return Query(sql.format(source=SOURCE, by_bytes=by_bytes, contacts=contacts), *columns)
+    return Query(sql.format(source=SLA_SOURCE, by_bytes=by_bytes, contacts=contacts), *columns)
 
 
 def adopt(connection: Connection, before: Mapping[str, Whose], whose: Mapping[str, Whose]) -> int:
@@ -145,7 +145,7 @@ def relink(
         rows += [(*link, contact, sector, now.began[1]) for *link, sector in made]
     if moved:
         tellers = Counter(row[:2] for row in rows if row[:2] in moved)
-        carry_revoked(connection, {link: some for link, some in moved.items() if tellers[link] == len(some)})
+        carry_over_revocations(connection, {link: some for link, some in moved.items() if tellers[link] == len(some)})
     for some in slices(dropped):
         connection.execute(delete(LINKS).where(LINKS.c.contact.in_(some)))
     return sorted(rows)
@@ -173,12 +173,12 @@ def _make_links(told: Told, links: Collection[Triple], citizen: str, sectors: tu
     last = sectors[1]
     if len({*sectors, *(sector for *_, sector in links)} - {""}) <= 1:
         names = {citizen, *chain.from_iterable(told.values()), *chain.from_iterable(link[:2] for link in links)}
-        return {(*link, last) for link in links_of(names - {""})}
+        return {(*link, last) for link in make_links(names - {""})}
     of_sectors = {sector: {*names} for sector, names in told.items()}
     for one, other, sector in links:
         of_sectors.setdefault(sector, set()).update((one, other))
     everywhere = of_sectors.pop("", set())
-    made = {(link, sector) for sector, names in of_sectors.items() for link in links_of(names | everywhere)}
+    made = {(link, sector) for sector, names in of_sectors.items() for link in make_links(names | everywhere)}
     return {(*link, sector) for link, sector in dict(sorted(made)).items()}
 
 
@@ -210,4 +210,4 @@ def read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]
 
 def _by_strength(identity: str) -> tuple[bool, int, str]:
     """Order identities as a contact does; none is the last."""
-    return not identity, *by_strength(identity)
+    return not identity, *identity_rank(identity)

@@ -65,7 +65,7 @@ REVOCATIONS: Final = Table(
     Column("one", Text, nullable=False),
     Column("other", Text, nullable=False),
     Column("revoked_at", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),  # a `models.grounds.Ground`
+    Column("reason", Text, nullable=False),  # a `models.revocation_reasons.Ground`
     PrimaryKeyConstraint("one", "other"),
     sqlite_with_rowid=False,
 )

@@ -12,21 +12,21 @@ from sqlalchemy import Connection, Insert, bindparam, delete, make_url, select, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
-from models.grounds import Ground
-from models.instants import milliseconds
-from streams.core.contact import ERASED
-from streams.core.links import Caps, Link, Story, tell_story
-from streams.core.promises import Promise, Promised
-from streams.core.summary import put_in_order
-from streams.core.timeline import Entry
-from streams.timeline import expiring, links, owners, positions, promises
-from streams.timeline.database import clear, open_engine
-from streams.timeline.expiring import Cursor, Expired
-from streams.timeline.links import Known
-from streams.timeline.locking import lock
-from streams.timeline.migrating import migrate
+from models.revocation_reasons import RevocationReason
+from models.timestamps import milliseconds
+from streams.core.citizens.identity_resolution import IdentityCluster, Link, LinkLimits, resolve_identities
+from streams.core.contacts.contact import ERASED
+from streams.core.sla.open_targets import SlaTarget, SlaTargetsEntry
+from streams.core.timeline.case_summary import sort_entries
+from streams.core.timeline.entries import Entry
+from streams.timeline import expiry, links, owners, positions, sla_targets
+from streams.timeline.database import database_errors, open_engine
+from streams.timeline.expiry import Cursor, Expired
+from streams.timeline.links import LinkRecord
 from streams.timeline.queries import slices
 from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES, Row
+from streams.timeline.schema_upgrade import migrate
+from streams.timeline.write_lock import lock
 
 BREACHED: Final = "sla.breached"
 
@@ -37,7 +37,7 @@ _POSITIONAL: Final = {
 """Dialects that number what is to be written, and do not name it."""
 
 
-class Place(NamedTuple):
+class EntryPosition(NamedTuple):
     """Where an entry stands in time."""
 
     happened_at: int
@@ -79,14 +79,16 @@ class Timeline:
         self,
         url: str,
         password: str = "",
-        caps: Caps = Caps(),  # noqa: B008 - never changed
-        patience: float | None = None,
+        caps: LinkLimits = LinkLimits(),  # noqa: B008 - never changed
+        lock_timeout_seconds: float | None = None,
     ) -> None:
         self._caps: Final = caps
         self._is_to_truncate = False
-        self._engine: Final = open_engine(make_url(url).set(password=password) if password else make_url(url), patience)
+        self._engine: Final = open_engine(
+            make_url(url).set(password=password) if password else make_url(url), lock_timeout_seconds
+        )
         try:
-            with clear(), self._engine.begin() as connection:
+            with database_errors(), self._engine.begin() as connection:
                 migrate(connection)
         except BaseException:
             self.close()
@@ -97,7 +99,7 @@ class Timeline:
         self._put_entries: Final = _Put(insert(ENTRIES).on_conflict_do_nothing(index_elements=told_again), dialect)
         self._put_links: Final = _Put(insert(LINKS).on_conflict_do_nothing(), dialect)
         self._put_erasures: Final = _Put(insert(ERASURES).on_conflict_do_nothing(), dialect)
-        self._put_promises: Final = _Put(promises.upsert(dialect), dialect)
+        self._put_promises: Final = _Put(sla_targets.upsert(dialect), dialect)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -105,25 +107,25 @@ class Timeline:
 
     # ----------------------------------------------------------------------------------------------------------- writing
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[Promised] = (), place: tuple[int, int] | None = None
+        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = (), place: tuple[int, int] | None = None
     ) -> Written:
         """Write a batch in one transaction; what is there already is left as it is, and what is promised as was told last.
 
         `place` is the partition that the batch is of, and the offset that follows it.
         Raises `Unavailable`, `SameId`, and `Refused` if it cannot hold one of them.
         """
-        with self.writing() as connection:
+        with self.write_transaction() as connection:
             erased, erases = self._erase(connection, entries, promised)
             entries = [entry for entry in entries if entry.contact not in erased]
             names, told_of = owners.gather(entries)
-            before = owners.read_whose(connection, told_of)
+            before = owners.read_contact_owners(connection, told_of)
             whose = {one: told.unite(before[one]) if one in before else told for one, told in told_of.items()}
             adopted = owners.adopt(connection, before, whose)
             linked = self._put_links(connection, owners.relink(connection, names, before, whose))
             rows = [_row(one, whose[one.contact].citizen or one.contact) for one in _withdraw(connection, entries)]
             rows.sort(key=_primary_key)  # side by side in the index, so that each of its pages is touched once
             put = self._put_entries(connection, rows)
-            told = promises.rows(one for one in promised if one.contact not in erased)
+            told = sla_targets.rows(one for one in promised if one.contact not in erased)
             written = Written(put, linked, adopted, self._put_promises(connection, told))
             if place is not None:
                 positions.write(connection, *place)
@@ -138,12 +140,12 @@ class Timeline:
         """
         if not self._is_sqlite:
             return True
-        with clear(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
         self._is_to_truncate = bool(is_busy)
         return not is_busy
 
-    def carry_log(self) -> None:
+    def checkpoint_log(self) -> None:
         """Have SQLite's write-ahead log carried into the database, but for what somebody reads; truncated, if that was put off.
 
         Raises `Unavailable`.
@@ -151,23 +153,23 @@ class Timeline:
         if self._is_to_truncate:
             self.truncate_log()
         elif self._is_sqlite:
-            with clear(), self._engine.connect() as connection:
+            with database_errors(), self._engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def write_transaction(self) -> Iterator[Connection]:
         """Hand out a transaction in which nobody else writes. Raises `Unavailable` and `Refused`."""
-        with clear(), self._engine.begin() as connection:
+        with database_errors(), self._engine.begin() as connection:
             lock(connection)
             yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def read_connection(self) -> Iterator[Connection]:
         """Hand out a connection that sees what is committed. Raises `Unavailable`."""
-        with clear(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             yield connection
 
-    def rewrite(self) -> bool:
+    def vacuum(self) -> bool:
         """Have nothing that was deleted lie on in the database's files, and return whether it is so: tables are written anew.
 
         PostgreSQL overwrites nothing that it deletes. SQLite does (`secure_delete`), but not what it left of rows in pages when
@@ -176,7 +178,7 @@ class Timeline:
         Of SQLite's, who reads may put off the end, as `truncate_log` says. Raises `Unavailable`.
         """
         tables = [""] if self._is_sqlite else [f"(FULL, ANALYZE) {table.name}" for table in METADATA.sorted_tables]
-        with clear(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with database_errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if self._is_sqlite:
                 connection.exec_driver_sql("PRAGMA cache_spill = 1")  # not all of them in memory
                 connection.detach()
@@ -189,7 +191,7 @@ class Timeline:
         return self._engine.dialect.name == "sqlite"
 
     def _erase(
-        self, connection: Connection, entries: Sequence[Entry], promised: Sequence[Promised]
+        self, connection: Connection, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry]
     ) -> tuple[set[str], bool]:
         """Erase whose person is to be erased; return of which contacts nothing may be kept, and whether anybody was."""
         told = {entry.contact: entry for entry in reversed(entries) if entry.type == ERASED}  # the first stands
@@ -202,40 +204,42 @@ class Timeline:
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
                 connection.execute(gone, [{"contact_": contact} for contact in told])
             for some in slices(sorted(erased)):
-                links.erase_revoked(connection, some)
+                links.erase_revocations(connection, some)
         contacts = {one.contact for one in (*entries, *promised)}
         return {*told, *_which(connection, ERASURES.c.contact, contacts)}, bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def read_positions(self) -> dict[int, int]:
         """Return what `positions.read` does. Raises `Unavailable`."""
-        with self.reading() as connection:
+        with self.read_connection() as connection:
             return positions.read(connection)
 
     def find_erased(self, contacts: Iterable[str] | None = None) -> dict[str, int]:
         """Return the contacts known as erased, of these or of all, and when they were. Raises `Unavailable`."""
         asked = select(ERASURES.c.contact, ERASURES.c.erased_at)
         some = [asked] if contacts is None else [asked.where(ERASURES.c.contact.in_(s)) for s in slices(list(contacts))]
-        with self.reading() as connection:
+        with self.read_connection() as connection:
             return {contact: at for one in some for contact, at in connection.execute(one)}
 
     def find_owners(self, names: Iterable[str]) -> set[str]:
         """Return under which of these identities there are entries. Raises `Unavailable`."""
-        with self.reading() as connection:
+        with self.read_connection() as connection:
             return _which(connection, ENTRIES.c.owner, names)
 
-    def tell_story(self, identity: str, most: int = 0) -> Story:
+    def resolve_identities(self, identity: str, most: int = 0) -> IdentityCluster:
         """Return which identities are the citizen's who has `identity`; `most` at least are followed. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))
-        with clear(), self._engine.connect() as connection:
-            return tell_story(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
+        with database_errors(), self._engine.connect() as connection:
+            return resolve_identities(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
 
-    def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
+    def read(
+        self, owners: Iterable[str], limit: int, before: EntryPosition | None = None
+    ) -> Sequence[Mapping[str, Any]]:
         """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""
         place = before._asdict() if before is not None else {}
         asked = _PAGE if before is None else _PAGE_BEFORE
         found: list[Any] = []
-        with clear(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             for owner in owners:  # each a walk down its own stretch of the clustered index
                 found += connection.execute(asked, {"owner_": owner, "most": limit, **place})
         found.sort(key=lambda row: (row.happened_at, row.id), reverse=True)
@@ -246,47 +250,47 @@ class Timeline:
         asked = select(ENTRIES).where(ENTRIES.c.contact == contact)
         if limit is not None:
             asked = asked.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
-        with clear(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             found = connection.execute(asked).mappings().all()
-        return put_in_order(map(dict, found))
+        return sort_entries(map(dict, found))
 
-    def read_promises(self, contacts: Collection[str]) -> Mapping[str, tuple[Promise, ...]]:
+    def read_sla_targets(self, contacts: Collection[str]) -> Mapping[str, tuple[SlaTarget, ...]]:
         """Return what is promised to these contacts, and still to be kept. Raises `Unavailable`."""
-        with self.reading() as connection:
-            return promises.read(connection, contacts)
+        with self.read_connection() as connection:
+            return sla_targets.read(connection, contacts)
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
         """Drop contacts closed before `until`, looking at the next `limit` entries. Raises `Unavailable`."""
-        with self.writing() as connection:
-            expired = expiring.expire(connection, after, until, limit)
+        with self.write_transaction() as connection:
+            expired = expiry.expire(connection, after, until, limit)
         if expired.contacts:
             self.truncate_log()
         return expired
 
     # ------------------------------------------------------------------------------------------------------------- links
-    def read_links(self, identity: str, limit: int) -> Sequence[Known]:
+    def read_links(self, identity: str, limit: int) -> Sequence[LinkRecord]:
         """Return the links of an identity, revoked ones too; those that most contacts tell first. Raises `Unavailable`."""
-        with clear(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             return links.read(connection, identity, limit)
 
     def count_links(self, identity: str) -> int:
         """Return how many links of an identity there are, revoked ones too. Raises `Unavailable`."""
-        with clear(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             return links.count(connection, identity)
 
-    def revoke(self, link: Link, at: int, ground: Ground) -> bool:
+    def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
         """Do what `links.revoke` does, whichever of the two stands first. Raises `Unavailable`: look at `is_revoked`."""
-        with self.writing() as connection:
+        with self.write_transaction() as connection:
             return True in [links.revoke(connection, one, at, ground) for one in _turn(link)]  # both
 
     def restore(self, link: Link) -> bool:
         """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`: look at `is_revoked`."""
-        with self.writing() as connection:
+        with self.write_transaction() as connection:
             return True in [links.restore(connection, one) for one in _turn(link)]  # both
 
     def is_revoked(self, link: Link) -> bool:
         """Return whether a link is revoked, once nobody is about to change that. Raises `Unavailable`."""
-        with self.writing() as connection:
+        with self.write_transaction() as connection:
             return links.is_revoked(connection, link)
 
 

@@ -29,26 +29,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 from yarl import URL
 
-from models.instants import milliseconds
 from models.policies import Policies
+from models.timestamps import milliseconds
 from models.topics import CITIZEN_FIGURES, SLA
-from streams import listening
-from streams.web.at_risk import AtRiskView
-from streams.web.board import Message, State, make_message
+from streams.runtime import http_server
+from streams.web.board.at_risk import AtRiskView
+from streams.web.board.explain_names import EXPLAIN_NAMES
+from streams.web.board.payload import DataState, Message, make_message
+from streams.web.board.texts import LANGUAGES, TEXTS
 from streams.web.broadcast import Broadcaster, encode
-from streams.web.choices import THEMES, find_language, find_theme, remember
 from streams.web.citizens import CitizensView
 from streams.web.collector import FiguresCollector
-from streams.web.explaining import NAMES
 from streams.web.exposition import CONTENT_TYPE, Exposition
 from streams.web.figures_reader import FiguresReader
 from streams.web.icon import draw_icon
 from streams.web.metrics.citizens import CitizensCollector
-from streams.web.metrics.explained import KPIS
-from streams.web.metrics.page import WORDS, Described
+from streams.web.metrics.descriptions import KPIS
+from streams.web.metrics.reference_page import PAGE_TEXTS, MetricDescription
 from streams.web.options import WebOptions
-from streams.web.texts import LANGUAGES, TEXTS
-from streams.web.view import NOTHING_PROMISED, FiguresView
+from streams.web.preferences import THEMES, find_language, find_theme, save_preferences
+from streams.web.view import NO_POLICIES, FiguresView
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +61,12 @@ CONNECTIONS: Final = 500
 """Limit of connections beside the streams of `max_viewers` boards."""
 THREADS: Final = 2
 """Threads that write pages, figures and metrics. More would not be faster, and would delay /healthz when many requests come."""
-COLLECTING: Final = (100_000, 20, 50)
+GC_THRESHOLDS: Final = (100_000, 20, 50)
 """Thresholds of the garbage collector: a scrape makes tens of thousands of small objects, none of which is in a circle, and would
 else pay for a walk through all of memory."""
 WALL: Final = "wall"
 """A parameter of the board's address that leads to the wall."""
-READY: Final = {State.LIVE, State.CATCHING_UP}
+READY: Final = {DataState.LIVE, DataState.CATCHING_UP}
 """With these the board does its work; it says itself as of when its figures are."""
 HEADERS: Final = {
     "content-security-policy": (
@@ -78,7 +78,7 @@ HEADERS: Final = {
 }
 
 
-Explain = Callable[[], Mapping[str, Sequence[Described]]]
+Explain = Callable[[], Mapping[str, Sequence[MetricDescription]]]
 
 
 class Headers:
@@ -164,7 +164,7 @@ class Site:
         now: Callable[[], datetime],
         citizens: CitizensView,
         collectors: Iterable[Collector],
-        explain: Explain,
+        describe_metrics: Explain,
         risks: AtRiskView,
     ) -> None:
         self._view = view
@@ -172,7 +172,7 @@ class Site:
         self._options = options
         self._now = now
         self._version = _version()
-        self._explain = explain
+        self._explain = describe_metrics
         self._risks = risks
         self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
@@ -205,7 +205,7 @@ class Site:
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Read and publish while the application runs."""
         current_default_thread_limiter().total_tokens = THREADS
-        self._view.on_change = self.broadcaster.poke
+        self._view.on_change = self.broadcaster.notify_change
         publishing = asyncio.create_task(self.broadcaster.run())
         self._reader.start()
         yield
@@ -229,7 +229,7 @@ class Site:
         page = await run_sync(self._render, template, find_language(request), find_theme(request))
         # Kept nowhere: the page holds figures, and is another one for another language.
         response = HTMLResponse(page, headers={"cache-control": "no-store"})
-        remember(request, response)
+        save_preferences(request, response)
         return response
 
     def _render(self, template: str, language: str, theme: str) -> str:
@@ -244,7 +244,7 @@ class Site:
             time_zone=self._options.time_zone.key,
             version=self._version,
             message=msgspec.to_builtins(self._message()),
-            figures=NAMES,
+            figures=EXPLAIN_NAMES,
             views=self._options.wall_views,
             wall_seconds=self._options.wall_seconds,
         )
@@ -261,7 +261,7 @@ class Site:
 
     async def _help(self, request: Request) -> Response:
         response = HTMLResponse(await run_sync(self._render_help, find_language(request), find_theme(request)))
-        remember(request, response)
+        save_preferences(request, response)
         return response
 
     def _render_help(self, language: str, theme: str) -> str:
@@ -270,7 +270,7 @@ class Site:
             other=_other(LANGUAGES, language),
             theme=theme,
             t=TEXTS[language],
-            words=WORDS[language],
+            words=PAGE_TEXTS[language],
             title=self._titles[language],
             sections=self._explain(),
             kpis=KPIS,
@@ -295,19 +295,21 @@ def create_app(
     now: Callable[[], datetime] = _utc_now,
     citizens: CitizensView | None = None,
     collectors: Iterable[Collector] = (),
-    explain: Explain = dict,
+    describe_metrics: Explain = dict,
     risks: AtRiskView | None = None,
 ) -> Starlette:
     """Return the application that shows `view` and `citizens`, and runs `reader` for as long as it runs itself.
 
     Of what `collectors` find, /metrics tells too; `explain` says what all metrics mean, by process.
     """
-    site = Site(view, reader, options, now, citizens or CitizensView(), collectors, explain, risks or AtRiskView())
+    site = Site(
+        view, reader, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
+    )
     middleware = [
         Middleware(Headers),
         Middleware(
             TrustedHostMiddleware,
-            allowed_hosts=listening.answered_hosts(options.host, options.hosts),
+            allowed_hosts=http_server.answered_hosts(options.host, options.hosts),
             www_redirect=False,
         ),
     ]
@@ -316,7 +318,7 @@ def create_app(
     return app
 
 
-class Server(listening.Server):
+class Server(http_server.Server):
     """A server that ends the streams when it stops, since by themselves they never would; and that stops if there is no board."""
 
     def __init__(self, app: Starlette, viewers: int = WebOptions(brokers="").max_viewers) -> None:
@@ -335,9 +337,9 @@ class Server(listening.Server):
 
 def serve(
     options: WebOptions,
-    policies: Callable[[], Policies] = lambda: NOTHING_PROMISED,
+    policies: Callable[[], Policies] = lambda: NO_POLICIES,
     collectors: Iterable[Collector] = (),
-    explain: Explain = dict,
+    describe_metrics: Explain = dict,
 ) -> bool:
     """Serve the board until SIGINT or SIGTERM; return False if it ended because no board can be made any more.
 
@@ -346,8 +348,8 @@ def serve(
 
     On `::` it is served by IPv4 too, where the system can do so.
     """
-    gc.set_threshold(*COLLECTING)
-    with listening.listen(options.host, options.port) as listener:
+    gc.set_threshold(*GC_THRESHOLDS)
+    with http_server.listen(options.host, options.port) as listener:
         view, citizens, risks = FiguresView(options.time_zone, _utc_now(), policies), CitizensView(), AtRiskView()
         reader = Readers(
             FiguresReader(view, options.brokers, options.client),
@@ -356,7 +358,15 @@ def serve(
         )
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        app = create_app(view, reader, options, citizens=citizens, collectors=collectors, explain=explain, risks=risks)
+        app = create_app(
+            view,
+            reader,
+            options,
+            citizens=citizens,
+            collectors=collectors,
+            describe_metrics=describe_metrics,
+            risks=risks,
+        )
         Server(app, options.max_viewers).run([listener])
         return not app.state.broadcaster.failed
 

@@ -12,7 +12,7 @@ import msgspec
 from anyio.to_thread import run_sync
 from sse_starlette import ServerSentEvent
 
-from streams.web.board import Clock, Message
+from streams.web.board.payload import Freshness, Message
 
 COALESCE_SECONDS: Final = 0.1
 """Least time between two messages: at most ten per second, however many events there are."""
@@ -41,7 +41,7 @@ class Published:
     """The message with its board, for whoever has not seen it: as the event that is sent, made once for all."""
     brief: bytes
     """The message without, likewise."""
-    clock: Clock | None
+    clock: Freshness | None
     at: float
 
 
@@ -65,7 +65,7 @@ class Broadcaster:
         """Whether no board can be made any more: the process is to be started anew."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def poke(self) -> None:
+    def notify_change(self) -> None:
         """Say that something changed; from any thread."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop was closed while we looked
@@ -139,7 +139,7 @@ class Broadcaster:
         async with self._published:
             self._published.notify_all()
 
-    def _tells_time(self, clock: Clock, at: float) -> bool:
+    def _tells_time(self, clock: Freshness, at: float) -> bool:
         last = self._last
         return last.clock is None or clock.state is not last.clock.state or at - last.at >= CLOCK_SECONDS
 

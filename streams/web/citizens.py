@@ -17,21 +17,28 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.core.citizen_figures import (
+from streams.core.citizens.citizen_figures import (
     DAYS,
     PROGRESS_KEY,
-    TOTAL,
-    Key,
+    TOTAL_PERIOD,
+    CitizenFigureKey,
     Period,
     Progress,
     decode_progress,
     load_key,
     start_of,
 )
-from streams.core.disclosure import Cell, disclose, is_few, tells_few
-from streams.core.figures import Figure, decode_figure, merge, new_figure
-from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS, name_handled
-from streams.web.view import Source
+from streams.core.figures.disclosure import Cell, disclose, is_below_minimum, reveals_few
+from streams.core.figures.figure import Figure, decode_figure, merge, new_figure
+from streams.core.figures.figure_schemas import (
+    CITIZENS,
+    CONTACT_CHANNELS,
+    NO_PREVIOUS_CHANNEL,
+    OTHER_REASON,
+    RECONTACT_REASONS,
+    handled_count_name,
+)
+from streams.web.view import ReaderState
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +46,7 @@ _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class DisclosedFigures:
     """What is told, of periods that are over; a number that is withheld is missing."""
 
     recontact_days: int
@@ -51,9 +58,9 @@ class Published:
     """Period, service → citizens who began a contact; weeks and four weeks."""
     active_of_all: Mapping[Period, int]
     """Period → the same of all services: who turned to several is one."""
-    began: Mapping[tuple[str, str, str], int]
+    contacts_by_reason: Mapping[tuple[str, str, str], int]
     """Service, channel, why it would not have been needed, or `other` → contacts begun."""
-    hops: Mapping[tuple[str, str, str], int]
+    contacts_by_previous_channel: Mapping[tuple[str, str, str], int]
     """Service, channel, channel of the contact before, or `none` → the same contacts."""
     unidentified: Mapping[tuple[str, str], int]
     """Service, channel → contacts begun of which it is not known whose they are."""
@@ -74,20 +81,20 @@ class CitizensView:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._source = Source.NO_BROKER
+        self._source = ReaderState.NO_BROKER
         self._shown: _Rows | None = None
         self._filled: _Rows | None = None
 
     @property
-    def source(self) -> Source:
+    def reader_state(self) -> ReaderState:
         """What the reader is doing."""
         return self._source
 
-    def tell(self, source: Source) -> None:
+    def set_state(self, reader_state: ReaderState) -> None:
         """Take note of what the reader is doing now; when it follows, what it read since `begin` is what is shown."""
         with self._lock:
-            self._source = source
-            if source is Source.FOLLOWING and self._filled is not None:
+            self._source = reader_state
+            if reader_state is ReaderState.FOLLOWING and self._filled is not None:
                 self._shown, self._filled = self._filled, None
 
     def begin(self, partitions: Iterable[int]) -> None:
@@ -111,17 +118,17 @@ class CitizensView:
                 except _UNREADABLE as error:
                     log.warning("a row of citizens' figures cannot be read: %s", type(error).__name__)
 
-    def publish(self) -> Published | None:
+    def disclosed_figures(self) -> DisclosedFigures | None:
         """Return what may be told now; None until a day is over of which every partition tells."""
         with self._lock:
-            return self._shown.publish() if self._shown else None
+            return self._shown.disclosed_figures() if self._shown else None
 
 
 class _Rows:
     def __init__(self, partitions: Iterable[int]) -> None:
         self._partitions = tuple(partitions)
         self._progress: dict[int, Progress] = {}
-        self._rows: dict[Key, dict[int, Figure]] = {}
+        self._rows: dict[CitizenFigureKey, dict[int, Figure]] = {}
         self._names: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
         """Period, first day → the services of which there are rows."""
 
@@ -130,7 +137,7 @@ class _Rows:
         if place is None:
             assert key == PROGRESS_KEY
             self._progress[partition] = decode_progress(value or b"")
-        elif place.period != TOTAL:
+        elif place.period != TOTAL_PERIOD:
             rows = self._rows.setdefault(place, {})
             if value is not None:
                 rows[partition] = decode_figure(value, CITIZENS)
@@ -141,7 +148,7 @@ class _Rows:
                 if place.service is not None:
                     self._names[place.period, place.start].discard(place.service)
 
-    def publish(self) -> Published | None:
+    def disclosed_figures(self) -> DisclosedFigures | None:
         told = [self._progress.get(number) for number in self._partitions]
         days = {one.recontact_days for one in told if one}
         if None in told or len(days) != 1:
@@ -168,7 +175,9 @@ class _Rows:
                 if not self._gives_away(period, starts[period], service, Period.WEEK)
             }
             active |= tell("active", may_be, people)
-        all_of = {period: _people(self._merged(Key(period, start, None))) for period, start in starts.items()}
+        all_of = {
+            period: _people(self._merged(CitizenFigureKey(period, start, None))) for period, start in starts.items()
+        }
         all_of = {period: cell for period, cell in all_of.items() if cell.value}  # of nobody: before all that is known
         may_be_of_all = {
             period: cell.value
@@ -176,38 +185,55 @@ class _Rows:
             if not self._gives_away(period, starts[period], None, Period.DAY)
         }
         of_all = tell("active_of_all", may_be_of_all, all_of)
-        began: dict[tuple[str, str, str], int] = {}
-        hops: dict[tuple[str, str, str], int] = {}
+        contacts_by_reason: dict[tuple[str, str, str], int] = {}
+        contacts_by_previous_channel: dict[tuple[str, str, str], int] = {}
         unidentified: dict[tuple[str, str], int] = {}
         handled: dict[tuple[str, str, bool, bool], int] = {}
         pending: dict[tuple[str, str], int] = {}
-        for service, channel in product(week, CONTACTED):
+        for service, channel in product(week, CONTACT_CHANNELS):
             cell, place = _reader(week[service]), (service, channel.value)
             nobody = cell(f"unidentified_{channel}")
             nobody = Cell(nobody.value, nobody.value)  # as far as is known
             unidentified |= tell("unidentified", {} if nobody.is_small else {place: nobody.value}, {place: nobody})
-            reasons = {(*place, why): cell(f"began_{channel}_{why}") for why in (*REASONS.get(channel, ()), OTHER)}
-            began |= tell("began", disclose(reasons, hides_sum=nobody.is_small), reasons)
-            formers = {(*place, str(former)): cell(f"hop_{former}_{channel}") for former in (*CONTACTED, NONE)}
-            hops |= tell("hops", disclose(formers, hides_sum=nobody.is_small), formers)
+            reasons = {
+                (*place, why): cell(f"began_{channel}_{why}")
+                for why in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+            }
+            contacts_by_reason |= tell("began", disclose(reasons, hides_sum=nobody.is_small), reasons)
+            formers = {
+                (*place, str(former)): cell(f"hop_{former}_{channel}")
+                for former in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)
+            }
+            contacts_by_previous_channel |= tell("hops", disclose(formers, hides_sum=nobody.is_small), formers)
             if starts[Period.WEEK] > handled_start:
                 all_ = [
-                    cell(name_handled(channel, is_first=one, is_followed=two)) for one, two in product(_EITHER, _EITHER)
+                    cell(handled_count_name(channel, is_first=one, is_followed=two))
+                    for one, two in product(_EITHER, _EITHER)
                 ]
                 total = Cell(sum(one.value for one in all_), max(one.citizens for one in all_))
                 pending |= tell("pending", {} if total.is_small else {place: total.value}, {place: total})
-        for service, channel in product(earlier, CONTACTED):
+        for service, channel in product(earlier, CONTACT_CHANNELS):
             cell = _reader(earlier[service])
             ends = {
-                (service, channel.value, one, two): cell(name_handled(channel, is_first=one, is_followed=two))
+                (service, channel.value, one, two): cell(handled_count_name(channel, is_first=one, is_followed=two))
                 for one, two in product(_EITHER, _EITHER)
             }
             handled |= tell("handled", disclose(ends), ends)
-        return Published(
-            within, starts, handled_start, active, of_all, began, hops, unidentified, handled, pending, withheld
+        return DisclosedFigures(
+            within,
+            starts,
+            handled_start,
+            active,
+            of_all,
+            contacts_by_reason,
+            contacts_by_previous_channel,
+            unidentified,
+            handled,
+            pending,
+            withheld,
         )
 
-    def _merged(self, key: Key) -> Figure:
+    def _merged(self, key: CitizenFigureKey) -> Figure:
         merged = new_figure(CITIZENS)
         for figure in self._rows.get(key, {}).values():
             merge(merged, figure)
@@ -215,7 +241,7 @@ class _Rows:
 
     def _services(self, period: Period, start: int) -> dict[str, Figure]:
         names = self._names.get((period, start), set())
-        return {name: self._merged(Key(period, start, name)) for name in sorted(names)}
+        return {name: self._merged(CitizenFigureKey(period, start, name)) for name in sorted(names)}
 
     def _gives_away(self, period: Period, start: int, service: str | None, shortest: Period) -> bool:
         """Return whether the citizens of a period, or of one in it of which is told too, are few, or tell of few."""
@@ -232,9 +258,9 @@ class _Rows:
             if any(self._come_again(period, start, name) for name in names):
                 return True
         return (
-            is_few(whole)
+            is_below_minimum(whole)
             or self._come_again(period, start, service)
-            or any(tells_few(whole, parts) for parts in splits)
+            or any(reveals_few(whole, parts) for parts in splits)
             or any(self._gives_away(*part, service, shortest) for parts in inner for part in parts)
         )
 
@@ -242,13 +268,13 @@ class _Rows:
         """Return whether few citizens at the most began more than one contact, but somebody did."""
         names = self._names.get((period, start), set()) if service is None else {service}
         contacts = sum(self._count(period, start, name, _BEGAN) for name in names)
-        return is_few(contacts - self._active(period, start, service))
+        return is_below_minimum(contacts - self._active(period, start, service))
 
     def _active(self, period: Period, start: int, service: str | None) -> int:
         return self._count(period, start, service, _ACTIVE)
 
     def _count(self, period: Period, start: int, service: str | None, indexes: Iterable[int]) -> int:
-        figures = self._rows.get(Key(period, start, service), {}).values()
+        figures = self._rows.get(CitizenFigureKey(period, start, service), {}).values()
         return sum(figure.counts[index] for figure in figures for index in indexes)
 
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, promises, queues
-from streams.web.metrics.measure import Kept, Measure, RowsMaker, with_twins
+from streams.web.metrics import appointments, cases, contacts, feedback, pipeline, queues, sla_targets
+from streams.web.metrics.measure import FigureRowsBuilder, Measure, MeasureCache, with_corrected
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
@@ -33,17 +33,17 @@ class FiguresCollector(Collector):
         self._view = view
         self._options = options
         self._now = now
-        self._rows = RowsMaker()
-        self._measures: list[tuple[Measure[Any], Kept]] = [
-            (measure, Kept())
-            for measure in with_twins(
+        self._rows = FigureRowsBuilder()
+        self._measures: list[tuple[Measure[Any], MeasureCache]] = [
+            (measure, MeasureCache())
+            for measure in with_corrected(
                 (
                     *contacts.measures(options),
                     *queues.measures(options),
-                    *matters.measures(),
+                    *cases.measures(),
                     *appointments.measures(),
-                    *opinions.measures(options),
-                    *promises.measures(),
+                    *feedback.measures(options),
+                    *sla_targets.measures(),
                 )
             )
         ]
@@ -60,16 +60,21 @@ class FiguresCollector(Collector):
             return
         known = dict.fromkeys([*self._options.known, *snapshot.totals])
         expected = dict.fromkeys(
-            [*promises.expect(snapshot, known), *opinions.expect(known), *queues.expect(known), *known]
+            [
+                *sla_targets.expected_dimensions(snapshot, known),
+                *feedback.expected_dimensions(known),
+                *queues.expected_dimensions(known),
+                *known,
+            ]
         )
-        rows = self._rows.make(expected, snapshot.totals, snapshot.today, snapshot.opinions)
+        rows = self._rows.make(expected, snapshot.totals, snapshot.today, snapshot.feedback)
         yield from filter(_has_samples, (measure.collect(rows, kept) for measure, kept in self._measures))
-        yield from filter(_has_samples, matters.collect(snapshot, self._options.time_zone, rows.ever))
-        yield pipeline.plain(*opinions.MINIMUM, self._options.fewest_answers)
-        yield from filter(_has_samples, promises.collect(snapshot, rows.ever))
+        yield from filter(_has_samples, cases.collect(snapshot, self._options.time_zone, rows.cumulative))
+        yield pipeline.unlabelled_gauge(*feedback.MINIMUM_ANSWERS, self._options.fewest_answers)
+        yield from filter(_has_samples, sla_targets.collect(snapshot, rows.cumulative))
         yield from filter(_has_samples, pipeline.collect(snapshot, self._options))
         cost = time.perf_counter() - began
-        yield pipeline.plain("contact_collect_duration_seconds", "Cost of these metrics.", cost)
+        yield pipeline.unlabelled_gauge("contact_collect_duration_seconds", "Cost of these metrics.", cost)
 
 
 def _has_samples(metric: Metric) -> bool:

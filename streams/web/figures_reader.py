@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol
 import structlog
 
 from models.topics import FIGURES
-from streams.topic_reader import RETRY_SECONDS, Phase, Record, TopicReader
-from streams.web.view import Source
+from streams.kafka.topic_reader import RETRY_SECONDS, Phase, Record, TopicReader
+from streams.web.view import ReaderState
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +21,10 @@ class View(Protocol):
     """What is kept as the topic is; `FiguresView` says more."""
 
     @property
-    def source(self) -> Source:
+    def reader_state(self) -> ReaderState:
         """What the reader is doing."""
 
-    def tell(self, source: Source) -> None:
+    def set_state(self, reader_state: ReaderState) -> None:
         """Take note of what the reader is doing now."""
 
     def begin(self, partitions: Iterable[int]) -> None:
@@ -64,20 +64,20 @@ class FiguresReader:
         self._view.begin(tuple(beginnings))
         return beginnings
 
-    def take(self, records: Mapping[int, Sequence[Record]], following: Mapping[int, int]) -> None:  # noqa: ARG002 - as above
+    def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - as above
         """Put rows into the view."""
         for partition, several in records.items():
             rows = [(record.key, record.value) for record in several]
             self._view.apply_all(partition, rows, several[-1].timestamp)
 
-    def tell(self, phase: Phase, detail: str) -> None:
+    def set_state(self, phase: Phase, detail: str) -> None:
         """Let the view know how the reading goes."""
-        source = Source(phase.value)
-        if source is not self._view.source:
+        reader_state = ReaderState(phase.value)
+        if reader_state is not self._view.reader_state:
             if phase is Phase.REFUSED:
                 structlog.get_logger(__name__).warning("kafka_refuses", error=detail)
-            log.info("%s: %s (%s)", self._topic, source.value, detail)
-            self._view.tell(source)
+            log.info("%s: %s (%s)", self._topic, reader_state.value, detail)
+            self._view.set_state(reader_state)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -85,5 +85,5 @@ class FiguresReader:
                 self._reader.run(self._stopping)
             except Exception:
                 log.exception("%s: the Kafka client failed, it is started anew", self._topic)
-                self.tell(Phase.NO_BROKER, "client failed")
+                self.set_state(Phase.NO_BROKER, "client failed")
                 self._stopping.wait(RETRY_SECONDS)

@@ -7,8 +7,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from models.topics import Channel
-from streams.core.figures import Dimensions, Formula
-from streams.core.layouts import LAYOUTS, QUEUES
+from streams.core.figures.figure import Dimensions, Formula
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ BACKLOG_AGE_SECONDS: Final[Mapping[str, Thresholds]] = {
 }
 """Where nothing else is said. After two months silence is an answer in law (CRPA, L. 231-4); of an e-mail a citizen expects one
 sooner, which is our judgement."""
-VIEWS: Final = ("overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources")
+WALL_VIEWS: Final = ("overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources")
 """Of the wall, in their order."""
 
 
@@ -60,7 +60,7 @@ class ServiceOptions:
     service: str
     label_fr: str
     label_en: str
-    places: tuple[Dimensions, ...] = ()
+    dimension_keys: tuple[Dimensions, ...] = ()
     """Shown, and exported with zeros, even before their first contact."""
 
 
@@ -113,7 +113,7 @@ class WebOptions:
     """Channel → the same for how long ago the oldest contact came that waits for the service to act."""
     wall_seconds: float = 20.0
     """For how long the wall shows each view."""
-    wall_views: tuple[str, ...] = VIEWS
+    wall_views: tuple[str, ...] = WALL_VIEWS
     """Which, in their order; those that have nothing to show are left out."""
 
     @property
@@ -121,7 +121,7 @@ class WebOptions:
         """All places that there are before their first contact."""
         return (
             *(queue.dimensions for queue in self.queues),
-            *(place for service in self.services for place in service.places),
+            *(dimensions for service in self.services for dimensions in service.dimension_keys),
         )
 
     def is_holiday(self, day: date) -> bool:
@@ -130,12 +130,12 @@ class WebOptions:
 
         return bool(self.holidays) and day in public_holidays(self.holidays, day.year)
 
-    def labels_of(self, service: str) -> tuple[str, str]:
+    def service_labels(self, service: str) -> tuple[str, str]:
         """Return what a service is called in French and in English: its own name if no setting says more."""
         labels = ((known.label_fr, known.label_en) for known in self.services if known.service == service)
         return next(labels, (service, service))
 
-    def target_of(self, channel: str) -> int:
+    def service_level_target(self, channel: str) -> int:
         """Return the target of the service level of a channel that has queues, in seconds."""
         return self.desk_target_seconds if channel == Channel.VISIT else self.target_seconds
 
@@ -144,5 +144,5 @@ class WebOptions:
 
         None if it is not judged: letters come by the day, and forms when they like.
         """
-        usual = self.quiet_after_seconds if LAYOUTS[channel] is QUEUES else None
+        usual = self.quiet_after_seconds if FIGURE_SCHEMAS[channel] is QUEUE_SCHEMA else None
         return self.quiet_after_seconds_of.get(channel, usual)

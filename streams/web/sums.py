@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from streams.core.figures import Dimensions, Figure, merge, new_figure
-from streams.core.layouts import Layout
+from streams.core.figures.figure import Dimensions, Figure, merge, new_figure
+from streams.core.figures.figure_schemas import FigureSchema
 
 
 class Ratio(msgspec.Struct, frozen=True):
@@ -15,12 +15,14 @@ class Ratio(msgspec.Struct, frozen=True):
     denominator: int
 
 
-def add_up(figures: Mapping[Dimensions, Figure], places: Iterable[Dimensions], layout: Layout) -> Figure:
+def add_up(
+    figures: Mapping[Dimensions, Figure], dimension_keys: Iterable[Dimensions], figure_schema: FigureSchema
+) -> Figure:
     """Return the sum of the figures of `places`, which are all of `layout`; those without figures count nothing."""
-    total = new_figure(layout)
-    for place in places:
-        if place in figures:
-            merge(total, figures[place])
+    total = new_figure(figure_schema)
+    for dimensions in dimension_keys:
+        if dimensions in figures:
+            merge(total, figures[dimensions])
     return total
 
 

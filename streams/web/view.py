@@ -10,16 +10,16 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from models.policies import Policies
-from streams.core.figures import Dimensions, Figure, Progress
-from streams.core.forecast import Past
-from streams.web.merged import Day, MergedRows
+from streams.core.figures.figure import Dimensions, Figure, Progress
+from streams.core.forecast.arrivals import PastDay
+from streams.web.merged_rows import Day, MergedRows
 
 log = logging.getLogger(__name__)
 
-NOTHING_PROMISED: Final = Policies()
+NO_POLICIES: Final = Policies()
 
 
-class Source(StrEnum):
+class ReaderState(StrEnum):
     """What the reader is doing."""
 
     NO_BROKER = "no_broker"
@@ -39,7 +39,7 @@ class Snapshot:
     """All figures at one moment. Shared between threads: nobody may change it."""
 
     taken_at: datetime
-    source: Source
+    reader_state: ReaderState
     day: Day
     partitions: tuple[int, ...]
     """All that the topic has; none until it was read to its end once."""
@@ -60,13 +60,13 @@ class Snapshot:
     due: Mapping[Dimensions, Mapping[int, int]]
     """Where clocks are counted → start of five minutes, seconds since 1970 → how many open clocks have their deadline then: all
     that are to come, and those of today and of the last half hour. Those that stand still have none."""
-    opinions: Mapping[str, Mapping[Dimensions, Figure]]
+    feedback: Mapping[str, Mapping[Dimensions, Figure]]
     """Window (`opinions.WINDOWS`) → place → what was said in these civil days, of which today is the last."""
     policies: Policies
     """What is promised, by the SLA file as it was at that moment."""
     unreadable: int
     """How often a row could not be read: a defect, or a newer version's. One that stays is met again with each change."""
-    past_days: Sequence[Past] = ()
+    past_days: Sequence[PastDay] = ()
     """Calls by hour, of each of the days before today (`PastDays`)."""
 
     @property
@@ -103,30 +103,28 @@ class FiguresView:
     fall because somebody starts anew.
     """
 
-    def __init__(
-        self, zone: ZoneInfo, now: datetime, policies: Callable[[], Policies] = lambda: NOTHING_PROMISED
-    ) -> None:
+    def __init__(self, zone: ZoneInfo, now: datetime, policies: Callable[[], Policies] = lambda: NO_POLICIES) -> None:
         """`policies` says what is promised, each time that it is asked."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after anything changed, by the thread that changed it."""
         self._zone = zone
         self._policies = policies
         self._lock = threading.Lock()
-        self._source = Source.NO_BROKER
+        self._source = ReaderState.NO_BROKER
         self._unreadable = 0
         self._shown = MergedRows((), zone, now, self._report_unreadable)
         self._filled: MergedRows | None = None
 
     @property
-    def source(self) -> Source:
+    def reader_state(self) -> ReaderState:
         """What the reader is doing."""
         return self._source
 
-    def tell(self, source: Source) -> None:
+    def set_state(self, reader_state: ReaderState) -> None:
         """Take note of what the reader is doing now; when it follows, what it read since `begin` is what is shown."""
         with self._lock:
-            self._source = source
-            if source is Source.FOLLOWING and self._filled is not None:
+            self._source = reader_state
+            if reader_state is ReaderState.FOLLOWING and self._filled is not None:
                 self._shown, self._filled = self._filled, None
         self.on_change()
 
@@ -154,10 +152,10 @@ class FiguresView:
         policies = self._policies()
         with self._lock:
             shown = self._shown
-            shown.turn_to(now)
+            shown.advance_to(now)
             return Snapshot(
                 taken_at=now,
-                source=self._source,
+                reader_state=self._source,
                 day=shown.day,
                 partitions=shown.partitions,
                 progress=dict(shown.progress),
@@ -167,8 +165,11 @@ class FiguresView:
                 recent=shown.add_up_recent(),
                 curve={channel: dict(curve) for channel, curve in shown.curve.items()},
                 latest=dict(shown.latest),
-                due={place: {at: number for at, number in due.items() if number} for place, due in shown.due.items()},
-                opinions={window: dict(sums) for window, sums in shown.opinions.items()},
+                due={
+                    dimensions: {at: number for at, number in due.items() if number}
+                    for dimensions, due in shown.due.items()
+                },
+                feedback={window: dict(sums) for window, sums in shown.feedback.items()},
                 past_days=shown.past_days,
                 policies=policies,
                 unreadable=self._unreadable,

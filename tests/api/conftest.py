@@ -7,36 +7,36 @@ import pytest
 
 from models.identities import IdentityKind
 from tests.api.stories import DAY
-from tests.support.api import NUMBER, Office, call, form, letter, token
+from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
 from tests.timeline.conftest import postgres, url
 
 __all__ = ["office", "postgres", "sqlite", "url"]
 
 
 @pytest.fixture
-def office(url: str, tmp_path: Path) -> Iterator[Office]:
+def office(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
     """An office on each kind of database."""
     yield from _opened(tmp_path, url)
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Office]:
+def sqlite(tmp_path: Path) -> Iterator[ApiHarness]:
     """An office on SQLite, for what has nothing to do with the database."""
     yield from _opened(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
 
 
 @pytest.fixture
-def phone(office: Office) -> str:
+def phone(office: ApiHarness) -> str:
     return office.pseudonym(IdentityKind.PHONE, NUMBER)
 
 
 @pytest.fixture
-def case(office: Office) -> str:
+def case(office: ApiHarness) -> str:
     return office.pseudonym(IdentityKind.CASE, "D-2026-17")
 
 
 @pytest.fixture
-def story(office: Office, phone: str, case: str) -> list[str]:
+def story(office: ApiHarness, phone: str, case: str) -> list[str]:
     """A letter, two calls and a form of one citizen; all ids in the order in which they happened."""
     events = [
         *letter("1", 0, f"{case} {phone}"),
@@ -48,8 +48,8 @@ def story(office: Office, phone: str, case: str) -> list[str]:
     return [entry.id for entry in sorted(entries, key=lambda entry: (entry.happened_at, entry.id))]
 
 
-def _opened(directory: Path, url: str) -> Iterator[Office]:
-    opened = Office(directory, url)
+def _opened(directory: Path, url: str) -> Iterator[ApiHarness]:
+    opened = ApiHarness(directory, url)
     opened.add(token())
     yield opened
     opened.close()

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from tests.support.api import Office
+from tests.support.api_harness import ApiHarness
 
 DAY = 86_400
 
 
-def walk(office: Office, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
+def walk(office: ApiHarness, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
     """All ids from the first page on."""
     ids, page = [entry["id"] for entry in first["entries"]], first
     while page["next"]:

@@ -16,15 +16,15 @@ from structlog.testing import capture_logs
 
 from models.identities import IdentityKind
 from streams.access.audit import Access, Purpose, Result, verify
-from streams.access.grants import Grant, OidcOptions
 from streams.access.oidc import Provider
+from streams.access.oidc_options import Grant, OidcOptions
 from streams.access.permissions import PERMISSIONS, Operation, Role
-from streams.api.accesses import HOUR_SECONDS, Accesses
-from streams.api.asking import ACROSS
-from streams.api.guarding import HEADERS, MOST_BYTES, OPERATIONS
-from streams.api.options import Across, ApiOptions
+from streams.api.auth import CROSS_SECTOR_OPERATIONS
+from streams.api.metrics import HOUR_SECONDS, AccessMetrics
+from streams.api.middleware import HEADERS, MAX_BYTES, OPERATIONS_BY_PATH
+from streams.api.options import ApiOptions, CrossSectorRule
 from streams.api.problems import DETAILS, TITLES
-from tests.support.api import NUMBER, SECTOR, Office, call, letter, now, token
+from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter, now, token
 from tests.support.issuer import Issuer
 from tests.support.kills import run_in_child
 
@@ -34,19 +34,19 @@ SECRETS: Final = [None, "", "Bearer", "Bearer wrong", "Basic camille", "camille"
 
 
 @pytest.fixture
-def known(sqlite: Office) -> Office:
+def known(sqlite: ApiHarness) -> ApiHarness:
     """An office in which one letter of each of two sectors is known."""
     write(sqlite)
     return sqlite
 
 
-def write(office: Office) -> None:
+def write(office: ApiHarness) -> None:
     for sector, number in PHONE_OF.items():
         identities = [office.pseudonym(kind, number, sector) for kind in (IdentityKind.CASE, IdentityKind.PHONE)]
         office.write(letter(sector, 0, " ".join(identities), sector=sector))
 
 
-def requests_in(office: Office, sector: str) -> dict[Operation, tuple[str, dict[str, Any]]]:
+def requests_in(office: ApiHarness, sector: str) -> dict[Operation, tuple[str, dict[str, Any]]]:
     """A request for each operation, about the citizen who is known in a sector."""
     number = PHONE_OF[sector]
     phone, case = (office.pseudonym(kind, number, sector) for kind in (IdentityKind.PHONE, IdentityKind.CASE))
@@ -79,7 +79,7 @@ ENDS: Final = {Operation.REVOKE_LINK: "done", Operation.RESTORE_LINK: "done", Op
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/look-up", "/v1/nowhere"])
 @pytest.mark.parametrize("authorization", SECRETS)
 def test_without_a_valid_token_nothing_is_answered_and_all_look_alike(
-    known: Office, authorization: str | None, path: str
+    known: ApiHarness, authorization: str | None, path: str
 ) -> None:
     known.add(token("expired", expires_at=now()), token("revoked", revoked_at=1))
     headers = {} if authorization is None else {"authorization": authorization}
@@ -90,20 +90,20 @@ def test_without_a_valid_token_nothing_is_answered_and_all_look_alike(
     assert known.metric("api_unauthenticated_requests_total") == 1
 
 
-def test_the_day_that_a_token_is_used_is_noted(known: Office) -> None:
+def test_the_day_that_a_token_is_used_is_noted(known: ApiHarness) -> None:
     known.add(token("sacha", used_on="2026-01-01"))
     assert known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 200
     (used,) = (one.used_on for one in known.tokens.list() if one.name == "sacha")
     assert used > "2026-01-01"
 
 
-def test_a_token_that_is_revoked_is_refused_at_once(known: Office) -> None:
+def test_a_token_that_is_revoked_is_refused_at_once(known: ApiHarness) -> None:
     assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200
     known.tokens.revoke("camille", now())
     assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 401
 
 
-def test_tokens_that_cannot_be_read_let_nobody_in(known: Office) -> None:
+def test_tokens_that_cannot_be_read_let_nobody_in(known: ApiHarness) -> None:
     (known.directory / "access" / "tokens.json").chmod(0o644)
     answer = known.ask("/v1/look-up", kind="phone", value=NUMBER)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:tokens")
@@ -113,11 +113,11 @@ def test_who_an_openid_provider_knows_is_answered_and_recorded_by_name(tmp_path:
     issuer = Issuer()
     grants = {"guichet": Grant(Role.AGENT, (SECTOR,))}
     provider = Provider(OidcOptions(issuer.url, "accueil", grants=grants))
-    office = Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", provider=provider)
+    office = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", provider=provider)
     office.add(token())
     write(office)
-    for who, status in ((issuer.sign(), 200), (issuer.sign(aud="other"), 401), ("camille", 200)):
-        assert office.ask("/v1/look-up", who, kind="phone", value=NUMBER).status_code == status
+    for actor, status in ((issuer.sign(), 200), (issuer.sign(aud="other"), 401), ("camille", 200)):
+        assert office.ask("/v1/look-up", actor, kind="phone", value=NUMBER).status_code == status
     assert [record["who"] for record in office.recorded()] == ["oidc:agent-7", "camille"]
     issuer.close()
     office.close()
@@ -126,7 +126,7 @@ def test_who_an_openid_provider_knows_is_answered_and_recorded_by_name(tmp_path:
 # ----------------------------------------------------------------------------------------------------------- permissions
 @pytest.mark.parametrize(("role", "sector", "operation"), list(product(Role, PHONE_OF, ASKED)))
 def test_each_role_does_what_the_table_says_in_its_own_sector_alone(
-    known: Office, role: Role, sector: str, operation: Operation
+    known: ApiHarness, role: Role, sector: str, operation: Operation
 ) -> None:
     known.add(token("sacha", role))
     path, body = requests_in(known, sector)[operation]
@@ -147,12 +147,12 @@ def test_each_role_does_what_the_table_says_in_its_own_sector_alone(
         assert record["result"] == "refused"
 
 
-def test_every_route_of_the_contract_is_in_these_tests_or_tells_of_nobody(known: Office) -> None:
+def test_every_route_of_the_contract_is_in_these_tests_or_tells_of_nobody(known: ApiHarness) -> None:
     paths = {path for path, _ in requests_in(known, SECTOR).values()}
-    assert paths == OPERATIONS.keys() & known.app.openapi()["paths"].keys()
+    assert paths == OPERATIONS_BY_PATH.keys() & known.app.openapi()["paths"].keys()
 
 
-def test_what_a_role_may_do_is_told(known: Office) -> None:
+def test_what_a_role_may_do_is_told(known: ApiHarness) -> None:
     known.add(token("sacha", Role.AGENT, sectors=("social", "routes"), services=("rsa",)))
     me = known.client.get("/v1/me", headers={"authorization": "Bearer sacha"}).json()
     assert (me["name"], me["role"], me["sectors"], me["services"]) == ("sacha", "agent", ["social", "routes"], ["rsa"])
@@ -160,17 +160,19 @@ def test_what_a_role_may_do_is_told(known: Office) -> None:
     for role in Role:
         known.add(token(f"of-{role}", role))
         may = known.client.get("/v1/me", headers={"authorization": f"Bearer of-{role}"}).json()["may"]
-        assert set(may) == PERMISSIONS[role] & {*OPERATIONS.values()}, "what has no route is not promised"
+        assert set(may) == PERMISSIONS[role] & {*OPERATIONS_BY_PATH.values()}, "what has no route is not promised"
     assert "administration" not in me["purposes"]
     assert known.recorded() == []
 
 
 # --------------------------------------------------------------------------------------------------------------- sectors
 @pytest.fixture
-def across(tmp_path: Path) -> Iterator[Office]:
+def across(tmp_path: Path) -> Iterator[ApiHarness]:
     """An office in which tokens of the social sector may look into that of roads, with a reason."""
-    opened = Office(
-        tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(across=(Across("social", "routes", REASON),))
+    opened = ApiHarness(
+        tmp_path,
+        f"sqlite:///{tmp_path / 'timeline.db'}",
+        ApiOptions(across=(CrossSectorRule("social", "routes", REASON),)),
     )
     opened.add(token(), token("yael", sectors=("routes",)))
     write(opened)
@@ -180,12 +182,12 @@ def across(tmp_path: Path) -> Iterator[Office]:
 
 @pytest.mark.parametrize("operation", ASKED)
 def test_another_sector_is_looked_into_where_the_settings_say_so_and_the_audit_has_the_reason(
-    across: Office, operation: Operation
+    across: ApiHarness, operation: Operation
 ) -> None:
     path, body = requests_in(across, "routes")[operation]
     answer = across.ask(path, **body)
     record = across.recorded()[-1]
-    if operation not in ACROSS:  # it is looked into, neither changed nor taken away
+    if operation not in CROSS_SECTOR_OPERATIONS:  # it is looked into, neither changed nor taken away
         assert (answer.status_code, record["across"]) == (403, "")
     else:
         assert (answer.status_code, record["across"], record["sector"]) == (200, REASON, "routes")
@@ -193,7 +195,7 @@ def test_another_sector_is_looked_into_where_the_settings_say_so_and_the_audit_h
     assert across.ask(path, "yael", **body).status_code == 403
 
 
-def test_who_asked_across_reads_on_across(across: Office) -> None:
+def test_who_asked_across_reads_on_across(across: ApiHarness) -> None:
     first = across.ask("/v1/look-up", kind="phone", value=PHONE_OF["routes"], sector="routes", limit=1).json()
     page = across.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
     assert (page.status_code, len(page.json()["entries"])) == (200, 2)
@@ -201,7 +203,7 @@ def test_who_asked_across_reads_on_across(across: Office) -> None:
     assert me["across"] == [{"from_sector": "social", "to_sector": "routes", "reason": REASON}]
 
 
-def test_one_number_is_two_strangers_in_two_sectors(known: Office) -> None:
+def test_one_number_is_two_strangers_in_two_sectors(known: ApiHarness) -> None:
     known.add(token("both", sectors=("social", "routes")))
     known.write(call("1", 0, known.pseudonym(IdentityKind.PHONE, NUMBER, "routes"), sector="routes"))
     social, routes = (
@@ -212,14 +214,14 @@ def test_one_number_is_two_strangers_in_two_sectors(known: Office) -> None:
     assert contacts == [{"mail:ged:social"}, {"call:standard:1"}]
 
 
-def test_links_of_two_sectors_are_none(known: Office) -> None:
+def test_links_of_two_sectors_are_none(known: ApiHarness) -> None:
     known.add(token("both", sectors=("social", "routes")))
     one = known.pseudonym(IdentityKind.CASE, PHONE_OF["social"], "social")
     other = known.pseudonym(IdentityKind.PHONE, PHONE_OF["routes"], "routes")
     assert known.ask("/v1/links/revoke", "both", one=one, other=other, reason="shared").status_code == 404
 
 
-def test_a_sector_without_a_key_gets_none(known: Office) -> None:
+def test_a_sector_without_a_key_gets_none(known: ApiHarness) -> None:
     known.add(token("sacha", sectors=("tax",)))
     answer = known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
     assert answer.json()["errors"] == [{"field": "sector", "message": "n'est pas un secteur d'ici"}]
@@ -229,7 +231,7 @@ def test_a_sector_without_a_key_gets_none(known: Office) -> None:
 # ----------------------------------------------------------------------------------------------------------------- audit
 def fill(place: Path) -> None:
     """Ask until there is no more room for the audit, then with room again."""
-    office = Office(place, f"sqlite:///{place / 'timeline.db'}")
+    office = ApiHarness(place, f"sqlite:///{place / 'timeline.db'}")
     office.add(token())
     write(office)
     ask = partial(office.ask, "/v1/look-up", kind="phone", value=NUMBER)
@@ -263,7 +265,7 @@ def test_with_no_room_for_the_audit_nothing_is_shown_and_nothing_is_done(tmp_pat
     assert run_in_child(partial(fill, tmp_path)) == 0
 
 
-def test_what_is_shown_is_recorded_as_it_is_told(known: Office) -> None:
+def test_what_is_shown_is_recorded_as_it_is_told(known: ApiHarness) -> None:
     phone = known.pseudonym(IdentityKind.PHONE, NUMBER)
     known.ask("/v1/look-up", kind="phone", value=NUMBER, purpose="complaint")
     assert known.recorded() == [
@@ -284,7 +286,7 @@ def test_what_is_shown_is_recorded_as_it_is_told(known: Office) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------- rates
-def test_who_asks_too_often_waits_and_is_recorded_once(known: Office) -> None:
+def test_who_asks_too_often_waits_and_is_recorded_once(known: ApiHarness) -> None:
     known.add(token("sacha", Role.AGENT, rate_per_minute=2))
     ask = partial(known.ask, "/v1/look-up", "sacha", kind="phone", value=NUMBER)
     answers = [ask() for _ in range(5)]
@@ -295,7 +297,7 @@ def test_who_asks_too_often_waits_and_is_recorded_once(known: Office) -> None:
     assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # another one is not held up
 
 
-def test_who_asks_too_often_for_one_erasure_is_recorded_too(known: Office) -> None:
+def test_who_asks_too_often_for_one_erasure_is_recorded_too(known: ApiHarness) -> None:
     known.add(token("sacha", rate_per_minute=1))
     headers = {"authorization": "Bearer sacha"}
     answers = [known.client.get(f"/v1/erasures/{'0' * 32}", headers=headers).status_code for _ in range(3)]
@@ -307,7 +309,7 @@ def test_who_asks_too_often_for_one_erasure_is_recorded_too(known: Office) -> No
 
 
 def test_who_reads_far_more_citizens_than_is_usual_is_a_figure(tmp_path: Path) -> None:
-    office = Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(unusual_citizens_per_hour=3))
+    office = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(unusual_citizens_per_hour=3))
     office.add(token(), token("sacha"))
     write(office)
     for number in [*range(3), *range(3)]:
@@ -321,10 +323,10 @@ def test_who_reads_far_more_citizens_than_is_usual_is_a_figure(tmp_path: Path) -
 
 def test_what_was_read_an_hour_ago_is_no_longer_unusual() -> None:
     registry, now = CollectorRegistry(), [0.0]
-    accesses = Accesses(registry, 1, clock=lambda: now[0])
+    access_metrics = AccessMetrics(registry, 1, clock=lambda: now[0])
     common = {"who": "camille", "operation": Operation.LOOK_UP, "why": Purpose.CONTACT, "result": Result.SHOWN}
     for number in range(2):
-        accesses.count(Access(whose=f"phone:a1b2-{number}", **common))
+        access_metrics.count(Access(subject_id=f"phone:a1b2-{number}", **common))
     assert registry.get_sample_value("api_unusual_readers") == 1
     now[0] += HOUR_SECONDS + 1
     assert registry.get_sample_value("api_unusual_readers") == 0
@@ -332,12 +334,12 @@ def test_what_was_read_an_hour_ago_is_no_longer_unusual() -> None:
 
 def test_who_was_read_is_known_for_an_hour_though_nobody_asks_for_the_metrics() -> None:
     now = [0.0]
-    accesses = Accesses(CollectorRegistry(), 1, clock=lambda: now[0])
-    read = Access(who="camille", operation=Operation.LOOK_UP, why=Purpose.CONTACT, result=Result.SHOWN)
+    access_metrics = AccessMetrics(CollectorRegistry(), 1, clock=lambda: now[0])
+    read = Access(actor="camille", operation=Operation.LOOK_UP, why=Purpose.CONTACT, result=Result.SHOWN)
     for number in range(5000):
         now[0] += HOUR_SECONDS / 100
-        accesses.count(msgspec.structs.replace(read, whose=f"phone:a1b2-{number}"))
-    assert len(accesses._read["camille"]) <= 101
+        access_metrics.count(msgspec.structs.replace(read, subject_id=f"phone:a1b2-{number}"))
+    assert len(access_metrics._read["camille"]) <= 101
 
 
 # ------------------------------------------------------------------------------------------------------------- what is sent
@@ -361,7 +363,7 @@ PLANTED: Final = "+33199001234"
         PLANTED,
     ],
 )
-def test_a_mistake_is_told_without_what_was_sent(known: Office, body: Any) -> None:
+def test_a_mistake_is_told_without_what_was_sent(known: ApiHarness, body: Any) -> None:
     with capture_logs() as logs:
         answer = known.client.post("/v1/look-up", json=body, headers={"authorization": "Bearer camille"})
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
@@ -371,7 +373,7 @@ def test_a_mistake_is_told_without_what_was_sent(known: Office, body: Any) -> No
 
 
 @pytest.mark.parametrize("operation", [Operation.LOOK_UP, Operation.EXPORT, Operation.ERASE])
-def test_a_sector_that_is_none_here_is_refused_and_not_recorded(known: Office, operation: Operation) -> None:
+def test_a_sector_that_is_none_here_is_refused_and_not_recorded(known: ApiHarness, operation: Operation) -> None:
     path, body = requests_in(known, SECTOR)[operation]
     for typed, recorded in ((PLANTED[1:], ""), ("routes", "routes")):
         answer = known.ask(path, **body | {"sector": typed})
@@ -384,19 +386,19 @@ def test_a_sector_that_is_none_here_is_refused_and_not_recorded(known: Office, o
     "content",
     [b"", b"{", b"\xff", b'{"kind": "phone", "value": "\\ud800"}', b"[" * 9000, b'{"limit": ' + b"9" * 5000 + b"}"],
 )
-def test_what_is_no_json_is_told(known: Office, content: bytes) -> None:
+def test_what_is_no_json_is_told(known: ApiHarness, content: bytes) -> None:
     headers = {"authorization": "Bearer camille", "content-type": "application/json"}
     assert known.client.post("/v1/look-up", content=content, headers=headers).status_code == 422
 
 
-def test_what_is_too_large_is_not_read(known: Office) -> None:
+def test_what_is_too_large_is_not_read(known: ApiHarness) -> None:
     headers = {"authorization": "Bearer camille", "content-type": "application/json"}
-    for content in (b"x" * (MOST_BYTES + 1), (b"x" * 1000 for _ in range(40))):
+    for content in (b"x" * (MAX_BYTES + 1), (b"x" * 1000 for _ in range(40))):
         answer = known.client.post("/v1/look-up", content=content, headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (413, "urn:accueil:problem:too-large")
 
 
-def test_a_field_that_belongs_elsewhere_is_named_and_any_other_may_be_a_value(known: Office) -> None:
+def test_a_field_that_belongs_elsewhere_is_named_and_any_other_may_be_a_value(known: ApiHarness) -> None:
     def told(**more: Any) -> Any:
         return known.ask("/v1/look-up", kind="phone", value=NUMBER, **more).json()["errors"]
 
@@ -407,7 +409,7 @@ def test_a_field_that_belongs_elsewhere_is_named_and_any_other_may_be_a_value(kn
     ]
 
 
-def test_only_json_is_taken(known: Office) -> None:
+def test_only_json_is_taken(known: ApiHarness) -> None:
     headers = {"authorization": "Bearer camille", "content-type": "text/plain"}
     assert known.client.post("/v1/look-up", content=b"{}", headers=headers).status_code == 415
 
@@ -416,7 +418,7 @@ def test_only_json_is_taken(known: Office) -> None:
     ("accepted", "language"),
     [("", "fr"), ("en", "en"), ("de, en;q=0.5, fr;q=0.1", "en"), ("fr-CA, en", "fr"), ("de", "fr"), ("en;q=0", "fr")],
 )
-def test_problems_are_told_in_the_language_that_is_preferred(known: Office, accepted: str, language: str) -> None:
+def test_problems_are_told_in_the_language_that_is_preferred(known: ApiHarness, accepted: str, language: str) -> None:
     answer = known.ask("/v1/look-up", kind="phone", value="nobody", headers={"accept-language": accepted})
     assert answer.headers["content-language"] == language
     _, french, english = TITLES["invalid"]
@@ -432,17 +434,17 @@ def test_problems_are_told_in_the_language_that_is_preferred(known: Office, acce
 
 # --------------------------------------------------------------------------------------------------------- what is answered
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/nowhere", "/openapi.json", "/healthz", "/nowhere", "/metrics"])
-def test_every_answer_bears_what_protects_it(known: Office, path: str) -> None:
+def test_every_answer_bears_what_protects_it(known: ApiHarness, path: str) -> None:
     answer = known.client.get(path, headers={"authorization": "Bearer camille", "origin": "https://evil.example"})
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_a_page_of_another_name_is_not_answered(known: Office) -> None:
+def test_a_page_of_another_name_is_not_answered(known: ApiHarness) -> None:
     assert known.client.get("/v1/me", headers={"host": "evil.example"}).status_code == 400
 
 
-def test_requests_are_logged_by_their_route_alone(known: Office) -> None:
+def test_requests_are_logged_by_their_route_alone(known: ApiHarness) -> None:
     structlog.reset_defaults()
     with capture_logs() as logs:
         known.ask("/v1/look-up", kind="phone", value=NUMBER)
@@ -456,22 +458,22 @@ def test_requests_are_logged_by_their_route_alone(known: Office) -> None:
     ]
 
 
-def test_a_defect_tells_nothing(known: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_tells_nothing(known: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise ValueError(NUMBER)
 
-    monkeypatch.setattr("streams.api.looking.sum_up", fail)
+    monkeypatch.setattr("streams.api.lookup.summarise", fail)
     answer = known.ask("/v1/look-up", kind="phone", value=NUMBER)
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:accueil:problem:failed")
     assert NUMBER[1:] not in answer.text
 
 
-def test_a_key_that_cannot_be_used_is_told_to_who_may_look_alone_and_recorded(known: Office) -> None:
+def test_a_key_that_cannot_be_used_is_told_to_who_may_look_alone_and_recorded(known: ApiHarness) -> None:
     known.add(token("robin", Role.SUPERVISOR))
     (known.keys / f"{SECTOR}.key").write_bytes(b"no key")
     ask = partial(known.ask, "/v1/look-up", kind="phone", value=NUMBER)
     kinds = [
-        ask(who, purpose=purpose).json()["type"] for who, purpose in (("robin", "contact"), ("camille", "contact"))
+        ask(actor, purpose=purpose).json()["type"] for actor, purpose in (("robin", "contact"), ("camille", "contact"))
     ]
     assert kinds == ["urn:accueil:problem:refused", "urn:accueil:problem:keys"]
     assert [(one["who"], one["result"], one["whose"]) for one in known.recorded()] == [
@@ -481,7 +483,7 @@ def test_a_key_that_cannot_be_used_is_told_to_who_may_look_alone_and_recorded(kn
 
 
 def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
-    office = Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
+    office = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
     office.add(token())
     office.pseudonym(IdentityKind.PHONE, NUMBER)
     office.timeline.close()

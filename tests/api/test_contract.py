@@ -14,7 +14,7 @@ from models.identities import IdentityKind
 from models.schema import render
 from streams.access.permissions import Role
 from streams.api import contract
-from tests.support.api import NUMBER, Office, letter, token
+from tests.support.api_harness import NUMBER, ApiHarness, letter, token
 
 PUBLISHED: Final = json.loads(contract.PUBLISHED.read_text(encoding="utf-8"))
 
@@ -26,10 +26,10 @@ def test_committed_contract_is_that_of_the_application() -> None:
 
 
 def test_nothing_published_is_broken() -> None:
-    assert contract.broken_promises(contract.generate(), PUBLISHED) == []
+    assert contract.find_incompatible_changes(contract.generate(), PUBLISHED) == []
 
 
-def test_it_is_what_the_application_serves(sqlite: Office) -> None:
+def test_it_is_what_the_application_serves(sqlite: ApiHarness) -> None:
     assert sqlite.client.get("/openapi.json").json() == contract.generate()
     assert contract.generate()["openapi"].startswith("3.1")
 
@@ -92,14 +92,14 @@ BREAKING: Final[dict[str, tuple[Change, str]]] = {
 def test_compatible_change_is_taken(change: Change) -> None:
     changed = copy.deepcopy(PUBLISHED)
     change(changed)
-    assert contract.broken_promises(changed, PUBLISHED) == []
+    assert contract.find_incompatible_changes(changed, PUBLISHED) == []
 
 
 @pytest.mark.parametrize(("change", "reason"), BREAKING.values(), ids=BREAKING)
 def test_breaking_change_is_refused(change: Change, reason: str) -> None:
     changed = copy.deepcopy(PUBLISHED)
     change(changed)
-    assert reason in contract.broken_promises(changed, PUBLISHED)
+    assert reason in contract.find_incompatible_changes(changed, PUBLISHED)
 
 
 # ------------------------------------------------------------------------------------------------------- whatever is asked
@@ -126,7 +126,7 @@ ASKED: Final = [
 
 @pytest.mark.parametrize(("path", "method", "mode"), ASKED)
 def test_whatever_is_asked_is_answered_as_the_contract_says(
-    sqlite: Office, path: str, method: str, mode: GenerationMode
+    sqlite: ApiHarness, path: str, method: str, mode: GenerationMode
 ) -> None:
     sqlite.add(token("agent", Role.AGENT), token("operator", Role.OPERATOR))
     case, phone = (sqlite.pseudonym(kind, NUMBER) for kind in (IdentityKind.CASE, IdentityKind.PHONE))

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.access.concealing import SECRET_BYTES, load_secret
+from streams.access.concealment import SECRET_BYTES, load_secret
 from streams.api.cursors import read, write
-from streams.timeline.store import Place
+from streams.timeline.store import EntryPosition
 
 SUBJECT = "case:a1b2-1"
 SECRET = b"s" * 32
-places = st.builds(Place, st.integers(-(2**63), 2**63 - 1), st.text(st.characters(codec="utf-8"), max_size=60))
+places = st.builds(EntryPosition, st.integers(-(2**63), 2**63 - 1), st.text(st.characters(codec="utf-8"), max_size=60))
 
 
 def test_the_secret_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
@@ -25,12 +25,12 @@ def test_the_secret_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None
 
 
 @given(places)
-def test_what_was_written_is_read(place: Place) -> None:
+def test_what_was_written_is_read(place: EntryPosition) -> None:
     assert read(write(place, SUBJECT, SECRET), SUBJECT, SECRET) == place
 
 
 @given(places, st.data())
-def test_what_was_changed_is_none(place: Place, data: st.DataObject) -> None:
+def test_what_was_changed_is_none(place: EntryPosition, data: st.DataObject) -> None:
     written = write(place, SUBJECT, SECRET)
     at = data.draw(st.integers(0, len(written) - 2))  # of the last character some bits say nothing
     other = data.draw(st.sampled_from("ABCabc019-_").filter(lambda letter: letter != written[at]))
@@ -44,4 +44,4 @@ def test_what_is_made_up_is_none(text: str) -> None:
 
 @pytest.mark.parametrize(("subject", "secret"), [("case:a1b2-2", SECRET), (SUBJECT, b"t" * 32)])
 def test_it_is_good_for_one_timeline_and_with_one_secret(subject: str, secret: bytes) -> None:
-    assert read(write(Place(1, "id"), SUBJECT, SECRET), subject, secret) is None
+    assert read(write(EntryPosition(1, "id"), SUBJECT, SECRET), subject, secret) is None

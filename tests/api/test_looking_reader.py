@@ -7,25 +7,25 @@ import msgspec
 import pytest
 from sqlalchemy import event, text
 
-from models.grounds import Ground
 from models.identities import IdentityKind
-from streams.core.links import Link
-from streams.timeline.reading import MOST_COUNTED, Reading
+from models.revocation_reasons import RevocationReason
+from streams.core.citizens.identity_resolution import Link
+from streams.timeline.reader import MAX_COUNTED, TimelineSnapshot
 from tests.api.stories import DAY
-from tests.support.api import NUMBER, SECTOR, Office, call, letter
-from tests.support.timelines import entries_of, promised
+from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter
+from tests.support.timelines import entries_of, sla_status_entry
 
 
 def test_what_links_rest_on_is_told_whichever_stands_first(
-    office: Office, phone: str, case: str, story: list[str]
+    office: ApiHarness, phone: str, case: str, story: list[str]
 ) -> None:
     office.write(letter("2", DAY, f"{case} {phone}"))
-    with office.reader.look() as reading:
-        found = reading.find_evidence([Link(case, phone), Link(phone, case), Link(phone, "case:0-x")])
+    with office.reader.read_snapshot() as snapshot:
+        found = snapshot.find_evidence([Link(case, phone), Link(phone, case), Link(phone, "case:0-x")])
     assert {link: known.contacts for link, known in found.items()} == {Link(case, phone): 2, Link(phone, case): 2}
 
 
-def test_an_answer_takes_a_few_queries_however_much_there_is(office: Office, case: str) -> None:
+def test_an_answer_takes_a_few_queries_however_much_there_is(office: ApiHarness, case: str) -> None:
     asked: list[str] = []
     event.listen(office.reader._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
 
@@ -41,11 +41,11 @@ def test_an_answer_takes_a_few_queries_however_much_there_is(office: Office, cas
         office.write(letter(f"of-{number}", number, f"{case} {phone}"))
         office.write(call(f"of-{number}", number, phone))
         office.write(letter(f"open-{number}", number, phone)[:1])
-        office.timeline.write([], [promised(f"mail:ged:open-{number}", 1, SECTOR, "rsa", resolution=1)])
+        office.timeline.write([], [sla_status_entry(f"mail:ged:open-{number}", 1, SECTOR, "rsa", resolution=1)])
     assert count() <= few + 1 < 10
 
 
-def test_what_many_contacts_tell_takes_no_more_than_what_some_do(sqlite: Office) -> None:
+def test_what_many_contacts_tell_takes_no_more_than_what_some_do(sqlite: ApiHarness) -> None:
     """A number that stands on each letter of a procedure: whether its link holds or was revoked, some of them are counted."""
     case, phone = (sqlite.pseudonym(*one) for one in ((IdentityKind.CASE, "D-1"), (IdentityKind.PHONE, NUMBER)))
     link, steps = Link(case, phone), [0]
@@ -55,47 +55,47 @@ def test_what_many_contacts_tell_takes_no_more_than_what_some_do(sqlite: Office)
         copied = [{"contact": f"mail:ged:{number}", "id": f"e{number}"} for number in numbers]
         sqlite.timeline.write([msgspec.structs.replace(one, **names) for names in copied])
 
-    def count(look: Callable[[Reading], Any]) -> int:
+    def count(read_snapshot: Callable[[TimelineSnapshot], Any]) -> int:
         steps[0] = 0
-        with sqlite.reader.look() as reading:
-            connection: Any = reading._connection.connection.driver_connection
+        with sqlite.reader.read_snapshot() as snapshot:
+            connection: Any = snapshot._connection.connection.driver_connection
             connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
-            assert look(reading)
+            assert read_snapshot(snapshot)
             connection.set_progress_handler(None, 0)
         return steps[0]
 
     looks = (
-        lambda reading: reading.find_evidence([link])[link].contacts == MOST_COUNTED,
-        lambda reading: reading.find_evidence([link], ["rsa"])[link].contacts == MOST_COUNTED,
-        lambda reading: reading.tell_story(phone).identities,
-        lambda reading: reading.find_services([SECTOR], ["case:"]) == ["rsa"],
+        lambda snapshot: snapshot.find_evidence([link])[link].contacts == MAX_COUNTED,
+        lambda snapshot: snapshot.find_evidence([link], ["rsa"])[link].contacts == MAX_COUNTED,
+        lambda snapshot: snapshot.resolve_identities(phone).identities,
+        lambda snapshot: snapshot.find_services([SECTOR], ["case:"]) == ["rsa"],
     )
     of_revoked = (
-        lambda reading: [*reading.tell_story(phone).identities] == [phone],
-        lambda reading: [one.contacts for one in reading.find_revoked(phone)] == [MOST_COUNTED],
+        lambda snapshot: [*snapshot.resolve_identities(phone).identities] == [phone],
+        lambda snapshot: [one.contacts for one in snapshot.find_revoked_links(phone)] == [MAX_COUNTED],
     )
-    some = range(MOST_COUNTED + 500)
+    some = range(MAX_COUNTED + 500)
     write(some)
-    few = [count(look) for look in looks]
-    sqlite.timeline.revoke(link, 1, Ground.SHARED)
-    few += [count(look) for look in of_revoked]
+    few = [count(read_snapshot) for read_snapshot in looks]
+    sqlite.timeline.revoke(link, 1, RevocationReason.SHARED)
+    few += [count(read_snapshot) for read_snapshot in of_revoked]
     sqlite.timeline.restore(link)
     write(range(len(some), 8 * len(some)))
-    many = [count(look) for look in looks[:-1]]
-    sqlite.timeline.revoke(link, 1, Ground.SHARED)
-    many += [count(look) for look in of_revoked]
+    many = [count(read_snapshot) for read_snapshot in looks[:-1]]
+    sqlite.timeline.revoke(link, 1, RevocationReason.SHARED)
+    many += [count(read_snapshot) for read_snapshot in of_revoked]
     del few[len(looks) - 1]  # so many are looked at that these are all
     assert all(after < 2 * before + 5 for after, before in zip(many, few, strict=True)), (few, many)
 
 
 def test_the_services_that_there_are_are_looked_for_in_a_bounded_number_of_entries(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: ApiHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, phone = office.pseudonym(IdentityKind.CASE, "D-1"), office.pseudonym(IdentityKind.PHONE, NUMBER)
     of_phone = [*letter("2", 0, phone, service="enfance"), *letter("3", 9 * DAY, phone, sector="avis")]
     office.write([*letter("1", 0, case), *of_phone])
-    monkeypatch.setattr("streams.timeline.reading.MOST_SAMPLED", 3)
-    with office.reader.look() as reading:
+    monkeypatch.setattr("streams.timeline.reader.MOST_SAMPLED", 3)
+    with office.reader.read_snapshot() as snapshot:
         for sectors, starts, services in (
             ([SECTOR], [case], ["rsa"]),
             ([SECTOR], ["case:"], ["rsa"]),
@@ -103,20 +103,20 @@ def test_the_services_that_there_are_are_looked_for_in_a_bounded_number_of_entri
             ([SECTOR], ["phone:z"], []),
             (["avis"], [phone], []),
         ):
-            assert reading.find_services(sectors, starts) == services
+            assert snapshot.find_services(sectors, starts) == services
 
 
-def test_the_reader_writes_nothing(office: Office, story: list[str]) -> None:
-    with office.reader.look() as reading, pytest.raises(Exception, match=r"(?i)read.?only"):
-        reading._connection.execute(text("DELETE FROM entries"))
+def test_the_reader_writes_nothing(office: ApiHarness, story: list[str]) -> None:
+    with office.reader.read_snapshot() as snapshot, pytest.raises(Exception, match=r"(?i)read.?only"):
+        snapshot._connection.execute(text("DELETE FROM entries"))
     assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
 
 
-def test_an_answer_is_of_one_moment(office: Office, phone: str, story: list[str]) -> None:
-    with office.reader.look() as reading:
-        before = reading.read([phone], 100)
+def test_an_answer_is_of_one_moment(office: ApiHarness, phone: str, story: list[str]) -> None:
+    with office.reader.read_snapshot() as snapshot:
+        before = snapshot.read([phone], 100)
         office.write(call("3", 5 * DAY, phone))
-        assert reading.read([phone], 100) == before
-        assert reading.tell_story(phone).is_own
-    with office.reader.look() as reading:
-        assert len(reading.read([phone], 100)) == len(before) + 3
+        assert snapshot.read([phone], 100) == before
+        assert snapshot.resolve_identities(phone).is_own
+    with office.reader.read_snapshot() as snapshot:
+        assert len(snapshot.read([phone], 100)) == len(before) + 3

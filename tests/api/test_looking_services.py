@@ -10,14 +10,14 @@ from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.api.options import ApiOptions, OtherServices
 from tests.api.stories import DAY, walk
-from tests.support.api import NUMBER, SECTOR, Office, call, letter, token
+from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter, token
 from tests.support.events import make
-from tests.support.timelines import promised
+from tests.support.timelines import sla_status_entry
 
 FAMILY = "+33199000009"
 
 
-def test_what_is_promised_in_another_sector_or_by_another_service_is_not_told(office: Office, case: str) -> None:
+def test_what_is_promised_in_another_sector_or_by_another_service_is_not_told(office: ApiHarness, case: str) -> None:
     office.add(token("sacha", Role.AGENT, services=("rsa",)))
     office.write(letter("1", 0, case)[:1])
 
@@ -26,14 +26,14 @@ def test_what_is_promised_in_another_sector_or_by_another_service_is_not_told(of
         return len(contact["due"])
 
     for sector, service, seen in (("avis", "rsa", (0, 0)), (SECTOR, "enfance", (1, 0)), (SECTOR, "rsa", (1, 1))):
-        office.timeline.write([], [promised("mail:ged:1", 1, sector, service, resolution=1)])
+        office.timeline.write([], [sla_status_entry("mail:ged:1", 1, sector, service, resolution=1)])
         assert (told("camille"), told("sacha")) == seen
 
 
 @pytest.fixture(params=OtherServices)
-def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[Office]:
+def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[ApiHarness]:
     """An office in which other services are hidden, or shown in outline; its agent Sacha is of the RSA service alone."""
-    opened = Office(tmp_path, url, ApiOptions(other_services=request.param))
+    opened = ApiHarness(tmp_path, url, ApiOptions(other_services=request.param))
     opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
     of_citizen = opened.pseudonym(IdentityKind.CASE, "D-2026-17")
     dossier = opened.pseudonym(IdentityKind.DOSSIER, "123")
@@ -48,7 +48,7 @@ def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) ->
     opened.close()
 
 
-def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_services: Office) -> None:
+def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_services: ApiHarness) -> None:
     office = of_two_services
     is_hidden = office.api.options.other_services is OtherServices.HIDDEN
     told = office.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17", limit=2).json()
@@ -74,7 +74,7 @@ def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_ser
 
 
 def test_what_was_passed_on_to_another_service_is_not_open_to_who_is_shown_that_ones_own_alone(
-    of_two_services: Office, case: str
+    of_two_services: ApiHarness, case: str
 ) -> None:
     office = of_two_services
     arrived, *further = letter("3", 3 * DAY, case)
@@ -99,9 +99,9 @@ def test_what_was_passed_on_to_another_service_is_not_open_to_who_is_shown_that_
 
 
 @pytest.fixture
-def narrow(url: str, tmp_path: Path) -> Iterator[Office]:
+def narrow(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
     """An office whose agent Sacha is of the RSA service alone; all that is known was told to child welfare."""
-    opened = Office(tmp_path, url)
+    opened = ApiHarness(tmp_path, url)
     opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
     case, other = (opened.pseudonym(IdentityKind.CASE, name) for name in ("D-1", "D-2"))
     phone, family = (opened.pseudonym(IdentityKind.PHONE, number) for number in (NUMBER, FAMILY))
@@ -116,7 +116,7 @@ def narrow(url: str, tmp_path: Path) -> Iterator[Office]:
     opened.close()
 
 
-def test_whom_another_service_alone_knows_is_as_unknown_as_anybody(narrow: Office) -> None:
+def test_whom_another_service_alone_knows_is_as_unknown_as_anybody(narrow: ApiHarness) -> None:
     case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
     unknown = narrow.ask("/v1/look-up", "sacha", kind="phone", value="+33199000077")
     assert unknown.status_code == 404
@@ -134,7 +134,7 @@ def test_whom_another_service_alone_knows_is_as_unknown_as_anybody(narrow: Offic
         assert narrow.ask("/v1/timeline", "sacha", subject=subject).content == unknown.content
 
 
-def test_what_ones_own_service_was_not_told_is_no_link(narrow: Office) -> None:
+def test_what_ones_own_service_was_not_told_is_no_link(narrow: ApiHarness) -> None:
     case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
     narrow.write(call("9", 2 * DAY, phone))
     answer = narrow.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
@@ -150,7 +150,7 @@ def test_what_ones_own_service_was_not_told_is_no_link(narrow: Office) -> None:
     assert linked["since"] == "2025-03-06T08:00:00Z"
 
 
-def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(narrow: Office) -> None:
+def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(narrow: ApiHarness) -> None:
     third, family = narrow.pseudonym(IdentityKind.CASE, "D-3"), narrow.pseudonym(IdentityKind.PHONE, FAMILY)
     narrow.write(letter("9", 2 * DAY, f"{third} {family}"))
     told = narrow.ask("/v1/look-up", "sacha", kind="phone", value=FAMILY).json()
@@ -161,7 +161,7 @@ def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(na
     assert [(one["identity"], one["linked_to"], one["contacts"]) for one in of_one["shared"]] == [(family, third, 1)]
 
 
-def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(narrow: Office) -> None:
+def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(narrow: ApiHarness) -> None:
     narrow.add(token("robin", services=("rsa",)))
     case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
     link: dict[str, Any] = {"one": case, "other": phone}
@@ -172,14 +172,14 @@ def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(na
     assert narrow.ask("/v1/links/restore", "robin", **link).status_code == 200
     assert [(one["who"], one["result"], one["whose"]) for one in narrow.recorded()] == [
         ("robin", "not_found", case),
-        *(("camille", result, whose) for result in ("begun", "done") for whose in (case, phone)),
+        *(("camille", result, subject_id) for result in ("begun", "done") for subject_id in (case, phone)),
         ("robin", "not_found", case),
-        *(("robin", result, whose) for result in ("begun", "done") for whose in (case, phone)),
+        *(("robin", result, subject_id) for result in ("begun", "done") for subject_id in (case, phone)),
     ]
 
 
 def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
-    narrow: Office, monkeypatch: pytest.MonkeyPatch
+    narrow: ApiHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = narrow.pseudonym(IdentityKind.CASE, "D-3")
     for number in range(4):
@@ -187,7 +187,7 @@ def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
     narrow.write([event for number in range(4) for event in letter(f"to-{number}", 21 * DAY, case, service="enfance")])
     first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
     assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (True, 12)
-    monkeypatch.setattr("streams.timeline.reading.MOST_WALKED", 15)
+    monkeypatch.setattr("streams.timeline.reader.MOST_WALKED", 15)
     first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
     assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (False, 3)
     assert {entry["contact"] for entry in first["entries"]} == {"mail:ged:of-3"}
@@ -195,7 +195,9 @@ def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
     assert (of_all["is_whole"], len(walk(narrow, case, of_all, 2))) == (True, 24)
 
 
-def test_a_contact_that_was_told_in_two_sectors_is_shown_to_who_may_look_into_both(office: Office, case: str) -> None:
+def test_a_contact_that_was_told_in_two_sectors_is_shown_to_who_may_look_into_both(
+    office: ApiHarness, case: str
+) -> None:
     name = "mail:ged:1"
     office.write(letter("1", 0, case))
     office.write([make("feedback.given", 9, subject=name, sector="avis", scale="csat_1_5", score=1)])
@@ -207,7 +209,7 @@ def test_a_contact_that_was_told_in_two_sectors_is_shown_to_who_may_look_into_bo
 
 @pytest.mark.parametrize("first", [SECTOR, "avis"])
 def test_what_a_contact_was_told_in_one_sector_is_not_read_by_its_citizen_of_another(
-    office: Office, first: str
+    office: ApiHarness, first: str
 ) -> None:
     """Its source told it in two sectors, the later one first: all entries stand under one owner."""
     office.add(token("avis", sectors=("avis",)), token("both", sectors=(SECTOR, "avis")))

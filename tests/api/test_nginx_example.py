@@ -6,16 +6,16 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from streams.api.app import create_app
-from streams.api.guarding import MOST_BYTES
+from streams.api.middleware import MAX_BYTES
 from streams.api.options import ApiOptions
-from streams.listening import answered_hosts
-from tests.support.api import Office
+from streams.runtime.http_server import answered_hosts
+from tests.support.api_harness import ApiHarness
 
 OPTIONS = ApiOptions()
 EXAMPLE = (Path(__file__).parents[2] / "deploy" / "nginx-api.example.conf").read_text(encoding="utf-8")
 
 
-def test_the_api_answers_to_the_name_that_the_proxy_passes_on(sqlite: Office) -> None:
+def test_the_api_answers_to_the_name_that_the_proxy_passes_on(sqlite: ApiHarness) -> None:
     (name,) = re.findall(r"server_name (\S+);", EXAMPLE)
     (hosts,) = re.findall(r"hosts = \[\"(.*)\"\]", EXAMPLE)
     assert (hosts, f"https://{hosts}/") == (name, *re.findall(r'url = "(.*)"', EXAMPLE))
@@ -27,6 +27,6 @@ def test_the_api_answers_to_the_name_that_the_proxy_passes_on(sqlite: Office) ->
 
 def test_the_proxy_asks_where_the_api_is_by_default_and_takes_what_it_takes() -> None:
     assert re.findall(r"proxy_pass\s+(\S+);", EXAMPLE) == [f"http://{OPTIONS.host}:{OPTIONS.port}"]
-    assert re.findall(r"client_max_body_size (\d+)k;", EXAMPLE) == [str(MOST_BYTES // 1024)]
+    assert re.findall(r"client_max_body_size (\d+)k;", EXAMPLE) == [str(MAX_BYTES // 1024)]
     lines = [line.strip() for line in EXAMPLE.splitlines() if not line.strip().startswith("#")]
     assert [line for line in lines if line and not line.endswith((";", "{", "}"))] == []

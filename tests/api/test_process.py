@@ -19,12 +19,12 @@ from models.identities import IdentityKind
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify
 from streams.access.permissions import Role
-from streams.engine.ports import free_port
-from tests.support.api import NUMBER, SECTOR, Office, letter, token
+from streams.kafka.ports import free_port
+from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, letter, token
 from tests.support.postgres import Postgres
 from tests.support.processes import ROOT, Child, wait_until
 
-ACCUEIL = [sys.executable, "-m", "streams.cli", "api"]
+ACCUEIL = [sys.executable, "-m", "streams.cli.main", "api"]
 
 
 class Served:
@@ -57,7 +57,7 @@ def served(data: Path, **environment: str) -> Iterator[Served]:
 def data(tmp_path: Path, url: str) -> Path:
     """A data directory: its timelines have one letter, and its token is `camille`."""
     data = tmp_path / "data"
-    office = Office(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
+    office = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
     office.add(token(), token("sacha", Role.OPERATOR))
     office.write(letter("1", 0, office.pseudonym(IdentityKind.PHONE, NUMBER)))
     office.close()
@@ -98,7 +98,7 @@ def ask_in_turn(api: Served, times: int) -> Iterator[int]:
 
 
 def test_many_are_answered_at_once_while_others_write(data: Path, url: str, tmp_path: Path) -> None:
-    office = Office(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
+    office = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
     with served(data, **settings_of(url)) as api, ThreadPoolExecutor(12) as threads:
         wait_until(api.is_ready, "the API")
         asking = [threads.submit(lambda: list(ask_in_turn(api, 20))) for _ in range(12)]
@@ -139,7 +139,7 @@ def test_a_page_goes_on_after_a_restart(data: Path, url: str) -> None:
 @pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
 def test_what_the_readme_asks_is_answered(page: str, tmp_path: Path) -> None:
     demo = tmp_path / "accueil-data" / "demo"
-    office = Office(demo, f"sqlite:///{demo / 'timeline.db'}")
+    office = ApiHarness(demo, f"sqlite:///{demo / 'timeline.db'}")
     office.add(token(sectors=(SECTOR,)))
     office.write(letter("1", 0, office.pseudonym(IdentityKind.PHONE, NUMBER)))
     office.close()
@@ -154,7 +154,7 @@ def test_what_the_readme_asks_is_answered(page: str, tmp_path: Path) -> None:
 
 
 def test_while_the_database_is_away_that_is_the_answer(tmp_path: Path, postgres: Postgres) -> None:
-    office = Office(tmp_path / "data", f"sqlite:///{tmp_path / 'other.db'}")
+    office = ApiHarness(tmp_path / "data", f"sqlite:///{tmp_path / 'other.db'}")
     office.add(token())
     office.pseudonym(IdentityKind.PHONE, NUMBER)
     office.close()
@@ -178,7 +178,7 @@ def test_while_the_database_is_away_that_is_the_answer(tmp_path: Path, postgres:
 
 
 def test_a_database_of_a_newer_release_is_for_a_person_to_mend(tmp_path: Path) -> None:
-    Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}").close()
+    ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}").close()
     with closing(sqlite3.connect(tmp_path / "timeline.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with served(tmp_path, LANGUAGE="en") as api:

@@ -7,12 +7,12 @@ import pytest
 
 from models.identities import IdentityKind
 from streams.access.audit import Purpose
-from streams.access.concealing import conceal
-from streams.access.permissions import OF_CITIZENS, PERMISSIONS, Role
+from streams.access.concealment import conceal
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, Role
 from streams.access.purposes import PURPOSES
-from streams.api.answers import Why
 from streams.api.problems import DETAILS
-from tests.support.api import NUMBER, Office, call, token
+from streams.api.schemas import Why
+from tests.support.api_harness import NUMBER, ApiHarness, call, token
 
 REASONS: tuple[Purpose, ...] = get_args(get_args(Why)[0])
 
@@ -20,14 +20,14 @@ REASONS: tuple[Purpose, ...] = get_args(get_args(Why)[0])
 def test_who_sees_citizens_has_reasons_and_answering_one_is_no_right_of_his_and_no_incident() -> None:
     assert PURPOSES.keys() == set(Role)
     for role in Role:
-        assert bool(PURPOSES[role]) == bool(PERMISSIONS[role] & OF_CITIZENS)
+        assert bool(PURPOSES[role]) == bool(PERMISSIONS[role] & CITIZEN_OPERATIONS)
     assert {reason for reasons in PURPOSES.values() for reason in reasons} == {*REASONS}
     assert not {Purpose.RIGHTS, Purpose.SECURITY} & {*PURPOSES[Role.AGENT]}
 
 
 @pytest.mark.parametrize(("role", "reason"), list(product(Role, REASONS)))
 def test_a_reason_that_is_not_the_roles_is_refused_and_recorded_and_not_offered(
-    sqlite: Office, role: Role, reason: Purpose
+    sqlite: ApiHarness, role: Role, reason: Purpose
 ) -> None:
     caller = sqlite.pseudonym(IdentityKind.PHONE, NUMBER)
     sqlite.write(call("1", 0, caller))
@@ -42,10 +42,10 @@ def test_a_reason_that_is_not_the_roles_is_refused_and_recorded_and_not_offered(
         answer = sqlite.ask(path, "sacha", **asked, purpose=reason)
         may = reason in PURPOSES[role]
         assert answer.status_code == (200 if may else 403)
-        whose = asked.get("contact", caller) if may else conceal(asked.get("contact", caller), sqlite.api.secret)
-        assert sqlite.recorded()[-1]["whose"] == whose, "also of a refusal"
+        subject_id = asked.get("contact", caller) if may else conceal(asked.get("contact", caller), sqlite.api.secret)
+        assert sqlite.recorded()[-1]["whose"] == subject_id, "also of a refusal"
         if not may:
-            why = "purpose" if PERMISSIONS[role] & OF_CITIZENS else "role"
+            why = "purpose" if PERMISSIONS[role] & CITIZEN_OPERATIONS else "role"
             assert answer.json()["detail"] in DETAILS[why], "which of the two is said"
         record = sqlite.recorded()[-1]
         assert (record["who"], record["why"], record["result"]) == ("sacha", reason, "shown" if may else "refused")

@@ -17,22 +17,22 @@ from pypdf import PdfReader
 from models.events import Event
 from models.identities import IdentityKind
 from streams.access.permissions import Role
-from streams.api.asking import RIGHTS_AT_ONCE
-from streams.core import timeline as core
-from streams.core.contact import Contact
-from streams.rights import pdf
-from streams.rights.erasing import Erasing
-from streams.rights.finding import Finder
+from streams.api.auth import RIGHTS_AT_ONCE
+from streams.core.contacts.contact import Contact
+from streams.core.timeline import entries as core
+from streams.privacy import pdf
+from streams.privacy.citizen_finder import CitizenFinder
+from streams.privacy.erasures import Erasures
 from streams.timeline.database import Unavailable
 from streams.timeline.store import Timeline
-from tests.support.api import NUMBER, Office, call, form, letter, token
+from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
 from tests.support.processes import wait_until
 
 CASE, OTHER = "2026-17", "2026-18"
 
 
 @pytest.fixture
-def phone(office: Office) -> str:
+def phone(office: ApiHarness) -> str:
     """A citizen's telephone, of whom a letter, a form and a call are known; another one shares the family's with him."""
     phone, family = (office.pseudonym(IdentityKind.PHONE, number) for number in (NUMBER, "+33199000009"))
     case, other = (office.pseudonym(IdentityKind.CASE, number) for number in (CASE, OTHER))
@@ -47,13 +47,13 @@ def phone(office: Office) -> str:
     return phone
 
 
-def work_on(office: Office, told: list[Event]) -> None:
+def work_on(office: ApiHarness, told: list[Event]) -> None:
     """Do what worker and timelines would with what Kafka was told."""
     rows = {event.subject: office.rows[event.subject.encode()] for event in told}
     office.timeline.write([core.decode(core.record(event, rows[event.subject])[1]) for event in told])
 
 
-def test_an_export_is_the_citizens_alone_in_each_format(office: Office, phone: str) -> None:
+def test_an_export_is_the_citizens_alone_in_each_format(office: ApiHarness, phone: str) -> None:
     answer = office.ask("/v1/export", subject=phone)
     assert answer.status_code == 200, answer.text
     named = r'attachment; filename="export-social-\d{4}-\d\d-\d\d-\d{6}\.json"'
@@ -73,7 +73,7 @@ def test_an_export_is_the_citizens_alone_in_each_format(office: Office, phone: s
 
 
 def test_an_export_that_breaks_is_recorded_as_failed(
-    office: Office, phone: str, monkeypatch: pytest.MonkeyPatch
+    office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pdf, "write_pdf", Mock(side_effect=ValueError("a letter that the font has not")))
     assert office.ask("/v1/export", subject=phone, format="pdf").status_code == 500
@@ -82,7 +82,7 @@ def test_an_export_that_breaks_is_recorded_as_failed(
     ]
 
 
-def test_an_erasure_is_told_worked_on_and_proved(office: Office, phone: str) -> None:
+def test_an_erasure_is_told_worked_on_and_proved(office: ApiHarness, phone: str) -> None:
     told: list[Event] = []
     fold = office.fold
     office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
@@ -112,22 +112,22 @@ def test_an_erasure_is_told_worked_on_and_proved(office: Office, phone: str) -> 
 
 
 def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed_and_one_that_is_leads_to_its_proof(
-    office: Office, phone: str, monkeypatch: pytest.MonkeyPatch
+    office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Event] = []
-    fold, begin = office.fold, Erasing.begin
+    fold, begin = office.fold, Erasures.begin
     office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
 
     def be_away(*_: object) -> None:
         raise Unavailable("full")
 
-    monkeypatch.setattr(Erasing, "begin", be_away)
+    monkeypatch.setattr(Erasures, "begin", be_away)
     answer = office.ask("/v1/erasures", subject=phone)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
     first, last = office.recorded()
     assert (first["result"], last["result"], first["whose"], last["whose"]) == ("begun", "failed", phone, phone)
     assert first["erasure"] == last["erasure"] != ""
-    monkeypatch.setattr(Erasing, "begin", begin)
+    monkeypatch.setattr(Erasures, "begin", begin)
     name = office.ask("/v1/erasures", subject=phone).json()["id"]
     work_on(office, told)
     office.client.get(f"/v1/erasures/{name}", headers={"authorization": "Bearer camille"})
@@ -138,11 +138,11 @@ def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed_and_one_that_is_l
 
 
 CHANGES = pytest.mark.parametrize(
-    ("path", "owner", "name"), [("/v1/erasures", Erasing, "begin"), ("/v1/links/revoke", Timeline, "revoke")]
+    ("path", "owner", "name"), [("/v1/erasures", Erasures, "begin"), ("/v1/links/revoke", Timeline, "revoke")]
 )
 
 
-def make_body(office: Office, path: str) -> dict[str, str]:
+def make_body(office: ApiHarness, path: str) -> dict[str, str]:
     """Return what is sent to change something of a citizen who wrote a letter."""
     phone, case = office.pseudonym(IdentityKind.PHONE, NUMBER), office.pseudonym(IdentityKind.CASE, CASE)
     office.write(letter("1", 0, f"{case} {phone}"))
@@ -152,7 +152,7 @@ def make_body(office: Office, path: str) -> dict[str, str]:
 @CHANGES
 @pytest.mark.parametrize("is_done", [False, True])
 def test_what_failed_is_recorded_as_failed_if_it_is_known_that_nothing_was_done(
-    office: Office, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str, *, is_done: bool
+    office: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str, *, is_done: bool
 ) -> None:
     act = getattr(owner, name)
 
@@ -168,7 +168,7 @@ def test_what_failed_is_recorded_as_failed_if_it_is_known_that_nothing_was_done(
 
 @CHANGES
 def test_what_goes_on_though_its_request_was_cut_off_is_not_recorded_as_failed(
-    sqlite: Office, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str
+    sqlite: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str
 ) -> None:
     under_way, goes_on, done = Signal(), Signal(), Signal()
     act, body = getattr(owner, name), make_body(sqlite, path)
@@ -196,7 +196,7 @@ def test_what_goes_on_though_its_request_was_cut_off_is_not_recorded_as_failed(
     assert {one["result"] for one in sqlite.recorded()} == {"begun"}
 
 
-def test_who_waits_for_his_own_erasure_is_recorded_with_its_proof_alone(office: Office, phone: str) -> None:
+def test_who_waits_for_his_own_erasure_is_recorded_with_its_proof_alone(office: ApiHarness, phone: str) -> None:
     office.add(token("robin"))
     told: list[Event] = []
     fold = office.fold
@@ -222,7 +222,7 @@ def test_who_waits_for_his_own_erasure_is_recorded_with_its_proof_alone(office: 
 
 
 def test_who_may_not_is_refused_though_the_database_is_away_and_both_are_recorded(
-    sqlite: Office, monkeypatch: pytest.MonkeyPatch
+    sqlite: ApiHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def be_away() -> Timeline:
         raise Unavailable("away")
@@ -239,7 +239,7 @@ def test_who_may_not_is_refused_though_the_database_is_away_and_both_are_recorde
     ] * 2
 
 
-def test_what_others_share_is_refused_and_recorded(office: Office, phone: str) -> None:
+def test_what_others_share_is_refused_and_recorded(office: ApiHarness, phone: str) -> None:
     family = office.pseudonym(IdentityKind.PHONE, "+33199000009")
     for path in ("/v1/export", "/v1/erasures"):
         answer = office.ask(path, subject=family)
@@ -250,7 +250,7 @@ def test_what_others_share_is_refused_and_recorded(office: Office, phone: str) -
     ]
 
 
-def test_where_someone_is_known_in_several_sectors_one_is_named(office: Office, phone: str) -> None:
+def test_where_someone_is_known_in_several_sectors_one_is_named(office: ApiHarness, phone: str) -> None:
     office.add(token("both", sectors=("social", "routes", "tax")))
     office.write(call("5", 400, phone, sector="routes"))
     for path in ("/v1/export", "/v1/erasures"):
@@ -268,7 +268,7 @@ def test_where_someone_is_known_in_several_sectors_one_is_named(office: Office, 
 
 
 def test_that_someone_is_known_in_another_sector_too_is_told_nobody_who_may_not_look_there(
-    office: Office, phone: str
+    office: ApiHarness, phone: str
 ) -> None:
     case = office.pseudonym(IdentityKind.CASE, OTHER)
     office.write(call("5", 400, case, sector="routes"))
@@ -280,16 +280,16 @@ def test_that_someone_is_known_in_another_sector_too_is_told_nobody_who_may_not_
 
 
 def test_no_look_up_waits_while_rights_are_exercised(
-    office: Office, phone: str, monkeypatch: pytest.MonkeyPatch
+    office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    goes_on, waiting, read_rows = Signal(), list[Finder](), Finder.read_rows
+    goes_on, waiting, read_rows = Signal(), list[CitizenFinder](), CitizenFinder.read_rows
 
-    def wait(finder: Finder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
+    def wait(finder: CitizenFinder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
         waiting.append(finder)
         goes_on.wait(60)
         return read_rows(finder, wanted)
 
-    monkeypatch.setattr(Finder, "read_rows", wait)
+    monkeypatch.setattr(CitizenFinder, "read_rows", wait)
 
     async def ask_beside() -> None:
         headers = {"authorization": "Bearer camille"}
@@ -313,26 +313,26 @@ def test_no_look_up_waits_while_rights_are_exercised(
 
 
 def test_a_token_has_one_right_exercised_at_a_time_and_holds_up_no_other(
-    office: Office, phone: str, monkeypatch: pytest.MonkeyPatch
+    office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.add(token("robin"))
-    goes_on, waiting, read_rows = Signal(), list[Finder](), Finder.read_rows
-    opened, most, writer = set[Timeline](), [0], office.api.writer
+    goes_on, waiting, read_rows = Signal(), list[CitizenFinder](), CitizenFinder.read_rows
+    opened, most, open_timeline = set[Timeline](), [0], office.api.open_timeline
 
-    def wait(finder: Finder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
+    def wait(finder: CitizenFinder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
         waiting.append(finder)
         goes_on.wait(60)
         return read_rows(finder, wanted)
 
     def open_writer() -> Timeline:
-        timeline = writer()
+        timeline = open_timeline()
         close = timeline.close
         opened.add(timeline)
         most[0] = max(most[0], len(opened))
         monkeypatch.setattr(timeline, "close", lambda: (opened.discard(timeline), close()))
         return timeline
 
-    monkeypatch.setattr(Finder, "read_rows", wait)
+    monkeypatch.setattr(CitizenFinder, "read_rows", wait)
     monkeypatch.setattr(office.api, "writer", open_writer)
 
     async def ask_often() -> None:
@@ -354,7 +354,7 @@ def test_a_token_has_one_right_exercised_at_a_time_and_holds_up_no_other(
     assert (most, opened) == ([RIGHTS_AT_ONCE], set())
 
 
-def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: Office, phone: str) -> None:
+def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: ApiHarness, phone: str) -> None:
     office.add(token("elsewhere", sectors=("routes",)), token("part", services=("rsa",)), token("agent", Role.AGENT))
     request = office.ask("/v1/erasures", subject=phone).json()
     for who in ("elsewhere", "part", "agent"):

@@ -8,23 +8,23 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from models.events import Event, FeedbackScale
-from models.grounds import Ground
 from models.policies import ClockKind
+from models.revocation_reasons import RevocationReason
 from models.topics import Channel
 from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
-from streams.api.answers import Kind
-from streams.api.erasing import ErasureState
+from streams.api.erasure import ErasureState
 from streams.api.options import LANGUAGES, ApiOptions
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
-from streams.core.layouts import CLOSED, LEFT
-from streams.core.milestone import State
-from streams.core.promises import Standing
-from streams.core.timeline import OUTCOMES
-from streams.rights.texts import REMNANTS
-from streams.rights.writing import Format
-from tests.support.api import Office
+from streams.api.schemas import LookUpKind
+from streams.core.contacts.case_event import ContactState
+from streams.core.figures.figure_schemas import CLOSED_COUNTS, LEFT_COUNTS
+from streams.core.sla.open_targets import TargetStatus
+from streams.core.timeline.entries import TIMELINE_KINDS
+from streams.privacy.texts import REMNANTS
+from streams.privacy.writer import Format
+from tests.support.api_harness import ApiHarness
 from tests.support.timeline_page import HOSTILE
 
 AGENTS_OWN = {"agent.state_changed"}
@@ -32,24 +32,24 @@ AGENTS_OWN = {"agent.state_changed"}
 TYPES = {get_args(one.model_fields["type"].annotation)[0] for one in get_args(get_args(Event)[0])} - AGENTS_OWN
 ERASURES = get_args(ErasureState.model_fields["state"].annotation)
 SETS = {
-    "type": [*TYPES, *(f"sla.{kind}" for kind in OUTCOMES)],
-    "sla": list(OUTCOMES),
-    "due": list(Standing),
-    "state": list(State),
+    "type": [*TYPES, *(f"sla.{kind}" for kind in TIMELINE_KINDS)],
+    "sla": list(TIMELINE_KINDS),
+    "due": list(TargetStatus),
+    "state": list(ContactState),
     "channel": list(Channel),
     "clock": list(ClockKind),
     "scale": list(FeedbackScale),
-    "kind": list(Kind),
+    "kind": list(LookUpKind),
     "purpose": list(PURPOSES[Role.DPO]),
-    "ground": list(Ground),
+    "ground": list(RevocationReason),
     "format": list(Format),
     "erasure": [*ERASURES, *(f"{state}_why" for state in ERASURES)],
     "role": list(Role),
     "remnant": list(REMNANTS),
     "outcome": [
         *("answered", "abandoned", "attended", "missed", "cancelled"),
-        *LEFT,
-        *(outcome.removeprefix("closed_") for outcome in CLOSED),
+        *LEFT_COUNTS,
+        *(outcome.removeprefix("closed_") for outcome in CLOSED_COUNTS),
     ],
 }
 
@@ -80,7 +80,7 @@ def test_both_languages_name_the_same_values() -> None:
     assert {name for name in french if values_in(french[name]) != values_in(english[name])} == set()
 
 
-def test_the_page_is_nobodys_and_lets_nothing_in_from_elsewhere(sqlite: Office) -> None:
+def test_the_page_is_nobodys_and_lets_nothing_in_from_elsewhere(sqlite: ApiHarness) -> None:
     page = sqlite.client.get("/")
     assert page.headers["content-security-policy"] == POLICY
     assert "unsafe" not in POLICY
@@ -104,7 +104,7 @@ def test_the_page_is_nobodys_and_lets_nothing_in_from_elsewhere(sqlite: Office) 
         ({"headers": {"cookie": "lang=<b>"}, "params": {"lang": "de"}}, "fr"),
     ],
 )
-def test_it_speaks_the_language_that_was_chosen(sqlite: Office, asked: dict[str, Any], language: str) -> None:
+def test_it_speaks_the_language_that_was_chosen(sqlite: ApiHarness, asked: dict[str, Any], language: str) -> None:
     page = sqlite.client.get("/", **asked)
     assert f'<html lang="{language}"' in page.text
     assert ("lang=en" in page.headers.get("set-cookie", "")) == (asked.get("params") == {"lang": "en"})

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from streams.words import say
+from streams.locale.i18n import say
 from tests.bench import engine, freshness, latency, phone_path
 from tests.bench.measuring import describe_machine, forget_settings
 from tests.bench.report import Goal, Run, goals_table, write_json

@@ -16,13 +16,13 @@ from typing import Any
 
 import click
 
-from streams.engine.broker import EmbeddedKafka
-from streams.words import say
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.locale.i18n import say
 from tests.bench.measuring import forget_settings
 from tests.bench.report import Goal, conclude
-from tests.support.alertmanager import Hook, hooked, running
+from tests.support.alertmanager import WebhookReceiver, running, webhook_receiver
 from tests.support.processes import wait_until
-from tests.support.sla_chain import Chain
+from tests.support.sla_chain import SlaChain
 
 
 def measure(*, breaches: int, rate: float) -> dict[str, Any]:
@@ -31,13 +31,13 @@ def measure(*, breaches: int, rate: float) -> dict[str, Any]:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
         try:
-            with hooked() as hook, running(Path(folder) / "alertmanager", hook) as manager:
-                return _measure(Chain(kafka, Path(folder), manager, show_seconds=20), hook, breaches, rate)
+            with webhook_receiver() as hook, running(Path(folder) / "alertmanager", hook) as manager:
+                return _measure(SlaChain(kafka, Path(folder), manager, show_seconds=20), hook, breaches, rate)
         finally:
             kafka.stop()
 
 
-def _measure(chain: Chain, hook: Hook, breaches: int, rate: float) -> dict[str, Any]:
+def _measure(chain: SlaChain, hook: WebhookReceiver, breaches: int, rate: float) -> dict[str, Any]:
     with chain.child("worker", "worker").start() as worker, chain.child("notify", "notify").start() as notify:
         worker.wait_for('"event": "partition_opened"', 4)
         for number in range(breaches):
@@ -59,7 +59,7 @@ def _measure(chain: Chain, hook: Hook, breaches: int, rate: float) -> dict[str, 
     }
 
 
-def _first_told(hook: Hook) -> dict[str, float]:
+def _first_told(hook: WebhookReceiver) -> dict[str, float]:
     found: dict[str, float] = {}
     for at, (_, body) in zip(list(hook.times), hook.taken, strict=False):
         for alert in body["alerts"]:

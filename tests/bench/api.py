@@ -29,12 +29,12 @@ from models.identities import IdentityKind
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Role
 from streams.access.tokens import Tokens
-from streams.engine.ports import free_port
+from streams.kafka.ports import free_port
+from streams.locale.i18n import say
 from streams.timeline.store import Timeline
-from streams.words import say
 from tests.bench.measuring import MIB, cpu_seconds, forget_settings, percentile
 from tests.bench.report import Goal, Run, conclude
-from tests.support.api import SECTOR, token
+from tests.support.api_harness import SECTOR, token
 from tests.support.processes import Child, wait_until
 
 CONNECTIONS: Final = 50
@@ -146,7 +146,7 @@ def measure(*, entries: int, citizens: int, rate: int, seconds: int) -> dict[str
         Tokens(data / "access").add(token("bench", Role.AGENT, rate_per_minute=10_000_000))
         port = free_port()
         settings = {"ACCUEIL_DATA": str(data), "ACCUEIL_API__PORT": str(port), "ACCUEIL_LOG__FORMAT": "json"}
-        with Child(["-m", "streams.cli", "api"], Path(folder) / "api.log", **settings) as api:
+        with Child(["-m", "streams.cli.main", "api"], Path(folder) / "api.log", **settings) as api:
             api.start()
             wait_until(lambda: "startup complete" in api.text, "the API")
             warm = asyncio.run(_ask(port, citizens, rate, WARM_UP_SECONDS, Random(0)))

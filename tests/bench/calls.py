@@ -9,10 +9,10 @@ from random import Random
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
-from connectors.asterisk.memory import Memory
-from connectors.asterisk.records import LogLine
+from connectors.asterisk.queue_log import LogLine
 from models.codec import encode
 from models.identities import PseudonymKey
 from models.topics import SOURCES, Channel
@@ -115,7 +115,7 @@ class Calls:
                 "dids": {DIALLED: {"line": "general"}},
             }
         )
-        self._mapping = QueueLogMapping(SOURCE, config, PseudonymKey("bench", bytes(32)), Memory())
+        self._mapping = QueueLogMapping(SOURCE, config, PseudonymKey("bench", bytes(32)), CallHistory())
 
     def lines(self, starts: Iterable[float]) -> Iterator[Line]:
         """Yield the lines of calls that come at `starts`, seconds since 1970, as the log would have them."""

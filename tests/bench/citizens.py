@@ -14,10 +14,10 @@ from typing import Final
 
 import click
 
-from streams.agents.citizens import Citizens
-from streams.core import timeline
-from streams.core.citizens import Terms
-from streams.core.timeline import Entry
+from streams.agents.citizens import CitizenCounter
+from streams.core.citizens.citizen import RecontactTerms
+from streams.core.timeline import entries
+from streams.core.timeline.entries import Entry
 from tests.support.citizens import entry
 from tests.support.events import START_MS
 from tests.support.simulated_workers import DAY_MS
@@ -45,20 +45,20 @@ def make_entries(contacts: int, citizens: int) -> list[bytes]:
             made.append((at, entry(kind, at, f"{channel}:bench/x:{number}", service, f"phone:k1-{who:022}")))
             at += 0.002 if channel == "call" else chance.uniform(0, 3)
     made.sort(key=lambda one: one[0])
-    return [timeline._encode(one) for _, one in made]  # as the contacts agent does
+    return [entries._encode(one) for _, one in made]  # as the contacts agent does
 
 
 def decode_all(values: list[bytes]) -> None:
     """Decode, and nothing else."""
     for value in values:
-        timeline.decode(value)
+        entries.decode(value)
 
 
-def work(values: list[bytes]) -> Citizens:
+def work(values: list[bytes]) -> CitizenCounter:
     """Do with every entry what the agent does between fetch and transaction."""
-    job = Citizens(Terms())
+    job = CitizenCounter(RecontactTerms())
     for start in range(0, len(values), STEP_ENTRIES):
-        job.fold([timeline.decode(value) for value in values[start : start + STEP_ENTRIES]], START_MS + DAYS * DAY_MS)
+        job.fold([entries.decode(value) for value in values[start : start + STEP_ENTRIES]], START_MS + DAYS * DAY_MS)
         for table in job.tables:
             for _ in table.changes():
                 pass

@@ -18,17 +18,17 @@ from models import topics
 from models.calendars import Unit
 from models.events import Event
 from models.policies import Policies, SlaFile
-from streams.agents.contacts import Contacts, Times
-from streams.agents.promises import Patience
-from streams.core import contact
-from streams.core.clocks import advance
-from streams.core.contact import Keeping
-from streams.core.courses import courses
-from streams.core.visit import TimesToLive
+from streams.agents.contacts import ContactJob, WorkerTimings
+from streams.agents.sla_tracker import SlaDelays
+from streams.core.contacts import contact
+from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.queue_stay import TimesToLive
+from streams.core.sla.clock_changes import advance
+from streams.core.sla.clock_intervals import clock_intervals
 from streams.engine.job import Step
 from tests.bench.measuring import describe_machine, forget_settings, live_bytes
-from tests.support.clocks import SIEGE
 from tests.support.events import START_MS, make
+from tests.support.sla_events import SIEGE
 
 FILE: Final = (
     SIEGE
@@ -44,12 +44,12 @@ DAY_MS: Final = 86_400_000
 TARGET_MS: Final = 14 * DAY_MS
 GAP_MS: Final = 1_000
 """Between two letters."""
-TIMES: Final = Times(
+TIMES: Final = WorkerTimings(
     TimesToLive(DAY_MS, DAY_MS, DAY_MS),
-    Keeping(closed=1000 * DAY_MS, touched=0),
+    RowRetention(closed=1000 * DAY_MS, touched=0),
     1000 * DAY_MS,
     1000 * DAY_MS,
-    Patience(0, 0),  # days lie between two ticks here
+    SlaDelays(0, 0),  # days lie between two ticks here
 )
 FIRED: Final = 1000
 STEPS: Final = 20
@@ -58,15 +58,15 @@ STEPS: Final = 20
 def measure(clocks: int) -> dict[str, Any]:
     """Return bytes per clock, milliseconds of a tick that tells `FIRED` breaches and of one that has nothing to tell."""
     policies = Policies(SlaFile.model_validate(loads(FILE)))
-    job = Contacts(0, TIMES, lambda: policies)
+    job = ContactJob(0, TIMES, lambda: policies)
     rows = job.contacts.rows
     for number in range(clocks):
         rows[row_key(number)] = contact.decode(contact.encode(contact.fold(None, _letter(number))))
     without_clocks = live_bytes()
     for number, (key, row) in enumerate(rows.items()):
-        row.clocks, _ = advance((), courses(row), policies, START_MS + number * GAP_MS)
+        row.clocks, _ = advance((), clock_intervals(row), policies, START_MS + number * GAP_MS)
         rows[key] = contact.decode(contact.encode(row))  # as after a recovery: what rows have in common is one object
-    job.promises.restore()
+    job.sla_tracker.restore()
     with_clocks = live_bytes()
     _tick(job, START_MS)  # the first finds out by which file clocks are set
     for _ in range(clocks // 1000):
@@ -104,7 +104,7 @@ def _letter(number: int) -> Event:
     )
 
 
-def _tick(job: Contacts, now: int) -> tuple[float, int]:
+def _tick(job: ContactJob, now: int) -> tuple[float, int]:
     """Return the CPU seconds of a tick with all that it writes, and how much it told."""
     step = Step(0, now, [topics.TIMELINE.name, topics.SLA.name])
     began = time.process_time()

@@ -23,9 +23,9 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from streams.engine.broker import EmbeddedKafka, die_with_parent
-from streams.engine.topics import TopicSpec, apply
-from streams.words import say
+from streams.kafka.embedded_broker import EmbeddedKafka, die_with_parent
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.locale.i18n import say
 from tests.bench.measuring import cpu_seconds, describe_machine
 from tests.bench.peers.check import Truth, differences, read_rows, tell_truth
 from tests.bench.peers.generate import PER_CONTACT, generate
@@ -226,7 +226,7 @@ def _kafka() -> Iterator[EmbeddedKafka]:
 
 def _fill(bootstrap: str, events: int, seed: int, tell: Tell) -> Source:
     topic = f"source-{events}"
-    apply(bootstrap, [TopicSpec(topic, PARTITIONS)])
+    apply_specs(bootstrap, [TopicSpec(topic, PARTITIONS)])
     count, size = produce(bootstrap, topic, ((event.contact, event.value) for event in generate(events, seed)))
     many, about = number(count), f"{size / count:.0f}"
     tell(say(f"{many} events of {about} bytes", f"{many} événements de {about} octets"))

@@ -16,12 +16,12 @@ from typing import Final, NamedTuple
 import click
 
 from models import topics
-from models.codec import Unusable, read
-from streams.agents.contacts import Contacts
+from models.codec import UnusableRecord, read
+from streams.agents.contacts import ContactJob
 from streams.engine.job import Step
-from streams.engine.partitioner import partition_of
-from streams.settings import Settings
-from streams.worker import times
+from streams.kafka.partitioner import partition_of
+from streams.runtime.worker import times
+from streams.settings.schema import Settings
 from tests.bench.calls import TOPIC, Calls
 
 STEP_RECORDS: Final = 10_000
@@ -57,7 +57,7 @@ def decode_all(records: dict[int, list[Record]]) -> None:
         for record in own:
             try:  # noqa: SIM105 - `suppress` would cost as much as what is measured
                 read(record.value)
-            except Unusable:
+            except UnusableRecord:
                 pass
 
 
@@ -66,7 +66,7 @@ def work(records: dict[int, list[Record]]) -> None:
     now = int(time.time() * 1000)
     keep = times(Settings())
     for number, own in records.items():
-        job = Contacts(number, keep)
+        job = ContactJob(number, keep)
         for records_of_step in _steps(own):
             step = Step(number, now, [topics.TIMELINE.name], partitions=PARTITIONS)
             job.fold(TOPIC, records_of_step, step)

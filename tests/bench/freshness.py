@@ -33,10 +33,10 @@ from models.codec import encode
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 from models.topics import DEAD_LETTERS, SOURCES, Channel
-from streams import running
-from streams.engine.partitioner import partition_of
-from streams.settings import Settings
-from streams.words import say
+from streams.kafka.partitioner import partition_of
+from streams.locale.i18n import say
+from streams.runtime import instance_lock
+from streams.settings.schema import Settings
 from tests.bench.latency import Up, started_up
 from tests.bench.measuring import describe_machine, forget_settings, percentile
 from tests.bench.records import make_producer, read
@@ -404,7 +404,7 @@ def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, tell: Te
     ):
         tell(say("the demo reads its days before …", "la démonstration lit les jours d'avant …"))
         _await_calm(demo.url)
-        found = running.read(Path(folder) / "demo")
+        found = instance_lock.read(Path(folder) / "demo")
         assert found is not None, "the demo does not run"
         worker = Steps(Path(folder) / "console.log")
         return _measure(demo, worker, found.brokers, rate, seconds, seed, tell)

@@ -24,9 +24,9 @@ import psutil
 
 from models.codec import decode
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
-from streams.words import say
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.locale.i18n import say
 from tests.bench.measuring import MIB, cpu_seconds, forget_settings
 from tests.bench.report import Goal, Run, conclude
 from tests.support.dovecot import Dovecot, dovecot
@@ -52,7 +52,7 @@ def measure(*, messages: int, kills: int) -> dict[str, Any]:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
         try:
-            apply(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+            apply_specs(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
             mailbox = _Mailbox(kafka.bootstrap, Path(folder), server)
             mailbox.fill(messages)
             run = mailbox.measure()

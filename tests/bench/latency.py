@@ -23,10 +23,10 @@ from urllib.request import urlopen
 import click
 import psutil
 
-from streams.engine.ports import free_port
-from streams.running import SYSTEMS
-from streams.up import ACCUEIL
-from streams.words import say
+from streams.kafka.ports import free_port
+from streams.locale.i18n import say
+from streams.runtime.instance_lock import SYSTEMS
+from streams.runtime.supervisor import ACCUEIL
 from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings, percentile
 from tests.bench.report import Goal, Run, number, table, write_json
 from tests.support.processes import Child, wait_until

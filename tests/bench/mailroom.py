@@ -21,9 +21,9 @@ import psutil
 
 from models.codec import decode
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
-from streams.words import say
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.locale.i18n import say
 from tests.bench.measuring import MIB, cpu_seconds, forget_settings
 from tests.bench.report import Goal, Run, conclude
 from tests.support.kafka_io import read
@@ -41,7 +41,7 @@ def measure(*, letters: int, kills: int) -> dict[str, Any]:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
         try:
-            apply(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+            apply_specs(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
             room = _Room(kafka.bootstrap, Path(folder))
             half = letters // 2
             run = room.measure(range(half))

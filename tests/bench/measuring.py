@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psutil
 
-from streams.configuration import PREFIX
+from streams.settings.loader import PREFIX
 
 MIB: Final = 1 << 20
 HOUR_SECONDS: Final = 3600

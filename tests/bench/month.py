@@ -13,14 +13,14 @@ from typing import Any
 
 import click
 
-from streams.words import say
+from streams.locale.i18n import say
 from tests.bench.measuring import forget_settings
 from tests.bench.report import conclude
-from tests.support.departement import differences
-from tests.support.month import play_month, serve
+from tests.support.month import run_month, serve
 from tests.support.month_board import compare_board
 from tests.support.month_metrics import Comparison
 from tests.support.month_reports import compare_report, periods_of, read_history
+from tests.support.simulated_figures import figure_differences
 
 PATIENCE_SECONDS = 1800
 """For connectors to read to the end."""
@@ -30,11 +30,14 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
     """Play and compare; return how many numbers were compared, and which are not what they must be."""
     began_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
-        month = play_month(Path(folder), per_year, seed=seed, patience_seconds=PATIENCE_SECONDS)
-    found: list[Any] = [*differences(month.figures, month.ledger), *differences(month.story.numbers(), month.ledger)]
+        month = run_month(Path(folder), per_year, seed=seed, patience_seconds=PATIENCE_SECONDS)
+    found: list[Any] = [
+        *figure_differences(month.figures, month.ledger),
+        *figure_differences(month.story.numbers(), month.ledger),
+    ]
     app = serve(month.workers, month.policies)
     metrics = Comparison(month, app.get("/metrics").text)
-    found += metrics.differences
+    found += metrics.figure_differences
     found += compare_board(month, app.get("/api/board").json())
     history, cells = read_history(month), 0
     for period in periods_of(month):
@@ -46,7 +49,7 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
         "contacts": sum(fact.name in {"offered", "received", "booked"} for fact in month.story.facts),
         "facts": len(month.story.facts),
         "events": len(month.events),
-        "promises": len(month.promised.promises),
+        "promises": len(month.promised.sla_targets),
         "samples_of_metrics": metrics.values,
         "cells_of_reports": cells,
         "seconds": time.monotonic() - began_at,

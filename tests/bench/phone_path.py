@@ -19,11 +19,11 @@ import click
 from confluent_kafka.admin import AdminClient
 
 from models import topics
-from streams.catalogue import specs
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import apply
-from streams.settings import Settings
-from streams.words import say
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import apply_specs
+from streams.kafka.topic_catalogue import specs
+from streams.locale.i18n import say
+from streams.settings.schema import Settings
 from tests.bench.calls import TOPIC, Calls, Ledger, Record
 from tests.bench.measuring import cpu_seconds, describe_machine, forget_settings
 from tests.bench.records import produce, read
@@ -60,7 +60,7 @@ def measure(*, rounds: int, calls: int = 275_000, seed: int = 1, tell: Tell) -> 
 
 
 def _make_topics(bootstrap: str) -> None:
-    apply(bootstrap, specs(Settings()))
+    apply_specs(bootstrap, specs(Settings()))
 
 
 def _fill(bootstrap: str, count: int, seed: int, tell: Tell) -> Ledger:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from streams import logs
 from streams.agents.contacts import make_job
 from streams.engine.engine import Engine, run
-from streams.settings import Settings
-from streams.worker import options, times
+from streams.runtime import logs
+from streams.runtime.worker import options, times
+from streams.settings.schema import Settings
 from tests.bench.calls import TOPIC
 from tests.bench.measuring import live_bytes
 
@@ -27,11 +27,11 @@ class MeasuredEngine(Engine):
     assigned_at = 0.0
     empty_bytes = 0
 
-    def open_lanes(self, assigned: Iterable[Any]) -> None:
+    def open_partition_tasks(self, assigned: Iterable[Any]) -> None:
         """Start as usual."""
         self.empty_bytes = live_bytes()
         self.assigned_at = time.monotonic()
-        super().open_lanes(assigned)
+        super().open_partition_tasks(assigned)
 
     @property
     def is_ready(self) -> bool:
@@ -40,14 +40,23 @@ class MeasuredEngine(Engine):
 
     def has_committed(self, records: int) -> bool:
         """Whether the first `records` records of the calls are folded and committed."""
-        lanes = list(self.lanes.values())
-        taken = sum(next_ for lane in lanes for source, next_ in lane.positions.items() if source.topic == TOPIC)
-        return taken >= records and not any(lane.busy for lane in lanes)
+        partition_tasks = list(self.partition_tasks.values())
+        taken = sum(
+            next_
+            for partition_task in partition_tasks
+            for source, next_ in partition_task.positions.items()
+            if source.topic == TOPIC
+        )
+        return taken >= records and not any(partition_task.busy for partition_task in partition_tasks)
 
     @property
     def contacts(self) -> int:
         """How many contacts there are rows of."""
-        return sum(len(table.rows) for lane in self.lanes.values() for table in lane.job.tables[:1])
+        return sum(
+            len(table.rows)
+            for partition_task in self.partition_tasks.values()
+            for table in partition_task.job.tables[:1]
+        )
 
 
 def measure(engine: MeasuredEngine, records: int | None) -> dict[str, float]:

@@ -19,10 +19,10 @@ import psutil
 
 from models.codec import decode
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
-from streams.up import ACCUEIL
-from streams.words import say
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.locale.i18n import say
+from streams.runtime.supervisor import ACCUEIL
 from tests.bench.measuring import MIB, cpu_seconds, forget_settings
 from tests.bench.report import Goal, Run, conclude
 from tests.support.kafka_io import read
@@ -45,7 +45,7 @@ def measure(*, calls: int) -> dict[str, Any]:
         kafka = EmbeddedKafka(folder / "kafka")
         kafka.start()
         try:
-            apply(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+            apply_specs(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
             with Child([str(CONNECTOR), kafka.bootstrap, str(log), str(data)], folder / "connector.log") as connector:
                 run = _read(connector, data, log.stat().st_size, len(lines))
             return run | {"correct": _verify(kafka.bootstrap, sum(b"|ENTERQUEUE|" in line for line in lines))}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from streams.words import say
+from streams.locale.i18n import say
 from tests.bench.measuring import describe_machine
 
 Run = Mapping[str, Any]

@@ -18,13 +18,13 @@ import click
 from prometheus_client import CollectorRegistry
 
 from models.topics import Channel
-from streams.core.figures import Dimensions
-from streams.core.layouts import LAYOUTS
-from streams.web.app import COLLECTING
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.web.app import GC_THRESHOLDS
 from streams.web.collector import FiguresCollector
 from streams.web.exposition import Exposition
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.unit.web.exported_promises import POLICIES
 from tests.web.rows import Worker
 
@@ -60,10 +60,10 @@ def make_view(queues: int) -> FiguresView:
             opinion = Dimensions(Channel.FEEDBACK.value, place.site, place.service, place.channel)
             for where in (place, opinion):
                 for hours in range(4):
-                    worker.count(where, NOON - timedelta(hours=hours), *LAYOUTS[where.channel].facts, amount=60)
+                    worker.count(where, NOON - timedelta(hours=hours), *FIGURE_SCHEMAS[where.channel].facts, amount=60)
             worker.stocks(place, NOON - timedelta(hours=1), waiting=2)
         worker.progress(NOON)
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     return view
 
 
@@ -72,7 +72,7 @@ def make_view(queues: int) -> FiguresView:
 @click.option("--rounds", default=50, show_default=True)
 def main(*, queues: int, rounds: int) -> None:
     """Measure and print."""
-    gc.set_threshold(*COLLECTING)
+    gc.set_threshold(*GC_THRESHOLDS)
     view = make_view(queues)
     registry = CollectorRegistry()
     registry.register(FiguresCollector(view, WebOptions(brokers=""), lambda: NOON))

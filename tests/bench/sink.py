@@ -27,25 +27,25 @@ import psycopg
 from sqlalchemy import func, select
 
 from models import topics
-from models.instants import milliseconds
+from models.timestamps import milliseconds
 from models.topics import Channel
 from streams.agents.timeline import make_job
-from streams.core import timeline as core
-from streams.core.links import links_of
-from streams.core.milestone import State
-from streams.core.promises import Promised
-from streams.core.timeline import Entry
-from streams.engine.engine import COLLECTING
+from streams.core.citizens.identity_resolution import make_links
+from streams.core.contacts.case_event import ContactState
+from streams.core.sla.open_targets import SlaTargetsEntry
+from streams.core.timeline import entries as core
+from streams.core.timeline.entries import Entry
+from streams.engine.engine import GC_THRESHOLDS
 from streams.engine.job import Step
+from streams.locale.i18n import say
 from streams.timeline import store as sql
 from streams.timeline.database import prepare_sqlite
 from streams.timeline.schema import ENTRIES, LINKS
 from streams.timeline.store import Timeline, Written
-from streams.words import say
 from tests.bench.api import HOUR_MS, LARGE_ENTRIES, LIFE, START_MS, Citizens, build, rows_of_all
 from tests.bench.measuring import MIB, forget_settings, percentile
 from tests.bench.report import Goal, Run, conclude
-from tests.support.api import SECTOR
+from tests.support.api_harness import SECTOR
 from tests.support.postgres import Postgres, running_postgres
 
 STEPS: Final = {"sqlite": 300_000, "postgresql": 10_000}
@@ -71,7 +71,7 @@ class Store(Timeline):
         self.writing_seconds = 0.0
 
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[Promised] = (), place: tuple[int, int] | None = None
+        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = (), place: tuple[int, int] | None = None
     ) -> Written:
         """Write, and note how long that takes."""
         began_at = time.perf_counter()
@@ -79,10 +79,10 @@ class Store(Timeline):
         self.writing_seconds += time.perf_counter() - began_at
         return written
 
-    def carry(self, now: int) -> None:
+    def checkpoint(self, now: int) -> None:
         """Do nothing."""
 
-    def tidy(self, now: int) -> None:
+    def expire(self, now: int) -> None:
         """Do nothing."""
 
 
@@ -107,7 +107,7 @@ def make_records(known: Citizens, number: int, citizens: int, name: str = "new")
 
 def _encode(name: str, step: int, kind: str, state: str, case: str, email: str, at: int) -> bytes:
     identities = f"{case} {email}" if email else ""
-    where = ("siege", "rsa", kind, datetime.fromtimestamp(at / 1000, UTC), State(state), "", "bench", SECTOR)
+    where = ("siege", "rsa", kind, datetime.fromtimestamp(at / 1000, UTC), ContactState(state), "", "bench", SECTOR)
     return core._encode(
         Entry(f"{name}-{step}", case, name, Channel.MAIL, *where, identities=identities)
     )  # as the contacts agent does
@@ -207,7 +207,7 @@ def _write_bare(path: Path, records: Sequence[Told], step_entries: int) -> float
             links = sorted(
                 (*link, one.contact, one.sector, milliseconds(one.happened_at))
                 for one in entries
-                for link in links_of(one.identities.split())
+                for link in make_links(one.identities.split())
             )
             began_at = time.perf_counter()
             driver.execute("BEGIN IMMEDIATE")
@@ -220,12 +220,12 @@ def _write_bare(path: Path, records: Sequence[Told], step_entries: int) -> float
 
 
 def _count(store: Timeline) -> int:
-    with store.reading() as connection:
+    with store.read_connection() as connection:
         return connection.scalar(select(func.count()).select_from(ENTRIES)) or 0
 
 
 def _size(store: Timeline) -> int:
-    with store.reading() as connection:
+    with store.read_connection() as connection:
         return int(connection.scalar(select(func.pg_database_size("postgres"))) or 0)
 
 
@@ -248,7 +248,7 @@ def goals(run: Run) -> list[Goal]:
 def main(*, entries: int, citizens: int, write: int, database: str, step: int | None, file: Path | None) -> None:
     """Build, measure, print, and write if asked to; exit 1 if not every entry is there, once."""
     forget_settings()
-    gc.set_threshold(*COLLECTING)
+    gc.set_threshold(*GC_THRESHOLDS)
     run = measure(database, entries=entries, citizens=citizens, write=write, step_entries=step or STEPS[database])
     conclude("sink", run, goals(run), file)
 

@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple, Self
 import click
 import psutil
 
-from streams.catalogue import specs
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import apply
-from streams.settings import Settings
-from streams.words import say
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import apply_specs
+from streams.kafka.topic_catalogue import specs
+from streams.locale.i18n import say
+from streams.settings.schema import Settings
 from tests.bench.calls import EVENTS_PER_CALL, TOPIC, Calls, Ledger
 from tests.bench.measuring import MIB, describe_machine, forget_settings, slope_per_hour
 from tests.bench.records import confirm, make_producer, read, send
@@ -89,7 +89,7 @@ def measure(*, minutes: float, rate: float, seed: int = 1, tell: Tell) -> dict[s
         kafka.start()
         try:
             settings = Settings()
-            apply(kafka.bootstrap, specs(settings))
+            apply_specs(kafka.bootstrap, specs(settings))
             arguments = ["-m", "tests.bench.soak_worker", "--bootstrap", kafka.bootstrap, "--directory", folder]
             with Child(arguments, Path(folder) / "worker.log") as worker:
                 worker.start().wait_for("partition_opened", settings.partitions)

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from streams import logs
 from streams.agents.contacts import make_job
-from streams.core.contact import Keeping
+from streams.core.contacts.contact import RowRetention
 from streams.engine.engine import Engine, run
-from streams.settings import Settings
-from streams.worker import options, times
+from streams.runtime import logs
+from streams.runtime.worker import options, times
+from streams.settings.schema import Settings
 
 KEEP_CLOSED_SECONDS: Final = 60
 KEEP_BUCKETS_SECONDS: Final = 900
@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     logs.configure()
     settings = Settings(brokers=args.bootstrap, data=args.directory)
-    keep = Keeping(closed=KEEP_CLOSED_SECONDS * 1000, touched=KEEP_CLOSED_SECONDS * 1000)
+    keep = RowRetention(closed=KEEP_CLOSED_SECONDS * 1000, touched=KEEP_CLOSED_SECONDS * 1000)
     kept = times(settings)._replace(keep=keep, keep_buckets=KEEP_BUCKETS_SECONDS * 1000)
     sys.exit(run(Engine(make_job("soak", kept), options(settings))))
 

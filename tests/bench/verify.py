@@ -9,10 +9,10 @@ import msgspec
 
 from models import topics
 from streams.agents.codecs import AGENT_PREFIX
-from streams.core import contact
-from streams.core.figures import Progress, decode_figure, parse_key
-from streams.core.layouts import QUEUES
-from streams.core.visit import tell
+from streams.core.contacts import contact
+from streams.core.contacts.queue_stay import stay_result
+from streams.core.figures.figure import Progress, decode_figure, parse_key
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.engine.recovery import OFFSETS_KEY
 from tests.bench.calls import Ledger, Story
 from tests.bench.records import Stored, latest
@@ -72,7 +72,7 @@ def _story(value: bytes) -> Story | None:
     visits = contact.decode(value).visits
     if len(visits) != 1:
         return None
-    told = tell(visits[0])
+    told = stay_result(visits[0])
     closed = told.finish == ("ended" if told.outcome == "answered" else "")
     return Story(visits[0].place.queue, told.outcome, told.wait_ms, told.handle_ms) if closed else None
 
@@ -91,9 +91,9 @@ def _figures(read: Read, ledger: Ledger, *, kept: bool) -> Iterator[str]:
             continue
         figure = decode_figure(value)
         told = counts if kind == "total" else by_bucket
-        told.update({(place.queue, name): figure.counts[QUEUES.index[name]] for name in NAMES})
+        told.update({(place.queue, name): figure.counts[QUEUE_SCHEMA.index[name]] for name in NAMES})
         if kind == "total":
-            open_now += sum(figure.stocks[QUEUES.stock_index[name]] for name in ("waiting", "in_progress"))
+            open_now += sum(figure.stocks[QUEUE_SCHEMA.stock_index[name]] for name in ("waiting", "in_progress"))
     if +counts != ledger.counts():
         yield f"figures count {_sums(counts)} instead of {_sums(ledger.counts())}"
     if kept and +by_bucket != +counts:

@@ -22,11 +22,11 @@ import httpx
 import psutil
 
 from models.topics import CITIZEN_FIGURES, FIGURES, SLA, Channel
-from streams.core.figures import Dimensions
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.engine.topics import TopicSpec, apply
-from streams.words import say
+from streams.core.figures.figure import Dimensions
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.locale.i18n import say
 from tests.bench.measuring import MIB, cpu_seconds, forget_settings
 from tests.bench.report import Goal, Run, conclude
 from tests.bench.scrape import places
@@ -102,7 +102,7 @@ class Viewer:
 def web(folder: Path, bootstrap: str) -> Iterator[tuple[Child, int]]:
     port = free_port()
     settings = {"ACCUEIL_BROKERS": bootstrap, "ACCUEIL_DATA": str(folder / "data"), "ACCUEIL_WEB__PORT": str(port)}
-    with Child(["-m", "streams.cli", "web"], folder / "web.log", **settings) as child:
+    with Child(["-m", "streams.cli.main", "web"], folder / "web.log", **settings) as child:
         child.start()
         yield child, port
 
@@ -134,7 +134,7 @@ def measure(*, viewers: int, seconds: int) -> dict[str, Any]:
         kafka.start()
         try:
             topics = [FIGURES, CITIZEN_FIGURES, SLA]
-            apply(kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in topics])
+            apply_specs(kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in topics])
             figures = Figures(kafka.bootstrap)
             figures.fill()
             with web(Path(folder), kafka.bootstrap) as (child, port):

@@ -20,10 +20,10 @@ import click
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES
 from models.codec import decode
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.engine.topics import TopicSpec, apply
-from streams.words import say
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.locale.i18n import say
 from tests.bench.measuring import cpu_seconds, forget_settings, percentile
 from tests.bench.report import Goal, Run, conclude
 from tests.support.kafka_io import read
@@ -43,7 +43,7 @@ def measure(*, rate: int, seconds: int) -> dict[str, Any]:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
         try:
-            apply(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+            apply_specs(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
             return _run(kafka.bootstrap, Path(folder), rate, seconds)
         finally:
             kafka.stop()

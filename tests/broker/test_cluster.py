@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from models.topics import REREAD, SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
+from models.topics import REREAD_HEADER, SOURCES, Channel
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 from tests.support.kafka_io import read
 from tests.support.processes import Child, wait_until
 
@@ -23,13 +23,13 @@ TOPIC = SOURCES[Channel.CALL].name
 def test_a_lost_cluster_is_noticed_and_the_source_read_again(
     own_kafka: EmbeddedKafka, tmp_path: Path, *, by_command: bool
 ) -> None:
-    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
     (tmp_path / "queue_log").write_text(LOG)
     (tmp_path / "accueil.toml").write_text(
         f'brokers = "{own_kafka.bootstrap}"\ndata = "{tmp_path / "data"}"\nlog.format = "json"\n'
         f'[connectors.siege]\nconnector = "asterisk"\npath = "{tmp_path / "queue_log"}"\n'
     )
-    program = ["-m", "streams.cli", f"--config={tmp_path / 'accueil.toml'}"]
+    program = ["-m", "streams.cli.main", f"--config={tmp_path / 'accueil.toml'}"]
     connect = Child([*program, "connect"], tmp_path / "connect.log", LC_ALL="C")
     reread = Child([*program, "connectors", "reread", "siege", "--yes"], tmp_path / "reread.log", LC_ALL="C")
     home = tmp_path / "data" / "connectors" / "asterisk" / "siege"
@@ -61,4 +61,4 @@ def test_a_lost_cluster_is_noticed_and_the_source_read_again(
     assert json.loads((home / "cluster.json").read_bytes()) == known
     messages = read(own_kafka.bootstrap, TOPIC)
     assert len(messages) == 2 * sent
-    assert sum(REREAD in dict(message.headers() or ()) for message in messages) == sent
+    assert sum(REREAD_HEADER in dict(message.headers() or ()) for message in messages) == sent

@@ -12,11 +12,11 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka import KafkaProducer
 
-from streams.engine.broker import EmbeddedKafka
 from streams.engine.engine import EX_FINAL
-from streams.engine.partitioner import partition_of
 from streams.engine.recovery import OFFSETS_KEY
-from tests.support import kafka_io, ledger
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.partitioner import partition_of
+from tests.support import kafka_io, ledger_job_oracle
 from tests.support.bad_records import RawName
 from tests.support.ledger_job import PARTITIONS, Event, make_topics
 from tests.support.processes import Child, wait_until
@@ -39,20 +39,20 @@ def worker(name: str, kafka: EmbeddedKafka, tmp_path: Path, *options: str, log: 
 
 def finish(child: Child, name: str, kafka: EmbeddedKafka) -> dict[str, int]:
     """Wait until all is folded, stop gracefully, verify."""
-    wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "all events to be folded")
+    wait_until(lambda: ledger_job_oracle.is_done(name, kafka.bootstrap), "all events to be folded")
     assert child.stop() == 0
-    return ledger.verify(name, kafka.bootstrap)
+    return ledger_job_oracle.verify(name, kafka.bootstrap)
 
 
 def test_two_sources_are_folded_into_one_partition_step(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 4000))
+    kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 4000))
     with worker(name, kafka, tmp_path).start() as child:
         counts = finish(child, name, kafka)
     assert counts["outputs"] == 4000
 
 
 def test_records_per_transaction_are_capped(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 2000))
+    kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 2000))
     with worker(name, kafka, tmp_path, "max_records=100").start() as child:
         finish(child, name, kafka)
     # Each step writes its totals row once, so their number is the number of transactions with records.
@@ -69,9 +69,9 @@ def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKa
         "delete.retention.ms": "0",
     }
     make_topics(name, kafka.bootstrap, **config)
-    kept = ledger.make_events(name, 3000, keys=40)
+    kept = ledger_job_oracle.make_events(name, 3000, keys=40)
     gone = [
-        ledger.record(name, "a", f"gone-{n}", Event(f"g{n}-{act}", 5, act))
+        ledger_job_oracle.record(name, "a", f"gone-{n}", Event(f"g{n}-{act}", 5, act))
         for n in range(200)
         for act in ("add", "forget")
     ]
@@ -82,25 +82,25 @@ def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKa
 
         def compacted() -> bool:
             # Only a new record closes the old segment of its partition, and only closed ones are compacted.
-            kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 40, keys=40, start=next(starts)))
+            kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 40, keys=40, start=next(starts)))
             there = kafka_io.read(kafka.bootstrap, f"{name}-rows")
             written = sum({message.partition(): message.offset() + 1 for message in there}.values())
             return len(there) < written / 2
 
         child.start()
         wait_until(compacted, "the cleaner to compact the state topic", 150)
-        wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "the rest to be folded")
+        wait_until(lambda: ledger_job_oracle.is_done(name, kafka.bootstrap), "the rest to be folded")
         assert child.stop() == 0
-        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 500, keys=40, start=5000))
+        kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 500, keys=40, start=5000))
         child.start()
         counts = finish(child, name, kafka)
     assert counts["rows"] == 40
 
 
 def test_records_that_cannot_be_folded_are_set_aside_alone(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    events = ledger.make_events(name, 1000)
+    events = ledger_job_oracle.make_events(name, 1000)
     for place, act in ((10, "fail"), (500, "reject"), (501, "fail"), (502, "fail"), (990, "fail")):
-        events[place] = ledger.record(name, "a", "bad", Event(f"bad-{place}", act=act))
+        events[place] = ledger_job_oracle.record(name, "a", "bad", Event(f"bad-{place}", act=act))
     kafka_io.produce(kafka.bootstrap, events)
     with worker(name, kafka, tmp_path).start() as child:
         counts = finish(child, name, kafka)
@@ -110,7 +110,9 @@ def test_records_that_cannot_be_folded_are_set_aside_alone(name: str, kafka: Emb
 
 
 def test_too_many_internal_errors_stop_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    kafka_io.produce(kafka.bootstrap, [ledger.record(name, "a", "k", Event(f"f{n}", act="fail")) for n in range(20)])
+    kafka_io.produce(
+        kafka.bootstrap, [ledger_job_oracle.record(name, "a", "k", Event(f"f{n}", act="fail")) for n in range(20)]
+    )
     with worker(name, kafka, tmp_path, "internal_errors=5").start() as child:
         assert child.wait() == EX_FINAL  # which no supervisor answers with another life
     assert len(kafka_io.read(kafka.bootstrap, f"{name}-dead")) == 5
@@ -118,7 +120,7 @@ def test_too_many_internal_errors_stop_the_worker(name: str, kafka: EmbeddedKafk
 
 def test_what_falls_due_is_told_once_by_a_tick(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     now = int(time.time() * 1000)
-    due = [ledger.record(name, "b", f"due-{n}", Event(f"d{n}", due_at=now + 10 * n)) for n in range(100)]
+    due = [ledger_job_oracle.record(name, "b", f"due-{n}", Event(f"d{n}", due_at=now + 10 * n)) for n in range(100)]
     kafka_io.produce(kafka.bootstrap, due)
     with worker(name, kafka, tmp_path).start() as child:
         kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 200)
@@ -126,12 +128,14 @@ def test_what_falls_due_is_told_once_by_a_tick(name: str, kafka: EmbeddedKafka, 
 
 
 def test_a_tick_that_fails_is_tried_again_and_stops_no_fold(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    jam = [ledger.record(name, "a", "jam", Event(f"j{number}", due_at=number)) for number in range(2)]
+    jam = [ledger_job_oracle.record(name, "a", "jam", Event(f"j{number}", due_at=number)) for number in range(2)]
     with worker(name, kafka, tmp_path).start() as child:
         kafka_io.produce(kafka.bootstrap, jam[:1])
         child.wait_for('"event": "tick_failed"')
-        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 1000))
-        wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "events to be folded beside a tick that fails")
+        kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 1000))
+        wait_until(
+            lambda: ledger_job_oracle.is_done(name, kafka.bootstrap), "events to be folded beside a tick that fails"
+        )
         kafka_io.produce(kafka.bootstrap, jam[1:])
         kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 1003)
         finish(child, name, kafka)
@@ -143,10 +147,10 @@ def test_small_steps_wait_for_company(name: str, kafka: EmbeddedKafka, tmp_path:
         child.wait_for('"event": "partition_opened"', 4)
         begun = time.monotonic()
         for number in range(100):
-            topic, key, value = ledger.record(name, "a", "one", Event(f"e{number}"))
+            topic, key, value = ledger_job_oracle.record(name, "a", "one", Event(f"e{number}"))
             producer.produce(topic, key=key, value=value)
             producer.flush()
-        wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "all events to be folded")
+        wait_until(lambda: ledger_job_oracle.is_done(name, kafka.bootstrap), "all events to be folded")
         most = (time.monotonic() - begun) / 2 + 1
         finish(child, name, kafka)
     steps = len(kafka_io.read(kafka.bootstrap, f"{name}-totals"))  # its row is written once per step
@@ -154,10 +158,10 @@ def test_small_steps_wait_for_company(name: str, kafka: EmbeddedKafka, tmp_path:
 
 
 def test_ticks_come_while_events_never_stop(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    due = [ledger.record(name, "b", f"due-{n}", Event(f"d{n}", due_at=1)) for n in range(20)]
+    due = [ledger_job_oracle.record(name, "b", f"due-{n}", Event(f"d{n}", due_at=1)) for n in range(20)]
     with worker(name, kafka, tmp_path, "linger_seconds=0.0").start() as child:
         child.wait_for('"event": "partition_opened"', 4)
-        with ledger.trickle(name, kafka.bootstrap, pause_seconds=0.0):
+        with ledger_job_oracle.trickle(name, kafka.bootstrap, pause_seconds=0.0):
             kafka_io.produce(kafka.bootstrap, due)
             told = kafka_io.read_until(
                 kafka.bootstrap, f"{name}-out", lambda found: sum(b"due due-" in m.value() for m in found) >= 20
@@ -167,21 +171,21 @@ def test_ticks_come_while_events_never_stop(name: str, kafka: EmbeddedKafka, tmp
 
 
 def test_a_header_whose_name_is_no_text_is_no_poison(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    topic, key, value = ledger.record(name, "a", "k", Event("odd"))
+    topic, key, value = ledger_job_oracle.record(name, "a", "k", Event("odd"))
     with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap)) as producer:
         partition = partition_of(key, PARTITIONS)
         producer.send(topic, key=key, value=value, headers=[(RawName("name"), b"x")], partition=partition).get(30)
     with worker(name, kafka, tmp_path).start() as child:
-        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 100))
+        kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 100))
         assert finish(child, name, kafka)["outputs"] == 101
 
 
 def test_a_row_cannot_have_the_key_of_the_offsets(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 100))
-    kafka_io.produce(kafka.bootstrap, [ledger.record(name, "a", OFFSETS_KEY.decode(), Event("odd"))])
+    kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 100))
+    kafka_io.produce(kafka.bootstrap, [ledger_job_oracle.record(name, "a", OFFSETS_KEY.decode(), Event("odd"))])
     with worker(name, kafka, tmp_path).start() as child:
         kafka_io.read_until(kafka.bootstrap, f"{name}-dead", lambda found: len(found) == 1)
-        wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "all events to be folded")
+        wait_until(lambda: ledger_job_oracle.is_done(name, kafka.bootstrap), "all events to be folded")
         assert child.stop() == 0
         child.start()
         child.wait_for('"event": "partition_opened"', 8)
@@ -205,7 +209,7 @@ def test_an_aborted_tail_does_not_stop_the_ticks(name: str, kafka: EmbeddedKafka
     for number, keep in enumerate((True, False)):
         producer.begin_transaction()
         for key in range(20):
-            topic, raw_key, value = ledger.record(
+            topic, raw_key, value = ledger_job_oracle.record(
                 name, "a", f"k{key}", Event(f"e{number}-{key}", due_at=due if keep else 0)
             )
             producer.produce(topic, key=raw_key, value=value)
@@ -221,7 +225,7 @@ def test_an_aborted_tail_does_not_stop_the_ticks(name: str, kafka: EmbeddedKafka
 
 def test_records_compressed_by_any_producer_are_read(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     for number, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
-        events = ledger.make_events(name, 200, start=1000 * number)
+        events = ledger_job_oracle.make_events(name, 200, start=1000 * number)
         kafka_io.produce(kafka.bootstrap, events, **{"compression.type": codec})
     with worker(name, kafka, tmp_path).start() as child:
         assert finish(child, name, kafka)["outputs"] == 1000
@@ -229,7 +233,9 @@ def test_records_compressed_by_any_producer_are_read(name: str, kafka: EmbeddedK
 
 def test_a_record_at_the_size_limit_is_folded_and_buried(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     big = "x" * 1_000_000
-    events = [ledger.record(name, topic, "big", Event(big, act=act)) for topic in "ab" for act in ("reject", "add")]
+    events = [
+        ledger_job_oracle.record(name, topic, "big", Event(big, act=act)) for topic in "ab" for act in ("reject", "add")
+    ]
     kafka_io.produce(kafka.bootstrap, events, **{"message.max.bytes": 2_000_000})
     with worker(name, kafka, tmp_path).start() as child:
         assert finish(child, name, kafka)["dead"] == 2
@@ -243,21 +249,21 @@ def forget_group(admin: AdminClient, name: str) -> bool:
 def test_a_group_whose_offsets_were_forgotten_goes_on_from_the_state(
     name: str, kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
-    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 500))
+    kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 500))
     with worker(name, kafka, tmp_path).start() as child:
         finish(child, name, kafka)
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
         wait_until(lambda: forget_group(admin, name), "the group to be empty and forgotten")
-        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 500, start=500))
+        kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 500, start=500))
         child.start()
         assert finish(child, name, kafka)["outputs"] == 1000
 
 
 def test_records_that_expired_untaken_are_skipped_only_if_told(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 400))
+    kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 400))
     with worker(name, kafka, tmp_path).start() as child:
         finish(child, name, kafka)
-        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 400, start=400))
+        kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 400, start=400))
         ends = {m.partition(): m.offset() + 1 for m in kafka_io.read(kafka.bootstrap, f"{name}-a")}
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
         gone = [TopicPartition(f"{name}-a", partition, end) for partition, end in ends.items()]

@@ -11,13 +11,13 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from models.instants import milliseconds
-from streams.core.figures import Dimensions, bucket_key, total_key
-from streams.core.layouts import QUEUES
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from models.timestamps import milliseconds
+from streams.core.figures.figure import Dimensions, bucket_key, total_key
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from streams.web.figures_reader import FiguresReader
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.support import kafka_io
 from tests.support.processes import wait_until
 from tests.web.rows import ROADS, SOCIAL, Worker
@@ -32,7 +32,7 @@ def topic() -> str:
 
 
 def make_topic(broker: EmbeddedKafka, topic: str, partitions: int = 2, **config: str) -> None:
-    apply(broker.bootstrap, [TopicSpec(topic, partitions, config={**COMPACTED, **config})])
+    apply_specs(broker.bootstrap, [TopicSpec(topic, partitions, config={**COMPACTED, **config})])
 
 
 @contextmanager
@@ -48,11 +48,11 @@ def reading(broker: EmbeddedKafka, topic: str, view: FiguresView | None = None) 
 
 def offered(view: FiguresView, place: Dimensions = SOCIAL) -> int | None:
     total = view.snapshot(NOW).totals.get(place)
-    return total.counts[QUEUES.index["offered"]] if total else None
+    return total.counts[QUEUE_SCHEMA.index["offered"]] if total else None
 
 
 def follows(view: FiguresView) -> bool:
-    return view.source is Source.FOLLOWING
+    return view.reader_state is ReaderState.FOLLOWING
 
 
 def write(broker: EmbeddedKafka, topic: str, rows: list[tuple[bytes, bytes | None]]) -> None:
@@ -150,7 +150,7 @@ def test_a_topic_that_was_made_anew_replaces_the_old_one(kafka: EmbeddedKafka, t
         wait_until(lambda: offered(view) == 5, "the old topic")
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
         admin.delete_topics([topic])[topic].result()
-        wait_until(lambda: view.source is Source.NO_TOPIC, "its deletion to be noticed")
+        wait_until(lambda: view.reader_state is ReaderState.NO_TOPIC, "its deletion to be noticed")
         make_topic(kafka, topic, partitions=3)
         wait_until(lambda: follows(view) and offered(view) is None, "the new topic")
         worker.offered(ROADS, NOW, 9)
@@ -191,7 +191,7 @@ def test_counts_never_fall_when_the_reader_starts_anew(kafka: EmbeddedKafka, top
         wait_until(lambda: follows(view), "the end of the topic")
     with watching(view) as seen:
         for number in (5_001, 5_002):
-            view.tell(Source.LOADING)
+            view.set_state(ReaderState.LOADING)
             worker.offered(SOCIAL, NOW)
             write(kafka, topic, worker.rows())
             with reading(kafka, topic, view):

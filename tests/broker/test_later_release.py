@@ -5,18 +5,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.topics import CATALOGUE, CITIZENS, CONTACTS, FIGURES
-from streams.core import citizens, contact
-from streams.core.figures import Dimensions, encode_figure, new_figure, total_key
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
+from models.topics import CITIZENS, CONTACTS, FIGURES, TOPIC_CATALOGUE
+from streams.core.citizens import citizen
+from streams.core.contacts import contact
+from streams.core.figures.figure import Dimensions, encode_figure, new_figure, total_key
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 from tests.support import kafka_io
 from tests.support.events import make
 from tests.support.processes import Child
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 ROW = contact.encode(contact.fold(None, make("call.arrived")))
-CITIZEN = citizens.encode(citizens.Citizen(citizens.Terms(), 1, True))
+CITIZEN = citizen.encode(citizen.Citizen(citizen.RecontactTerms(), 1, True))
 CHAT = total_key(Dimensions("chat", "siege", "autonomie", "mdph"))
 
 
@@ -26,7 +27,7 @@ def newer(row: bytes) -> bytes:
 
 
 def test_who_meets_them_ends_with_code_2(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    apply(own_kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in CATALOGUE])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in TOPIC_CATALOGUE])
     kafka_io.produce(
         own_kafka.bootstrap,
         [(CONTACTS.name, b"call:a:1", newer(ROW)), (CITIZENS.name, b"phone:k1-1", newer(CITIZEN))],
@@ -40,7 +41,7 @@ def test_who_meets_them_ends_with_code_2(own_kafka: EmbeddedKafka, tmp_path: Pat
 
 
 def test_an_unknown_channel_is_one_of_them(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    apply(own_kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in CATALOGUE])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in TOPIC_CATALOGUE])
     offsets = (CONTACTS.name, b"\x00offsets", b"{}")
     kafka_io.produce(own_kafka.bootstrap, [offsets, (FIGURES.name, CHAT, encode_figure(new_figure()))])
     assert_refused(own_kafka, tmp_path, ["worker"], f"{FIGURES.name}, partition 0, offset 0: figures of channel chat")
@@ -54,7 +55,7 @@ def assert_refused(kafka: EmbeddedKafka, directory: Path, command: list[str], na
         "ACCUEIL_WORKER__HEALTH_PORT": "0",
         "ACCUEIL_TIMELINE__HEALTH_PORT": "0",
     }
-    with Child(["-m", "streams.cli", *command], directory / f"{command[0]}.log", **own).start() as child:
+    with Child(["-m", "streams.cli.main", *command], directory / f"{command[0]}.log", **own).start() as child:
         assert child.wait() == 2
         assert named in child.text
         assert "this is Accueil" in child.text or "(Accueil" in child.text

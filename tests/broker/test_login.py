@@ -12,11 +12,11 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import AdminClient
 
-from streams.configuration import load
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.login import MECHANISM, PASSWORD_FILE, USER, make_password
-from streams.engine.topics import TopicSpec, apply
-from streams.running import announce, claim, find_cluster
+from streams.kafka.broker_login import MECHANISM, PASSWORD_FILE, USER, make_password
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.instance_lock import find_cluster, lock_data_directory, write_running_file
+from streams.settings.loader import load
 from tests.support import kafka_io
 from tests.support.processes import wait_until
 
@@ -62,7 +62,7 @@ def test_only_its_user_is_let_in(tmp_path: Path) -> None:
 def transact(bootstrap: str, password: str) -> None:
     """Write records in transactions, by each codec, and read them as committed."""
     client = kafka_io.login(password)
-    apply(bootstrap, [TopicSpec("events", 1)], **client_options(password))
+    apply_specs(bootstrap, [TopicSpec("events", 1)], **client_options(password))
     for codec in CODECS:
         producer = Producer(
             {"bootstrap.servers": bootstrap, "compression.type": codec, "transactional.id": codec, **client}
@@ -87,7 +87,7 @@ def client_options(password: str) -> dict[str, str]:
 def test_data_without_a_password_get_one_and_a_new_one_replaces_it(
     own_kafka: EmbeddedKafka, caplog: pytest.LogCaptureFixture
 ) -> None:
-    apply(own_kafka.bootstrap, [TopicSpec("events", 1)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec("events", 1)])
     kafka_io.produce(own_kafka.bootstrap, [("events", b"key", b"before")])
     assert not kafka_io.asks_for_login(own_kafka.bootstrap)
     own_kafka.stop()
@@ -110,19 +110,19 @@ def test_data_without_a_password_get_one_and_a_new_one_replaces_it(
 def test_password_is_in_no_argument_and_commands_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     monkeypatch.setenv("ACCUEIL_DATA", str(data))
-    command = [sys.executable, "-m", "streams.cli", "broker"]
+    command = [sys.executable, "-m", "streams.cli.main", "broker"]
     log = tmp_path / "log"
     seen: set[str] = set()
     with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ}) as broker:
         try:
 
-            def listens() -> bool:
+            def is_listening() -> bool:
                 for child in psutil.Process(broker.pid).children(recursive=True):
                     with suppress(psutil.Error):  # it has just ended
                         seen.add(" ".join(child.cmdline()))
                 return "broker listens" in log.read_text()
 
-            wait_until(listens, "the broker to listen")
+            wait_until(is_listening, "the broker to listen")
             file = data / PASSWORD_FILE
             password = file.read_text().strip()
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -134,10 +134,10 @@ def test_password_is_in_no_argument_and_commands_find_it(tmp_path: Path, monkeyp
                 for line in (data / "kafka" / "server.properties").read_text().splitlines()
                 if line.startswith("advertised.listeners=")
             )
-            with claim(data):
-                announce(data, f"127.0.0.1:{port}", "", None, file)
+            with lock_data_directory(data):
+                write_running_file(data, f"127.0.0.1:{port}", "", None, file)
                 cluster = find_cluster(load())
-                assert apply(cluster.brokers, [TopicSpec("found", 1)], **cluster.client)
+                assert apply_specs(cluster.brokers, [TopicSpec("found", 1)], **cluster.client)
         finally:
             broker.terminate()
     assert broker.returncode == 0

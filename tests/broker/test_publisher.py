@@ -11,13 +11,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.publisher import KafkaPublisher, NotDelivered, deliver
+from connectors.sdk.publisher import DeliveryError, KafkaPublisher, deliver
 from connectors.sdk.spool import Spool
 from models.codec import decode, encode
 from models.events import CallQueued, CallQueuedData, Event
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 from tests.support.kafka_io import produce, read
 from tests.support.processes import paused
 
@@ -106,7 +106,7 @@ def check(broker: EmbeddedKafka, sent: int) -> int:
 
 @pytest.fixture
 def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
     return own_kafka
 
 
@@ -126,7 +126,7 @@ def test_events_are_confirmed_in_order_and_lie_where_other_clients_put_them(
     assert not list((tmp_path / "spool").iterdir())
     assert check(broker, 3_000) == 0
     ours = {message.key(): message.partition() for message in read(broker.bootstrap, TOPIC)}
-    apply(broker.bootstrap, [TopicSpec("others", 4)])
+    apply_specs(broker.bootstrap, [TopicSpec("others", 4)])
     produce(broker.bootstrap, [("others", key, b"") for key in ours])
     assert {message.key(): message.partition() for message in read(broker.bootstrap, "others")} == ours
 
@@ -193,21 +193,21 @@ def test_the_topic_is_not_there_yet(own_kafka: EmbeddedKafka, tmp_path: Path) ->
     with sender(own_kafka, tmp_path) as sending:
         sending.send(100)
         assert sending.value("connector_spool_records") == 100
-        apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+        apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
         sending.poll_until(sending.all_acknowledged)
     assert check(own_kafka, 100) == 0
 
 
 def test_what_somebody_waits_for_is_delivered_or_refused(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 2)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 2)])
     events = [event(number) for number in range(300)]
     for _ in range(2):
         deliver(own_kafka.bootstrap, events, client_id="essai")
     found = read(own_kafka.bootstrap, TOPIC)
     assert sorted(message.value() for message in found) == sorted([encode(one) for one in events] * 2)
     assert own_kafka.pid is not None
-    with paused(own_kafka.pid), pytest.raises(NotDelivered):
+    with paused(own_kafka.pid), pytest.raises(DeliveryError):
         deliver(own_kafka.bootstrap, events, client_id="essai", patience_seconds=1)
     own_kafka.stop()
-    with pytest.raises(NotDelivered):
+    with pytest.raises(DeliveryError):
         deliver(own_kafka.bootstrap, events, client_id="essai")

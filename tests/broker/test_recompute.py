@@ -11,16 +11,16 @@ from confluent_kafka import Producer
 
 from models.events import CallQueued, CallQueuedData
 from models.ids import contact_id, event_id
-from models.instants import milliseconds
+from models.timestamps import milliseconds
 from models.topics import FIGURES, SOURCES, Channel
 from streams.agents import codecs
-from streams.cli import main
-from streams.core.figures import PROGRESS_KEY, Progress, decode_figure, encode_figure
-from streams.core.layouts import QUEUES
-from streams.engine.broker import EmbeddedKafka
+from streams.cli.main import main
+from streams.core.figures.figure import PROGRESS_KEY, Progress, decode_figure, encode_figure
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.kafka.embedded_broker import EmbeddedKafka
 from tests.support import kafka_io
 from tests.support.processes import wait_until
-from tests.support.sla_chain import PARTITIONS, SOURCE, Chain
+from tests.support.sla_chain import PARTITIONS, SOURCE, SlaChain
 
 pytestmark = pytest.mark.broker
 CALLS, ANSWERED = 40, 15
@@ -63,7 +63,7 @@ def refuse_one(kafka: EmbeddedKafka) -> None:
 def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_another(
     own_kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
-    chain = Chain(own_kafka, tmp_path)
+    chain = SlaChain(own_kafka, tmp_path)
     nothing = ask(own_kafka, tmp_path, "recompute")
     assert (nothing.exit_code, nothing.stderr) == (2, "accueil: no worker has counted anything yet\n")
     refuse_one(own_kafka)
@@ -73,7 +73,7 @@ def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_anot
             chain.answer(nth)
 
         def count(name: str) -> int:
-            index = QUEUES.index[name]
+            index = QUEUE_SCHEMA.index[name]
             return sum(
                 decode_figure(value).counts[index]
                 for (_, key), value in rows(own_kafka).items()
@@ -129,7 +129,7 @@ def check_promises_changed(kafka: EmbeddedKafka, directory: Path) -> None:
 def test_a_call_of_yesterday_that_a_new_worker_has_not_given_up_yet_is_no_difference(
     own_kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
-    chain = Chain(own_kafka, tmp_path)
+    chain = SlaChain(own_kafka, tmp_path)
     queued = CallQueued(
         id=event_id(SOURCE, "yesterday"),
         source=SOURCE,

@@ -7,13 +7,13 @@ import httpx
 import pytest
 
 from connectors.asterisk.simulate import configuration
-from models.topics import CATALOGUE, DEAD_LETTERS, FIGURES, SLA, SOURCES, STATES, TIMELINE, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.engine.rights import READ, Needs, find_refusal
-from streams.engine.topics import TopicError, TopicSpec, apply
-from streams.state_reader import read_rows
-from streams.topic_reader import AuthorizationError
+from models.topics import DEAD_LETTERS, FIGURES, SLA, SOURCES, STATES, TIMELINE, TOPIC_CATALOGUE, Channel
+from streams.kafka.authorization import READ, RequiredRights, find_refusal
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.state_reader import read_rows
+from streams.kafka.topic_admin import TopicError, TopicSpec, apply_specs
+from streams.kafka.topic_reader import AuthorizationError
 from tests.support.processes import Child, wait_until
 from tests.support.secured_kafka import ADMIN, client, environment, grant, running
 
@@ -24,7 +24,7 @@ LOGIN_REFUSED = "Kafka refuses the user accueil or its password"
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     with running(tmp_path_factory.mktemp("secured")) as kafka:
-        apply(kafka.bootstrap, [TopicSpec(topic.name, 2) for topic in CATALOGUE], **client(ADMIN))
+        apply_specs(kafka.bootstrap, [TopicSpec(topic.name, 2) for topic in TOPIC_CATALOGUE], **client(ADMIN))
         yield kafka
 
 
@@ -39,7 +39,7 @@ def answer(port: int) -> tuple[int, str]:
 @pytest.mark.parametrize("command", [["worker"], ["timeline"], ["topics", "apply"], ["dead-letters", "list"]])
 def test_a_wrong_password_is_for_a_person_to_mend(secured: EmbeddedKafka, tmp_path: Path, command: list[str]) -> None:
     own = environment(secured, tmp_path / "data", "autre")
-    with Child(["-m", "streams.cli", *command], tmp_path / "child.log", **own).start() as child:
+    with Child(["-m", "streams.cli.main", *command], tmp_path / "child.log", **own).start() as child:
         assert child.wait() == 2
         (line,) = [line for line in child.text.splitlines() if LOGIN_REFUSED in line]
         assert "kafka.sasl_password" in line
@@ -49,16 +49,16 @@ def test_a_wrong_password_is_for_a_person_to_mend(secured: EmbeddedKafka, tmp_pa
 
 def test_the_rights_to_make_topics_are_named(secured: EmbeddedKafka, tmp_path: Path) -> None:
     own = environment(secured, tmp_path / "data")
-    with Child(["-m", "streams.cli", "topics", "apply"], tmp_path / "child.log", **own).start() as child:
+    with Child(["-m", "streams.cli.main", "topics", "apply"], tmp_path / "child.log", **own).start() as child:
         assert child.wait() == 2
         assert "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics" in child.text
     grant(secured, "DESCRIBE", "TOPIC", ["contact."], prefixed=True)
     mail = TopicSpec(SOURCES[Channel.MAIL].name, 2, config={"retention.ms": "1000000"})
     with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1\): grant"):
-        apply(secured.bootstrap, [mail], **client())
+        apply_specs(secured.bootstrap, [mail], **client())
     grant(secured, "DESCRIBE_CONFIGS", "TOPIC", [mail.name])
     with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1: .*TopicAuthorization.*\): grant"):
-        apply(secured.bootstrap, [mail], **client())
+        apply_specs(secured.bootstrap, [mail], **client())
 
 
 def test_rows_that_may_not_be_read_are_not_taken_for_none(secured: EmbeddedKafka) -> None:
@@ -67,7 +67,7 @@ def test_rows_that_may_not_be_read_are_not_taken_for_none(secured: EmbeddedKafka
 
 
 def test_a_mechanism_that_is_not_offered(secured: EmbeddedKafka) -> None:
-    refusal = find_refusal(secured.bootstrap, client() | {"sasl_mechanism": "SCRAM-SHA-512"}, Needs())
+    refusal = find_refusal(secured.bootstrap, client() | {"sasl_mechanism": "SCRAM-SHA-512"}, RequiredRights())
     assert refusal is not None
     assert refusal.is_login
     assert "kafka.sasl_mechanism" in refusal.text
@@ -76,7 +76,7 @@ def test_a_mechanism_that_is_not_offered(secured: EmbeddedKafka) -> None:
 def test_the_board_names_what_it_may_not_read(secured: EmbeddedKafka, tmp_path: Path) -> None:
     port = free_port()
     own = environment(secured, tmp_path / "data") | {"ACCUEIL_WEB__PORT": str(port)}
-    with Child(["-m", "streams.cli", "web"], tmp_path / "web.log", **own).start() as web:
+    with Child(["-m", "streams.cli.main", "web"], tmp_path / "web.log", **own).start() as web:
         wait_until(lambda: answer(port) == (503, "refused\n"), "the refusal", otherwise=lambda: answer(port))
         assert f"for User:accueil: READ topic {FIGURES.name}: grant" in web.text
         grant(secured, "DESCRIBE", "TOPIC", [FIGURES.name])
@@ -89,7 +89,7 @@ def test_the_board_names_what_it_may_not_read(secured: EmbeddedKafka, tmp_path: 
 def test_the_board_names_a_wrong_password(secured: EmbeddedKafka, tmp_path: Path) -> None:
     port = free_port()
     own = environment(secured, tmp_path / "data", "autre") | {"ACCUEIL_WEB__PORT": str(port)}
-    with Child(["-m", "streams.cli", "web"], tmp_path / "web.log", **own).start() as web:
+    with Child(["-m", "streams.cli.main", "web"], tmp_path / "web.log", **own).start() as web:
         wait_until(lambda: answer(port) == (503, "refused\n"), "the refusal", otherwise=lambda: answer(port))
         assert LOGIN_REFUSED in web.text
         assert web.stop() == 0
@@ -104,7 +104,7 @@ def test_a_connector_that_may_not_write_is_not_ready(secured: EmbeddedKafka, tmp
     config = tmp_path / "accueil.toml"
     config.write_text(f"[connectors.siege]\nconnector = 'asterisk'\n{text}")
     own = environment(secured, tmp_path / "data") | {"ACCUEIL_CONNECT__HEALTH_PORT": str(port)}
-    command = ["-m", "streams.cli", "--config", str(config), "connect"]
+    command = ["-m", "streams.cli.main", "--config", str(config), "connect"]
     with Child(command, tmp_path / "connect.log", **own).start() as connect:
         wait_until(lambda: answer(port)[0] == 503 and "rights" in answer(port)[1], "it", otherwise=lambda: connect.text)
         assert "WRITE topic contact.appointment.v1, " in answer(port)[1]
@@ -121,7 +121,7 @@ def test_a_connector_that_may_not_write_is_not_ready(secured: EmbeddedKafka, tmp
 def test_a_worker_waits_for_its_rights(secured: EmbeddedKafka, tmp_path: Path) -> None:
     port = free_port()
     own = environment(secured, tmp_path / "data") | {"ACCUEIL_WORKER__HEALTH_PORT": str(port)}
-    with Child(["-m", "streams.cli", "worker"], tmp_path / "worker.log", **own).start() as worker:
+    with Child(["-m", "streams.cli.main", "worker"], tmp_path / "worker.log", **own).start() as worker:
         wait_until(lambda: "group" in answer(port)[1], "the refusal", otherwise=lambda: answer(port))
         code, text = answer(port)
         assert code == 503
@@ -139,4 +139,4 @@ def test_a_worker_waits_for_its_rights(secured: EmbeddedKafka, tmp_path: Path) -
 
 
 def test_nothing_is_refused_where_no_broker_answers() -> None:
-    assert find_refusal(f"127.0.0.1:{free_port()}", client(), Needs({FIGURES.name: READ})) is None
+    assert find_refusal(f"127.0.0.1:{free_port()}", client(), RequiredRights({FIGURES.name: READ})) is None

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import MIN_INSYNC, TopicError, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import MIN_INSYNC, TopicError, TopicSpec, apply_specs
 from tests.support import cluster, kafka_io
 from tests.support.processes import wait_until
 
@@ -34,7 +34,7 @@ def found(bootstrap: str, name: str) -> tuple[set[int], set[int], str]:
 
 def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
     bootstrap = brokers[0].bootstrap
-    assert apply(bootstrap, [TopicSpec("old", 4)]) == ["created old with 4 partitions"]
+    assert apply_specs(bootstrap, [TopicSpec("old", 4)]) == ["created old with 4 partitions"]
     assert found(bootstrap, "old") == ({1}, {1}, "1")
     sent = [("old", str(number).encode(), b"kept") for number in range(100)]
     kafka_io.produce(bootstrap, sent)
@@ -45,16 +45,16 @@ def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
         "set replication = 3 on old",
         f"set {MIN_INSYNC} = 2 on old",
     ]
-    assert apply(bootstrap, wanted, dry_run=True)[:2] == planned[:2]
+    assert apply_specs(bootstrap, wanted, dry_run=True)[:2] == planned[:2]
     assert found(bootstrap, "old") == ({1}, {1}, "1")
-    assert apply(bootstrap, wanted, timeout_seconds=120) == planned
+    assert apply_specs(bootstrap, wanted, timeout_seconds=120) == planned
     assert found(bootstrap, "old") == found(bootstrap, "new") == ({3}, {3}, "2")
-    assert apply(bootstrap, wanted) == []
-    assert apply(bootstrap, [TopicSpec("old", 4, 1)]) == [], "more replicas than asked for are left"
+    assert apply_specs(bootstrap, wanted) == []
+    assert apply_specs(bootstrap, [TopicSpec("old", 4, 1)]) == [], "more replicas than asked for are left"
     assert found(bootstrap, "old")[0] == {3}
 
     with pytest.raises(TopicError, match=r"old has 3 replicas, .* replication = 5, but 3 brokers are running"):
-        apply(bootstrap, [TopicSpec("old", 4, 5)])
+        apply_specs(bootstrap, [TopicSpec("old", 4, 5)])
 
     brokers[2].stop()
     assert kafka_io.produce(bootstrap, [("old", b"one", b"away")]) == [0]
@@ -66,8 +66,8 @@ def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
 
 
 def test_a_topic_that_nothing_can_be_written_to_is_mended(kafka: EmbeddedKafka) -> None:
-    apply(kafka.bootstrap, [TopicSpec("strict", 2)])
+    apply_specs(kafka.bootstrap, [TopicSpec("strict", 2)])
     with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap)) as admin:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "strict", configs={MIN_INSYNC: "2"})])
     wait_until(lambda: found(kafka.bootstrap, "strict")[2] == "2", "the setting")
-    assert apply(kafka.bootstrap, [TopicSpec("strict", 2)]) == [f"set {MIN_INSYNC} = 1 on strict"]
+    assert apply_specs(kafka.bootstrap, [TopicSpec("strict", 2)]) == [f"set {MIN_INSYNC} = 1 on strict"]

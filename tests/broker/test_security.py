@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from models.topics import CATALOGUE
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.engine.topics import TopicSpec, apply
+from models.topics import TOPIC_CATALOGUE
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 from tests.support.processes import Child
 
 pytestmark = pytest.mark.broker
 LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
-CLIENT = {
+FOLLOWER_CLIENT = {
     "security_protocol": "SASL_PLAINTEXT",
     "sasl_mechanism": "PLAIN",
     "sasl_plain_username": "accueil",
@@ -37,9 +37,9 @@ def test_worker_logs_in(tmp_path: Path) -> None:
     kafka = EmbeddedKafka(tmp_path / "kafka", port, config=config)
     kafka.start()
     try:
-        apply(kafka.bootstrap, [TopicSpec(topic.name, 4) for topic in CATALOGUE], **CLIENT)
+        apply_specs(kafka.bootstrap, [TopicSpec(topic.name, 4) for topic in TOPIC_CATALOGUE], **FOLLOWER_CLIENT)
         child = Child(
-            ["-m", "streams.cli", "worker"],
+            ["-m", "streams.cli.main", "worker"],
             tmp_path / "worker.log",
             ACCUEIL_BROKERS=kafka.bootstrap,
             ACCUEIL_DATA=str(tmp_path / "data"),

@@ -9,17 +9,17 @@ from click.testing import CliRunner
 
 from models.topics import CONTACTS
 from streams.agents.codecs import AGENT_PREFIX
-from streams.cli import main
-from streams.core import agent, contact
-from streams.core.agent import Agent
-from streams.core.clocks import advance
-from streams.core.courses import courses
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
+from streams.cli.main import main
+from streams.cli.sla import EXAMPLE
+from streams.core.contacts import agent, contact
+from streams.core.contacts.agent import Agent
+from streams.core.sla.clock_changes import advance
+from streams.core.sla.clock_intervals import clock_intervals
 from streams.engine.recovery import OFFSETS_KEY, encode_offsets
-from streams.engine.topics import COMPACTED, TopicSpec, apply
-from streams.sla_cli import EXAMPLE
-from streams.sla_file import load_policies
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.settings.sla_file import load_policies
 from tests.support import kafka_io
 from tests.support.events import CALL, START_MS, answered_call, make
 
@@ -42,9 +42,9 @@ def test_contact_is_explained_as_it_was_committed_last(own_kafka: EmbeddedKafka,
     rows = []
     for event in answered_call(wait=100):
         row = contact.fold(row, event)
-        row.clocks, _ = advance(row.clocks, courses(row), policies, START_MS)
+        row.clocks, _ = advance(row.clocks, clock_intervals(row), policies, START_MS)
         rows.append((CONTACTS.name, CALL.encode(), contact.encode(row)))
-    apply(own_kafka.bootstrap, [TopicSpec(CONTACTS.name, 4, config=CONTACTS.config | COMPACTED)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(CONTACTS.name, 4, config=CONTACTS.config | COMPACTED)])
     assert sla(tmp_path, own_kafka.bootstrap, "explain", CALL) == (1, f"no contact {CALL} is known\n")
     kafka_io.produce(own_kafka.bootstrap, rows)
     code, text = sla(tmp_path, own_kafka.bootstrap, "explain", CALL)
@@ -61,9 +61,9 @@ def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path:
             "email.received", now - days * 86_400 - START_MS / 1000, subject=f"email:a:{number}", service=service
         )
         row = contact.fold(None, sent)
-        row.clocks, _ = advance((), courses(row), policies, round(now * 1000))
+        row.clocks, _ = advance((), clock_intervals(row), policies, round(now * 1000))
         rows.append((CONTACTS.name, sent.subject.encode(), contact.encode(row)))
-    apply(own_kafka.bootstrap, [TopicSpec(CONTACTS.name, 4, config=CONTACTS.config | COMPACTED)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(CONTACTS.name, 4, config=CONTACTS.config | COMPACTED)])
 
     def listed(*arguments: str) -> list[tuple[str, str]]:
         code, text = sla(tmp_path, own_kafka.bootstrap, "list", *arguments)
@@ -102,7 +102,7 @@ def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path:
 
 
 def test_brokers_that_are_away_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.running.BROKER_SECONDS", 0.2)
+    monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.2)
     port = free_port()
     code, text = sla(tmp_path, f"127.0.0.1:{port}", "explain", CALL)
     assert code == 70

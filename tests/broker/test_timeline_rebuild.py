@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from models import topics
-from streams.core import contact, timeline
-from streams.core.contact import Contact
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.timeline import entries
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.events import make
@@ -33,13 +34,13 @@ def rows(database: Path) -> list[tuple[str, ...]]:
 def test_a_lost_database_is_noticed_and_made_again(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     read = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
     specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in read]
-    apply(own_kafka.bootstrap, specs)
+    apply_specs(own_kafka.bootstrap, specs)
     known: dict[str, Contact] = {}
     events = oracle.make_lives(60, 600)
     events.append(make("personal_data.erased", 0, subject=events[0].subject, channel="call"))
     for event in events:
         known[event.subject] = contact.fold(known.get(event.subject), event)
-    pairs = [timeline.record(event, known[event.subject]) for event in events]
+    pairs = [entries.record(event, known[event.subject]) for event in events]
     kafka_io.produce(own_kafka.bootstrap, [(topics.TIMELINE.name, *pair) for pair in pairs])
     database = tmp_path / "data" / "timeline.db"
     environment = {
@@ -51,9 +52,9 @@ def test_a_lost_database_is_noticed_and_made_again(own_kafka: EmbeddedKafka, tmp
     of_whom_is_erased = sum(event.subject == events[0].subject for event in events[:-1])
     expected = len({event.id for event in events[:-1]}) - of_whom_is_erased
     writer = Child(
-        ["-m", "streams.cli", "timeline"], tmp_path / "timeline.log", ACCUEIL_LOG__FORMAT="json", **environment
+        ["-m", "streams.cli.main", "timeline"], tmp_path / "timeline.log", ACCUEIL_LOG__FORMAT="json", **environment
     )
-    rebuild = Child(["-m", "streams.cli", "timeline", "rebuild", "--yes"], tmp_path / "rebuild.log", **environment)
+    rebuild = Child(["-m", "streams.cli.main", "timeline", "rebuild", "--yes"], tmp_path / "rebuild.log", **environment)
     with writer, rebuild:
         writer.start()
         wait_until(lambda: len(rows(database)) == expected, "all entries", otherwise=lambda: len(rows(database)))

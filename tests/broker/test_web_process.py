@@ -14,9 +14,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.topics import FIGURES
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import kafka_io
 from tests.support.processes import Child, wait_until
 from tests.web.rows import SOCIAL, Worker
@@ -35,7 +35,7 @@ def test_a_broker_may_be_away_at_the_start_and_be_killed_later(own_kafka: Embedd
     def ask(path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{port}{path}")
 
-    def listens() -> bool:
+    def is_listening() -> bool:
         try:
             return ask("/healthz").status_code == 200
         except httpx.ConnectError:
@@ -55,11 +55,11 @@ def test_a_broker_may_be_away_at_the_start_and_be_killed_later(own_kafka: Embedd
         kafka_io.produce(own_kafka.bootstrap, [(FIGURES.name, key, value) for key, value in worker.rows()])
 
     with Child(["-c", SERVE.format(own_kafka.bootstrap, port)], tmp_path / "web.log").start() as web:
-        wait_until(listens, "the web process")
+        wait_until(is_listening, "the web process")
         assert is_in("no_broker")
         own_kafka.start()
         wait_until(lambda: is_in("no_topic"), "the broker to be found")
-        apply(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 1, config=COMPACTED)])
+        apply_specs(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 1, config=COMPACTED)])
         wait_until(lambda: is_in("no_figures"), "the topic to be found")
         write()
         wait_until(lambda: is_in("live"), "figures")
@@ -117,7 +117,7 @@ def scraping(port: int) -> Iterator[list[Scrape]]:
 
 
 def test_no_scrape_sees_less_than_there_was_whoever_starts_anew(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    apply(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 2, config=COMPACTED)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 2, config=COMPACTED)])
     worker, port = Worker(), free_port()
     now = datetime.now(UTC)
     rows: list[tuple[str, bytes, bytes]] = []

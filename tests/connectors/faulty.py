@@ -17,7 +17,7 @@ from connectors.sdk.config import ConnectorConfig, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.files import PRIVATE_FILE
 from connectors.sdk.testing import Conformance
-from connectors.sdk.testing.hostile import CONTENTS, in_fields
+from connectors.sdk.testing.hostile import CONTENTS, hostile_fields
 from models.events import VisitArrived
 from models.ids import contact_id, event_id
 from models.reasons import Reason
@@ -93,7 +93,7 @@ class Faultless(Conformance):
         contents = [content.replace(b"\n", b"") for content in CONTENTS.values()]
         good = b"900,1773650000,x"
         with (directory / "lines").open("ab") as file:
-            file.writelines(line + b"\n" for line in [*contents, *in_fields(good, b",")])
+            file.writelines(line + b"\n" for line in [*contents, *hostile_fields(good, b",")])
 
     def test_the_readme_tells_all_options(self) -> None:
         assert table(self.config)

@@ -4,13 +4,13 @@ import sys
 from pathlib import Path
 
 from connectors.asterisk.simulate import configuration
-from connectors.sdk.runner import Runner, configure
-from connectors.sdk.stopping import await_stop
+from connectors.sdk.runner import ConnectorRunner, configure
+from connectors.sdk.signals import install_stop_handler
 
 if __name__ == "__main__":
     brokers, log, directory = sys.argv[1:]
-    stop = await_stop()
-    runner = Runner(
+    stop = install_stop_handler()
+    runner = ConnectorRunner(
         [configure("siege", "asterisk", configuration(Path(log)))], brokers=brokers, directory=Path(directory)
     )
     runner.run(stop)

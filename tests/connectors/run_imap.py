@@ -4,10 +4,12 @@ import json
 import sys
 from pathlib import Path
 
-from connectors.sdk.runner import Runner, configure
-from connectors.sdk.stopping import await_stop
+from connectors.sdk.runner import ConnectorRunner, configure
+from connectors.sdk.signals import install_stop_handler
 
 if __name__ == "__main__":
     brokers, directory, options = sys.argv[1:]
-    stop = await_stop()
-    Runner([configure("courriel", "imap", json.loads(options))], brokers=brokers, directory=Path(directory)).run(stop)
+    stop = install_stop_handler()
+    ConnectorRunner(
+        [configure("courriel", "imap", json.loads(options))], brokers=brokers, directory=Path(directory)
+    ).run(stop)

@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from connectors.sdk.runner import Runner, configure
-from connectors.sdk.stopping import await_stop
+from connectors.sdk.runner import ConnectorRunner, configure
+from connectors.sdk.signals import install_stop_handler
 
 if __name__ == "__main__":
     brokers, directory, inbox, archive = sys.argv[1:]
-    stop = await_stop()
+    stop = install_stop_handler()
     options = {"inbox": inbox, "archive": archive, "settle_seconds": 0}
-    Runner([configure("siege", "mailroom", options)], brokers=brokers, directory=Path(directory)).run(stop)
+    ConnectorRunner([configure("siege", "mailroom", options)], brokers=brokers, directory=Path(directory)).run(stop)

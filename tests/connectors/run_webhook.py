@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-from connectors.sdk.runner import Runner, configure
-from connectors.sdk.stopping import await_stop
+from connectors.sdk.runner import ConnectorRunner, configure
+from connectors.sdk.signals import install_stop_handler
 from tests.support.webhooks import OPTIONS
 
 if __name__ == "__main__":
     brokers, directory, port, spool = sys.argv[1:]
-    stop = await_stop()
+    stop = install_stop_handler()
     instance = configure("guichets", "webhook", OPTIONS | {"port": int(port), "requests_per_second": 100_000})
-    Runner([instance], brokers=brokers, directory=Path(directory), spool_limit_bytes=int(spool)).run(stop)
+    ConnectorRunner([instance], brokers=brokers, directory=Path(directory), spool_limit_bytes=int(spool)).run(stop)

@@ -11,8 +11,8 @@ import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
-from connectors.sdk.testing import Bench, Conformance, identity
-from connectors.sdk.testing.hostile import CONTENTS, in_fields
+from connectors.sdk.testing import Conformance, ConnectorHarness, comparable_form
+from connectors.sdk.testing.hostile import CONTENTS, hostile_fields
 
 PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901", "06.39.98.55.12", "06-39-98-55-12")
 BAD = (
@@ -56,7 +56,7 @@ class TestConformance(Conformance):
         ]
         contents = [content.replace(b"\n", b"") for content in CONTENTS.values()]
         with (directory / "queue_log").open("ab") as log:
-            for line in [*contents, *(line for record in good for line in in_fields(record, b"|"))]:
+            for line in [*contents, *(line for record in good for line in hostile_fields(record, b"|"))]:
                 log.write(line + b"\n")
 
     def lines(self, directory: Path) -> list[str]:
@@ -74,36 +74,44 @@ class TestConformance(Conformance):
 
     def test_a_log_that_comes_while_it_is_away_is_new_from_its_beginning(self, tmp_path: Path) -> None:
         directory = tmp_path / "source"
-        bench = Bench(self.connector, self.options(directory) | {"start": "end"}, tmp_path / "data", tmp_path / "keys")
-        with bench.opened() as (flow, publisher):
+        harness = ConnectorHarness(
+            self.connector, self.options(directory) | {"start": "end"}, tmp_path / "data", tmp_path / "keys"
+        )
+        with harness.opened() as (flow, publisher):
             with pytest.raises(SourceUnavailableError):
-                flow.turn()
+                flow.step()
             publisher.confirm()  # and then it is killed
         self.supply(directory, 0, 1)
-        assert identity(bench.read_all(confirm=True)) == identity(self.bench(directory).read_all(confirm=True))
+        assert comparable_form(harness.read_all(confirm=True)) == comparable_form(
+            self.harness(directory).read_all(confirm=True)
+        )
 
-    def test_stopped_after_every_turn_it_reads_all_that_was_rotated(self, supplied: Bench, tmp_path: Path) -> None:
+    def test_stopped_after_every_turn_it_reads_all_that_was_rotated(
+        self, supplied: ConnectorHarness, tmp_path: Path
+    ) -> None:
         directory = tmp_path / "rotated"
-        bench, log, parts = self.bench(directory), directory / "queue_log", 5
+        harness, log, parts = self.harness(directory), directory / "queue_log", 5
         self.supply(directory, 0, parts)
-        told = bench.read_all(confirm=True)
+        told = harness.read_all(confirm=True)
         for part in range(1, parts):
             self.supply(directory, part, parts)
             os.utime(log, (part, part + log.stat().st_mtime))
             if part < parts - 1:
                 log.rename(directory / f"queue_log.{parts - part}")
         for _ in range(2 * parts):
-            with bench.opened() as (flow, publisher):
+            with harness.opened() as (flow, publisher):
                 publisher.publish(
                     (), lambda: None
                 )  # while something is on its way, the source is asked without waiting
-                flow.turn()
-                flow.settle(0)
+                flow.step()
+                flow.drain(0)
                 publisher.confirm()
                 told += publisher.events
-        assert identity(told) == identity(supplied.read_all(confirm=True))
+        assert comparable_form(told) == comparable_form(supplied.read_all(confirm=True))
 
-    def test_a_position_of_another_version_is_named_with_what_to_do(self, supplied: Bench, tmp_path: Path) -> None:
+    def test_a_position_of_another_version_is_named_with_what_to_do(
+        self, supplied: ConnectorHarness, tmp_path: Path
+    ) -> None:
         Cursor(supplied.directory).save(b'{"place":1}')
         with pytest.raises(
             CursorDamagedError, match=rf"{supplied.directory}/cursor-0\.json and cursor-1\.json .* connectors reread"

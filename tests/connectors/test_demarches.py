@@ -14,8 +14,8 @@ import connectors.demarches as demarches
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.rejects import read as read_rejects
-from connectors.sdk.testing import Bench, Conformance, identity
-from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
+from connectors.sdk.testing import Conformance, ConnectorHarness, comparable_form
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, hostile_json
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
@@ -123,7 +123,12 @@ class TestConformance(Conformance):
         (directory / "dossiers.json").write_text(json.dumps({str(PROCEDURE): content}, ensure_ascii=False))
 
     def supply_hostile(self, directory: Path) -> None:
-        nodes = [LARGE_VALUE, *VALUES.values(), *in_json(dossier(900, 45, "depose")), *in_json(deleted(901, 45))]
+        nodes = [
+            LARGE_VALUE,
+            *VALUES.values(),
+            *hostile_json(dossier(900, 45, "depose")),
+            *hostile_json(deleted(901, 45)),
+        ]
         page = b'{"data":{"demarche":{"page":{"pageInfo":{"hasNextPage":false},"nodes":['
         self._started[directory].refusal = Response(page + b",".join(nodes) + b"]}}}}")
 
@@ -140,18 +145,18 @@ def hold(server: DemarchesServer, *dossiers: dict[str, Any], procedure: int = PR
     server.path.write_text(json.dumps(content))
 
 
-def bench(server: DemarchesServer, tmp_path: Path, data: str = "data", **more: Any) -> Bench:
-    return Bench(demarches.CONNECTOR, options(server, **more), tmp_path / data, tmp_path / "keys")
+def harness(server: DemarchesServer, tmp_path: Path, data: str = "data", **more: Any) -> ConnectorHarness:
+    return ConnectorHarness(demarches.CONNECTOR, options(server, **more), tmp_path / data, tmp_path / "keys")
 
 
 def told(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.subject.rpartition(":")[2], event.type) for event in events]
 
 
-def unavailable(bench: Bench) -> str:
+def unavailable(harness: ConnectorHarness) -> str:
     """Why the source is not read."""
-    with bench.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-        flow.turn()
+    with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
+        flow.step()
     return str(trouble.value)
 
 
@@ -159,7 +164,7 @@ def test_a_dossier_is_erased_once_it_is_purged_and_not_while_it_can_be_restored(
     server: DemarchesServer, tmp_path: Path
 ) -> None:
     hidden, lately = deleted(5, 50), BEGIN + timedelta(days=20)
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     hold(server, dossier(5, 40, "depose"), dossier(6, 40, "depose"))
     assert len(one.read_all(confirm=True)) == 2
     hold(server, pendingDeletedDossiers=[hidden, deleted(6, 50)])
@@ -180,7 +185,7 @@ def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: 
         dossier(5, 40, "depose", "passe_en_instruction_automatiquement", "refuse_automatiquement"),
         deletedDossiers=[deleted(5, 50)],
     )
-    events = bench(server, tmp_path).read_all(confirm=True)
+    events = harness(server, tmp_path).read_all(confirm=True)
     assert told(events) == [
         ("3", "form.submitted"),
         ("3", "form.taken_up"),
@@ -200,16 +205,16 @@ def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: 
 
 def test_a_dossier_is_of_whom_it_is_for(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, *DOSSIERS[4:6])
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     own, for_another = (event.identities for event in one.read_all(confirm=True) if event.type == "form.submitted")
-    key = Keys(tmp_path / "keys", one.directory).key_of("general")
+    key = Keys(tmp_path / "keys", one.directory).pseudonym_key("general")
     assert own == f"{key.pseudonym(IdentityKind.DOSSIER, '5')} {key.pseudonym(IdentityKind.EMAIL, PERSONAL[2])}"
     assert for_another == f"{key.pseudonym(IdentityKind.DOSSIER, '6')} {key.pseudonym(IdentityKind.EMAIL, PERSONAL[3])}"
 
 
 def test_what_cannot_be_used_takes_nothing_with_it(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, DOSSIERS[3], DOSSIERS[7])
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     assert told(one.read_all(confirm=True)) == [("4", "form.submitted"), ("4", "form.decided")]
     kept = [kept.reject for kept in read_rejects(one.directory)]
     assert [reject.reason for reject in kept] == [Reason.UNKNOWN_RECORD, Reason.UNREADABLE_LINE]
@@ -223,7 +228,7 @@ def test_several_procedures_are_each_of_their_service_and_sector(server: Demarch
         PROCEDURE: {"service": "transports"},
         OTHER: {"service": "voirie", "sector": "routes", "site": "nord"},
     }
-    events = bench(server, tmp_path, procedures=procedures, site="siege").read_all(confirm=True)
+    events = harness(server, tmp_path, procedures=procedures, site="siege").read_all(confirm=True)
     places = [(event.service, event.site, event.sector) for event in events]
     assert places == [("transports", "siege", "general"), ("voirie", "nord", "routes")]
     assert events[1].model_dump()["data"] == {"procedure": str(OTHER)}
@@ -231,21 +236,21 @@ def test_several_procedures_are_each_of_their_service_and_sector(server: Demarch
 
 def test_a_procedure_that_is_refused_does_not_hold_up_the_others(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"))
-    one = bench(server, tmp_path, procedures={OTHER: {}, PROCEDURE: {}})
+    one = harness(server, tmp_path, procedures={OTHER: {}, PROCEDURE: {}})
     with one.opened() as (flow, publisher):
-        flow.turn()
+        flow.step()
         assert told(publisher.events) == [("1", "form.submitted")]
         with pytest.raises(SourceUnavailableError, match=f"there is no procedure {OTHER}"):
-            flow.turn()
+            flow.step()
 
 
 def test_a_probe_tells_of_any_procedure_that_is_refused(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"))
-    assert bench(server, tmp_path).probe().events == {"form.submitted": 1}
+    assert harness(server, tmp_path).probe().events == {"form.submitted": 1}
     with pytest.raises(SourceRefusedError, match=f"there is no procedure {OTHER}"):
-        bench(server, tmp_path, procedures={PROCEDURE: {}, OTHER: {}}).probe()
+        harness(server, tmp_path, procedures={PROCEDURE: {}, OTHER: {}}).probe()
     with pytest.raises(SourceRefusedError, match="refuses the token"):
-        bench(server, tmp_path, token="un-autre-jeton").probe()
+        harness(server, tmp_path, token="un-autre-jeton").probe()
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 100])
@@ -253,7 +258,7 @@ def test_of_many_changes_in_one_second_none_is_missed(server: DemarchesServer, t
     """Nor one of the same second that comes after the last page."""
     same = [dossier(number, 10, "depose") for number in range(1, 13)]
     hold(server, *same[:10])
-    one = bench(server, tmp_path, page_size=page_size)
+    one = harness(server, tmp_path, page_size=page_size)
     events = one.read_all(confirm=True)
     hold(server, *same)
     events += one.read_all(confirm=True)
@@ -262,7 +267,7 @@ def test_of_many_changes_in_one_second_none_is_missed(server: DemarchesServer, t
 
 def test_one_that_became_visible_late_is_not_missed(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(2, 14, "depose"))
-    one = bench(server, tmp_path, overlap_seconds=300)
+    one = harness(server, tmp_path, overlap_seconds=300)
     one.read_all(confirm=True)
     hold(server, dossier(2, 14, "depose"), dossier(1, 10, "depose"))
     assert told(one.read_all(confirm=True)) == [("1", "form.submitted")]
@@ -273,25 +278,25 @@ def test_changes_during_paging_are_told(server: DemarchesServer, tmp_path: Path)
     after = [*before[1:], dossier(1, 20, "depose", "passe_en_instruction"), dossier(10, 21, "depose")]
     hold(server, *before)
     server.before_answer = lambda question: hold(server, *after) if question == 1 else None
-    events = bench(server, tmp_path, page_size=3).read_all(confirm=True)
+    events = harness(server, tmp_path, page_size=3).read_all(confirm=True)
     assert set(told(events)) == {(str(n), "form.submitted") for n in range(1, 11)} | {("1", "form.taken_up")}
 
 
 def test_a_restart_at_any_page_misses_nothing(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, *DOSSIERS, **DELETED)
-    whole = identity(bench(server, tmp_path, "whole").read_all(confirm=True))
-    one, events = bench(server, tmp_path), []
+    whole = comparable_form(harness(server, tmp_path, "whole").read_all(confirm=True))
+    one, events = harness(server, tmp_path), []
     for _ in range(20):
         with one.opened() as (flow, publisher):
-            flow.turn()
+            flow.step()
             publisher.confirm()
             events += publisher.events
-    assert identity(events) == whole
+    assert comparable_form(events) == whole
 
 
 def test_only_what_changed_is_told_again(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"), dossier(2, 11, "depose"))
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     first = one.read_all(confirm=True)
     hold(server, dossier(1, 12, "depose", "accepte", dateDepot=at(9)), dossier(2, 11, "depose"))
     again = one.read_all(confirm=True)
@@ -303,7 +308,7 @@ def test_what_was_told_long_ago_is_not_told_again(server: DemarchesServer, tmp_p
     day, old, archived = 24 * 60, dossier(1, 10, "depose", "accepte"), dossier(3, 60, "depose")
     late = dossier(2, 60 * day, "depose")
     hold(server, old, late)
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     one.read_all(confirm=True)
     hold(server, old | {"archived": True, "dateDerniereModification": at(61 * day)}, late, archived)
     assert one.read_all(confirm=True) == []
@@ -311,7 +316,7 @@ def test_what_was_told_long_ago_is_not_told_again(server: DemarchesServer, tmp_p
 
 def test_on_a_first_start_it_begins_where_it_is_told(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"), dossier(2, 24 * 60, "depose"))
-    events = bench(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
+    events = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
     assert told(events) == [("2", "form.submitted")]
 
 
@@ -321,7 +326,7 @@ def test_what_precedes_the_start_is_told_once_when_its_dossier_first_changes(
     day = 24 * 60
     before = dossier(1, 10, "depose")
     hold(server, before, dossier(2, 60 * day, "depose"))
-    one = bench(server, tmp_path, start=(BEGIN + timedelta(days=1)).date())
+    one = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date())
     assert told(one.read_all(confirm=True)) == [("2", "form.submitted")]
     taken_up = dossier(1, 61 * day, "depose", "passe_en_instruction")
     taken_up["traitements"][0] = before["traitements"][0]
@@ -339,7 +344,7 @@ def test_what_precedes_the_start_is_told_once_when_its_dossier_first_changes(
 
 def test_no_field_is_asked_for_that_holds_what_is_not_needed(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, *DOSSIERS[:1])
-    bench(server, tmp_path).read_all(confirm=True)
+    harness(server, tmp_path).read_all(confirm=True)
     words = {word for question in server.questions for word in question["query"].replace("\n", " ").split()}
     assert {"nom", "prenom", "body", "motivation", "emailAgentTraitant", "champs", "siret"}.isdisjoint(words)
     assert len(server.questions) == 2
@@ -355,24 +360,24 @@ def test_no_field_is_asked_for_that_holds_what_is_not_needed(server: DemarchesSe
 def test_a_wrong_configuration_is_named(
     server: DemarchesServer, tmp_path: Path, more: dict[str, Any], words: str
 ) -> None:
-    assert words in unavailable(bench(server, tmp_path, **more))
+    assert words in unavailable(harness(server, tmp_path, **more))
 
 
 def test_an_error_of_the_schema_is_told_without_its_text(server: DemarchesServer, tmp_path: Path) -> None:
     server.code = "undefinedField"
-    trouble = unavailable(bench(server, tmp_path))
+    trouble = unavailable(harness(server, tmp_path))
     assert "answers otherwise than documented (undefinedField)" in trouble
     assert PERSONAL[0] not in trouble
 
 
 def test_a_server_that_refuses_is_left_alone_and_then_goes_on(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"))
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     with one.opened() as (flow, publisher):
         server.refusal = PlainTextResponse("", 429, {"Retry-After": "3000"})
         for _ in range(5):
             with pytest.raises(SourceUnavailableError, match="less often"):
-                flow.turn()
+                flow.step()
         assert len(server.questions) == 1
         assert publisher.events == []
     server.refusal = None
@@ -384,21 +389,21 @@ def test_a_cursor_that_the_server_does_not_take_is_given_up(
 ) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     hold(server, *(dossier(number, number, "depose") for number in range(1, 10)))
-    one = bench(server, tmp_path, page_size=3)
+    one = harness(server, tmp_path, page_size=3)
     with one.opened() as (flow, publisher):
-        flow.turn()
+        flow.step()
         server.refusal = PlainTextResponse("", 500)
         with pytest.raises(SourceUnavailableError, match=r"out of order \(500\)"):
-            flow.turn()
+            flow.step()
         server.refusal = None
         for _ in range(3):
-            flow.turn()
+            flow.step()
         assert server.questions[2]["variables"]["after"] is None
         assert told(publisher.events) == [(str(number), "form.submitted") for number in range(1, 10)]
 
 
 def test_a_server_that_is_away_is_named(server: DemarchesServer, tmp_path: Path) -> None:
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     server.stop()
     assert "127.0.0.1:" in (trouble := unavailable(one))
     assert "cannot be reached" in trouble

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import connectors.demarches as demarches
-from connectors.demarches.simulate.lives import PROCEDURES
-from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create_app
-from connectors.sdk.testing import Bench, identity
+from connectors.demarches.simulate.scenarios import PROCEDURES
+from connectors.demarches.simulate.server import PATH, TOKEN, SimulatedDossiers, create_app
+from connectors.sdk.testing import ConnectorHarness, comparable_form
 from tests.support.demarches_server import served_at
 from tests.support.simulations import simulate
 
@@ -17,30 +17,32 @@ PER_HOUR = 1.5
 
 def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
     """Number for number, over three weeks that are looked at twice a day."""
-    simulation, now = Simulation(7, BEGIN, PER_HOUR), BEGIN
+    simulation, now = SimulatedDossiers(7, BEGIN, PER_HOUR), BEGIN
     told: Counter[str] = Counter()
     ids = set()
     with served_at(create_app(simulation, lambda: now)) as address:
         options = {"url": address + PATH, "token": TOKEN, "page_size": 20, "procedures": {n: {} for n in PROCEDURES}}
-        bench = Bench(demarches.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+        harness = ConnectorHarness(demarches.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
         while now < BEGIN + timedelta(days=21):
             now += timedelta(hours=12)
-            for event in bench.read_all(confirm=True):
+            for event in harness.read_all(confirm=True):
                 told[event.type] += event.id not in ids
                 ids.add(event.id)
     assert told == simulation.ledger(now)
     assert len(told) == 6
-    assert bench.rejected() == {}
+    assert harness.rejected() == {}
 
 
 def test_a_seed_gives_the_same_dossiers(tmp_path: Path) -> None:
     now = BEGIN + timedelta(days=3)
 
     def read(seed: int, name: str) -> list[bytes]:
-        with served_at(create_app(Simulation(seed, BEGIN, PER_HOUR), lambda: now)) as address:
+        with served_at(create_app(SimulatedDossiers(seed, BEGIN, PER_HOUR), lambda: now)) as address:
             options = {"url": address + PATH, "token": TOKEN, "procedures": {n: {} for n in PROCEDURES}}
-            return identity(
-                Bench(demarches.CONNECTOR, options, tmp_path / name, tmp_path / "keys").read_all(confirm=True)
+            return comparable_form(
+                ConnectorHarness(demarches.CONNECTOR, options, tmp_path / name, tmp_path / "keys").read_all(
+                    confirm=True
+                )
             )
 
     assert read(1, "first") == read(1, "again") != read(2, "other")
@@ -48,5 +50,5 @@ def test_a_seed_gives_the_same_dossiers(tmp_path: Path) -> None:
 
 def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
     with simulate(demarches.CONNECTOR, "--port", "0") as options:
-        bench = Bench(demarches.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-        assert "form.submitted" in bench.probe().events
+        harness = ConnectorHarness(demarches.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+        assert "form.submitted" in harness.probe().events

@@ -15,12 +15,21 @@ import pytest
 import tomli_w
 from pydantic import SecretStr
 
+from connectors.kiosk import service as desks
+from connectors.kiosk.config import KioskConfig
 from connectors.sdk.config import parse
-from connectors.webhook.desk import desk as desks
-from connectors.webhook.desk.config import DeskConfig
-from connectors.webhook.simulate import FrontDesk
+from connectors.webhook.simulate import SimulatedFrontDesk
 from models.events import Event
-from tests.support.desks import CHILDREN, GENERAL, README, Served, desk_options, hearing, options_of, serving_desk
+from tests.support.kiosk_harness import (
+    CHILDREN,
+    GENERAL,
+    README,
+    ServedKiosk,
+    kiosk_options,
+    options_of,
+    running_webhook_connector,
+    serving_kiosk,
+)
 from tests.support.processes import wait_until
 from tests.support.webhooks import OTHER_SECRET, SECRET
 
@@ -31,7 +40,7 @@ def told(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.type, event.site) for event in events]
 
 
-def visit(served: Served, queue: str, counter: str = "1") -> str:
+def visit(served: ServedKiosk, queue: str, counter: str = "1") -> str:
     """A visitor comes, is called and served."""
     ticket: str = served.act("take", queue=queue)[1]["ticket"]["id"]
     assert served.act("call", counter=counter)[0] == 200
@@ -40,7 +49,7 @@ def visit(served: Served, queue: str, counter: str = "1") -> str:
 
 
 def test_a_visit_is_told_step_by_step(tmp_path: Path) -> None:
-    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url)) as served:
+    with running_webhook_connector(tmp_path) as (url, events), serving_kiosk(kiosk_options(tmp_path, url)) as served:
         ticket = visit(served, GENERAL)
         gone = served.act("take", queue=CHILDREN)[1]["ticket"]
         assert gone["number"] == "P001"
@@ -57,12 +66,12 @@ def test_a_visit_is_told_step_by_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize("readme", ["README.md", "README.fr.md"])
 def test_what_a_readme_sets_up_works(tmp_path: Path, readme: str) -> None:
     desk, connector = options_of(README.with_name(readme))
-    config = parse(DeskConfig, "cdas-sud", desk | {"secret": SECRET})
-    assert isinstance(config, DeskConfig)
+    config = parse(KioskConfig, "cdas-sud", desk | {"secret": SECRET})
+    assert isinstance(config, KioskConfig)
     assert {config.site, *config.queues} <= connector["labels"].keys()
-    with hearing(tmp_path) as (url, events):
+    with running_webhook_connector(tmp_path) as (url, events):
         options = desk | {"secret": SECRET, "url": url, "data": str(tmp_path / "desk")}
-        with serving_desk(options) as served:
+        with serving_kiosk(options) as served:
             for queue in config.queues:
                 visit(served, queue)
             served.all_is_sent()
@@ -70,7 +79,7 @@ def test_what_a_readme_sets_up_works(tmp_path: Path, readme: str) -> None:
 
 
 def test_what_is_pressed_twice_is_done_once(tmp_path: Path) -> None:
-    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url)) as served:
+    with running_webhook_connector(tmp_path) as (url, events), serving_kiosk(kiosk_options(tmp_path, url)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
         assert served.post(take) == served.post(take)
         served.act("take", queue=GENERAL)
@@ -86,16 +95,16 @@ def test_while_the_connector_is_away_all_is_kept_and_sent_in_order_afterwards(
 ) -> None:
     """Also if the desk is started anew meanwhile."""
     monkeypatch.setattr(desks, "PAUSES_SECONDS", (0.01,))
-    with hearing(tmp_path) as (url, _):
+    with running_webhook_connector(tmp_path) as (url, _):
         port = int(url.rstrip("/").rpartition(":")[2])
-    with serving_desk(desk_options(tmp_path, url)) as served:
+    with serving_kiosk(kiosk_options(tmp_path, url)) as served:
         tickets = [visit(served, GENERAL)]
         wait_until(lambda: served.state()["trouble"], "the trouble to be told")
         assert served.reports == [f"127.0.0.1:{port} does not answer"]
-    with serving_desk(desk_options(tmp_path, url)) as served:
+    with serving_kiosk(kiosk_options(tmp_path, url)) as served:
         tickets.append(visit(served, CHILDREN))
         assert served.state()["unsent"] == 6
-        with hearing(tmp_path, port) as (_, events):
+        with running_webhook_connector(tmp_path, port) as (_, events):
             served.all_is_sent()
         assert served.reports[-1] == ""
         assert served.state()["trouble"] == ""
@@ -106,18 +115,18 @@ def test_while_the_connector_is_away_all_is_kept_and_sent_in_order_afterwards(
 
 def test_a_wrong_secret_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desks, "PAUSES_SECONDS", (0.01,))
-    with hearing(tmp_path) as (url, events):
-        with serving_desk(desk_options(tmp_path, url, secret=OTHER_SECRET)) as served:
+    with running_webhook_connector(tmp_path) as (url, events):
+        with serving_kiosk(kiosk_options(tmp_path, url, secret=OTHER_SECRET)) as served:
             visit(served, GENERAL)
             wait_until(lambda: "signature" in served.state()["trouble"], "the trouble to be told")
             assert events == []
-        with serving_desk(desk_options(tmp_path, url)) as served:
+        with serving_kiosk(kiosk_options(tmp_path, url)) as served:
             served.all_is_sent()
             assert len(events) == 3
 
 
 def test_who_is_called_and_does_not_come_was_called_and_has_left(tmp_path: Path) -> None:
-    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url)) as served:
+    with running_webhook_connector(tmp_path) as (url, events), serving_kiosk(kiosk_options(tmp_path, url)) as served:
         ticket = served.act("take", queue=GENERAL)[1]["ticket"]["id"]
         served.act("call", counter="1")
         assert served.act("leave", ticket=ticket)[0] == 200
@@ -129,7 +138,10 @@ def test_who_is_called_and_does_not_come_was_called_and_has_left(tmp_path: Path)
 def test_at_midnight_who_waits_has_left_and_who_was_called_is_not_shown(tmp_path: Path) -> None:
     """Nothing is told of their end, until somebody does who pressed it that day."""
     now = datetime(2026, 3, 16, 16, tzinfo=UTC)
-    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url), lambda: now) as served:
+    with (
+        running_webhook_connector(tmp_path) as (url, events),
+        serving_kiosk(kiosk_options(tmp_path, url), lambda: now) as served,
+    ):
         served.act("take", queue=GENERAL)
         served.act("take", queue=GENERAL)
         ticket = served.act("call", counter="1")[1]["ticket"]["id"]
@@ -149,8 +161,8 @@ def test_a_call_whose_answer_was_lost_calls_nobody_another_day(tmp_path: Path, d
     """The browser was shut, and sends it again when it is opened; the desk may have been started anew."""
     now = datetime(2026, 3, 13, 17, tzinfo=UTC)
     call = {"id": str(uuid.uuid4()), "step": "call", "counter": "1"}
-    with hearing(tmp_path) as (url, events):
-        with serving_desk(desk_options(tmp_path, url), lambda: now) as served:
+    with running_webhook_connector(tmp_path) as (url, events):
+        with serving_kiosk(kiosk_options(tmp_path, url), lambda: now) as served:
             served.act("take", queue=GENERAL)
             called = served.post(call)
             served.act("serve", ticket=called[1]["ticket"]["id"])
@@ -158,7 +170,7 @@ def test_a_call_whose_answer_was_lost_calls_nobody_another_day(tmp_path: Path, d
             now += timedelta(days=days)
             served.act("take", queue=GENERAL)
             assert served.post(call | {"waited_ms": days * 86_400_000}) == called
-        with serving_desk(desk_options(tmp_path, url), lambda: now) as served:
+        with serving_kiosk(kiosk_options(tmp_path, url), lambda: now) as served:
             assert served.post(call | {"waited_ms": days * 86_400_000}) == called
             never = call | {"id": str(uuid.uuid4())}
             assert served.post(never | {"waited_ms": days * 86_400_000}) == (409, {"refused": "over"})
@@ -169,7 +181,10 @@ def test_a_call_whose_answer_was_lost_calls_nobody_another_day(tmp_path: Path, d
 
 def test_who_came_yesterday_to_a_page_that_was_cut_off_does_not_wait_today(tmp_path: Path) -> None:
     now = datetime(2026, 3, 17, 8, tzinfo=UTC)
-    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url), lambda: now) as served:
+    with (
+        running_webhook_connector(tmp_path) as (url, events),
+        serving_kiosk(kiosk_options(tmp_path, url), lambda: now) as served,
+    ):
         assert served.act("take", queue=GENERAL, waited_ms=16 * 3_600_000)[1]["ticket"]["number"] == "A001"
         assert served.state()["waiting"] == []
         assert served.act("take", queue=GENERAL, waited_ms=1 << 53)[0] == 200
@@ -182,7 +197,7 @@ def test_who_came_yesterday_to_a_page_that_was_cut_off_does_not_wait_today(tmp_p
 
 
 def test_what_is_no_wish_is_refused(tmp_path: Path) -> None:
-    with serving_desk(desk_options(tmp_path, NOWHERE)) as served:
+    with serving_kiosk(kiosk_options(tmp_path, NOWHERE)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
         wrong: list[Any] = [b"{", [], {}, take | {"id": "1"}, take | {"step": "eat"}, take | {"waited_ms": -1}, b"\xff"]
         assert [served.post(one)[0] for one in wrong] == 7 * [400]
@@ -199,17 +214,17 @@ def test_what_is_no_wish_is_refused(tmp_path: Path) -> None:
 )
 def test_pages_of_others_can_do_nothing(tmp_path: Path, headers: dict[str, str]) -> None:
     """What a browser sends for them without asking, or by a name that they let lead here."""
-    with serving_desk(desk_options(tmp_path, NOWHERE)) as served:
+    with serving_kiosk(kiosk_options(tmp_path, NOWHERE)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
         assert served.post(take, **headers)[0] in {400, 415}
         assert served.state()["waiting"] == []
 
 
 def test_a_full_disk_is_told_as_a_wish_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving_desk(desk_options(tmp_path, NOWHERE)) as served:
+    with serving_kiosk(kiosk_options(tmp_path, NOWHERE)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
         with monkeypatch.context() as patched:
-            patched.setattr("connectors.webhook.desk.journal.os.fsync", full)
+            patched.setattr("connectors.kiosk.journal.os.fsync", full)
             assert served.post(take) == (503, {"refused": "later"})
             assert served.state()["waiting"] == []
         assert served.post(take)[1]["ticket"]["number"] == "A001"
@@ -221,12 +236,12 @@ def full(_: int) -> None:
 
 def test_killed_at_any_moment_it_tells_each_step_once(tmp_path: Path) -> None:
     """The real command, killed again and again while visitors come and go."""
-    with hearing(tmp_path) as (url, events):
-        options = desk_options(tmp_path, url)
+    with running_webhook_connector(tmp_path) as (url, events):
+        options = kiosk_options(tmp_path, url)
         del options["secret"]
         (tmp_path / "secret").write_text(SECRET)
         (tmp_path / "guichet.toml").write_text(tomli_w.dumps(options | {"secret_file": str(tmp_path / "secret")}))
-        run = [sys.executable, "-c", "from connectors.webhook.desk.command import command; command()"]
+        run = [sys.executable, "-c", "from connectors.kiosk.command import command; command()"]
         wishes = [{"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL} for _ in range(40)]
         answers: dict[str, Any] = {}
         for life in range(5):
@@ -238,7 +253,7 @@ def test_killed_at_any_moment_it_tells_each_step_once(tmp_path: Path) -> None:
             ) as process:
                 assert process.stdout
                 address = process.stdout.readline().split()[1].rstrip("/")
-                served = Served(None, address, [])  # type: ignore[arg-type]
+                served = ServedKiosk(None, address, [])  # type: ignore[arg-type]
                 for wish in wishes[max(0, 8 * life - 3) : 8 * life + 8]:
                     status, answer = served.post(wish)
                     assert status == 200
@@ -246,7 +261,7 @@ def test_killed_at_any_moment_it_tells_each_step_once(tmp_path: Path) -> None:
                 process.send_signal(signal.SIGKILL if life < 4 else signal.SIGTERM)
                 if life == 4:
                     assert process.wait(60) == 0
-        with serving_desk(options | {"secret": SECRET}) as last:
+        with serving_kiosk(options | {"secret": SECRET}) as last:
             last.all_is_sent()
             assert len(last.state()["waiting"]) == len(wishes)
     assert Counter(event.type for event in events) == {"visit.arrived": len(wishes)}
@@ -255,7 +270,10 @@ def test_killed_at_any_moment_it_tells_each_step_once(tmp_path: Path) -> None:
 
 def test_a_desk_that_does_not_exist_tells_visits_as_one_that_does(tmp_path: Path) -> None:
     at = datetime(2026, 3, 16, 9, tzinfo=UTC)
-    with hearing(tmp_path) as (url, events), closing(FrontDesk(url, SecretStr(SECRET))) as desk:
+    with (
+        running_webhook_connector(tmp_path) as (url, events),
+        closing(SimulatedFrontDesk(url, SecretStr(SECRET))) as desk,
+    ):
         ticket, other = (str(uuid.UUID(int=number)) for number in (1, 2))
         for _ in range(2):
             desk.take(ticket, GENERAL, at)
@@ -278,7 +296,7 @@ def test_the_simulation_posts_until_it_is_stopped(tmp_path: Path) -> None:
         "--rate",
         "36000",
     ]
-    with hearing(tmp_path) as (url, events):
+    with running_webhook_connector(tmp_path) as (url, events):
         command += ["--url", url, "--secret-file", str(tmp_path / "secret")]
         environment = os.environ | {"LC_ALL": "fr_FR.UTF-8", "PYTHONUTF8": "1"}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:

@@ -8,10 +8,10 @@ from pathlib import Path
 import connectors.imap as imap
 from connectors.imap.config import ImapConfig
 from connectors.imap.simulate.command import write
-from connectors.imap.simulate.lives import ledger, steps
 from connectors.imap.simulate.mailbox import Mailbox
+from connectors.imap.simulate.scenarios import ledger, steps
 from connectors.sdk.config import parse
-from connectors.sdk.testing import Bench
+from connectors.sdk.testing import ConnectorHarness
 from tests.support.dovecot import PASSWORD, dovecot, needs_dovecot
 from tests.support.simulations import simulate
 
@@ -30,19 +30,19 @@ def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
         config = parse(imap.CONNECTOR.config, "essai", options)
         assert isinstance(config, ImapConfig)
         mailbox = Mailbox(config)
-        bench = Bench(imap.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+        harness = ConnectorHarness(imap.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
         week = [*takewhile(lambda step: step.at < BEGIN + timedelta(days=7), steps(7, BEGIN, 1.5))]
         for day in range(7):
             for step in week:
                 if BEGIN + timedelta(days=day) <= step.at < BEGIN + timedelta(days=day + 1):
                     write(mailbox, step)
-            for event in bench.read_all(confirm=True):
+            for event in harness.read_all(confirm=True):
                 told[event.type] += 1
                 contacts.setdefault(event.subject, set()).add(event.identities)
         mailbox.close()
     assert told == ledger(week)
     assert len(told) == 3
-    assert {"be_away", "bounce"} <= {step.what for step in week}
+    assert {"be_away", "bounce"} <= {step.method for step in week}
     assert len(contacts) == len({step.conversation for step in week})
     assert {len(identities) for identities in contacts.values()} == {1}
 
@@ -62,7 +62,7 @@ def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> N
         place = ("--host", "127.0.0.1", "--port", str(server.port), "--tls", "none", "--days", "1")
         login = ("--username", server.add_user("essai"), "--password-file", str(password))
         with simulate(imap.CONNECTOR, *place, *login) as options:
-            bench = Bench(imap.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+            harness = ConnectorHarness(imap.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
             kinds: Counter[str] = Counter()
             while not {"email.received", "email.answered"} <= kinds.keys():
-                kinds.update(event.type for event in bench.read_all(confirm=True))
+                kinds.update(event.type for event in harness.read_all(confirm=True))

@@ -14,20 +14,20 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 import connectors.jdma as jdma
-from connectors.jdma import feed, source
+from connectors.jdma import review_feed, source
 from connectors.jdma.config import JdmaConfig
 from connectors.jdma.simulate import server as simulated
 from connectors.jdma.simulate.command import give
 from connectors.jdma.simulate.opinions import FORMS, opinions
-from connectors.jdma.simulate.server import SMILEYS, TOKEN, Jdma, served
+from connectors.jdma.simulate.server import SMILEYS, TOKEN, JdmaServer, served
 from connectors.sdk import pull
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
-from connectors.sdk.testing import Bench, Conformance, identity
-from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
+from connectors.sdk.testing import Conformance, ConnectorHarness, comparable_form
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, hostile_json
 from models.events import Event, FeedbackGiven
 from models.reasons import Reason
-from tests.support.jdma_reviews import BEGIN, BUTTON, FORM, OTHER, Served, hold, review, serving
+from tests.support.jdma_reviews import BEGIN, BUTTON, FORM, OTHER, Served, review, serving, store_reviews
 from tests.support.simulations import simulate
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "au guichet on m'a dit")
@@ -73,10 +73,10 @@ class TestConformance(Conformance):
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(REVIEWS) // parts)
         self._started[directory].jdma.before_answer = self._started[directory].load
-        hold(directory / "reviews.json", *REVIEWS[: (part + 1) * size])
+        store_reviews(directory / "reviews.json", *REVIEWS[: (part + 1) * size])
 
     def supply_hostile(self, directory: Path) -> None:
-        reviews = [LARGE_VALUE, *VALUES.values(), *in_json(review(900, 100, "good", verbatim="x"))]
+        reviews = [LARGE_VALUE, *VALUES.values(), *hostile_json(review(900, 100, "good", verbatim="x"))]
         end = b'],"metadata":{"has_more":false,"next_cursor":null}}'
         self._started[directory].jdma.before_answer = lambda: Response(b'{"data":[' + b",".join(reviews) + end)
 
@@ -92,8 +92,8 @@ def server(path: Path) -> Iterator[Served]:
         yield started
 
 
-def bench(server: Served, tmp_path: Path, data: str = "data", **more: Any) -> Bench:
-    return Bench(jdma.CONNECTOR, options(server.url, **more), tmp_path / data, tmp_path / "keys")
+def harness(server: Served, tmp_path: Path, data: str = "data", **more: Any) -> ConnectorHarness:
+    return ConnectorHarness(jdma.CONNECTOR, options(server.url, **more), tmp_path / data, tmp_path / "keys")
 
 
 class Clock:
@@ -115,16 +115,16 @@ def told(events: list[Event]) -> list[tuple[str, int]]:
     return [(event.subject.rpartition(":")[2], event.data.score) for event in given]
 
 
-def unavailable(bench: Bench) -> str:
+def unavailable(harness: ConnectorHarness) -> str:
     """Why the source is not read."""
-    with bench.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-        flow.turn()
+    with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
+        flow.step()
     return str(trouble.value)
 
 
 def test_opinions_become_scores_out_of_ten(server: Served, path: Path, tmp_path: Path) -> None:
-    hold(path, review(1, 10, "bad"), review(2, 20, "medium"), review(3, 30, "good"))
-    events = bench(server, tmp_path).read_all(confirm=True)
+    store_reviews(path, review(1, 10, "bad"), review(2, 20, "medium"), review(3, 30, "good"))
+    events = harness(server, tmp_path).read_all(confirm=True)
     assert told(events) == [("1", 0), ("2", 5), ("3", 10)]
     first = events[0]
     assert first.subject == "feedback:jdma/essai:1"
@@ -135,9 +135,9 @@ def test_opinions_become_scores_out_of_ten(server: Served, path: Path, tmp_path:
 def test_a_button_tells_more_than_its_form_and_that_more_than_the_instance(
     server: Served, path: Path, tmp_path: Path
 ) -> None:
-    hold(path, review(1, 1, "good"), review(2, 2, "good", button_id=77), review(3, 3, "good", form_id=OTHER))
+    store_reviews(path, review(1, 1, "good"), review(2, 2, "good", button_id=77), review(3, 3, "good", form_id=OTHER))
     forms = {FORM: {"service": "voirie", "site": "nord", "buttons": {BUTTON: {"site": "sud"}}}, OTHER: {}}
-    events = bench(server, tmp_path, forms=forms, service="accueil", site="siege").read_all(confirm=True)
+    events = harness(server, tmp_path, forms=forms, service="accueil", site="siege").read_all(confirm=True)
     places = {event.subject[-1]: (event.service, event.site) for event in events}
     assert places == {"1": ("voirie", "sud"), "2": ("voirie", "nord"), "3": ("accueil", "siege")}
 
@@ -156,8 +156,8 @@ def test_a_button_tells_more_than_its_form_and_that_more_than_the_instance(
 def test_what_cannot_be_used_is_kept_once_and_takes_nothing_with_it(
     server: Served, path: Path, tmp_path: Path, wrong: dict[str, Any], reason: Reason
 ) -> None:
-    hold(path, review(2, 0, "good"), wrong, review(3, 2, "medium"))
-    one = bench(server, tmp_path)
+    store_reviews(path, review(2, 0, "good"), wrong, review(3, 2, "medium"))
+    one = harness(server, tmp_path)
     assert told(one.read_all(confirm=True)) == [("2", 10), ("3", 5)]
     assert one.read_all(confirm=True) == []
     (kept,) = read_rejects(one.directory)
@@ -166,15 +166,15 @@ def test_what_cannot_be_used_is_kept_once_and_takes_nothing_with_it(
 
 
 def test_what_a_form_does_not_ask_is_no_mistake(server: Served, path: Path, tmp_path: Path) -> None:
-    hold(path, review(1, 1), review(2, 2, "good", "good"))
-    one = bench(server, tmp_path)
+    store_reviews(path, review(1, 1), review(2, 2, "good", "good"))
+    one = harness(server, tmp_path)
     assert told(one.read_all(confirm=True)) == [("2", 10)]
     assert one.rejected() == {}
 
 
 def test_what_was_written_is_not_even_kept(server: Served, path: Path, tmp_path: Path) -> None:
-    hold(path, review(1, 1, "neutral", verbatim=PERSONAL[0]))
-    one = bench(server, tmp_path)
+    store_reviews(path, review(1, 1, "neutral", verbatim=PERSONAL[0]))
+    one = harness(server, tmp_path)
     one.read_all(confirm=True)
     (kept,) = read_rejects(one.directory)
     assert PERSONAL[0] not in kept.reject.record.decode()
@@ -183,10 +183,10 @@ def test_what_was_written_is_not_even_kept(server: Served, path: Path, tmp_path:
 def test_an_opinion_is_told_once_it_can_change_no_more(server: Served, path: Path, tmp_path: Path) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     young, old = (review(n, (now - BEGIN) / timedelta(minutes=1) - ago, "good") for n, ago in ((1, 55), (2, 70)))
-    hold(path, old, young)
-    one = bench(server, tmp_path)
+    store_reviews(path, old, young)
+    one = harness(server, tmp_path)
     assert told(one.read_all(confirm=True)) == [("2", 10)]
-    again = bench(server, tmp_path, settle_seconds=60)
+    again = harness(server, tmp_path, settle_seconds=60)
     assert told(again.read_all(confirm=True)) == [("1", 10)]
 
 
@@ -195,20 +195,20 @@ def test_of_many_none_is_missed_however_they_fall_on_pages(
     server: Served, path: Path, tmp_path: Path, in_one_second: int
 ) -> None:
     same = [review(n, 10, "good") for n in range(1, in_one_second + 1)]
-    hold(path, *same)
-    one = bench(server, tmp_path)
+    store_reviews(path, *same)
+    one = harness(server, tmp_path)
     events = one.read_all(confirm=True)
     late = review(in_one_second + 1, 10, "bad")
-    hold(path, *same, late)
+    store_reviews(path, *same, late)
     events += one.read_all(confirm=True)
     assert told(events) == [*((str(n), 10) for n in range(1, in_one_second + 1)), (str(in_one_second + 1), 0)]
 
 
 def test_one_that_became_visible_late_is_not_missed(server: Served, path: Path, tmp_path: Path) -> None:
-    hold(path, review(2, 14, "good"))
-    one = bench(server, tmp_path, overlap_seconds=300)
+    store_reviews(path, review(2, 14, "good"))
+    one = harness(server, tmp_path, overlap_seconds=300)
     one.read_all(confirm=True)
-    hold(path, review(1, 10, "bad"), review(2, 14, "good"))
+    store_reviews(path, review(1, 10, "bad"), review(2, 14, "good"))
     assert told(one.read_all(confirm=True)) == [("1", 0)]
 
 
@@ -216,14 +216,14 @@ def test_years_are_told_in_order_in_spans_that_fit(
     server: Served, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some with nobody in them, some so full that they are cut; and a restart goes on where it was."""
-    monkeypatch.setattr(feed, "MOST_PAGES", 2)
+    monkeypatch.setattr(review_feed, "MOST_PAGES", 2)
     day = 24 * 60
     minutes = [-900 * day, -400 * day, *(-30 * day + n for n in range(450)), 0, 1]
-    hold(path, *(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
-    one, events = bench(server, tmp_path), []
+    store_reviews(path, *(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
+    one, events = harness(server, tmp_path), []
     for _ in range(8):
         with one.opened() as (flow, publisher):
-            flow.turn()
+            flow.step()
             publisher.confirm()
             events += publisher.events
     assert told(events) == [(str(n), 10) for n in range(1, len(minutes) + 1)]
@@ -234,22 +234,22 @@ def test_a_day_of_the_server_is_not_a_day_of_ours(server: Served, path: Path, tm
     """Its days begin an hour late: what is asked for from a day on has to be asked for from the day before."""
     midnight = BEGIN.replace(hour=0)
     minutes = [(midnight - BEGIN) / timedelta(minutes=1) + offset for offset in (0, 30, 59, 60)]
-    hold(path, *(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
-    events = bench(server, tmp_path, start=midnight.date()).read_all(confirm=True)
+    store_reviews(path, *(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
+    events = harness(server, tmp_path, start=midnight.date()).read_all(confirm=True)
     assert told(events) == [(str(n), 10) for n in (1, 2, 3, 4)]
 
 
 def test_on_a_first_start_it_begins_where_it_is_told(server: Served, path: Path, tmp_path: Path) -> None:
-    hold(path, review(1, 10, "good"), review(2, 24 * 60, "good"))
-    events = bench(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
+    store_reviews(path, review(1, 10, "good"), review(2, 24 * 60, "good"))
+    events = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
     assert told(events) == [("2", 10)]
 
 
 def test_a_deleted_one_takes_nothing_with_it(server: Served, path: Path, tmp_path: Path) -> None:
-    hold(path, *(review(n, n, "good") for n in range(1, 4)))
-    one = bench(server, tmp_path)
+    store_reviews(path, *(review(n, n, "good") for n in range(1, 4)))
+    one = harness(server, tmp_path)
     one.read_all(confirm=True)
-    hold(path, review(4, 5, "medium"))
+    store_reviews(path, review(4, 5, "medium"))
     assert told(one.read_all(confirm=True)) == [("4", 5)]
 
 
@@ -261,25 +261,25 @@ def test_a_deleted_one_takes_nothing_with_it(server: Served, path: Path, tmp_pat
     ],
 )
 def test_a_wrong_configuration_is_named(server: Served, tmp_path: Path, more: dict[str, Any], words: str) -> None:
-    assert words in unavailable(bench(server, tmp_path, **more))
+    assert words in unavailable(harness(server, tmp_path, **more))
     with pytest.raises(SourceUnavailableError) as trouble:
-        bench(server, tmp_path, "probed", **more).probe()
+        harness(server, tmp_path, "probed", **more).probe()
     assert isinstance(trouble.value, SourceRefusedError) == ("token" in more)
 
 
 def test_a_probe_reads_one_of_each_form(server: Served, path: Path, tmp_path: Path) -> None:
-    hold(path, *(review(n, n, "good") for n in range(1, 4)))
-    found = bench(server, tmp_path, forms={FORM: {}, OTHER: {}}).probe()
+    store_reviews(path, *(review(n, n, "good") for n in range(1, 4)))
+    found = harness(server, tmp_path, forms={FORM: {}, OTHER: {}}).probe()
     assert (found.records, found.events) == (1, {"feedback.given": 1})
 
 
 def test_a_refused_key_is_not_tried_again_and_again(server: Served, tmp_path: Path) -> None:
     """Ten refusals in ten minutes, and the server would ban the address."""
     forms: dict[int, Any] = {FORM: {}, OTHER: {}, 7003: {}}
-    with bench(server, tmp_path, token="une-autre-cle", forms=forms).opened() as (flow, _):
+    with harness(server, tmp_path, token="une-autre-cle", forms=forms).opened() as (flow, _):
         for _ in range(20):
             with pytest.raises(SourceUnavailableError, match="refuses the token"):
-                flow.turn()
+                flow.step()
     assert len(server.jdma.questions) == 1
     assert 600 / source.REST_SECONDS < 9
 
@@ -288,14 +288,14 @@ def test_a_form_that_is_refused_does_not_hold_up_the_others(
     server: Served, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "REST_SECONDS", 0.0)
-    hold(path, review(1, 10, "good"))
-    with bench(server, tmp_path, forms={1: {}, FORM: {}}).opened() as (flow, publisher):
+    store_reviews(path, review(1, 10, "good"))
+    with harness(server, tmp_path, forms={1: {}, FORM: {}}).opened() as (flow, publisher):
         with pytest.raises(SourceUnavailableError, match="form 1: "):
-            flow.turn()
-        flow.turn()
+            flow.step()
+        flow.step()
         assert told(publisher.events) == [("1", 10)]
         with pytest.raises(SourceUnavailableError, match="form 1: "):
-            flow.turn()
+            flow.step()
 
 
 @pytest.mark.parametrize(
@@ -311,12 +311,12 @@ def test_a_server_that_does_not_answer_is_left_alone_and_then_goes_on(
     server: Served, path: Path, tmp_path: Path, answer: Any, words: str
 ) -> None:
     load, server.jdma.before_answer = server.jdma.before_answer, lambda: answer
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     trouble = unavailable(one)
     assert words in trouble
     assert PERSONAL[0] not in trouble
     server.jdma.before_answer = load
-    hold(path, review(1, 10, "good"))
+    store_reviews(path, review(1, 10, "good"))
     assert told(one.read_all(confirm=True)) == [("1", 10)]
 
 
@@ -330,7 +330,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_history_of_a_hundred_pages_is_read_as_fast_as_the_server_lets(tmp_path: Path, clock: Clock) -> None:
-    fake, asked_at = Jdma(FORM, OTHER), []
+    fake, asked_at = JdmaServer(FORM, OTHER), []
     fake.before_answer = lambda: asked_at.append(clock.now)
     fake.reviews += [
         review(n, n * 5, "good", form_id=(FORM, OTHER)[n % 2]) | {"answers": review(n, 0, "good")["answers"][:1]}
@@ -339,14 +339,14 @@ def test_a_history_of_a_hundred_pages_is_read_as_fast_as_the_server_lets(tmp_pat
     with served(fake) as url:
         config = options(url, forms={FORM: {}, OTHER: {}}, start=BEGIN.date())
         del config["requests_per_minute"]
-        one = Bench(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys")
+        one = ConnectorHarness(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys")
         with one.opened() as (flow, publisher):
             while len(asked_at) < 10:
-                flow.turn()
+                flow.step()
                 publisher.confirm()
         with one.opened() as (flow, publisher):  # a restart is no reason to ask more
             while len(publisher.events) < 10_000:
-                flow.turn()
+                flow.step()
                 publisher.confirm()
     assert len(asked_at) >= 100
     assert max(sum(at <= one < at + 60 for one in asked_at) for at in asked_at) < 60
@@ -354,41 +354,46 @@ def test_a_history_of_a_hundred_pages_is_read_as_fast_as_the_server_lets(tmp_pat
 
 
 def test_more_forms_than_can_be_asked_in_time_are_all_read(tmp_path: Path, clock: Clock) -> None:
-    fake = Jdma(*range(1, 13))
+    fake = JdmaServer(*range(1, 13))
     fake.reviews += [review(form, form, "good", form_id=form) for form in range(1, 13)]
     with served(fake) as url:
         more = {"forms": {form: {} for form in range(1, 13)}, "start": BEGIN.date()}
         config = options(url, **more, poll_seconds=5, requests_per_minute=50)
-        with Bench(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys").opened() as (flow, publisher):
+        with ConnectorHarness(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys").opened() as (
+            flow,
+            publisher,
+        ):
             began_at = clock.now
             while clock.now < began_at + 300 and len(publisher.events) < len(fake.reviews):
-                flow.turn()
+                flow.step()
                 publisher.confirm()
     assert sorted(told(publisher.events)) == sorted((str(form), 10) for form in range(1, 13))
 
 
 def test_a_pause_that_the_server_asks_for_is_kept_by_all_forms(tmp_path: Path, clock: Clock) -> None:
     """It counts the requests of a key, whatever form they are about."""
-    fake = Jdma(FORM, OTHER)
+    fake = JdmaServer(FORM, OTHER)
     fake.before_answer = lambda: PlainTextResponse("", 429, {"Retry-After": "600"})
     with served(fake) as url:
-        one = Bench(jdma.CONNECTOR, options(url, forms={FORM: {}, OTHER: {}}), tmp_path / "data", tmp_path / "keys")
+        one = ConnectorHarness(
+            jdma.CONNECTOR, options(url, forms={FORM: {}, OTHER: {}}), tmp_path / "data", tmp_path / "keys"
+        )
         with one.opened() as (flow, _):
             for until in (clock.now, clock.now + 599):
                 clock.now = until
                 with pytest.raises(SourceUnavailableError, match="less often"):
-                    flow.turn()
+                    flow.step()
             assert len(fake.questions) == 1
             clock.now += 2
             with pytest.raises(SourceUnavailableError, match="less often"):
-                flow.turn()
+                flow.step()
             assert len(fake.questions) == 2
 
 
 def test_the_fake_asks_for_patience_and_refuses_what_the_real_one_does(tmp_path: Path) -> None:
     with serving(tmp_path / "reviews.json", requests_per_minute=1) as server:
-        assert "less often" in unavailable(bench(server, tmp_path))
-    fake = Jdma(FORM)
+        assert "less often" in unavailable(harness(server, tmp_path))
+    fake = JdmaServer(FORM)
     number = fake.give_opinion(FORM, BUTTON, BEGIN, "good")
     fake.change_opinion(number, BEGIN + timedelta(minutes=59), "bad")
     with pytest.raises(LookupError):
@@ -398,11 +403,11 @@ def test_the_fake_asks_for_patience_and_refuses_what_the_real_one_does(tmp_path:
 
 def test_a_week_of_opinions_is_told_number_for_number(tmp_path: Path) -> None:
     """Looked at twice a day; what is changed within the hour counts as it was in the end."""
-    fake, now = Jdma(*FORMS, requests_per_minute=100_000), BEGIN
+    fake, now = JdmaServer(*FORMS, requests_per_minute=100_000), BEGIN
     happened: Counter[int] = Counter()
     scores: dict[str, int] = {}
     with served(fake) as url:
-        one = Bench(
+        one = ConnectorHarness(
             jdma.CONNECTOR,
             options(url, forms={form: {} for form in FORMS}),
             tmp_path / "data",
@@ -422,21 +427,21 @@ def test_a_week_of_opinions_is_told_number_for_number(tmp_path: Path) -> None:
 
 
 def test_a_restart_at_any_turn_misses_nothing(server: Served, path: Path, tmp_path: Path) -> None:
-    hold(path, *REVIEWS)
-    whole = identity(bench(server, tmp_path, "whole").read_all(confirm=True))
-    one, events = bench(server, tmp_path), []
+    store_reviews(path, *REVIEWS)
+    whole = comparable_form(harness(server, tmp_path, "whole").read_all(confirm=True))
+    one, events = harness(server, tmp_path), []
     for _ in range(6):
         with one.opened() as (flow, publisher):
-            flow.turn()
+            flow.step()
             publisher.confirm()
             events += publisher.events
-    assert identity(events) == whole
+    assert comparable_form(events) == whole
 
 
 def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
     with simulate(jdma.CONNECTOR, "--port", "0", "--days", "2") as options:
         given = options | {"requests_per_minute": 60_000}
-        one = Bench(jdma.CONNECTOR, given, tmp_path / "data", tmp_path / "keys")
+        one = ConnectorHarness(jdma.CONNECTOR, given, tmp_path / "data", tmp_path / "keys")
         assert {event.site for event in one.read_all(confirm=True)} >= {"cdas-nord", "cdas-sud"}
 
 

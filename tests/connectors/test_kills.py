@@ -21,7 +21,7 @@ from connectors.sdk.keys import Keys, load_key
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
-from tests.support.kills import kill_at_every_act
+from tests.support.kills import kill_at_every_disk_operation
 from tests.support.topic_file import Topic, ids_in
 
 
@@ -38,7 +38,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def connect(log: Path, keys: Path, directory: Path) -> None:
     make_private_directory(directory)
-    context = Context("asterisk/essai", directory, Cursor(directory), Keys(keys, directory).key_of)
+    context = Context("asterisk/essai", directory, Cursor(directory), Keys(keys, directory).pseudonym_key)
     meter = Meter(Metrics(CollectorRegistry()), "asterisk/essai")
     with (
         closing(Rejects(directory)) as rejects,
@@ -48,13 +48,13 @@ def connect(log: Path, keys: Path, directory: Path) -> None:
         source.checkpoint_seconds = 0.0
         flow = Flow(source, topic, rejects, meter)
         for _ in range(log.stat().st_size // 2048 + 3):
-            flow.turn()
-        flow.settle(5)
+            flow.step()
+        flow.drain(5)
 
 
 def test_a_connector(log: Path, tmp_path: Path) -> None:
     load_key(tmp_path / "keys", "demonstration")
-    directories = kill_at_every_act(partial(connect, log, tmp_path / "keys"), tmp_path / "runs")
+    directories = kill_at_every_disk_operation(partial(connect, log, tmp_path / "keys"), tmp_path / "runs")
     told = [ids_in(place / "topic") for place in directories]
     assert len(told[-1]) == len(set(told[-1])) > 200
     assert all(list(dict.fromkeys(ids)) == told[-1] for ids in told)
@@ -89,7 +89,7 @@ def spool_and_drain(directory: Path) -> None:
 
 
 def test_a_spool(tmp_path: Path) -> None:
-    directories = kill_at_every_act(spool_and_drain, tmp_path / "runs")
+    directories = kill_at_every_disk_operation(spool_and_drain, tmp_path / "runs")
     numbers = [str(number) for number in range(40)]
     told = [(place / "topic").read_text().split() for place in directories]
     assert told[-1] == numbers
@@ -101,9 +101,9 @@ def test_a_spool(tmp_path: Path) -> None:
 def test_a_first_start_makes_one_key(tmp_path: Path) -> None:
     def start(directory: Path) -> None:
         make_private_directory(directory)
-        secret = Keys(directory / "keys", directory).key_of("social").secret
+        secret = Keys(directory / "keys", directory).pseudonym_key("social").secret
         with (directory / "used").open("a") as used:
             used.write(f"{secret.hex()}\n")
 
-    for place in kill_at_every_act(start, tmp_path / "runs"):
+    for place in kill_at_every_disk_operation(start, tmp_path / "runs"):
         assert len(set((place / "used").read_text().split())) == 1

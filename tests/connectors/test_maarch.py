@@ -14,7 +14,7 @@ import connectors.maarch as maarch
 from connectors.maarch.api import CONTACTS, LIST, RECEIPTS
 from connectors.sdk.keys import Keys
 from connectors.sdk.testing import Conformance
-from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, hostile_json
 from models.identities import IdentityKind
 from tests.support.maarch_letters import (
     CONTACT,
@@ -24,13 +24,13 @@ from tests.support.maarch_letters import (
     POSTAGE,
     RECEIPTS_SENT,
     at,
-    bench,
+    event_types,
+    harness,
     letter,
     options,
     receipt,
     sender,
     sent,
-    told,
     when,
 )
 from tests.support.maarch_server import MaarchServer, served
@@ -63,8 +63,8 @@ class TestConformance(Conformance):
 
     def supply_hostile(self, directory: Path) -> None:
         server = self._started[directory]
-        letters = [letter(1_000 + number, 60) for number, _ in enumerate(in_json(letter(0, 60)))]
-        rows = [[*in_json(one)][number] for number, one in enumerate(letters)]
+        letters = [letter(1_000 + number, 60) for number, _ in enumerate(hostile_json(letter(0, 60)))]
+        rows = [[*hostile_json(one)][number] for number, one in enumerate(letters)]
         server.hold(*server.content()["res_view_letterbox"], *letters)
         server.instead = b'{"resources":[' + b",".join([LARGE_VALUE, *VALUES.values(), *rows]) + b"]}"
 
@@ -77,7 +77,7 @@ def server(tmp_path: Path) -> Iterator[MaarchServer]:
 
 # ------------------------------------------------------------------------------------------------------------------ events
 def test_a_letters_life_becomes_events(server: MaarchServer, tmp_path: Path) -> None:
-    one, events = bench(server, tmp_path), []
+    one, events = harness(server, tmp_path), []
     for columns in (
         {},
         {"destination": "DRT", "status": "COU", "modification_date": at(20)},
@@ -105,7 +105,7 @@ FOLLOWED_UP = {"status": "STDBY", "closing_date": at(40), "modification_date": a
 
 
 def test_a_letter_that_is_closed_and_followed_up_is_closed_once(server: MaarchServer, tmp_path: Path) -> None:
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     server.hold(letter(1, 10))
     one.read_all(confirm=True)
     server.hold(letter(1, 10, **FOLLOWED_UP))
@@ -116,7 +116,7 @@ def test_a_letter_that_is_closed_and_followed_up_is_closed_once(server: MaarchSe
 
 
 def test_a_letter_that_an_earlier_version_took_for_open_is_closed(server: MaarchServer, tmp_path: Path) -> None:
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     server.hold(letter(1, 10, **FOLLOWED_UP))
     one.read_all(confirm=True)
     with closing(sqlite3.connect(one.directory / "letters.sqlite", isolation_level=None)) as memory:
@@ -140,7 +140,7 @@ def test_a_letter_arrives_when_it_was_admitted(
     server: MaarchServer, tmp_path: Path, admission: str | None, arrived: datetime, admitted: datetime | None
 ) -> None:
     server.hold(letter(1, 10, admission_date=admission))
-    event, *_ = bench(server, tmp_path).read_all(confirm=True)
+    event, *_ = harness(server, tmp_path).read_all(confirm=True)
     assert event.time == arrived
     assert event.model_dump()["data"]["admitted_at"] == admitted
 
@@ -149,7 +149,7 @@ def test_the_first_receipt_that_was_sent_acknowledges(server: MaarchServer, tmp_
     server.hold(
         letter(1, 10), letter(2, 11), acknowledgement_receipts=[receipt(1, 30), receipt(1, 20), receipt(2, None)]
     )
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     events = one.read_all(confirm=True)
     assert [event.time for event in events if event.type == "letter.acknowledged"] == [when(20)]
     server.asked.clear()
@@ -163,7 +163,7 @@ def test_a_letter_that_is_closed_again_is_closed_then(
     server: MaarchServer, tmp_path: Path, *, found_between: bool
 ) -> None:
     """Though it keeps the closing date of the first time."""
-    one, closed = bench(server, tmp_path), {"status": "END", "closing_date": at(20)}
+    one, closed = harness(server, tmp_path), {"status": "END", "closing_date": at(20)}
     server.hold(letter(1, 10, **closed, modification_date=at(20)))
     events = one.read_all(confirm=True)
     if found_between:
@@ -172,7 +172,7 @@ def test_a_letter_that_is_closed_again_is_closed_then(
     server.hold(letter(1, 10, **closed, modification_date=at(40)))
     events += one.read_all(confirm=True)
     again = [("1", "assigned"), ("1", "closed")] if found_between else []
-    assert told(events) == [("1", kind) for kind in ("arrived", "registered", "assigned", "closed")] + again
+    assert event_types(events) == [("1", kind) for kind in ("arrived", "registered", "assigned", "closed")] + again
     assert [event.time for event in events[3:]] == [when(20), when(30), when(40)][: len(events) - 3]
 
 
@@ -181,14 +181,14 @@ def test_a_closed_letter_stays_closed_though_its_entity_is_found_to_have_changed
     server: MaarchServer, tmp_path: Path, status: str
 ) -> None:
     """In the same look as its closing, or corrected afterwards."""
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     server.hold(letter(1, 10))
     events = one.read_all(confirm=True)
     closed = {"status": status, "closing_date": at(20) if status == "END" else None}
     for entity, minute in (("DRT", 21), ("DAS", 30)):
         server.hold(letter(1, 10, **closed, destination=entity, modification_date=at(minute)))
         events += one.read_all(confirm=True)
-    assert [kind for _, kind in told(events[3:])] == ["assigned", "closed", "assigned"]
+    assert [kind for _, kind in event_types(events[3:])] == ["assigned", "closed", "assigned"]
     (closed_at,) = (event.time for event in events if event.type == "letter.closed")
     assert {event.time for event in events[3:]} == {closed_at}
 
@@ -205,13 +205,13 @@ def test_a_closed_letter_stays_closed_though_its_entity_is_found_to_have_changed
 )
 def test_a_status_tells_the_outcome(server: MaarchServer, tmp_path: Path, status: str, outcome: str) -> None:
     server.hold(letter(1, 10, status=status, modification_date=at(30)))
-    event = bench(server, tmp_path, statuses={"TRANSMIS": "redirected"}).read_all(confirm=True)[-1]
+    event = harness(server, tmp_path, statuses={"TRANSMIS": "redirected"}).read_all(confirm=True)[-1]
     assert event.model_dump()["data"] == {"outcome": outcome}
     assert event.time == when(30)
 
 
 def test_archiving_says_nothing_of_what_was_closed(server: MaarchServer, tmp_path: Path) -> None:
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     server.hold(letter(1, 10, status="SSUITE", closing_date=at(20), modification_date=at(20)))
     one.read_all(confirm=True)
     server.hold(letter(1, 10, status="EXP_SEDA", closing_date=at(20), modification_date=at(30)))
@@ -221,8 +221,8 @@ def test_archiving_says_nothing_of_what_was_closed(server: MaarchServer, tmp_pat
 def test_what_is_resolved_may_count_as_answered(server: MaarchServer, tmp_path: Path) -> None:
     closed = {"status": "END", "closing_date": at(20), "modification_date": at(20)}
     server.hold(letter(1, 10, **closed), letter(2, 10, **closed | {"status": "SSUITE"}))
-    events = bench(server, tmp_path, answered_when_resolved=True).read_all(confirm=True)
-    assert [pair for pair in told(events) if pair[1] in {"answered", "closed"}] == [
+    events = harness(server, tmp_path, answered_when_resolved=True).read_all(confirm=True)
+    assert [pair for pair in event_types(events) if pair[1] in {"answered", "closed"}] == [
         ("1", "answered"),
         ("1", "closed"),
         ("2", "closed"),
@@ -232,22 +232,24 @@ def test_what_is_resolved_may_count_as_answered(server: MaarchServer, tmp_path: 
 def test_outgoing_mail_is_sent_with_its_postage(server: MaarchServer, tmp_path: Path) -> None:
     unpaid = json.dumps({"1": "Lettre verte"})
     server.hold(sent(1, 10), sent(2, 11, departure_date=None), sent(3, 12, custom_fields=unpaid))
-    events = bench(server, tmp_path, postage=POSTAGE).read_all(confirm=True)
-    assert told(events) == [("1", "sent")]
+    events = harness(server, tmp_path, postage=POSTAGE).read_all(confirm=True)
+    assert event_types(events) == [("1", "sent")]
     assert events[0].time == when(10)
     assert events[0].model_dump()["data"] == {"postage": "lettre_verte", "cost_cents": 139}
 
 
 def test_without_its_postage_outgoing_mail_is_not_read(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(sent(1, 10), letter(2, 11, category_id="internal"))
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     assert one.read_all(confirm=True) == []
     assert one.records_read() == 0
 
 
 def test_only_the_models_of_letters_are_read(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(letter(1, 10), letter(2, 11, model_id=5))
-    assert {number for number, _ in told(bench(server, tmp_path, models=[1, 2]).read_all(confirm=True))} == {"1"}
+    assert {number for number, _ in event_types(harness(server, tmp_path, models=[1, 2]).read_all(confirm=True))} == {
+        "1"
+    }
 
 
 def test_the_document_type_tells_what_the_entity_does_not(server: MaarchServer, tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def test_the_document_type_tells_what_the_entity_does_not(server: MaarchServer, 
         letter(1, 10, destination="DRT"), letter(2, 11, destination="XYZ"), letter(3, 12, destination="XYZ", type_id=9)
     )
     doctypes = {101: {"service": "courrier", "site": "annexe"}}
-    events = bench(server, tmp_path, doctypes=doctypes, service="accueil", site="siege").read_all(confirm=True)
+    events = harness(server, tmp_path, doctypes=doctypes, service="accueil", site="siege").read_all(confirm=True)
     assert [(event.service, event.site) for event in events[::3]] == [
         ("routes", "annexe"),
         ("courrier", "annexe"),
@@ -267,9 +269,9 @@ def test_the_document_type_tells_what_the_entity_does_not(server: MaarchServer, 
 def test_who_wrote_is_known_by_pseudonyms_of_the_entitys_sector(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(letter(1, 10), contacts=[CONTACT], resource_contacts=[sender(1)])
     entities = {"DAS": {"service": "action-sociale", "sector": "social"}}
-    one = bench(server, tmp_path, entities=entities, case_field=3)
+    one = harness(server, tmp_path, entities=entities, case_field=3)
     events = one.read_all(confirm=True)
-    key = Keys(tmp_path / "keys", one.directory).key_of("social")
+    key = Keys(tmp_path / "keys", one.directory).pseudonym_key("social")
     known = ((IdentityKind.CASE, "CAF-77"), (IdentityKind.EMAIL, EMAIL), (IdentityKind.PHONE, "+33639985511"))
     assert {event.identities for event in events} == {" ".join(key.pseudonym(kind, value) for kind, value in known)}
     assert {event.sector for event in events} == {"social"}
@@ -283,20 +285,20 @@ def test_who_wrote_is_known_by_pseudonyms_of_the_entitys_sector(server: MaarchSe
 def test_a_letter_may_be_nobodys(server: MaarchServer, tmp_path: Path, senders: list[dict[str, Any]]) -> None:
     contacts = [CONTACT, CONTACT | {"id": 2, "email": "jean.modele@example.org"}, {"id": 3, "lastname": "Exemple"}]
     server.hold(letter(1, 10), contacts=contacts, resource_contacts=senders)
-    events = bench(server, tmp_path).read_all(confirm=True)
+    events = harness(server, tmp_path).read_all(confirm=True)
     assert {event.identities for event in events} == {""}
 
 
 def test_nothing_is_asked_for_that_is_not_needed(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(letter(1, 10), letter(2, 11), contacts=[CONTACT], resource_contacts=[sender(1)])
-    bench(server, tmp_path, senders=False, receipts=False).read_all(confirm=True)
+    harness(server, tmp_path, senders=False, receipts=False).read_all(confirm=True)
     assert {*server.asked} == {LIST}
     asked = {column.strip() for question in server.questions for column in question["select"].split(",")}
     assert asked.isdisjoint({"subject", "custom_fields", "filename", "dest_user", "typist", "*"})
 
 
 def test_senders_are_asked_for_once(server: MaarchServer, tmp_path: Path) -> None:
-    one = bench(server, tmp_path)
+    one = harness(server, tmp_path)
     for minute in (10, 20, 30):
         server.hold(letter(1, 10, modification_date=at(minute), status="COU" if minute > 10 else "NEW"))
         one.read_all(confirm=True)

@@ -12,11 +12,11 @@ import pytest
 
 import connectors.maarch as maarch
 from connectors.maarch.simulate.command import configuration
-from connectors.maarch.simulate.lives import Simulation
 from connectors.maarch.simulate.maarch import SimulatedMaarch
-from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
-from connectors.sdk.simulating.serving import serving
-from connectors.sdk.testing import Bench, identity
+from connectors.maarch.simulate.scenarios import LetterSimulation
+from connectors.maarch.simulate.server import LOGIN, PASSWORD, MaarchRestApi
+from connectors.sdk.simulation.http_app import serving
+from connectors.sdk.testing import ConnectorHarness, comparable_form
 from tests.support.simulations import simulate
 
 BEGIN = datetime(2026, 3, 22, tzinfo=UTC)
@@ -25,18 +25,18 @@ HOUR = timedelta(hours=1)
 CONTACTS = "/rest/resources/{}/contacts?type=senders"
 
 
-def bench(address: str, tmp_path: Path, name: str = "data") -> Bench:
-    return Bench(maarch.CONNECTOR, configuration(address), tmp_path / name, tmp_path / "keys")
+def harness(address: str, tmp_path: Path, name: str = "data") -> ConnectorHarness:
+    return ConnectorHarness(maarch.CONNECTOR, configuration(address), tmp_path / name, tmp_path / "keys")
 
 
 def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
     """Number for number, over twelve days that are looked at every four hours; clocks change meanwhile."""
     simulated, now = SimulatedMaarch(), BEGIN
-    simulation = Simulation(simulated, 7, BEGIN, PER_HOUR)
+    simulation = LetterSimulation(simulated, 7, BEGIN, PER_HOUR)
     told: Counter[str] = Counter()
     ids = set()
-    with serving(Rest(simulated.database).app()) as address:
-        one = bench(address, tmp_path)
+    with serving(MaarchRestApi(simulated.database).app()) as address:
+        one = harness(address, tmp_path)
         while now < BEGIN + timedelta(days=12):
             now += 4 * HOUR
             simulation.advance(now)
@@ -52,28 +52,28 @@ def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
 def test_a_seed_gives_the_same_letters(tmp_path: Path) -> None:
     def read(seed: int, name: str, steps: int) -> list[bytes]:
         simulated = SimulatedMaarch()
-        simulation = Simulation(simulated, seed, BEGIN, PER_HOUR)
+        simulation = LetterSimulation(simulated, seed, BEGIN, PER_HOUR)
         for step in range(steps):
             simulation.advance(BEGIN + timedelta(days=2) * (step + 1) / steps)
-        with serving(Rest(simulated.database).app()) as address:
-            return identity(bench(address, tmp_path, name).read_all(confirm=True))
+        with serving(MaarchRestApi(simulated.database).app()) as address:
+            return comparable_form(harness(address, tmp_path, name).read_all(confirm=True))
 
     assert read(1, "first", 1) == read(1, "again", 12) != read(2, "other", 1)
 
 
 def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
     with simulate(maarch.CONNECTOR, "--port", "0", "--days", "2") as options:
-        one = Bench(maarch.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+        one = ConnectorHarness(maarch.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
         assert one.probe().events.total() > 0
 
 
 # -------------------------------------------------------------------------------------------------------------- refusals
 @pytest.fixture
-def rest() -> Iterator[tuple[Rest, httpx.Client]]:
+def rest() -> Iterator[tuple[MaarchRestApi, httpx.Client]]:
     simulated = SimulatedMaarch()
     simulated.register(BEGIN, "DAS", email="mireille.exemple@example.org")
     simulated.register(BEGIN, "DRT")
-    server = Rest(simulated.database)
+    server = MaarchRestApi(simulated.database)
     with serving(server.app()) as address, httpx.Client(base_url=address, auth=(LOGIN, PASSWORD)) as client:
         yield server, client
 
@@ -81,7 +81,7 @@ def rest() -> Iterator[tuple[Rest, httpx.Client]]:
 QUESTION: dict[str, Any] = {"select": "res_id", "clause": "1=1", "orderBy": ["res_id"], "limit": 5}
 
 
-def test_what_is_right_is_answered(rest: tuple[Rest, httpx.Client]) -> None:
+def test_what_is_right_is_answered(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
     _, client = rest
     answer = client.post("/rest/res/list", json=QUESTION).json()
     assert answer == {"resources": [{"res_id": 1}, {"res_id": 2}], "count": 2}
@@ -103,7 +103,7 @@ def test_what_is_right_is_answered(rest: tuple[Rest, httpx.Client]) -> None:
     ],
 )
 def test_a_question_that_is_none_is_refused(
-    rest: tuple[Rest, httpx.Client], change: dict[str, Any], errors: str
+    rest: tuple[MaarchRestApi, httpx.Client], change: dict[str, Any], errors: str
 ) -> None:
     answer = rest[1].post("/rest/res/list", json=QUESTION | change)
     assert (answer.status_code, answer.json()) == (400, {"errors": errors})
@@ -113,14 +113,14 @@ def test_a_question_that_is_none_is_refused(
     "authorization",
     ["", "Basic !", "Basic " + base64.b64encode(b"accueil:autre").decode(), "Bearer autre"],
 )
-def test_who_is_no_user_is_refused(rest: tuple[Rest, httpx.Client], authorization: str) -> None:
+def test_who_is_no_user_is_refused(rest: tuple[MaarchRestApi, httpx.Client], authorization: str) -> None:
     answer = httpx.post(
         str(rest[1].base_url) + "/rest/res/list", json=QUESTION, headers={"Authorization": authorization}
     )
     assert (answer.status_code, answer.json()) == (401, {"errors": "Authentication Failed"})
 
 
-def test_what_is_out_of_perimeter_is_not_there(rest: tuple[Rest, httpx.Client]) -> None:
+def test_what_is_out_of_perimeter_is_not_there(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
     server, client = rest
     server.perimeter = "destination = 'DAS'"
     assert client.post("/rest/res/list", json=QUESTION).json()["count"] == 1
@@ -130,7 +130,7 @@ def test_what_is_out_of_perimeter_is_not_there(rest: tuple[Rest, httpx.Client]) 
         assert (answer.status_code, answer.json()) == (403, {"errors": "Document out of perimeter"})
 
 
-def test_a_user_without_groups_or_rights_is_refused(rest: tuple[Rest, httpx.Client]) -> None:
+def test_a_user_without_groups_or_rights_is_refused(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
     server, client = rest
     server.authorized = ["GET/resources/{resId}/contacts"]
     answer = client.post("/rest/res/list", json=QUESTION)

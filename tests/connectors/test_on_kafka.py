@@ -10,19 +10,19 @@ from random import Random
 
 import pytest
 
+from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
-from connectors.asterisk.memory import Memory
-from connectors.asterisk.records import LogLine
+from connectors.asterisk.queue_log import LogLine
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.contract import Reject
 from connectors.sdk.keys import load_key
 from models.codec import decode
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 from tests.support.kafka_io import read
-from tests.support.personal import found, keep_numbers
+from tests.support.phone_leaks import found, keep_numbers
 from tests.support.processes import Child, wait_until
 
 pytestmark = pytest.mark.broker
@@ -32,7 +32,7 @@ TOPIC = SOURCES[Channel.CALL].name
 
 @pytest.fixture
 def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
     return own_kafka
 
 
@@ -54,7 +54,7 @@ def connector(broker: EmbeddedKafka, tmp_path: Path) -> Iterator[Child]:
 def expected(lines: list[bytes], directory: Path) -> list[str]:
     """The ids of the events of `lines`, in order."""
     key = load_key(directory / "data" / "keys", "demonstration")
-    mapping = QueueLogMapping("asterisk/siege", AsteriskConfig(**configuration(Path("log"))), key, Memory())
+    mapping = QueueLogMapping("asterisk/siege", AsteriskConfig(**configuration(Path("log"))), key, CallHistory())
     ids = []
     for line in lines:
         outcome = mapping.map(LogLine(line.rstrip(b"\n"), datetime.now(UTC)))

@@ -36,20 +36,20 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 def test_it_is_listed_with_its_package_and_what_is_set_up(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "accueil.toml").write_text(SETTINGS, encoding="utf-8")
-    listed = environment.run("streams.cli", "connectors", "list", directory=tmp_path)
+    listed = environment.run("streams.cli.main", "connectors", "list", directory=tmp_path)
     (row,) = (line for line in listed.splitlines() if line.startswith("twilio_taskrouter "))
     assert "accueil-twilio-taskrouter 0.1.0  telephonie  Twilio TaskRouter: calls in its queues" in row
 
 
 def test_it_is_checked_like_the_built_in_ones(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "accueil.toml").write_text(SETTINGS, encoding="utf-8")
-    told = environment.run("streams.cli", "connectors", "check", "telephonie", directory=tmp_path)
+    told = environment.run("streams.cli.main", "connectors", "check", "telephonie", directory=tmp_path)
     assert told.startswith("twilio_taskrouter/telephonie: the settings are right, the source can be read (nothing new")
 
 
 def test_its_secret_is_masked(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "accueil.toml").write_text(SETTINGS, encoding="utf-8")
-    told = environment.run("streams.cli", "config", "check", directory=tmp_path)
+    told = environment.run("streams.cli.main", "config", "check", directory=tmp_path)
     assert 'connectors.telephonie.auth_token = "********"' in told
     assert "un jeton" not in told
 

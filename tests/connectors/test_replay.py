@@ -10,17 +10,17 @@ import pytest
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk import rejects
 from connectors.sdk.errors import InstanceInUseError, SpoolFullError
-from connectors.sdk.lane import Instance
+from connectors.sdk.instance import Instance
 from connectors.sdk.record import unpack
-from connectors.sdk.replay import Replayed, replay
+from connectors.sdk.replay import ReplayResult, replay
 from connectors.sdk.runner import configure
 from connectors.sdk.spool import Spool
-from connectors.sdk.testing import INSTANCE, Bench, identity
-from connectors.sdk.testing.broker import Broker
+from connectors.sdk.testing import INSTANCE, ConnectorHarness, comparable_form
+from connectors.sdk.testing.fake_broker import FakeBroker
 from models.codec import decode
 from models.events import Event
 from models.reasons import Reason
-from models.topics import REPLAYED_FROM
+from models.topics import REPLAYED_FROM_HEADER
 
 MENDED = {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "MENU": "menu", "VOICEMAIL": "voicemail"}
 UNREADABLE = b"no line at all"
@@ -34,23 +34,23 @@ class Switchboard:
         self.log = directory / "queue_log"
         directory.mkdir()
 
-    def bench(self, custom_events: dict[str, str]) -> Bench:
+    def harness(self, custom_events: dict[str, str]) -> ConnectorHarness:
         options = configuration(self.log) | {"custom_events": custom_events}
         connector = self.instance(custom_events).connector
-        return Bench(connector, options, self.directory / "data", self.directory / "data" / "keys")
+        return ConnectorHarness(connector, options, self.directory / "data", self.directory / "data" / "keys")
 
     def instance(self, custom_events: dict[str, str]) -> Instance:
         options: dict[str, Any] = configuration(self.log) | {"custom_events": custom_events}
         return configure(INSTANCE, "asterisk", options)
 
-    def replay(self, custom_events: dict[str, str], *, dry_run: bool = False) -> Replayed:
+    def replay(self, custom_events: dict[str, str], *, dry_run: bool = False) -> ReplayResult:
         return replay(self.instance(custom_events), self.directory / "data", lambda _: True, dry_run=dry_run)
 
     @property
     def home(self) -> Path:
         return self.directory / "data" / "asterisk" / INSTANCE
 
-    def kept(self) -> list[rejects.Kept]:
+    def kept(self) -> list[rejects.StoredReject]:
         return list(rejects.read(self.home))
 
     def spooled(self) -> list[Event]:
@@ -79,7 +79,7 @@ def busy_day(log: Path) -> None:
 
 def test_it_is_as_if_they_had_been_understood_at_once(switchboard: Switchboard, tmp_path: Path) -> None:
     busy_day(switchboard.log)
-    told = switchboard.bench({}).read_all(confirm=True)
+    told = switchboard.harness({}).read_all(confirm=True)
     unknown = [kept for kept in switchboard.kept() if kept.reject.reason is Reason.UNKNOWN_RECORD]
     assert len(unknown) > 50
     result = switchboard.replay(MENDED)
@@ -90,28 +90,28 @@ def test_it_is_as_if_they_had_been_understood_at_once(switchboard: Switchboard, 
     other.log.write_bytes(switchboard.log.read_bytes())
     (other.directory / "data").mkdir()
     (switchboard.directory / "data" / "keys").rename(other.directory / "data" / "keys")
-    at_once = other.bench(MENDED).read_all(confirm=True)
+    at_once = other.harness(MENDED).read_all(confirm=True)
     visits = {event.data.visit for event in at_once if event.type == "call.left_queue"}
     assert len(visits) > 1, "nobody was turned away after another stay, so this shows little"
-    assert sorted(identity(told)) == sorted(identity(at_once))
+    assert sorted(comparable_form(told)) == sorted(comparable_form(at_once))
 
 
 def test_what_is_told_late_says_that_it_is_and_so_is_no_history(switchboard: Switchboard) -> None:
     switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|FULL|\n")
-    switchboard.bench({}).read_all(confirm=True)
+    switchboard.harness({}).read_all(confirm=True)
     assert switchboard.replay(MENDED).events == 1
     with switchboard.log.open("ab") as log:
         log.write(b"1773650001|1773650001.1|600|NONE|ENTERQUEUE||0639980000|1\n")
-    broker = Broker()
-    switchboard.bench(MENDED).send_all(broker)
+    broker = FakeBroker()
+    switchboard.harness(MENDED).send_all(broker)
     late, fresh = broker.headers
     assert [event.type for event in broker.events] == ["call.left_queue", "call.queued"]
-    assert (dict(late)[REPLAYED_FROM], REPLAYED_FROM in dict(fresh)) == (b"rejects", False)
+    assert (dict(late)[REPLAYED_FROM_HEADER], REPLAYED_FROM_HEADER in dict(fresh)) == (b"rejects", False)
 
 
 def test_what_still_cannot_be_used_stays_byte_for_byte(switchboard: Switchboard) -> None:
     busy_day(switchboard.log)
-    switchboard.bench({}).read_all(confirm=True)
+    switchboard.harness({}).read_all(confirm=True)
     before = switchboard.kept()
     assert switchboard.replay({"FULL": "full"}).unusable[Reason.UNKNOWN_RECORD] > 0
     after = switchboard.kept()
@@ -122,7 +122,7 @@ def test_what_still_cannot_be_used_stays_byte_for_byte(switchboard: Switchboard)
 
 def test_a_dry_run_and_one_that_finds_nothing_change_nothing(switchboard: Switchboard) -> None:
     busy_day(switchboard.log)
-    switchboard.bench({}).read_all(confirm=True)
+    switchboard.harness({}).read_all(confirm=True)
     before = switchboard.kept()
     assert switchboard.replay(MENDED, dry_run=True).events > 0
     assert switchboard.replay({"NOTHING": "full"}).used == 0
@@ -132,7 +132,7 @@ def test_a_dry_run_and_one_that_finds_nothing_change_nothing(switchboard: Switch
 
 def test_a_dry_run_makes_no_key_for_another_sector(switchboard: Switchboard) -> None:
     busy_day(switchboard.log)
-    switchboard.bench({}).read_all(confirm=True)
+    switchboard.harness({}).read_all(confirm=True)
     before = {path: path.read_bytes() for path in switchboard.directory.rglob("*") if path.is_file()}
     elsewhere = configure(INSTANCE, "asterisk", configuration(switchboard.log) | {"sector": "elsewhere"})
     assert replay(elsewhere, switchboard.directory / "data", lambda _: True, dry_run=True).unusable
@@ -141,19 +141,19 @@ def test_a_dry_run_makes_no_key_for_another_sector(switchboard: Switchboard) -> 
 
 def test_what_was_ignored_for_good_is_kept_no_longer(switchboard: Switchboard) -> None:
     switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
-    switchboard.bench({}).read_all(confirm=True)
+    switchboard.harness({}).read_all(confirm=True)
     assert switchboard.replay({"SURVEY": "ignore"}) == (1, 0, {})
     assert not (switchboard.home / "rejects.jsonl").exists()
-    assert switchboard.bench({}).read_all(confirm=True) == []
+    assert switchboard.harness({}).read_all(confirm=True) == []
 
 
 def test_a_line_from_the_future_is_told_when_its_time_has_come(
     switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     switchboard.log.write_bytes(b"3900000000|3900000000.1|600|NONE|ENTERQUEUE||0639980000|1\n")
-    assert switchboard.bench({}).read_all(confirm=True) == []
+    assert switchboard.harness({}).read_all(confirm=True) == []
     assert switchboard.replay({}).unusable == {Reason.TIME_IN_FUTURE: 1}
-    monkeypatch.setattr("connectors.sdk.flow.check_time", lambda happened_at, now: None)
+    monkeypatch.setattr("connectors.sdk.flow.check_event_time", lambda happened_at, now: None)
     assert switchboard.replay({}).events == 1
     (event,) = switchboard.spooled()
     assert (event.type, event.time.year) == ("call.queued", 2093)
@@ -161,9 +161,9 @@ def test_a_line_from_the_future_is_told_when_its_time_has_come(
 
 def test_it_does_not_disturb_one_that_runs(switchboard: Switchboard) -> None:
     switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
-    switchboard.bench({}).read_all(confirm=True)
+    switchboard.harness({}).read_all(confirm=True)
     with (
-        switchboard.instance({}).occupied(switchboard.directory / "data"),
+        switchboard.instance({}).locked(switchboard.directory / "data"),
         pytest.raises(InstanceInUseError, match="in use by another process"),
     ):
         switchboard.replay({"SURVEY": "full"})
@@ -172,15 +172,15 @@ def test_it_does_not_disturb_one_that_runs(switchboard: Switchboard) -> None:
 
 def test_what_it_would_do_can_be_asked_while_the_connector_runs(switchboard: Switchboard) -> None:
     switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
-    switchboard.bench({}).read_all(confirm=True)
-    with switchboard.instance({}).occupied(switchboard.directory / "data"):
+    switchboard.harness({}).read_all(confirm=True)
+    with switchboard.instance({}).locked(switchboard.directory / "data"):
         assert switchboard.replay({"SURVEY": "full"}, dry_run=True) == (1, 1, {})
     assert len(switchboard.kept()) == 1
 
 
 def test_without_room_nothing_is_changed(switchboard: Switchboard) -> None:
     switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
-    switchboard.bench({}).read_all(confirm=True)
+    switchboard.harness({}).read_all(confirm=True)
     with pytest.raises(SpoolFullError):
         replay(
             switchboard.instance({"SURVEY": "full"}),

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from connectors.sdk.scaffold import Kind
-from streams.cli import main
+from streams.cli.main import main
 from tests.support.packages import Environment
 
 KINDS = get_args(Kind)
@@ -39,7 +39,7 @@ def environment(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Envi
 
 
 def test_they_are_found(environment: Environment, written: Path) -> None:
-    listed = environment.run("streams.cli", "connectors", "list", directory=written)
+    listed = environment.run("streams.cli.main", "connectors", "list", directory=written)
     for kind in KINDS:
         assert f"accueil-a-{kind} 0.1.0" in listed
 

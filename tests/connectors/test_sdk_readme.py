@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import connectors.sdk
-from connectors.sdk.testing import Bench
+from connectors.sdk.testing import ConnectorHarness
 
 README = Path(connectors.sdk.__file__).with_name("README.md")
 
@@ -18,15 +18,15 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.syspath_prepend(tmp_path)
     connector = importlib.import_module("counter").CONNECTOR
     count = tmp_path / "count.csv"
-    bench = Bench(connector, {"path": str(count)}, tmp_path / "data", tmp_path / "keys")
+    harness = ConnectorHarness(connector, {"path": str(count)}, tmp_path / "data", tmp_path / "keys")
     count.write_text("1,1773650000,in\n2,1773650060,in\nnonsense\n1,1773650600,out\n3,1773650700,lost\n")
-    events = bench.read_all(confirm=True)
+    events = harness.read_all(confirm=True)
     assert [(event.type, event.subject) for event in events] == [
         ("visit.arrived", "visit:counter/essai:1"),
         ("visit.arrived", "visit:counter/essai:2"),
         ("visit.left", "visit:counter/essai:1"),
     ]
-    assert len((bench.directory / "rejects.jsonl").read_text().splitlines()) == 2
+    assert len((harness.directory / "rejects.jsonl").read_text().splitlines()) == 2
     with count.open("a") as file:
         file.write("4,1773650800,in\n")
-    assert [event.subject for event in bench.read_all(confirm=True)] == ["visit:counter/essai:4"]
+    assert [event.subject for event in harness.read_all(confirm=True)] == ["visit:counter/essai:4"]

@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from connectors.simulator.accounts import Numbers
-from connectors.simulator.working import PARIS, midnight
+from connectors.simulator.case_tallies import FigureCounts
+from connectors.simulator.office_hours import PARIS, midnight
 from models.calendars import Unit
 from models.events import Event
-from models.policies import WRITTEN, ClockKind
+from models.policies import WRITTEN_CHANNELS, ClockKind
 from models.topics import Channel
-from streams.agents.promises import Patience
-from streams.core.layouts import CANCELLED, CLOSED, LEFT, OPEN, TRANSFER
-from streams.metrics_cli import describe_processes
-from streams.report.period import Kind
-from tests.support.departement import differences
-from tests.support.month import FIRST, SETTLES, WEEK, Month, play_month, serve
+from streams.agents.sla_tracker import SlaDelays
+from streams.cli.metrics import describe_processes
+from streams.core.figures.figure_schemas import CANCELLED_COUNTS, CLOSED_COUNTS, LEFT_COUNTS, OPEN, TRANSFER_CHANNEL
+from streams.report.period import PeriodKind
+from tests.support.month import FIRST, SETTLES, WEEK, Month, run_month, serve
 from tests.support.month_board import compare_board
 from tests.support.month_metrics import NOT_COMPARED, Comparison, compare_counters, samples_of
-from tests.support.month_promises import Promised
 from tests.support.month_reports import compare_report, periods_of, read_history
+from tests.support.month_sla import ExpectedSla
+from tests.support.simulated_events import deliver
+from tests.support.simulated_figures import figure_differences
 from tests.support.simulated_workers import TIMES, Workers, milliseconds
-from tests.support.telling import deliver
 
 pytestmark = pytest.mark.timeout(600)
 STEPS = {f"letter.{step}" for step in ("assigned", "acknowledged", "answered", "closed", "sent")}
@@ -34,23 +34,23 @@ PER_YEAR = 12_000
 
 @pytest.fixture(scope="module")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Month:
-    return play_month(tmp_path_factory.mktemp("month"), PER_YEAR)
+    return run_month(tmp_path_factory.mktemp("month"), PER_YEAR)
 
 
 def test_figures_are_the_ledger_number_for_number(month: Month) -> None:
-    assert differences(month.figures, month.ledger) == []
-    assert {place[0] for place in month.figures} == {*Channel, TRANSFER}
+    assert figure_differences(month.figures, month.ledger) == []
+    assert {place[0] for place in month.figures} == {*Channel, TRANSFER_CHANNEL}
     assert {event.source.partition("/")[0] for event in month.events} == CONNECTORS
     assert any(event.type == "letter.sent" and ":D20" in event.subject for event in month.events), "nothing only sent"
 
 
 def test_the_chronicle_adds_up_to_the_ledger(month: Month) -> None:
-    assert differences(month.story.numbers(), month.ledger) == []
+    assert figure_differences(month.story.numbers(), month.ledger) == []
 
 
 def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
     comparison = Comparison(month, serve(month.workers, month.policies).get("/metrics").text)
-    assert comparison.differences == []
+    assert comparison.figure_differences == []
     catalogue = {metric.name for metric in describe_processes()["web"]}
     assert comparison.compared | NOT_COMPARED.keys() == catalogue
     assert not comparison.compared & NOT_COMPARED.keys()
@@ -63,7 +63,7 @@ def test_metrics_and_promises_said_what_had_happened_when_clocks_were_changed_an
 ) -> None:
     then = month.as_of(datetime.fromisoformat(at).replace(tzinfo=PARIS).astimezone(UTC))
     app = serve(then.workers, then.policies)
-    assert Comparison(then, app.get("/metrics").text).differences == []
+    assert Comparison(then, app.get("/metrics").text).figure_differences == []
     assert then.promised.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
 
 
@@ -75,50 +75,52 @@ def test_the_board_says_what_happened(month: Month) -> None:
 
 
 def test_reports_of_each_day_week_and_month_say_what_happened(month: Month) -> None:
-    history, cells = read_history(month), Counter[Kind]()
+    history, cells = read_history(month), Counter[PeriodKind]()
     for period in periods_of(month):
         number, found = compare_report(month, history, period)
         assert found == []
         cells[period.kind] += number
-    assert all(cells[kind] > 100 for kind in Kind), cells
+    assert all(cells[kind] > 100 for kind in PeriodKind), cells
     assert history.unreadable == 0
 
 
 def test_what_was_promised_is_of_each_kind_in_each_unit_and_came_out_in_each_way(month: Month) -> None:
-    promises, file = month.promised.promises, month.sla_file
-    assert {promise.kind for promise in promises} == {*ClockKind}
-    assert {promise.unit for promise in promises} == {*Unit}
-    assert {promise.place[0] for promise in promises} == {Channel.CALL, Channel.VISIT, *WRITTEN}
+    sla_targets, file = month.promised.sla_targets, month.sla_file
+    assert {promise.kind for promise in sla_targets} == {*ClockKind}
+    assert {promise.unit for promise in sla_targets} == {*Unit}
+    assert {promise.place[0] for promise in sla_targets} == {Channel.CALL, Channel.VISIT, *WRITTEN_CHANNELS}
     ended = {"met", "late", "cancelled", "cancelled_late"}
-    assert {promise.state for promise in promises} == ended | {"running", "at_risk", "overdue", "paused"}
-    assert {promise.policy for promise in promises} == {*file.names}
+    assert {promise.state for promise in sla_targets} == ended | {"running", "at_risk", "overdue", "paused"}
+    assert {promise.policy for promise in sla_targets} == {*file.names}
     for day in (date(2026, 3, 29), date(2026, 4, 6)):
         begin, end = (milliseconds(midnight(day + timedelta(days=days))) for days in (0, 1))
-        over = [one for one in promises if one.started_at < begin and end <= (one.deadline_at or 0) <= one.known_until]
+        over = [
+            one for one in sla_targets if one.started_at < begin and end <= (one.deadline_at or 0) <= one.known_until
+        ]
         assert {one.kind for one in over} >= {"acknowledge", "first_response", "announced"}, day
     experiences = {month.promised.experience(given.contact) for given in month.story.given}
     assert experiences == {"promise_kept", "promise_missed", "no_promise"}
 
 
-def total(numbers: Numbers, *names: str) -> int:
+def total(numbers: FigureCounts, *names: str) -> int:
     return sum(numbers.get(name, 0) for name in names)
 
 
 def test_figures_are_the_ledger_if_it_is_told_as_it_happens(month: Month) -> None:
     until = month.since + WEEK
     # Who waits for nothing before a deadline is told takes more of that back.
-    workers = Workers(month.since, 2, TIMES._replace(patience=Patience(grace=0)), month.policies)
+    workers = Workers(month.since, 2, TIMES._replace(sla_delays=SlaDelays(grace=0)), month.policies)
     told = sorted({event.id: event for event in month.events}.values(), key=lambda event: event.time)
     told = [event for event in told if event.time < until]
-    workers.live(deliver(told, 1), until + SETTLES, [month.since + timedelta(days=1, hours=11)])
-    assert differences(workers.numbers(), month.week_ledger) == []
+    workers.process(deliver(told, 1), until + SETTLES, [month.since + timedelta(days=1, hours=11)])
+    assert figure_differences(workers.numbers(), month.week_ledger) == []
     assert workers.dead == {}
     app = serve(workers, month.policies)
     text = app.get("/metrics").text
-    promised = Promised(month.sla_file, month.week_story, workers.now)
+    promised = ExpectedSla(month.sla_file, month.week_story, workers.now)
     for taken_back, found in (
         compare_counters(text, month.week_ledger),
-        promised.compare_told_as_it_happened(samples_of(text)),
+        promised.compare_incremental_metrics(samples_of(text)),
     ):
         assert found == []
         assert taken_back > 0, "nothing was told late"
@@ -129,16 +131,16 @@ def test_who_came_is_accounted_for_on_every_channel(month: Month) -> None:
     for (channel, *_), numbers in month.figures.items():
         match channel:
             case Channel.CALL | Channel.VISIT:
-                assert numbers.get("offered", 0) == total(numbers, "answered", "abandoned", *LEFT, "waiting")
+                assert numbers.get("offered", 0) == total(numbers, "answered", "abandoned", *LEFT_COUNTS, "waiting")
             case Channel.MAIL | Channel.EMAIL | Channel.FORM:
-                assert numbers.get("received", 0) == total(numbers, *CLOSED, *OPEN)
+                assert numbers.get("received", 0) == total(numbers, *CLOSED_COUNTS, *OPEN)
             case Channel.APPOINTMENT:
-                assert numbers.get("booked", 0) == total(numbers, *CANCELLED, "attended", "missed", *OPEN)
+                assert numbers.get("booked", 0) == total(numbers, *CANCELLED_COUNTS, "attended", "missed", *OPEN)
 
 
 def test_the_same_seed_gives_the_same_ids(month: Month, tmp_path: Path) -> None:
     days = date(FIRST.year, FIRST.month, FIRST.day + 1)
-    begin = play_month(tmp_path, PER_YEAR, last=days, keys=month.keys)
+    begin = run_month(tmp_path, PER_YEAR, last=days, keys=month.keys)
     until = midnight(days)
     assert ids(begin.events, until) == ids(month.events, until)
 

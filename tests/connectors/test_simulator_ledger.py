@@ -9,28 +9,28 @@ from pathlib import Path
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.simulate.rhythm import Rhythm
-from connectors.sdk.testing import Bench
-from connectors.simulator.accounts import KEPT
+from connectors.asterisk.simulate.call_profile import CallProfile
+from connectors.sdk.testing import ConnectorHarness
+from connectors.simulator.case_tallies import KEPT
 from connectors.simulator.ledger import Ledger
+from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
-from connectors.simulator.stage import Stage
+from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.calls import Calls
-from connectors.simulator.working import PARIS, midnight
 from models.events import Event
 from models.reasons import Reason
 from models.topics import Channel
 from streams.agents import contacts
-from streams.core.figures import Dimensions, Figure, merge, new_day
-from streams.core.layouts import LAYOUTS, TRANSFER
+from streams.core.figures.figure import Dimensions, Figure, merge, new_day
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
 from streams.report.history import History, HistoryView
-from streams.report.period import Kind, Period
+from streams.report.period import Period, PeriodKind
 from streams.report.tables import make_report
 from streams.web.options import WebOptions
-from tests.support.departement import differences
+from tests.support.simulated_events import Delivery, SimulatedPeriod, deliver, run
+from tests.support.simulated_figures import figure_differences
 from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds, name_numbers
-from tests.support.talkers import listen
-from tests.support.telling import Delivery, Span, deliver, play
+from tests.support.socket_sources import listen
 
 pytestmark = pytest.mark.timeout(600)
 SETTLES = timedelta(days=2)
@@ -49,7 +49,7 @@ class Lived:
 
     def __init__(
         self,
-        span: Span,
+        span: SimulatedPeriod,
         workers: Workers,
         restarts: Sequence[timedelta],
         outages: Sequence[tuple[timedelta, timedelta]],
@@ -62,7 +62,7 @@ class Lived:
         self.told_again = len(deliveries) - len(span.events)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(contacts, "SWEPT_PER_TICK", 6)  # time goes by faster than rows become more
-            self.workers.live(deliveries, self.until, [span.since + after for after in restarts])
+            self.workers.process(deliveries, self.until, [span.since + after for after in restarts])
         self.ledger = span.ledger.numbers(self.until)
 
 
@@ -73,7 +73,7 @@ def hours(days: int, hour: float) -> timedelta:
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     since = MONDAY
-    span = play(tmp_path_factory.mktemp("week"), Plan(4, WHOLE), since, since + timedelta(days=7))
+    span = run(tmp_path_factory.mktemp("week"), Plan(4, WHOLE), since, since + timedelta(days=7))
     restarts = [hours(0, 11), hours(1, 9.3), hours(1, 14), hours(3, 10)]
     workers = Workers(since, 2, TIMES._replace(keep_buckets=14 * DAY_MS))
     return Lived(span, workers, restarts, [(hours(1, 9), hours(1, 12)), (hours(4, 14), hours(4, 14.1))])
@@ -83,14 +83,14 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Lived:
 def months(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     until = MONDAY
     since = until - timedelta(weeks=WEEKS)
-    span = play(tmp_path_factory.mktemp("months"), Plan(4, FEW), since, until)
+    span = run(tmp_path_factory.mktemp("months"), Plan(4, FEW), since, until)
     restarts = [hours(7 * number + 1, 10 + number) for number in range(WEEKS)]
     return Lived(span, Workers(since, 1), restarts, [(hours(15, 9), hours(15, 12))])
 
 
 def test_a_week_of_a_whole_departement_is_its_ledger(week: Lived) -> None:
-    assert differences(week.workers.numbers(), week.ledger) == []
-    assert {place[0] for place in week.ledger} == {*Channel, TRANSFER}
+    assert figure_differences(week.workers.numbers(), week.ledger) == []
+    assert {place[0] for place in week.ledger} == {*Channel, TRANSFER_CHANNEL}
     week.workers.check()
 
 
@@ -107,7 +107,7 @@ def test_five_minutes_and_days_add_up_to_the_total(request: pytest.FixtureReques
     workers = request.getfixturevalue(lived).workers
     totals, sums = workers.figures(), workers.figures(buckets=True)
     for place, figure in totals.items():
-        found = sums[place].counts if place in sums else [0] * len(LAYOUTS[place.channel].counts)
+        found = sums[place].counts if place in sums else [0] * len(FIGURE_SCHEMAS[place.channel].counts)
         assert found == figure.counts, place
 
 
@@ -145,17 +145,17 @@ def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_t
     history = history_of(workers, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
     added_up: dict[Dimensions, Figure] = {}
     for (_, place), figure in history.days.items():
-        merge(added_up.setdefault(place, new_day(LAYOUTS[place.channel])), figure)
+        merge(added_up.setdefault(place, new_day(FIGURE_SCHEMAS[place.channel])), figure)
     told = {tuple(place): name_numbers(place, figure) for place, figure in added_up.items()}
-    stocks = {name for layout in LAYOUTS.values() for name in layout.stocks}
+    stocks = {name for layout in FIGURE_SCHEMAS.values() for name in layout.stocks}
     flows = {
         where: {name: number for name, number in numbers.items() if name not in stocks}
         for where, numbers in workers.numbers().items()  # which are the ledger, as another test shows
     }
-    assert differences(told, flows) == []
+    assert figure_differences(told, flows) == []
     assert history.unreadable == 0
 
-    all_days = Period(Kind.YEAR, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
+    all_days = Period(PeriodKind.YEAR, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
     tables = {
         table.name: dict(zip(table.columns, (value.value for value in table.rows[0].values), strict=True))
         for table in make_report(history, all_days, WebOptions(brokers="", time_zone=PARIS)).tables
@@ -172,9 +172,9 @@ def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_t
 
     until = months.span.until.astimezone(PARIS).date()
     report = make_report(
-        history, Period(Kind.YEAR, began_on, until - timedelta(days=1)), WebOptions(brokers="", time_zone=PARIS)
+        history, Period(PeriodKind.YEAR, began_on, until - timedelta(days=1)), WebOptions(brokers="", time_zone=PARIS)
     )
-    courses = {course.channel: course for course in report.courses}
+    arrival_profiles = {arrival_profile.channel: arrival_profile for arrival_profile in report.arrival_profiles}
     assert all(coverage.days_with_contacts > 7 * WEEKS / 2 for coverage in report.coverage)
     for channel, kinds_of_event in CAME_BY.items():
         came = [
@@ -182,12 +182,14 @@ def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_t
             for event in {event.id: event for event in months.span.events if event.type in kinds_of_event}.values()
         ]
         by_day = Counter(at.date() for at in came)
-        assert {told.day: told.number for told in courses[channel].by_day if told.number} == by_day, channel
-        assert courses[channel].by_hour == tuple(Counter(at.hour for at in came)[hour] for hour in range(24)), channel
+        assert {told.day: told.number for told in arrival_profiles[channel].by_day if told.number} == by_day, channel
+        assert arrival_profiles[channel].by_hour == tuple(
+            Counter(at.hour for at in came)[hour] for hour in range(24)
+        ), channel
 
 
 def test_months_are_their_ledger_number_for_number(months: Lived) -> None:
-    assert differences(months.workers.numbers(), months.ledger) == []
+    assert figure_differences(months.workers.numbers(), months.ledger) == []
     assert months.workers.dead == {}
 
 
@@ -237,15 +239,15 @@ def test_of_what_was_over_long_ago_nothing_is_kept_and_no_log_is_counted_anew(mo
         event
         for event in months.span.events
         if event.time < months.span.since + timedelta(days=7)
-        and event.channel in contacts.TOLD_LIVE
+        and event.channel in contacts.LIVE_CHANNELS
         and event.type != "agent.state_changed"
     ]
     before = months.workers.numbers()
     told_at = months.workers.now + timedelta(seconds=5)
-    months.workers.live([Delivery(told_at, event) for event in first_week], told_at + timedelta(minutes=2))
-    assert months.workers.dead == {Reason.TOLD_AGAIN: len(first_week)}
-    assert {event.channel for event in first_week} == contacts.TOLD_LIVE
-    assert differences(months.workers.numbers(), before) == []
+    months.workers.process([Delivery(told_at, event) for event in first_week], told_at + timedelta(minutes=2))
+    assert months.workers.dead == {Reason.DUPLICATE: len(first_week)}
+    assert {event.channel for event in first_week} == contacts.LIVE_CHANNELS
+    assert figure_differences(months.workers.numbers(), before) == []
 
 
 UNLIKE = {"path": ("ami",), "ami": ("path",)}
@@ -257,11 +259,11 @@ def test_callers_whom_a_full_queue_did_not_take_are_counted_by_whatever_tells_of
     tmp_path: Path, teller: str
 ) -> None:
     began_at = datetime.now(UTC).replace(microsecond=0)
-    calls = Calls(Stage(tmp_path / "stage"))
+    calls = Calls(SimulationRun(tmp_path / "stage"))
     calls.open(lambda: began_at)
-    calls.begin(began_at, seed=1, rhythm=Rhythm(1, always=True), callers=str, ended=lambda _: None)
+    calls.begin(began_at, seed=1, rhythm=CallProfile(1, always=True), callers=str, ended=lambda _: None)
     options = {name: told for name, told in calls.options().items() if teller == "both" or name not in UNLIKE[teller]}
-    desk = Bench(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    desk = ConnectorHarness(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
 
     def happen() -> None:
         for number in range(10):
@@ -275,9 +277,9 @@ def test_callers_whom_a_full_queue_did_not_take_are_counted_by_whatever_tells_of
         events = listen(desk, calls.manager, happen)
     calls.close()
     workers = Workers(began_at, partitions=2)
-    workers.live(deliver(events, 1), began_at + timedelta(days=3))
+    workers.process(deliver(events, 1), began_at + timedelta(days=3))
     ledger = Ledger()
     ledger.calls = calls.ledger
-    assert differences(workers.numbers(), ledger.numbers()) == []
+    assert figure_differences(workers.numbers(), ledger.numbers()) == []
     assert ledger.numbers()["call", "siege", "archives", "archives"]["left_full"] >= 5
     assert not desk.rejected()

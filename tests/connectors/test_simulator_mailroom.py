@@ -10,29 +10,29 @@ from click.testing import CliRunner
 from connectors.mailroom import CONNECTOR
 from connectors.mailroom.simulate import scans
 from connectors.mailroom.simulate.mailroom import Mailroom
-from connectors.sdk.testing import Bench
+from connectors.sdk.testing import ConnectorHarness
 
 SCANNED_AT = datetime(2026, 3, 16, 9, 30, tzinfo=UTC)
 
 
-def bench(directory: Path) -> Bench:
+def harness(directory: Path) -> ConnectorHarness:
     services = {"mdph": "mdph", "rsa": "rsa"}
     options = {"settle_seconds": 0, "pair_seconds": 0, "services": services, "separators": services, "site": "siege"}
     for name in ("inbox", "archive"):
         (directory / name).mkdir(parents=True)
         options[name] = str(directory / name)
-    return Bench(CONNECTOR, options, directory / "data", directory / "keys")
+    return ConnectorHarness(CONNECTOR, options, directory / "data", directory / "keys")
 
 
 def test_letters_and_stacks_become_what_was_dropped(tmp_path: Path) -> None:
-    desk = bench(tmp_path)
+    desk = harness(tmp_path)
     mailroom = Mailroom(tmp_path / "inbox", tmp_path / "archive")
     came_at = SCANNED_AT - timedelta(hours=20)
-    says = {"reference": "R1", "service": "rsa", "arrived_at": came_at.isoformat(), "email": "a.b@example.org"}
-    mailroom.drop_letter("one", scanned_at=SCANNED_AT, pages=3, says=says)
+    fields = {"reference": "R1", "service": "rsa", "arrived_at": came_at.isoformat(), "email": "a.b@example.org"}
+    mailroom.drop_letter("one", scanned_at=SCANNED_AT, pages=3, fields=fields)
     for code in ("code128", "qr"):
         mailroom.drop_stack(code, scanned_at=SCANNED_AT, letters=[("mdph", 1), ("rsa", 2)], code=code)
-    mailroom.look()
+    mailroom.refresh()
     assert mailroom.chronos("one") == []
     arrived = [event for event in desk.read_all(confirm=True) if event.type == "letter.arrived"]
     assert Counter((event.service, event.data.pages) for event in arrived) == {
@@ -43,14 +43,14 @@ def test_letters_and_stacks_become_what_was_dropped(tmp_path: Path) -> None:
     assert {event.time for event in arrived} == {SCANNED_AT}
     assert [event.data.admitted_at for event in arrived if event.data.pages == 3] == [came_at]
 
-    mailroom.look()
+    mailroom.refresh()
     assert [len(mailroom.chronos(name)) for name in ("one", "code128", "qr")] == [1, 2, 2]
     numbers = [number for name in ("one", "code128", "qr") for number in mailroom.chronos(name)]
     assert {event.subject.rpartition(":")[2] for event in arrived} == {*numbers}
     second = mailroom.chronos("qr")[1]
     answered_at = SCANNED_AT + timedelta(days=2)
     step = {"step": "answered", "chrono": second, "at": answered_at.isoformat(), "service": "rsa"}
-    mailroom.tell("steps", told_at=answered_at, steps=[step])
+    mailroom.write_steps("steps", written_at=answered_at, steps=[step])
     (answered,) = desk.read_all(confirm=True)
     assert (answered.type, answered.subject.rpartition(":")[2], answered.time) == (
         "letter.answered",
@@ -72,7 +72,7 @@ def test_the_command_drops_what_its_configuration_reads(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     options = tomllib.loads(done.output)["connectors"]["simulation"] | {"pair_seconds": 0}
     assert options.pop("connector") == "mailroom"
-    desk = Bench(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    desk = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
     kinds = Counter(event.type for event in desk.read_all(confirm=True))
     assert kinds == {"letter.arrived": 13, "letter.registered": 13}
     assert desk.rejected() == {}

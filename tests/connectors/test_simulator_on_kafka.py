@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from connectors.simulator.accounts import Numbers, Where
+from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
-from connectors.simulator.playing import play_span
-from connectors.simulator.stage import Stage
+from connectors.simulator.run_modes import run_span
+from connectors.simulator.simulation_run import SimulationRun
 from models import topics
 from models.topics import Channel
-from streams.core.figures import Dimensions, Figure, decode_figure, merge, new_figure, parse_key
-from streams.core.layouts import LAYOUTS, TRANSFER
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.core.figures.figure import Dimensions, Figure, decode_figure, merge, new_figure, parse_key
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import kafka_io
-from tests.support.departement import differences, last_monday
 from tests.support.processes import Child, supervised, wait_until
+from tests.support.simulated_figures import figure_differences, last_monday
 from tests.support.simulated_workers import name_numbers
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 
-def written(bootstrap: str) -> dict[Where, Numbers]:
+def written(bootstrap: str) -> dict[DimensionKey, FigureCounts]:
     """The worker's figures over all partitions, by the names of the ledger."""
     figures: dict[Dimensions, Figure] = {}
     for (_, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
         kind, _, place = parse_key(key)
         if kind == "total" and place is not None:
-            layout = LAYOUTS[place.channel]
+            layout = FIGURE_SCHEMAS[place.channel]
             merge(figures.setdefault(place, new_figure(layout)), decode_figure(value, layout))
     named = {tuple(place): name_numbers(place, figure) for place, figure in figures.items()}
     return {place: numbers for place, numbers in named.items() if numbers}
@@ -40,23 +40,24 @@ def written(bootstrap: str) -> dict[Where, Numbers]:
 def test_the_workers_figures_are_the_ledger(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     since = last_monday()
     until = since + timedelta(days=2)
-    apply(
-        own_kafka.bootstrap, [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.CATALOGUE]
+    apply_specs(
+        own_kafka.bootstrap,
+        [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.TOPIC_CATALOGUE],
     )
-    stage = Stage(tmp_path / "stage")
-    departement = Departement(stage, Plan(5, 60_000))
-    stage.write_settings(departement.connectors())
+    simulation_run = SimulationRun(tmp_path / "stage")
+    departement = Departement(simulation_run, Plan(5, 60_000))
+    simulation_run.write_settings(departement.connectors())
     place = {"ACCUEIL_BROKERS": own_kafka.bootstrap, "ACCUEIL_DATA": str(tmp_path / "data")}
-    program = ["-m", "streams.cli", f"--config={stage.settings}"]
+    program = ["-m", "streams.cli.main", f"--config={simulation_run.settings}"]
     connect = Child([*program, "connect"], tmp_path / "connect.log", **place)
     worker = Child([*program, "worker"], tmp_path / "worker.log", **place)
     with supervised(connect), supervised(worker), departement.opened(since):
-        assert play_span(departement, since, until, threading.Event())
+        assert run_span(departement, since, until, threading.Event())
         expected = departement.ledger.numbers(datetime.now(UTC))
 
         def disagree() -> list[object]:
-            return [*differences(written(own_kafka.bootstrap), expected)]
+            return [*figure_differences(written(own_kafka.bootstrap), expected)]
 
         wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
-    assert {where[0] for where in expected} == {*Channel, TRANSFER}
+    assert {where[0] for where in expected} == {*Channel, TRANSFER_CHANNEL}
     assert kafka_io.read(own_kafka.bootstrap, topics.DEAD_LETTERS.name) == []

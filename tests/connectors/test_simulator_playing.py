@@ -15,82 +15,82 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.sdk.runner import configure
-from connectors.simulator.accounts import Numbers, Where
+from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.command import command
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
-from connectors.simulator.playing import Mark, play_live, play_span
-from connectors.simulator.stage import Stage
+from connectors.simulator.run_modes import RunProgress, run_live, run_span
+from connectors.simulator.simulation_run import SimulationRun
 from models.topics import Channel
-from streams.core.layouts import TRANSFER
-from tests.support.departement import Folded, differences, last_monday, read
+from streams.core.figures.figure_schemas import TRANSFER_CHANNEL
 from tests.support.processes import wait_until
+from tests.support.simulated_figures import FoldedFigures, figure_differences, last_monday, run_connectors
 
 PLAN = Plan(3, 40_000)
 SINCE = last_monday()
-CALLS = {Channel.CALL, Channel.FEEDBACK, TRANSFER}
+CALLS = {Channel.CALL, Channel.FEEDBACK, TRANSFER_CHANNEL}
 
 
-def but_calls(numbers: dict[Where, Numbers]) -> dict[Where, Numbers]:
+def but_calls(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, FigureCounts]:
     """What the plan alone decides."""
     return {place: told for place, told in numbers.items() if place[0] not in CALLS}
 
 
 def test_after_a_stop_it_goes_on_as_if_there_had_been_none(tmp_path: Path) -> None:
     stop, until = SINCE + timedelta(days=1, hours=11), SINCE + timedelta(days=2)
-    stage, folded = Stage(tmp_path / "stage"), Folded(until)
-    stage.write_settings(Departement(stage, PLAN).connectors())
-    with read(stage, tmp_path / "data") as collected:
-        first = Departement(stage, PLAN)
+    simulation_run, folded = SimulationRun(tmp_path / "stage"), FoldedFigures(until)
+    simulation_run.write_settings(Departement(simulation_run, PLAN).connectors())
+    with run_connectors(simulation_run, tmp_path / "data") as collected:
+        first = Departement(simulation_run, PLAN)
         with first.opened(SINCE):
-            assert play_span(first, SINCE, stop, threading.Event())
-        second = Departement(stage, PLAN)
+            assert run_span(first, SINCE, stop, threading.Event())
+        second = Departement(simulation_run, PLAN)
         with second.opened(SINCE, stop):
-            assert play_span(second, stop, until, threading.Event())
+            assert run_span(second, stop, until, threading.Event())
             expected = but_calls(second.ledger.numbers(until))
 
             def disagree() -> list[object]:
-                return [*differences(but_calls(folded.numbers(collected.events)), expected)]
+                return [*figure_differences(but_calls(folded.numbers(collected.events)), expected)]
 
             wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
-    assert second.played < first.played
+    assert second.completed < first.completed
     assert {place[0] for place in expected} == {*Channel} - CALLS
 
 
 def test_live_it_plays_the_past_first_and_remembers_how_far_it_came(tmp_path: Path) -> None:
-    stage, stop = Stage(tmp_path / "stage"), threading.Event()
-    departement = Departement(stage, Plan(1, 200_000, always=True))
-    stage.write_settings(departement.connectors())
-    mark = Mark.new({"seed": 1}, 0)
+    simulation_run, stop = SimulationRun(tmp_path / "stage"), threading.Event()
+    departement = Departement(simulation_run, Plan(1, 200_000, always=True))
+    simulation_run.write_settings(departement.connectors())
+    mark = RunProgress.new({"seed": 1}, 0)
     mark = mark._replace(since=mark.since - timedelta(hours=2), played_until=mark.since - timedelta(hours=2))
     path = tmp_path / "mark"
-    with read(stage, tmp_path / "data") as collected, departement.opened(mark.since):
-        playing = threading.Thread(target=play_live, args=(departement, mark, path, stop, 200.0))
+    with run_connectors(simulation_run, tmp_path / "data") as collected, departement.opened(mark.since):
+        playing = threading.Thread(target=run_live, args=(departement, mark, path, stop, 200.0))
         playing.start()
         wait_until(path.exists, "the past")
         before = len(collected.events)
         wait_until(lambda: len(collected.events) > before + 20, "the present")
         stop.set()
         playing.join()
-    saved = Mark.load(path, {"seed": 1})
+    saved = RunProgress.load(path, {"seed": 1})
     assert saved
     assert saved.since == mark.since < saved.played_until
     assert timedelta() <= datetime.now(UTC) - saved.played_until < timedelta(minutes=5)
 
 
 def test_live_calls_are_of_now_while_the_past_is_still_played(tmp_path: Path) -> None:
-    stage, stop = Stage(tmp_path / "stage"), threading.Event()
-    departement = Departement(stage, Plan(1, 200_000, always=True), calls_per_day=20_000)
+    simulation_run, stop = SimulationRun(tmp_path / "stage"), threading.Event()
+    departement = Departement(simulation_run, Plan(1, 200_000, always=True), calls_per_day=20_000)
     since = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
     first_call_at = since + timedelta(days=1, hours=22)
-    mark, log = Mark({"seed": 1}, since, since), stage.root / "queue_log"
+    mark, log = RunProgress({"seed": 1}, since, since), simulation_run.root / "queue_log"
 
     def last_at() -> datetime:
         *_, last = [b"0", *log.read_bytes().splitlines()]
         return datetime.fromtimestamp(int(last.split(b"|")[0]), UTC)
 
     with departement.opened(since, calls_since=first_call_at):
-        playing = threading.Thread(target=play_live, args=(departement, mark, tmp_path / "mark", stop))
+        playing = threading.Thread(target=run_live, args=(departement, mark, tmp_path / "mark", stop))
         playing.start()
         try:
             wait_until(lambda: datetime.now(UTC) - last_at() < timedelta(seconds=30), "calls of now")
@@ -139,7 +139,7 @@ def test_the_command_plays_days_and_tells_what_happened(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.json"
     subprocess.run([sys.executable, *program, "--prepare"], check=True)
     with (
-        read(Stage(tmp_path / "stage"), tmp_path / "data"),
+        run_connectors(SimulationRun(tmp_path / "stage"), tmp_path / "data"),
         subprocess.Popen(
             [sys.executable, *program, *options, "--ledger", str(ledger)],
             stdout=subprocess.PIPE,

@@ -15,14 +15,14 @@ import pytest
 from pydantic import SecretStr
 
 import connectors.survey as survey
-from connectors.sdk.testing import Bench
-from connectors.sdk.webhook.sender import NotTakenError
+from connectors.sdk.testing import ConnectorHarness
+from connectors.sdk.webhook.sender import NotAcceptedError
 from connectors.sdk.webhook.testing import PushConformance
 from connectors.survey.simulate import SurveyTool
 from models.events import Event
 from tests.support.processes import wait_until
 from tests.support.surveys import BEGIN, CALL, FOREIGN, OPTIONS, REFERENCE_SECRET, REFERENCES, answer, invitation
-from tests.support.webhooks import OTHER_SECRET, SECRET, at_work, sign
+from tests.support.webhooks import OTHER_SECRET, SECRET, running_connector, sign
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "on m'a raccroché au nez")
 
@@ -68,7 +68,7 @@ class TestConformance(PushConformance):
 
 def listening(tmp_path: Path) -> AbstractContextManager[tuple[str, list[Event]]]:
     """The connector at work, at an address, and what it has told."""
-    return at_work(Bench(survey.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys"))
+    return running_connector(ConnectorHarness(survey.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys"))
 
 
 def test_a_tool_that_invites_and_is_answered(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_who_signs_with_another_secret_is_not_heard(tmp_path: Path) -> None:
         listening(tmp_path) as (url, events),
         closing(SurveyTool(url, SecretStr(OTHER_SECRET), REFERENCES)) as tool,
     ):
-        with pytest.raises(NotTakenError, match="signature"):
+        with pytest.raises(NotAcceptedError, match="signature"):
             tool.invite(CALL, BEGIN, "invitation-1")
         assert events == []
 

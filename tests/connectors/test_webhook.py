@@ -15,20 +15,20 @@ from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 import connectors.webhook as webhook
-from connectors.sdk import notice, serving
+from connectors.sdk import http_server, log_throttle
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Context
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.keys import Keys
-from connectors.sdk.testing import Bench
-from connectors.sdk.webhook.answers import Answers
+from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.webhook.intake import Message
+from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.source import PushSource
 from connectors.sdk.webhook.testing import PushConformance
 from connectors.webhook.source import WebhookSource
 from tests.support.processes import wait_until
-from tests.support.webhooks import BEGIN, HELD_UP_SECONDS, OPTIONS, OTHER_SECRET, message, post, sign
+from tests.support.webhooks import BEGIN, MIN_DELAY_SECONDS, OPTIONS, OTHER_SECRET, message, post, sign
 
 PERSONAL = ("0639985511", "06 39 98 55 12", "Mireille Exemple", "mireille@example.org", "jean.modele", "D-7788-99")
 
@@ -115,9 +115,9 @@ class Desk:
 
 
 def open_source(directory: Path, *, kind: type[WebhookSource] = WebhookSource, **options: Any) -> WebhookSource:
-    context = Context("webhook/essai", directory, Cursor(directory), Keys(directory / "keys", directory).key_of)
+    context = Context("webhook/essai", directory, Cursor(directory), Keys(directory / "keys", directory).pseudonym_key)
     source = kind(parse(webhook.WebhookConfig, "essai", OPTIONS | options), context)  # type: ignore[arg-type]
-    source.intake.held_up_seconds = HELD_UP_SECONDS
+    source.intake.stall_seconds = MIN_DELAY_SECONDS
     return source
 
 
@@ -251,7 +251,7 @@ def test_a_type_that_is_a_number_is_ignored_by_name(tmp_path: Path) -> None:
 
 def test_connections_that_ask_nothing_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether nothing comes, or headers come without end, or that after an answer; and others are served again."""
-    monkeypatch.setattr(serving, "WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(http_server, "WAIT_SECONDS", 1.0)
     with closing(Desk(tmp_path)) as desk, ExitStack() as stack:
         begun = b"POST / HTTP/1.1\r\nhost: example.org\r\n"
         for said in (b"", begun, begun + b"content-length: 0\r\n\r\n" + begun):
@@ -265,7 +265,7 @@ def test_connections_that_ask_nothing_are_closed(tmp_path: Path, monkeypatch: py
 def test_beyond_a_number_of_connections_the_one_that_waited_longest_is_closed(tmp_path: Path) -> None:
     """Half requests do not displace a whole request."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(serving.Server.__init__.__kwdefaults__, "connections", 3)
+        patch.setitem(http_server.Server.__init__.__kwdefaults__, "connections", 3)
         desk = Desk(tmp_path)
     with closing(desk), ExitStack() as stack:
         half = [stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(4)]
@@ -319,7 +319,7 @@ def test_who_is_refused_is_told_of_once_in_a_while(tmp_path: Path, monkeypatch: 
         refused = [entry for entry in logs if entry["event"] == "requests_refused"]
         return [(entry["count"], entry["reason"], entry["log_level"]) for entry in refused]
 
-    monkeypatch.setattr(notice, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(log_throttle, "GATHER_SECONDS", 0.0)
     with capture_logs() as logs, closing(Desk(tmp_path, max_body_bytes=1_024)) as desk:
         assert desk.status("msg_1", BODY) == 204
         assert desk.status("msg_1", BODY, secret=OTHER_SECRET) == 401
@@ -329,11 +329,11 @@ def test_who_is_refused_is_told_of_once_in_a_while(tmp_path: Path, monkeypatch: 
         assert len(told()) == 1
         assert {status: count for status, count in desk.source.answers.items() if count} == {204: 2, 401: 2, 413: 1}
     with capture_logs() as logs:
-        answers = Answers()
+        answers = ResponseCounter()
         for status in (413, 401, 204, 503, 401):
             answers.count(status)
-        answers.tell()
-        answers.tell()
+        answers.log_refusals()
+        answers.log_refusals()
     assert told() == [(3, "401, 413", "warning")]
 
 
@@ -354,25 +354,25 @@ def test_a_defect_in_looking_at_a_signature_is_told_with_the_instance_that_has_i
 
 
 def test_answers_are_counted_whatever_became_of_the_source_before(tmp_path: Path) -> None:
-    bench = Bench(webhook.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
+    harness = ConnectorHarness(webhook.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
 
     def counted(status: int) -> float | None:
-        labels = {"connector": bench.source, "status": str(status)}
-        return bench.registry.get_sample_value("connector_requests_total", labels)
+        labels = {"connector": harness.source, "status": str(status)}
+        return harness.registry.get_sample_value("connector_requests_total", labels)
 
     for life in range(1, 3):
-        with bench.opened() as (flow, _):
+        with harness.opened() as (flow, _):
             source: Any = flow._source
-            source.intake.held_up_seconds = HELD_UP_SECONDS
+            source.intake.stall_seconds = MIN_DELAY_SECONDS
             headers = sign("msg_1", BODY, secret=OTHER_SECRET)
             assert post(source.listen(), BODY, headers)[0] == 401
-            flow.turn()
+            flow.step()
             assert (counted(401), counted(413), counted(204)) == (life, 0, 0)
 
 
 def test_when_nobody_reads_it_refuses_at_once(desk: Desk) -> None:
     desk.stop()
-    desk.source.intake.held_up_seconds = 0.0
+    desk.source.intake.stall_seconds = 0.0
     assert desk.status("msg_1", BODY) == 503
 
 

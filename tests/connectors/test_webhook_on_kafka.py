@@ -19,11 +19,11 @@ from connectors.webhook.config import WebhookConfig
 from connectors.webhook.mapping import WebhookMapping
 from models.codec import decode
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.engine.topics import TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 from tests.support.kafka_io import read
-from tests.support.personal import found
+from tests.support.phone_leaks import found
 from tests.support.processes import Child, wait_until
 from tests.support.webhooks import OPTIONS, message, post, sign
 
@@ -37,7 +37,7 @@ STEPS = ("ticket.taken", "ticket.called", "ticket.served")
 
 @pytest.fixture
 def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
     return own_kafka
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.support.catalogues import SOURCES, compile_catalogue
+from tests.support.compile_translations import SOURCES, compile_catalogue
 
 VALUES = re.compile(r"\{[^}]+\}")
 UNSAID = {

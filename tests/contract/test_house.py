@@ -153,8 +153,8 @@ def test_wheel_holds_the_three_packages_and_what_they_need(tmp_path: Path) -> No
         "connectors",
     }
     assert {
-        "streams/demo.toml",
-        "streams/demo_sla.toml",
+        "streams/settings/demo.toml",
+        "streams/settings/demo_sla.toml",
         "streams/locale/fr/LC_MESSAGES/accueil.mo",
         "models/schemas/published.json",
         "models/py.typed",

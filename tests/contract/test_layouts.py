@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from streams.core.layouts import CITIZENS, LAYOUTS
+from streams.core.figures.figure_schemas import CITIZENS, FIGURE_SCHEMAS
 
 WRITTEN = Path(__file__).with_name("layouts.json")
 """The names in their order. Add new ones at its end."""
 
 
-@pytest.mark.parametrize("channel", [*LAYOUTS, "citizen"])
+@pytest.mark.parametrize("channel", [*FIGURE_SCHEMAS, "citizen"])
 def test_every_number_stays_in_its_place(channel: str) -> None:
-    layout = LAYOUTS.get(channel, CITIZENS)
+    figure_schema = FIGURE_SCHEMAS.get(channel, CITIZENS)
     written = json.loads(WRITTEN.read_text())[channel]
-    assert written == {"counts": list(layout.counts), "stocks": list(layout.stocks)}
+    assert written == {"counts": list(figure_schema.counts), "stocks": list(figure_schema.stocks)}

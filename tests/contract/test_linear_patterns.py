@@ -26,11 +26,11 @@ FLAGS_AT_ALL: Final = {**FLAGS_AT, "sub": 4, "subn": 4}
 ANYWHERE: Final = frozenset(FLAGS_AT_ALL) - {"compile", "match", "fullmatch"}
 """Functions that try an expression at each position of the input."""
 MADE_LATER: Final = {
-    ("connectors/mailroom/forms.py", "pattern"): [
+    ("connectors/mailroom/chrono_formats.py", "pattern"): [
         r"A(?P<year>\d{4})-(?P<number>\d+)",
         r"(?P<number>\d+)(?P<year>\d{4})",
     ],
-    ("streams/phrases.py", "pattern"): [],  # `expressions` finds its tables
+    ("streams/locale/error_messages.py", "pattern"): [],  # `expressions` finds its tables
 }
 """Expressions that code builds at run time → examples of them."""
 TERMINATORS: Final = ("\0", "")
@@ -76,7 +76,7 @@ def expressions() -> Iterator[Found]:
                 for keyword in node.keywords:
                     if keyword.arg == "pattern":
                         yield Found(f"{name}:{node.lineno}", eval(ast.unparse(keyword.value), module_of(name)), 0, True)
-            elif function == "put" and "streams.phrases" in ast.unparse(tree):
+            elif function == "put" and "streams.locale.error_messages" in ast.unparse(tree):
                 for phrase in eval(ast.unparse(node.args[0]), module_of(name)):
                     yield Found(f"{name}:{node.lineno} {phrase}", phrase, 0, False)
 
@@ -236,7 +236,12 @@ ALL: Final = sorted({found.place: found for found in expressions()}.values())
 def test_expressions_are_found() -> None:
     places = {found.place.partition(":")[0] for found in ALL}
     assert len(ALL) > 50
-    assert {"streams/logs.py", "models/ids.py", "streams/console.py", "connectors/webhook/desk/room.py"} <= places
+    assert {
+        "streams/runtime/logs.py",
+        "models/ids.py",
+        "streams/runtime/console.py",
+        "connectors/kiosk/waiting_room.py",
+    } <= places
 
 
 @pytest.mark.parametrize("found", ALL, ids=lambda found: found.place)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from models import schema
-from models.codec import Unusable, decode
+from models.codec import UnusableRecord, decode
 from models.events import LeaveReason
 from models.reasons import Reason
 from models.sla import decode_sla
@@ -37,13 +37,13 @@ def test_every_event_type_that_can_be_decoded_has_a_schema() -> None:
                 with pytest.raises(ValidationError, match="Field required"):
                     decode_sla(bare)
                 continue
-            with pytest.raises(Unusable) as refusal:
+            with pytest.raises(UnusableRecord) as refusal:
                 decode(bare)
             assert refusal.value.reason is Reason.MISSING_FIELD  # an unknown type would be UNKNOWN_TYPE
 
 
 def test_nothing_published_is_broken() -> None:
-    assert schema.broken_promises(schema.generate(), PUBLISHED) == []
+    assert schema.find_incompatible_changes(schema.generate(), PUBLISHED) == []
 
 
 def test_smallest_event_that_the_schema_takes_can_be_decoded() -> None:
@@ -170,8 +170,8 @@ def test_new_field_of_data_that_may_be_left_out_is_taken() -> None:
 
 def test_event_type_that_goes_is_refused() -> None:
     rest = {name: one for name, one in schema.generate().items() if name != "visit.served.v1"}
-    assert schema.broken_promises(rest, PUBLISHED) == ["visit.served.v1: is gone"]
+    assert schema.find_incompatible_changes(rest, PUBLISHED) == ["visit.served.v1: is gone"]
 
 
 def test_event_type_that_comes_is_taken() -> None:
-    assert schema.broken_promises({**PUBLISHED, "visit.moved.v1": CALL}, PUBLISHED) == []
+    assert schema.find_incompatible_changes({**PUBLISHED, "visit.moved.v1": CALL}, PUBLISHED) == []

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 import pytest
 
-from streams.cli import main
-from streams.configuration import load
-from streams.terminal import EXIT_CONFIGURATION
-from streams.up import Plan
+from streams.cli.main import main
+from streams.runtime.errors import EXIT_CONFIGURATION
+from streams.runtime.supervisor import Plan
+from streams.settings.loader import load
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "accueil.example.toml"
 INSTANCES = ("1", "12")

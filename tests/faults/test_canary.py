@@ -15,11 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.asterisk.simulate import configuration
 from models import topics
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle, kafka_io
-from tests.support.personal import found, written
+from tests.support.phone_leaks import found, written
 from tests.support.processes import Child, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
@@ -103,7 +103,8 @@ class Chain:
         }
         config.write_text(tomli_w.dumps(settings))
         self.connect, self.worker, self.web = (
-            Child(["-m", "streams.cli", f"--config={config}", name], directory / f"{name}.log") for name in PROCESSES
+            Child(["-m", "streams.cli.main", f"--config={config}", name], directory / f"{name}.log")
+            for name in PROCESSES
         )
 
     def ask(self, name: str, path: str) -> httpx.Response:
@@ -131,7 +132,9 @@ def test_nothing_that_was_planted_is_found_anywhere(own_kafka: EmbeddedKafka, tm
     lines = plant(int(time.time()))
     log, home = tmp_path / "queue_log", tmp_path / "data" / "connectors" / "asterisk" / "siege"
     bootstrap = own_kafka.bootstrap
-    apply(bootstrap, [TopicSpec(t.name, 2, config=COMPACTED if t.compacted else {}) for t in topics.CATALOGUE])
+    apply_specs(
+        bootstrap, [TopicSpec(t.name, 2, config=COMPACTED if t.compacted else {}) for t in topics.TOPIC_CATALOGUE]
+    )
     own_kafka.stop()
     log.write_text("".join(lines[: len(lines) // 2]))
     chain = Chain(bootstrap, tmp_path)
@@ -152,7 +155,7 @@ def test_nothing_that_was_planted_is_found_anywhere(own_kafka: EmbeddedKafka, tm
         answers = chain.answers()
         assert [child.stop() for child in (chain.connect, chain.worker, chain.web)] == [0, 0, 0]
 
-    records = {topic.name: kafka_io.read(bootstrap, topic.name) for topic in topics.CATALOGUE}
+    records = {topic.name: kafka_io.read(bootstrap, topic.name) for topic in topics.TOPIC_CATALOGUE}
     for name in (CALLS, topics.CONTACTS.name, topics.FIGURES.name, topics.TIMELINE.name, topics.DEAD_LETTERS.name):
         assert records[name], f"nothing is in {name}: this shows nothing of it"
     places = {

@@ -19,19 +19,19 @@ from confluent_kafka import Message
 
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
-from connectors.simulator.playing import play_span
-from connectors.simulator.population import Citizen, who_has
-from connectors.simulator.stage import Stage
+from connectors.simulator.population import Citizen, citizen_by_phone
+from connectors.simulator.run_modes import run_span
+from connectors.simulator.simulation_run import SimulationRun
 from models import topics
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.sla_cli import EXAMPLE
+from streams.cli.sla import EXAMPLE
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
 from streams.timeline.store import Timeline
 from tests.support import kafka_io
-from tests.support.departement import last_monday
-from tests.support.house import House
-from tests.support.personal import found, keep_numbers
+from tests.support.phone_leaks import found, keep_numbers
 from tests.support.processes import wait_until
+from tests.support.running_stack import RunningStack
+from tests.support.simulated_figures import last_monday
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(900)]
 
@@ -40,18 +40,18 @@ SECTOR = "demonstration"
 PAGES = ("/healthz", "/readyz", "/metrics", "/", "/api/board", "/openapi.json")
 
 
-def play(stage: Stage, departement: Departement, since: datetime, until: datetime) -> set[Citizen]:
+def play(simulation_run: SimulationRun, departement: Departement, since: datetime, until: datetime) -> set[Citizen]:
     """Play a day in all systems; return who did something."""
     plan = Plan(SEED, PER_YEAR)
-    assert play_span(departement, since, until, threading.Event())
+    assert run_span(departement, since, until, threading.Event())
     people = set()
-    for deed in plan.deeds(since):
-        if deed.at > until:
+    for action in plan.actions(since):
+        if action.at > until:
             break
-        people.add(deed.matter.citizen)
-    log = next(path for path in stage.root.rglob("queue_log") if path.is_file())
+        people.add(action.citizen_case.citizen)
+    log = next(path for path in simulation_run.root.rglob("queue_log") if path.is_file())
     callers = {line.split("|")[6] for line in log.read_text().splitlines() if "|ENTERQUEUE|" in line}
-    return people | {who_has(SEED, caller) for caller in callers if caller}
+    return people | {citizen_by_phone(SEED, caller) for caller in callers if caller}
 
 
 def find_personal(people: Iterable[Citizen], content: bytes) -> list[str]:
@@ -65,7 +65,7 @@ def find_personal(people: Iterable[Citizen], content: bytes) -> list[str]:
     return hits
 
 
-class Office(House):
+class Office(RunningStack):
     """All processes of an installation with a département, and where they answer."""
 
     _secret = ""
@@ -127,7 +127,7 @@ class Office(House):
 
     def places(self) -> Mapping[str, bytes]:
         """Return all that is outside the connectors' own files of what they could not use, by where it is."""
-        records = kafka_io.read(self.bootstrap, *(topic.name for topic in topics.CATALOGUE))
+        records = kafka_io.read(self.bootstrap, *(topic.name for topic in topics.TOPIC_CATALOGUE))
         kept = [path for path in self.data.rglob("*") if path.is_file() and "keys" not in path.parts]
         files = [path for path in kept if not path.name.startswith("rejects")]
         return {
@@ -154,7 +154,7 @@ def pick(timeline: Timeline, owners: Mapping[str, str]) -> tuple[str, set[str], 
     """Return an identity of whom most is known, all that are his alone, and his contacts."""
     found = []
     for owner in sorted({owner for contact, owner in owners.items() if owner != contact}):
-        story = timeline.tell_story(owner)
+        story = timeline.resolve_identities(owner)
         if story.is_own:
             own = {*story.identities}
             found.append((owner, own, {contact for contact, whose in owners.items() if whose in own}))
@@ -167,13 +167,13 @@ def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
     own_kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
     since = last_monday()
-    stage = Stage(tmp_path / "stage")
-    departement = Departement(stage, Plan(SEED, PER_YEAR))
-    stage.write_settings(departement.connectors())
-    with Office(own_kafka, tmp_path, stage.settings) as office, departement.opened(since):
-        people = play(stage, departement, since, since + timedelta(days=1))
-        wait_until(departement.settle, "all to be read")
-        office.settle()
+    simulation_run = SimulationRun(tmp_path / "stage")
+    departement = Departement(simulation_run, Plan(SEED, PER_YEAR))
+    simulation_run.write_settings(departement.connectors())
+    with Office(own_kafka, tmp_path, simulation_run.settings) as office, departement.opened(since):
+        people = play(simulation_run, departement, since, since + timedelta(days=1))
+        wait_until(departement.drain, "all to be read")
+        office.drain()
         office.look_up(list(people)[:20])
         wait_until(lambda: [*office.data.rglob("notify.db")], "what notify keeps")
         assert kafka_io.read(office.bootstrap, topics.SLA.name), "nothing is promised: this shows nothing of it"
@@ -197,7 +197,7 @@ def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
             office.children[name].kill()
             office.children[name].wait()
             office.children[name].start()
-        office.settle()
+        office.drain()
         assert not contacts & office.owners().keys()
         assert find_personal(people, office.places()["logs"] + office.answers()) == []
         _, shown, error = office.run("audit", "show", "--json", "--whose", asked)

@@ -13,17 +13,20 @@ import pytest
 from models import topics
 from models.codec import decode
 from models.events import Event
-from models.instants import milliseconds
-from streams.core import citizen_figures, citizens, contact, moves, timeline
-from streams.core.citizen_figures import Key
-from streams.core.citizens import Citizen, Terms
-from streams.core.contact import ERASED, Contact
-from streams.core.figures import decode_figure
-from streams.core.layouts import CITIZENS
+from models.timestamps import milliseconds
+from streams.core.citizens import citizen as citizens
+from streams.core.citizens import citizen_figures, reattribution
+from streams.core.citizens.citizen import Citizen, RecontactTerms
+from streams.core.citizens.citizen_figures import CitizenFigureKey
+from streams.core.contacts import contact
+from streams.core.contacts.contact import ERASED, Contact
+from streams.core.figures.figure import decode_figure
+from streams.core.figures.figure_schemas import CITIZENS
+from streams.core.timeline import entries
 from streams.engine import checkpoints
-from streams.engine.broker import EmbeddedKafka
 from streams.engine.recovery import OFFSETS_KEY
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.citizens import Figures, count, named
@@ -45,14 +48,14 @@ LIVES: dict[str, tuple[str, ...]] = {
 @pytest.fixture
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
     """A broker with Accueil's topics: their names are fixed, so each test has its own."""
-    specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.CATALOGUE]
-    apply(own_kafka.bootstrap, specs)
+    specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.TOPIC_CATALOGUE]
+    apply_specs(own_kafka.bootstrap, specs)
     return own_kafka
 
 
 def child(kafka: EmbeddedKafka, tmp_path: Path, command: str) -> Child:
     return Child(
-        ["-m", "streams.cli", command],
+        ["-m", "streams.cli.main", command],
         tmp_path / f"{command}.log",
         ACCUEIL_BROKERS=kafka.bootstrap,
         ACCUEIL_DATA=str(tmp_path / "data"),
@@ -115,10 +118,10 @@ def expected(kafka: EmbeddedKafka) -> Figures:
     own: defaultdict[str, Citizen | None] = defaultdict(lambda: None)
     for event in events.values():
         row = rows[event.subject]
-        if event.type in citizens.RELEVANT:
+        if event.type in citizens.COUNTED_TYPES:
             whose = row.citizen or event.subject
-            entry = timeline.decode(timeline.record(event, row)[1])
-            known = own[whose] or Citizen(Terms(), 0, bool(row.citizen))
+            entry = entries.decode(entries.record(event, row)[1])
+            known = own[whose] or Citizen(RecontactTerms(), 0, bool(row.citizen))
             own[whose] = citizens.add(known, entry, milliseconds(event.time))
     figures = Figures()
     for citizen in filter(None, own.values()):
@@ -146,18 +149,18 @@ def test_killed_at_every_checkpoint_while_contacts_change_their_citizen(kafka: E
             for one in (timelines, worker):
                 one.kill()
                 one.wait()
-                for point in checkpoints.STEP:
+                for point in checkpoints.STEP_CHECKPOINTS:
                     one.start(ENGINE_KILL_AT=f"{point}:{chance.randint(1, 3)}")
                     assert one.wait() == -signal.SIGKILL, f"not killed at {point}"
                 one.start()
         wait_until(lambda: is_counted(kafka), "all to be counted", 120)
         assert worker.stop() == 0
         assert timelines.stop() == 0
-    kinds = [timeline.decode(m.value()).type for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)]
-    assert kinds.count(moves.WITHDRAWN) > 20 < kinds.count(moves.ADOPTED)
+    kinds = [entries.decode(m.value()).type for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)]
+    assert kinds.count(reattribution.WITHDRAWN) > 20 < kinds.count(reattribution.ADOPTED)
     counted = named(found(kafka))
     assert counted == named(expected(kafka))
-    assert counted[Key(citizen_figures.TOTAL, 0, None)]["active"] >= PEOPLE
+    assert counted[CitizenFigureKey(citizen_figures.TOTAL_PERIOD, 0, None)]["active"] >= PEOPLE
     erase(kafka, tmp_path, f"case:k1-{PEOPLE - 1}")
     assert named(found(kafka)) == counted
     assert not kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)
@@ -174,7 +177,7 @@ def erase(kafka: EmbeddedKafka, tmp_path: Path, citizen: str) -> None:
     own = {
         entry.contact
         for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)
-        if (entry := timeline.decode(m.value())).citizen == citizen
+        if (entry := entries.decode(m.value())).citizen == citizen
     }
     now = (datetime.now(UTC) - START).total_seconds()
     told = [make(ERASED, now, subject=one, channel=one.partition(":")[0]) for one in own]

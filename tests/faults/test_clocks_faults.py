@@ -11,11 +11,11 @@ from confluent_kafka.admin import AdminClient
 
 from models.sla import AnySlaEvent, decode_sla
 from models.topics import SLA
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.checkpoints import STEP
+from streams.engine.checkpoints import STEP_CHECKPOINTS
+from streams.kafka.embedded_broker import EmbeddedKafka
 from tests.support import kafka_io
 from tests.support.processes import Child, wait_until
-from tests.support.sla_chain import PARTITIONS, Chain
+from tests.support.sla_chain import PARTITIONS, SlaChain
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 TARGET = timedelta(seconds=10)
@@ -34,7 +34,7 @@ class Told:
     def __init__(self, kafka: EmbeddedKafka, directory: Path) -> None:
         self._bootstrap = kafka.bootstrap
         self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-        self.chain = Chain(kafka, directory, target=TARGET)
+        self.chain = SlaChain(kafka, directory, target=TARGET)
 
     def worker(self, name: str, session_seconds: int = 3) -> Child:
         child = self.chain.child(name, "worker")
@@ -101,7 +101,7 @@ def told(own_kafka: EmbeddedKafka, tmp_path: Path) -> Told:
 
 
 def test_worker_killed_at_every_point_of_a_tick_that_tells(told: Told) -> None:
-    points = STEP[STEP.index("transaction_begun") :]
+    points = STEP_CHECKPOINTS[STEP_CHECKPOINTS.index("transaction_begun") :]
     torn, told_at_once = {}, {}
     with told.worker("one") as one:
         for point in points:

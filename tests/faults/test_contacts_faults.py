@@ -13,11 +13,11 @@ from confluent_kafka import Producer
 
 from models import topics
 from streams.agents.codecs import PROGRESS
-from streams.core.figures import PROGRESS_KEY, Progress
+from streams.core.figures.figure import PROGRESS_KEY, Progress
 from streams.engine import checkpoints
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.partitioner import partition_of
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.partitioner import partition_of
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.bad_records import GONE, bad_records
@@ -31,9 +31,10 @@ PARTITIONS = 4
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
     """A broker with Accueil's topics: their names are fixed, so each test has its own. Rows of the source `GONE` were dropped."""
     specs = [
-        TopicSpec(t.name, PARTITIONS, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.CATALOGUE
+        TopicSpec(t.name, PARTITIONS, config=t.config | (COMPACTED if t.compacted else {}))
+        for t in topics.TOPIC_CATALOGUE
     ]
-    apply(own_kafka.bootstrap, specs)
+    apply_specs(own_kafka.bootstrap, specs)
     dropped = PROGRESS.dump(Progress(step_at=0, dropped={GONE: int(time.time() * 1000)}))
     producer = Producer({"bootstrap.servers": own_kafka.bootstrap})
     for partition in range(PARTITIONS):
@@ -44,7 +45,7 @@ def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
 
 def worker(kafka: EmbeddedKafka, tmp_path: Path, name: str = "worker", *, instance: str = "") -> Child:
     return Child(
-        ["-m", "streams.cli", "worker"],
+        ["-m", "streams.cli.main", "worker"],
         tmp_path / f"{name}.log",
         ACCUEIL_BROKERS=kafka.bootstrap,
         ACCUEIL_DATA=str(tmp_path / "data"),
@@ -92,7 +93,7 @@ def test_every_reason_becomes_a_dead_letter_and_stops_nothing(kafka: EmbeddedKaf
 def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with worker(kafka, tmp_path, instance="one") as child:
         with source(kafka):
-            for point in (*checkpoints.OPENING, *checkpoints.STEP):
+            for point in (*checkpoints.OPENING_CHECKPOINTS, *checkpoints.STEP_CHECKPOINTS):
                 child.start(ENGINE_KILL_AT=f"{point}:{random.Random(point).randint(1, 3)}")
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
             child.start()
@@ -135,7 +136,7 @@ def test_dead_letters_replayed_twice_count_once(kafka: EmbeddedKafka, tmp_path: 
     with worker(kafka, tmp_path).start() as child:
         for _ in range(2):
             replay = Child(
-                ["-m", "streams.cli", "dead-letters", "replay", "--reason", "internal_error", "--yes", "--again"],
+                ["-m", "streams.cli.main", "dead-letters", "replay", "--reason", "internal_error", "--yes", "--again"],
                 tmp_path / "replay.log",
                 **child.environment,
             )

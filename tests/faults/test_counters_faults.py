@@ -15,9 +15,9 @@ import pytest
 
 from models import topics
 from models.events import Event
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.ports import free_port
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.bad_records import bad_records
@@ -120,9 +120,9 @@ class House:
         self._kafka, self._directory = kafka, directory
         specs = (
             TopicSpec(topic.name, PARTITIONS, config=topic.config | (COMPACTED if topic.compacted else {}))
-            for topic in topics.CATALOGUE
+            for topic in topics.TOPIC_CATALOGUE
         )
-        apply(kafka.bootstrap, list(specs))
+        apply_specs(kafka.bootstrap, list(specs))
         (directory / "sla.toml").write_text(SLA.format(target=TARGET_SECONDS), encoding="utf-8")
         self.ports = {name: free_port() for name in ("web-a", "web-b", "one", "two")}
 
@@ -130,7 +130,7 @@ class House:
         command = "web" if name.startswith("web") else "worker"
         key = "ACCUEIL_WEB__PORT" if command == "web" else "ACCUEIL_WORKER__HEALTH_PORT"
         return Child(
-            ["-m", "streams.cli", command],
+            ["-m", "streams.cli.main", command],
             self._directory / f"{name}.log",
             ACCUEIL_BROKERS=self._kafka.bootstrap,
             ACCUEIL_DATA=str(self._directory / "data"),

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from streams.engine import checkpoints
-from streams.engine.broker import EmbeddedKafka
-from tests.support import kafka_io, ledger
+from streams.kafka.embedded_broker import EmbeddedKafka
+from tests.support import kafka_io, ledger_job_oracle
 from tests.support.ledger_job import make_topics
 from tests.support.processes import Child, paused, supervised, wait_until
 
@@ -41,15 +41,19 @@ def worker(name: str, kafka: EmbeddedKafka, log: Path, *options: str, **environm
 
 
 def settle(name: str, kafka: EmbeddedKafka) -> dict[str, int]:
-    wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "all events to be folded")
-    return ledger.verify(name, kafka.bootstrap)
+    wait_until(lambda: ledger_job_oracle.is_done(name, kafka.bootstrap), "all events to be folded")
+    return ledger_job_oracle.verify(name, kafka.bootstrap)
 
 
 @pytest.mark.timeout(600)
 def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    points = [f"{point}:{count}" for count in (1, 2) for point in (*checkpoints.OPENING, *checkpoints.STEP)]
+    points = [
+        f"{point}:{count}"
+        for count in (1, 2)
+        for point in (*checkpoints.OPENING_CHECKPOINTS, *checkpoints.STEP_CHECKPOINTS)
+    ]
     with worker(name, kafka, tmp_path / "worker.log", "--instance=one") as child:
-        with ledger.trickle(name, kafka.bootstrap):
+        with ledger_job_oracle.trickle(name, kafka.bootstrap):
             for point in points:
                 child.start(ENGINE_KILL_AT=point)
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
@@ -64,14 +68,14 @@ def test_burst_of_kills(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None
     chance = random.Random(7)
     opened = torn = 0
     with supervised(worker(name, kafka, tmp_path / "worker.log", "--instance=one")) as child:
-        with ledger.trickle(name, kafka.bootstrap):
+        with ledger_job_oracle.trickle(name, kafka.bootstrap):
             for kill in count():
                 wait_until(lambda opened=opened: child.text.count(OPENED) > opened, "a partition to be opened")
                 time.sleep(chance.uniform(0.0, 0.8))
                 child.kill()
                 opened = child.text.count(OPENED)  # now: the next life may come far while outputs are counted
                 wait_until(lambda kill=kill: len(child.exits) > kill, "the kill to be seen")
-                if kill >= 8 and (torn := ledger.count_torn(name, kafka.bootstrap)):
+                if kill >= 8 and (torn := ledger_job_oracle.count_torn(name, kafka.bootstrap)):
                     break
                 assert kill < 40, "no kill tore a transaction: they proved nothing"
         counts = settle(name, kafka)
@@ -84,7 +88,7 @@ def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_
     one = worker(name, kafka, tmp_path / "one.log")
     two = worker(name, kafka, tmp_path / "two.log")
     with supervised(one):
-        with ledger.trickle(name, kafka.bootstrap):
+        with ledger_job_oracle.trickle(name, kafka.bootstrap):
             one.wait_for(OPENED, 4)
             with supervised(two):
                 two.wait_for(OPENED, 2)
@@ -103,7 +107,7 @@ def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_
 def test_batches_lost_on_the_way_are_fetched_again(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with worker(name, kafka, tmp_path / "worker.log", "--lose=0.3", "--option=max_records=100").start() as child:
         child.wait_for(OPENED, 4)
-        with ledger.trickle(name, kafka.bootstrap):
+        with ledger_job_oracle.trickle(name, kafka.bootstrap):
             child.wait_for('"event": "delivery_gap"')
             out = f"{name}-out"
             wait_until(lambda: len(kafka_io.read(kafka.bootstrap, out)) > 3000, "events to be folded all the same")
@@ -116,7 +120,7 @@ def test_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     """The watchdog: with its usual 180 s, a transaction's own 60 s would end such a process before."""
     name = "ledger-hung"
     make_topics(name, own_kafka.bootstrap)
-    kafka_io.produce(own_kafka.bootstrap, ledger.make_events(name, 2000))
+    kafka_io.produce(own_kafka.bootstrap, ledger_job_oracle.make_events(name, 2000))
     options = ["--option=stuck_seconds=8", "--option=max_records=10"]
     with worker(name, own_kafka, tmp_path / "worker.log", *options) as child:
         child.start(ENGINE_STOP_AT="records_sent:20")
@@ -138,7 +142,7 @@ def test_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
 def test_zombie_is_fenced_and_leaves(name: str, kafka: EmbeddedKafka, tmp_path: Path, *, static: bool) -> None:
     one = worker(name, kafka, tmp_path / "one.log", *(["--instance=same"] if static else []))
     two = worker(name, kafka, tmp_path / "two.log", *(["--instance=same"] if static else []))
-    with two, one, ledger.trickle(name, kafka.bootstrap):
+    with two, one, ledger_job_oracle.trickle(name, kafka.bootstrap):
         one.start(ENGINE_STOP_AT="records_sent:20")
         wait_until(lambda: one.stopped, "the worker to be stopped inside a transaction")
         before = len(kafka_io.read(kafka.bootstrap, f"{name}-out"))
@@ -187,7 +191,7 @@ def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKa
         own_kafka.start()
         child.wait_for(OPENED, 4)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            with ledger.trickle(name, own_kafka.bootstrap, seed=number):
+            with ledger_job_oracle.trickle(name, own_kafka.bootstrap, seed=number):
                 time.sleep(2)
                 own_kafka.stop(number)
                 time.sleep(3)

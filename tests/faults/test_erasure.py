@@ -19,14 +19,14 @@ from models import topics
 from models.events import Event
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify as verify_audit
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.events import START, make
-from tests.support.house import House
 from tests.support.postgres import running_postgres
 from tests.support.processes import wait_until
+from tests.support.running_stack import RunningStack
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(900)]
 
@@ -82,24 +82,24 @@ CONTACTS = {
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def house(request: pytest.FixtureRequest, own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[House]:
+def house(request: pytest.FixtureRequest, own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[RunningStack]:
     if request.param == "sqlite":
-        yield House(own_kafka, tmp_path)
+        yield RunningStack(own_kafka, tmp_path)
         return
     with running_postgres("wal_recycle=off", "min_wal_size=32MB", "max_wal_size=64MB") as postgres:
-        house = House(own_kafka, tmp_path, postgres.url)
+        house = RunningStack(own_kafka, tmp_path, postgres.url)
         house.postgres = postgres
         yield house
 
 
-def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: House) -> None:
+def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: RunningStack) -> None:
     at = (datetime.now(UTC) - START).total_seconds() - 600
     told = lives(at)
     with house.worker as worker, house.timeline as timeline:
         worker.start()
         timeline.start()
         house.tell(told)
-        house.settle()
+        house.drain()
         assert house.owners().keys() == {*CONTACTS, "call:asterisk/siege:family", "call:asterisk/siege:other"}
         before = house.figures()
         code, shown, error = house.run("timeline", "export", PHONE, "--format", "json", "-o", "-")
@@ -148,7 +148,7 @@ def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: House) 
         }
         house.tell(told)  # the topics are told again
         house.tell([late])
-        house.settle()
+        house.drain()
         assert house.owners() == {"call:asterisk/siege:family": LANDLINE, "call:asterisk/siege:other": OTHER}
         changed = {key: (before.get(key), now) for key, now in house.figures().items() if before.get(key) != now}
         assert {key[2].channel for key in changed} == {"mail"}, "the letter was answered, nothing else has changed"
@@ -163,7 +163,7 @@ def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: House) 
     assert not verify_audit(house.data / "audit").findings
 
 
-def _find_nothing(house: House) -> None:
+def _find_nothing(house: RunningStack) -> None:
     """Look for the pseudonyms of the erased in the state, the logs, and all files of the database."""
     places: dict[str, Callable[[], bytes]] = {
         "state": house.state,
@@ -177,12 +177,14 @@ def _find_nothing(house: House) -> None:
 
 
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_a_broker_that_is_away_is_a_clear_refusal_and_nothing_is_begun(house: House, own_kafka: EmbeddedKafka) -> None:
+def test_a_broker_that_is_away_is_a_clear_refusal_and_nothing_is_begun(
+    house: RunningStack, own_kafka: EmbeddedKafka
+) -> None:
     with house.worker as worker, house.timeline as timeline:
         worker.start()
         timeline.start()
         house.tell(lives((datetime.now(UTC) - START).total_seconds() - 600))
-        house.settle()
+        house.drain()
         own_kafka.stop()
         code, _, error = house.run("timeline", "erase", PHONE, "--yes")
         assert (code, "Kafka does not answer" in error) == (70, True), error
@@ -197,15 +199,15 @@ def test_older_versions_of_the_rows_are_compacted_away(tmp_path: Path) -> None:
     kafka = EmbeddedKafka(tmp_path / "kafka", config={"log.cleaner.backoff.ms": "200"})
     kafka.start()
     try:
-        house = House(kafka, tmp_path)
+        house = RunningStack(kafka, tmp_path)
         hurry = {"segment.ms": "1000", "max.compaction.lag.ms": "1000", "min.cleanable.dirty.ratio": "0.0"}
-        apply(kafka.bootstrap, [TopicSpec(topics.CONTACTS.name, 2, config=COMPACTED | hurry)])
+        apply_specs(kafka.bootstrap, [TopicSpec(topics.CONTACTS.name, 2, config=COMPACTED | hurry)])
         at = (datetime.now(UTC) - START).total_seconds() - 600
         with house.worker as worker, house.timeline as timeline:
             worker.start()
             timeline.start()
             house.tell(lives(at))
-            house.settle()
+            house.drain()
             assert all(one.encode() in _all_versions(house) for one in OWN)
             code, _, error = house.run("timeline", "erase", CASE, "--yes")
             assert code == 0, error
@@ -223,5 +225,5 @@ def test_older_versions_of_the_rows_are_compacted_away(tmp_path: Path) -> None:
         kafka.stop()
 
 
-def _all_versions(house: House) -> bytes:
+def _all_versions(house: RunningStack) -> bytes:
     return b"\n".join(message.value() or b"" for message in kafka_io.read(house.bootstrap, topics.CONTACTS.name))

@@ -15,10 +15,10 @@ from confluent_kafka import Message
 
 from connectors.asterisk.simulate import TARGET_SECONDS, Ledger, configuration, simulate_day
 from models import topics
-from streams.core.figures import PROGRESS_KEY, Figure, decode_figure, merge, new_figure, parse_key, within
-from streams.core.layouts import LAYOUTS, LEFT, QUEUES, TRANSFER
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.core.figures.figure import PROGRESS_KEY, Figure, decode_figure, merge, new_figure, parse_key, within
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, LEFT_COUNTS, QUEUE_SCHEMA, TRANSFER_CHANNEL
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import kafka_io
 from tests.support.processes import Child, supervised, wait_until
 
@@ -34,15 +34,15 @@ def totals(bootstrap: str, channel: str) -> dict[str, Figure]:
         if (
             kind == "total" and place is not None and place.channel == channel and place.queue
         ):  # agents have a row without
-            layout = LAYOUTS[channel]
-            merge(figures.setdefault(place.queue, new_figure(layout)), decode_figure(value, layout))
+            figure_schema = FIGURE_SCHEMAS[channel]
+            merge(figures.setdefault(place.queue, new_figure(figure_schema)), decode_figure(value, figure_schema))
     return figures
 
 
 def tallies(bootstrap: str) -> dict[str, dict[str, object]]:
     """Return queue → what the figures say, in the words of the simulator's ledger."""
     transfers: dict[str, dict[str, int]] = defaultdict(dict)
-    for name, figure in totals(bootstrap, TRANSFER).items():
+    for name, figure in totals(bootstrap, TRANSFER_CHANNEL).items():
         _, queue, to = name.split(":")
         transfers[queue][to] = figure.counts[0]
     calls = totals(bootstrap, "call")
@@ -51,9 +51,11 @@ def tallies(bootstrap: str) -> dict[str, dict[str, object]]:
 
 def as_tally(figure: Figure) -> dict[str, object]:
     """Return a figure in the words of the simulator's ledger."""
-    counts = dict(zip(QUEUES.counts, figure.counts, strict=True))
-    stocks = dict(zip(QUEUES.stocks, figure.stocks, strict=True))
-    left = {name.removeprefix("left_"): counts[name] for name in LEFT if counts[name] and name != "left_forgotten"}
+    counts = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True))
+    stocks = dict(zip(QUEUE_SCHEMA.stocks, figure.stocks, strict=True))
+    left = {
+        name.removeprefix("left_"): counts[name] for name in LEFT_COUNTS if counts[name] and name != "left_forgotten"
+    }
     return {
         "offered": counts["offered"],
         "answered": counts["answered"],
@@ -109,11 +111,12 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
             }
         )
     )
-    apply(
-        own_kafka.bootstrap, [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.CATALOGUE]
+    apply_specs(
+        own_kafka.bootstrap,
+        [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.TOPIC_CATALOGUE],
     )
     chance = random.Random(3)
-    program = ["-m", "streams.cli", f"--config={config}"]
+    program = ["-m", "streams.cli.main", f"--config={config}"]
     connect = Child([*program, "connect"], tmp_path / "connect.log")
     worker = Child([*program, "worker"], tmp_path / "worker.log")
     with supervised(connect), supervised(worker):
@@ -147,7 +150,7 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
         wait_until(lambda: duplicates(own_kafka.bootstrap) >= before + events, "the log to be read again")
         assert found() == expected
         sent = kafka_io.read(own_kafka.bootstrap, "contact.call.v1")
-        assert sum(topics.REREAD in dict(message.headers() or ()) for message in sent) == events
+        assert sum(topics.REREAD_HEADER in dict(message.headers() or ()) for message in sent) == events
         recompute = Child([*program, "recompute"], tmp_path / "recompute.log")
         with recompute.start():
             assert recompute.wait() == 0, recompute.text

@@ -18,19 +18,21 @@ from sqlalchemy import create_engine, text
 from models import topics
 from models.events import Event
 from models.identities import IdentityKind
-from streams.core import contact, promises, timeline
-from streams.core.contact import Contact
-from streams.core.promises import Promise, Promised
-from streams.core.timeline import Entry
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.sla import open_targets
+from streams.core.sla.open_targets import SlaTarget, SlaTargetsEntry
+from streams.core.timeline import entries as timeline
+from streams.core.timeline.entries import Entry
 from streams.engine import checkpoints
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from streams.timeline.store import Timeline
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.processes import Child, supervised, wait_until
-from tests.support.timelines import promised
+from tests.support.timelines import sla_status_entry
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 READ = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
@@ -39,7 +41,7 @@ READ = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
 @pytest.fixture
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
     """A broker with the topics of the timeline."""
-    apply(
+    apply_specs(
         own_kafka.bootstrap, [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in READ]
     )
     return own_kafka
@@ -64,7 +66,7 @@ def writer(kafka: EmbeddedKafka, tmp_path: Path, url: str = "") -> Child:
 
 def writer_to(bootstrap: str, tmp_path: Path, url: str) -> Child:
     return Child(
-        ["-m", "streams.cli", "timeline"],
+        ["-m", "streams.cli.main", "timeline"],
         tmp_path / "timeline.log",
         ACCUEIL_BROKERS=bootstrap,
         ACCUEIL_DATA=str(tmp_path / "data"),
@@ -79,7 +81,7 @@ class Told:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.promises: dict[str, Promised] = {}
+        self.promises: dict[str, SlaTargetsEntry] = {}
         """What was told last of each contact."""
         self._numbers = itertools.count()
 
@@ -99,7 +101,7 @@ class Told:
         yield topics.TIMELINE.name, key, value
         if len(self.entries) % 3 == 0 and not event.subject.startswith("agent:"):
             at = len(self.entries)
-            told = self.promises[event.subject] = promised(event.subject, at, resolution=at)
+            told = self.promises[event.subject] = sla_status_entry(event.subject, at, resolution=at)
             yield topics.TIMELINE.name, key, msgspec.json.encode(told)
 
     def owners(self) -> dict[str, str]:
@@ -107,11 +109,11 @@ class Told:
         owners: dict[str, str] = {}
         for entry in self.entries.values():
             known = owners.get(entry.contact, "")
-            owners[entry.contact] = min(filter(None, (known, entry.citizen)), key=by_strength, default="")
+            owners[entry.contact] = min(filter(None, (known, entry.citizen)), key=identity_rank, default="")
         return {name: owners[entry.contact] or entry.contact for name, entry in self.entries.items()}
 
 
-def by_strength(identity: str) -> tuple[int, str]:
+def identity_rank(identity: str) -> tuple[int, str]:
     return list(IdentityKind).index(IdentityKind(identity.partition(":")[0])), identity
 
 
@@ -123,12 +125,12 @@ def written(url: str) -> list[tuple[str, str]]:
     return [(name, owner) for name, owner in found]
 
 
-def due(url: str) -> dict[str, tuple[Promise, ...]]:
+def due(url: str) -> dict[str, tuple[SlaTarget, ...]]:
     engine = create_engine(url)
     with engine.connect() as connection:
         found = connection.execute(text("SELECT contact, running FROM promises")).all()
     engine.dispose()
-    return {name: promises.load(running) for name, running in found}
+    return {name: open_targets.load(running) for name, running in found}
 
 
 def verify(told: Told, url: str, child: Child) -> None:
@@ -149,7 +151,7 @@ def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> Non
     told, url = Told(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
     with writer(kafka, tmp_path) as child:
         with kafka_io.trickle(kafka.bootstrap, told.batches()):
-            for point in (*checkpoints.OPENING, *checkpoints.STEP):
+            for point in (*checkpoints.OPENING_CHECKPOINTS, *checkpoints.STEP_CHECKPOINTS):
                 child.start(ENGINE_KILL_AT=f"{point}:{random.Random(point).randint(1, 3)}")
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
             child.start()
@@ -229,7 +231,7 @@ def test_who_writes_the_tables_anew_is_waited_for(
             with closing(Timeline(url)) as nightly:
                 for _ in range(5):
                     before = len(written(url))
-                    nightly.rewrite()
+                    nightly.vacuum()
                     wait_until(lambda before=before: len(written(url)) > before, "entries to be written after it")
         verify(told, url, child)
     assert child.exits == [0], "one life"

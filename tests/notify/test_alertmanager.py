@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from streams.notify import alertmanager
-from streams.notify.alertmanager import AwayError, Client, Writer
-from streams.notify.incidents import Incident, Known, fold
+from streams.notify.alertmanager import AlertWriter, AwayError, Client
+from streams.notify.incidents import ClockIncidents, Incident, fold
 from streams.notify.options import AlertmanagerOptions, Language, NotifyOptions
-from tests.support.alertmanager import EXAMPLE, Hook, find, hooked, running
-from tests.support.clocks import NOON, Promise
+from tests.support.alertmanager import EXAMPLE, WebhookReceiver, find, running, webhook_receiver
 from tests.support.processes import wait_until
+from tests.support.sla_events import NOON, SlaClockStub
 
 AT_ONCE, MAIL = "superviseurs-immediat", "superviseurs-courriel"
 
 
-def incidents(promise: Promise) -> list[Incident]:
-    known: Known | None = None
+def incidents(promise: SlaClockStub) -> list[Incident]:
+    known: ClockIncidents | None = None
     for event in (promise.at_risk(), promise.breached()):
         known = fold(known, event)
     assert known is not None
@@ -35,9 +35,9 @@ def test_example_is_valid() -> None:
 @pytest.mark.parametrize(
     ("labels", "receivers"),
     [
-        (alertmanager.labels(incidents(Promise())[0]), f"{AT_ONCE},{MAIL}"),
-        (alertmanager.labels(incidents(Promise())[1]), MAIL),
-        (alertmanager.trial(0)["labels"], AT_ONCE),
+        (alertmanager.labels(incidents(SlaClockStub())[0]), f"{AT_ONCE},{MAIL}"),
+        (alertmanager.labels(incidents(SlaClockStub())[1]), MAIL),
+        (alertmanager.make_test_alert(0)["labels"], AT_ONCE),
         ({"alertname": "Other"}, MAIL),
     ],
 )
@@ -51,8 +51,8 @@ def test_alerts_find_their_receivers(labels: dict[str, str], receivers: str) -> 
 def test_alert_says_what_people_need_and_nothing_of_the_citizen(tmp_path: Path) -> None:
     links = {"dashboard_url": "https://example.org/?service={service}", "runbook_url": "https://example.org/{clock}"}
     names: dict[Language, dict[str, str]] = {"fr": {"solidarites": "Solidarités"}}
-    writer = Writer(NotifyOptions("", tmp_path, time_zone=ZoneInfo("Indian/Reunion"), services=names, **links))
-    breach, risk = incidents(Promise(7))
+    writer = AlertWriter(NotifyOptions("", tmp_path, time_zone=ZoneInfo("Indian/Reunion"), services=names, **links))
+    breach, risk = incidents(SlaClockStub(7))
     alert = writer.open(breach, breach.starts_at + 1)
     assert alert["labels"] == {
         "alertname": "SlaBreached",
@@ -77,7 +77,7 @@ def test_alert_says_what_people_need_and_nothing_of_the_citizen(tmp_path: Path) 
     assert notes["deadline"] == "2026-03-16T12:00:00.000Z"
     assert notes["runbook_url"] == "https://example.org/first_response"
     assert alert["generatorURL"] == notes["dashboard_url"] == "https://example.org/?service=solidarites"
-    late = Promise(7).breached(told_at=NOON + timedelta(hours=1))
+    late = SlaClockStub(7).breached(told_at=NOON + timedelta(hours=1))
     known = fold(None, late)
     assert known is not None
     assert known.breach is not None
@@ -88,10 +88,10 @@ def test_alert_says_what_people_need_and_nothing_of_the_citizen(tmp_path: Path) 
 
 def test_what_is_broken_mutes_that_it_was_at_risk_and_nothing_else(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    broken, other = Promise(1, now), Promise(2, now + timedelta(hours=1))
-    writer = Writer(NotifyOptions("", tmp_path))
+    broken, other = SlaClockStub(1, now), SlaClockStub(2, now + timedelta(hours=1))
+    writer = AlertWriter(NotifyOptions("", tmp_path))
     told = [*incidents(broken), incidents(other)[1]]
-    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+    with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         client = Client(AlertmanagerOptions("one", manager.url))
         ms = round(now.timestamp() * 1000)
         assert client.post([writer.open(incident, ms) for incident in told]) == 0
@@ -119,7 +119,7 @@ def test_a_promise_that_is_broken_far_too_often_is_not_told_to_be_so_too_often_a
         {"alertname": "SlaBurnRateSlow", "severity": "warning", "category": "service", **of},
         {"alertname": "SlaBurnRateSlow", "severity": "warning", "category": "service", **of, "service": "mdph"},
     ]
-    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+    with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         client = Client(AlertmanagerOptions("one", manager.url))
         assert client.post([{"labels": told, "startsAt": now} for told in labels]) == 0
         client.close()
@@ -140,12 +140,12 @@ def test_a_promise_that_is_broken_far_too_often_is_not_told_to_be_so_too_often_a
 
 def test_what_alertmanager_will_not_have_keeps_no_other_alert_back(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    writer = Writer(NotifyOptions("", tmp_path))
+    writer = AlertWriter(NotifyOptions("", tmp_path))
     bodies: list[dict[str, Any]] = [
-        writer.open(incidents(Promise(number, now))[0], round(now.timestamp() * 1000)) for number in range(8)
+        writer.open(incidents(SlaClockStub(number, now))[0], round(now.timestamp() * 1000)) for number in range(8)
     ]
     bodies[5]["startsAt"], bodies[5]["endsAt"] = bodies[5]["endsAt"], bodies[5]["startsAt"]
-    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+    with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         client = Client(AlertmanagerOptions("one", manager.url))
         assert client.post(bodies) == 1
         client.close()
@@ -153,7 +153,7 @@ def test_what_alertmanager_will_not_have_keeps_no_other_alert_back(tmp_path: Pat
 
 
 def test_who_is_no_alertmanager_is_told_nothing() -> None:
-    hook = Hook()
+    hook = WebhookReceiver()
     client = Client(AlertmanagerOptions("one", hook.url))
     with pytest.raises(AwayError, match="does not answer"):
         client.started_at()

@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 
-from streams.core.sla import LATE_MS
-from streams.engine.broker import EmbeddedKafka
+from streams.core.sla.events import LATE_MS
+from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.notify.store import Receivers, Store
-from tests.support.alertmanager import Hook, hooked, running
+from tests.support.alertmanager import WebhookReceiver, running, webhook_receiver
 from tests.support.processes import supervised, wait_until
-from tests.support.sla_chain import TARGET, Chain
+from tests.support.sla_chain import TARGET, SlaChain
 
 pytestmark = [pytest.mark.broker, pytest.mark.faults, pytest.mark.timeout(600)]
 KILLS = 21
@@ -21,7 +21,7 @@ CALLS = 8
 """Each time."""
 
 
-def told(hook: Hook) -> dict[str, set[tuple[str, datetime]]]:
+def told(hook: WebhookReceiver) -> dict[str, set[tuple[str, datetime]]]:
     """By contact, under which fingerprints, and as of when, its breach was told."""
     found: dict[str, set[tuple[str, datetime]]] = {}
     for _, body in hook.taken:
@@ -34,8 +34,8 @@ def told(hook: Hook) -> dict[str, set[tuple[str, datetime]]]:
 
 def test_workers_and_notify_killed_around_the_moment_of_breach(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     chance = Random(KILLS)
-    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
-        chain = Chain(own_kafka, tmp_path, manager, show_seconds=5)
+    with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        chain = SlaChain(own_kafka, tmp_path, manager, show_seconds=5)
         children = [
             chain.child(name, command) for name, command in (("one", "worker"), ("two", "worker"), ("notify", "notify"))
         ]
@@ -73,8 +73,8 @@ def test_workers_and_notify_killed_around_the_moment_of_breach(own_kafka: Embedd
 def test_source_of_calls_that_ended_long_ago_alerts_nobody(
     own_kafka: EmbeddedKafka, tmp_path: Path, ago: timedelta
 ) -> None:
-    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
-        chain = Chain(own_kafka, tmp_path, manager, show_seconds=5)
+    with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        chain = SlaChain(own_kafka, tmp_path, manager, show_seconds=5)
         with chain.child("notify", "notify").start(), chain.child("one", "worker").start() as worker:
             worker.wait_for('"event": "partition_opened"', 1)
             chain.call_long_ago(200, ago)
@@ -88,8 +88,8 @@ def test_source_of_calls_that_ended_long_ago_alerts_nobody(
 
 
 def test_stop_across_500_deadlines_is_500_alerts_that_were_told_late(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
-        chain = Chain(own_kafka, tmp_path, manager, show_seconds=5)
+    with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        chain = SlaChain(own_kafka, tmp_path, manager, show_seconds=5)
         with chain.child("notify", "notify").start(), chain.child("one", "worker") as worker:
             chain.call(500)
             late_seconds = TARGET.total_seconds() + LATE_MS / 1000 + 1

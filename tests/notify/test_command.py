@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.engine.ports import free_port
-from tests.support.alertmanager import Hook, hooked, running
+from streams.kafka.ports import free_port
+from tests.support.alertmanager import WebhookReceiver, running, webhook_receiver
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.webhooks import SECRET
 
@@ -26,7 +26,7 @@ secret = "{secret}"
 """
 
 
-def settings(directory: Path, alertmanager: str, webhook: Hook) -> tuple[Path, int]:
+def settings(directory: Path, alertmanager: str, webhook: WebhookReceiver) -> tuple[Path, int]:
     path, port = directory / "accueil.toml", free_port()
     text = SETTINGS.format(
         broker=free_port(),
@@ -41,14 +41,14 @@ def settings(directory: Path, alertmanager: str, webhook: Hook) -> tuple[Path, i
 
 
 def accueil(path: Path, *arguments: str, locale: str = "C") -> tuple[int, str]:
-    command = [sys.executable, "-P", "-m", "streams.cli", "--config", str(path), *arguments]
+    command = [sys.executable, "-P", "-m", "streams.cli.main", "--config", str(path), *arguments]
     environment = {"PYTHONPATH": str(ROOT), "LC_ALL": locale, "PATH": ""}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 def test_test_reaches_every_receiver_and_says_so(tmp_path: Path) -> None:
-    with hooked() as hook, hooked() as webhook, running(tmp_path / "alertmanager", hook) as manager:
+    with webhook_receiver() as hook, webhook_receiver() as webhook, running(tmp_path / "alertmanager", hook) as manager:
         path, _ = settings(tmp_path, manager.url, webhook)
         assert accueil(path, "notify", "test") == (0, "alertmanagers.local: taken\nwebhooks.garde: taken\n")
         ((_, body),) = webhook.taken
@@ -61,7 +61,7 @@ def test_test_reaches_every_receiver_and_says_so(tmp_path: Path) -> None:
     [("C", "does not answer"), ("fr_FR.UTF-8", "ne répond pas")],
 )
 def test_test_names_who_was_not_reached(tmp_path: Path, locale: str, answer: str) -> None:
-    webhook = Hook()
+    webhook = WebhookReceiver()
     path, _ = settings(tmp_path, "http://127.0.0.1:9", webhook)
     code, text = accueil(path, "notify", "test", locale=locale)
     assert code == 70
@@ -77,7 +77,7 @@ def test_without_receivers_there_is_nothing_to_do(tmp_path: Path) -> None:
 
 
 def test_it_tells_how_it_is_and_runs_once_on_its_data(tmp_path: Path) -> None:
-    path, port = settings(tmp_path, "http://127.0.0.1:9", Hook())
+    path, port = settings(tmp_path, "http://127.0.0.1:9", WebhookReceiver())
 
     def ask(what: str) -> Any:
         try:
@@ -85,7 +85,7 @@ def test_it_tells_how_it_is_and_runs_once_on_its_data(tmp_path: Path) -> None:
         except httpx.TransportError:
             return None
 
-    with Child(["-m", "streams.cli", "--config", str(path), "notify"], tmp_path / "log") as child:
+    with Child(["-m", "streams.cli.main", "--config", str(path), "notify"], tmp_path / "log") as child:
         child.start()
         wait_until(lambda: ask("/healthz"), "it to answer")
         assert ask("/healthz").status_code == 200

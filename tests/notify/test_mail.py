@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
-from streams.engine.ports import free_port
-from streams.notify.mail import MailCourier, NotMailedError
-from streams.notify.notifier import couriers, receivers
+from streams.kafka.ports import free_port
+from streams.notify.mail import MailTransport, NotMailedError
+from streams.notify.message_delivery import AGAIN_MS, MessageDelivery
+from streams.notify.notifier import receivers, transports
 from streams.notify.options import MailOptions, NotifyOptions
-from streams.notify.queueing import AGAIN_MS, Queueing
 from streams.notify.store import Store
-from tests.support.clocks import Promise
+from tests.support.sla_events import SlaClockStub
 
 SUPERVISORS, NIGHT = "superviseurs@example.org", "garde@example.org"
 PASSWORD = "un mot de passe d'essai"
@@ -111,15 +111,15 @@ class Post:
         common = NotifyOptions("", directory, mails=(mail,), runbook_url="https://example.org/{service}")
         self.store = Store(directory, receivers(common))
         self.store.topic("one")
-        self.store.begin_telling(0)
-        self.speakers = [Queueing(name, courier, digest_above=10) for name, courier in couriers(common)]
+        self.store.start_sending(0)
+        self.speakers = [MessageDelivery(name, transport, digest_above=10) for name, transport in transports(common)]
 
-    def tell(self, *promises: Promise) -> None:
+    def tell(self, *promises: SlaClockStub) -> None:
         self.store.take([promise.breached() for promise in promises], {0: 1}, 1_773_662_400_000)
 
-    def speak(self, now: int = 0) -> None:
-        for speaker in self.speakers:
-            speaker.speak(self.store, now)
+    def deliver(self, now: int = 0) -> None:
+        for delivery in self.speakers:
+            delivery.deliver(self.store, now)
 
 
 @pytest.fixture
@@ -131,8 +131,8 @@ def test_message_tells_what_is_overdue_and_what_to_do(mailbox: Mailbox, tmp_path
     port = free_port()
     post = Post(tmp_path, options(port))
     with serving(mailbox, port):
-        post.tell(Promise())
-        post.speak()
+        post.tell(SlaClockStub())
+        post.deliver()
     (message,) = mailbox.messages
     assert message["Subject"] == "Délai dépassé : solidarites, démarche en ligne, première réponse sous 10 s"
     assert message["To"] == SUPERVISORS
@@ -146,8 +146,8 @@ def test_english_is_spoken_too(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port, language="en"))
     with serving(mailbox, port):
-        post.tell(Promise())
-        post.speak()
+        post.tell(SlaClockStub())
+        post.deliver()
     assert (
         mailbox.messages[0]["Subject"] == "Deadline passed: solidarites, online procedure, first response within 10 s"
     )
@@ -160,19 +160,19 @@ def test_password_is_told_to_a_server_that_is_known_and_over_tls_alone(
     secured = {"security": "starttls", "username": "accueil", "password": SecretStr(PASSWORD)}
     post = Post(tmp_path, options(port, **secured))
     with serving(mailbox, port, tls_context=certificate, auth_required=True, authenticator=authenticate):
-        post.tell(Promise())
-        post.speak()
+        post.tell(SlaClockStub())
+        post.deliver()
         assert len(mailbox.messages) == 1
-        post.tell(Promise(2))
+        post.tell(SlaClockStub(2))
         others = options(port, **secured | {"password": SecretStr("autre")})
-        wrong = MailCourier(others, SUPERVISORS, NotifyOptions("", tmp_path))
+        wrong = MailTransport(others, SUPERVISORS, NotifyOptions("", tmp_path))
         with pytest.raises(NotMailedError, match=f"localhost:{port}: refuses the user or the password"):
-            Queueing("mails.garde", wrong, 10).speak(post.store, 0)
+            MessageDelivery("mails.garde", wrong, 10).deliver(post.store, 0)
         accents = options(port, **secured | {"password": SecretStr("sésame")})
         with pytest.raises(NotMailedError, match="the user or the password is not ASCII"):
-            Queueing("mails.garde", MailCourier(accents, SUPERVISORS, NotifyOptions("", tmp_path)), 10).speak(
-                post.store, 0
-            )
+            MessageDelivery(
+                "mails.garde", MailTransport(accents, SUPERVISORS, NotifyOptions("", tmp_path)), 10
+            ).deliver(post.store, 0)
         assert len(mailbox.messages) == 1
 
 
@@ -183,25 +183,25 @@ def test_server_that_is_not_known_is_told_nothing(
     port = free_port()
     post = Post(tmp_path, options(port, security="starttls"))
     with serving(mailbox, port, tls_context=certificate):
-        post.tell(Promise())
+        post.tell(SlaClockStub())
         with pytest.raises(NotMailedError, match="its certificate is not trusted"):
-            post.speak()
+            post.deliver()
     assert mailbox.messages == []
 
 
 def test_after_an_outage_one_digest_follows_what_was_tried(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
-    post.tell(Promise(1))
+    post.tell(SlaClockStub(1))
     with pytest.raises(NotMailedError, match="does not answer"):
-        post.speak()
-    post.tell(*(Promise(number) for number in range(2, 6)))
+        post.deliver()
+    post.tell(*(SlaClockStub(number) for number in range(2, 6)))
     mailbox.refusal = "451 Later"
     with serving(mailbox, port):
         with pytest.raises(NotMailedError, match="takes no mail now \\(451\\)"):
-            post.speak()
+            post.deliver()
         mailbox.refusal = ""
-        post.speak()
+        post.deliver()
     first, digest = mailbox.messages
     assert first["Subject"].startswith("Délai dépassé")
     assert digest["Subject"] == "4 délais dépassés ou bientôt dépassés"
@@ -213,12 +213,12 @@ def test_message_that_is_refused_for_good_is_set_aside_and_the_others_go_on(mail
     post = Post(tmp_path, options(port))
     mailbox.refusal = "554 Not this one"
     with serving(mailbox, port):
-        post.tell(Promise(1))
-        post.speak()
+        post.tell(SlaClockStub(1))
+        post.deliver()
         assert post.store.refused()["mails.garde"] == (1, f"localhost:{port}: refuses the message (554)")
         mailbox.refusal = ""
-        post.tell(Promise(2))
-        post.speak()
+        post.tell(SlaClockStub(2))
+        post.deliver()
     assert len(mailbox.messages) == 1
 
 
@@ -226,14 +226,14 @@ def test_recipient_who_is_refused_for_now_is_told_later_and_others_at_once(mailb
     port = free_port()
     post = Post(tmp_path, options(port, recipients=(SUPERVISORS, NIGHT)))
     mailbox.unwanted = {NIGHT: "450 4.2.0 Greylisted"}
-    post.tell(Promise())
+    post.tell(SlaClockStub())
     with serving(mailbox, port):
         with pytest.raises(NotMailedError, match=rf"localhost:{port}: refuses the recipient \(450\)"):
-            post.speak()
+            post.deliver()
         assert mailbox.reached == [SUPERVISORS]
         assert post.store.waiting().keys() == {"mails.garde.2"}
         mailbox.unwanted = {}
-        post.speak()
+        post.deliver()
     assert mailbox.reached == [SUPERVISORS, NIGHT]
     assert {message["To"] for message in mailbox.messages} == {f"{SUPERVISORS}, {NIGHT}"}
     assert post.store.waiting() == {}
@@ -243,15 +243,15 @@ def test_recipient_who_is_refused_for_good_is_tried_again_after_an_hour(mailbox:
     port = free_port()
     post = Post(tmp_path, options(port, recipients=(NIGHT, SUPERVISORS)))
     mailbox.unwanted = {NIGHT: "550 5.1.1 No such user"}
-    post.tell(*(Promise(number) for number in range(1, 13)))
+    post.tell(*(SlaClockStub(number) for number in range(1, 13)))
     with serving(mailbox, port):
-        post.speak()
+        post.deliver()
         assert mailbox.reached == [SUPERVISORS]
         assert mailbox.tried == 2  # another part of the digest would not be taken either
         assert post.store.refused() == {"mails.garde": (1, f"localhost:{port}: refuses the recipient (550)")}
         assert post.store.waiting() == {}
         mailbox.unwanted = {}
-        post.speak(AGAIN_MS + 1)
+        post.deliver(AGAIN_MS + 1)
     assert mailbox.reached == [SUPERVISORS, NIGHT]
     assert mailbox.messages[1].get_content() == mailbox.messages[0].get_content()
     assert post.store.refused() == {}
@@ -261,10 +261,10 @@ def test_message_that_was_taken_is_not_sent_again_whatever_is_said_after_it(mail
     port = free_port()
     post = Post(tmp_path, options(port))
     mailbox.goodbye = "421 4.3.2 Closing"
-    post.tell(Promise())
+    post.tell(SlaClockStub())
     with serving(mailbox, port):
-        post.speak()
-        post.speak()
+        post.deliver()
+        post.deliver()
     assert mailbox.reached == [SUPERVISORS]
     assert post.store.waiting() == {}
 
@@ -272,13 +272,13 @@ def test_message_that_was_taken_is_not_sent_again_whatever_is_said_after_it(mail
 def test_message_that_is_sent_again_is_the_same_one(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
-    post.tell(Promise())
+    post.tell(SlaClockStub())
     with serving(mailbox, port):
         for _ in range(2):  # killed before it could take note
             message = post.store.next_message("mails.garde", 10, 100, after_outage=False)
             assert message is not None
-            (speaker,) = post.speakers
-            speaker._courier.send(speaker._write(message))
+            (delivery,) = post.speakers
+            delivery._courier.send(delivery._write(message))
     first, second = mailbox.messages
     assert first["Message-ID"] == second["Message-ID"]
     assert first.as_bytes() == second.as_bytes()

@@ -15,15 +15,15 @@ from pydantic import SecretStr
 
 from connectors.sdk.webhook.signatures import StandardWebhooks
 from models.sla import AnySlaEvent
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.notify.notifier import Notifier
 from streams.notify.store import Receivers, Store
-from tests.support import notifying
-from tests.support.alertmanager import Alertmanager, Hook, hooked, running
-from tests.support.clocks import Promise, record
+from tests.support import notify_process
+from tests.support.alertmanager import Alertmanager, WebhookReceiver, running, webhook_receiver
 from tests.support.kafka_io import produce
 from tests.support.processes import Child, wait_until
+from tests.support.sla_events import SlaClockStub, record
 from tests.support.webhooks import SECRET
 
 pytestmark = pytest.mark.broker
@@ -35,16 +35,23 @@ SHOW_SECONDS = 3.0
 class Stage:
     """A topic of its own, Alertmanager, its receiver, and one of messages."""
 
-    def __init__(self, kafka: EmbeddedKafka, directory: Path, hook: Hook, webhook: Hook, manager: Alertmanager) -> None:
+    def __init__(
+        self,
+        kafka: EmbeddedKafka,
+        directory: Path,
+        hook: WebhookReceiver,
+        webhook: WebhookReceiver,
+        manager: Alertmanager,
+    ) -> None:
         self.directory, self.hook, self.webhook, self.manager = directory, hook, webhook, manager
         self._bootstrap = kafka.bootstrap
         self._topic = f"notify.{next(TOPICS)}"
-        apply(self._bootstrap, [TopicSpec(self._topic, 1, config={})])
-        self.promises = [Promise(number, datetime.now(UTC) - timedelta(seconds=30)) for number in range(600)]
+        apply_specs(self._bootstrap, [TopicSpec(self._topic, 1, config={})])
+        self.promises = [SlaClockStub(number, datetime.now(UTC) - timedelta(seconds=30)) for number in range(600)]
 
     @property
     def options(self) -> str:
-        return notifying.options(
+        return notify_process.options(
             self._bootstrap,
             self.directory / "notify",
             topic=self._topic,
@@ -58,7 +65,7 @@ class Stage:
     @contextmanager
     def notifier(self) -> Iterator[Notifier]:
         stopping = threading.Event()
-        notifier = Notifier(notifying.read(self.options))
+        notifier = Notifier(notify_process.read(self.options))
         ended: list[bool] = []
         thread = threading.Thread(target=lambda: ended.append(notifier.run(stopping)), daemon=True)
         thread.start()
@@ -85,7 +92,7 @@ class Stage:
         return [body["type"] for _, body in self.webhook.taken]
 
 
-def incidents(webhook: Hook) -> dict[str, list[dict[str, Any]]]:
+def incidents(webhook: WebhookReceiver) -> dict[str, list[dict[str, Any]]]:
     """What the receiver of messages knows of each incident; a message that comes twice has one id, and counts once."""
     key = StandardWebhooks([SecretStr(SECRET)])
     for at, (_, headers, body) in zip(list(webhook.times), list(webhook.requests), strict=False):
@@ -100,11 +107,11 @@ def incidents(webhook: Hook) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture
 def stage(kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Stage]:
-    with hooked() as hook, hooked() as webhook, running(tmp_path / "alertmanager", hook) as manager:
+    with webhook_receiver() as hook, webhook_receiver() as webhook, running(tmp_path / "alertmanager", hook) as manager:
         yield Stage(kafka, tmp_path, hook, webhook, manager)
 
 
-def breaches(promises: Sequence[Promise]) -> list[AnySlaEvent]:
+def breaches(promises: Sequence[SlaClockStub]) -> list[AnySlaEvent]:
     return [promise.breached() for promise in promises]
 
 
@@ -241,7 +248,7 @@ def test_alertmanager_that_was_killed_is_told_again_at_once(stage: Stage) -> Non
 
 def test_stop_of_a_day_is_one_digest_of_what_goes_on_and_what_ended_meanwhile_is_counted(stage: Stage) -> None:
     now = datetime.now(UTC)
-    promises = [Promise(n, now - timedelta(seconds=30), clock="answer", channel="call") for n in range(500)]
+    promises = [SlaClockStub(n, now - timedelta(seconds=30), clock="answer", channel="call") for n in range(500)]
     ended, going_on = promises[:250], promises[250:]
     with stage.notifier():
         pass
@@ -267,15 +274,15 @@ def test_killed_at_every_act_it_tells_each_breach_once(stage: Stage, tmp_path: P
     with stage.notifier():
         pass
     lives = [acts for acts in range(4, 37) if acts % 3]
-    promises, told, late, over = iter(stage.promises), list[Promise](), list[Promise](), list[Promise]()
+    promises, told, late, over = iter(stage.promises), list[SlaClockStub](), list[SlaClockStub](), list[SlaClockStub]()
     now = datetime.now(UTC)
     long_ago = now - timedelta(hours=1)
-    with Child(["-m", notifying.MODULE, stage.options], tmp_path / "notify.log") as child:
+    with Child(["-m", notify_process.MODULE, stage.options], tmp_path / "notify.log") as child:
         arguments = child.arguments
         for acts in lives:
             child.arguments = [*arguments, str(acts)]
-            late.append(Promise(1000 + acts, long_ago, clock="answer", channel="call"))
-            over.append(Promise(2000 + acts, long_ago, clock="answer", channel="call"))
+            late.append(SlaClockStub(1000 + acts, long_ago, clock="answer", channel="call"))
+            over.append(SlaClockStub(2000 + acts, long_ago, clock="answer", channel="call"))
             stage.tell([late[-1].breached(now), over[-1].breached(now), over[-1].met(5, now)])
             child.start()
             while child.alive:

@@ -12,47 +12,47 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.sdk.retry_after import LONGEST_ASKED_SECONDS
-from connectors.sdk.webhook.sender import NotTakenError
+from connectors.sdk.webhook.sender import NotAcceptedError
+from streams.notify.delivery import DeliveryThread, GoneError
+from streams.notify.message_delivery import AGAIN_MS, MessageDelivery, OutgoingMessage, RefusedError
 from streams.notify.options import NotifyOptions, WebhookOptions
-from streams.notify.queueing import AGAIN_MS, Letter, Queueing, RefusedError
 from streams.notify.store import Receivers, Store
-from streams.notify.telling import GoneError, Teller
-from streams.notify.webhook import WebhookCourier
-from tests.support import notifying
-from tests.support.alertmanager import Hook, hooked
-from tests.support.clocks import Promise
-from tests.support.notifying import NOW, breach
+from streams.notify.webhook import WebhookTransport
+from tests.support import notify_process
+from tests.support.alertmanager import WebhookReceiver, webhook_receiver
+from tests.support.notify_process import NOW, report_breaches
 from tests.support.processes import wait_until
+from tests.support.sla_events import SlaClockStub
 from tests.support.webhooks import SECRET
 
 RECEIVERS = Receivers((), {"desk": ("breached", "at_risk")})
-LETTER = Letter("1", NOW, ())
+LETTER = OutgoingMessage("1", NOW, ())
 
 
 @pytest.fixture
-def hook() -> Iterator[Hook]:
-    with hooked() as hook:
+def hook() -> Iterator[WebhookReceiver]:
+    with webhook_receiver() as hook:
         yield hook
 
 
-def bring(hook: Hook, directory: Path) -> WebhookCourier:
+def bring(hook: WebhookReceiver, directory: Path) -> WebhookTransport:
     options = WebhookOptions("desk", hook.url, SecretStr(SECRET))
-    return WebhookCourier(options, NotifyOptions(brokers="", directory=directory))
+    return WebhookTransport(options, NotifyOptions(brokers="", directory=directory))
 
 
 @pytest.fixture
-def courier(hook: Hook, tmp_path: Path) -> Iterator[WebhookCourier]:
-    with closing(bring(hook, tmp_path)) as courier:
-        yield courier
+def transport(hook: WebhookReceiver, tmp_path: Path) -> Iterator[WebhookTransport]:
+    with closing(bring(hook, tmp_path)) as transport:
+        yield transport
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with notifying.telling(tmp_path, RECEIVERS) as store:
+    with notify_process.telling(tmp_path, RECEIVERS) as store:
         yield store
 
 
-def told(hook: Hook) -> list[tuple[str, str]]:
+def told(hook: WebhookReceiver) -> list[tuple[str, str]]:
     """What was taken: what became of which contact."""
     return [
         (one["what"], one["contact"].rpartition(":")[2])
@@ -65,24 +65,24 @@ def is_about(*numbers: int) -> Any:
     """Whether a body is about any of these contacts."""
 
     def ask(body: Any) -> bool:
-        tellings = body["data"].get("incidents", [body["data"]])
-        return any(one["contact"].endswith(f":{number}") for one in tellings for number in numbers)
+        notices = body["data"].get("incidents", [body["data"]])
+        return any(one["contact"].endswith(f":{number}") for one in notices for number in numbers)
 
     return ask
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 413, 422])
-def test_refusal_for_good_is_told_apart(hook: Hook, courier: WebhookCourier, status: int) -> None:
+def test_refusal_for_good_is_told_apart(hook: WebhookReceiver, transport: WebhookTransport, status: int) -> None:
     hook.status = status
     with pytest.raises(RefusedError, match=str(status)):
-        courier.send(LETTER)
+        transport.send(LETTER)
 
 
 @pytest.mark.parametrize("status", [401, 408, 425, 429, 500, 503])
-def test_refusal_that_passes_is_told_apart(hook: Hook, courier: WebhookCourier, status: int) -> None:
+def test_refusal_that_passes_is_told_apart(hook: WebhookReceiver, transport: WebhookTransport, status: int) -> None:
     hook.status = status
-    with pytest.raises(NotTakenError, match=str(status)):
-        courier.send(LETTER)
+    with pytest.raises(NotAcceptedError, match=str(status)):
+        transport.send(LETTER)
 
 
 @pytest.mark.parametrize(
@@ -97,20 +97,20 @@ def test_refusal_that_passes_is_told_apart(hook: Hook, courier: WebhookCourier, 
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_pause_that_is_asked_for_is_known(
-    hook: Hook, courier: WebhookCourier, status: int, asked_for: str, at_least: float, at_most: float
+    hook: WebhookReceiver, transport: WebhookTransport, status: int, asked_for: str, at_least: float, at_most: float
 ) -> None:
     if asked_for == "a date":
         asked_for = format_datetime(datetime.now(UTC) + timedelta(seconds=1000), usegmt=True)
     hook.status, hook.headers = status, {"Retry-After": asked_for}
-    with pytest.raises(NotTakenError) as refusal:
-        courier.send(LETTER)
-    assert at_least <= refusal.value.asked_seconds <= at_most
+    with pytest.raises(NotAcceptedError) as refusal:
+        transport.send(LETTER)
+    assert at_least <= refusal.value.retry_after_seconds <= at_most
 
 
 @contextmanager
-def telling(store: Store, courier: WebhookCourier, directory: Path) -> Iterator[Teller]:
+def telling(store: Store, transport: WebhookTransport, directory: Path) -> Iterator[DeliveryThread]:
     failed = threading.Event()
-    teller = Teller(Queueing("desk", courier, 10), lambda: Store(directory, RECEIVERS), failed.set)
+    teller = DeliveryThread(MessageDelivery("desk", transport, 10), lambda: Store(directory, RECEIVERS), failed.set)
     teller.start()
     yield teller
     teller.stop()
@@ -119,14 +119,14 @@ def telling(store: Store, courier: WebhookCourier, directory: Path) -> Iterator[
 
 
 def test_receiver_is_left_alone_for_as_long_as_it_asks(
-    hook: Hook, courier: WebhookCourier, store: Store, tmp_path: Path
+    hook: WebhookReceiver, transport: WebhookTransport, store: Store, tmp_path: Path
 ) -> None:
     hook.status, hook.headers = 429, {"Retry-After": "3"}
-    breach(store, 1)
-    with telling(store, courier, tmp_path) as teller:
+    report_breaches(store, 1)
+    with telling(store, transport, tmp_path) as teller:
         wait_until(lambda: hook.times, "the first try")
         hook.status = 200
-        breach(store, 2)
+        report_breaches(store, 2)
         teller.wake()
         wait_until(lambda: len(told(hook)) == 2, "both")
     first, second, *_ = hook.times
@@ -134,11 +134,11 @@ def test_receiver_is_left_alone_for_as_long_as_it_asks(
 
 
 def test_message_that_is_refused_is_set_aside_and_the_others_go_on(
-    hook: Hook, courier: WebhookCourier, store: Store
+    hook: WebhookReceiver, transport: WebhookTransport, store: Store
 ) -> None:
     hook.unwanted = 422, is_about(2)
-    breach(store, 1, 2, 3)
-    Queueing("desk", courier, 10).speak(store, NOW)
+    report_breaches(store, 1, 2, 3)
+    MessageDelivery("desk", transport, 10).deliver(store, NOW)
     assert told(hook) == [("started", "1"), ("started", "3")]
     assert store.waiting() == {}
     refused = store.refused()["desk"]
@@ -148,20 +148,22 @@ def test_message_that_is_refused_is_set_aside_and_the_others_go_on(
 
 @pytest.mark.parametrize("unwanted", [(7,), (1, 30), range(1, 31)])
 def test_digest_of_which_a_part_is_refused_is_taken_apart(
-    hook: Hook, courier: WebhookCourier, store: Store, unwanted: tuple[int, ...]
+    hook: WebhookReceiver, transport: WebhookTransport, store: Store, unwanted: tuple[int, ...]
 ) -> None:
     hook.unwanted = 400, is_about(*unwanted)
-    breach(store, *range(1, 31))
-    Queueing("desk", courier, 10).speak(store, NOW)
+    report_breaches(store, *range(1, 31))
+    MessageDelivery("desk", transport, 10).deliver(store, NOW)
     assert told(hook) == [("started", str(number)) for number in range(1, 31) if number not in unwanted]
     assert store.refused()["desk"].number == len(unwanted)
     assert store.waiting() == {}
 
 
-def test_digest_that_is_too_long_comes_in_parts(hook: Hook, courier: WebhookCourier, store: Store) -> None:
+def test_digest_that_is_too_long_comes_in_parts(
+    hook: WebhookReceiver, transport: WebhookTransport, store: Store
+) -> None:
     hook.unwanted = 413, lambda body: len(body["data"].get("incidents", ())) > 9
-    breach(store, *range(1, 31))
-    Queueing("desk", courier, 10).speak(store, NOW)
+    report_breaches(store, *range(1, 31))
+    MessageDelivery("desk", transport, 10).deliver(store, NOW)
     assert told(hook) == [("started", str(number)) for number in range(1, 31)]
     assert store.refused() == {}
     ids = [headers["webhook-id"] for headers, _ in hook.taken]
@@ -169,43 +171,43 @@ def test_digest_that_is_too_long_comes_in_parts(hook: Hook, courier: WebhookCour
 
 
 def test_what_was_refused_is_told_again_later_but_not_that_what_is_over_began(
-    hook: Hook, courier: WebhookCourier, store: Store
+    hook: WebhookReceiver, transport: WebhookTransport, store: Store
 ) -> None:
-    queueing = Queueing("desk", courier, 10)
+    queueing = MessageDelivery("desk", transport, 10)
     hook.unwanted = 404, is_about(1, 2)
-    breach(store, 1, 2)
-    queueing.speak(store, NOW)
-    queueing.speak(store, NOW + AGAIN_MS)
+    report_breaches(store, 1, 2)
+    queueing.deliver(store, NOW)
+    queueing.deliver(store, NOW + AGAIN_MS)
     assert len(hook.requests) == 2
     hook.unwanted = 404, is_about()
-    store.take([Promise(2).met()], {0: 9}, NOW)
-    queueing.speak(store, NOW + AGAIN_MS + 1)
+    store.take([SlaClockStub(2).met()], {0: 9}, NOW)
+    queueing.deliver(store, NOW + AGAIN_MS + 1)
     assert told(hook) == [("ended", "2"), ("started", "1")]
     assert store.refused() == {}
 
 
 def test_what_was_refused_is_told_again_at_the_next_start(
-    hook: Hook, courier: WebhookCourier, store: Store, tmp_path: Path
+    hook: WebhookReceiver, transport: WebhookTransport, store: Store, tmp_path: Path
 ) -> None:
     hook.unwanted = 403, is_about(1)
-    breach(store, 1)
-    Queueing("desk", courier, 10).speak(store, NOW)
+    report_breaches(store, 1)
+    MessageDelivery("desk", transport, 10).deliver(store, NOW)
     again = Store(tmp_path, RECEIVERS)
-    again.enrol()
+    again.register_receivers()
     assert again.waiting()["desk"].oldest_at == NOW
     again.close()
 
 
 def test_receiver_that_is_no_more_is_told_nothing_until_the_next_start(
-    hook: Hook, courier: WebhookCourier, store: Store, tmp_path: Path
+    hook: WebhookReceiver, transport: WebhookTransport, store: Store, tmp_path: Path
 ) -> None:
     hook.status = 410
     with pytest.raises(GoneError, match="410"):
-        courier.send(LETTER)
-    breach(store, 1)
-    with telling(store, courier, tmp_path) as teller:
+        transport.send(LETTER)
+    report_breaches(store, 1)
+    with telling(store, transport, tmp_path) as teller:
         wait_until(lambda: teller.disabled, "it to be seen")
-        breach(store, 2)
+        report_breaches(store, 2)
         teller.wake()
         teller.join(60)
         assert "410" in teller.trouble
@@ -213,14 +215,16 @@ def test_receiver_that_is_no_more_is_told_nothing_until_the_next_start(
     assert store.waiting()["desk"].number == 2
     hook.status = 200
     with closing(bring(hook, tmp_path)) as anew:
-        Queueing("desk", anew, 10).speak(store, NOW)
+        MessageDelivery("desk", anew, 10).deliver(store, NOW)
     assert told(hook) == [("started", "1"), ("started", "2")]
 
 
-def test_what_was_refused_long_ago_is_forgotten(hook: Hook, courier: WebhookCourier, store: Store) -> None:
+def test_what_was_refused_long_ago_is_forgotten(
+    hook: WebhookReceiver, transport: WebhookTransport, store: Store
+) -> None:
     hook.status = 422
-    breach(store, 1)
-    Queueing("desk", courier, 10).speak(store, NOW)
+    report_breaches(store, 1)
+    MessageDelivery("desk", transport, 10).deliver(store, NOW)
     store.forget(NOW)
     assert store.refused()["desk"].number == 1
     store.forget(NOW + 1)

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.events import AgentChange, AgentStateChanged
-from streams.core import agent
-from streams.core.agent import RINGS_REMEMBERED, Agent, states
-from streams.core.counting import count_agent, count_rings
-from streams.core.figures import Dimensions, Figure, new_figure
-from streams.core.layouts import QUEUES
+from streams.core.contacts import agent
+from streams.core.contacts.agent import MAX_RINGS, Agent, states
+from streams.core.figures.figure import Dimensions, Figure, new_figure
+from streams.core.figures.figure_counts import count_agent, count_rings
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from tests.support.events import AGENT, agent_events, deliveries, make, sets_of
 
 Events = list[AgentStateChanged]
@@ -18,7 +18,7 @@ Figures = dict[tuple[int, Dimensions], Figure]
 
 EVENT_SETS = sets_of(agent_events(), max_size=10)
 DELIVERIES = EVENT_SETS.flatmap(lambda events: st.tuples(deliveries(events), deliveries(events)))
-RING = QUEUES.index["ring_unanswered"]
+RING = QUEUE_SCHEMA.index["ring_unanswered"]
 
 
 def fold_and_count(events: Events) -> tuple[Agent, Figures]:
@@ -29,12 +29,12 @@ def fold_and_count(events: Events) -> tuple[Agent, Figures]:
         count_agent(row, after, figures.__getitem__)
         count_rings(row, after, figures.__getitem__)
         row = after
-        stocks = {place: row_of.stocks for (start, place), row_of in figures.items() if start == 0}
+        stocks = {dimensions: row_of.stocks for (start, dimensions), row_of in figures.items() if start == 0}
         told = states(row)
         assert {
-            place: dict(zip(QUEUES.stocks, counts, strict=True))[told[place]]
-            for place, counts in stocks.items()
-            if place in told
+            dimensions: dict(zip(QUEUE_SCHEMA.stocks, counts, strict=True))[told[dimensions]]
+            for dimensions, counts in stocks.items()
+            if dimensions in told
         } == dict.fromkeys(told, 1)
         assert sum(map(sum, stocks.values())) == len(told)
     assert row is not None
@@ -71,7 +71,7 @@ def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: Events
 def test_all_of_a_long_log_told_twice_counts_every_ring_once() -> None:
     rings = [
         make("agent.state_changed", at, subject=AGENT, change=AgentChange.RING_UNANSWERED, queue="mdph")
-        for at in range(3 * RINGS_REMEMBERED)
+        for at in range(3 * MAX_RINGS)
     ]
     _, figures = fold_and_count([*rings, *rings])
     assert sum(figure.counts[RING] for (start, _), figure in figures.items() if start == 0) == len(rings)

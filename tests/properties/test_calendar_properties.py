@@ -147,7 +147,7 @@ def check(question: Question, calendar: Calendar, plain: PlainCalendar) -> None:
 
     assert calendar.is_open(started_at) == plain.is_open(started_at)
     by_day = plain.counted(started_at, until, unit, pauses)
-    assert dict(calendar.counted_by_day(started_at, until, unit, pauses)) == by_day
+    assert dict(calendar.elapsed_by_day(started_at, until, unit, pauses)) == by_day
     assert calendar.counted(started_at, until, unit, pauses) == sum(by_day.values())
     between = plain.between(started_at, until, unit)
     assert calendar.between(started_at, until, unit) == between

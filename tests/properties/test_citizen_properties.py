@@ -12,17 +12,25 @@ from hypothesis import strategies as st
 
 from models import topics
 from models.events import Event
-from streams.agents.citizens import Citizens
+from streams.agents.citizens import CitizenCounter
 from streams.agents.timeline import TimelineWriter
-from streams.core import citizen_figures, citizens, contact
-from streams.core.citizen_figures import TOTAL, Key, Period
-from streams.core.citizens import RELEVANT, Citizen, facts, forget
-from streams.core.contact import ERASED, Contact
-from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS
-from streams.core.rows import mark
-from streams.core.timeline import Entry
+from streams.core.citizens import citizen as citizens
+from streams.core.citizens import citizen_figures
+from streams.core.citizens.citizen import COUNTED_TYPES, Citizen, facts, forget
+from streams.core.citizens.citizen_figures import TOTAL_PERIOD, CitizenFigureKey, Period
+from streams.core.contacts import contact
+from streams.core.contacts.contact import ERASED, Contact
+from streams.core.figures.figure_schemas import (
+    CITIZENS,
+    CONTACT_CHANNELS,
+    NO_PREVIOUS_CHANNEL,
+    OTHER_REASON,
+    RECONTACT_REASONS,
+)
+from streams.core.rows import fingerprint
+from streams.core.timeline.entries import Entry
 from streams.engine.job import Step
-from streams.engine.partitioner import partition_of
+from streams.kafka.partitioner import partition_of
 from tests.support.citizens import (
     COUNTED_FROM,
     START_DAY,
@@ -31,11 +39,11 @@ from tests.support.citizens import (
     Timelines,
     contacts_of_one,
     count,
+    entries_from_workers,
     entry,
     events_of_many,
     fold,
     named,
-    tell,
 )
 from tests.support.events import START_MS, deliveries, make
 from tests.support.simulated_workers import DAY_MS
@@ -59,31 +67,37 @@ def count_once(*rows: Citizen) -> Figures:
 
 def check(figures: Figures) -> None:
     """Check what holds in any figures, whatever was counted."""
-    sums: defaultdict[tuple[Key, str], list[int]] = defaultdict(lambda: [0] * len(CITIZENS.counts))
+    sums: defaultdict[tuple[CitizenFigureKey, str], list[int]] = defaultdict(lambda: [0] * len(CITIZENS.counts))
     for key, figure in figures.items():
         assert min(figure.counts) >= 0
         value = dict(zip(CITIZENS.counts, figure.counts, strict=True))
-        if key.period != TOTAL:
+        if key.period != TOTAL_PERIOD:
             assert key.start == citizen_figures.start_of(Period(key.period), key.start)
             for name in CITIZENS.facts:
                 assert bool(value[name]) is bool(value[f"{name}_citizens"])
                 assert value[f"{name}_citizens"] <= value[name]
         if key.service is not None:
-            begun = {channel: sum(value[f"began_{channel}_{why}"] for why in reasons(channel)) for channel in CONTACTED}
-            for channel in CONTACTED:
-                assert sum(value[f"hop_{one}_{channel}"] for one in (*CONTACTED, NONE)) == begun[channel]
+            begun = {
+                channel: sum(value[f"began_{channel}_{why}"] for why in reasons(channel))
+                for channel in CONTACT_CHANNELS
+            }
+            for channel in CONTACT_CHANNELS:
+                assert (
+                    sum(value[f"hop_{one}_{channel}"] for one in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL))
+                    == begun[channel]
+                )
         if key.period == Period.DAY:
             for whole in (Period.WEEK, Period.FOUR_WEEKS):
-                into = sums[Key(whole, citizen_figures.start_of(whole, key.start), key.service), whole]
+                into = sums[CitizenFigureKey(whole, citizen_figures.start_of(whole, key.start), key.service), whole]
                 into[:] = map(int.__add__, into, figure.counts)
-            into = sums[Key(TOTAL, 0, key.service), TOTAL]
+            into = sums[CitizenFigureKey(TOTAL_PERIOD, 0, key.service), TOTAL_PERIOD]
             into[:] = map(int.__add__, into, figure.counts)
     for (key, _), counts in sums.items():
         assert figures[key].counts[: len(CITIZENS.facts)] == counts[: len(CITIZENS.facts)]
 
 
 def reasons(channel: str) -> tuple[str, ...]:
-    return (*REASONS.get(channel, ()), OTHER)
+    return (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
 
 
 @given(contacts_of_one().flatmap(lambda entries: st.tuples(told(entries), told(entries))))
@@ -129,13 +143,13 @@ def test_an_erasure_changes_no_figure_and_those_after_it_are_true_of_who_is_left
     row = forget(fold(entries), data.draw(st.integers(COUNTED_FROM, day)))
     count(None, row, figures.__getitem__)
     counted = named(figures)
-    erased = {mark(one.contact) for one in entries if data.draw(st.booleans())}
+    erased = {fingerprint(one.contact) for one in entries if data.draw(st.booleans())}
     closed, left = citizens.close(row, day), citizens.close(citizens.erase(row, erased), day)
     until = {fact for fact in facts(row) if fact[0] <= day}
     count(closed, left, figures.__getitem__)
     if until == {*facts(row)}:
         assert named(figures) == counted
-    row = fold([one for one in later if mark(one.contact) not in erased], left) if later else left
+    row = fold([one for one in later if fingerprint(one.contact) not in erased], left) if later else left
     count(left, row, figures.__getitem__)
     assert min(min(figure.counts) for figure in figures.values()) >= 0 if figures else True
 
@@ -160,7 +174,7 @@ def test_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
     days = {fact[0] for entries in (one, other) for fact in facts(fold(entries)) if fact[1] is None}
     for day in days:
         shares = [any(fact[:2] == (day, None) for fact in facts(fold(entries))) for entries in (one, other)]
-        assert named(figures)[Key(Period.DAY, day, None)]["active"] == sum(shares)
+        assert named(figures)[CitizenFigureKey(Period.DAY, day, None)]["active"] == sum(shares)
 
 
 def own_entries(events: list[Event]) -> dict[str, list[Entry]]:
@@ -171,7 +185,7 @@ def own_entries(events: list[Event]) -> dict[str, list[Entry]]:
     found: defaultdict[str, list[Entry]] = defaultdict(list)
     for event in events:
         row = rows[event.subject]
-        if event.type in RELEVANT:
+        if event.type in COUNTED_TYPES:
             days = (event.time.timestamp() * 1000 - START_MS) / DAY_MS
             one = entry(event.type, days, event.subject, event.service, row.citizen)
             found[row.citizen or event.subject].append(one)
@@ -184,9 +198,9 @@ TOLD = events_of_many().flatmap(lambda events: st.tuples(st.just(events), delive
 @given(TOLD, st.randoms(use_true_random=False))
 def test_a_contact_is_its_last_citizens_alone(both: tuple[list[Event], list[Event]], random: Random) -> None:
     events, delivered = both
-    entries = tell(delivered)
+    entries = entries_from_workers(delivered)
     random.shuffle(entries)
-    partitions = [Citizens(TERMS) for _ in range(3)]
+    partitions = [CitizenCounter(TERMS) for _ in range(3)]
     for cut, until in pairwise((0, 1, 4, 6, max(6, len(entries)))):
         for number, partition in enumerate(partitions):
             own = [
@@ -217,7 +231,7 @@ def test_of_the_erased_counts_what_was_told_until_then_whatever_the_batches_and_
     counted = [
         event for index, event in enumerate(delivered) if index < until.get(event.subject, len(delivered))
     ]  # told again, each of these is one
-    told = [SimpleNamespace(timestamp=NOW + at, entry=one) for at, one in enumerate(tell(delivered))]
+    told = [SimpleNamespace(timestamp=NOW + at, entry=one) for at, one in enumerate(entries_from_workers(delivered))]
     late = [SimpleNamespace(timestamp=NOW + DAY_MS, entry=one.entry) for one in told if one.entry.contact in until]
     store = Timelines()
     partitions = [TimelineWriter(number, store, TERMS) for number in range(3)]

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from models.events import Event
 from models.policies import Policies, SlaFile
-from streams.core import contact, sla
-from streams.core.clock import Clock
-from streams.core.clocks import Kind, News, advance, elapse
-from streams.core.contact import Contact
-from streams.core.courses import courses
-from tests.support.clocks import SIEGE
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.sla import events as sla
+from streams.core.sla.clock import SlaClock
+from streams.core.sla.clock_changes import ClockChange, ClockChangeKind, advance, advance_time
+from streams.core.sla.clock_intervals import clock_intervals
 from tests.support.events import START_MS, make
+from tests.support.sla_events import SIEGE
 
 FORM = "form:demarches/siege:12"
 MINUTE_MS, DAY = 60_000, 1440
@@ -72,20 +73,20 @@ class Followed:
     def __init__(self) -> None:
         self.policies = FILES["first"]
         self.row: Contact | None = None
-        self.told: list[tuple[News, int]] = []
+        self.told: list[tuple[ClockChange, int]] = []
 
     @property
-    def clocks(self) -> tuple[Clock, ...]:
+    def clocks(self) -> tuple[SlaClock, ...]:
         return self.row.clocks if self.row else ()
 
     def take(self, told: Told) -> None:
         after = contact.fold(self.row, told.event)
         if after is not self.row:
-            self._put(after, *advance(self.clocks, courses(after), self.policies, ms(told.minute)), told.minute)
+            self._put(after, *advance(self.clocks, clock_intervals(after), self.policies, ms(told.minute)), told.minute)
 
     def tick(self, minute: int) -> None:
         if self.row is not None:
-            self._put(self.row, *elapse(self.clocks, ms(minute), ms(minute)), minute)
+            self._put(self.row, *advance_time(self.clocks, ms(minute), ms(minute)), minute)
 
     def kill(self) -> None:
         self.row = contact.decode(contact.encode(self.row)) if self.row else None
@@ -93,9 +94,13 @@ class Followed:
     def change(self, name: str, minute: int) -> None:
         self.policies = FILES[name]
         if self.row is not None and not self.row.is_closed:
-            self._put(self.row, *advance(self.clocks, courses(self.row), self.policies, ms(minute), renew=True), minute)
+            self._put(
+                self.row,
+                *advance(self.clocks, clock_intervals(self.row), self.policies, ms(minute), renew=True),
+                minute,
+            )
 
-    def _put(self, row: Contact, clocks: tuple[Clock, ...], news: list[News], minute: int) -> None:
+    def _put(self, row: Contact, clocks: tuple[SlaClock, ...], news: list[ClockChange], minute: int) -> None:
         self.row = row.__copy__()
         self.row.clocks = clocks
         self.told += ((one, minute) for one in news)
@@ -105,19 +110,19 @@ def ms(minute: int) -> int:
     return START_MS + minute * MINUTE_MS
 
 
-def facts(clock: Clock) -> tuple[object, ...]:
+def facts(clock: SlaClock) -> tuple[object, ...]:
     """What a clock says, whenever that was told."""
     times = clock.started_at, clock.deadline_at, clock.at_risk_at, clock.pauses, clock.end, clock.ended_at
     return clock.terms, *times, clock.is_breached, clock.is_open and clock.is_at_risk
 
 
-def anew(life: list[Told], policies: Policies, minute: int) -> list[Clock]:
+def anew(life: list[Told], policies: Policies, minute: int) -> list[SlaClock]:
     """The clocks of who learns all of it at once."""
     row: Contact | None = None
     for told in sorted(life, key=lambda one: one.event.time):
         row = contact.fold(row, told.event)
     assert row is not None
-    return list(advance((), courses(row), policies, ms(minute))[0])
+    return list(advance((), clock_intervals(row), policies, ms(minute))[0])
 
 
 moments = st.lists(st.tuples(st.integers(0, 2 * MONTH), st.sampled_from(["tick", "kill"])), max_size=8)
@@ -159,14 +164,14 @@ def test_each_thing_is_told_once_by_its_true_time(life: list[Told], between: lis
     assert len(set(ids)) == len(ids)
     for news, minute in followed.told:
         assert news.at <= ms(minute)
-        if news.kind is Kind.BREACHED:
+        if news.kind is ClockChangeKind.BREACHED:
             assert news.at == news.clock.deadline_at
     for clock in followed.clocks:
         kinds = [news.kind for news, _ in followed.told if news.clock.kind is clock.kind]
-        assert kinds[0] is Kind.STARTED
+        assert kinds[0] is ClockChangeKind.STARTED
         assert clock.is_paused or clock.deadline_at is not None
         if clock.is_breached:
-            assert Kind.BREACHED in kinds
+            assert ClockChangeKind.BREACHED in kinds
 
 
 @settings(max_examples=300)
@@ -190,7 +195,7 @@ def test_files_that_change_set_what_is_open_and_leave_what_is_over(
         row = followed.row
         assert row is not None
         for renew in (False, True):
-            after, news = advance(before, courses(row), followed.policies, ms(minute), renew=renew)
+            after, news = advance(before, clock_intervals(row), followed.policies, ms(minute), renew=renew)
             settled = {clock.kind: clock for clock in before if not clock.is_open}
             assert settled == {clock.kind: clock for clock in after if clock.kind in settled}
             assert not any(one.clock.kind in settled for one in news)

@@ -8,21 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.events import Event
-from streams.core import contact
-from streams.core.contact import SEEN_EVENTS, Contact, State
-from streams.core.counting import count_contact
-from streams.core.courses import courses
-from streams.core.facts import open_since
-from streams.core.figures import Dimensions, Figure, merge
-from streams.core.layouts import LAYOUTS, QUEUES, TRANSFER
-from streams.core.visit import TimesToLive, tell
-from streams.core.waiting import WaitingIndex
+from streams.core.contacts import contact
+from streams.core.contacts.contact import SEEN_EVENTS, Contact, ContactState
+from streams.core.contacts.queue_stay import TimesToLive, stay_result
+from streams.core.contacts.waiting_index import WaitingIndex
+from streams.core.figures.facts import open_since
+from streams.core.figures.figure import Dimensions, Figure, merge
+from streams.core.figures.figure_counts import count_contact
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA, TRANSFER_CHANNEL
+from streams.core.sla.clock_intervals import clock_intervals
 from tests.support.events import (
     CALL,
     KINDS_OF_CHANNELS,
     SECONDS,
     START_MS,
-    call_lives,
+    call_histories,
     contact_events,
     deliveries,
     make,
@@ -33,7 +33,7 @@ from tests.support.events import (
 from tests.support.figures import Figures, check_invariant
 
 EVENT_SETS = st.one_of(
-    call_lives(),
+    call_histories(),
     sets_of(queue_events()),
     sets_of(contact_events()),
     *(sets_of(contact_events(kinds)) for kinds in KINDS_OF_CHANNELS),
@@ -63,14 +63,14 @@ def what_is_true_now(figures: Figures) -> dict[tuple[int, Dimensions], tuple[lis
 def check(figures: Figures) -> None:
     """Check what holds in any figures, whatever was counted."""
     from_buckets = Figures()
-    for (start, place), figure in figures.items():
+    for (start, dimensions), figure in figures.items():
         counts, stocks = figure.counts, figure.stocks
         assert min([*counts, *stocks]) >= 0
         if start:
-            merge(from_buckets[0, place], figure)
+            merge(from_buckets[0, dimensions], figure)
             assert not any(stocks)
         else:
-            check_invariant(place, figure)
+            check_invariant(dimensions, figure)
     for key, figure in from_buckets.items():
         assert figure.counts == figures[key].counts
         assert figure.corrected == figures[key].corrected
@@ -80,7 +80,7 @@ def check(figures: Figures) -> None:
 def test_order_and_repetition_do_not_matter(both: tuple[list[Event], list[Event]]) -> None:
     one, other = map(fold_all, both)
     assert contact.encode(one) == contact.encode(other)
-    assert (one.standing(), one.place, one.closed_at) == (other.standing(), other.place, other.closed_at)
+    assert (one.status(), one.dimensions, one.closed_at) == (other.status(), other.dimensions, other.closed_at)
 
 
 @given(EVENT_SETS.flatmap(deliveries))
@@ -130,9 +130,9 @@ def test_a_transfer_counts_once_where_it_was_told_last_to_have_gone(events: list
         count_contact(row, after, figures.__getitem__)
         row = after
     now = {
-        place: figure.counts[0]
-        for (start, place), figure in figures.items()
-        if not start and place.channel == TRANSFER and any(figure.counts)
+        dimensions: figure.counts[0]
+        for (start, dimensions), figure in figures.items()
+        if not start and dimensions.channel == TRANSFER_CHANNEL and any(figure.counts)
     }
     assert now == destinations(events)
 
@@ -161,7 +161,7 @@ def destinations(events: Iterable[Event]) -> dict[Dimensions, int]:
             )
             for event in told
         )[2:]
-        counted[Dimensions(TRANSFER, site, service, f"call:{queue}:{to}")] += 1
+        counted[Dimensions(TRANSFER_CHANNEL, site, service, f"call:{queue}:{to}")] += 1
     return counted
 
 
@@ -215,7 +215,7 @@ def test_an_erasure_takes_the_identities_and_no_figure(events: list[Event], data
     others = [event for event in events if event.type != "personal_data.erased"]
     if others:
         assert what_is_true_now(count_once(erased)) == what_is_true_now(count_once(kept))
-        assert [*courses(erased)] == [*courses(fold_all(others))]
+        assert [*clock_intervals(erased)] == [*clock_intervals(fold_all(others))]
     else:
         assert what_is_true_now(count_once(erased)) == {}
 
@@ -253,9 +253,9 @@ def test_forgetting_keeps_the_invariant_and_yields_to_what_really_happened(
     check(figures)
     assert what_is_true_now(figures) == what_is_true_now(count_once(last))
     assert contact.forget(forgotten, LATER, TTL) is forgotten
-    assert forgotten.state is not State.WAITING or not forgotten.visits
-    for visit, real in zip(last.visits, fold_all(events).visits, strict=True):
-        story, real_story = tell(visit), tell(real)
+    assert forgotten.state is not ContactState.WAITING or not forgotten.stays
+    for visit, real in zip(last.stays, fold_all(events).stays, strict=True):
+        story, real_story = stay_result(visit), stay_result(real)
         if real_story.outcome == "waiting":
             assert story.outcome in {"waiting", "left_forgotten"}
         elif real_story.finish == "in_progress":
@@ -282,12 +282,12 @@ def test_the_waiting_index_finds_what_looking_at_every_row_finds(events: list[Ev
         index.update(event.subject, before, after)
         since: dict[Dimensions, list[int]] = defaultdict(list)
         for row in rows.values():
-            for visit in row.visits:
-                story = tell(visit)
-                since[visit.place] += [story.outcome_at] if story.outcome == "waiting" else []
+            for visit in row.stays:
+                story = stay_result(visit)
+                since[visit.dimensions] += [story.outcome_at] if story.outcome == "waiting" else []
         for candidate in (index, WaitingIndex(rows)):
-            for place, times in since.items():
-                assert candidate.oldest(place) == min(times, default=None)
+            for dimensions, times in since.items():
+                assert candidate.oldest(dimensions) == min(times, default=None)
             due = candidate.due(now, ttl)
             assert len(set(due)) == len(due)
             assert set(due) == {key for key, row in rows.items() if contact.forget(row, now, ttl) is not row}
@@ -297,10 +297,10 @@ def test_the_waiting_index_finds_what_looking_at_every_row_finds(events: list[Ev
 
 
 LETTERS, FORMS = KINDS_OF_CHANNELS[0], KINDS_OF_CHANNELS[2]
-MATTERS = st.sampled_from([("mail:m/1", LETTERS), ("mail:m/2", LETTERS), ("form:f/3", FORMS)])
+CASE_SCHEMA = st.sampled_from([("mail:m/1", LETTERS), ("mail:m/2", LETTERS), ("form:f/3", FORMS)])
 
 
-@given(sets_of(MATTERS.flatmap(lambda one: contact_events(one[1], one[0])), max_size=20))
+@given(sets_of(CASE_SCHEMA.flatmap(lambda one: contact_events(one[1], one[0])), max_size=20))
 def test_the_index_knows_when_what_is_open_came(events: list[Event]) -> None:
     rows: dict[str, Contact] = {}
     index: WaitingIndex[str] = WaitingIndex()
@@ -311,14 +311,14 @@ def test_the_index_knows_when_what_is_open_came(events: list[Event]) -> None:
         open_now: dict[Dimensions, dict[int, int]] = defaultdict(dict)
         for row in rows.values():
             if (since := open_since(row)) is not None:
-                ages, start = open_now[row.place], since // 1_800_000 * 1800
+                ages, start = open_now[row.dimensions], since // 1_800_000 * 1800
                 ages[start] = ages.get(start, 0) + 1
         for candidate in (index, WaitingIndex(rows)):
-            ages_of = {row.place: candidate.ages(row.place) for row in rows.values()}
-            assert {place: ages for place, ages in ages_of.items() if ages} == open_now
+            ages_of = {row.dimensions: candidate.ages(row.dimensions) for row in rows.values()}
+            assert {dimensions: ages for dimensions, ages in ages_of.items() if ages} == open_now
     for key in list(rows):
         index.update(key, row := rows.pop(key), None)
-        assert rows or not index.ages(row.place)
+        assert rows or not index.ages(row.dimensions)
 
 
 @pytest.mark.parametrize("kind", ["call.ended", "call.transferred", "call.answered", "call.abandoned"])
@@ -327,5 +327,9 @@ def test_a_visit_of_which_only_a_later_event_is_known_was_offered(kind: str, eve
     row = contact.fold(None, event.draw(contact_events((kind,), CALL)))
     figures = count_once(row)
     check(figures)
-    totals = [figure for (start, place), figure in figures.items() if start == 0 and LAYOUTS[place.channel] is QUEUES]
-    assert sum(figure.counts[QUEUES.index["offered"]] for figure in totals) == 1
+    totals = [
+        figure
+        for (start, dimensions), figure in figures.items()
+        if start == 0 and FIGURE_SCHEMAS[dimensions.channel] is QUEUE_SCHEMA
+    ]
+    assert sum(figure.counts[QUEUE_SCHEMA.index["offered"]] for figure in totals) == 1

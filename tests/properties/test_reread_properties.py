@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models import topics
 from models.events import Event
-from streams.core.differences import Sums, compare, sum_up
+from streams.core.figures.recompute_diff import Sums, compare, sum_by_day
 from tests.support.events import make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, TIMES, Worker, record
 
@@ -50,7 +50,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
 
 def read(worker: Worker, events: Sequence[Event], *, again: bool = False) -> None:
     for event in events:  # calls and agents need no header
-        headers = [(topics.REREAD, b"1")] if again and event.channel in LATE else []
+        headers = [(topics.REREAD_HEADER, b"1")] if again and event.channel in LATE else []
         step = worker.step()
         worker.job.fold("contact.v1", [record(event, timestamp=worker.now, headers=headers)], step)
         worker.commit()
@@ -58,7 +58,7 @@ def read(worker: Worker, events: Sequence[Event], *, again: bool = False) -> Non
 
 def count(worker: Worker) -> Sums:
     found: Sums = {}
-    sum_up(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
+    sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
     return found
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.events import Event
-from streams.core import contact
-from streams.core.counting import count_contact
-from streams.core.figures import Dimensions, Formula, Share, service_level
-from streams.core.layouts import WAIT_BOUNDS
+from streams.core.contacts import contact
+from streams.core.figures.figure import Dimensions, Formula, Share, service_level
+from streams.core.figures.figure_counts import count_contact
+from streams.core.figures.figure_schemas import WAIT_BOUNDS
 from tests.support.events import CALL, make
 from tests.support.figures import Figures
 

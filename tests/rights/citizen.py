@@ -6,15 +6,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.events import Event
-from streams.core import contact as core
-from streams.core.clocks import advance
-from streams.core.contact import Contact
-from streams.core.courses import courses
-from streams.rights.finding import Finder
-from streams.rights.holding import Holding, Kept, gather
-from streams.rights.writing import Format, write
-from streams.sla_cli import EXAMPLE
-from streams.sla_file import load_policies
+from streams.cli.sla import EXAMPLE
+from streams.core.contacts import contact as core
+from streams.core.contacts.contact import Contact
+from streams.core.sla.clock_changes import advance
+from streams.core.sla.clock_intervals import clock_intervals
+from streams.privacy.citizen_finder import CitizenFinder
+from streams.privacy.personal_data import PersonalData, RetentionRule, collect_personal_data
+from streams.privacy.writer import Format, write
+from streams.settings.sla_file import load_policies
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, START_MS, make
 from tests.support.timelines import call, entries_of
@@ -39,19 +39,19 @@ def events() -> list[Event]:
     ]
 
 
-def fill(timeline: Timeline, told: list[Event]) -> Finder:
+def fill(timeline: Timeline, told: list[Event]) -> CitizenFinder:
     """Write what the worker would, and return a finder that has its rows."""
     policies, rows = load_policies(EXAMPLE), dict[bytes, Contact]()
     timeline.write(entries_of(told))
     for event in told:
         row = core.fold(rows.get(event.subject.encode()), event)
-        row.clocks, _ = advance(row.clocks, courses(row), policies, START_MS)
+        row.clocks, _ = advance(row.clocks, clock_intervals(row), policies, START_MS)
         rows[event.subject.encode()] = row
 
     def read(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
         return {key: value for key, row in rows.items() if wanted(key, value := core.encode(row))}
 
-    return Finder(timeline, read)
+    return CitizenFinder(timeline, read)
 
 
 def records() -> list[dict[str, Any]]:
@@ -75,10 +75,10 @@ def records() -> list[dict[str, Any]]:
     ]
 
 
-def hold(timeline: Timeline, finder: Finder, asked: str) -> Holding:
-    kept = [Kept("timelines", "timeline.db", 92, "after it was closed")]
-    return gather(timeline, finder, asked, "", records, kept, NOW)
+def hold(timeline: Timeline, finder: CitizenFinder, asked: str) -> PersonalData:
+    kept = [RetentionRule("timelines", "timeline.db", 92, "after it was closed")]
+    return collect_personal_data(timeline, finder, asked, "", records, kept, NOW)
 
 
-def written(timeline: Timeline, finder: Finder, kind: Format, language: str = "en", asked: str = PHONE) -> bytes:
+def written(timeline: Timeline, finder: CitizenFinder, kind: Format, language: str = "en", asked: str = PHONE) -> bytes:
     return b"".join(write(hold(timeline, finder, asked), kind, language, ZONE))

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streams.access.audit import read as read_audit
-from streams.cli import main
-from streams.configuration import load
-from streams.engine.broker import EmbeddedKafka
-from streams.rights import pdf
-from streams.timelines import open_timeline
+from streams.cli.main import main
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.privacy import pdf
+from streams.runtime.timeline_database import open_timeline
+from streams.settings.loader import load
 from tests.support.events import make
 from tests.support.timelines import call, entries_of
 

@@ -17,28 +17,28 @@ from msgspec import structs
 from pypdf import PdfReader
 
 from models.events import Event, LeaveReason
-from models.grounds import Ground
 from models.identities import IdentityKind
+from models.revocation_reasons import RevocationReason
 from models.topics import Channel
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.core.contact import Contact
-from streams.core.figures import Dimensions
-from streams.core.links import Link
-from streams.core.milestone import Milestone
-from streams.core.visit import Visit
-from streams.rights.document import Document, Section
-from streams.rights.finding import Shared, Unknown
-from streams.rights.holding import gather, tell_facts, tell_stays
-from streams.rights.pdf import write_pdf
-from streams.rights.vocabulary import LANGUAGES, VOCABULARY
-from streams.rights.writing import Format, write
-from streams.rights_process import gather as gather_here
-from streams.settings import Rights, Settings
+from streams.core.citizens.identity_resolution import Link
+from streams.core.contacts.case_event import CaseEvent
+from streams.core.contacts.contact import Contact
+from streams.core.contacts.queue_stay import QueueStay
+from streams.core.figures.figure import Dimensions
+from streams.privacy.citizen_finder import SharedIdentity, UnknownSubject
+from streams.privacy.document import Document, Section
+from streams.privacy.pdf import write_pdf
+from streams.privacy.personal_data import collect_personal_data, list_facts, list_stays
+from streams.privacy.vocabulary import LANGUAGES, VOCABULARY
+from streams.privacy.writer import Format, write
+from streams.runtime.privacy_backend import collect_personal_data as gather_here
+from streams.settings.schema import Rights, Settings
 from streams.timeline.store import Timeline
 from tests.rights.citizen import FORMER, LANDLINE, NASTY, NOW, ZONE, events, fill, hold, records, written
 from tests.support.events import CASE, PHONE, START, START_MS, make
-from tests.support.timelines import breach, call
+from tests.support.timelines import breach_entry, call
 
 OF_QUEUES = {"agent.state_changed", "call.queued", "call.answered", "call.abandoned", "call.left_queue"}
 OF_QUEUES |= {"call.transferred", "call.ended"}
@@ -54,7 +54,7 @@ def timeline(tmp_path: Path) -> Iterator[Timeline]:
 
 def test_all_that_is_held_is_there_and_nothing_of_others(timeline: Timeline) -> None:
     finder = fill(timeline, events())
-    timeline.revoke(Link(CASE, FORMER), 1, Ground.REASSIGNED)
+    timeline.revoke(Link(CASE, FORMER), 1, RevocationReason.REASSIGNED)
     found = json.loads(written(timeline, finder, Format.JSON))
     assert [(one["identity"], one["linked_to"], one["contacts"]) for one in found["identities"]] == [
         (PHONE, "", 0),
@@ -122,20 +122,20 @@ MILESTONE_LEFT_OUT = {
 
 def test_each_field_of_the_state_is_handed_out_or_left_out_for_a_reason() -> None:
     queue = Dimensions("call", "siege", "rsa", "accueil")
-    assert {*Visit.__struct_fields__} == {*STAY, *VISIT_LEFT_OUT}
-    assert {*Milestone.__struct_fields__} == {*FACT, *MILESTONE_LEFT_OUT}
-    visit = Visit(1, queue, START_MS, queued_at=START_MS + 1000)
+    assert {*QueueStay.__struct_fields__} == {*STAY, *VISIT_LEFT_OUT}
+    assert {*CaseEvent.__struct_fields__} == {*FACT, *MILESTONE_LEFT_OUT}
+    visit = QueueStay(1, queue, START_MS, queued_at=START_MS + 1000)
     for name, (told, others, value) in STAY.items():
         seen = [
             getattr(stay, told)
             for changes in (others, others | {name: value})
-            for stay in tell_stays(Contact(Channel.CALL, START_MS, b"", visits=(structs.replace(visit, **changes),)))
+            for stay in list_stays(Contact(Channel.CALL, START_MS, b"", stays=(structs.replace(visit, **changes),)))
         ]
         assert seen[0] != seen[1], name
-    milestone = Milestone("letter.arrived", START_MS, START_MS, queue, "")
+    milestone = CaseEvent("letter.arrived", START_MS, START_MS, queue, "")
     for name, (told, value) in FACT.items():
         both = (milestone, structs.replace(milestone, **{name: value}))
-        before, after = tell_facts(Contact(Channel.MAIL, START_MS, b"", milestones=both), opinions=False)
+        before, after = list_facts(Contact(Channel.MAIL, START_MS, b"", case_events=both), opinions=False)
         assert getattr(before, told) != getattr(after, told), name
 
 
@@ -169,9 +169,9 @@ def test_where_a_call_was_passed_on_to_is_told_on_paper_too(timeline: Timeline) 
 
 def test_what_others_share_is_nobodys_own_and_a_contact_stands_for_itself(timeline: Timeline) -> None:
     finder = fill(timeline, events())
-    with pytest.raises(Shared):
+    with pytest.raises(SharedIdentity):
         hold(timeline, finder, LANDLINE)
-    with pytest.raises(Unknown):
+    with pytest.raises(UnknownSubject):
         hold(timeline, finder, "phone:k1-nobody")
     assert [one.contact for one in hold(timeline, finder, "call:a:family").contacts] == ["call:a:family"]
 
@@ -214,7 +214,7 @@ def test_the_page_is_readable_and_harmless(timeline: Timeline, language: str) ->
 def test_what_the_controller_has_to_tell_stands_at_the_head(timeline: Timeline, kind: Format) -> None:
     notice = "Responsable : commune d'Exemple.\n\nFinalité : <répondre>\naux usagers.\n"
     finder = fill(timeline, events())
-    held = gather(timeline, finder, CASE, "", records, [], NOW, notice=notice)
+    held = collect_personal_data(timeline, finder, CASE, "", records, [], NOW, notice=notice)
     content = b"".join(write(held, kind, "fr", ZONE))
     if kind is Format.JSON:
         assert json.loads(content)["notice"] == notice
@@ -241,7 +241,7 @@ def test_what_people_read_has_the_words_that_they_know(timeline: Timeline, langu
         for result, role in (("begun", {}), ("shown", {"role": "dpo"}), ("proved", {"role": "dpo"}))
     ]
     names = {"mdph": "Disability office"}, "", {("call", "", "mdph"): "Disability line", ("visit", "", "mdph"): "Desk"}
-    held = gather(timeline, fill(timeline, events()), CASE, "", lambda: acts, [], NOW, *names)
+    held = collect_personal_data(timeline, fill(timeline, events()), CASE, "", lambda: acts, [], NOW, *names)
     page = b"".join(write(held, Format.HTML, language, ZONE)).decode()
     which = LANGUAGES.index(language)
     assert ("administrator at the command line", "administrateur en ligne de commande")[which] in page
@@ -274,7 +274,7 @@ def test_what_is_broken_into_lines_is_written_as_it_is_on_paper() -> None:
 
 def test_a_promise_is_named_as_on_the_page_and_tells_no_state_which_may_be_later(timeline: Timeline) -> None:
     finder = fill(timeline, events())
-    timeline.write([breach(NASTY, START_MS + 99_000)])
+    timeline.write([breach_entry(NASTY, START_MS + 99_000)])
     page = written(timeline, finder, Format.HTML, "fr").decode()
     (row,) = [row for row in page.split("<tr>") if "Délai dépassé" in row]
     assert row.count("<td></td>") == 2
@@ -327,7 +327,9 @@ def test_details_are_told_in_words_and_by_the_clocks_of_the_house(timeline: Time
         make(kind, 0, subject=f"{channel.get(of := kind.split('.')[0], of)}:a:1", identities=CASE, **data)
         for kind, data in TOLD.items()
     ]
-    held = gather(timeline, fill(timeline, told), CASE, "", records, [], NOW, {"archives": "County archives"})
+    held = collect_personal_data(
+        timeline, fill(timeline, told), CASE, "", records, [], NOW, {"archives": "County archives"}
+    )
     page = b"".join(write(held, Format.HTML, language, ZONE)).decode()
     for english, french in WORDED.items():
         assert (english, french)[LANGUAGES.index(language)] in page
@@ -392,5 +394,5 @@ def test_ten_thousand_entries(timeline: Timeline, kind: Format) -> None:
 def test_each_result_that_an_audit_has_is_put_into_words() -> None:
     assert VOCABULARY["result"].keys() == set(Result)
     assert VOCABULARY["purpose"].keys() == set(Purpose)
-    assert VOCABULARY["ground"].keys() == set(Ground)
+    assert VOCABULARY["ground"].keys() == set(RevocationReason)
     assert VOCABULARY["operation"].keys() == set(Operation)

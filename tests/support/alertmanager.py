@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from streams.engine.broker import die_with_parent
-from streams.engine.ports import free_port
+from streams.kafka.embedded_broker import die_with_parent
+from streams.kafka.ports import free_port
 from tests.support.processes import ROOT, wait_until
 
 EXAMPLE = ROOT / "deploy" / "alertmanager" / "alertmanager.example.yml"
@@ -29,7 +29,7 @@ def find(*names: str) -> str:
     return found
 
 
-class Hook:
+class WebhookReceiver:
     """Listens on a port of its own, and keeps the requests that it was sent, with what it answered."""
 
     def __init__(self) -> None:
@@ -101,9 +101,9 @@ class Hook:
 
 
 @contextmanager
-def hooked() -> Iterator[Hook]:
+def webhook_receiver() -> Iterator[WebhookReceiver]:
     """A receiver that is there."""
-    hook = Hook()
+    hook = WebhookReceiver()
     hook.come()
     try:
         yield hook
@@ -114,7 +114,7 @@ def hooked() -> Iterator[Hook]:
 class Alertmanager:
     """Runs with the configuration that is shipped, whose webhook is `hook`."""
 
-    def __init__(self, directory: Path, hook: Hook) -> None:
+    def __init__(self, directory: Path, hook: WebhookReceiver) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._directory = directory
@@ -158,7 +158,7 @@ class Alertmanager:
 
 
 @contextmanager
-def running(directory: Path, hook: Hook) -> Iterator[Alertmanager]:
+def running(directory: Path, hook: WebhookReceiver) -> Iterator[Alertmanager]:
     """An Alertmanager that runs."""
     manager = Alertmanager(directory, hook)
     manager.start()

@@ -6,41 +6,41 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from connectors.asterisk.simulate.ami_events import AmiEventWriter, Event
 from connectors.asterisk.simulate.manager import SECRET, USERNAME, ManagerServer
-from connectors.asterisk.simulate.voice import Event, Voice
-from connectors.sdk.simulating.commands import HOST
-from tests.support.talkers import has_kept
+from connectors.sdk.simulation.cli_options import HOST
+from tests.support.socket_sources import has_stored
 
 
-class PatientManager(ManagerServer):
+class BufferingManager(ManagerServer):
     """Tells what happened while nobody was there first of all to who comes, unlike Asterisk: so a test can read all, in parts.
 
     And tells it again while nothing of it was kept below `listener`: whoever is killed with what he has just heard in his hands,
     and nowhere else, cannot have it told again by Asterisk, and no test shows otherwise.
     """
 
-    def __init__(self, voice: Voice, listener: Path) -> None:
+    def __init__(self, voice: AmiEventWriter, listener: Path) -> None:
         self._kept: list[Event] = []
         self._given: list[Event] = []
         self._listener = listener
         super().__init__(voice)
 
-    def tell(self, event: Event) -> None:
+    def send_event(self, event: Event) -> None:
         """Tell an event as it is."""
         with self.lock:
             if self.listeners:
                 self._given.append(event)
-                super().tell(event)
+                super().send_event(event)
             else:
                 self._kept.append(event)
 
-    def welcome(self, listener: Any) -> None:
+    def subscribe(self, listener: Any) -> None:
         with self.lock:
-            super().welcome(listener)
-            lost = [] if has_kept(self._listener) else self._given
+            super().subscribe(listener)
+            lost = [] if has_stored(self._listener) else self._given
             kept, self._kept, self._given = [*lost, *self._kept], [], []
             for event in kept:
-                self.tell(event)
+                self.send_event(event)
 
 
 def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
 @contextmanager
 def serving(at: float, *, listener: Path | None = None, **how: Any) -> Iterator[ManagerServer]:
     """Have a manager interface whose clock shows `at`, seconds since 1970, at first; a patient one for `listener`."""
-    voice = Voice()
+    voice = AmiEventWriter()
     voice.be_at(at)
-    with closing(PatientManager(voice, listener) if listener else ManagerServer(voice, **how)) as manager:
+    with closing(BufferingManager(voice, listener) if listener else ManagerServer(voice, **how)) as manager:
         yield manager
 
 

@@ -45,7 +45,7 @@ def bad_records() -> dict[Reason, Pair]:
             encode(make("call.left_queue", queue="mdph", reason="full")).replace(b'"full"', b'"bored"'),
         ),
         Reason.TIME_IN_FUTURE: (key, encode(event.model_copy(update={"time": now + timedelta(hours=1)}))),
-        Reason.TOLD_AGAIN: (
+        Reason.DUPLICATE: (
             ended.subject.encode(),
             encode(ended.model_copy(update={"time": now - timedelta(days=100)})),
         ),

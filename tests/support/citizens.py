@@ -12,25 +12,26 @@ from models import topics
 from models.codec import encode
 from models.events import Event
 from models.ids import event_id
-from models.instants import milliseconds
+from models.timestamps import milliseconds
 from models.topics import Channel
-from streams.agents.contacts import Contacts
-from streams.core import moves, timeline
-from streams.core.citizen_figures import Changes, Key, start_of
-from streams.core.citizens import Citizen, Terms, add, day_of
-from streams.core.contact import ERASED
-from streams.core.figures import Figure, new_figure
-from streams.core.layouts import CITIZENS
-from streams.core.milestone import State
-from streams.core.moves import Move, Told
-from streams.core.promises import Promised
-from streams.core.timeline import Entry
+from streams.agents.contacts import ContactJob
+from streams.core.citizens import reattribution
+from streams.core.citizens.citizen import Citizen, RecontactTerms, add, day_of
+from streams.core.citizens.citizen_figures import CitizenFigureChanges, CitizenFigureKey, start_of
+from streams.core.citizens.reattribution import Reattribution, Told
+from streams.core.contacts.case_event import ContactState
+from streams.core.contacts.contact import ERASED
+from streams.core.figures.figure import Figure, new_figure
+from streams.core.figures.figure_schemas import CITIZENS
+from streams.core.sla.open_targets import SlaTargetsEntry
+from streams.core.timeline import entries as timeline
+from streams.core.timeline.entries import Entry
 from streams.engine.job import Step
-from streams.engine.partitioner import partition_of
-from tests.support.events import CASE, PHONE, START, START_MS, call_lives, contact_events, numbered
+from streams.kafka.partitioner import partition_of
+from tests.support.events import CASE, PHONE, START, START_MS, call_histories, contact_events, numbered
 from tests.support.simulated_workers import DAY_MS, TIMES
 
-TERMS = Terms()
+TERMS = RecontactTerms()
 START_DAY = day_of(TERMS.zone)(START_MS)
 COUNTED_FROM = start_of("four_weeks", START_DAY)  # type: ignore[arg-type]
 SERVICES = ("autonomie", "enfance")
@@ -56,16 +57,18 @@ def entry(kind: str, days: float, contact: str = "call:s:1", service: str = "aut
         service,
         kind,
         START + timedelta(days=days),
-        State.WAITING,
+        ContactState.WAITING,
         "",
         "s",
     )
 
 
-def move(kind: str, days: float, contact: str, settled_at: int = START_MS, *told: Told, citizen: str = PHONE) -> Move:
+def move(
+    kind: str, days: float, contact: str, settled_at: int = START_MS, *told: Told, citizen: str = PHONE
+) -> Reattribution:
     """Return a move to or from a citizen, since the contact is of the sector that was told first at that time."""
     one = entry(kind, days, contact, "", citizen)
-    return Move(**msgspec.structs.asdict(one), told=told, settled=(False, settled_at, "social"))
+    return Reattribution(**msgspec.structs.asdict(one), told=told, assigned_sector=(False, settled_at, "social"))
 
 
 def at(one: Entry) -> int:
@@ -81,22 +84,22 @@ def fold(entries: Iterable[Entry], row: Citizen | None = None) -> Citizen:
     return row
 
 
-def count(before: Citizen | None, after: Citizen, edit: Callable[[Key], Figure]) -> None:
+def count(before: Citizen | None, after: Citizen, edit: Callable[[CitizenFigureKey], Figure]) -> None:
     """Change figures from what `before` contributes to what `after` does."""
-    changes = Changes()
+    changes = CitizenFigureChanges()
     changes.note(before, after)
     changes.apply(edit)
 
 
-class Figures(dict[Key, Figure]):
+class Figures(dict[CitizenFigureKey, Figure]):
     """Rows of zeros, where there are none yet."""
 
-    def __missing__(self, key: Key) -> Figure:
+    def __missing__(self, key: CitizenFigureKey) -> Figure:
         figure = self[key] = new_figure(CITIZENS)
         return figure
 
 
-def named(figures: dict[Key, Figure]) -> dict[Key, dict[str, int]]:
+def named(figures: dict[CitizenFigureKey, Figure]) -> dict[CitizenFigureKey, dict[str, int]]:
     """Return what is not zero, by name."""
     found = {
         key: {name: count for name, count in zip(CITIZENS.counts, figure.counts, strict=True) if count}
@@ -136,7 +139,7 @@ def events_of_many(draw: st.DrawFn) -> list[Event]:
         channel = draw(st.sampled_from(["call", "letter", "email", "form", "appointment", "visit"]))
         subject = f"{'mail' if channel == 'letter' else channel}:s/x:{number}"
         if channel == "call":
-            own = [event.model_copy(update={"subject": subject}) for event in draw(call_lives(subject))]
+            own = [event.model_copy(update={"subject": subject}) for event in draw(call_histories(subject))]
         else:
             kinds = tuple(kind for kind in ALL_KINDS if kind.startswith(f"{channel}."))
             own = draw(st.lists(contact_events(kinds, subject), min_size=1, max_size=5))
@@ -164,7 +167,7 @@ class Timelines:
     def __init__(self) -> None:
         self.erased: dict[str, int] = {}
 
-    def write(self, entries: Sequence[Entry], _promised: Sequence[Promised], _place: object = None) -> None:
+    def write(self, entries: Sequence[Entry], _promised: Sequence[SlaTargetsEntry], _place: object = None) -> None:
         for one in entries:
             if one.type == ERASED:
                 self.erased.setdefault(one.contact, milliseconds(one.happened_at))
@@ -175,10 +178,10 @@ class Timelines:
     def find_owners(self, names: Collection[str]) -> Collection[str]:
         return names
 
-    def carry(self, now: int) -> None:
+    def checkpoint(self, now: int) -> None:
         pass
 
-    def tidy(self, now: int) -> None:
+    def expire(self, now: int) -> None:
         pass
 
 
@@ -190,9 +193,9 @@ ALL_KINDS = (
 )
 
 
-def tell(events: Iterable[Event], partitions: int = 3) -> list[Entry]:
+def entries_from_workers(events: Iterable[Event], partitions: int = 3) -> list[Entry]:
     """Return the entries that workers make of `events`, moves among them, and check that each has its citizen's key."""
-    jobs = [Contacts(number, TIMES) for number in range(partitions)]
+    jobs = [ContactJob(number, TIMES) for number in range(partitions)]
     entries: list[Entry] = []
     for event in events:
         key = event.subject.encode()
@@ -205,7 +208,7 @@ def tell(events: Iterable[Event], partitions: int = 3) -> list[Entry]:
         for name, value in step.outputs[topics.TIMELINE.name]:
             assert value is not None
             one = timeline.decode(value)
-            entries.append(moves.decode(value) if one.type in moves.KINDS else one)
+            entries.append(reattribution.decode(value) if one.type in reattribution.REATTRIBUTION_TYPES else one)
             assert name == (one.citizen or one.contact).encode()
     return entries
 

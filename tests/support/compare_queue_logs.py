@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import click
 
+from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
-from connectors.asterisk.memory import Memory
-from connectors.asterisk.records import LogLine
+from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from models.events import AgentChange, Event
 from models.identities import IdentityKind, PseudonymKey
-from streams.core import agent, contact
-from streams.core.visit import tell
+from streams.core.contacts import agent, contact
+from streams.core.contacts.queue_stay import stay_result
 from tests.support.plain_queue_count import REFUSED, Count, count
 from tests.support.random_queue_log import QUEUES, make
 
@@ -39,7 +39,7 @@ def read(lines: Iterable[bytes]) -> list[Event]:
     """Return the events that the connector makes of a log."""
     config = parse(AsteriskConfig, "essai", OPTIONS)
     assert isinstance(config, AsteriskConfig)
-    mapping = QueueLogMapping("asterisk/essai", config, KEY, Memory())
+    mapping = QueueLogMapping("asterisk/essai", config, KEY, CallHistory())
     events: list[Event] = []
     for line in lines:
         outcome = mapping.map(LogLine(line, NOW))
@@ -85,7 +85,7 @@ def _figures(rows: Iterable[Any]) -> Counter[tuple[str, str]]:
     found = Counter[tuple[str, str]]()
     for row in rows:
         for visit in getattr(row, "visits", ()):
-            story, queue = tell(visit), visit.place.queue
+            story, queue = stay_result(visit), visit.dimensions.queue
             found[queue, story.outcome] += 1
             if story.finish:
                 found[queue, story.finish] += 1
@@ -101,11 +101,11 @@ def _labelled(figures: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
 def _states(rows: dict[str, Any], plain: Count) -> tuple[set[Any], set[Any]]:
     talking = {_own(_pseudonym(name)) for name in plain.talking()}
     ours = {
-        (_own(subject), place.queue, "" if state == "agents_on_contact" else state)
+        (_own(subject), dimensions.queue, "" if state == "agents_on_contact" else state)
         for subject, row in rows.items()
         if subject.startswith("agent:")
-        for place, state in agent.states(row).items()
-        if place.queue
+        for dimensions, state in agent.states(row).items()
+        if dimensions.queue
     }
     theirs = {
         (name, LABELS[queue], "" if name in talking else "agents_paused" if paused else "agents_available")

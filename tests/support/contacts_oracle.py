@@ -9,16 +9,16 @@ import msgspec
 from confluent_kafka import Message
 
 from models import topics
-from models.codec import Unusable, decode, encode
+from models.codec import UnusableRecord, decode, encode
 from models.events import Event
-from streams.core import agent, contact
-from streams.core.counting import count_agent, count_contact, count_rings
-from streams.core.figures import Dimensions, Figure, Progress, decode_figure, parse_key
-from streams.core.layouts import LAYOUTS
-from streams.core.moves import KINDS
-from streams.core.promises import PROMISED
-from streams.core.timeline import Entry
-from streams.core.waiting import WaitingIndex
+from streams.core.citizens.reattribution import REATTRIBUTION_TYPES
+from streams.core.contacts import agent, contact
+from streams.core.contacts.waiting_index import WaitingIndex
+from streams.core.figures.figure import Dimensions, Figure, Progress, decode_figure, parse_key
+from streams.core.figures.figure_counts import count_agent, count_contact, count_rings
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.core.sla.open_targets import SLA_TARGETS_TYPE
+from streams.core.timeline.entries import Entry
 from tests.support import kafka_io
 from tests.support.bad_records import GONE
 from tests.support.events import START, answered_call, make
@@ -98,7 +98,7 @@ def compute(bootstrap: str) -> dict[int, Truth]:
         truth.deliveries += 1
         try:
             event = decode(message.value())
-        except Unusable:
+        except UnusableRecord:
             truth.dead[message.topic(), message.offset()] += 1
             continue
         if message.key() != event.subject.encode() or not -60 < _age_seconds(event) < 315_576_000:
@@ -152,7 +152,7 @@ def verify(bootstrap: str) -> dict[str, int]:
     outputs = kafka_io.read(bootstrap, topics.TIMELINE.name)
     entries = (msgspec.json.decode(m.value(), type=Entry) for m in outputs)
     # How often a contact moves depends on what is in one step; whose it is in the end is held in tests/faults/test_citizens*.
-    written = Counter(entry.id for entry in entries if entry.type not in {*KINDS, PROMISED})
+    written = Counter(entry.id for entry in entries if entry.type not in {*REATTRIBUTION_TYPES, SLA_TARGETS_TYPE})
     ids = sum((truth.ids for truth in truths.values()), Counter())
     assert written == ids, f"timeline: lost {list(ids - written)[:5]}, twice {list(written - ids)[:5]}"
     letters = Counter(_origin(letter) for letter in kafka_io.read(bootstrap, topics.DEAD_LETTERS.name))
@@ -180,7 +180,7 @@ def _verify_figures(bootstrap: str, truths: dict[int, Truth]) -> None:
             assert progress.duplicates == truth.deliveries - truth.events - dead, f"partition {partition}"
             assert sum(progress.dead_letters.values()) == dead, f"partition {partition}"
         else:
-            figures[partition, start, dimensions] = _numbers(decode_figure(value, LAYOUTS[dimensions.channel]))
+            figures[partition, start, dimensions] = _numbers(decode_figure(value, FIGURE_SCHEMAS[dimensions.channel]))
     for truth in truths.values():
         waiting = WaitingIndex({key: row for key, row in truth.rows.items() if isinstance(row, contact.Contact)})
         for (start, dimensions), figure in truth.figures.items():

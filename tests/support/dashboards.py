@@ -15,7 +15,7 @@ import httpx
 import promql_parser
 
 from grafana import palette
-from grafana.generated import DASHBOARDS
+from grafana.generator import DASHBOARDS
 from grafana.palette import STATES, STROKES
 from tests.support.prometheus import Prometheus
 
@@ -30,7 +30,7 @@ COUNTERS: Final = ("_total", "_bucket", "_sum", "_count")
 GROWTH: Final = {"rate", "irate", "increase"}
 
 
-class Asked(NamedTuple):
+class PanelQuery(NamedTuple):
     """A query of a panel."""
 
     page: str
@@ -56,10 +56,10 @@ def panels(dashboard: Json) -> Iterator[Json]:
     return (panel for panel in dashboard["panels"] if panel["type"] != "row")
 
 
-def asked(path: Path) -> list[Asked]:
+def asked(path: Path) -> list[PanelQuery]:
     """Return all queries of a dashboard."""
     return [
-        Asked(path.stem, panel["title"], target["expr"], bool(target.get("instant")))
+        PanelQuery(path.stem, panel["title"], target["expr"], bool(target.get("instant")))
         for panel in panels(read(path))
         for target in panel["targets"]
     ]
@@ -200,9 +200,9 @@ def _lint_links(dashboard: Json, pages: Mapping[str, set[str]]) -> Iterator[str]
             yield f"/d/{uid}{parameters} loses {lost}"
 
 
-def unanswered(prometheus: Prometheus, asked: Iterable[Asked]) -> dict[Asked, str]:
+def unanswered(prometheus: Prometheus, asked: Iterable[PanelQuery]) -> dict[PanelQuery, str]:
     """Return which queries give no data now, and why: an error, or the series that are missing."""
-    found: dict[Asked, str] = {}
+    found: dict[PanelQuery, str] = {}
     for one in asked:
         try:
             values = [value for value in prometheus.ask(one.query).values() if isfinite(value)]

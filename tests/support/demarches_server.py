@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sdk.listening import listen
+from connectors.sdk.sockets import listen
 
 TOKEN = "jeton-d-essai"
 LARGEST_PAGE = 100

@@ -13,9 +13,9 @@ import httpx
 import psutil
 
 from models import topics
-from streams.core.figures import parse_key
-from streams.engine.login import PASSWORD_FILE
-from streams.engine.ports import free_port
+from streams.core.figures.figure import parse_key
+from streams.kafka.broker_login import PASSWORD_FILE
+from streams.kafka.ports import free_port
 from tests.support import kafka_io
 
 
@@ -41,8 +41,8 @@ class Up:
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.Error):  # it has just ended
                 command = child.cmdline()
-                if "streams.cli" in command:
-                    found[command[command.index("streams.cli") + 1]] = child
+                if "streams.cli.main" in command:
+                    found[command[command.index("streams.cli.main") + 1]] = child
                 elif (
                     "kafka.Kafka" in command
                 ):  # others are short-lived: what reads barcodes, what formats Kafka's storage
@@ -55,7 +55,7 @@ class Up:
         metric = r'^contact_service_level_denominator_total\{.*formula="offered_share".*\} (\S+)$'
         return sum(float(value) for value in re.findall(metric, text, re.MULTILINE))
 
-    def told(self) -> dict[str, str]:
+    def metrics_addresses(self) -> dict[str, str]:
         """Where each process tells its metrics, as `host:port` by its name."""
         found = (re.fullmatch(r"  (\w+) +http://(\S+)/metrics", line) for line in self.lines)
         return {one[1]: one[2] for one in found if one}
@@ -98,7 +98,7 @@ def start(data: Path, port: int, **settings: str) -> Iterator[Up]:
         "PYTHONUNBUFFERED": "1",
         **settings,
     }
-    command = [sys.executable, "-m", "streams.cli", "up", "--demo"]
+    command = [sys.executable, "-m", "streams.cli.main", "up", "--demo"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

@@ -100,7 +100,7 @@ QUEUES = ("mdph", "apa", "routes")
 
 
 @st.composite
-def call_lives(draw: st.DrawFn, subject: str = CALL, *, longest: int = 400, is_whole: bool = False) -> list[Event]:
+def call_histories(draw: st.DrawFn, subject: str = CALL, *, longest: int = 400, is_whole: bool = False) -> list[Event]:
     """One call as a switchboard would tell it: up to three stays in queues, the same queue twice, no end yet, lost events.
 
     No stay is longer than `longest` (seconds); `is_whole`: no event is lost.

@@ -5,11 +5,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from connectors.freeswitch.simulate import EventSocket, Happening, tables
-from tests.support.talkers import has_kept
+from connectors.freeswitch.simulate import CallcenterChange, EventSocket, tables
+from tests.support.socket_sources import has_stored
 
 
-class PatientSocket(EventSocket):
+class BufferingEventSocket(EventSocket):
     """Tells what happened while nobody was there to who comes, unlike FreeSWITCH: so a test can read all, in parts.
 
     And tells it again while nothing of it was kept below `listener`: whoever is killed with what he has just heard in his hands,
@@ -17,24 +17,24 @@ class PatientSocket(EventSocket):
     """
 
     def __init__(self, at: float, listener: Path) -> None:
-        self._safe: list[Happening] = []
-        self._given: list[Happening] = []
-        self._kept: list[Happening] = []
+        self._safe: list[CallcenterChange] = []
+        self._given: list[CallcenterChange] = []
+        self._kept: list[CallcenterChange] = []
         self._is_open = False
         self._listener = listener
         super().__init__(tables(), lambda: at)
 
-    def happen(self, happening: Happening) -> None:
+    def happen(self, happening: CallcenterChange) -> None:
         with self.lock:
             if self.listeners and self._is_open:
                 self._give(happening)
             else:
                 self._kept.append(happening)
 
-    def welcome(self, listener: Any) -> None:
+    def subscribe(self, listener: Any) -> None:
         with self.lock:
             self._is_open = False
-            if has_kept(self._listener):
+            if has_stored(self._listener):
                 self._safe += self._given
             else:
                 self._kept = [*self._given, *self._kept]
@@ -42,7 +42,7 @@ class PatientSocket(EventSocket):
             self.tables = tables()
             for happening in self._safe:
                 self.tables.change(happening)
-            super().welcome(listener)
+            super().subscribe(listener)
 
     def answered(self, listener: Any, asked: str) -> None:
         if asked == "callcenter_config agent list":  # the last of the lists that make a whole
@@ -51,7 +51,7 @@ class PatientSocket(EventSocket):
                 for happening in kept:
                     self._give(happening)
 
-    def _give(self, happening: Happening) -> None:
+    def _give(self, happening: CallcenterChange) -> None:
         self._given.append(happening)
         super().happen(happening)
 
@@ -59,5 +59,5 @@ class PatientSocket(EventSocket):
 @contextmanager
 def serving(at: float, *, listener: Path | None = None) -> Iterator[EventSocket]:
     """Have an event socket whose clock shows `at`, seconds since 1970; a patient one for `listener`."""
-    with closing(PatientSocket(at, listener) if listener else EventSocket(tables(), lambda: at)) as event_socket:
+    with closing(BufferingEventSocket(at, listener) if listener else EventSocket(tables(), lambda: at)) as event_socket:
         yield event_socket

@@ -20,19 +20,19 @@ from starlette.types import ASGIApp
 import connectors.rdv as rdv
 import connectors.survey as survey
 import connectors.webhook as webhook
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.testing import Bench
-from streams import logs
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.testing import ConnectorHarness
 from streams.api.app import create_app
-from streams.health import HealthServer
-from streams.listening import Server, listen
+from streams.runtime import logs
+from streams.runtime.health import HealthServer
+from streams.runtime.http_server import Server, listen
 from streams.web.options import WebOptions
-from tests.support import rdv as town
-from tests.support.api import Office, token
-from tests.support.desks import desk_options, serving_desk
+from tests.support import rdv_harness as town
+from tests.support.api_harness import ApiHarness, token
+from tests.support.kiosk_harness import kiosk_options, serving_kiosk
 from tests.support.surveys import OPTIONS as SURVEY
 from tests.support.webhooks import OPTIONS as WEBHOOK
-from tests.support.webhooks import at_work
+from tests.support.webhooks import running_connector
 from tests.web.served import serving
 
 TOKEN: Final = "camille"
@@ -60,23 +60,25 @@ def in_thread(app: ASGIApp) -> Iterator[int]:
 
 def main(directory: Path) -> None:
     """Serve until SIGTERM."""
-    stop = await_stop()
+    stop = install_stop_handler()
     logs.configure()
     ports: dict[str, int] = {}
     with ExitStack() as stack:
         for name, (connector, options) in CONNECTORS.items():
             own = directory / name
-            url, _ = stack.enter_context(at_work(Bench(connector, options, own / "data", directory / f"{name}-keys")))
+            url, _ = stack.enter_context(
+                running_connector(ConnectorHarness(connector, options, own / "data", directory / f"{name}-keys"))
+            )
             ports[name] = int(url.rstrip("/").rpartition(":")[2])
         (directory / "front").mkdir()
         desk = stack.enter_context(
-            serving_desk(desk_options(directory / "front", f"http://127.0.0.1:{ports['webhook']}/"))
+            serving_kiosk(kiosk_options(directory / "front", f"http://127.0.0.1:{ports['webhook']}/"))
         )
         ports["desk"] = int(desk.url.rpartition(":")[2])
         board = stack.enter_context(serving(WebOptions(brokers="")))
         board.follow()
         ports["board"] = board.port
-        office = Office(directory / "office", f"sqlite:///{directory / 'timeline.db'}")
+        office = ApiHarness(directory / "office", f"sqlite:///{directory / 'timeline.db'}")
         stack.callback(office.close)
         office.add(token(TOKEN, rate_per_minute=RATE))
         ports["api"] = stack.enter_context(in_thread(create_app(office.api, CollectorRegistry(), ["127.0.0.1"])))

@@ -10,7 +10,7 @@ import pytest
 
 import connectors.imap as imap
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.testing import Bench
+from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.dovecot import Dovecot
 
@@ -107,19 +107,19 @@ def put(server: Dovecot, user: str, *mails: Mail) -> None:
             client.append(folder, content, msg_time=at)
 
 
-def bench(server: Dovecot, user: str, tmp_path: Path, data: str = "data", **more: Any) -> Bench:
+def harness(server: Dovecot, user: str, tmp_path: Path, data: str = "data", **more: Any) -> ConnectorHarness:
     options = server.options(user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **more})
-    return Bench(imap.CONNECTOR, options, tmp_path / data, tmp_path / "keys")
+    return ConnectorHarness(imap.CONNECTOR, options, tmp_path / data, tmp_path / "keys")
 
 
-def told(events: Sequence[Event]) -> list[tuple[int, str]]:
+def events_by_contact(events: Sequence[Event]) -> list[tuple[int, str]]:
     """The number of each event's contact, in the order in which they came up, and what happened to it."""
     numbers = {subject: number for number, subject in enumerate(dict.fromkeys(event.subject for event in events))}
     return [(numbers[event.subject], event.type.partition(".")[2]) for event in events]
 
 
-def unavailable(one: Bench) -> str:
+def unavailable(one: ConnectorHarness) -> str:
     """Why the mailbox is not read."""
     with one.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-        flow.turn()
+        flow.step()
     return str(trouble.value)

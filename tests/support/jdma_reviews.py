@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.jdma.simulate.server import Jdma, served
+from connectors.jdma.simulate.server import JdmaServer, served
 
 FORM = 7001
 OTHER = 7002
@@ -42,7 +42,7 @@ def review(number: int, minute: float, *satisfaction: str | None, verbatim: str 
     return about | {"has_verbatim": bool(verbatim), "answers": answers} | fields
 
 
-def hold(path: Path, *reviews: Any) -> None:
+def store_reviews(path: Path, *reviews: Any) -> None:
     """Let the server have these reviews."""
     path.write_text(json.dumps(reviews, ensure_ascii=False), encoding="utf-8")
 
@@ -50,7 +50,7 @@ def hold(path: Path, *reviews: Any) -> None:
 class Served:
     """A fake whose reviews are those of the file at `path`."""
 
-    def __init__(self, jdma: Jdma, url: str, load: Callable[[], None]) -> None:
+    def __init__(self, jdma: JdmaServer, url: str, load: Callable[[], None]) -> None:
         self.jdma = jdma
         self.url = url
         self.load = load
@@ -59,7 +59,7 @@ class Served:
 @contextmanager
 def serving(path: Path, **options: Any) -> Iterator[Served]:
     """Serve the file at `path` until the end of the block."""
-    jdma = Jdma(FORM, OTHER, **{"requests_per_minute": 100_000, **options})
+    jdma = JdmaServer(FORM, OTHER, **{"requests_per_minute": 100_000, **options})
 
     def load() -> None:
         jdma.reviews[:] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []

@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
-from streams.engine.login import MECHANISM, USER
+from streams.kafka.broker_login import MECHANISM, USER
 
 Produced = tuple[str, bytes | None, bytes | None]
 """Topic, key and value."""

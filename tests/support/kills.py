@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connectors.sdk.testing.kills import NAMED
+from connectors.sdk.testing.kill_injector import NAMED
 
 KILLED = 137
 
@@ -77,7 +77,7 @@ def run_in_child(job: Callable[[], None], act: int = 0) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def kill_at_every_act(job: Callable[[Path], None], directory: Path) -> list[Path]:
+def kill_at_every_disk_operation(job: Callable[[Path], None], directory: Path) -> list[Path]:
     """Run `job` in directory after directory, killed before its first act, its second … and then again to its end.
 
     Returns the directories; in the last one it was not killed.

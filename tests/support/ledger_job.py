@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-from streams import logs
-from streams.engine import topics
 from streams.engine.batch import Batch
 from streams.engine.engine import Engine, Options, run
 from streams.engine.job import Codec, Job, Record, Step, Table
+from streams.kafka import topic_admin
+from streams.runtime import logs
 
 PARTITIONS = 4
 
@@ -80,7 +80,7 @@ class Ledger:
                 self.rows.delete(key)
             step.outputs[self.out].append((key, encode({"id": event.id, "count": row.count})))
 
-    def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
+    def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         step.reject(topic, record, "internal_error", type(error).__name__)
 
     def tick(self, step: Step) -> None:
@@ -117,10 +117,13 @@ def make_job(name: str) -> Job:
 
 def make_topics(name: str, bootstrap: str, **state_config: str) -> None:
     job = make_job(name)
-    plain = [topics.TopicSpec(topic, PARTITIONS) for topic in (*job.sources, *job.outputs)]
-    dead = topics.TopicSpec(job.dead_letters, PARTITIONS, config={"max.message.bytes": "2097152"})
-    states = [topics.TopicSpec(topic, PARTITIONS, config={**topics.COMPACTED, **state_config}) for topic in job.states]
-    topics.apply(bootstrap, [*plain, dead, *states])
+    plain = [topic_admin.TopicSpec(topic, PARTITIONS) for topic in (*job.sources, *job.outputs)]
+    dead = topic_admin.TopicSpec(job.dead_letters, PARTITIONS, config={"max.message.bytes": "2097152"})
+    states = [
+        topic_admin.TopicSpec(topic, PARTITIONS, config={**topic_admin.COMPACTED, **state_config})
+        for topic in job.states
+    ]
+    topic_admin.apply_specs(bootstrap, [*plain, dead, *states])
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import pytest
 import connectors.maarch as maarch
 from connectors.maarch.simulate.server import LOGIN, PASSWORD
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.testing import Bench
+from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.maarch_server import MaarchServer
 
@@ -87,16 +87,16 @@ def options(server: MaarchServer, **more: Any) -> dict[str, Any]:
     return given | more
 
 
-def bench(server: MaarchServer, tmp_path: Path, data: str = "data", **more: Any) -> Bench:
-    return Bench(maarch.CONNECTOR, options(server, **more), tmp_path / data, tmp_path / "keys")
+def harness(server: MaarchServer, tmp_path: Path, data: str = "data", **more: Any) -> ConnectorHarness:
+    return ConnectorHarness(maarch.CONNECTOR, options(server, **more), tmp_path / data, tmp_path / "keys")
 
 
-def told(events: list[Event]) -> list[tuple[str, str]]:
+def event_types(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.subject.rpartition(":")[2], event.type.removeprefix("letter.")) for event in events]
 
 
-def unavailable(bench: Bench) -> str:
+def unavailable(harness: ConnectorHarness) -> str:
     """Why the source is not read."""
-    with bench.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-        flow.turn()
+    with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
+        flow.step()
     return str(trouble.value)

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connectors.maarch.simulate.database import Database
-from connectors.maarch.simulate.server import Refusal, Rest
-from connectors.sdk.simulating.serving import serving
+from connectors.maarch.simulate.server import MaarchRestApi, Refusal
+from connectors.sdk.simulation.http_app import serving
 
 
-class MaarchServer(Rest):
+class MaarchServer(MaarchRestApi):
     """Serves what is in `path`: `{"<table>": [<row>, …]}`."""
 
     def __init__(self, path: Path) -> None:

@@ -15,27 +15,27 @@ from typing import Final
 
 from starlette.testclient import TestClient
 
-from connectors.simulator.accounts import Numbers, Where
+from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.departement import Departement
+from connectors.simulator.office_hours import midnight
 from connectors.simulator.plan import Plan
-from connectors.simulator.playing import play_span
-from connectors.simulator.stage import Stage
-from connectors.simulator.working import midnight
+from connectors.simulator.run_modes import run_span
+from connectors.simulator.simulation_run import SimulationRun
 from models.events import Event
 from models.topics import Channel
-from streams.sla_file import WatchedPolicies
+from streams.settings.sla_file import WatchedPolicies
 from streams.web.app import create_app
-from streams.web.at_risk import AtRiskView
+from streams.web.board.at_risk import AtRiskView
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, Source
-from tests.support.chronicle import Chronicle, Story
-from tests.support.departement import READING, Folded, differences, read
-from tests.support.month_promises import SLA_FILE, Promised
+from streams.web.view import FiguresView, ReaderState
+from tests.support.expected_history import ActionHistory, HistorySnapshot
+from tests.support.expected_metrics import PARIS
+from tests.support.month_sla import SLA_FILE, ExpectedSla
+from tests.support.plain_sla import PlainSlaFile
 from tests.support.processes import wait_until
-from tests.support.promised import PlainFile
+from tests.support.simulated_events import Delivery
+from tests.support.simulated_figures import READING, FoldedFigures, figure_differences, run_connectors
 from tests.support.simulated_workers import Workers, milliseconds
-from tests.support.telling import Delivery
-from tests.support.told_in_metrics import PARIS
 
 FIRST, LAST = date(2026, 3, 12), date(2026, 4, 10)
 """Clocks are put forward on 29 March, 6 April is a holiday, and a month ends; the last day is played until something waits after
@@ -61,27 +61,27 @@ class Month:
     until: datetime
     keys: Path
     events: Sequence[Event]
-    ledger: dict[Where, Numbers]
-    figures: dict[Where, Numbers]
-    week_ledger: dict[Where, Numbers]
+    ledger: dict[DimensionKey, FigureCounts]
+    figures: dict[DimensionKey, FigureCounts]
+    week_ledger: dict[DimensionKey, FigureCounts]
     """As of `SETTLES` after the first week; so is the next."""
-    week_story: Story
-    story: Story
+    week_story: HistorySnapshot
+    story: HistorySnapshot
     workers: Workers
     policies: WatchedPolicies
 
-    tell: Callable[[datetime], Story]
+    tell: Callable[[datetime], HistorySnapshot]
     """Returns what happened by then."""
 
     @property
-    def sla_file(self) -> PlainFile:
+    def sla_file(self) -> PlainSlaFile:
         """What is promised."""
         return _read_sla_file(self.since.date())
 
     @cached_property
-    def promised(self) -> Promised:
+    def promised(self) -> ExpectedSla:
         """What was promised to whom, and how that stands at the end."""
-        return Promised(self.sla_file, self.story, self.until)
+        return ExpectedSla(self.sla_file, self.story, self.until)
 
     def as_of(self, until: datetime) -> "Month":
         """Return the same as it was then, but for ledgers, of which there is none."""
@@ -91,17 +91,17 @@ class Month:
 
 
 @cache
-def _read_sla_file(first: date) -> PlainFile:
-    return PlainFile(SLA_FILE.read_text(), first - BEFORE, (LAST - FIRST + BEFORE + AFTER).days)
+def _read_sla_file(first: date) -> PlainSlaFile:
+    return PlainSlaFile(SLA_FILE.read_text(), first - BEFORE, (LAST - FIRST + BEFORE + AFTER).days)
 
 
 def _fold(events: Iterable[Event], until: datetime, policies: WatchedPolicies) -> Workers:
     """Return workers that were told all at once shortly before."""
     workers = Workers(until - READING - TICK, PARTITIONS, policies=policies, tick=TICK)
-    workers.live([], until - READING)
+    workers.process([], until - READING)
     # Each row is counted once, what opinions are about before they are told: so nothing is taken back.
     in_turn = sorted(events, key=lambda event: (event.channel is Channel.FEEDBACK, event.channel))
-    workers.live([Delivery(workers.now, event) for event in in_turn], until)
+    workers.process([Delivery(workers.now, event) for event in in_turn], until)
     return workers
 
 
@@ -115,7 +115,7 @@ class NoReader:
         pass
 
 
-def play_month(
+def run_month(
     directory: Path,
     per_year: float,
     *,
@@ -130,13 +130,13 @@ def play_month(
     if keys:  # ids of agents are made of pseudonyms
         shutil.copytree(keys, own_keys)
     since, until = midnight(first), midnight(last) + LOOKED_AT
-    stage, chronicle = Stage(directory / "stage"), Chronicle()
-    departement = Departement(stage, Plan(seed, per_year))
+    simulation_run, chronicle = SimulationRun(directory / "stage"), ActionHistory()
+    departement = Departement(simulation_run, Plan(seed, per_year))
     departement.ledger = chronicle
-    stage.write_settings(departement.connectors())
-    week_ledger: dict[Where, Numbers] = {}
-    week_story = Story([], [], [], [])
-    tell = partial(chronicle.tell, stage.root / "queue_log")
+    simulation_run.write_settings(departement.connectors())
+    week_ledger: dict[DimensionKey, FigureCounts] = {}
+    week_story = HistorySnapshot([], [], [], [])
+    tell = partial(chronicle.tell, simulation_run.root / "queue_log")
 
     def note_week(at: datetime) -> None:
         nonlocal week_story
@@ -144,18 +144,18 @@ def play_month(
             week_ledger.update(chronicle.numbers(at + SETTLES))
             week_story = tell(at + SETTLES)
 
-    with read(stage, directory / "data") as collected, departement.opened(since):
-        assert play_span(departement, since, until, threading.Event(), tell=note_week)
+    with run_connectors(simulation_run, directory / "data") as collected, departement.opened(since):
+        assert run_span(departement, since, until, threading.Event(), tell=note_week)
         while until < midnight(last) + AT_LATEST and not any(
             tally.waiting for tally in chronicle.calls.queues.values()
         ):
             until += timedelta(seconds=20)
-            departement.play_until(until)
-        folded, ledger = Folded(until), chronicle.numbers(until)
+            departement.run_until(until)
+        folded, ledger = FoldedFigures(until), chronicle.numbers(until)
 
         def disagree() -> list[object]:
-            departement.settle()
-            return [*differences(folded.numbers(collected.events), ledger)]
+            departement.drain()
+            return [*figure_differences(folded.numbers(collected.events), ledger)]
 
         wait_until(lambda: not disagree(), "the figures to be the ledger's", patience_seconds, otherwise=disagree)
     events = list(collected.events)
@@ -186,6 +186,6 @@ def serve(workers: Workers, policies: WatchedPolicies) -> TestClient:
         view.apply_all(partition, several, milliseconds(now))
     risks.apply_all(0, workers.clocks)
     for told in (view, risks):
-        told.tell(Source.FOLLOWING)
+        told.tell(ReaderState.FOLLOWING)
     app = create_app(view, NoReader(), OPTIONS, lambda: now, collectors=[policies], risks=risks)
     return TestClient(app, base_url="http://127.0.0.1")

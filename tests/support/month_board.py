@@ -4,19 +4,19 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from connectors.simulator.working import midnight
-from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, Month
-from tests.support.simulated_workers import milliseconds
-from tests.support.told_in_metrics import (
+from connectors.simulator.office_hours import midnight
+from tests.support.expected_metrics import (
     PARIS,
     TARGETS,
-    WRITTEN,
-    Expected,
+    WRITTEN_CHANNELS,
+    ExpectedMetrics,
     board_now,
     board_satisfaction,
     board_services,
     day_of,
 )
+from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, Month
+from tests.support.simulated_workers import milliseconds
 
 BOARD_NOT_COMPARED: Final = {
     "version": "of the page",
@@ -44,7 +44,7 @@ BOARD_NOT_COMPARED: Final = {
 
 def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """Return where the board says something else than the chronicle: what, told, expected."""
-    expected, promised = Expected(month.story, month.until, month.promised.experience), month.promised
+    expected, promised = ExpectedMetrics(month.story, month.until, month.promised.experience), month.promised
     board, found = message["board"], []
 
     def hold(about: str, told: Any, wanted: Any) -> None:
@@ -67,7 +67,7 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
         names["calendar"] = promised.calendar_at(place)
         hold(f"queues {place}", queues.get(place, {}), names | board_now(expected, place[0], place))
     hold("all_services", board["all_services"], board_services(expected))
-    written = (*WRITTEN, "appointment", "feedback")
+    written = (*WRITTEN_CHANNELS, "appointment", "feedback")
     services = {fact.place[2] for fact in expected.facts if fact.place[0] in written}
     told = {service["service"]: service for service in board["services"]}
     for service in sorted(services | told.keys()):
@@ -110,7 +110,7 @@ def _recent(until: datetime) -> dict[str, str]:
     return dict(zip(("since", "until"), told, strict=True))
 
 
-def _arrivals(expected: Expected) -> list[dict[str, Any]]:
+def _arrivals(expected: ExpectedMetrics) -> list[dict[str, Any]]:
     """Return when somebody last came to each site, as the end of five minutes; of today, or of half an hour before midnight."""
     latest: dict[tuple[str, str], int | None] = {}
     for fact in expected.facts:
@@ -124,7 +124,7 @@ def _arrivals(expected: Expected) -> list[dict[str, Any]]:
     ]
 
 
-def _usual(expected: Expected) -> dict[str, Any]:
+def _usual(expected: ExpectedMetrics) -> dict[str, Any]:
     """Return what the same weekdays, none of them a holiday, were like, but the first; in an hour, calls come evenly."""
     calls = [fact.at.astimezone(PARIS) for fact in expected.facts if fact.place[0] == "call" and fact.name == "offered"]
     days = sorted(
@@ -145,7 +145,7 @@ def _usual(expected: Expected) -> dict[str, Any]:
     }
 
 
-def _curve(expected: Expected) -> dict[str, Any]:
+def _curve(expected: ExpectedMetrics) -> dict[str, Any]:
     begin = midnight(expected.today)
     end = midnight(expected.today + timedelta(days=1))
     steps = (int((expected.now - begin).total_seconds())) // 300 + 1

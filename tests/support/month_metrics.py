@@ -7,21 +7,21 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from connectors.simulator.accounts import Numbers, Where
+from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from models.reasons import Reason
-from streams.web.metrics.measure import TWIN
-from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, PARTITIONS, Month
-from tests.support.month_promises import WORKED
-from tests.support.told_in_metrics import (
+from streams.web.metrics.measure import CORRECTED_SUFFIX
+from tests.support.expected_metrics import (
     COUNTERS,
     HISTOGRAMS,
     SCORES,
     TARGETS,
-    Expected,
+    ExpectedMetrics,
     Series,
     name_series,
     series_of,
 )
+from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, PARTITIONS, Month
+from tests.support.month_sla import BUSINESS_TIME_HISTOGRAMS
 
 Z: Final = 1.959963984540054
 Labels = tuple[tuple[str, str], ...]
@@ -73,12 +73,12 @@ class Comparison:
         self.differences: list[tuple[Series, float, float]] = []
         """Series, told, expected."""
         self._month = month
-        self._expected = Expected(month.story, month.until, month.promised.experience)
+        self._expected = ExpectedMetrics(month.story, month.until, month.promised.experience)
         self._compare_values()
         self._compare_distributions(HISTOGRAMS, self._expected.durations)
         self._compare_distributions(SCORES, self._expected.scores)
         worked = month.promised.worked()
-        told = self._compare_distributions(WORKED, worked)
+        told = self._compare_distributions(BUSINESS_TIME_HISTOGRAMS, worked)
         self.differences += [(series, 0, float("nan")) for series in told - worked.keys()]
         self._compare_present(self._expected.present)
         self._compare_present(month.promised.samples())
@@ -96,7 +96,7 @@ class Comparison:
         expected = dict(self._expected.values)
         names = {name for name, _ in expected} | {counter.sample for counter in COUNTERS}
         names |= {"contact_corrected_total", "contact_postage_corrected_euros_total"}  # each row was counted once
-        names |= {name for name in self.told if name.removesuffix("_total").endswith(TWIN)}
+        names |= {name for name in self.told if name.removesuffix("_total").endswith(CORRECTED_SUFFIX)}
         self.compared |= names
         for name in names:
             for series, told in self.told.get(name, {}).items():
@@ -197,7 +197,9 @@ class Comparison:
             self._hold((name, labels), told.get(labels, float("nan")), wanted.get(labels, float("nan")))
 
 
-def compare_counters(text: str, ledger: Mapping[Where, Numbers]) -> tuple[int, list[tuple[Series, float, float]]]:
+def compare_counters(
+    text: str, ledger: Mapping[DimensionKey, FigureCounts]
+) -> tuple[int, list[tuple[Series, float, float]]]:
     """Return how much was taken back, and the counters that are not what a ledger has and what was taken back, together."""
     told = samples_of(text)
     corrected = {

@@ -6,12 +6,12 @@ from math import isclose
 from typing import Any, Final
 
 from streams.report.history import History, HistoryView
-from streams.report.period import Kind, Period, period_of
+from streams.report.period import Period, PeriodKind, period_of
 from streams.report.tables import OTHERS, Table, make_report
-from tests.support.chronicle import Fact
+from tests.support.expected_history import HistoryFact
+from tests.support.expected_metrics import COLUMNS, PARIS, WRITTEN_CHANNELS, day_of
 from tests.support.month import FIRST, LAST, OPTIONS, Month
-from tests.support.month_promises import TABLES_OF_PROMISES
-from tests.support.told_in_metrics import COLUMNS, PARIS, WRITTEN, day_of
+from tests.support.month_sla import SLA_TABLES
 
 
 def read_history(month: Month) -> History:
@@ -28,7 +28,7 @@ def periods_of(month: Month) -> list[Period]:
     """Return all days, weeks and months that the days played lie in."""
     first, last = day_of(month.since), day_of(month.until)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    kinds = (Kind.DAY, Kind.WEEK, Kind.MONTH, Kind.YEAR)
+    kinds = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH, PeriodKind.YEAR)
     return [*dict.fromkeys(period_of(kind, day) for kind in kinds for day in days)]
 
 
@@ -50,7 +50,7 @@ def compare_report(month: Month, history: History, period: Period) -> tuple[int,
     cells, wrong = month.promised.compare_tables(report.tables, period.first, period.last)
     found += wrong
     for table in report.tables:
-        if table.name in TABLES_OF_PROMISES:
+        if table.name in SLA_TABLES:
             continue
         channel = {"sent": "mail"}.get(table.name, table.name if table.name in KEPT_BY else "feedback")
         kept = KEPT_BY.get(table.name, (2, 3))
@@ -71,19 +71,19 @@ def compare_report(month: Month, history: History, period: Period) -> tuple[int,
     return cells, found + _compare_tables(report.tables, facts)
 
 
-def _compare_courses(report: Any, facts: Sequence[Fact], period: Period) -> list[tuple[Any, ...]]:
+def _compare_courses(report: Any, facts: Sequence[HistoryFact], period: Period) -> list[tuple[Any, ...]]:
     found = []
-    courses = {course.channel: course for course in report.courses}
+    arrival_profiles = {arrival_profile.channel: arrival_profile for arrival_profile in report.arrival_profiles}
     for channel, came in (
         ("call", "offered"),
         ("visit", "offered"),
         ("appointment", "booked"),
-        *((one, "received") for one in WRITTEN),
+        *((one, "received") for one in WRITTEN_CHANNELS),
     ):
         times = [fact.at.astimezone(PARIS) for fact in facts if fact.place[0] == channel and fact.name == came]
-        course = courses.get(channel)
-        by_day = {day.day: day.number for day in course.by_day if day.number} if course else {}
-        by_hour = list(course.by_hour) if course else [0] * 24
+        arrival_profile = arrival_profiles.get(channel)
+        by_day = {day.day: day.number for day in arrival_profile.by_day if day.number} if arrival_profile else {}
+        by_hour = list(arrival_profile.by_hour) if arrival_profile else [0] * 24
         wanted_days = {day: sum(at.date() == day for at in times) for day in {at.date() for at in times}}
         wanted_hours = [sum(at.hour == hour for at in times) for hour in range(24)]
         if (by_day, by_hour) != (wanted_days, wanted_hours):
@@ -91,7 +91,7 @@ def _compare_courses(report: Any, facts: Sequence[Fact], period: Period) -> list
     return found
 
 
-def _compare_tables(tables: Sequence[Table], facts: Sequence[Fact]) -> list[tuple[Any, ...]]:
+def _compare_tables(tables: Sequence[Table], facts: Sequence[HistoryFact]) -> list[tuple[Any, ...]]:
     """Return the channels that have a table and nothing happened, or the other way round."""
     told = {table.name for table in tables}
     return [

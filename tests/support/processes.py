@@ -12,8 +12,8 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import ClassVar, Self
 
-from streams.engine.children import die_with_parent
-from tests.support.forge import ROOT, Forge, Forged
+from streams.kafka.child_processes import die_with_parent
+from tests.support.fork_pool import ROOT, ForkedProcess, ForkPool
 
 PATIENCE_SECONDS = 240.0
 """Some processes stand back (`nice`): beside other tests these may have the machine for a fiftieth of the time."""
@@ -42,7 +42,7 @@ def wait_until(
 class Child:
     """One process that can be killed and started again; its output is in `log`."""
 
-    forge: ClassVar[Forge | None] = None
+    fork_pool: ClassVar[ForkPool | None] = None
     """What it is forked from, if from anything."""
 
     def __init__(self, arguments: list[str], log: Path, **environment: str) -> None:
@@ -50,7 +50,7 @@ class Child:
         self.log = log
         self.environment = environment
         self.exits: list[int] = []
-        self.process: subprocess.Popen[bytes] | Forged | None = None
+        self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -69,8 +69,8 @@ class Child:
         """Start it, with `environment` for this life only."""
         own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         everything = {**os.environ, **own, **self.environment, **environment}
-        if self.forge:
-            self.process = self.forge.start(self.arguments, self.log, everything)
+        if self.fork_pool:
+            self.process = self.fork_pool.start(self.arguments, self.log, everything)
             return self
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 
-from streams.engine.broker import die_with_parent
-from streams.engine.ports import free_port
+from streams.kafka.embedded_broker import die_with_parent
+from streams.kafka.ports import free_port
 from tests.support.processes import ROOT, wait_until
 
 DEPLOYED = ROOT / "deploy" / "prometheus"
 RULES = sorted((DEPLOYED / "rules").glob("*.yml"))
-PROMISES, RECORDING = (DEPLOYED / "rules" / f"{name}.yml" for name in ("promises", "recording"))
+SLA_RULES, RECORDING = (DEPLOYED / "rules" / f"{name}.yml" for name in ("promises", "recording"))
 
 
 def find(name: str) -> str:

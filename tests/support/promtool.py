@@ -23,7 +23,7 @@ Samples = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Scene:
+class RuleScenario:
     """What Prometheus sees, and what a rule says of that at the end."""
 
     name: str
@@ -86,7 +86,7 @@ class Scene:
         return [{"series": series, "values": _spell(values, self.steps)} for series, values in self.series.items()]
 
 
-def two_webs(scene: Scene) -> Scene:
+def two_webs(scene: RuleScenario) -> RuleScenario:
     """Return the same as two boards tell it."""
     other = {series.replace(WEB, OTHER): values for series, values in scene.series.items()}
     return replace(scene, series={**scene.series, **other})
@@ -98,8 +98,8 @@ def _spell(values: Values, steps: int) -> str:
     return " ".join("_" if value is None else repr(value) for value in told[: steps + 1])
 
 
-def play(
-    directory: Path, rules: Sequence[Path], groups: Sequence[str], alerts: Sequence[str], scenes: Sequence[Scene]
+def run_scenarios(
+    directory: Path, rules: Sequence[Path], groups: Sequence[str], alerts: Sequence[str], scenes: Sequence[RuleScenario]
 ) -> tuple[set[str], str]:
     """Play `scenes`, all of one step, with `rules`, whose `groups` are evaluated in that order.
 
@@ -114,7 +114,7 @@ def play(
     return _run(directory, [test], r'alertname=\\?"(\w+)\\?"')
 
 
-def wait(directory: Path, alerts: Iterable[tuple[dict[str, str], Scene]]) -> tuple[set[str], str]:
+def wait(directory: Path, alerts: Iterable[tuple[dict[str, str], RuleScenario]]) -> tuple[set[str], str]:
     """Play each alert, of its name, expression and `for`, with the scene, all in one promtool, and return what `play` does."""
     tests = []
     for number, (alert, scene) in enumerate(alerts):
@@ -130,7 +130,7 @@ def wait(directory: Path, alerts: Iterable[tuple[dict[str, str], Scene]]) -> tup
     return _run(directory, tests, r'alertname=\\?"(\w+)\\?"')
 
 
-def ask(directory: Path, scenes: Iterable[tuple[Scene, Mapping[str, str]]]) -> tuple[set[str], str]:
+def ask(directory: Path, scenes: Iterable[tuple[RuleScenario, Mapping[str, str]]]) -> tuple[set[str], str]:
     """Ask each scene's queries at its end, all in one promtool; no rule is evaluated.
 
     Return the marks of those that answered something else in one of them, and what promtool says of that.

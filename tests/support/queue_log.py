@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
-from connectors.asterisk.memory import Memory
-from connectors.asterisk.records import LogLine
+from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from models.events import Event
@@ -49,8 +49,8 @@ OPTIONS = {
 class Log:
     """A mapping that is fed lines."""
 
-    def __init__(self, memory: Memory | None = None, **options: Any) -> None:
-        self.memory = memory or Memory()
+    def __init__(self, memory: CallHistory | None = None, **options: Any) -> None:
+        self.memory = memory or CallHistory()
         config = parse(AsteriskConfig, "essai", OPTIONS | options)
         assert isinstance(config, AsteriskConfig)
         self.mapping = QueueLogMapping("asterisk/essai", config, KEY, self.memory)

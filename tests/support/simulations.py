@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from connectors.sdk.contract import Connector
-from connectors.sdk.simulating.commands import INSTANCE
+from connectors.sdk.simulation.cli_options import INSTANCE
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from models import topics
 from models.events import CallAnswered, CallAnsweredData, CallQueued, CallQueuedData, Event
 from models.ids import contact_id, event_id
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support.alertmanager import Alertmanager
 from tests.support.processes import Child
 
@@ -38,7 +38,7 @@ show_seconds = {show_seconds}
 SOURCE = "asterisk/essai"
 
 
-class Chain:
+class SlaChain:
     """All of it, but that its parts are for the test to start; without `manager`, nobody to tell."""
 
     def __init__(
@@ -57,9 +57,9 @@ class Chain:
         self._directory = directory
         specs = (
             TopicSpec(topic.name, PARTITIONS, config=topic.config | (COMPACTED if topic.compacted else {}))
-            for topic in topics.CATALOGUE
+            for topic in topics.TOPIC_CATALOGUE
         )
-        apply(kafka.bootstrap, list(specs))
+        apply_specs(kafka.bootstrap, list(specs))
         (directory / "sla.toml").write_text(SLA.format(target=target.seconds), encoding="utf-8")
         self._settings = directory / "accueil.toml"
         text = 'sla = "sla.toml"\n'
@@ -71,7 +71,7 @@ class Chain:
 
     def child(self, name: str, command: str) -> Child:
         return Child(
-            ["-m", "streams.cli", command],
+            ["-m", "streams.cli.main", command],
             self._directory / f"{name}.log",
             ACCUEIL_CONFIG=str(self._settings),
             ACCUEIL_BROKERS=self._bootstrap,

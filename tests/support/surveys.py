@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from connectors.survey.reference import References
+from connectors.survey.reference import ContactReferences
 from connectors.survey.simulate import TYPES, write_invitation, write_response
 from tests.support.webhooks import OTHER_SECRET, SECRET
 
 BEGIN: Final = datetime(2026, 3, 16, 8, tzinfo=UTC)
 CALL: Final = "call:asterisk/siege:1773648000.12"
 REFERENCE_SECRET: Final = "whsec_" + "cmVmZXJlbmNlcy1kLWVzc2FpLXBhcy1wb3VyLWRlLXZyYWk="
-REFERENCES: Final = References([SecretStr(REFERENCE_SECRET)])
-FOREIGN: Final = References([SecretStr(OTHER_SECRET)])
+REFERENCES: Final = ContactReferences([SecretStr(REFERENCE_SECRET)])
+FOREIGN: Final = ContactReferences([SecretStr(OTHER_SECRET)])
 OPTIONS: Final[dict[str, Any]] = {
     "port": 0,
     "secret": SECRET,

@@ -14,18 +14,18 @@ import tomli_w
 from connectors.sdk.keys import load_key
 from models.events import Event
 from models.identities import IdentityKind, normalise
-from models.sla import SOURCE
+from models.sla import SLA_SOURCE
 from models.topics import Channel
 from streams.access.permissions import Role
 from streams.access.tokens import Tokens
-from streams.core.milestone import State
-from streams.core.timeline import Entry
-from streams.engine.ports import free_port
+from streams.core.contacts.case_event import ContactState
+from streams.core.timeline.entries import Entry
+from streams.kafka.ports import free_port
 from streams.timeline.store import Timeline
-from tests.support.api import token
+from tests.support.api_harness import token
 from tests.support.events import START, make
 from tests.support.processes import Child, wait_until
-from tests.support.timelines import entries_of, promised
+from tests.support.timelines import entries_of, sla_status_entry
 
 SECTOR: Final = "social"
 NUMBER, CASE, EMAIL, LANDLINE, MANY = (
@@ -63,7 +63,7 @@ class Served:
         self.tokens = Tokens(self.data / "access")
         self._settings = settings
         config = directory / "accueil.toml"
-        self.child = Child(["-m", "streams.cli", "--config", str(config), "api"], directory / "api.log")
+        self.child = Child(["-m", "streams.cli.main", "--config", str(config), "api"], directory / "api.log")
         self.url = ""
 
     def start(self) -> None:
@@ -136,18 +136,20 @@ def write_story(served: Served) -> None:
             *_call("97", 0.02, "rsa", phone),
             *_letter("900", 50, "rsa", f"{other} {landline}"),
         ],
-        _promise("mail:ged:1201", 72, "met", "announced", "autonomie", State.CLOSED),
-        _promise("mail:ged:1288", 4, "breached", "first_response", "rsa", State.IN_PROGRESS),
-        _promise("mail:ged:1288", 17, "met", "acknowledge", "rsa", State.IN_PROGRESS),
-        _promise("form:demarches:7", 35, "met", "first_response", "rsa", State.PENDING_CITIZEN),
+        _promise("mail:ged:1201", 72, "met", "announced", "autonomie", ContactState.CLOSED),
+        _promise("mail:ged:1288", 4, "breached", "first_response", "rsa", ContactState.IN_PROGRESS),
+        _promise("mail:ged:1288", 17, "met", "acknowledge", "rsa", ContactState.IN_PROGRESS),
+        _promise("form:demarches:7", 35, "met", "first_response", "rsa", ContactState.PENDING_CITIZEN),
     )
     at = _midnight(0)
     served.timeline.write(
         [],
         [
-            promised("mail:ged:1288", at, SECTOR, "rsa", first_response=_midnight(-4), resolution=_midnight(17)),
-            promised("form:demarches:7", at, SECTOR, "rsa", announced=None),
-            promised("mail:ged:900", at, SECTOR, "rsa", resolution=_midnight(1)),
+            sla_status_entry(
+                "mail:ged:1288", at, SECTOR, "rsa", first_response=_midnight(-4), resolution=_midnight(17)
+            ),
+            sla_status_entry("form:demarches:7", at, SECTOR, "rsa", announced=None),
+            sla_status_entry("mail:ged:900", at, SECTOR, "rsa", resolution=_midnight(1)),
         ],
     )
 
@@ -198,11 +200,11 @@ def _told(subject: str, at: float, service: str, identities: str, *steps: Step) 
     return [make(kind, at + days * DAY, **where, **told, **data) for kind, days, data in steps]
 
 
-def _promise(contact: str, days: float, what: str, clock: str, service: str, state: State) -> Entry:
+def _promise(contact: str, days: float, what: str, clock: str, service: str, state: ContactState) -> Entry:
     at = datetime.fromtimestamp(time.time() - days * DAY, UTC)
     detail = f"letters:{clock}"
     channel = Channel(contact.split(":", maxsplit=1)[0])
     return Entry(
-        f"{what}-{clock}-of-{contact}", "", contact, channel, "siege", service, f"sla.{what}", at, state, "", SOURCE,
+        f"{what}-{clock}-of-{contact}", "", contact, channel, "siege", service, f"sla.{what}", at, state, "", SLA_SOURCE,
         SECTOR, detail,
     )  # fmt: skip

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from models.events import Event
-from models.sla import SOURCE
+from models.sla import SLA_SOURCE
 from models.topics import Channel
-from streams.core import contact, timeline
-from streams.core.contact import Contact
-from streams.core.milestone import State
-from streams.core.promises import PROMISED, Promise, Promised
-from streams.core.timeline import Entry
+from streams.core.contacts import contact
+from streams.core.contacts.case_event import ContactState
+from streams.core.contacts.contact import Contact
+from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTarget, SlaTargetsEntry
+from streams.core.timeline import entries
+from streams.core.timeline.entries import Entry
 from streams.timeline.store import Timeline
 from tests.support.events import PHONE, make
 
@@ -21,7 +22,7 @@ def entries_of(events: Sequence[Event]) -> list[Entry]:
     told = []
     for event in events:
         rows[event.subject] = contact.fold(rows.get(event.subject), event)
-        told.append(timeline.decode(timeline.record(event, rows[event.subject])[1]))
+        told.append(entries.decode(entries.record(event, rows[event.subject])[1]))
     return told
 
 
@@ -36,7 +37,7 @@ def call(
     ]
 
 
-def breach(contact: str, at: int) -> Entry:
+def breach_entry(contact: str, at: int) -> Entry:
     """The entry for a promise to who wrote the letter `contact`, of which is told that it was broken at `at` (milliseconds)."""
     return Entry(
         f"breach-of-{contact}-{at}",
@@ -47,34 +48,36 @@ def breach(contact: str, at: int) -> Entry:
         "mdph",
         "sla.breached",
         datetime.fromtimestamp(at / 1000, UTC),
-        State.WAITING,
+        ContactState.WAITING,
         "",
-        SOURCE,
+        SLA_SOURCE,
         detail="letters:resolution",
     )
 
 
-def promised(contact: str, at: int, sector: str = "", service: str = "mdph", **clocks: int | None) -> Promised:
+def sla_status_entry(
+    contact: str, at: int, sector: str = "", service: str = "mdph", **clocks: int | None
+) -> SlaTargetsEntry:
     """What is told at `at` (milliseconds) of which clocks run, by when each is due; half a day before that they are at risk."""
-    return Promised(
+    return SlaTargetsEntry(
         f"promised-to-{contact}-{at}",
         "",
         contact,
         Channel(contact.partition(":")[0]),
         "siege",
         service,
-        PROMISED,
+        SLA_TARGETS_TYPE,
         datetime.fromtimestamp(at / 1000, UTC),
-        State.WAITING,
+        ContactState.WAITING,
         "",
-        SOURCE,
+        SLA_SOURCE,
         sector,
         promises=tuple(
-            Promise("letters", clock, service, due_at, None if due_at is None else due_at - 43_200_000)
+            SlaTarget("letters", clock, service, due_at, None if due_at is None else due_at - 43_200_000)
             for clock, due_at in clocks.items()
         ),
     )
 
 
 def read(kept: Timeline, asked: str) -> list[str]:
-    return [row["id"] for row in kept.read(kept.tell_story(asked).identities, 100)]
+    return [row["id"] for row in kept.read(kept.resolve_identities(asked).identities, 100)]

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from connectors.sdk.testing import Bench
+from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.webhook.signatures import StandardWebhooks
 from models.events import Event
 
 SECRET: Final = "whsec_" + "b3V2cmUtdG9pLXNlc2FtZS1wb3VyLWVzc2Fp"
-HELD_UP_SECONDS: Final = 60.0
+MIN_DELAY_SECONDS: Final = 60.0
 """Until then a lane is not taken for one that is held up: a busy machine may stand still for seconds."""
 OTHER_SECRET: Final = "whsec_" + "dW4tYXV0cmUtc2VjcmV0LXBvdXItZXNzYWlz"
 BEGIN: Final = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
@@ -70,17 +70,17 @@ def post(port: int, body: bytes, headers: dict[str, str], *, method: str = "POST
 
 
 @contextmanager
-def at_work(bench: Bench) -> Iterator[tuple[str, list[Event]]]:
+def running_connector(harness: ConnectorHarness) -> Iterator[tuple[str, list[Event]]]:
     """A connector that is posted to, at work: its address, and what it has told."""
     stop = threading.Event()
-    with bench.opened() as (flow, publisher):
+    with harness.opened() as (flow, publisher):
         source: Any = flow._source
-        source.intake.held_up_seconds = HELD_UP_SECONDS
+        source.intake.stall_seconds = MIN_DELAY_SECONDS
         port = source.listen()
 
         def work() -> None:
             while not stop.is_set():
-                flow.turn()
+                flow.step()
                 publisher.confirm()
 
         lane = threading.Thread(target=work)

@@ -15,18 +15,18 @@ from click.testing import CliRunner, Result
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
-from streams import running
 from streams.access.audit import Access, Audit, AuditError, Purpose
 from streams.access.audit import Result as Outcome
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Operation
-from streams.cli import main
-from streams.prechecks import own
-from streams.running import announce
+from streams.cli.main import main
+from streams.runtime import instance_lock
+from streams.runtime.instance_lock import write_running_file
+from streams.runtime.prechecks import claim_data_directory
 from streams.timeline.database import Unavailable
 from streams.timeline.store import Timeline
 from tests.support.events import START, START_MS, make
-from tests.support.timelines import breach, call, entries_of, promised
+from tests.support.timelines import breach_entry, call, entries_of, sla_status_entry
 
 NUMBER = "+33199000001"
 CASE = "case:0a1b-0000000000000000000001"
@@ -112,7 +112,7 @@ def test_what_is_listed_is_bounded_and_what_is_left_is_said(
     monkeypatch.setenv("LC_ALL", "C")
     for number in range(3):
         assert run("links", "revoke", CASE, f"dossier:0a1b-{number:022}", "--reason", "mistaken").exit_code == 0
-    monkeypatch.setattr("streams.timeline_cli.PAGE", 2)
+    monkeypatch.setattr("streams.cli.timeline.PAGE", 2)
     told_revoked = run("timeline", "show", CASE, "--why", "contact", "--limit", "1").stderr
     assert told_revoked.count("but revoked") == 2
     assert "and 1 more links: accueil links list" in told_revoked
@@ -134,8 +134,8 @@ def test_open_matters_come_first_with_what_became_of_promises(
     where = {"subject": "mail:ged:7", "site": "siege", "service": "mdph"}
     stamped_at = START - timedelta(days=2)
     arrived = make("letter.arrived", 50, identities=phone, admitted_at=stamped_at, **where)
-    due = promised("mail:ged:7", 1, first_response=START_MS, acknowledge=2**42, announced=None)
-    timeline.write([*entries_of([arrived]), breach("mail:ged:7", START_MS)], [due])
+    due = sla_status_entry("mail:ged:7", 1, first_response=START_MS, acknowledge=2**42, announced=None)
+    timeline.write([*entries_of([arrived]), breach_entry("mail:ged:7", START_MS)], [due])
     timeline.close()
     done = run("timeline", "show", phone, "--why", "contact", "--limit", "1")
     head, matter, blank, *_ = done.stdout.splitlines()
@@ -172,8 +172,8 @@ def test_what_is_promised_until_the_end_of_a_day_is_told_by_that_day(
     midnight_at = START_MS + 15 * 3_600_000  # it began at 9 o'clock in Paris
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         arrived = make("letter.arrived", 50, identities=phone, subject="mail:ged:7", site="siege", service="mdph")
-        due = promised("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
-        timeline.write([*entries_of([arrived]), breach("mail:ged:7", midnight_at)], [due])
+        due = sla_status_entry("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
+        timeline.write([*entries_of([arrived]), breach_entry("mail:ged:7", midnight_at)], [due])
     shown = ("timeline", "show", phone, "--why", "contact", "--limit", "1")
     matter = run(*shown).stdout.splitlines()[1]
     assert "  first response 2025-03-03 (overdue), acknowledgement 2025-03-04 00:00:01+01:00 (overdue)  " in matter
@@ -280,13 +280,13 @@ def test_where_no_connector_ran_yet_it_is_said_what_makes_a_key(data: Path) -> N
     ],
 )
 def test_beside_the_demo_that_runs_its_timelines_are_meant(data: Path, phone: str, command: tuple[str, ...]) -> None:
-    demo = data / running.DEMO
+    demo = data / instance_lock.DEMO
     demo.mkdir()
     for name in ("connectors", "timeline.db"):
         (data / name).rename(demo / name)
     (data / "accueil.toml").write_text('[timeline]\nurl = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"\n')
-    with own(demo):
-        announce(demo, "127.0.0.1:1", "")
+    with claim_data_directory(demo):
+        write_running_file(demo, "127.0.0.1:1", "")
         assert run("tokens", "add", "guichet-1", "--role", "agent").exit_code == 0
         done = run(*command, typed="01 99 00 00 01\n")
         assert done.exit_code == 0, done.output
@@ -342,10 +342,10 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("Call abandoned by the citizen") == 2
     acts = [record for record in records(data) if record["operation"] == "revoke_link"]
     assert [(one["whose"], one["result"], one["ground"], one["sector"], one["why"]) for one in acts] == [
-        (whose, result, "shared", "general", "rights")
+        (subject_id, result, "shared", "general", "rights")
         for ended in ("done", "not_found")
         for result in ("begun", ended)
-        for whose in (phone, CASE)
+        for subject_id in (phone, CASE)
     ]
 
 
@@ -399,7 +399,7 @@ def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_mor
     done = run("audit", "show", "--citizen", "--whose", CASE, "--json")
     assert last in {json.loads(line)["whose"] for line in done.stdout.splitlines()}
     assert "than is followed" not in done.stderr
-    monkeypatch.setattr("streams.rights.finding.MOST_IDENTITIES", 70)
+    monkeypatch.setattr("streams.privacy.citizen_finder.MAX_IDENTITIES", 70)
     done = run("audit", "show", "--citizen", "--whose", CASE)
     assert f"more is linked to {CASE} than is followed: who read the rest is asked for by dossier:" in done.stderr
 
@@ -407,7 +407,7 @@ def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_mor
 def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) -> None:
     name, other, sha256 = "a" * 32, "b" * 32, "0" * 64
     with closing(Audit(data / "audit")) as audit:
-        for whose, erasure, result in (
+        for subject_id, erasure, result in (
             (phone, name, Outcome.BEGUN),
             ("phone:0a1b-0000000000000000000009", other, Outcome.BEGUN),
             (f"erasure:{other}:{sha256}", other, Outcome.PROVED),
@@ -415,9 +415,9 @@ def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) ->
         ):
             audit.record(
                 Access(
-                    who="user:accueil" if result is Outcome.PROVED else "dpo",
+                    actor="user:accueil" if result is Outcome.PROVED else "dpo",
                     operation=Operation.ERASE,
-                    whose=whose,
+                    subject_id=subject_id,
                     why=Purpose.RIGHTS,
                     result=result,
                     erasure=erasure,
@@ -508,15 +508,15 @@ def test_a_change_that_may_have_come_about_is_not_recorded_as_failed(
     assert [one["result"] for one in records(data)] == ["begun", "begun"]
 
 
-@pytest.mark.parametrize(("name", "who"), [("marie", " (sudo: marie)"), ("marie d'argent\n", " (sudo: ?)"), ("", "")])
+@pytest.mark.parametrize(("name", "actor"), [("marie", " (sudo: marie)"), ("marie d'argent\n", " (sudo: ?)"), ("", "")])
 def test_who_gave_a_command_by_sudo_stands_in_the_record(
-    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, name: str, who: str
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, name: str, actor: str
 ) -> None:
     monkeypatch.setenv("SUDO_USER", name)
     assert run("timeline", "show", phone, "--why", "contact").exit_code == 0
     assert run("timeline", "show", "call:a:9", "--why", "contact").exit_code == 1
     shown, unknown = records(data)
-    assert shown["who"] == unknown["who"] == f"user:{pwd.getpwuid(os.geteuid()).pw_name}{who}"
+    assert shown["who"] == unknown["who"] == f"user:{pwd.getpwuid(os.geteuid()).pw_name}{actor}"
     assert (shown["result"], shown["sector"], unknown["result"]) == ("shown", "general", "not_found")
     by_account = run("audit", "show", "--who", f"user:{pwd.getpwuid(os.geteuid()).pw_name}", "--json").stdout
     assert len(by_account.splitlines()) == 2, "an account's are also those that were given by sudo"

@@ -13,11 +13,11 @@ MEGABYTES = 48
 def test_the_page_cache_of_sqlite_is_bounded(tmp_path: Path) -> None:
     process = psutil.Process()
     with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline:
-        with timeline.writing() as connection:
+        with timeline.write_transaction() as connection:
             connection.exec_driver_sql("CREATE TABLE filling (page BLOB)")
         before = process.memory_full_info().uss
         for _ in range(MEGABYTES):
-            with timeline.writing() as connection:
+            with timeline.write_transaction() as connection:
                 connection.exec_driver_sql(
                     "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 256) "
                     "INSERT INTO filling SELECT zeroblob(3900) FROM n"

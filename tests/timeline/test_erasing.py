@@ -8,18 +8,25 @@ import pytest
 from sqlalchemy import select
 
 from models.events import Event, PersonalDataErased
-from models.instants import milliseconds
-from streams.core import contact as core
-from streams.core import timeline as entries
-from streams.core.contact import Contact
-from streams.rights.erasing import Erasing, Keeping, make_id, to_fields
-from streams.rights.finding import MOST_IDENTITIES, KafkaAway, SeveralSectors, Shared, TooMany, Unknown
-from streams.rights.texts import REMNANTS, tell_erasure
-from streams.timeline import erasing as requests
+from models.timestamps import milliseconds
+from streams.core.contacts import contact as core
+from streams.core.contacts.contact import Contact
+from streams.core.timeline import entries
+from streams.privacy.citizen_finder import (
+    MAX_IDENTITIES,
+    AmbiguousSector,
+    KafkaUnavailable,
+    SharedIdentity,
+    TooManyIdentities,
+    UnknownSubject,
+)
+from streams.privacy.erasures import Erasures, RetentionPeriods, make_request_id, to_fields
+from streams.privacy.texts import REMNANTS, format_erasure
+from streams.timeline import erasures as requests
 from streams.timeline.schema import ERASURES
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, make
-from tests.support.timelines import call, entries_of, promised
+from tests.support.timelines import call, entries_of, sla_status_entry
 
 DAY_MS = 86_400_000
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
@@ -33,8 +40,12 @@ class World:
         self.rows: dict[bytes, Contact] = {}
         self.told: list[PersonalDataErased] = []
         self.proofs: list[str] = []
-        self.erasing = Erasing(
-            timeline, self.read, self.deliver, Keeping(30 * DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS), lambda: self.now
+        self.erasures = Erasures(
+            timeline,
+            self.read,
+            self.deliver,
+            RetentionPeriods(30 * DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS),
+            lambda: self.now,
         )
 
     def tell(self, events: Sequence[Event]) -> None:
@@ -49,7 +60,7 @@ class World:
         self.told += events[: self.room]
         self.room -= len(events)
         if self.room < 0:
-            raise KafkaAway("stopped")
+            raise KafkaUnavailable("stopped")
 
     def work(self) -> None:
         """Fold what Kafka was told, and write it."""
@@ -60,14 +71,14 @@ class World:
                 self.timeline.write([entries.decode(entries.record(event, after)[1])])
 
     def look(self, name: str) -> dict[str, Any]:
-        found = self.erasing.look(name, self.proofs.append)
+        found = self.erasures.look(name, self.proofs.append)
         assert found is not None
         return to_fields(found)
 
     def erase(self, asked: str) -> str:
-        found = self.erasing.finder.find_whole(asked, "")
-        request = self.erasing.begin(make_id(), found.contacts, found.sector, "camille")
-        self.erasing.tell()
+        found = self.erasures.finder.find_for_erasure(asked, "")
+        request = self.erasures.begin(make_request_id(), found.contacts, found.sector, "camille")
+        self.erasures.tell()
         return request.id
 
     def _fold(self, event: Event) -> Contact:
@@ -87,18 +98,18 @@ def world(timeline: Timeline) -> World:
 
 def test_what_kafka_took_in_part_is_finished_by_the_next_who_asks(world: World) -> None:
     world.room = 1
-    with pytest.raises(KafkaAway):
+    with pytest.raises(KafkaUnavailable):
         world.erase(CASE)
     world.work()
     assert world.timeline.read_contact("call:a:1") == []
-    with pytest.raises(Unknown):  # what belonged together cannot be found any more
-        world.erasing.finder.find(CASE, "")
-    with world.timeline.reading() as connection:
-        (open_,) = requests.read_untold(connection)
+    with pytest.raises(UnknownSubject):  # what belonged together cannot be found any more
+        world.erasures.finder.find(CASE, "")
+    with world.timeline.read_connection() as connection:
+        (open_,) = requests.read_unpublished(connection)
     assert world.look(open_.id)["state"] == "begun"
     world.room = 1000
-    assert world.erasing.tell() == 1
-    assert world.erasing.tell() == 0
+    assert world.erasures.tell() == 1
+    assert world.erasures.tell() == 0
     assert len({event.id for event in world.told}) == 2 < len(world.told)
     world.work()
     assert world.look(open_.id)["proof"]["kept_as_erased"] == 2
@@ -108,18 +119,18 @@ def test_what_kafka_took_in_part_is_finished_by_the_next_who_asks(world: World) 
 
 def test_a_proof_is_made_once_and_only_when_nothing_is_left(world: World) -> None:
     name = world.erase(PHONE)
-    world.timeline.write([], [promised("call:a:2", 1, answer=2)])  # as of any contact
+    world.timeline.write([], [sla_status_entry("call:a:2", 1, answer=2)])  # as of any contact
     assert (world.look(name)["state"], world.proofs) == ("told", [])
     world.work()
-    assert not world.timeline.read_promises(["call:a:2"])
+    assert not world.timeline.read_sla_targets(["call:a:2"])
     first = world.look(name)
     world.now += timedelta(days=1)
     assert world.look(name) == first
     assert world.proofs == [first["sha256"]]
     assert (first["proof"]["entries_before"], first["proof"]["links_before"], first["proof"]["rows"]) == (6, 1, 2)
-    with world.timeline.reading() as connection:
-        assert requests.contacts_of(connection, name) == [], "whose it was is known no longer"
-    assert world.erasing.look("0" * 32, world.proofs.append) is None
+    with world.timeline.read_connection() as connection:
+        assert requests.list_contacts(connection, name) == [], "whose it was is known no longer"
+    assert world.erasures.look("0" * 32, world.proofs.append) is None
 
 
 def test_what_nobody_asks_for_is_proved_at_night_and_whose_it_was_forgotten_in_time(world: World) -> None:
@@ -127,12 +138,12 @@ def test_what_nobody_asks_for_is_proved_at_night_and_whose_it_was_forgotten_in_t
     world.told = [event for event in world.told if event.subject != "call:a:3"]
     world.work()
     recorded: list[tuple[str, str]] = []
-    assert world.erasing.prove(lambda request, sha256: recorded.append((request, sha256))) == (1, 1)
+    assert world.erasures.prove(lambda request, sha256: recorded.append((request, sha256))) == (1, 1)
     assert recorded == [(name, world.look(name)["sha256"])]
-    with world.timeline.writing() as connection:
-        assert requests.contacts_of(connection, other) == ["call:a:3"]
+    with world.timeline.write_transaction() as connection:
+        assert requests.list_contacts(connection, other) == ["call:a:3"]
         at = milliseconds(NOW)
-        assert requests.forget(connection, at + 1, at) == 2
+        assert requests.delete_expired(connection, at + 1, at) == 2
         assert connection.execute(select(ERASURES)).all() == []
 
 
@@ -158,16 +169,16 @@ def test_there_is_no_proof_while_who_reads_keeps_the_write_ahead_log(
 def test_what_the_timelines_were_not_told_yet_is_found_in_the_state(world: World) -> None:
     for event in [*call("call:a:9", 300, f"{CASE} {PHONE}"), *call("call:a:8", 300, "case:k1-else phone:k1-b")]:
         world._fold(event)
-    assert world.erasing.finder.find(CASE, "").contacts == ["call:a:1", "call:a:2", "call:a:9"]
+    assert world.erasures.finder.find(CASE, "").contacts == ["call:a:1", "call:a:2", "call:a:9"]
 
 
 def test_a_sector_is_erased_alone(world: World) -> None:
     world.tell([make("letter.arrived", 1, subject="mail:a:1", identities=CASE, sector="social", pages=1)])
     world.tell([make("letter.arrived", 1, subject="mail:a:2", identities=CASE, sector="routes", pages=1)])
-    with pytest.raises(SeveralSectors) as several:
-        world.erasing.finder.find_sector(CASE)
+    with pytest.raises(AmbiguousSector) as several:
+        world.erasures.finder.find_sector(CASE)
     assert several.value.args == ("routes", "social")
-    found = world.erasing.finder.find(CASE, "social")
+    found = world.erasures.finder.find(CASE, "social")
     assert found.contacts == ["call:a:1", "call:a:2", "mail:a:1"], "of the calls no sector was told"
 
 
@@ -176,12 +187,12 @@ def test_what_is_told_late_of_no_sector_takes_no_right_away(world: World) -> Non
     del world.rows[b"mail:a:1"]  # closed for long enough
     world.tell([make("feedback.given", 42 * 86_400, subject="mail:a:1", scale="csat_1_5", score=1)])
     for asked in ("case:k1-late", "mail:a:1"):
-        assert world.erasing.finder.find_sector(asked) == "social"
-        found = world.erasing.finder.find_whole(asked, "social")
+        assert world.erasures.finder.find_sector(asked) == "social"
+        found = world.erasures.finder.find_for_erasure(asked, "social")
         assert (found.contacts, [*found.rows]) == (["mail:a:1"], ["mail:a:1"])
     world.rows.clear()
     world.timeline.write(entries_of(call("call:a:7", 0, "case:k1-none")))
-    assert world.erasing.finder.find_sector("case:k1-none") == "", "none was ever told"
+    assert world.erasures.finder.find_sector("case:k1-none") == "", "none was ever told"
 
 
 def test_a_citizen_of_many_identities_is_erased_whole(world: World) -> None:
@@ -189,7 +200,7 @@ def test_a_citizen_of_many_identities_is_erased_whole(world: World) -> None:
     for number, phone in enumerate(phones):
         world.tell(call(f"call:a:many-{number}", number, f"case:k1-many {phone}"))
         world.tell(call(f"call:a:alone-{number}", number, phone))
-    assert not world.timeline.tell_story("case:k1-many").is_whole, "as much as a page follows"
+    assert not world.timeline.resolve_identities("case:k1-many").is_whole, "as much as a page follows"
     name = world.erase("case:k1-many")
     world.work()
     assert world.look(name)["proof"]["contacts"] == 200
@@ -197,54 +208,54 @@ def test_a_citizen_of_many_identities_is_erased_whole(world: World) -> None:
 
 
 def test_whom_more_is_linked_to_than_is_followed_is_not_erased_in_part(world: World) -> None:
-    for number in range(MOST_IDENTITIES // 2):
+    for number in range(MAX_IDENTITIES // 2):
         letter = make("letter.arrived", number, subject=f"mail:a:{number}", pages=1)
         identities = f"case:k1-many phone:k1-{number} email:k1-{number}"
         world.timeline.write(entries_of([letter.model_copy(update={"identities": identities})]))
-    assert world.erasing.finder.find("case:k1-many", "").contacts, "an export says that it is not whole"
-    with pytest.raises(TooMany):
-        world.erasing.finder.find_whole("case:k1-many", "")
+    assert world.erasures.finder.find("case:k1-many", "").contacts, "an export says that it is not whole"
+    with pytest.raises(TooManyIdentities):
+        world.erasures.finder.find_for_erasure("case:k1-many", "")
 
 
 def test_what_others_share_names_nobody(world: World) -> None:
     world.tell(call("call:a:4", 300, f"case:k1-other {PHONE}"))
-    with pytest.raises(Shared):
-        world.erasing.finder.find(PHONE, "")
-    assert world.erasing.finder.find(CASE, "").contacts == ["call:a:1"]
+    with pytest.raises(SharedIdentity):
+        world.erasures.finder.find(PHONE, "")
+    assert world.erasures.finder.find(CASE, "").contacts == ["call:a:1"]
 
 
 def test_what_is_erased_is_forgotten_in_time_but_not_what_is_not_proved(world: World) -> None:
     proved = world.erase(PHONE)
     world.work()
     world.look(proved)
-    other = world.erasing.begin(make_id(), ["call:a:3"], "", "camille").id
+    other = world.erasures.begin(make_request_id(), ["call:a:3"], "", "camille").id
     at = milliseconds(world.told[0].time)
-    with world.timeline.writing() as connection:
-        assert requests.forget(connection, at, at) == 0
-        assert requests.forget(connection, at + 1, at + 1) == 3
+    with world.timeline.write_transaction() as connection:
+        assert requests.delete_expired(connection, at, at) == 0
+        assert requests.delete_expired(connection, at + 1, at + 1) == 3
         assert requests.read(connection, proved) is None
         assert requests.read(connection, other) is not None
 
 
 def test_tables_are_written_anew(timeline: Timeline) -> None:
     timeline.write(entries_of(call()))
-    timeline.rewrite()
+    timeline.vacuum()
     assert len(timeline.read([PHONE], 10)) == 3
 
 
 def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) -> None:
     name = world.erase(PHONE)
-    found = world.erasing.look(name, world.proofs.append)
+    found = world.erasures.look(name, world.proofs.append)
     assert found is not None
-    assert [*tell_erasure(found, UTC)] == [
+    assert [*format_erasure(found, UTC)] == [
         (f"request {name}", f"demande {name}"),
         ("told, but not all is erased yet", "dit, mais tout n'est pas encore effacé"),
     ]
     world.work()
-    found = world.erasing.look(name, world.proofs.append)
+    found = world.erasures.look(name, world.proofs.append)
     assert found is not None
     assert found.proof is not None
-    english, french = ("\n".join(lines) for lines in zip(*tell_erasure(found, UTC), strict=True))
+    english, french = ("\n".join(lines) for lines in zip(*format_erasure(found, UTC), strict=True))
     assert english.startswith(f"request {name}\nerased: 2 contacts")
     assert french.startswith(f"demande {name}\neffacé : 2 contacts")
     assert "rows of the state: 2 erased, 0 with identities" in english

@@ -1,12 +1,12 @@
 """What was closed long ago leaves the timeline, slice by slice; what is open stays."""
 
-from models.grounds import Ground
-from models.instants import milliseconds
-from streams.core.links import Link
-from streams.timeline.expiring import Cursor
+from models.revocation_reasons import RevocationReason
+from models.timestamps import milliseconds
+from streams.core.citizens.identity_resolution import Link
+from streams.timeline.expiry import Cursor
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, START_MS, make
-from tests.support.timelines import breach, call, entries_of, promised, read
+from tests.support.timelines import breach_entry, call, entries_of, read, sla_status_entry
 
 DAY = 86_400
 
@@ -37,18 +37,18 @@ def test_what_was_promised_to_a_contact_of_which_there_is_nothing_else_goes(time
     known, unknown, late = "mail:a:1", "mail:a:2", "mail:a:3"
     timeline.write(entries_of([make("letter.arrived", 0, subject=known, identities=CASE)]))
     told = [(known, START_MS), (unknown, START_MS), (late, START_MS + 20 * DAY * 1000)]
-    timeline.write([], [promised(contact, at, "social", "rsa", resolution=1) for contact, at in told])
+    timeline.write([], [sla_status_entry(contact, at, "social", "rsa", resolution=1) for contact, at in told])
     drop_all(timeline, START_MS + 10 * DAY * 1000, 100)
-    assert timeline.read_promises([known, unknown, late]).keys() == {known, late}
+    assert timeline.read_sla_targets([known, unknown, late]).keys() == {known, late}
 
 
 def test_a_revocation_stays_as_long_as_anything_of_one_of_the_two(timeline: Timeline) -> None:
     link = Link(CASE, PHONE)
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}") + call("call:a:2", 9 * DAY, CASE)))
-    timeline.revoke(link, 1, Ground.REASSIGNED)
+    timeline.revoke(link, 1, RevocationReason.REASSIGNED)
     assert drop_all(timeline, START_MS + DAY * 1000, 100) == (1, 3)
     timeline.write(entries_of(call("call:a:3", 10 * DAY, f"{CASE} {PHONE}") + call("call:a:4", 10 * DAY, PHONE)))
-    assert {*timeline.tell_story(CASE).identities} == {CASE}
+    assert {*timeline.resolve_identities(CASE).identities} == {CASE}
     assert drop_all(timeline, START_MS + 11 * DAY * 1000, 100) == (3, 9)
     assert not timeline.restore(link)
 
@@ -79,7 +79,7 @@ def test_a_breach_that_was_told_before_the_end_does_not_keep_a_contact(timeline:
     arrived = make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)
     closed = make("letter.closed", 5 * DAY, subject="mail:a:1", outcome="resolved")
     told = entries_of([arrived, closed])
-    overdue = breach("mail:a:1", milliseconds(arrived.time) + 8 * DAY * 1000)
+    overdue = breach_entry("mail:a:1", milliseconds(arrived.time) + 8 * DAY * 1000)
     timeline.write([*told, overdue])
     assert drop_all(timeline, milliseconds(arrived.time) + 7 * DAY * 1000, 100) == (0, 0)
     assert drop_all(timeline, milliseconds(arrived.time) + 10 * DAY * 1000, 100) == (1, 3)

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from models.events import Event
-from streams.reasons import explain
+from streams.locale.reason_texts import explain
 from streams.timeline.database import SameId
 from streams.timeline.store import Timeline, Written
 from tests.support.events import CASE, PHONE, make

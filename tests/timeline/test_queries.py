@@ -7,7 +7,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from streams.timeline.database import Unavailable
 from streams.timeline.queries import Query, width_of
-from streams.timeline.reading import Reader
+from streams.timeline.reader import Reader
 from streams.timeline.store import Timeline
 
 TOLD = ["", "plain", 'qu"ote', "back\\slash", "line\nend\ttab", "é😀\u2028", "\x01\x7f", "[1, null]", "0123", "null"]
@@ -52,7 +52,7 @@ def test_who_reads_is_told_that_the_database_is_away_and_no_value(url: str) -> N
         connection.execute(text("DROP TABLE links"))
     engine.dispose()
     reader = Reader(url, connections=1)
-    with pytest.raises(Unavailable) as caught, reader.look() as reading:
-        reading.tell_story("case:a-secret")
+    with pytest.raises(Unavailable) as caught, reader.read_snapshot() as snapshot:
+        snapshot.resolve_identities("case:a-secret")
     reader.close()
     assert str(caught.value) in {"OperationalError SQLITE_ERROR", "UndefinedTable 42P01"}

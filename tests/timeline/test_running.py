@@ -7,26 +7,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.core.promises import Promised
-from streams.timeline.expiring import Cursor
+from streams.core.sla.open_targets import SlaTargetsEntry
+from streams.timeline.expiry import Cursor
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, START_MS, make
-from tests.support.timelines import entries_of, promised
+from tests.support.timelines import entries_of, sla_status_entry
 
 LETTER, OTHER = "mail:a:1", "mail:a:2"
 DAY_MS = 86_400_000
 TOLD = [
-    promised(LETTER, 1, acknowledge=7, resolution=60),
-    promised(LETTER, 2, resolution=60),
-    promised(OTHER, 3, resolution=90),
-    promised(LETTER, 4, resolution=None),
-    promised(OTHER, 5),
+    sla_status_entry(LETTER, 1, acknowledge=7, resolution=60),
+    sla_status_entry(LETTER, 2, resolution=60),
+    sla_status_entry(OTHER, 3, resolution=90),
+    sla_status_entry(LETTER, 4, resolution=None),
+    sla_status_entry(OTHER, 5),
 ]
 """In order; at last one is paused, and of the other all is done."""
 
 
 def due(timeline: Timeline) -> dict[str, dict[str, int | None]]:
-    found = timeline.read_promises([LETTER, OTHER, "mail:a:3"])
+    found = timeline.read_sla_targets([LETTER, OTHER, "mail:a:3"])
     return {contact: {one.clock: one.due_at for one in promises} for contact, promises in found.items()}
 
 
@@ -43,7 +43,7 @@ def test_what_was_told_last_counts_whatever_comes_in_which_order(timeline: Timel
 @given(st.permutations([*TOLD, *TOLD]), st.lists(st.integers(1, 4), min_size=10, max_size=10))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_batches_of_any_order_told_again_say_the_same(
-    tmp_path_factory: pytest.TempPathFactory, order: list[Promised], sizes: list[int]
+    tmp_path_factory: pytest.TempPathFactory, order: list[SlaTargetsEntry], sizes: list[int]
 ) -> None:
     timeline = Timeline(f"sqlite:///{tmp_path_factory.mktemp('one') / 'timeline.db'}")
     for size in sizes:

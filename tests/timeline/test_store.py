@@ -21,21 +21,21 @@ from msgspec import structs
 from sqlalchemy import Connection, create_engine, make_url, text
 
 from models.events import Event
-from models.grounds import Ground
-from streams.core import contact
-from streams.core import timeline as core
-from streams.core.links import Link
-from streams.core.timeline import Entry
-from streams.timeline import database, erasing, links
+from models.revocation_reasons import RevocationReason
+from streams.core.citizens.identity_resolution import Link
+from streams.core.contacts import contact
+from streams.core.timeline import entries as core
+from streams.core.timeline.entries import Entry
+from streams.timeline import database, erasures, links
 from streams.timeline.database import Busy, Refused, Unavailable
-from streams.timeline.links import Known
-from streams.timeline.locking import lock
-from streams.timeline.migrating import TooNew
+from streams.timeline.links import LinkRecord
 from streams.timeline.schema import METADATA
-from streams.timeline.store import Place, Timeline, Written
+from streams.timeline.schema_upgrade import TooNew
+from streams.timeline.store import EntryPosition, Timeline, Written
+from streams.timeline.write_lock import lock
 from tests.support.events import CASE, PHONE, START_MS, make
 from tests.support.postgres import Postgres
-from tests.support.timelines import breach, call, entries_of, read
+from tests.support.timelines import breach_entry, call, entries_of, read
 
 EMAIL = "email:a-1"
 OTHER = "case:a-2"
@@ -126,7 +126,7 @@ def test_of_two_who_write_one_sees_what_the_other_wrote(timeline: Timeline, url:
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_a_breach_that_was_none_leaves_whichever_is_told_first(timeline: Timeline, order: tuple[int, ...]) -> None:
     [arrived] = entries_of([make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)])
-    overdue = breach("mail:a:1", START_MS + 1000)
+    overdue = breach_entry("mail:a:1", START_MS + 1000)
     met = structs.replace(overdue, id="met", type="sla.met", withdraws=overdue.id)
     for index in order:
         timeline.write([(arrived, overdue, met)[index]])
@@ -142,8 +142,8 @@ def test_identities_of_one_contact_bring_timelines_together_and_a_revoked_link_t
     timeline.write(entries_of(first) + entries_of(second))
     assert len(read(timeline, PHONE)) == len(read(timeline, CASE)) == 6
     link = Link(CASE, PHONE)
-    assert timeline.revoke(link, 1, Ground.SHARED)
-    assert not timeline.revoke(link, 2, Ground.SHARED)
+    assert timeline.revoke(link, 1, RevocationReason.SHARED)
+    assert not timeline.revoke(link, 2, RevocationReason.SHARED)
     timeline.write(entries_of(second) + entries_of(call("call:a:3", 2000, f"{CASE} {PHONE}")))
     assert len(read(timeline, PHONE)) == 3
     assert len(read(timeline, CASE)) == 6
@@ -155,7 +155,7 @@ def test_identities_of_one_contact_bring_timelines_together_and_a_revoked_link_t
 def test_a_link_is_revoked_and_restored_whichever_of_the_two_is_named_first(timeline: Timeline) -> None:
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
     link, turned = Link(CASE, PHONE), Link(PHONE, CASE)
-    assert timeline.revoke(turned, 1, Ground.SHARED)
+    assert timeline.revoke(turned, 1, RevocationReason.SHARED)
     assert timeline.is_revoked(link)
     assert timeline.is_revoked(turned)
     assert timeline.restore(turned)
@@ -169,7 +169,7 @@ def test_both_directions_of_a_link_change_or_none(
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
     link, act = Link(CASE, PHONE), getattr(links, change)
     if change == "restore":
-        timeline.revoke(link, 1, Ground.SHARED)
+        timeline.revoke(link, 1, RevocationReason.SHARED)
 
     def fail_turned(connection: Connection, one: Link, *others: Any) -> bool:
         if one != link:
@@ -178,19 +178,19 @@ def test_both_directions_of_a_link_change_or_none(
 
     monkeypatch.setattr(links, change, fail_turned)
     with pytest.raises(Unavailable):
-        timeline.revoke(link, 1, Ground.SHARED) if change == "revoke" else timeline.restore(link)
+        timeline.revoke(link, 1, RevocationReason.SHARED) if change == "revoke" else timeline.restore(link)
     assert timeline.is_revoked(link) is (change == "restore")
 
 
 def test_a_link_that_nobody_told_cannot_be_revoked(timeline: Timeline) -> None:
-    assert not timeline.revoke(Link(CASE, PHONE), 1, Ground.SHARED)
+    assert not timeline.revoke(Link(CASE, PHONE), 1, RevocationReason.SHARED)
 
 
 def test_people_who_share_a_number_keep_their_stories(timeline: Timeline) -> None:
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
     timeline.write(entries_of(call("call:a:2", 1000, f"{OTHER} {PHONE}")))
     assert len(read(timeline, CASE)) == len(read(timeline, OTHER)) == 3
-    assert set(timeline.tell_story(CASE).shared) == {PHONE}
+    assert set(timeline.resolve_identities(CASE).shared) == {PHONE}
 
 
 def test_whose_person_was_erased_is_gone_with_what_the_contact_told_and_stays_gone(timeline: Timeline) -> None:
@@ -204,7 +204,7 @@ def test_whose_person_was_erased_is_gone_with_what_the_contact_told_and_stays_go
     assert len(read(timeline, PHONE)) == 3  # the other contact tells the link too
     timeline.write(entries_of([*second, make("personal_data.erased", 2001, subject="call:a:2", channel="call")]))
     assert read(timeline, CASE) == read(timeline, PHONE) == []
-    assert set(timeline.tell_story(CASE).identities) == {CASE}
+    assert set(timeline.resolve_identities(CASE).identities) == {CASE}
 
 
 def test_who_was_erased_and_who_has_entries_is_known(timeline: Timeline) -> None:
@@ -219,13 +219,13 @@ def test_who_was_erased_and_who_has_entries_is_known(timeline: Timeline) -> None
 def test_a_link_that_was_revoked_brings_nobody_together_though_who_told_it_first_is_erased(timeline: Timeline) -> None:
     told = [*call("call:a:1", 0, f"{CASE} {OTHER}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, OTHER)]
     timeline.write(entries_of(told))
-    assert timeline.revoke(Link(OTHER, CASE), 1, Ground.MISTAKEN)
+    assert timeline.revoke(Link(OTHER, CASE), 1, RevocationReason.MISTAKEN)
     timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
-    assert timeline.read_links(CASE, 9) == [Known(Link(OTHER, CASE), 0, 1, 1, "mistaken")]
+    assert timeline.read_links(CASE, 9) == [LinkRecord(Link(OTHER, CASE), 0, 1, 1, "mistaken")]
     assert timeline.count_links(CASE) == 1
     timeline.write(entries_of(call("call:a:4", 999, f"{CASE} {OTHER}")))
     assert timeline.count_links(CASE) == len(timeline.read_links(CASE, 9)) == 1, "revoked, and told again"
-    assert {*timeline.tell_story(CASE).identities} == {CASE}
+    assert {*timeline.resolve_identities(CASE).identities} == {CASE}
     assert (len(read(timeline, CASE)), len(read(timeline, OTHER))) == (3, 6)
 
 
@@ -234,8 +234,8 @@ def test_a_revocation_leaves_with_whom_of_the_two_is_erased(timeline: Timeline, 
     told = [*call("call:a:1", 0, f"{CASE} {PHONE}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, PHONE)]
     told += call("call:a:4", 9, f"case:a-3 {EMAIL}")
     timeline.write(entries_of(told))
-    timeline.revoke(Link(CASE, PHONE), 1, Ground.SHARED)
-    timeline.revoke(Link("case:a-3", EMAIL), 1, Ground.SHARED)
+    timeline.revoke(Link(CASE, PHONE), 1, RevocationReason.SHARED)
+    timeline.revoke(Link("case:a-3", EMAIL), 1, RevocationReason.SHARED)
     contacts = ["call:a:1", "call:a:2" if asked == CASE else "call:a:3"]
     timeline.write(entries_of([make("personal_data.erased", 99, subject=one, channel="call") for one in contacts]))
     assert timeline.read_links(CASE, 9) == timeline.read_links(PHONE, 9) == []
@@ -257,12 +257,12 @@ def test_who_reads_keeps_the_write_ahead_log(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(database, "LOCK_SECONDS", 0)
     with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
-        with timeline.reading() as reader:
+        with timeline.read_connection() as reader:
             reader.exec_driver_sql("BEGIN")
             reader.exec_driver_sql("SELECT * FROM links").all()
             timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
             assert not timeline.truncate_log()
-        timeline.carry_log()  # as the agent does every minute
+        timeline.checkpoint_log()  # as the agent does every minute
         assert not any(PHONE.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
@@ -274,8 +274,8 @@ def test_who_has_little_patience_is_told_that_somebody_is_in_the_way(
 ) -> None:
     """Who writes, or, of PostgreSQL, writes a table anew."""
     entries = entries_of(call())
-    with closing(Timeline(url, patience=0.05)) as impatient:
-        with timeline.reading() as connection:
+    with closing(Timeline(url, lock_timeout_seconds=0.05)) as impatient:
+        with timeline.read_connection() as connection:
             if lock_only or url.startswith("sqlite"):
                 lock(connection)
             else:
@@ -299,7 +299,7 @@ def test_what_sqlite_moved_before_it_was_deleted_is_gone_once_written_anew(timel
         timeline.write(entries_of(told))
     erased = [make("personal_data.erased", 9_999, subject=f"call:a:{number}", channel="call") for number in range(100)]
     timeline.write(entries_of(erased))
-    timeline.rewrite()
+    timeline.vacuum()
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     left = {number for number in range(600) if f"case:a-{number:04}".encode() in content}
     assert left == {*range(100, 600)}
@@ -309,14 +309,14 @@ def test_what_sqlite_moved_before_it_was_deleted_is_gone_once_written_anew(timel
 def test_postgresql_samples_nobody_and_keeps_nothing_once_written_anew(timeline: Timeline, postgres: Postgres) -> None:
     for number in range(30):
         timeline.write(entries_of(call(f"call:a:{number}", 0, f"case:a-{number} phone:a-{number}")))
-        timeline.revoke(Link(f"case:a-{number}", f"phone:a-{number}"), 1, Ground.SHARED)
+        timeline.revoke(Link(f"case:a-{number}", f"phone:a-{number}"), 1, RevocationReason.SHARED)
     told = [make("personal_data.erased", 99, subject=f"call:a:{number}", channel="call") for number in range(9)]
     timeline.write(entries_of(told))
-    timeline.rewrite()
-    with timeline.writing() as connection:
-        assert erasing.forget(connection, START_MS + 100_000, 0) == 9
-    timeline.rewrite()
-    with timeline.reading() as connection:
+    timeline.vacuum()
+    with timeline.write_transaction() as connection:
+        assert erasures.delete_expired(connection, START_MS + 100_000, 0) == 9
+    timeline.vacuum()
+    with timeline.read_connection() as connection:
         connection.exec_driver_sql("CHECKPOINT")
         file = connection.exec_driver_sql("SELECT pg_relation_filepath('erasures_pkey')").scalar_one()
         assert b"call:a:" not in (postgres.directory / file).read_bytes()
@@ -332,11 +332,11 @@ def test_postgresql_samples_nobody_and_keeps_nothing_once_written_anew(timeline:
 def test_pages_follow_each_other(timeline: Timeline) -> None:
     told = [entry for number in range(20) for entry in entries_of(call(f"call:a:{number}", number, f"{CASE} {PHONE}"))]
     timeline.write(told)
-    owners = timeline.tell_story(CASE).identities
+    owners = timeline.resolve_identities(CASE).identities
     whole, pages, before = timeline.read(owners, 100), [], None
     while page := timeline.read(owners, 7, before):
         pages += page
-        before = Place(page[-1]["happened_at"], page[-1]["id"])
+        before = EntryPosition(page[-1]["happened_at"], page[-1]["id"])
     assert pages == list(whole)
     assert len(whole) == 60
 
@@ -347,10 +347,10 @@ def test_whom_a_number_is_linked_to_is_found_past_what_was_revoked(timeline: Tim
         for again in range(3):
             timeline.write(entries_of(call(f"call:a:{number}.{again}", number, f"{case} {PHONE}")))
         if number < 11:
-            timeline.revoke(Link(case, PHONE), 1, Ground.REASSIGNED)
-    assert set(timeline.tell_story(PHONE).identities) == {PHONE, cases[-1]}
+            timeline.revoke(Link(case, PHONE), 1, RevocationReason.REASSIGNED)
+    assert set(timeline.resolve_identities(PHONE).identities) == {PHONE, cases[-1]}
     timeline.restore(Link(cases[0], PHONE))
-    assert set(timeline.tell_story(PHONE).shared) == {cases[0], cases[-1]}
+    assert set(timeline.resolve_identities(PHONE).shared) == {cases[0], cases[-1]}
 
 
 MANY = [
@@ -383,7 +383,7 @@ def test_order_batches_and_repetitions_do_not_matter(
         rest = rest[size:]
     one.write(rest)
     for asked in (PHONE, CASE, OTHER, EMAIL, "call:a:2", "email:a-2", "case:a-3", "case:a-0"):
-        assert set(one.tell_story(asked).identities) == set(two.tell_story(asked).identities)
+        assert set(one.resolve_identities(asked).identities) == set(two.resolve_identities(asked).identities)
         assert read(one, asked) == read(two, asked)
     one.close()
     two.close()
@@ -492,14 +492,17 @@ def test_of_what_a_batch_tells_several_times_the_first_is_kept(timeline: Timelin
     timeline.write([*entries, *(structs.replace(entry, detail="again") for entry in entries)])
     (known,) = timeline.read_links(CASE, 10)
     assert (known.contacts, known.linked_at) == (20, START_MS)
-    with timeline.reading() as connection:
+    with timeline.read_connection() as connection:
         linked = connection.execute(text("SELECT DISTINCT linked_at FROM links")).scalars().all()
         details = connection.execute(text("SELECT DISTINCT detail FROM entries")).scalars().all()
     assert (linked, details) == ([START_MS], [""])
 
 
 def test_a_transaction_of_sqlite_stays_in_memory_up_to_a_bound(tmp_path: Path) -> None:
-    with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline, timeline.reading() as connection:
+    with (
+        closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline,
+        timeline.read_connection() as connection,
+    ):
         assert connection.exec_driver_sql("PRAGMA cache_spill").scalar() == database.SPILL_PAGES
 
 
@@ -507,7 +510,7 @@ def test_the_log_of_sqlite_is_carried_over_on_demand(tmp_path: Path) -> None:
     timeline = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
     events = call()
     timeline.write(entries_of(events))
-    timeline.carry_log()
+    timeline.checkpoint_log()
     (tmp_path / "apart").mkdir()
     shutil.copy(tmp_path / "timeline.db", tmp_path / "apart")  # as a backup of this file alone would
     timeline.close()

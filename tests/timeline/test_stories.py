@@ -13,18 +13,18 @@ from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
 from models.events import Event
-from models.grounds import Ground
 from models.identities import MAX_IDENTITIES, IdentityKind
-from models.instants import milliseconds
-from models.sla import SOURCE
-from streams.core.links import Link, Near, tell_story
-from streams.core.timeline import Entry
-from streams.timeline import migrating
-from streams.timeline.expiring import Cursor
+from models.revocation_reasons import RevocationReason
+from models.sla import SLA_SOURCE
+from models.timestamps import milliseconds
+from streams.core.citizens.identity_resolution import Link, Neighbourhood, resolve_identities
+from streams.core.timeline.entries import Entry
+from streams.timeline import schema_upgrade
+from streams.timeline.expiry import Cursor
 from streams.timeline.positions import EARLIER_RELEASE
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, START_MS, make
-from tests.support.timelines import breach, entries_of, read
+from tests.support.timelines import breach_entry, entries_of, read
 
 POOL = [
     *("case:a-0", "case:a-1", "dossier:a-0", "rdv_user:a-0", "agent:a-0"),
@@ -74,7 +74,7 @@ def links_of_all(events: Iterable[Event]) -> list[Row]:
 
 
 def links_in(timeline: Timeline) -> list[Row]:
-    with timeline.reading() as connection:
+    with timeline.read_connection() as connection:
         found = connection.execute(text("SELECT one, other, contact, sector, linked_at FROM links")).all()
     return sorted(map(tuple, found))
 
@@ -106,11 +106,13 @@ def test_links_are_those_of_all_that_contacts_told_in_whatever_order(
             near.setdefault(one, []).append(other)
             near.setdefault(other, []).append(one)
         for asked in POOL:
-            known = {one: Near(sorted(others)) for one, others in near.items()}
-            assert timeline.tell_story(asked) == tell_story(asked, lambda some, known=known: pick(known, some))
+            known = {one: Neighbourhood(sorted(others)) for one, others in near.items()}
+            assert timeline.resolve_identities(asked) == resolve_identities(
+                asked, lambda some, known=known: pick(known, some)
+            )
 
 
-def pick(known: Mapping[str, Near], some: Sequence[str]) -> dict[str, Near]:
+def pick(known: Mapping[str, Neighbourhood], some: Sequence[str]) -> dict[str, Neighbourhood]:
     return {one: known[one] for one in some if one in known}
 
 
@@ -130,7 +132,7 @@ def test_what_a_stronger_identity_makes_superfluous_counts_no_more(
     entries = entries_of([step(number, number, one) for number, one in enumerate(order)])
     write_in_batches(timeline, entries, [] if is_one_batch else [1, 1, 1])
     assert [row[:2] for row in links_in(timeline)] == [(E1, P1), (E1, P2)]
-    story = timeline.tell_story(P1)
+    story = timeline.resolve_identities(P1)
     assert (set(story.identities), set(story.shared), story.is_own) == ({P1}, {E1}, True)
     assert [(known.contacts, known.linked_at) for known in timeline.read_links(E1, 9)] == [(1, START_MS)] * 2
 
@@ -153,25 +155,25 @@ def test_who_is_named_by_an_event_that_forgot_what_was_told_before_is_linked_to_
 
 def test_a_revoked_link_stays_revoked_though_no_contact_tells_it_for_a_while(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}")]))
-    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
     timeline.write(entries_of([step(1, 1, f"{CASE} {E1} {P1}")]))
     assert timeline.is_revoked(Link(E1, P1))
     assert not timeline.restore(Link(CASE, E1))
     timeline.write(entries_of([step(0, 2, f"{E1} {P1}", "email:a/x:2")]))
-    assert set(timeline.tell_story(CASE).identities) == {CASE, E1}
+    assert set(timeline.resolve_identities(CASE).identities) == {CASE, E1}
     assert timeline.restore(Link(P1, E1))
 
 
 def test_what_was_revoked_is_not_linked_again_by_a_stronger_identity_told_later(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1} {P2}")]))
-    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
     timeline.write(entries_of([step(1, 1, CASE)]))  # who forgot what was told before
     assert [row[:2] for row in links_in(timeline)] == [(CASE, E1), (CASE, P1), (CASE, P2)]
-    assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P2}
+    assert set(timeline.resolve_identities(CASE).identities) == {CASE, E1, P2}
     known = {one.link: one for one in timeline.read_links(CASE, 9)}
-    assert (known[Link(CASE, P1)].revoked_at, known[Link(CASE, P1)].reason) == (1, Ground.SHARED)
+    assert (known[Link(CASE, P1)].revoked_at, known[Link(CASE, P1)].reason) == (1, RevocationReason.SHARED)
     assert timeline.restore(Link(CASE, P1))
-    assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P1, P2}
+    assert set(timeline.resolve_identities(CASE).identities) == {CASE, E1, P1, P2}
 
 
 CASES = ("case:a-0", "case:a-1")
@@ -179,14 +181,14 @@ FIRST, SECOND = "email:a/x:1", "email:a/x:2"
 
 
 def revoked_in(timeline: Timeline) -> set[tuple[str, str]]:
-    with timeline.reading() as connection:
+    with timeline.read_connection() as connection:
         return {tuple(row) for row in connection.execute(text("SELECT one, other FROM revocations"))}  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("sizes", [[], [1]])
 def test_what_was_revoked_stays_so_of_each_contact_that_told_it(timeline: Timeline, sizes: Sequence[int]) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}", contact) for contact in (FIRST, SECOND)]))
-    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
     told = [step(1, 1, case, contact) for case, contact in zip(CASES, (FIRST, SECOND), strict=True)]
     write_in_batches(timeline, entries_of(told), sizes)
     assert revoked_in(timeline) == {(E1, P1), *((case, P1) for case in CASES)}
@@ -196,14 +198,14 @@ def test_what_was_revoked_stays_so_of_each_contact_that_told_it(timeline: Timeli
 def test_a_link_that_others_tell_is_not_revoked_by_the_way(timeline: Timeline, *, is_before: bool) -> None:
     another = entries_of([step(0, 0, f"{CASE} {P1}", SECOND)])
     timeline.write([*entries_of([step(0, 0, f"{E1} {P1}", FIRST)]), *(another if is_before else ())])
-    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
     timeline.write([*entries_of([step(1, 1, CASE, FIRST)]), *another])
     assert revoked_in(timeline) == {(E1, P1)}
 
 
 def test_a_link_that_was_restored_is_not_revoked_by_the_way(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}", contact) for contact in (FIRST, SECOND)]))
-    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
     timeline.write(entries_of([step(1, 1, CASE, FIRST)]))
     assert timeline.restore(Link(CASE, P1))
     timeline.write(entries_of([step(1, 1, CASE, SECOND)]))
@@ -242,7 +244,7 @@ def test_pseudonyms_of_two_sectors_are_strangers(url: str, sizes: Sequence[int],
         }
         for sector in SECTORS:
             for asked in of_sector(sector, "case", "phone").split():
-                story = timeline.tell_story(asked)
+                story = timeline.resolve_identities(asked)
                 assert set(story.identities) == {*of_sector(sector, "case", "phone").split()}
 
 
@@ -285,12 +287,12 @@ def test_links_leave_with_their_contact_whatever_it_told_by_and_by(timeline: Tim
 
 
 def test_a_promise_dates_no_link(timeline: Timeline) -> None:
-    early = breach("email:a/x:1", START_MS - 9_000)
+    early = breach_entry("email:a/x:1", START_MS - 9_000)
     timeline.write([early])
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}")]))
     timeline.write([early, structs.replace(early, id="earlier")])
     assert links_in(timeline) == [(E1, P1, "email:a/x:1", "social", START_MS)]
-    assert early.source == SOURCE
+    assert early.source == SLA_SOURCE
 
 
 def test_told_again_nothing_changes(timeline: Timeline) -> None:
@@ -305,7 +307,7 @@ def write_as_before(url: str, entries: Sequence[Entry]) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         config = Config()
-        config.set_main_option("script_location", str(migrating._SCRIPTS))
+        config.set_main_option("script_location", str(schema_upgrade._SCRIPTS))
         config.attributes["connection"] = connection
         command.upgrade(config, "0004")
         owners: dict[str, str] = {}
@@ -355,9 +357,9 @@ def test_what_a_former_release_had_revoked_is_not_linked_again(url: str) -> None
         connection.execute(text("INSERT INTO revocations VALUES (:one, :other, 5, 'shared')"), {"one": E1, "other": P1})
     engine.dispose()
     with closing(Timeline(url)) as timeline:
-        assert set(timeline.tell_story(CASE).identities) == {CASE, E1}
+        assert set(timeline.resolve_identities(CASE).identities) == {CASE, E1}
         assert timeline.restore(Link(CASE, P1))
-        assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P1}
+        assert set(timeline.resolve_identities(CASE).identities) == {CASE, E1, P1}
 
 
 def test_what_others_told_a_former_release_is_not_revoked_by_the_way(url: str) -> None:
@@ -375,7 +377,7 @@ def test_a_former_database_goes_on(url: str) -> None:
     many = [f"phone:a-{number:02}" for number in range(MAX_IDENTITIES + 2)]
     events = [step(number, number, one) for number, one in enumerate([*many[::-1], E1, CASE])]
     events += [step(number, 50 + number, one, "email:a/x:2", "") for number, one in enumerate([PHONE, P1])]
-    write_as_before(url, [*entries_of(events), breach("email:a/x:1", START_MS - 1000)])
+    write_as_before(url, [*entries_of(events), breach_entry("email:a/x:1", START_MS - 1000)])
     with capture_logs() as logs:
         migrated = Timeline(url)
     assert [log["event"] for log in logs] == ["tables_migrating"]

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from streams.core.figures import Dimensions
+from streams.core.figures.figure import Dimensions
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.web.live import AFTERNOON
 from tests.web.rows import Worker

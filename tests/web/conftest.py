@@ -11,7 +11,7 @@ import pytest
 from selenium import webdriver
 
 from streams.access.permissions import Role
-from streams.engine.children import die_with_parent
+from streams.kafka.child_processes import die_with_parent
 from tests.support import timeline_page
 from tests.web.browser import WATCH, Page
 from tests.web.served import Served

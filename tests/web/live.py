@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from models.instants import milliseconds
+from models.timestamps import milliseconds
 from tests.support.processes import wait_until
 from tests.web.browser import Page
 from tests.web.served import Served

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from models.policies import Policies, SlaFile
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
 from tests.web.live import AFTERNOON
 from tests.web.rows import Worker
 

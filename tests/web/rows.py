@@ -4,8 +4,8 @@ from datetime import datetime
 
 import msgspec
 
-from models.instants import milliseconds
-from streams.core.figures import (
+from models.timestamps import milliseconds
+from streams.core.figures.figure import (
     BUCKET_SECONDS,
     PROGRESS_KEY,
     Dimensions,
@@ -15,7 +15,7 @@ from streams.core.figures import (
     new_figure,
     total_key,
 )
-from streams.core.layouts import LAYOUTS, MATTERS, QUEUES
+from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS, QUEUE_SCHEMA
 from streams.web.view import FiguresView
 
 encode = msgspec.json.encode
@@ -41,46 +41,50 @@ class Worker:
 
     def count(self, place: Dimensions, at: datetime, *facts: str, amount: float = 0, **numbers: int) -> None:
         """Count facts of any channel once each, of so many seconds if they have a duration, and `numbers` of others."""
-        layout = LAYOUTS[place.channel]
-        counts: dict[int, int] = {layout.index[name]: number for name, number in numbers.items()}
+        figure_schema = FIGURE_SCHEMAS[place.channel]
+        counts: dict[int, int] = {figure_schema.index[name]: number for name, number in numbers.items()}
         for fact in facts:
-            for index, number in layout.changes(layout.index[fact], int(amount * 1000)):
+            for index, number in figure_schema.changes(figure_schema.index[fact], int(amount * 1000)):
                 counts[index] = counts.get(index, 0) + number
         self._count(place, at, counts)
 
     def offered(self, place: Dimensions, at: datetime, number: int = 1) -> None:
-        self._count(place, at, {QUEUES.index["offered"]: number})
+        self._count(place, at, {QUEUE_SCHEMA.index["offered"]: number})
 
     def answered(
         self, place: Dimensions, at: datetime, wait_seconds: float, handle_seconds: float | None = None
     ) -> None:
         wait = int(wait_seconds * 1000)
-        counts = {QUEUES.index["offered"]: 1, QUEUES.index["answered"]: 1, QUEUES.index["wait_milliseconds"]: wait}
-        counts[QUEUES.slot("wait", wait)] = 1
+        counts = {
+            QUEUE_SCHEMA.index["offered"]: 1,
+            QUEUE_SCHEMA.index["answered"]: 1,
+            QUEUE_SCHEMA.index["wait_milliseconds"]: wait,
+        }
+        counts[QUEUE_SCHEMA.slot("wait", wait)] = 1
         if handle_seconds is not None:
             handle = int(handle_seconds * 1000)
-            counts |= {QUEUES.index["ended"]: 1, QUEUES.index["handle_milliseconds"]: handle}
-            counts[QUEUES.slot("handle", handle)] = 1
+            counts |= {QUEUE_SCHEMA.index["ended"]: 1, QUEUE_SCHEMA.index["handle_milliseconds"]: handle}
+            counts[QUEUE_SCHEMA.slot("handle", handle)] = 1
         self._count(place, at, counts)
 
     def abandoned(self, place: Dimensions, at: datetime, wait_seconds: float) -> None:
         wait = int(wait_seconds * 1000)
         counts = {
-            QUEUES.index["offered"]: 1,
-            QUEUES.index["abandoned"]: 1,
-            QUEUES.index["abandon_wait_milliseconds"]: wait,
+            QUEUE_SCHEMA.index["offered"]: 1,
+            QUEUE_SCHEMA.index["abandoned"]: 1,
+            QUEUE_SCHEMA.index["abandon_wait_milliseconds"]: wait,
         }
-        counts[QUEUES.slot("abandon_wait", wait)] = 1
+        counts[QUEUE_SCHEMA.slot("abandon_wait", wait)] = 1
         self._count(place, at, counts)
 
     def left(self, place: Dimensions, at: datetime, reason: str) -> None:
-        self._count(place, at, {QUEUES.index["offered"]: 1, QUEUES.index[f"left_{reason}"]: 1})
+        self._count(place, at, {QUEUE_SCHEMA.index["offered"]: 1, QUEUE_SCHEMA.index[f"left_{reason}"]: 1})
 
     def took_back(self, place: Dimensions, at: datetime, name: str, amount: float | None = None) -> None:
         """A later event corrects a fact that was counted, of `amount` seconds if it had a duration."""
-        layout = LAYOUTS[place.channel]
-        index = layout.index[name]
-        changes = ((index, 1),) if amount is None else layout.changes(index, int(amount * 1000))
+        figure_schema = FIGURE_SCHEMAS[place.channel]
+        index = figure_schema.index[name]
+        changes = ((index, 1),) if amount is None else figure_schema.changes(index, int(amount * 1000))
         self.count(place, at)
         for figure in (self.totals[place], self.buckets[_start(at), place]):
             for index, number in changes:
@@ -89,12 +93,12 @@ class Worker:
         self._touch(place, at)
 
     def stocks(self, place: Dimensions, oldest_waiting_at: datetime | None = None, **stocks: int) -> None:
-        layout = LAYOUTS[place.channel]
-        total = self.totals.setdefault(place, new_figure(layout))
+        figure_schema = FIGURE_SCHEMAS[place.channel]
+        total = self.totals.setdefault(place, new_figure(figure_schema))
         for name, number in stocks.items():
-            total.stocks[layout.stock_index[name]] = number
+            total.stocks[figure_schema.stock_index[name]] = number
         total.oldest_waiting_at = milliseconds(oldest_waiting_at) if oldest_waiting_at else None
-        if layout is MATTERS:
+        if figure_schema is CASE_SCHEMA:
             number = stocks.get("waiting", 0) + stocks.get("in_progress", 0)
             total.open_since = {_start(oldest_waiting_at): number} if oldest_waiting_at else {}
         self._put(total_key(place), encode(total))
@@ -109,9 +113,9 @@ class Worker:
         return rows
 
     def _count(self, place: Dimensions, at: datetime, counts: dict[int, int]) -> None:
-        layout = LAYOUTS[place.channel]
-        total = self.totals.setdefault(place, new_figure(layout))
-        bucket = self.buckets.setdefault((_start(at), place), new_figure(layout))
+        figure_schema = FIGURE_SCHEMAS[place.channel]
+        total = self.totals.setdefault(place, new_figure(figure_schema))
+        bucket = self.buckets.setdefault((_start(at), place), new_figure(figure_schema))
         for figure in (total, bucket):
             for index, number in counts.items():
                 figure.counts[index] += number

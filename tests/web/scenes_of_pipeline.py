@@ -3,7 +3,7 @@
 from itertools import accumulate
 from typing import Final
 
-from tests.support.promtool import OTHER, WEB, Samples, Scene, Values
+from tests.support.promtool import OTHER, WEB, RuleScenario, Samples, Values
 
 MINUTES: Final = [60.0 * step for step in range(400)]
 """The time at each step of a minute."""
@@ -17,9 +17,9 @@ def amiss(
     step: str = "1m",
     *,
     since: int | None = None,
-) -> Scene:
+) -> RuleScenario:
     """`fires`: what the alert says, and of whom; None: it does not."""
-    return Scene(name, series, len(fires or {}), steps, step, fires or {}, since)
+    return RuleScenario(name, series, len(fires or {}), steps, step, fires or {}, since)
 
 
 def behind(seconds: float) -> list[float]:
@@ -77,14 +77,14 @@ def since_before_the_end(steps: int, before: float, after: float) -> list[float]
     return [before] * (BACK_THEN + 4 - steps) + [after]
 
 
-def silent(name: str, fires: Samples | None, *series: dict[str, Values]) -> Scene:
+def silent(name: str, fires: Samples | None, *series: dict[str, Values]) -> RuleScenario:
     told: dict[str, Values] = {}
     for one in series:
         told |= one
     return amiss(name, fires, told, BACK_THEN + 4, "30m")
 
 
-def silence() -> list[Scene]:
+def silence() -> list[RuleScenario]:
     calls, both = '{channel="call",site="siege"}', came(5) | opened()
     visits = came(6, "visit") | opened("visit")
     minutes = 10

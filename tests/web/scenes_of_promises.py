@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
-from tests.support.promtool import WEB, Scene, Values, two_webs
+from tests.support.promtool import WEB, RuleScenario, Values, two_webs
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Burn:
     def steps(self) -> int:
         return self.long + 6
 
-    def scenes(self) -> Iterator[Scene]:
+    def scenes(self) -> Iterator[RuleScenario]:
         """What it takes all rules to say; each threshold is in `UNITS`."""
         allowed = self.factor * (1 - self.objective)
         over, under, far = 1.05 * allowed, 0.95 * allowed, 1.5 * allowed
@@ -44,7 +44,7 @@ class Burn:
             yield self.read_late("calls of an hour ago were read meanwhile", 0, often, 3600)
             yield self.read_late("calls of ten minutes ago were read meanwhile", 1, often, 600)
 
-    def read_late(self, name: str, fires: int, counts: tuple[Values, Values], seconds: int) -> Scene:
+    def read_late(self, name: str, fires: int, counts: tuple[Values, Values], seconds: int) -> RuleScenario:
         """In the first steps of the long window, figures are as of so many seconds ago."""
         step = {"1m": 60, "5m": 300}[self.step]
         behind = [float(number * step - seconds) for number in range(self.steps - self.long + 1)]
@@ -73,7 +73,7 @@ class Burn:
         is_open: int = 1,
         objective: float | None = None,
         history: int = 0,
-    ) -> Scene:
+    ) -> RuleScenario:
         """`history`: for so many steps from the beginning on, history is read."""
         breached, met = counts
         place = f'{WEB},channel="{self.channel}",site="siege",service="rsa",queue="",policy="p",clock="c"'
@@ -83,7 +83,7 @@ class Burn:
             }
         else:
             read = {f'contact_history_timestamp_seconds{{{WEB},channel="{self.channel}"}}': [*[-1e6] * history, None]}
-        return Scene(
+        return RuleScenario(
             f"{self.alert}: {name}",
             {
                 f'contact_sla_completed_total{{{place},result="breached"}}': breached,
@@ -109,7 +109,7 @@ def calendar(is_open: int) -> dict[str, Values]:
     }
 
 
-def add(scene: Scene, series: dict[str, Values]) -> Scene:
+def add(scene: RuleScenario, series: dict[str, Values]) -> RuleScenario:
     return replace(scene, series={**scene.series, **series})
 
 
@@ -118,8 +118,8 @@ WEEK: Final = 7 * 6
 """In steps of four hours."""
 
 
-def more_due() -> Iterator[Scene]:
-    def scene(name: str, fires: int, due: int, done: int, is_open: int = 1) -> Scene:
+def more_due() -> Iterator[RuleScenario]:
+    def scene(name: str, fires: int, due: int, done: int, is_open: int = 1) -> RuleScenario:
         """`done`: how many within a week, of each half late."""
         series: dict[str, Values] = {
             f'contact_sla_due_items{{{LETTERS},horizon="7d"}}': due,
@@ -129,7 +129,7 @@ def more_due() -> Iterator[Scene]:
             f"contact_sla_late_total{{{LETTERS}}}": [100, 100, 100, 100 + done / 2],
             **{f'contact_sla_corrected_total{{{LETTERS},fact="{fact}"}}': 0 for fact in ("met", "late")},
         }
-        return Scene(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
+        return RuleScenario(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
 
     yield scene("more than that", 1, due=31, done=20)
     yield two_webs(scene("more than that, told twice", 1, due=31, done=20))
@@ -138,11 +138,11 @@ def more_due() -> Iterator[Scene]:
     yield add(scene("history is read", 0, due=31, done=20), read)
 
 
-def overdue_left() -> Iterator[Scene]:
-    def scene(name: str, fires: int, hours: int, is_open: int = 1, last: float | None = 0) -> Scene:
+def overdue_left() -> Iterator[RuleScenario]:
+    def scene(name: str, fires: int, hours: int, is_open: int = 1, last: float | None = 0) -> RuleScenario:
         oldest: Values = [0.0] * (hours // 4) + [last]
         series = {f"contact_sla_oldest_overdue_timestamp_seconds{{{LETTERS}}}": oldest}
-        return Scene(f"SlaOverdueLeft: {name}", series | calendar(is_open), fires, hours // 4, "4h")
+        return RuleScenario(f"SlaOverdueLeft: {name}", series | calendar(is_open), fires, hours // 4, "4h")
 
     yield scene("for three days", 0, 72)
     yield scene("for longer", 1, 80)
@@ -191,7 +191,7 @@ class Window:
     is_live: bool = False
     """Whether calls that are read late say nothing of it."""
 
-    def scenes(self) -> Iterator[Scene]:
+    def scenes(self) -> Iterator[RuleScenario]:
         over = 1.01 * self.factor
         yield self.scene("broken a little too often", self.channels, over, over)
         yield self.scene("as often as may be in the long window", (), self.factor, over)
@@ -215,7 +215,9 @@ class Window:
         """History was read then: the tenth step is the last, the fourth the first of the long window."""
         return {f'{metric}{{channel="{channel}"}}': [*[None] * step, 3600, None] for channel in PLACES}
 
-    def scene(self, name: str, fires: tuple[str, ...], long: float, short: float, number: int | None = None) -> Scene:
+    def scene(
+        self, name: str, fires: tuple[str, ...], long: float, short: float, number: int | None = None
+    ) -> RuleScenario:
         """`number`: of promises in the long window; as many as it takes by default."""
         of, counts = "place_policy_clock", (2, (number or self.floor) - 2)
         series: dict[str, Values] = {}
@@ -225,16 +227,16 @@ class Window:
             for result, count in zip(("breached", "met"), counts, strict=True):
                 series[f'{of}_result:contact_sla_completed:delta{self.long}{{{place},result="{result}"}}'] = count
         shows = {f"{of}:contact_sla_burnrate:ratio{self.long}{{{PLACES[channel]}}}": long for channel in fires}
-        return Scene(f"{self.alert}: {name}", series | IS_OPEN, len(shows), 10, self.step, shows)
+        return RuleScenario(f"{self.alert}: {name}", series | IS_OPEN, len(shows), 10, self.step, shows)
 
 
 WRITTEN: Final = ("mail", "email", "form")
 
 
-def due() -> Iterator[Scene]:
+def due() -> Iterator[RuleScenario]:
     of = "place_policy_clock"
 
-    def scene(name: str, fires: bool, number: int, done: int) -> Scene:
+    def scene(name: str, fires: bool, number: int, done: int) -> RuleScenario:
         """`number` are due within a week, and `done` were dealt with in one; more would be due later."""
         series: dict[str, Values] = {}
         for place in PLACES.values():
@@ -242,7 +244,7 @@ def due() -> Iterator[Scene]:
             series[f'{of}_horizon:contact_sla_due_items:max{{{place},horizon="30d"}}'] = 4 * number
             series[f"{of}:contact_sla_done:delta7d{{{place}}}"] = done
         shows = {f"{{{PLACES[channel]}}}": number for channel in WRITTEN if fires}
-        return Scene(f"SlaMoreDueThanDone: {name}", series | IS_OPEN, len(shows), 1, "15m", shows)
+        return RuleScenario(f"SlaMoreDueThanDone: {name}", series | IS_OPEN, len(shows), 1, "15m", shows)
 
     over = scene("more than half as much again", True, 31, 20)
     yield replace(over, since=0)
@@ -255,14 +257,14 @@ def due() -> Iterator[Scene]:
     yield add(scene("history is read", False, 31, 20), {f'{HISTORY}{{channel="{one}"}}': 3600 for one in PLACES})
 
 
-def overdue() -> Iterator[Scene]:
-    def scene(name: str, fires: bool, seconds: int, steps: int, step: str) -> Scene:
+def overdue() -> Iterator[RuleScenario]:
+    def scene(name: str, fires: bool, seconds: int, steps: int, step: str) -> RuleScenario:
         """At the end the earliest deadline passed so long ago."""
         metric = "place_policy_clock:contact_sla_oldest_overdue_timestamp_seconds:min"
         ends_at = steps * {"15m": 900, "12h": 43_200}[step]
         series: dict[str, Values] = {f"{metric}{{{place}}}": ends_at - seconds for place in PLACES.values()}
         shows = {f"{{{PLACES[channel]}}}": seconds for channel in WRITTEN if fires}
-        return Scene(f"SlaOverdueLeft: {name}", series | IS_OPEN, len(shows), steps, step, shows)
+        return RuleScenario(f"SlaOverdueLeft: {name}", series | IS_OPEN, len(shows), steps, step, shows)
 
     three_days = 259_200
     yield scene("for longer than three days", True, three_days + 1, 6, "12h")

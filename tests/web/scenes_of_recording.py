@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tests.support.promtool import Samples, Scene, Values
+from tests.support.promtool import RuleScenario, Samples, Values
 
 WEBS: Final = ('job="accueil-web",instance="a"', 'job="accueil-web",instance="b"', 'job="board",instance="a"')
 """Boards that tell the same: two of a job, and one that is scraped as another."""
@@ -18,11 +18,11 @@ def told(metric: str, labels: str, value: Values, behind: Values) -> dict[str, V
     return {f"{metric}{{{web},{labels}}}": value if web == WEBS[0] else behind for web in WEBS}
 
 
-def shown(name: str, series: dict[str, Values], shows: Samples, steps: int = 0, step: str = "1m") -> Scene:
-    return Scene(name, series, len(shows), steps, step, shows)
+def shown(name: str, series: dict[str, Values], shows: Samples, steps: int = 0, step: str = "1m") -> RuleScenario:
+    return RuleScenario(name, series, len(shows), steps, step, shows)
 
 
-def latest(metric: str, *places: str) -> Scene:
+def latest(metric: str, *places: str) -> RuleScenario:
     """The highest of what boards tell of each place."""
     series: dict[str, Values] = {}
     for number, place in enumerate(places):
@@ -30,7 +30,7 @@ def latest(metric: str, *places: str) -> Scene:
     return shown("boards", series, {f"{{{place}}}": number + 0.5 for number, place in enumerate(places)})
 
 
-def calendars() -> Scene:
+def calendars() -> RuleScenario:
     def promised(policy: str, calendar: str, unit: str, target: str) -> str:
         return f'policy="{policy}",clock="c",calendar="{calendar}",unit="{unit}",target="{target}"'
 
@@ -51,13 +51,13 @@ def calendars() -> Scene:
     return shown("by any calendar of a clock", series, shows)
 
 
-def earliest() -> Scene:
+def earliest() -> RuleScenario:
     series = told("contact_sla_oldest_overdue_timestamp_seconds", MAIL, 100, 200)
     series |= told("contact_sla_oldest_overdue_timestamp_seconds", CALL, 400, 300)
     return shown("the earliest that a board tells", series, {f"{{{MAIL}}}": 100, f"{{{CALL}}}": 300})
 
 
-def net() -> Scene:
+def net() -> RuleScenario:
     series: dict[str, Values] = {}
     for result, number in (("met", 10), ("breached", 4), ("cancelled", 7)):
         series |= told("contact_sla_completed_total", f'{CALL},result="{result}"', number, number - 1)
@@ -67,7 +67,7 @@ def net() -> Scene:
     return shown("less what was taken back", series, shows)
 
 
-def grown(metric: str, label: str, channels: Sequence[str], steps: int, step: str) -> Scene:
+def grown(metric: str, label: str, channels: Sequence[str], steps: int, step: str) -> RuleScenario:
     """What there is, faster and faster, of three channels, less what there was half of the steps ago."""
     numbers = [float(number**2) for number in range(steps + 1)]
     series: dict[str, Values] = {f"{metric}{{{place}{label}}}": numbers for place in (CALL, VISIT, MAIL)}
@@ -75,7 +75,7 @@ def grown(metric: str, label: str, channels: Sequence[str], steps: int, step: st
     return shown("growth", series, {f"{{{place}{label}}}": difference for place in channels}, steps, step)
 
 
-def burns(window: str) -> Scene:
+def burns(window: str) -> RuleScenario:
     """Shares of halves and quarters, so that they are exact."""
     objectives = {("p", "c"): 0.75, ("p", "d"): 0.5, ("o", "c"): 0.9375, ("always", "c"): 1}
     series: dict[str, Values] = {
@@ -101,7 +101,7 @@ def burns(window: str) -> Scene:
     )
 
 
-def done() -> Scene:
+def done() -> RuleScenario:
     series = told("contact_sla_completed_total", f'{MAIL},result="met"', 10, 9)
     series |= told("contact_sla_completed_total", f'{MAIL},result="breached"', 20, 19)
     series |= told("contact_sla_late_total", MAIL, 5, 4)
@@ -110,14 +110,14 @@ def done() -> Scene:
     return shown("in time or late, without what was taken back", series, {f"{{{MAIL}}}": 10})
 
 
-def history() -> Iterator[Scene]:
+def history() -> Iterator[RuleScenario]:
     hours, day = 48, 86_400
 
     def behind(metric: str, labels: str, seconds: int) -> dict[str, Values]:
         """The first board is so far behind, the others an hour less."""
         return told(metric, labels, hours * 3600 - seconds, hours * 3600 - seconds + 3600)
 
-    def scene(name: str, figures: int, shows: Samples, *channels: tuple[str, int]) -> Scene:
+    def scene(name: str, figures: int, shows: Samples, *channels: tuple[str, int]) -> RuleScenario:
         series = behind("contact_figures_timestamp_seconds", 'partition="0"', figures)
         series |= behind("contact_figures_timestamp_seconds", 'partition="1"', 7200)
         for channel, seconds in channels:
@@ -132,8 +132,8 @@ def history() -> Iterator[Scene]:
     yield scene("said of calls", day + 1, {'{channel="call"}': 7000}, ("call", 7000))
 
 
-def behind() -> Iterator[Scene]:
-    def scene(name: str, shows: Samples, *seconds: int) -> Scene:
+def behind() -> Iterator[RuleScenario]:
+    def scene(name: str, shows: Samples, *seconds: int) -> RuleScenario:
         """A partition is so many seconds behind, every 50 seconds; another one never is. The rule looks back at three of them."""
         series: dict[str, Values] = {}
         for partition, late in (("0", seconds), ("1", [0] * len(seconds))):

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from tests.support.promtool import WEB, Scene, Values, two_webs
+from tests.support.promtool import WEB, RuleScenario, Values, two_webs
 
 WEEK: Final = 7 * 24 * 2
 """In steps of half an hour."""
 
 
-def drops() -> Iterator[Scene]:
+def drops() -> Iterator[RuleScenario]:
     def scene(
         name: str, fires: int, upper: Values, *, before: float = 0.8, answers: int = 30, measure: str = "csat"
-    ) -> Scene:
+    ) -> RuleScenario:
         """`before`: the ratio of four weeks until a week ago; since then it is lower still."""
         place = f'channel="call",site="siege",service="rsa",queue="q",measure="{measure}"'
         series: dict[str, Values] = {
@@ -25,7 +25,7 @@ def drops() -> Iterator[Scene]:
             f'contact_satisfaction_answers{{{WEB},{place},window="28d"}}': 1000,
         }
         shows = {f"{{{place}}}": upper} if fires and isinstance(upper, float) else None
-        return Scene(f"SatisfactionDrop: {name}", series, fires, WEEK + 2, "30m", shows)
+        return RuleScenario(f"SatisfactionDrop: {name}", series, fires, WEEK + 2, "30m", shows)
 
     less = scene("a little less at best", 1, 0.79)
     yield less

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 from models.policies import Policies
-from streams.listening import listen
-from streams.metrics_cli import describe_processes
+from streams.cli.metrics import describe_processes
+from streams.runtime.http_server import listen
 from streams.web.app import Server, create_app
-from streams.web.at_risk import AtRiskView
+from streams.web.board.at_risk import AtRiskView
 from streams.web.broadcast import Broadcaster
 from streams.web.citizens import CitizensView
 from streams.web.options import WebOptions
-from streams.web.view import NOTHING_PROMISED, FiguresView, Source
+from streams.web.view import NO_POLICIES, FiguresView, ReaderState
 from tests.web.rows import Worker
 
 
@@ -35,7 +35,7 @@ class Served:
         options: WebOptions,
         now: datetime | None = None,
         port: int = 0,
-        policies: Policies = NOTHING_PROMISED,
+        policies: Policies = NO_POLICIES,
         citizens: CitizensView | None = None,
     ) -> None:
         self._ahead = now - datetime.now(UTC) if now else timedelta(0)
@@ -43,7 +43,7 @@ class Served:
         self.worker = Worker(self.view)
         self.risks = AtRiskView()
         app = create_app(
-            self.view, NoReader(), options, self.now, citizens, explain=describe_processes, risks=self.risks
+            self.view, NoReader(), options, self.now, citizens, describe_metrics=describe_processes, risks=self.risks
         )
         self.broadcaster: Broadcaster = app.state.broadcaster
         self._server = Server(app)
@@ -62,7 +62,7 @@ class Served:
     def follow(self) -> None:
         """Let the figures be complete and of now."""
         self.view.begin([0])
-        self.view.tell(Source.FOLLOWING)
+        self.view.set_state(ReaderState.FOLLOWING)
         self.worker.progress(self.now())
 
     def start(self) -> None:
@@ -84,7 +84,7 @@ def serving(
     options: WebOptions,
     now: datetime | None = None,
     port: int = 0,
-    policies: Policies = NOTHING_PROMISED,
+    policies: Policies = NO_POLICIES,
     citizens: CitizensView | None = None,
 ) -> Iterator[Served]:
     served = Served(options, now, port, policies, citizens)

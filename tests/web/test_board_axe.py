@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.web.view import Source
+from streams.web.view import ReaderState
 from tests.support.processes import wait_until
 from tests.web import axe
 from tests.web.browser import LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
@@ -56,7 +56,7 @@ def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: s
         alarm(served)
         wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm")
         axe.check(page)
-        served.view.tell(Source.NO_BROKER)
+        served.view.set_state(ReaderState.NO_BROKER)
         page.is_in("stale")
         axe.check(page)
 

@@ -10,10 +10,10 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from models.instants import milliseconds
-from streams.core.figures import Dimensions
+from models.timestamps import milliseconds
+from streams.core.figures.figure import Dimensions
 from streams.web.options import QueueOptions, WebOptions
-from streams.web.view import Source
+from streams.web.view import ReaderState
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page
 from tests.web.listener import listening
@@ -127,7 +127,7 @@ def test_a_dozen_queues_are_in_sight_without_scrolling(page: Page, size: tuple[i
         assert page.run(FITS) == [*size, 0, 0]
         served.worker.progress(served.now())
         page.picture(f"dozen-{size[0]}-{language}")
-        served.view.tell(Source.NO_BROKER)
+        served.view.set_state(ReaderState.NO_BROKER)
         page.is_in("stale")
         assert page.run(FITS) == [*size, 0, 0], "nor with a banner"
         page.picture(f"dozen-{size[0]}-{language}-stale")
@@ -302,7 +302,7 @@ def test_every_text_has_enough_contrast(served: Served, page: Page, size: tuple[
     alarm(served)
     page.shows("#rows tr:nth-child(1) .state", "■ Agir")
     assert page.run(CONTRASTS) == []
-    served.view.tell(Source.NO_BROKER)
+    served.view.set_state(ReaderState.NO_BROKER)
     page.is_in("stale")
     assert page.run(CONTRASTS) == []
 
@@ -365,10 +365,10 @@ def test_old_figures_are_shown_as_old(hasty: Served, page: Page) -> None:
     page.is_in("stale")
     wait_until(lambda: page.text("#stale-title") == "Données périmées", "the title")
     assert "accueil worker" in page.text("#stale-detail")
-    hasty.view.tell(Source.NO_BROKER)
+    hasty.view.set_state(ReaderState.NO_BROKER)
     wait_until(lambda: "Kafka ne répond pas" in page.text("#stale-detail"), "the reason")
     page.picture("stale")
-    hasty.view.tell(Source.FOLLOWING)
+    hasty.view.set_state(ReaderState.FOLLOWING)
     be_live(hasty, page)
 
 
@@ -490,7 +490,7 @@ def test_a_board_too_many_says_that_it_is_one_and_goes_on_when_another_closes(pa
 def test_before_the_first_figures_it_says_what_it_waits_for(page: Page) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
         served.worker.stocks(SOCIAL, AFTERNOON - timedelta(days=2), waiting=12)  # of another partition than is missing
-        served.view.tell(Source.NO_TOPIC)
+        served.view.set_state(ReaderState.NO_TOPIC)
         page.open(served.url, WALL)
         page.is_in("empty")
         assert page.text("#stale-title") == "En attente des premières données"

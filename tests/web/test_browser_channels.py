@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from models.instants import milliseconds
-from streams.core.figures import Dimensions
+from models.timestamps import milliseconds
+from streams.core.figures.figure import Dimensions
 from streams.web.options import WebOptions
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from models.instants import milliseconds
 from models.policies import Policies, SlaFile
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
+from models.timestamps import milliseconds
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
 from tests.web.channels import OPTIONS, fill

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from grafana.generated import DASHBOARDS
+from grafana.generator import DASHBOARDS
 from grafana.promql import Scope
-from streams.core.figures import Dimensions
-from streams.core.layouts import LAYOUTS, SLA
-from streams.web.metrics.measure import TWIN
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
+from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from tests.support.dashboards import Asked, asked
+from tests.support.dashboards import PanelQuery, asked
 from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus, running, shorten
 from tests.unit.web.exported_promises import POLICIES
@@ -32,7 +32,12 @@ OPTIONS = WebOptions(
     queues=(QueueOptions(SOCIAL, "Social", "Social"),),
     services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM, APPOINTMENT)),),
 )
-ASKED = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path) if f"{TWIN}_" in one.expr]
+ASKED = [
+    one
+    for path in sorted((DASHBOARDS / "fr").glob("*.json"))
+    for one in asked(path)
+    if f"{CORRECTED_SUFFIX}_" in one.expr
+]
 RECEIVED = f'contact_received{{}}_total{{{{job="corrected",queue="{SOCIAL.queue}"}}}}'
 RIGHT, WRONG = 2, 7
 """How often each fact happened, and how often it was first counted with another duration and taken back."""
@@ -41,7 +46,7 @@ RIGHT, WRONG = 2, 7
 def count(served: Served, number: int, *, wrong: bool = False, is_taken_back: bool = False) -> None:
     """Count each fact of each place so often, each kind of another duration; wrong ones are 40 times as long."""
     for place in PLACES:
-        for at, fact in enumerate(LAYOUTS[place.channel].facts):
+        for at, fact in enumerate(FIGURE_SCHEMAS[place.channel].facts):
             amount = (at + 1) * (3 if place is SOCIAL else 90_000) * (40 if wrong else 1)
             act = served.worker.took_back if is_taken_back else served.worker.count
             for _ in range(number):
@@ -53,7 +58,7 @@ def of_job(query: str, job: str) -> str:
     return re.sub(r"\b(contact_\w+)\{", rf'\1{{job="{job}", ', query)
 
 
-def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[Asked, object, object]]:
+def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[PanelQuery, object, object]]:
     """Yield the queries with different answers for both houses, apart from extrapolation."""
     for one in ASKED:
         corrected, true = (prometheus.ask(of_job(one.query, job), at) for job in ("corrected", "true"))
@@ -82,12 +87,12 @@ def test_each_query_is_right_after_corrections_between_scrapes(tmp_path: Path) -
             count(other, RIGHT)
             wait_for(RECEIVED.format(""), WRONG + RIGHT)
             count(house, WRONG, wrong=True, is_taken_back=True)
-            wait_for(RECEIVED.format(TWIN), WRONG)
+            wait_for(RECEIVED.format(CORRECTED_SUFFIX), WRONG)
             at = time.time()
             assert list(differences(prometheus, at)) == []
             answered = [one for one in ASKED if prometheus.ask(of_job(one.query, "corrected"), at)]
             assert len(answered) == len(ASKED) > 30, [one for one in ASKED if one not in answered]
             mean = of_job(Scope().mean("contact_first_response_seconds", 'channel="mail"', window="1h"), "corrected")
-            (fact,) = LAYOUTS[MAIL.channel].durations["first_response"].of
-            true = (LAYOUTS[MAIL.channel].facts.index(fact) + 1) * 90_000
+            (fact,) = FIGURE_SCHEMAS[MAIL.channel].durations["first_response"].of
+            true = (FIGURE_SCHEMAS[MAIL.channel].facts.index(fact) + 1) * 90_000
             assert prometheus.value(mean, at) == pytest.approx(true, rel=1e-6)

@@ -7,13 +7,13 @@ from typing import Final
 
 import pytest
 
-from grafana.generated import DASHBOARDS
-from streams.core.citizen_figures import Period
-from streams.engine.ports import free_port
-from streams.web.citizens import CitizensView, Published
+from grafana.generator import DASHBOARDS
+from streams.core.citizens.citizen_figures import Period
+from streams.kafka.ports import free_port
+from streams.web.citizens import CitizensView, DisclosedFigures
 from streams.web.options import WebOptions
 from tests.support import demo
-from tests.support.dashboards import Asked, asked, unanswered
+from tests.support.dashboards import PanelQuery, asked, unanswered
 from tests.support.processes import Child, wait_until
 from tests.support.prometheus import running, shorten
 from tests.unit.web.exported_promises import KEPT
@@ -55,17 +55,17 @@ FIRING: Final = {"groups": [{"name": "example", "rules": [{"alert": "Example", "
 @pytest.mark.timeout(900)
 def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
     with demo.start(tmp_path, free_port(), **LIVELY) as up:
-        jobs = {f"accueil-{name}": target for name, target in up.told().items()}
+        jobs = {f"accueil-{name}": target for name, target in up.metrics_addresses().items()}
         settings, port = tmp_path / "accueil.toml", free_port()
         settings.write_text(NOTIFY.format(port=port), encoding="utf-8")
         jobs["accueil-notify"] = f"127.0.0.1:{port}"
-        command = ["-m", "streams.cli", f"--config={settings}", "notify"]
+        command = ["-m", "streams.cli.main", f"--config={settings}", "notify"]
         notify = Child(command, tmp_path / "notify.log", ACCUEIL_DATA=str(tmp_path))
         with (
             notify.start(),
             running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs, every="3s") as prometheus,
         ):
-            left: Iterable[Asked] = [one for one in ASKED if one not in OPTIONAL]
+            left: Iterable[PanelQuery] = [one for one in ASKED if one not in OPTIONAL]
 
             def missing() -> object:
                 nonlocal left
@@ -78,16 +78,16 @@ def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
 class Week(CitizensView):
     """A week that is over, with something of each kind."""
 
-    def publish(self) -> Published:
+    def disclosed_figures(self) -> DisclosedFigures:
         week, place = Period.WEEK, ("rsa", "call")
-        return Published(
+        return DisclosedFigures(
             recontact_days=7,
             starts={week: 739_936},
             handled_start=739_929,
             active={(week, "rsa"): 9},
             active_of_all={week: 9},
-            began={(*place, "letter_unanswered"): 9},
-            hops={},
+            contacts_by_reason={(*place, "letter_unanswered"): 9},
+            contacts_by_previous_channel={},
             unidentified={},
             handled={(*place, True, False): 9, (*place, False, True): 9},
             pending={},

@@ -12,10 +12,10 @@ from urllib.request import urlopen
 import pytest
 from selenium import webdriver
 
-from connectors.webhook.desk import desk as desks
-from connectors.webhook.desk.app import STATIC
+from connectors.kiosk import service as desks
+from connectors.kiosk.app import STATIC
 from models.events import Event
-from tests.support.desks import CHILDREN, GENERAL, desk_options, hearing, serving_desk
+from tests.support.kiosk_harness import CHILDREN, GENERAL, kiosk_options, running_webhook_connector, serving_kiosk
 from tests.support.processes import wait_until
 from tests.support.webhooks import SECRET
 from tests.web.browser import LAPTOP, PHONE, Page
@@ -120,14 +120,14 @@ class Stand:
     def __init__(self, directory: Path) -> None:
         self._stack = ExitStack()
         self.url, self.events = "", list[Event]()
-        self._connector, self.events = self._stack.enter_context(hearing(directory))
-        self._options = desk_options(directory, self._connector)
+        self._connector, self.events = self._stack.enter_context(running_webhook_connector(directory))
+        self._options = kiosk_options(directory, self._connector)
         self._desk = ExitStack()
         self.serve()
 
     def serve(self) -> None:
         port = int(self.url.rpartition(":")[2] or 0)
-        self.served = self._desk.enter_context(serving_desk(self._options, port=port))
+        self.served = self._desk.enter_context(serving_kiosk(self._options, port=port))
         self.url = self.served.url
 
     def take_away(self) -> None:

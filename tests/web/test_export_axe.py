@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.rights.vocabulary import LANGUAGES
-from streams.rights.writing import Format
+from streams.privacy.vocabulary import LANGUAGES
+from streams.privacy.writer import Format
 from streams.timeline.store import Timeline
 from tests.rights.citizen import events, fill, written
 from tests.web import axe

@@ -14,8 +14,8 @@ import pytest
 
 from connectors.rdv.simulate.server import SECRET as RDV_SECRET
 from connectors.rdv.source import sign as sign_rdv
-from connectors.sdk import serving
-from connectors.sdk.listening import allow_files
+from connectors.sdk import http_server
+from connectors.sdk.sockets import allow_files
 from tests.support.hostile_servers import TOKEN
 from tests.support.processes import Child, wait_until
 from tests.support.webhooks import sign
@@ -268,7 +268,7 @@ def test_half_requests_keep_nobody_out(target: Target) -> None:
         for client in clients:
             with suppress(ConnectionError):
                 client.sendall(b"b")
-        most = serving.CONNECTIONS + 500  # the board has as many more as it may have viewers
+        most = http_server.CONNECTIONS + 500  # the board has as many more as it may have viewers
         wait_until(lambda: sum(not is_closed(client) for client in clients) <= most, "the rest to be closed", 30)
 
 
@@ -314,7 +314,7 @@ def test_slow_bodies_keep_nobody_out(target: Target) -> None:
     signature = [f"{name}: {value}".encode() for name, value in target.sign(b"").items()]
     slow = target.head(b"Content-Length: 1000", *signature) + b"{"
     with ExitStack() as stack, others_are_answered(target):
-        open_all(stack, target.port, 2 * serving.CONNECTIONS, slow)
+        open_all(stack, target.port, 2 * http_server.CONNECTIONS, slow)
 
 
 @pytest.mark.parametrize("target", ["webhook", "api", "desk"], indirect=True)

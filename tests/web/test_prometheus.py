@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus, running, shorten

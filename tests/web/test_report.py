@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 from pypdf import PdfReader
 
 from models.topics import FIGURES
-from streams.cli import main
-from streams.core.figures import day_key, encode_figure, new_day
-from streams.core.layouts import QUEUES
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.cli.main import main
+from streams.core.figures.figure import day_key, encode_figure, new_day
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import kafka_io
 from tests.web import axe
 from tests.web.browser import BESIDE, DESK, PHONE, Page
@@ -53,9 +53,9 @@ def write_rows(brokers: str, day: date) -> None:
     worker.count(OPINION, noon, invited=20, given_csat_1_5_5=9, given_csat_1_5_2=1)
     worker.count(MAIL, noon, received=8)
     worker.progress(datetime.now(UTC))
-    row = new_day(QUEUES)
+    row = new_day(QUEUE_SCHEMA)
     for name, number in {"offered": 240, "answered": 240, "ended": 240, "handle_milliseconds": 240 * 180_000}.items():
-        row.counts[QUEUES.index[name]] = number
+        row.counts[QUEUE_SCHEMA.index[name]] = number
     row.by_hour = [10] * 24
     days = [day + timedelta(days=1) - timedelta(weeks=number) for number in range(1, WEEKS)]
     before = [(day_key(one, SOCIAL), encode_figure(row)) for one in days]
@@ -68,7 +68,7 @@ def test_yesterday_is_written_and_shown(
     monkeypatch.setenv("ACCUEIL_BROKERS", own_kafka.bootstrap)
     refused = report()
     assert (refused.exit_code, "accueil topics apply" in refused.output) == (70, True), refused.output
-    apply(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 1, config=COMPACTED)])
+    apply_specs(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 1, config=COMPACTED)])
     yesterday = datetime.now(PARIS).date() - timedelta(days=1)
     write_rows(own_kafka.bootstrap, yesterday)
 

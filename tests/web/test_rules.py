@@ -18,15 +18,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.sdk.metrics import Meter, Metrics
 from models.events import FeedbackScale
-from streams.api.accesses import Accesses
-from streams.core.citizen_figures import Period
+from streams.api.metrics import AccessMetrics
+from streams.core.citizens.citizen_figures import Period
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
-from streams.engine.ports import free_port
-from streams.sla_file import WatchedPolicies
-from streams.web.citizens import CitizensView, Published
+from streams.kafka.ports import free_port
+from streams.settings.sla_file import WatchedPolicies
+from streams.web.citizens import CitizensView, DisclosedFigures
 from streams.web.metrics.citizens import CitizensCollector
-from streams.web.metrics.explained import KPIS
-from tests.support.alertmanager import EXAMPLE, hooked
+from streams.web.metrics.descriptions import KPIS
+from tests.support.alertmanager import EXAMPLE, webhook_receiver
 from tests.support.alertmanager import find as find_amtool
 from tests.support.alertmanager import running as running_alertmanager
 from tests.support.dashboards import walk
@@ -101,7 +101,7 @@ def test_figures_that_are_not_whole_say_nothing_of_services(tmp_path: Path) -> N
         return {"labels": {"alertname": name, "category": category, "severity": "warning", "service": "rsa"}}
 
     told = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
-    with hooked() as hook, running_alertmanager(tmp_path / "alertmanager", hook) as manager:
+    with webhook_receiver() as hook, running_alertmanager(tmp_path / "alertmanager", hook) as manager:
 
         def tell(*alerts: dict[str, Any]) -> None:
             httpx.post(f"{manager.url}/api/v2/alerts", json=alerts).raise_for_status()
@@ -156,7 +156,7 @@ def tell_of_notify(directory: Path) -> list[Metric]:
             found[:] = text_string_to_metric_families(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
         return [metric for metric in found if metric.name == "notify_waiting"]
 
-    with Child(["-m", "streams.cli", "--config", str(path), "notify"], directory / "log") as child:
+    with Child(["-m", "streams.cli.main", "--config", str(path), "notify"], directory / "log") as child:
         child.start()
         wait_until(look, "notify's metrics")
     return found
@@ -165,16 +165,16 @@ def tell_of_notify(directory: Path) -> list[Metric]:
 class Told(CitizensView):
     """A week that is over, with a number of each kind."""
 
-    def publish(self) -> Published:
+    def disclosed_figures(self) -> DisclosedFigures:
         week, place, some = Period.WEEK, ("rsa", "call"), 9
-        return Published(
+        return DisclosedFigures(
             recontact_days=7,
             starts={week: 739_936},
             handled_start=739_929,
             active={(week, "rsa"): some},
             active_of_all={week: some},
-            began={(*place, "other"): some},
-            hops={(*place, "none"): some},
+            contacts_by_reason={(*place, "other"): some},
+            contacts_by_previous_channel={(*place, "none"): some},
             unidentified={place: some},
             handled={(*place, True, False): some},
             pending={place: some},
@@ -194,7 +194,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
     citizens = CitizensCollector(Told(), ZoneInfo("Europe/Paris"))
-    readers = Accesses(CollectorRegistry(), 60)
+    readers = AccessMetrics(CollectorRegistry(), 60)
     registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), readers, citizens)
     told = (registry.collect() for registry in registries)
     return {"up": {"job": set()}, **samples_of(chain(*told, tell_of_notify(tmp_path_factory.mktemp("notify"))))}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.support.mutants import mutants
 from tests.support.prometheus import read_rules
-from tests.support.promtool import Scene, ask, wait
+from tests.support.promtool import RuleScenario, ask, wait
 from tests.web.scenes_of_pipeline import AMISS
 from tests.web.scenes_of_promises import UNITS
 from tests.web.scenes_of_recording import RECORDED
@@ -75,7 +75,7 @@ EQUIVALENT: Final = (
 
 def test_each_rule_that_is_another_is_found_out(tmp_path: Path) -> None:
     changed: dict[str, tuple[str, str]] = {}
-    scenes: list[tuple[Scene, dict[str, str]]] = []
+    scenes: list[tuple[RuleScenario, dict[str, str]]] = []
     for rule in read_rules():
         queries = {}
         for query, change in mutants(rule["query"]).items():
@@ -90,7 +90,7 @@ def test_each_rule_that_is_another_is_found_out(tmp_path: Path) -> None:
     assert {entry for entries in same.values() for entry in entries} == set(EQUIVALENT)
 
 
-def waits(rule: dict[str, Any], scene: Scene) -> Iterator[tuple[dict[str, str], Scene]]:
+def waits(rule: dict[str, Any], scene: RuleScenario) -> Iterator[tuple[dict[str, str], RuleScenario]]:
     """The alert as it is, and as it would be if it waited for one step more, or less."""
     seconds = int(rule["duration"])
     step = {"m": 60, "h": 3600}[scene.step[-1]] * int(scene.step[:-1])

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.prometheus import PROMISES, RECORDING, read_alerts
-from tests.support.promtool import ask, play
+from tests.support.prometheus import RECORDING, SLA_RULES, read_alerts
+from tests.support.promtool import ask, run_scenarios
 from tests.web.scenes_of_promises import SCENES, UNITS
 
 GROUPS: Final = ("accueil.promises", "accueil.promises.alerts")
@@ -14,7 +14,7 @@ GROUPS: Final = ("accueil.promises", "accueil.promises.alerts")
 
 @pytest.mark.parametrize("alert", SCENES)
 def test_alert_of_promises_fires_at_what_it_should(alert: str, tmp_path: Path) -> None:
-    wrong, said = play(tmp_path, [RECORDING, PROMISES], GROUPS, [alert], SCENES[alert])
+    wrong, said = run_scenarios(tmp_path, [RECORDING, SLA_RULES], GROUPS, [alert], SCENES[alert])
     assert not wrong, said
 
 

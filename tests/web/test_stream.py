@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.core.figures import Dimensions
-from streams.engine.ports import free_port
+from streams.core.figures.figure import Dimensions
+from streams.kafka.ports import free_port
 from streams.web import broadcast
 from streams.web.app import HEADERS, serve
 from streams.web.broadcast import RETRY_MS
 from streams.web.options import QueueOptions, WebOptions
-from streams.web.view import Source
+from streams.web.view import ReaderState
 from tests.support.processes import Child, wait_until
 from tests.web.listener import listening
 from tests.web.rows import ROADS, SOCIAL
@@ -88,7 +88,7 @@ def test_time_is_told_without_the_board_when_nothing_changes() -> None:
 def test_a_change_of_state_is_told(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
-        served.view.tell(Source.NO_BROKER)
+        served.view.set_state(ReaderState.NO_BROKER)
         assert listener.message()["clock"]["state"] == "no_broker"
 
 
@@ -190,10 +190,10 @@ def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
     assert ask() == (200, "catching_up"), "and it says as of when its figures are"
     served.worker.progress(served.now() - timedelta(hours=1))
     assert ask() == (503, "silent")
-    served.view.tell(Source.LOADING)
+    served.view.set_state(ReaderState.LOADING)
     assert ask() == (503, "loading")
     served.view.begin([0, 1])
-    served.view.tell(Source.FOLLOWING)
+    served.view.set_state(ReaderState.FOLLOWING)
     assert ask() == (503, "no_figures")
     assert httpx.get(f"{served.url}/healthz").text == "live\n"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.personal import found
+from tests.support.phone_leaks import found
 from tests.support.processes import wait_until
 from tests.support.timeline_page import CASE, EMAIL, HOSTILE, NUMBER, serving
 from tests.web.browser import Page

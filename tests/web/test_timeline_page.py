@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from models.grounds import Ground
 from models.identities import IdentityKind
-from models.instants import milliseconds
+from models.revocation_reasons import RevocationReason
+from models.timestamps import milliseconds
 from streams.access.permissions import Role
-from streams.core.links import Link
+from streams.core.citizens.identity_resolution import Link
 from tests.support.events import make
 from tests.support.processes import wait_until
 from tests.support.timeline_page import LANDLINE, MANY, NUMBER, SECTOR, serving, write_many
@@ -219,7 +219,7 @@ def test_a_number_whose_only_link_was_revoked_says_so_and_who_may_restores_it(pa
         phone, case = served.pseudonym(IdentityKind.PHONE, lone), served.pseudonym(IdentityKind.CASE, "D-2026-77")
         told = {"subject": "mail:ged:77", "service": "rsa", "sector": SECTOR, "identities": f"{case} {phone}"}
         served.write([make("letter.arrived", 0, **told)])
-        served.timeline.revoke(Link(case, phone), 1_790_000_000_000, Ground.MISTAKEN)
+        served.timeline.revoke(Link(case, phone), 1_790_000_000_000, RevocationReason.MISTAKEN)
         desk = Desk(page, served).open().sign_in("agent").ask(lone)
         assert "1 contact donnait cet identifiant avec un autre" in desk.text
         assert "Lien rompu le 21 sept. 2026 : Erreur de saisie." in desk.text

@@ -16,9 +16,9 @@ from models.events import Event
 from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.api.app import create_app
-from streams.core import timeline as core
-from streams.listening import listen
-from tests.support.api import NUMBER, Office, call, form, letter, token
+from streams.core.timeline import entries as core
+from streams.runtime.http_server import listen
+from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
 from tests.support.processes import wait_until
 from tests.web import axe
 from tests.web.browser import CONTRASTS, PHONE, Page
@@ -27,7 +27,7 @@ from tests.web.timeline import Desk
 pytestmark = pytest.mark.browser
 
 
-class Works(Office):
+class Works(ApiHarness):
     """An office on a port of its own, whose worker does at once what Kafka is told, but for erasures: they wait for `work`."""
 
     def __init__(self, directory: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from streams.core.figures import Dimensions
-from streams.web.options import VIEWS, WebOptions
+from streams.core.figures.figure import Dimensions
+from streams.web.options import WALL_VIEWS, WebOptions
 from tests.support.processes import wait_until
 from tests.web import axe
 from tests.web.browser import CONTRASTS, LAPTOP, LOOKS, PHONE, PORTRAIT, TABLET, WALL, Page
@@ -37,7 +37,7 @@ def test_every_view_fits_is_read_from_afar_and_serves_everybody(
             axe.check(page)
         assert page.run("return document.querySelectorAll('#alert-list li').length") == 6, name
         page.picture(f"wall-{size[0]}-{number:02}-{seen[-1]}-{language}-{theme}")
-    assert list(dict.fromkeys(seen)) == list(VIEWS)
+    assert list(dict.fromkeys(seen)) == list(WALL_VIEWS)
     page.assert_quiet()
 
 
@@ -325,7 +325,7 @@ def test_a_view_that_there_is_not_is_named_with_those_that_there_are(
     wrong = {"fr": "▲ Inconnu dans views=\N{NO-BREAK SPACE}: ", "en": "▲ Unknown in views=: "}[language]
     there = {"fr": ". Vues possibles\N{NO-BREAK SPACE}: ", "en": ". Possible views: "}[language]
     open_wall(page, busy, size, views="telephone,%20day,<b>x</b>,phone", seconds=3600, lang=language)
-    assert page.text(told) == f"{wrong}telephone, <b>x</b>{there}{', '.join(VIEWS)}."
+    assert page.text(told) == f"{wrong}telephone, <b>x</b>{there}{', '.join(WALL_VIEWS)}."
     assert page.run(f"return document.querySelector('{told}').checkVisibility()")
     expected = {"fr": "Appels du jour", "en": "Calls today"}[language]
     assert title(page) == expected, "those that there are, in the order of the address"
@@ -335,8 +335,8 @@ def test_a_view_that_there_is_not_is_named_with_those_that_there_are(
     axe.check(page)
     page.picture(f"wall-unknown-view-{language}")
     open_wall(page, busy, size, views="telephone", seconds=3600, lang=language)
-    assert page.text(told) == f"{wrong}telephone{there}{', '.join(VIEWS)}."
-    assert len(list(turn_all(page))) >= len(VIEWS), "none is known: those of the settings"
+    assert page.text(told) == f"{wrong}telephone{there}{', '.join(WALL_VIEWS)}."
+    assert len(list(turn_all(page))) >= len(WALL_VIEWS), "none is known: those of the settings"
     for right in ({}, {"views": "phone,day"}, {"views": ""}):
         open_wall(page, busy, size, **right, lang=language)
         assert not page.run(f"return document.querySelector('{told}').checkVisibility()")

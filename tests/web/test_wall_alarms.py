@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
 from streams.web.options import QueueOptions
 from tests.support.processes import wait_until
 from tests.web.browser import WALL, Page

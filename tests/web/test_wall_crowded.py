@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
 from streams.web.options import QueueOptions, ServiceOptions
-from streams.web.view import Source
+from streams.web.view import ReaderState
 from tests.web.browser import BESIDE, LOOKS, PHONE, PORTRAIT, WALL, Page
 from tests.web.channels import OPTIONS, fill
 from tests.web.layout import ROOM, SMALLEST
@@ -260,7 +260,7 @@ def test_sixteen_queues_are_in_sight_without_scrolling(page: Page, language: str
         assert page.run("return document.querySelectorAll('#rows tr').length") == len(SIXTEEN.queues) + 2
         assert page.run(ROOM) == room
         assert page.run(SMALLEST) >= 12
-        served.view.tell(Source.NO_BROKER)
+        served.view.set_state(ReaderState.NO_BROKER)
         page.is_in("stale")
         page.picture(f"{name}-stale")
         assert page.run(ROOM) == room, "nor with a banner"

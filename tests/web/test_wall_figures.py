@@ -9,9 +9,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
-from streams.web.view import Source
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
+from streams.web.view import ReaderState
 from tests.support.processes import wait_until
 from tests.unit.web.clock_events import told
 from tests.web import axe
@@ -217,7 +217,7 @@ def test_figures_that_are_a_moment_ahead_of_warnings_are_no_old_warnings(page: P
         served.risks.apply_all(
             0, [told("at_risk", f"2026-{number}", AFTERNOON + timedelta(hours=2)) for number in (1001, 1002)]
         )
-        served.risks.tell(Source.FOLLOWING)
+        served.risks.set_state(ReaderState.FOLLOWING)
         open_wall(page, served, views="deadlines", seconds=3600)
         page.run("document.querySelector('#previous').click()")
         note = (

@@ -9,7 +9,7 @@ from datetime import timedelta
 from selenium.webdriver.common.by import By
 
 from streams.web.options import Thresholds, WebOptions
-from streams.web.view import NOTHING_PROMISED, Source
+from streams.web.view import NO_POLICIES, ReaderState
 from tests.unit.web.clock_events import told
 from tests.web.browser import WALL, Page
 from tests.web.channels import OPTIONS, fill
@@ -69,7 +69,7 @@ def press(served: Served) -> None:
 
 @contextmanager
 def house(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterator[Served]:
-    policies = POLICIES if is_promised else NOTHING_PROMISED
+    policies = POLICIES if is_promised else NO_POLICIES
     with serving(replace(options, stale_after_seconds=600), AFTERNOON, policies=policies) as served:
         served.follow()
         yield served
@@ -84,7 +84,7 @@ def fill_views(served: Served) -> None:
     due = [told("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
     served.risks.begin([0])
     served.risks.apply_all(0, due)
-    served.risks.tell(Source.FOLLOWING)
+    served.risks.set_state(ReaderState.FOLLOWING)
 
 
 def open_wall(page: Page, served: Served, size: tuple[int, int] = WALL, **parameters: object) -> None:

@@ -6,23 +6,23 @@ happen, at once or in real time; `voice` tells it as the manager interface does 
 is told by who knows better what is to happen; `command` is `accueil simulate asterisk`.
 """
 
-from connectors.asterisk.simulate.clock import simulate_day, simulate_live
-from connectors.asterisk.simulate.exchange import Exchange
-from connectors.asterisk.simulate.ledger import SHORT_SECONDS, TARGET_SECONDS, Ledger, Tally
+from connectors.asterisk.simulate.ami_events import AmiEventWriter
+from connectors.asterisk.simulate.ledger import SHORT_SECONDS, TARGET_SECONDS, Ledger, QueueTotals
 from connectors.asterisk.simulate.manager import ManagerServer
+from connectors.asterisk.simulate.scripted_switchboard import ScriptedSwitchboard
 from connectors.asterisk.simulate.services import CALLER_RANGES, SERVICES, configuration
-from connectors.asterisk.simulate.voice import Voice
+from connectors.asterisk.simulate.simulation_run import simulate_day, simulate_live
 
 __all__ = [
     "CALLER_RANGES",
     "SERVICES",
     "SHORT_SECONDS",
     "TARGET_SECONDS",
-    "Exchange",
+    "AmiEventWriter",
     "Ledger",
     "ManagerServer",
-    "Tally",
-    "Voice",
+    "QueueTotals",
+    "ScriptedSwitchboard",
     "configuration",
     "simulate_day",
     "simulate_live",

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import click
 
-from connectors.asterisk.simulate.clock import Publish, simulate_day, simulate_live
+from connectors.asterisk.simulate.ami_events import AmiEventWriter
 from connectors.asterisk.simulate.ledger import Ledger
 from connectors.asterisk.simulate.manager import SECRET, USERNAME, ManagerServer
-from connectors.asterisk.simulate.voice import Voice
-from connectors.sdk.simulating.commands import (
+from connectors.asterisk.simulate.simulation_run import Publish, simulate_day, simulate_live
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import (
     ABOVE_ZERO,
     HOST,
-    clear_port_errors,
+    click_port_errors,
     ledger_option,
     seed_option,
     speed_option,
 )
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.words import say
 
 
 @click.command(
@@ -116,7 +116,7 @@ def command(
             truth = _write_day(into, day.date(), seed, calls, append=append)
         else:
             click.echo(say(f"writing to {into}, until stopped", f"écrit dans {into}, jusqu'à l'arrêt"))
-            stop = await_stop()
+            stop = install_stop_handler()
             with _serving(ami_port) as publish:
                 truth = simulate_live(
                     into, stop, seed=seed, calls_per_hour=rate, speed=speed, catch_up=catch_up, publish=publish
@@ -138,8 +138,8 @@ def _serving(port: int | None) -> Iterator[Publish | None]:
     if port is None:
         yield None
         return
-    with clear_port_errors(port):
-        manager = ManagerServer(Voice(clock=time.time), port=port)
+    with click_port_errors(port):
+        manager = ManagerServer(AmiEventWriter(clock=time.time), port=port)
     with closing(manager):
         click.echo(f'ami = {{ host = "{HOST}", port = {manager.port}, username = "{USERNAME}", secret = "{SECRET}" }}')
         yield manager.publish

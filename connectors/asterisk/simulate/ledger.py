@@ -13,7 +13,7 @@ TARGET_SECONDS: Final = 20
 
 
 @dataclass(slots=True)
-class Tally:
+class QueueTotals:
     """What happened in one queue. offered = answered + abandoned + all that left + forgotten + waiting."""
 
     offered: int = 0
@@ -53,7 +53,9 @@ class Ledger:
     menu_choices: int = 0
     messages: int = 0
     """How many callers left a voice message."""
-    queues: dict[str, Tally] = field(default_factory=lambda: {service.label: Tally() for service in SERVICES})
+    queues: dict[str, QueueTotals] = field(
+        default_factory=lambda: {service.label: QueueTotals() for service in SERVICES}
+    )
 
     def to_json(self) -> str:
         """Return it as JSON."""

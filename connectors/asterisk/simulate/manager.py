@@ -9,19 +9,21 @@ import secrets
 import ssl
 from typing import Final
 
-from connectors.asterisk.manager.wire import Message, Reader
-from connectors.asterisk.simulate.voice import Event, Voice
-from connectors.sdk.simulating.talking import Listener, Talker
+from connectors.asterisk.manager.ami_protocol import Message, MessageReader
+from connectors.asterisk.simulate.ami_events import AmiEventWriter, Event
+from connectors.sdk.simulation.event_server import ClientConnection, EventServer
 
 USERNAME: Final = "accueil"
 SECRET: Final = "mot-de-passe-de-simulation"  # noqa: S105 - of a simulation
 BANNER: Final = b"Asterisk Call Manager/9.0.0\r\n"
 
 
-class ManagerServer(Talker):
+class ManagerServer(EventServer):
     """Tells the lines of a simulated `queue_log`, as they are written, to whoever has logged in."""
 
-    def __init__(self, voice: Voice, *, port: int = 0, secret: str = SECRET, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, voice: AmiEventWriter, *, port: int = 0, secret: str = SECRET, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.voice = voice
         self.secret = secret
         super().__init__(_Connection, port=port, tls=tls)
@@ -29,42 +31,42 @@ class ManagerServer(Talker):
     def publish(self, line: str, at: float) -> None:
         """Tell what a line says that is written at `at`, seconds since 1970."""
         with self.lock:
-            for event in self.voice.tell(line, at):
-                self.tell(event)
+            for event in self.voice.events_for(line, at):
+                self.send_event(event)
 
     def list_queues(self, listener: "_Connection", action_id: Event) -> None:
         """Answer `QueueStatus`."""
         with self.lock:
-            listener.say(
+            listener.send_message(
                 {"Response": "Success"} | action_id | {"EventList": "start", "Message": "Queue status will follow"}
             )
             rows = self.voice.list_queues()
             for row in rows:
-                listener.say(row | action_id)
+                listener.send_message(row | action_id)
             done = {"Event": "QueueStatusComplete"} | action_id
-            listener.say(done | {"EventList": "Complete", "ListItems": str(len(rows))})
+            listener.send_message(done | {"EventList": "Complete", "ListItems": str(len(rows))})
 
 
-class _Connection(Listener):
-    talker: ManagerServer
+class _Connection(ClientConnection):
+    event_server: ManagerServer
 
     def handle(self) -> None:
         self._classes: set[str] = set()
         self._challenge = ""
         self._known = False
-        reader = Reader()
+        reader = MessageReader()
         self.send(BANNER)
         while content := self.request.recv(65_536):
             for action in reader.feed(content):
                 if not self._answer(action):
                     return
 
-    def tell(self, event: Event) -> None:
+    def send_event(self, event: Event) -> None:
         """Send an event if its class was asked for."""
         if event["Privilege"].partition(",")[0] in self._classes:
-            self.say(event)
+            self.send_message(event)
 
-    def say(self, message: Event) -> None:
+    def send_message(self, message: Event) -> None:
         """Send a message."""
         lines = "".join(f"{key}: {value}\r\n" for key, value in message.items())
         self.send(f"{lines}\r\n".encode())
@@ -75,27 +77,27 @@ class _Connection(Listener):
         match action.get("Action", "").lower():
             case "challenge" if action.get("AuthType", "").lower() == "md5":
                 self._challenge = f"{secrets.randbelow(1_000_000_000)}"
-                self.say({"Response": "Success"} | action_id | {"Challenge": self._challenge})
+                self.send_message({"Response": "Success"} | action_id | {"Challenge": self._challenge})
             case "login":
                 if not self._is_right(action):
                     self._refuse(action_id, "Authentication failed")
                     return False
                 self._known = True
-                self.say({"Response": "Success"} | action_id | {"Message": "Authentication accepted"})
+                self.send_message({"Response": "Success"} | action_id | {"Message": "Authentication accepted"})
                 mask = action.get("Events", "on")
                 if mask != "off":
                     self._classes = {"agent", "call", "dialplan", "user"} if mask == "on" else set(mask.split(","))
-                    self.talker.welcome(self)
+                    self.event_server.subscribe(self)
             case "logoff":
-                self.say({"Response": "Goodbye"} | action_id | {"Message": "Thanks for all the fish."})
+                self.send_message({"Response": "Goodbye"} | action_id | {"Message": "Thanks for all the fish."})
                 return False
             case _ if not self._known:
                 self._refuse(action_id, "Permission denied")
             case "ping":
-                now = {"Ping": "Pong", "Timestamp": f"{self.talker.voice.now:.6f}"}
-                self.say({"Response": "Success"} | action_id | now)
+                now = {"Ping": "Pong", "Timestamp": f"{self.event_server.voice.now:.6f}"}
+                self.send_message({"Response": "Success"} | action_id | now)
             case "queuestatus":
-                self.talker.list_queues(self, action_id)
+                self.event_server.list_queues(self, action_id)
             case other:
                 self._refuse(
                     action_id, f"Invalid/unknown command: {other}. Use Action: ListCommands to show available commands."
@@ -103,11 +105,11 @@ class _Connection(Listener):
         return True
 
     def _refuse(self, action_id: Event, why: str) -> None:
-        self.talker.refusals += 1
-        self.say({"Response": "Error"} | action_id | {"Message": why})
+        self.event_server.refusals += 1
+        self.send_message({"Response": "Error"} | action_id | {"Message": why})
 
     def _is_right(self, login: Message) -> bool:
-        secret = self.talker.secret
+        secret = self.event_server.secret
         if login.get("AuthType", "").lower() == "md5":
             key = hashlib.md5(f"{self._challenge}{secret}".encode(), usedforsecurity=False).hexdigest()
             shown = bool(self._challenge) and login.get("Key") == key

@@ -12,9 +12,9 @@ from random import Random
 from statistics import mean
 from typing import Final
 
-from connectors.asterisk.simulate.agenda import Agenda
-from connectors.asterisk.simulate.ledger import SHORT_SECONDS, TARGET_SECONDS, Ledger, Tally
-from connectors.asterisk.simulate.rhythm import HOUR, TALK_SIGMA, Rhythm
+from connectors.asterisk.simulate.call_profile import HOUR, TALK_SIGMA, CallProfile
+from connectors.asterisk.simulate.ledger import SHORT_SECONDS, TARGET_SECONDS, Ledger, QueueTotals
+from connectors.asterisk.simulate.scheduler import Scheduler
 from connectors.asterisk.simulate.services import CALLER_RANGES, SERVICES, Service
 
 DIVERTED: Final = 0.01
@@ -81,7 +81,7 @@ class _Agent:
 class _Desk:
     """One queue, its callers and its agents."""
 
-    def __init__(self, service: Service, tally: Tally, first_agent: int) -> None:
+    def __init__(self, service: Service, tally: QueueTotals, first_agent: int) -> None:
         self.service = service
         self.tally = tally
         self.waiting: list[_Call] = []
@@ -103,10 +103,10 @@ class _Desk:
         return [agent for agent in self.agents if agent.present and not agent.leaves]
 
 
-class Switchboard(Agenda):
+class Switchboard(Scheduler):
     """The simulation: it writes the lines of what happens when it happens."""
 
-    def __init__(self, seed: int, write: Callable[[str], object], rhythm: Rhythm) -> None:
+    def __init__(self, seed: int, write: Callable[[str], object], rhythm: CallProfile) -> None:
         super().__init__()
         self.ledger = Ledger()
         self._random = Random(seed)  # noqa: S311 - a simulation

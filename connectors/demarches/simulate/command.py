@@ -6,19 +6,19 @@ from typing import Any
 
 import click
 
-from connectors.demarches.simulate.lives import PROCEDURES
-from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create_app
-from connectors.sdk.simulating.commands import (
-    clear_port_errors,
+from connectors.demarches.simulate.scenarios import PROCEDURES
+from connectors.demarches.simulate.server import PATH, TOKEN, SimulatedDossiers, create_app
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import (
+    click_port_errors,
     days_option,
     port_option,
     print_settings,
     rate_option,
     seed_option,
 )
-from connectors.sdk.simulating.serving import serving
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.words import say
+from connectors.sdk.simulation.http_app import serving
 
 
 @click.command(
@@ -34,10 +34,10 @@ from connectors.sdk.words import say
 @rate_option("Dossiers per hour, on average.", "Dossiers par heure, en moyenne.")
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
     """Serve until stopped."""
-    stop = await_stop()
-    simulation = Simulation(seed, datetime.now(UTC) - timedelta(days=days), rate)
+    stop = install_stop_handler()
+    simulation = SimulatedDossiers(seed, datetime.now(UTC) - timedelta(days=days), rate)
     app = create_app(simulation, partial(datetime.now, UTC))
-    with clear_port_errors(port), serving(app, port) as address:
+    with click_port_errors(port), serving(app, port) as address:
         print_settings("demarches", configuration(address))
         stop.wait()
 

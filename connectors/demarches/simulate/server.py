@@ -16,13 +16,13 @@ from starlette.routing import Route
 
 from connectors.demarches.api import LISTINGS, Listing
 from connectors.demarches.config import LARGEST_PAGE
-from connectors.demarches.simulate.lives import PROCEDURES, Life, live
+from connectors.demarches.simulate.scenarios import PROCEDURES, DossierScenario, draw_scenarios
 
 TOKEN: Final = "simulation"  # noqa: S105 - opens nothing
 PATH: Final = "/api/v2/graphql"
 
 
-class Simulation:
+class SimulatedDossiers:
     """The dossiers that begin at `since` or later."""
 
     def __init__(self, seed: int, since: datetime, per_hour: float) -> None:
@@ -30,14 +30,14 @@ class Simulation:
         self._first_hour = int(since.timestamp()) // 3600
         self._per_hour = per_hour
 
-    def lives(self, now: datetime) -> Iterator[Life]:
+    def scenarios(self, now: datetime) -> Iterator[DossierScenario]:
         """Yield those that have begun by `now`."""
         for hour in range(self._first_hour, int(now.timestamp()) // 3600 + 1):
-            yield from (life for life in live(self._seed, hour, self._per_hour) if life.changed_at(now))
+            yield from (life for life in draw_scenarios(self._seed, hour, self._per_hour) if life.changed_at(now))
 
     def ledger(self, now: datetime) -> Counter[str]:
         """Return how many events of each type tell what happened by `now`, to who saw every dossier before it was deleted."""
-        return Counter(kind for life in self.lives(now) for kind in life.happened(now))
+        return Counter(kind for life in self.scenarios(now) for kind in life.happened(now))
 
     def answer(self, listing: Listing, asked: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Return a page of a list, as the server tells it at `now`."""
@@ -45,7 +45,7 @@ class Simulation:
         entries = sorted(
             (
                 entry
-                for life in self.lives(now)
+                for life in self.scenarios(now)
                 if (entry := _entry(life, listing, asked["number"], now)) and entry[0] >= since
             ),
             key=lambda entry: entry[:2],
@@ -61,7 +61,9 @@ class Simulation:
         }
 
 
-def _entry(life: Life, listing: Listing, procedure: int, now: datetime) -> tuple[datetime, int, dict[str, Any]] | None:
+def _entry(
+    life: DossierScenario, listing: Listing, procedure: int, now: datetime
+) -> tuple[datetime, int, dict[str, Any]] | None:
     """Return when an entry of a list changed, its number, and the entry; None if the list does not have it."""
     gone = life.deleted_at is not None and life.deleted_at <= now
     if life.procedure != procedure or gone == (listing.name == "dossiers"):
@@ -80,14 +82,14 @@ def _entry(life: Life, listing: Listing, procedure: int, now: datetime) -> tuple
     return changed_at, life.number, node
 
 
-def _message(life: Life, now: datetime) -> dict[str, Any]:
+def _message(life: DossierScenario, now: datetime) -> dict[str, Any]:
     assert life.asked_at is not None
     resolved = life.resolved_at.isoformat() if life.resolved_at and life.resolved_at <= now else None
     about = {"id": f"Message-{life.number}", "createdAt": life.asked_at.isoformat(), "discardedAt": None}
     return about | {"correction": {"dateResolution": resolved}}
 
 
-def create_app(simulation: Simulation, now: Callable[[], datetime]) -> Starlette:
+def create_app(simulation: SimulatedDossiers, now: Callable[[], datetime]) -> Starlette:
     """Return the server, which tells what happened by `now`."""
     listings = {listing.question: listing for listing in LISTINGS}
 

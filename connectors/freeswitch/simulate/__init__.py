@@ -4,8 +4,18 @@
 event socket does, `day` lets citizens call, and `command` is `accueil simulate freeswitch`.
 """
 
-from connectors.freeswitch.simulate.callcenter import Callcenter, Happening, Tables
-from connectors.freeswitch.simulate.day import QUEUES, Day, configuration, tables
+from connectors.freeswitch.simulate.call_simulation import QUEUES, CallSimulation, configuration, tables
+from connectors.freeswitch.simulate.callcenter import Callcenter, CallcenterChange, Tables
 from connectors.freeswitch.simulate.server import PASSWORD, EventSocket
 
-__all__ = ["PASSWORD", "QUEUES", "Callcenter", "Day", "EventSocket", "Happening", "Tables", "configuration", "tables"]
+__all__ = [
+    "PASSWORD",
+    "QUEUES",
+    "CallSimulation",
+    "Callcenter",
+    "CallcenterChange",
+    "EventSocket",
+    "Tables",
+    "configuration",
+    "tables",
+]

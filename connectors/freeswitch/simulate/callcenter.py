@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
-from connectors.freeswitch.wire import Message
+from connectors.freeswitch.event_socket_protocol import Message
 
 DOMAIN: Final = "default"
 AVAILABLE, ON_BREAK, LOGGED_OUT = "Available", "On Break", "Logged Out"
@@ -35,7 +35,7 @@ AGENT: Final = (
 TIER: Final = ("queue", "agent", "state", "level", "position")
 
 
-class Happening(NamedTuple):
+class CallcenterChange(NamedTuple):
     """What happens at once: what changes in the tables, and what is told of it."""
 
     at: float
@@ -59,7 +59,7 @@ class Tables:
                 row = {"queue": f"{queue}@{DOMAIN}", "agent": agent, "state": "Ready", "level": "1", "position": "1"}
                 self.tiers[f"{queue}|{agent}"] = row
 
-    def change(self, happening: Happening) -> None:
+    def change(self, happening: CallcenterChange) -> None:
         """Let something have happened."""
         for table, key, columns in happening.changes:
             rows: dict[str, Message] = getattr(self, table)
@@ -100,7 +100,7 @@ class _Member:
 class Callcenter:
     """Does what it is told. A call is named by what `arrive` returned. `tell` takes what happens."""
 
-    def __init__(self, tell: Callable[[Happening], object], seed: int = 1) -> None:
+    def __init__(self, tell: Callable[[CallcenterChange], object], seed: int = 1) -> None:
         self._tell = tell
         self._random = Random(seed)  # noqa: S311 - no secret
         self._calls: dict[str, _Member] = {}
@@ -196,7 +196,7 @@ class Callcenter:
         self._terminate(at, call, "recv_bye", {"variable_transfer_history": history}, answered="answered")
 
     # ----------------------------------------------------------------------------------------------------------- agents
-    def be(self, at: float, agent: str, status: str) -> None:
+    def set_status(self, at: float, agent: str, status: str) -> None:
         """Let an agent's status be changed."""
         told = {"CC-Agent": agent, "CC-Action": "agent-status-change", "CC-Agent-Status": status}
         row = {"status": status, "last_status_change": str(int(at))}
@@ -274,7 +274,7 @@ class Callcenter:
             self._sequence += 1
             when = {"Event-Date-Timestamp": str(round(at * 1_000_000) + place), "Event-Sequence": str(self._sequence)}
             dated.append({"Core-UUID": self._core, "FreeSWITCH-Hostname": "fs1"} | event | when)
-        self._tell(Happening(at, changes, dated))
+        self._tell(CallcenterChange(at, changes, dated))
 
     def _uuid(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -5,18 +5,18 @@ from contextlib import closing
 
 import click
 
+from connectors.freeswitch.simulate.call_simulation import CallSimulation, configuration, tables
 from connectors.freeswitch.simulate.callcenter import Callcenter
-from connectors.freeswitch.simulate.day import Day, configuration, tables
 from connectors.freeswitch.simulate.server import EventSocket
-from connectors.sdk.simulating.commands import (
-    clear_port_errors,
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import (
+    click_port_errors,
     port_option,
     print_settings,
     rate_option,
     seed_option,
 )
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.words import say
 
 
 @click.command(
@@ -32,9 +32,9 @@ from connectors.sdk.words import say
 @rate_option("Calls per hour, on average.", "Appels par heure, en moyenne.", default=200, most=3_600)
 def command(*, port: int, seed: int, rate: float) -> None:
     """Serve until stopped."""
-    stop = await_stop()
-    with clear_port_errors(port), closing(EventSocket(tables(), time.time, port=port)) as event_socket:
+    stop = install_stop_handler()
+    with click_port_errors(port), closing(EventSocket(tables(), time.time, port=port)) as event_socket:
         print_settings("freeswitch", configuration(event_socket.port))
-        day = Day(Callcenter(event_socket.happen, seed), seed=seed, calls_per_hour=rate, begin=time.time())
+        day = CallSimulation(Callcenter(event_socket.happen, seed), seed=seed, calls_per_hour=rate, begin=time.time())
         while not stop.wait(max(0.0, day.next_at - time.time())):
             day.step()

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
-from connectors.freeswitch.simulate.callcenter import Happening, Tables
-from connectors.freeswitch.wire import EVENT, Message
-from connectors.sdk.simulating.talking import Listener, Talker
+from connectors.freeswitch.event_socket_protocol import EVENT, Message
+from connectors.freeswitch.simulate.callcenter import CallcenterChange, Tables
+from connectors.sdk.simulation.event_server import ClientConnection, EventServer
 
 PASSWORD: Final = "mot-de-passe-de-simulation"  # noqa: S105 - of a simulation
 USER: Final = "accueil@default"
@@ -19,7 +19,7 @@ SAFE: Final = "!$'()*,-./_~"
 MAX_COMMAND_BYTES: Final = 65_536
 
 
-class EventSocket(Talker):
+class EventSocket(EventServer):
     """Tells what happens in `tables` to whoever has shown the password. `clock` says what time it is there."""
 
     def __init__(self, tables: Tables, clock: Callable[[], float], *, port: int = 0, password: str = PASSWORD) -> None:
@@ -28,19 +28,19 @@ class EventSocket(Talker):
         self.password = password
         super().__init__(_Connection, port=port)
 
-    def happen(self, happening: Happening) -> None:
+    def happen(self, happening: CallcenterChange) -> None:
         """Let something happen, and tell it."""
         with self.lock:
             self.tables.change(happening)
             for event in happening.events:
-                self.tell(event)
+                self.send_event(event)
 
-    def answered(self, listener: Listener, asked: str) -> None:
+    def answered(self, listener: ClientConnection, asked: str) -> None:
         """Take note of what one has asked, and was answered."""
 
 
-class _Connection(Listener):
-    talker: EventSocket
+class _Connection(ClientConnection):
+    event_server: EventSocket
 
     def handle(self) -> None:
         self._known = False
@@ -53,7 +53,7 @@ class _Connection(Listener):
                 if not self._obey(command.decode().strip()):
                     return
 
-    def tell(self, event: Message) -> None:
+    def send_event(self, event: Message) -> None:
         """Send an event if it was asked for."""
         if event.get("Event-Subclass", event["Event-Name"]) in self._wanted:
             body = "".join(f"{name}: {quote(value, safe=SAFE)}\n" for name, value in event.items()) + "\n"
@@ -66,22 +66,22 @@ class _Connection(Listener):
             self._reply("+OK bye")
             return False
         if not self._known:
-            shown = {"auth": self.talker.password, "userauth": f"{USER}:{self.talker.password}"}
+            shown = {"auth": self.event_server.password, "userauth": f"{USER}:{self.event_server.password}"}
             self._known = bool(rest) and rest == shown.get(verb)
-            self.talker.refusals += not self._known
+            self.event_server.refusals += not self._known
             self._reply("+OK accepted" if self._known else "-ERR invalid")
             return self._known
         if verb == "event" and rest.startswith("plain "):
             kinds = rest.split()[1:]
             self._wanted = {kind for kind in kinds if kind != "CUSTOM"}
-            with self.talker.lock:
+            with self.event_server.lock:
                 self._reply("+OK event listener enabled plain")
-                self.talker.welcome(self)
+                self.event_server.subscribe(self)
         elif verb == "api":
-            with self.talker.lock:
+            with self.event_server.lock:
                 self._answer(rest)
         else:
-            self.talker.refusals += 1
+            self.event_server.refusals += 1
             self._reply("-ERR command not found")
         return True
 
@@ -89,15 +89,15 @@ class _Connection(Listener):
         name, _, arguments = asked.partition(" ")
         match name:
             case "callcenter_config":
-                body = self.talker.tables.answer(arguments)
+                body = self.event_server.tables.answer(arguments)
             case "strepoch":
-                body = str(int(self.talker.clock()))
+                body = str(int(self.event_server.clock()))
             case _:
-                self.talker.refusals += 1
+                self.event_server.refusals += 1
                 body = f"-ERR {name} Command not found!\n"
         content = body.encode()
         self.send(f"Content-Type: api/response\nContent-Length: {len(content)}\n\n".encode() + content)
-        self.talker.answered(self, asked)
+        self.event_server.answered(self, asked)
 
     def _reply(self, text: str) -> None:
         self.send(f"Content-Type: command/reply\nReply-Text: {text}\n\n".encode())

@@ -7,19 +7,19 @@ import click
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.session import FAILURES, explain
-from connectors.imap.simulate.lives import Step, steps
 from connectors.imap.simulate.mailbox import Mailbox
+from connectors.imap.simulate.scenarios import Step, steps
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.simulating.commands import (
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import (
     INSTANCE,
     days_option,
     print_settings,
     rate_option,
     seed_option,
 )
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.words import say
 
 
 @click.command(
@@ -54,7 +54,7 @@ from connectors.sdk.words import say
 @rate_option("Conversations per hour, on average.", "Conversations par heure, en moyenne.")
 def command(*, seed: int, days: int, rate: float, address: str, **options: Any) -> None:
     """Write until stopped."""
-    stop = await_stop()
+    stop = install_stop_handler()
     given = {name: value for name, value in options.items() if value is not None} | {
         "addresses": {address: {"queue": "accueil"}}
     }
@@ -78,4 +78,4 @@ def command(*, seed: int, days: int, rate: float, address: str, **options: Any) 
 def write(mailbox: Mailbox, step: Step) -> None:
     """Let `step` happen in `mailbox`."""
     thread = [step.reference(number) for number in step.thread]
-    getattr(mailbox, step.what)(step.reference(step.number), step.at, step.citizen, thread)
+    getattr(mailbox, step.method)(step.reference(step.number), step.at, step.citizen, thread)

@@ -6,17 +6,17 @@ from typing import Any, Final
 import click
 
 from connectors.jdma.simulate.opinions import BUTTONS, FORMS, Opinion, opinions
-from connectors.jdma.simulate.server import TOKEN, Jdma, served
-from connectors.sdk.simulating.commands import (
-    clear_port_errors,
+from connectors.jdma.simulate.server import TOKEN, JdmaServer, served
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import (
+    click_port_errors,
     days_option,
     port_option,
     print_settings,
     rate_option,
     seed_option,
 )
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 0.5
 BUTTON_SITES: Final = {921: "cdas-nord", 922: "cdas-sud"}
@@ -35,10 +35,10 @@ BUTTON_SITES: Final = {921: "cdas-nord", 922: "cdas-sud"}
 @rate_option("Opinions per hour, on average.", "Avis par heure, en moyenne.")
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
     """Serve until stopped."""
-    stop = await_stop()
-    jdma = Jdma(*FORMS)
+    stop = install_stop_handler()
+    jdma = JdmaServer(*FORMS)
     told = datetime.now(UTC) - timedelta(days=days)
-    with clear_port_errors(port), served(jdma, port) as url:
+    with click_port_errors(port), served(jdma, port) as url:
         print_settings("jdma", configuration(url))
         while not stop.is_set():
             now = datetime.now(UTC)
@@ -48,7 +48,7 @@ def command(*, port: int, seed: int, days: int, rate: float) -> None:
             stop.wait(STEP_SECONDS)
 
 
-def give(jdma: Jdma, opinion: Opinion) -> None:
+def give(jdma: JdmaServer, opinion: Opinion) -> None:
     """Give an opinion, and change it if it is changed."""
     number = jdma.give_opinion(opinion.form, opinion.button, opinion.at, opinion.satisfaction, opinion.verbatim)
     if opinion.changed_at:

@@ -21,8 +21,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sdk.simulating.serving import serving
-from models.instants import iso, milliseconds
+from connectors.sdk.simulation.http_app import serving
+from models.timestamps import milliseconds, to_iso
 
 TOKEN: Final = "simulation"  # noqa: S105 - opens nothing
 BASE: Final = "/api/open-api"
@@ -37,7 +37,7 @@ DAYS_BEGIN: Final = timedelta(hours=1)
 Review = dict[str, Any]
 
 
-class Jdma:
+class JdmaServer:
     """The forms `forms`, without opinions at first. Its methods may be called while it is served."""
 
     def __init__(self, *forms: int, token: str = TOKEN, requests_per_minute: int = 60) -> None:
@@ -140,7 +140,7 @@ class Jdma:
 
 
 @contextmanager
-def served(jdma: Jdma, port: int = 0) -> Iterator[str]:
+def served(jdma: JdmaServer, port: int = 0) -> Iterator[str]:
     """Serve `jdma` on this machine until the end of the block, at an address that is yielded. Raises OSError."""
     with serving(jdma.app, port) as address:
         yield f"{address}{BASE}"
@@ -161,7 +161,7 @@ def _answer(code: str, text: str, item: int, intention: str, kind: str) -> dict[
 
 def _written(at: datetime) -> str:
     """Return a time as JavaScript's `toISOString` writes it."""
-    return iso(milliseconds(at))
+    return to_iso(milliseconds(at))
 
 
 def _day(text: str | None) -> date | None:

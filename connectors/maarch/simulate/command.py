@@ -5,20 +5,20 @@ from typing import Any, Final
 
 import click
 
-from connectors.maarch.simulate.lives import CLASS_FIELD, COST_FIELD, ENTITIES, Simulation
 from connectors.maarch.simulate.maarch import SimulatedMaarch
-from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
-from connectors.sdk.simulating.commands import (
-    clear_port_errors,
+from connectors.maarch.simulate.scenarios import CLASS_FIELD, COST_FIELD, ENTITIES, LetterSimulation
+from connectors.maarch.simulate.server import LOGIN, PASSWORD, MaarchRestApi
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import (
+    click_port_errors,
     days_option,
     port_option,
     print_settings,
     rate_option,
     seed_option,
 )
-from connectors.sdk.simulating.serving import serving
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.words import say
+from connectors.sdk.simulation.http_app import serving
 
 STEP_SECONDS: Final = 1.0
 CLASSES: Final = {
@@ -41,11 +41,11 @@ CLASSES: Final = {
 @rate_option("Letters per hour, on average.", "Courriers par heure, en moyenne.")
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
     """Serve until stopped."""
-    stop = await_stop()
+    stop = install_stop_handler()
     maarch = SimulatedMaarch()
-    simulation = Simulation(maarch, seed, datetime.now(UTC) - timedelta(days=days), rate)
+    simulation = LetterSimulation(maarch, seed, datetime.now(UTC) - timedelta(days=days), rate)
     simulation.advance(datetime.now(UTC))
-    with clear_port_errors(port), serving(Rest(maarch.database).app(), port) as address:
+    with click_port_errors(port), serving(MaarchRestApi(maarch.database).app(), port) as address:
         print_settings("maarch", configuration(address))
         while not stop.wait(STEP_SECONDS):
             simulation.advance(datetime.now(UTC))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any, Final
 
-from connectors.maarch.clock import read_local, write_local
+from connectors.maarch.local_time import read_local, write_local
 
 TABLES: Final = {
     "res_view_letterbox": (

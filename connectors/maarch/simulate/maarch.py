@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from connectors.maarch.clock import to_local, write_local
+from connectors.maarch.local_time import to_local, write_local
 from connectors.maarch.simulate.database import Database
 
 CLOSING: Final = frozenset({"END", "SSUITE"})

@@ -36,7 +36,7 @@ class Refusal(Exception):  # noqa: N818 - what the server answers, no failure of
         self.response: Response = JSONResponse({"errors": errors}, status)
 
 
-class Rest:
+class MaarchRestApi:
     """The routes of `database`, for the one user that there is."""
 
     perimeter: str | None = "1=1"

@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 
 from connectors.sdk.files import make_private_directory
-from connectors.sdk.simulating.commands import clear_errors, directory_option, print_settings, seed_option
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
+from connectors.sdk.simulation.cli_options import click_errors, directory_option, print_settings, seed_option
 
 SERVICES: Final = ("mdph", "rsa", "pmi", "archives")
 STACK_EVERY: Final = 10
@@ -34,7 +34,7 @@ STACK_EVERY: Final = 10
     ),
 )
 @seed_option("The same seed gives the same letters.", "La même graine donne les mêmes courriers.")
-@clear_errors()
+@click_errors()
 def command(*, into: Path, letters: int, seed: int) -> None:
     """Drop them all at once."""
     from connectors.mailroom.simulate.mailroom import Mailroom  # noqa: PLC0415 - a running connector does without its libraries
@@ -47,13 +47,13 @@ def command(*, into: Path, letters: int, seed: int) -> None:
     first_at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=letters)
     for number in range(letters):
         name, at = f"{seed}-{number:06}", first_at + timedelta(seconds=number)
-        says = {
+        fields = {
             "reference": name,
             "arrived_at": (at - timedelta(hours=random.randint(1, 30))).isoformat(),
             "service": random.choice(SERVICES),
             "email": f"usager{random.randrange(3_000)}@example.org",
         }
-        mailroom.drop_letter(name, scanned_at=at, pages=random.randint(1, 4), says=says)
+        mailroom.drop_letter(name, scanned_at=at, pages=random.randint(1, 4), fields=fields)
         if number % STACK_EVERY == STACK_EVERY - 1:
             sheets = [(service, random.randint(1, 3)) for service in random.sample(SERVICES, 3)]
             mailroom.drop_stack(f"{name}-stack", scanned_at=at, letters=sheets, code=random.choice(("code128", "qr")))

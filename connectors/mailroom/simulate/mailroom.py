@@ -27,11 +27,11 @@ class Mailroom:
         self._listed: set[Path] = set()
         self._chronos: dict[str, list[str]] = {}
 
-    def drop_letter(self, name: str, *, scanned_at: datetime, pages: int, says: Says) -> None:
+    def drop_letter(self, name: str, *, scanned_at: datetime, pages: int, fields: Says) -> None:
         """Drop the scan of one letter and its sidecar; `name` is theirs alone."""
         self._drop(
             {
-                f"{name}.json": json.dumps({"scanned_at": scanned_at.isoformat(), **says}).encode(),
+                f"{name}.json": json.dumps({"scanned_at": scanned_at.isoformat(), **fields}).encode(),
                 f"{name}.pdf": scans.letter(name, pages),
             },
             scanned_at,
@@ -43,11 +43,11 @@ class Mailroom:
         """Drop a scan of several letters without a sidecar: what the sheet before each says, and how many pages it has."""
         self._drop({f"{name}.pdf": scans.stack(letters, scanned_at, code)}, scanned_at)
 
-    def tell(self, name: str, *, told_at: datetime, steps: Sequence[Says]) -> None:
+    def write_steps(self, name: str, *, written_at: datetime, steps: Sequence[Says]) -> None:
         """Tell what became of letters, by a sidecar of its own; each step names its `chrono`. At most `MAX_ROWS`."""
-        self._drop({f"{name}.json": json.dumps([*steps]).encode()}, told_at)
+        self._drop({f"{name}.json": json.dumps([*steps]).encode()}, written_at)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """See which scans were taken since: `done/<date>/<chrono>_<time>/<name>.pdf`, or `<first>..<last>_<time>` of a stack."""
         for taken in self._done.glob("*/*"):
             if taken not in self._listed:

@@ -5,20 +5,20 @@ from typing import Final
 
 import click
 
-from connectors.rdv.simulate.lives import ORGANISATIONS, Lives
-from connectors.rdv.simulate.server import RdvServer, Sender, configuration
+from connectors.rdv.simulate.scenarios import ORGANISATIONS, AppointmentScenarios
+from connectors.rdv.simulate.server import RdvServer, WebhookSender, configuration
 from connectors.rdv.simulate.service import RdvService
-from connectors.sdk.simulating.commands import (
+from connectors.sdk.i18n import say
+from connectors.sdk.signals import install_stop_handler
+from connectors.sdk.simulation.cli_options import (
     HOST,
-    clear_port_errors,
+    click_port_errors,
     port_option,
     print_settings,
     rate_option,
     seed_option,
 )
-from connectors.sdk.simulating.serving import serving
-from connectors.sdk.stopping import await_stop
-from connectors.sdk.words import say
+from connectors.sdk.simulation.http_app import serving
 
 STEP_SECONDS: Final = 1.0
 PAST: Final = timedelta(days=14)
@@ -47,13 +47,13 @@ PAST: Final = timedelta(days=14)
 )
 def command(*, port: int, to: int, seed: int, rate: float) -> None:
     """Serve and send until stopped."""
-    stop = await_stop()
-    service, sender = RdvService(tells=False), Sender(f"http://{HOST}:{to}/")
-    lives = Lives(service, seed, datetime.now(UTC) - PAST, rate)
-    lives.play(datetime.now(UTC))  # what is past is told by the API alone
-    service.tells = True
-    with clear_port_errors(port), serving(RdvServer(service, ORGANISATIONS).app, port, date_header=False) as address:
+    stop = install_stop_handler()
+    service, sender = RdvService(sends_webhooks=False), WebhookSender(f"http://{HOST}:{to}/")
+    lives = AppointmentScenarios(service, seed, datetime.now(UTC) - PAST, rate)
+    lives.run(datetime.now(UTC))  # what is past is told by the API alone
+    service.sends_webhooks = True
+    with click_port_errors(port), serving(RdvServer(service, ORGANISATIONS).app, port, date_header=False) as address:
         print_settings("rdv", configuration(address, to, ORGANISATIONS))
         while not stop.wait(STEP_SECONDS):
-            lives.play(datetime.now(UTC))
+            lives.run(datetime.now(UTC))
             sender.send_all(service.outbox)

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from connectors.rdv.simulate.service import RdvService
 from connectors.rdv.source import sign
-from connectors.sdk.simulating.commands import HOST
+from connectors.sdk.simulation.cli_options import HOST
 
 EMAIL: Final = "accueil@example.org"
 PASSWORD: Final = "simulation"  # noqa: S105 - opens nothing
@@ -39,7 +39,7 @@ class RdvServer:
     def __init__(
         self, service: RdvService, organisations: Collection[int], *, requests_per_minute: int = REQUESTS_PER_MINUTE
     ) -> None:
-        self.interfere: Callable[[Request], Response | None] = lambda _: None
+        self.intercept: Callable[[Request], Response | None] = lambda _: None
         """Returns what is answered instead, if anything."""
         self.asked: list[str] = []
         """The paths that were asked for."""
@@ -58,11 +58,11 @@ class RdvServer:
         ]
         self.app = Starlette(routes=routes)
 
-    def show(self, organisations: Collection[int]) -> None:
+    def set_visible_organisations(self, organisations: Collection[int]) -> None:
         """Let the agent be in other organisations."""
         self._organisations = organisations
 
-    def forget_sessions(self) -> None:
+    def expire_sessions(self) -> None:
         """Let nobody be signed in any more, as a day later."""
         self._session.clear()
         self._bearers.clear()
@@ -110,7 +110,7 @@ class RdvServer:
 
     def _refuse(self, request: Request) -> Response | None:
         self.asked.append(request.url.path)
-        if instead := self.interfere(request):
+        if instead := self.intercept(request):
             return instead
         now = time.monotonic()
         while self._requests and self._requests[0] < now - 60:
@@ -128,7 +128,7 @@ class RdvServer:
         return JSONResponse(content, status, headers={"Date": date, **headers})
 
 
-class Sender:
+class WebhookSender:
     """Sends webhooks to `url`, signed with `secret`; what is not answered 2xx waits in `backlog`, to be sent again."""
 
     def __init__(self, url: str, secret: str = SECRET) -> None:

@@ -64,7 +64,7 @@ class RdvService:
     """
 
     outbox: deque[bytes] = field(default_factory=deque)
-    tells: bool = True
+    sends_webhooks: bool = True
     """Whether it makes webhooks of what happens."""
     ledger: Counter[str] = field(default_factory=Counter)
     """How many events of each type tell what happened, one for each who takes part."""
@@ -199,7 +199,7 @@ class RdvService:
 
     def _tell(self, rdv: _Rdv, event: str, at: datetime, reason: str | None = None) -> None:
         self.now = max(self.now, at)
-        if not self.tells:
+        if not self.sends_webhooks:
             return
         meta = {"model": "Rdv", "event": event, "webhook_reason": reason, "timestamp": _write(at)}
         self.outbox.append(json.dumps({"data": render(rdv), "meta": meta}, ensure_ascii=False).encode())

@@ -16,16 +16,16 @@ No name that others gave is trusted: none leaves the directory entry that it sta
 
 from connectors.sdk.folder.archive import Claim
 from connectors.sdk.folder.config import FolderConfig, check_folders, probe
-from connectors.sdk.folder.reading import SIDECAR_BYTES, digest, open_safely
-from connectors.sdk.folder.source import FolderSource, Taken, Told
+from connectors.sdk.folder.safe_files import SIDECAR_BYTES, digest, open_safely
+from connectors.sdk.folder.source import ClaimResult, FolderSource, ReadClaim
 
 __all__ = [
     "SIDECAR_BYTES",
     "Claim",
+    "ClaimResult",
     "FolderConfig",
     "FolderSource",
-    "Taken",
-    "Told",
+    "ReadClaim",
     "check_folders",
     "digest",
     "open_safely",

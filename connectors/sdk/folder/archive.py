@@ -18,7 +18,7 @@ from connectors.sdk.errors import InstanceInUseError
 from connectors.sdk.files import PRIVATE_DIRECTORY, make_private_directory, write_new
 from connectors.sdk.folder.config import FolderConfig
 from connectors.sdk.folder.inbox import Group, Suffixes, suffix_of
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 STAMP: Final = "%Y%m%dT%H%M%S.%f"
 OURS: Final = re.compile(r"\d{8}T\d{6}\.\d{6}(?:\.\d+\.part|\.gone)?", re.ASCII)
@@ -76,7 +76,7 @@ class Archive:
             raise
         return self._finish(part)
 
-    def settle(self, claim: Claim, label: str, reject: Reject | None) -> None:
+    def archive_claim(self, claim: Claim, label: str, reject: Reject | None) -> None:
         """Move the files of a claim to where they are kept, or delete them. `label` begins their name in `done/`."""
         name = claim.directory.name
         if reject:

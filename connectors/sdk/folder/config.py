@@ -9,8 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, unavailable
-from connectors.sdk.words import say
+from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, source_error
+from connectors.sdk.i18n import say
 
 
 class FolderConfig(ConnectorConfig):
@@ -29,7 +29,7 @@ class FolderConfig(ConnectorConfig):
     afterwards: Literal["keep", "delete"] = "keep"
     """What becomes of files that were taken in: kept in `done/`, or deleted. What was rejected is always kept."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "inbox": "Le dossier où les fichiers sont déposés. Ses sous-dossiers sont laissés tels quels.",
         "archive": "Où vont les fichiers : `work/`, `done/<date>/`, `rejected/<motif>/`. Sur le système de fichiers d'`inbox`, "
         "et à part.",
@@ -69,7 +69,7 @@ def check_folders(config: FolderConfig, context: Context) -> None:
         with os.scandir(config.inbox):
             device = config.inbox.stat().st_dev
     except OSError as error:
-        raise unavailable(error, config.inbox) from None
+        raise source_error(error, config.inbox) from None
     if not os.access(config.inbox, os.W_OK | os.X_OK):
         raise SourceMisconfiguredError(
             say(f"no right to move files out of {config.inbox}", f"pas le droit d'ôter des fichiers de {config.inbox}")

@@ -14,12 +14,18 @@ import structlog
 
 from connectors.sdk.attempts import REFUSED
 from connectors.sdk.contract import Context, Outcome, Reject, Source
-from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe, unavailable, why
+from connectors.sdk.errors import (
+    ConnectorError,
+    SourceUnavailableError,
+    describe_os_error,
+    safe_error_text,
+    source_error,
+)
 from connectors.sdk.folder.archive import Archive, Claim
 from connectors.sdk.folder.config import FolderConfig, check_folders
 from connectors.sdk.folder.inbox import Group, Inbox, Suffixes
-from connectors.sdk.words import say
-from models.codec import Unusable
+from connectors.sdk.i18n import say
+from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
 
@@ -35,7 +41,7 @@ HELD: Final = frozenset({EACCES, EPERM, EBUSY, ETXTBSY})
 log = structlog.get_logger(__name__)
 
 
-class Told(NamedTuple):
+class ClaimResult(NamedTuple):
     """What a claim means."""
 
     events: Sequence[Event]
@@ -43,7 +49,7 @@ class Told(NamedTuple):
     """Begins its name in `done/`, for people; no personal data."""
 
 
-class Taken(NamedTuple):
+class ReadClaim(NamedTuple):
     """A claim that was read."""
 
     claim: Claim
@@ -53,11 +59,11 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True)
 class _Settlement:
-    taken: Taken
+    taken: ReadClaim
     reject: Reject | None
 
 
-class FolderSource(Source[Taken, int]):
+class FolderSource(Source[ReadClaim, int]):
     """A hot folder: a subclass says which suffixes there are, and what a claim means. No file is held in memory."""
 
     contents: ClassVar[frozenset[str]]
@@ -85,40 +91,40 @@ class FolderSource(Source[Taken, int]):
         self._claims = deque(self._archive.found)
 
     @abstractmethod
-    def take(self, claim: Claim) -> Told:
+    def read_claim(self, claim: Claim) -> ClaimResult:
         """Read `claim` and return what it means: whenever it is read, the same event ids.
 
         Raises `Unusable` if it means nothing. An `OSError` or a `ConnectorError` is no fault of the claim's: it is read again.
         Any other error is taken for a defect, and rejects it.
         """
 
-    def read(self, wait_seconds: float) -> Sequence[Taken]:
+    def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
         """Return the next claims, read."""
         try:
             if not self._claims and time.monotonic() - self._listed_at >= LIST_SECONDS and self._inbox.look():
                 self._claim_what_is_ready()
             taken = self._take_some()
         except OSError as error:
-            raise unavailable(error, self._config.inbox) from None
+            raise source_error(error, self._config.inbox) from None
         if not taken and self._inbox.held:
             raise SourceUnavailableError(self._explain_held())
         if not taken:
             time.sleep(wait_seconds)
         return taken
 
-    def map(self, raw: Taken) -> Outcome:
+    def map(self, raw: ReadClaim) -> Outcome:
         """Return what was read of a claim."""
         self._read += 1
         self._unsettled.append(_Settlement(raw, raw.outcome if isinstance(raw.outcome, Reject) else None))
         return raw.outcome
 
-    def reject(self, raw: Taken, reason: Reason, detail: str = "") -> Reject:
+    def reject(self, raw: ReadClaim, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of a claim, which says under which name it is kept."""
         reject = _reject(raw.claim, reason, detail)
         self._unsettled[-1].reject = reject
         return reject
 
-    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the contract's
+    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the contract's
         """Return `reject`: to be taken again, the files are moved back to the inbox."""
         return reject
 
@@ -131,7 +137,7 @@ class FolderSource(Source[Taken, int]):
         while self._settled < position:
             one = self._unsettled.popleft()
             try:
-                self._archive.settle(one.taken.claim, one.taken.label, one.reject)
+                self._archive.archive_claim(one.taken.claim, one.taken.label, one.reject)
             except OSError as error:
                 raise self._stopped_by(error) from None
             self._settled += 1
@@ -162,8 +168,8 @@ class FolderSource(Source[Taken, int]):
         else:
             self._claims.extend([claim] if claim else [])
 
-    def _take_some(self) -> list[Taken]:
-        taken: list[Taken] = []
+    def _take_some(self) -> list[ReadClaim]:
+        taken: list[ReadClaim] = []
         until = time.monotonic() + BATCH_SECONDS
         while self._claims and time.monotonic() < until:
             claim = self._claims[0]
@@ -180,20 +186,20 @@ class FolderSource(Source[Taken, int]):
             self._claims.popleft()
         return taken
 
-    def _take(self, claim: Claim) -> Taken:
+    def _take(self, claim: Claim) -> ReadClaim:
         try:
             _check_parts(claim)
-            told = self.take(claim)
-        except Unusable as error:
-            return Taken(claim, _reject(claim, error.reason, error.detail), "")
+            told = self.read_claim(claim)
+        except UnusableRecord as error:
+            return ReadClaim(claim, _reject(claim, error.reason, error.detail), "")
         except PermissionError:
-            return Taken(claim, _reject(claim, Reason.UNREADABLE_LINE, "this user may not read it"), "")
+            return ReadClaim(claim, _reject(claim, Reason.UNREADABLE_LINE, "this user may not read it"), "")
         except (OSError, ConnectorError):
             raise
         except Exception as error:  # noqa: BLE001 - a defect must not stop the source for ever
-            log.error("taking_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
-            return Taken(claim, _reject(claim, Reason.INTERNAL_ERROR, ""), "")
-        return Taken(claim, told.events, told.label)
+            log.error("taking_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback's text may hold values
+            return ReadClaim(claim, _reject(claim, Reason.INTERNAL_ERROR, ""), "")
+        return ReadClaim(claim, told.events, told.label)
 
     def _explain_held(self) -> str:
         count, inbox = self._inbox.held, self._config.inbox
@@ -204,16 +210,18 @@ class FolderSource(Source[Taken, int]):
 
     def _stopped_by(self, error: OSError) -> ConnectorError:
         """Return why to begin anew from what is in `work/`; not in the error's words: a file's name may be a person's."""
-        return ConnectorError(why(error, say(f"a file of {self._config.inbox}", f"un fichier de {self._config.inbox}")))
+        return ConnectorError(
+            describe_os_error(error, say(f"a file of {self._config.inbox}", f"un fichier de {self._config.inbox}"))
+        )
 
 
 def _check_parts(claim: Claim) -> None:
     if claim.others or len(claim.contents) > 1 or len(claim.sidecars) > 1:
-        raise Unusable(Reason.UNKNOWN_RECORD, "files that are neither a scan, nor a sidecar, nor one of each")
+        raise UnusableRecord(Reason.UNKNOWN_RECORD, "files that are neither a scan, nor a sidecar, nor one of each")
 
 
-def _give_up(claim: Claim) -> Taken:
-    return Taken(claim, _reject(claim, Reason.INTERNAL_ERROR, REFUSED), "")
+def _give_up(claim: Claim) -> ReadClaim:
+    return ReadClaim(claim, _reject(claim, Reason.INTERNAL_ERROR, REFUSED), "")
 
 
 def _reject(claim: Claim, reason: Reason, detail: str) -> Reject:

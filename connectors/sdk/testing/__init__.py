@@ -3,9 +3,18 @@
 For pytest; it needs the connector, a configuration, records in the source's own format, and the personal values in them.
 """
 
-from connectors.sdk.testing.bench import INSTANCE, Bench, HeldPublisher, identity, run_dry
-from connectors.sdk.testing.broker import Broker
-from connectors.sdk.testing.leaks import disguises
-from connectors.sdk.testing.suite import Conformance
+from connectors.sdk.testing.conformance import Conformance
+from connectors.sdk.testing.fake_broker import FakeBroker
+from connectors.sdk.testing.harness import INSTANCE, ConnectorHarness, ManualPublisher, comparable_form, run_until_idle
+from connectors.sdk.testing.leaks import leak_forms
 
-__all__ = ["INSTANCE", "Bench", "Broker", "Conformance", "HeldPublisher", "disguises", "identity", "run_dry"]
+__all__ = [
+    "INSTANCE",
+    "Conformance",
+    "ConnectorHarness",
+    "FakeBroker",
+    "ManualPublisher",
+    "comparable_form",
+    "leak_forms",
+    "run_until_idle",
+]

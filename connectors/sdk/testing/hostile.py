@@ -61,7 +61,7 @@ LARGE_VALUE: Final = b'"' + CONTENTS["long"] + b'"'
 """One more, for sources that have no limit below `LARGE_BYTES`."""
 
 
-def in_fields(record: bytes, separator: bytes) -> Iterator[bytes]:
+def hostile_fields(record: bytes, separator: bytes) -> Iterator[bytes]:
     """Yield copies of a record of fields, each with one field replaced by one of `CONTENTS` that has no end of line."""
     fields = record.split(separator)
     contents = [content.replace(b"\r", b"") for content in CONTENTS.values()]
@@ -69,7 +69,7 @@ def in_fields(record: bytes, separator: bytes) -> Iterator[bytes]:
         yield separator.join([*fields[:number], content, *fields[number + 1 :]])
 
 
-def in_json(record: Any) -> Iterator[bytes]:
+def hostile_json(record: Any) -> Iterator[bytes]:
     """Yield copies of a record, as JSON, each with one of its values replaced by one of `VALUES`."""
     places = [*_places(record)]
     for number, value in _rotate(len(places), [*VALUES.values()]):

@@ -37,7 +37,7 @@ def contents(directory: Path, but: Path | None = None) -> str:
     return "\n".join(f"{path.relative_to(directory)}\n{path.read_text('utf-8', 'replace')}" for path in files)
 
 
-def disguises(value: str, source: str) -> dict[str, str]:
+def leak_forms(value: str, source: str) -> dict[str, str]:
     """Return the forms in which a personal value could get out: as it is, normalised, and by a hash that anyone can compute.
 
     Those of a hash are its first 16 characters: enough, should it be cut.
@@ -145,7 +145,7 @@ def forms_outside(value: str, outcome: Outcome, source: str) -> list[str]:
     if isinstance(outcome, Reject):
         return ["detail"] if value.lower() in outcome.detail.lower() else []
     outside = "\n".join(encode(event).decode() for event in outcome).lower()
-    return [how for how, text in disguises(value, source).items() if text.lower() in outside] if outside else []
+    return [how for how, text in leak_forms(value, source).items() if text.lower() in outside] if outside else []
 
 
 def secrets_of(value: Any) -> Iterator[str]:

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from connectors.sdk.claims import Claim
 from connectors.sdk.config import ConnectorConfig, Sector
+from connectors.sdk.exclusive_resources import ExclusiveResource
 from connectors.sdk.webhook.signatures import check_secret
 
 
@@ -28,7 +28,7 @@ class PushConfig(ConnectorConfig):
     sector: Sector = "general"
     """Sector whose key makes the pseudonyms: citizens of different sectors cannot be told to be the same."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "host": "Adresse d'écoute. Si d'autres machines envoient, mettre devant un mandataire inverse avec TLS.",
         "port": "Port d'écoute ; 0 en prend un qui est libre, pour les essais.",
         "path": "Chemin auquel les requêtes sont envoyées.",
@@ -38,11 +38,11 @@ class PushConfig(ConnectorConfig):
         "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un usager.",
     }
 
-    def claims(self) -> Iterator[Claim]:
+    def exclusive_resources(self) -> Iterator[ExclusiveResource]:
         """Yield what no other instance may have: its port."""
-        yield from super().claims()
+        yield from super().exclusive_resources()
         if self.port:
-            yield Claim.of_port("port", self.host, self.port)
+            yield ExclusiveResource.of_port("port", self.host, self.port)
 
 
 class SignedConfig(PushConfig):
@@ -53,7 +53,7 @@ class SignedConfig(PushConfig):
     previous_secret: Annotated[SecretStr | None, AfterValidator(check_secret)] = None
     """The secret before, which counts as well until the sender has the new one. As `previous_secret_file` or `…_env` too."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "secret": "Ce avec quoi l'émetteur signe : `whsec_` et du Base64. À donner par `secret_file` ou `secret_env`.",
         "previous_secret": "Le secret d'avant, valable aussi jusqu'à ce que l'émetteur ait le nouveau. De même par "
         "`previous_secret_file` ou `…_env`.",

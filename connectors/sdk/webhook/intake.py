@@ -46,7 +46,7 @@ class Intake:
         """How many messages were taken in."""
         self.taken = 0
         """How many of them the lane has taken."""
-        self.held_up_seconds = 2.0
+        self.stall_seconds = 2.0
         """If the lane has not asked for so long, requests are refused: they would wait in vain."""
         self._most_waiting = most_waiting
         self._coming: dict[object, Callable[[], object]] = {}
@@ -75,7 +75,7 @@ class Intake:
 
     @property
     def _is_read(self) -> bool:
-        return not self._closed and time.monotonic() - self._asked_at <= self.held_up_seconds
+        return not self._closed and time.monotonic() - self._asked_at <= self.stall_seconds
 
     def make_room(self) -> bool:
         """End the reading of the oldest incomplete body; return whether there was one."""

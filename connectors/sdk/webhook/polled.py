@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 import structlog
 
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.errors import SourceUnavailableError, describe
+from connectors.sdk.errors import SourceUnavailableError, safe_error_text
 from connectors.sdk.pull import Interval
-from connectors.sdk.reconcile import Asked, Changes, Finding, Reconciler, Tally
+from connectors.sdk.reconcile import Finding, PollScope, ReconcileChanges, Reconciler, ReconcileStats
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
@@ -43,11 +43,11 @@ class Page(NamedTuple):
     read_at: datetime
     as_of: datetime
     """The same by the source's clock."""
-    end: Asked | None = None
+    end: PollScope | None = None
     """What was asked to the end by now, if it ends a round."""
 
 
-class Rounds(ABC):
+class Pager(ABC):
     """What is asked, round after round, in a thread of its own: a slow server holds up no message."""
 
     @abstractmethod
@@ -62,10 +62,10 @@ class Rounds(ABC):
         """Let go of connections."""
 
 
-class Asking(NamedTuple):
+class PollSettings(NamedTuple):
     """How a source is asked."""
 
-    open_rounds: Callable[[], Rounds]
+    open_rounds: Callable[[], Pager]
     """Called in the thread that asks."""
     round_seconds: float
     """About how often a round begins; if one takes longer, the next begins as it ends."""
@@ -73,10 +73,10 @@ class Asking(NamedTuple):
     """How long to wait between two pages."""
 
 
-class Asker:
+class Poller:
     """Asks, from its making until `close`."""
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, asking: PollSettings) -> None:
         self.trouble = ""
         """Why it is not told what it asks; empty if it is."""
         self._asking = asking
@@ -112,7 +112,7 @@ class Asker:
         except Exception as error:  # noqa: BLE001 - it is raised again in the lane's thread
             self._failure = error
 
-    def _go_round(self, rounds: Rounds) -> None:
+    def _go_round(self, rounds: Pager) -> None:
         while not self._stop.is_set():
             try:
                 page = rounds.next_page()
@@ -137,7 +137,7 @@ class _Sealed(NamedTuple):
     """What is to be done once a position is acknowledged."""
 
     taken: int
-    changes: Changes
+    changes: ReconcileChanges
 
 
 class PolledSource(PushSource):
@@ -147,11 +147,11 @@ class PolledSource(PushSource):
     name.
     """
 
-    def __init__(self, config: PushConfig, context: Context, asking: Asking | None) -> None:
+    def __init__(self, config: PushConfig, context: Context, asking: PollSettings | None) -> None:
         super().__init__(config, context)
         self.reconciler = Reconciler(context.directory)
         self._asking = asking
-        self._asker: Asker | None = None
+        self._asker: Poller | None = None
         self._ended: Page | None = None
         self._gone: list[Message] = []
         self._sealed: deque[_Sealed] = deque()
@@ -165,7 +165,7 @@ class PolledSource(PushSource):
     def map_fact(self, fact: Message) -> Outcome:
         """Return what a fact means, as `map` does; it is in the body."""
 
-    def tell_gone(self, key: str, state: str, page: Page) -> bytes:  # noqa: ARG002 - other sources need it
+    def deletion_fact(self, key: str, state: str, page: Page) -> bytes:  # noqa: ARG002 - other sources need it
         """Return the fact that what `key` names is no longer there, in two rounds; it was told last to be in `state`.
 
         As it is here, that means nothing.
@@ -178,15 +178,15 @@ class PolledSource(PushSource):
         return self._asker.trouble if self._asker else ""
 
     @property
-    def tally(self) -> Tally:
+    def reconcile_stats(self) -> ReconcileStats:
         """What was found by asking."""
-        return self.reconciler.kept
+        return self.reconciler.stored_stats
 
     def read(self, wait_seconds: float) -> Sequence[Message]:
         """Return the facts of what was posted, and of the next page."""
         self.listen()  # first: if that fails, nothing was taken
         if self._asking is not None and self._asker is None:
-            self._asker = Asker(self._asking)
+            self._asker = Poller(self._asking)
         page = self._asker.take() if self._asker else None
         facts, self._gone = self._gone, []
         messages = super().read(0.0 if page or facts else wait_seconds)
@@ -205,7 +205,7 @@ class PolledSource(PushSource):
         if self._ended is not None and self._ended.end is not None:
             self._end_round(self._ended, self._ended.end)
             self._ended = None
-        self._sealed.append(_Sealed(super().position(), self.reconciler.seal()))
+        self._sealed.append(_Sealed(super().position(), self.reconciler.take_changes()))
         self._positions += 1
         return self._positions
 
@@ -227,18 +227,18 @@ class PolledSource(PushSource):
         try:
             facts = self.context.attempts.attempt(message.body, lambda: self.split(message), lambda: (message.body,))
         except Exception as error:  # noqa: BLE001 - one message must not hold up all others
-            log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
+            log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback's text may hold values
             facts = (message.body,)
         return [message._replace(body=fact) for fact in facts or (b"",)]
 
-    def _end_round(self, page: Page, asked: Asked) -> None:
+    def _end_round(self, page: Page, asked: PollScope) -> None:
         found, gone = self.reconciler.end_round(time.time(), asked)
         for finding, count in found.items():
             log.info("reconciled", reason=finding.value, count=count)
         if missed := found.get(Finding.MISSING, 0) + found.get(Finding.CORRECTED, 0):
             log.warning("messages_missed", count=missed)
         for states in gone.values():
-            facts = {key: self.tell_gone(key, state, page) for key, state in states.items()}
+            facts = {key: self.deletion_fact(key, state, page) for key, state in states.items()}
             told = [Message("", fact, page.read_at) for fact in facts.values() if fact]
             if len(told) > MOST_GONE:
                 log.warning("gone_not_believed", count=len(told))
@@ -246,4 +246,4 @@ class PolledSource(PushSource):
                 self._gone += told
             for key, fact in facts.items():
                 if not fact or len(told) > MOST_GONE:
-                    self.reconciler.let_go(key)
+                    self.reconciler.stop_tracking(key)

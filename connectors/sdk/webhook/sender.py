@@ -8,9 +8,9 @@ import httpx
 from pydantic import SecretStr
 
 from connectors.sdk.errors import ConnectorError
+from connectors.sdk.i18n import say
 from connectors.sdk.retry_after import read_retry_after
 from connectors.sdk.webhook.signatures import StandardWebhooks
-from connectors.sdk.words import say
 
 TIMEOUT: Final = httpx.Timeout(20.0, connect=5.0)
 """Longer than a connector waits for its broker before it says so."""
@@ -21,14 +21,14 @@ PASSING: Final = frozenset(
 """Refusals that say nothing of the message."""
 
 
-class NotTakenError(ConnectorError):
+class NotAcceptedError(ConnectorError):
     """A message was not taken; send it again, the same. The text says why, for people."""
 
-    def __init__(self, words: str, status: int = 0, asked_seconds: float = 0.0) -> None:
+    def __init__(self, words: str, status: int = 0, retry_after_seconds: float = 0.0) -> None:
         super().__init__(words)
         self.status = status
         """What was answered; 0 if nothing was."""
-        self.asked_seconds = asked_seconds
+        self.retry_after_seconds = retry_after_seconds
 
     @property
     def for_good(self) -> bool:
@@ -54,12 +54,12 @@ class Sender:
         try:
             answer = self._client.post(self._url, content=body, headers=headers)
         except httpx.HTTPError:
-            raise NotTakenError(
+            raise NotAcceptedError(
                 say(f"{self._name} does not answer", f"{self._name} ne répond pas")  # whatever the reason: try again
             ) from None
         if not answer.is_success:
             status = answer.status_code
-            raise NotTakenError(self._explain(status), status, read_retry_after(answer.headers))
+            raise NotAcceptedError(self._explain(status), status, read_retry_after(answer.headers))
 
     def close(self) -> None:
         """Close the connections."""

@@ -16,15 +16,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.sdk import serving
-from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError, describe, why
-from connectors.sdk.listening import listen
-from connectors.sdk.webhook.answers import Answers
+from connectors.sdk import http_server
+from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError, describe_os_error, safe_error_text
+from connectors.sdk.i18n import say
+from connectors.sdk.sockets import listen
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Intake, NameTakenError
-from connectors.sdk.webhook.rates import Rates
+from connectors.sdk.webhook.rate_limiter import RateLimiter
+from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.signatures import SignatureError
-from connectors.sdk.words import say
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2
@@ -45,14 +45,19 @@ class Gate:
     """Decides on one request after the other: whether it is taken in, and what it is answered when."""
 
     def __init__(
-        self, config: PushConfig, intake: Intake, answers: Answers, verify: Verify, answer_seconds: float
+        self,
+        config: PushConfig,
+        intake: Intake,
+        response_counts: ResponseCounter,
+        verify: Verify,
+        answer_seconds: float,
     ) -> None:
         self._config = config
         self._intake = intake
-        self._answers = answers
+        self._answers = response_counts
         self._verify = verify
         self._answer_seconds = answer_seconds
-        self._rates = Rates(config.requests_per_second)
+        self._rates = RateLimiter(config.requests_per_second)
 
     async def receive(self, request: Request) -> Response:
         """Answer 204 once what was posted is safe; raises `HTTPException` for all other answers."""
@@ -117,7 +122,7 @@ class Gate:
         except SignatureError:
             raise HTTPException(401) from None
         except Exception as error:  # noqa: BLE001 - uvicorn would log its text, which may hold what was sent
-            log.error("verification_failed", error=describe(error))  # noqa: TRY400 - the same
+            log.error("verification_failed", error=safe_error_text(error))  # noqa: TRY400 - the same
             raise HTTPException(500) from None
 
 
@@ -136,7 +141,7 @@ class Server:
             yield
 
         app = Starlette(routes=[Route(config.path, gate.receive, methods=["POST"])], lifespan=lifespan)
-        self._server = serving.Server(
+        self._server = http_server.Server(
             app,
             body_seconds=config.body_seconds + SPARE_SECONDS,
             stop_seconds=STOP_SECONDS,
@@ -169,4 +174,4 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
     except OSError as error:
-        raise SourceMisconfiguredError(why(error, f"{host}:{port}")) from None
+        raise SourceMisconfiguredError(describe_os_error(error, f"{host}:{port}")) from None

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from connectors.sdk.words import say
+from connectors.sdk.i18n import say
 
 TOLERANCE_SECONDS: Final = 300
 """How far a message's time may be from the clock."""

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.webhook.answers import Answers
+from connectors.sdk.i18n import say
 from connectors.sdk.webhook.config import PushConfig, SignedConfig
 from connectors.sdk.webhook.intake import Intake, Message
+from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.server import Gate, Server
 from connectors.sdk.webhook.signatures import StandardWebhooks
-from connectors.sdk.words import say
 from models.reasons import Reason
 
 
@@ -31,12 +31,12 @@ class PushSource(Source[Message, int]):
 
     def __init__(self, config: PushConfig, context: Context) -> None:
         self.context = context
-        self.key = context.key_of(config.sector)
+        self.key = context.pseudonym_key(config.sector)
         """Makes the pseudonyms."""
         self._config = config
         self.intake = Intake(self.most_waiting)
         """Between the server and this lane."""
-        self._answers = Answers()
+        self._answers = ResponseCounter()
         self._server: Server | None = None
 
     @abstractmethod
@@ -74,14 +74,14 @@ class PushSource(Source[Message, int]):
         self.listen()
         if self._server is not None and not self._server.alive:
             raise ConnectorError(say("the server has ended", "le serveur s'est arrêté"))
-        self._answers.tell()
+        self._answers.log_refusals()
         return self.intake.take(wait_seconds)
 
     def reject(self, raw: Message, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of a message."""
         return Reject(reason, raw.body, detail, raw.name.encode())
 
-    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
+    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
         """Return what a rejected message means by now."""
         return self.map(Message(reject.context.decode(), reject.record, read_at))
 
@@ -94,7 +94,7 @@ class PushSource(Source[Message, int]):
         self.intake.confirm(position)
 
     @property
-    def answers(self) -> Mapping[int, int]:
+    def response_counts(self) -> Mapping[int, int]:
         """How requests were answered."""
         return self._answers.counts
 

@@ -17,8 +17,8 @@ from typing import Any, Final
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.flow import Flow
-from connectors.sdk.testing import Bench, Conformance
-from connectors.sdk.testing.hostile import CONTENTS, LARGE_BYTES, in_fields, in_json
+from connectors.sdk.testing import Conformance, ConnectorHarness
+from connectors.sdk.testing.hostile import CONTENTS, LARGE_BYTES, hostile_fields, hostile_json
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.source import PushSource
 
@@ -31,7 +31,7 @@ ARRIVAL_SECONDS: Final = 60.0
 Sign = Callable[[int, bytes], Mapping[str, str]]
 
 
-class PushBench(Bench):
+class PushHarness(ConnectorHarness):
     """A bench before which a sender stands, who sends in order what is in the file `outbox`, until it is answered 2xx."""
 
     def __init__(
@@ -47,7 +47,7 @@ class PushBench(Bench):
         self._delivered: set[int] = set()
 
     @contextmanager
-    def opened_to(self, publisher: Publisher) -> Iterator[Flow]:
+    def opened_with(self, publisher: Publisher) -> Iterator[Flow]:
         """Open the instance, and send. Whoever was confirmed at the end must be answered 2xx, and whoever was not, 503.
 
         What is longer than the limit must be answered 413, and is not sent again.
@@ -55,12 +55,12 @@ class PushBench(Bench):
         calls: dict[int, HTTPConnection] = {}
         confirmed = False
         try:
-            with super().opened_to(publisher) as flow:
+            with super().opened_with(publisher) as flow:
                 for number, body in enumerate(self._bodies()):
                     if number not in self._delivered:
                         calls[number] = self._post(number, body)
                         if publisher.ready:
-                            flow.turn()
+                            flow.step()
                 yield flow
                 confirmed = not publisher.pending and not self._source.unread
         finally:
@@ -81,7 +81,7 @@ class PushBench(Bench):
 
     def _open(self, config: ConnectorConfig, context: Context) -> PushSource:
         self._source = self._open_real(config, context)  # type: ignore[assignment]
-        self._source.intake.held_up_seconds = ARRIVAL_SECONDS  # a machine that stands still for a moment refuses nobody
+        self._source.intake.stall_seconds = ARRIVAL_SECONDS  # a machine that stands still for a moment refuses nobody
         self._source.answer_seconds = ARRIVAL_SECONDS  # all that is in the outbox is sent before the first is confirmed
         return self._source
 
@@ -133,7 +133,7 @@ class PushConformance(Conformance):
         """Put hostile bodies into the outbox, and copies of the first JSON body, or form, with one hostile value each."""
         contents = [content for content in CONTENTS.values() if len(content) < LARGE_BYTES]
         first = next((body for body in map(_read, self.bodies()) if isinstance(body, dict)), None)
-        copies = [*(in_json(first) if first else in_fields(self.bodies()[0], b"&"))]
+        copies = [*(hostile_json(first) if first else hostile_fields(self.bodies()[0], b"&"))]
         copies = [copy for copy in copies if len(copy) < LARGE_BYTES]
         self._put(directory, contents)
         self._put(directory, copies[:: max(1, len(copies) // MOST_COPIES)])
@@ -144,7 +144,7 @@ class PushConformance(Conformance):
             for body in bodies:
                 outbox.write(json.dumps(body.decode("utf-8", "surrogateescape"), ensure_ascii=False) + "\n")
 
-    def bench(self, directory: Path) -> Bench:
+    def harness(self, directory: Path) -> ConnectorHarness:
         """Return a bench with a sender before it."""
         directory.mkdir(exist_ok=True)
-        return PushBench(self.connector, self.options(directory), directory, directory.parent / "keys", self.headers)
+        return PushHarness(self.connector, self.options(directory), directory, directory.parent / "keys", self.headers)

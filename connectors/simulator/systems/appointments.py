@@ -7,15 +7,15 @@ from functools import partial
 from threading import Lock
 from typing import Any, Final
 
-from connectors.rdv.simulate.server import EMAIL, PASSWORD, RdvServer, Sender
+from connectors.rdv.simulate.server import EMAIL, PASSWORD, RdvServer, WebhookSender
 from connectors.rdv.simulate.service import Citizen, RdvService
-from connectors.sdk.simulating.serving import serving
-from connectors.sdk.webhook.sender import NotTakenError
-from connectors.simulator.deeds import Deed, Matter, What
-from connectors.simulator.house import APPOINTMENTS, CENTRES, SECTOR
-from connectors.simulator.stage import Stage
+from connectors.sdk.simulation.http_app import serving
+from connectors.sdk.webhook.sender import NotAcceptedError
+from connectors.simulator.actions import Action, ActionKind, CitizenCase
+from connectors.simulator.organisation import APPOINTMENTS, CENTRES, SECTOR
+from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.base import CurrentTime, System
 from connectors.simulator.systems.outbox import Outbox
-from connectors.simulator.systems.system import Now, System
 from models.ids import contact_id
 from models.topics import Channel
 
@@ -35,19 +35,19 @@ class Appointments(System):
     instance = "rendez-vous"
     connector = "rdv"
     channel = Channel.APPOINTMENT
-    whats = frozenset(
+    action_kinds = frozenset(
         {
-            What.APPOINTMENT_BOOKED,
-            What.APPOINTMENT_MOVED,
-            What.APPOINTMENT_CANCELLED,
-            What.CHECKED_IN,
-            What.APPOINTMENT_ATTENDED,
-            What.APPOINTMENT_MISSED,
+            ActionKind.APPOINTMENT_BOOKED,
+            ActionKind.APPOINTMENT_MOVED,
+            ActionKind.APPOINTMENT_CANCELLED,
+            ActionKind.CHECKED_IN,
+            ActionKind.APPOINTMENT_ATTENDED,
+            ActionKind.APPOINTMENT_MISSED,
         }
     )
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
+    def __init__(self, simulation_run: SimulationRun) -> None:
+        super().__init__(simulation_run)
         self._numbers: Iterator[int] = iter(())
         self._service = RdvService(_numbers=lambda: next(self._numbers))
         self._lock = Lock()
@@ -57,88 +57,90 @@ class Appointments(System):
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
         return {
-            "port": self.stage.port(self.instance),
-            "secret_file": str(self.stage.secret(self.instance)),
+            "port": self.simulation_run.port(self.instance),
+            "secret_file": str(self.simulation_run.secret(self.instance)),
             "sector": SECTOR,
             "lieux": {str(number): {"site": site} for site, number in LIEUX.items()},
             "services": {str(number): {"service": service} for service, number in SERVICES.items()},
             "organisations": {str(ORGANISATION): {}},
             "api": {
-                "url": self.stage.address(f"{self.instance}-api"),
+                "url": self.simulation_run.address(f"{self.instance}-api"),
                 "email": EMAIL,
                 "password": PASSWORD,
                 "round_seconds": ROUND_SECONDS,
             },
         }
 
-    def contact(self, matter: Matter) -> str:
+    def contact(self, citizen_case: CitizenCase) -> str:
         """Return the contact that an appointment is."""
-        participation, rdv = _numbers_of(matter)
+        participation, rdv = _numbers_of(citizen_case)
         return contact_id(self.channel, self.source, f"{rdv}-{participation}")
 
-    def open(self, now: Now) -> None:  # noqa: ARG002 - it is told what time it is by what happens
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - it is told what time it is by what happens
         """Serve, and be ready to send."""
         server = RdvServer(self._service, [ORGANISATION])
-        self._stack.enter_context(serving(server.app, self.stage.port(f"{self.instance}-api"), date_header=False))
-        url = f"{self.stage.address(self.instance)}/"
-        secret = self.stage.secret(self.instance).read_text(encoding="ascii")
+        self._stack.enter_context(
+            serving(server.app, self.simulation_run.port(f"{self.instance}-api"), date_header=False)
+        )
+        url = f"{self.simulation_run.address(self.instance)}/"
+        secret = self.simulation_run.secret(self.instance).read_text(encoding="ascii")
         self._outbox = Outbox(lambda: _Webhooks(url, secret), SENDERS)
         self._stack.callback(self._outbox.close)
 
-    def play(self, deed: Deed) -> None:
+    def run(self, action: Action) -> None:
         """Let it happen when what that makes the service tell can be sent: the API is not to know it long before."""
         assert self._outbox is not None
-        self._outbox.put(_Message(partial(self._happen, deed)), deed.matter.number)
+        self._outbox.put(_Message(partial(self._happen, action)), action.citizen_case.number)
 
-    def recall(self, deed: Deed) -> None:
+    def restore(self, action: Action) -> None:
         """Let it have happened."""
-        self._happen(deed)
+        self._happen(action)
 
-    def settle(self) -> bool:
+    def drain(self) -> bool:
         """Return whether all was taken."""
-        return self._outbox is None or self._outbox.settle()
+        return self._outbox is None or self._outbox.drain()
 
     def close(self) -> None:
         """Serve and send no more."""
         self._stack.close()
 
-    def _happen(self, deed: Deed) -> list[bytes]:
+    def _happen(self, action: Action) -> list[bytes]:
         """Let a deed be done, and return what the service tells of it."""
         with self._lock:
-            self._act(deed)
+            self._act(action)
             told = [*self._service.outbox]
             self._service.outbox.clear()
             return told
 
-    def _act(self, deed: Deed) -> None:
-        _, rdv = _numbers_of(deed.matter)
-        match deed:
-            case Deed(what=What.APPOINTMENT_BOOKED, when=slot) if slot:
-                self._book(deed, slot)
-            case Deed(what=What.APPOINTMENT_MOVED, when=slot) if slot:
-                self._service.move(deed.at, rdv, slot)
-            case Deed(what=What.APPOINTMENT_CANCELLED):
-                self._service.cancel(deed.at, rdv, deed.value)
-            case Deed(what=What.CHECKED_IN):
-                self._service.check_in(deed.at, rdv)
-            case Deed(what=What.APPOINTMENT_ATTENDED):
-                self._service.attend(deed.at, rdv)
-            case Deed(what=What.APPOINTMENT_MISSED):
-                self._service.miss(deed.at, rdv)
+    def _act(self, action: Action) -> None:
+        _, rdv = _numbers_of(action.citizen_case)
+        match action:
+            case Action(kind=ActionKind.APPOINTMENT_BOOKED, effective_at=slot) if slot:
+                self._book(action, slot)
+            case Action(kind=ActionKind.APPOINTMENT_MOVED, effective_at=slot) if slot:
+                self._service.move(action.at, rdv, slot)
+            case Action(kind=ActionKind.APPOINTMENT_CANCELLED):
+                self._service.cancel(action.at, rdv, action.value)
+            case Action(kind=ActionKind.CHECKED_IN):
+                self._service.check_in(action.at, rdv)
+            case Action(kind=ActionKind.APPOINTMENT_ATTENDED):
+                self._service.attend(action.at, rdv)
+            case Action(kind=ActionKind.APPOINTMENT_MISSED):
+                self._service.miss(action.at, rdv)
 
-    def _book(self, deed: Deed, slot: datetime) -> None:
-        who, place = deed.matter.citizen, deed.matter.place
+    def _book(self, action: Action, slot: datetime) -> None:
+        who, place = action.citizen_case.citizen, action.citizen_case.place
         first, _, last = who.name.partition(" ")
-        self._numbers = iter(_numbers_of(deed.matter))
+        self._numbers = iter(_numbers_of(action.citizen_case))
         self._service.book(
-            deed.at,
+            action.at,
             slot,
             [Citizen(who.rdv_user, first, last, who.email or None, who.phone)],
             organisation=ORGANISATION,
             motif=100 + SERVICES[place.service],
             service=SERVICES[place.service],
             lieu=LIEUX[place.site],
-            by="User" if deed.value == "citizen" else "Agent",
+            by="User" if action.value == "citizen" else "Agent",
         )
 
 
@@ -161,19 +163,19 @@ class _Webhooks:
     """The sender of the simulated service, which leaves it to others to send again."""
 
     def __init__(self, url: str, secret: str) -> None:
-        self._sender = Sender(url, secret)
+        self._sender = WebhookSender(url, secret)
         self._url = url
 
     def send(self, body: bytes) -> None:
         """Send a webhook. Raises `NotTakenError`."""
         if not self._sender.send(body):
             self._sender.backlog.clear()
-            raise NotTakenError(f"{self._url} takes nothing now")
+            raise NotAcceptedError(f"{self._url} takes nothing now")
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-def _numbers_of(matter: Matter) -> tuple[int, int]:
+def _numbers_of(citizen_case: CitizenCase) -> tuple[int, int]:
     """Return the number of the participation, and of the appointment."""
-    return 2 * matter.number, 2 * matter.number + 1
+    return 2 * citizen_case.number, 2 * citizen_case.number + 1

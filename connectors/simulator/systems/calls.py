@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from connectors.asterisk.simulate import Ledger, ManagerServer, Voice, configuration
+from connectors.asterisk.simulate import AmiEventWriter, Ledger, ManagerServer, configuration
+from connectors.asterisk.simulate.ami_events import Event
+from connectors.asterisk.simulate.call_profile import CallProfile
 from connectors.asterisk.simulate.manager import USERNAME
-from connectors.asterisk.simulate.rhythm import Rhythm
 from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call, _Desk
-from connectors.asterisk.simulate.voice import Event
-from connectors.sdk.simulating.commands import HOST
-from connectors.simulator.deeds import Deed, Matter, Place, What
-from connectors.simulator.house import HEADQUARTERS, SECTOR
-from connectors.simulator.stage import Stage
-from connectors.simulator.systems.system import Now, System
+from connectors.sdk.simulation.cli_options import HOST
+from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
+from connectors.simulator.organisation import HEADQUARTERS, SECTOR
+from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.base import CurrentTime, System
 from models.ids import contact_id
 from models.topics import Channel
 
@@ -50,11 +50,11 @@ class Calls(System):
     instance = "standard"
     connector = "asterisk"
     channel = Channel.CALL
-    whats = frozenset({What.CALLED})
+    action_kinds = frozenset({ActionKind.CALLED})
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
-        self._path = stage.root / "queue_log"
+    def __init__(self, simulation_run: SimulationRun) -> None:
+        super().__init__(simulation_run)
+        self._path = simulation_run.root / "queue_log"
         self._log: BinaryIO | None = None
         self._voice = _LiveVoice()
         self._manager: ManagerServer | None = None
@@ -64,13 +64,13 @@ class Calls(System):
         """Return the options of the connector."""
         manager = {
             "host": HOST,
-            "port": self.stage.port(self.instance),
+            "port": self.simulation_run.port(self.instance),
             "username": USERNAME,
-            "secret_file": str(self.stage.secret(self.instance)),
+            "secret_file": str(self.simulation_run.secret(self.instance)),
         }
         return configuration(self._path, manager) | {"sector": SECTOR, "site": HEADQUARTERS}
 
-    def open(self, now: Now) -> None:  # noqa: ARG002 - calls tell what time it is
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - calls tell what time it is
         """Open the log."""
         self._log = self._path.open("ab", buffering=0)
 
@@ -79,7 +79,7 @@ class Calls(System):
         at: datetime,
         *,
         seed: int,
-        rhythm: Rhythm,
+        rhythm: CallProfile,
         callers: Callable[[], str],
         ended: Callable[[Conversation], None],
     ) -> None:
@@ -89,8 +89,8 @@ class Calls(System):
         """
         self._board = _Board(seed, self._tell, rhythm, callers, ended)
         self._board.begin(max(at, self._written_until()).timestamp())
-        secret = self.stage.secret(self.instance).read_text(encoding="ascii")
-        self._manager = ManagerServer(self._voice, port=self.stage.port(self.instance), secret=secret)
+        secret = self.simulation_run.secret(self.instance).read_text(encoding="ascii")
+        self._manager = ManagerServer(self._voice, port=self.simulation_run.port(self.instance), secret=secret)
 
     @property
     def board(self) -> "_Board":
@@ -114,27 +114,27 @@ class Calls(System):
         """When something happens next, seconds since 1970."""
         return self.board.next_at
 
-    def quicken(self, speed: float) -> None:
+    def set_speed(self, speed: float) -> None:
         """From now on, let calls come so many times as often, and everything take as much less time."""
         self.board.pace = 1 / speed
 
-    def takes(self, deed: Deed) -> bool:
+    def accepts(self, action: Action) -> bool:
         """Whether it is a call, and its time is yet to come: there are none before the first, and none after later ones."""
-        return super().takes(deed) and self._board is not None and deed.at.timestamp() >= self._board.now
+        return super().accepts(action) and self._board is not None and action.at.timestamp() >= self._board.now
 
-    def contact(self, matter: Matter) -> str:
+    def contact(self, citizen_case: CitizenCase) -> str:
         """Return the contact that a call is."""
-        return contact_id(self.channel, self.source, matter.reference)
+        return contact_id(self.channel, self.source, citizen_case.reference)
 
     def advance(self, until: datetime) -> None:
         """Let happen what happens by itself until then."""
         self.board.run_until(until.timestamp())
 
-    def play(self, deed: Deed) -> None:
+    def run(self, action: Action) -> None:
         """Let a citizen call about a matter."""
-        service = deed.matter.place.service
-        self.advance(deed.at)
-        self.board.call(deed.at.timestamp(), QUEUES.get(service, service), deed.matter.citizen.phone)
+        service = action.citizen_case.place.service
+        self.advance(action.at)
+        self.board.call(action.at.timestamp(), QUEUES.get(service, service), action.citizen_case.citizen.phone)
 
     def end(self, at: datetime) -> None:
         """End all calls at once, as a switchboard does that is shut down."""
@@ -159,17 +159,17 @@ class Calls(System):
         if self._manager:
             self._manager.publish(line, self.board.now)
         else:
-            self._voice.tell(line, self.board.now)
+            self._voice.events_for(line, self.board.now)
 
 
-class _LiveVoice(Voice):
+class _LiveVoice(AmiEventWriter):
     """What is past, a manager interface does not tell: only how things are after it.
 
     That a queue is full, Asterisk itself tells here, as of one with `maxlen`, and in the log the dialplan.
     """
 
-    def tell(self, line: str, at: float) -> list[Event]:
-        told = super().tell(line, at)
+    def events_for(self, line: str, at: float) -> list[Event]:
+        told = super().events_for(line, at)
         _, call, queue, _, event, *_ = line.split("|")
         if event == "FULL":
             told = [self._step(call, "queues", queue, "Queue", f"{queue},t"), self._set(call, "QUEUESTATUS", "FULL")]
@@ -183,7 +183,7 @@ class _Board(Switchboard):
         self,
         seed: int,
         write: Callable[[str], object],
-        rhythm: Rhythm,
+        rhythm: CallProfile,
         callers: Callable[[], str],
         ended: Callable[[Conversation], None],
     ) -> None:

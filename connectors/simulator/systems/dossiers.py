@@ -5,13 +5,13 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, Final
 
-from connectors.demarches.simulate.lives import PROCEDURES, Life
-from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create_app
-from connectors.sdk.simulating.serving import serving
-from connectors.simulator.deeds import Deed, What
-from connectors.simulator.house import HEADQUARTERS, SECTOR
-from connectors.simulator.stage import Stage
-from connectors.simulator.systems.system import POLL_SECONDS, Now, System
+from connectors.demarches.simulate.scenarios import PROCEDURES, DossierScenario
+from connectors.demarches.simulate.server import PATH, TOKEN, SimulatedDossiers, create_app
+from connectors.sdk.simulation.http_app import serving
+from connectors.simulator.actions import Action, ActionKind
+from connectors.simulator.organisation import HEADQUARTERS, SECTOR
+from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.base import POLL_SECONDS, CurrentTime, System
 from models.topics import Channel
 
 NUMBERS: Final = {label: number for number, label in PROCEDURES.items()}
@@ -24,18 +24,18 @@ class Dossiers(System):
     instance = "demarches"
     connector = "demarches"
     channel = Channel.FORM
-    whats = frozenset(
+    action_kinds = frozenset(
         {
-            What.FORM_SUBMITTED,
-            What.FORM_TAKEN_UP,
-            What.CORRECTION_REQUESTED,
-            What.FORM_CORRECTED,
-            What.FORM_DECIDED,
+            ActionKind.FORM_SUBMITTED,
+            ActionKind.FORM_TAKEN_UP,
+            ActionKind.CORRECTION_REQUESTED,
+            ActionKind.FORM_CORRECTED,
+            ActionKind.FORM_DECIDED,
         }
     )
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
+    def __init__(self, simulation_run: SimulationRun) -> None:
+        super().__init__(simulation_run)
         self._played = _Played()
         self._stack = ExitStack()
 
@@ -43,53 +43,53 @@ class Dossiers(System):
         """Return the options of the connector."""
         return {
             "token": TOKEN,
-            "url": f"{self.stage.address(self.instance)}{PATH}",
+            "url": f"{self.simulation_run.address(self.instance)}{PATH}",
             "poll_seconds": POLL_SECONDS,
             "sector": SECTOR,
             "site": HEADQUARTERS,
             "procedures": {str(number): {"label": label, "service": label} for label, number in NUMBERS.items()},
         }
 
-    def open(self, now: Now) -> None:
+    def open(self, now: CurrentTime) -> None:
         """Serve."""
-        self._stack.enter_context(serving(create_app(self._played, now), self.stage.port(self.instance)))
+        self._stack.enter_context(serving(create_app(self._played, now), self.simulation_run.port(self.instance)))
 
-    def play(self, deed: Deed) -> None:
+    def run(self, action: Action) -> None:
         """Let it happen to the dossier."""
-        self._played.add(deed)
+        self._played.add(action)
 
-    recall = play
+    restore = run
 
     def close(self) -> None:
         """Serve no more."""
         self._stack.close()
 
 
-class _Played(Simulation):
+class _Played(SimulatedDossiers):
     """The dossiers as deeds have made them."""
 
     def __init__(self) -> None:
-        self._lives: dict[int, Life] = {}
+        self._lives: dict[int, DossierScenario] = {}
 
-    def lives(self, now: datetime) -> Iterator[Life]:
+    def scenarios(self, now: datetime) -> Iterator[DossierScenario]:
         """Yield those that have begun by `now`."""
         yield from (life for life in [*self._lives.values()] if life.changed_at(now))
 
-    def add(self, deed: Deed) -> None:
+    def add(self, action: Action) -> None:
         """Let a deed be part of its dossier's life."""
-        number, at = deed.matter.number, deed.at
-        if deed.what is What.FORM_SUBMITTED:
-            procedure, email = NUMBERS[deed.matter.place.service], deed.matter.citizen.email
-            self._lives[number] = Life(number, procedure, email, (("depose", at),), None, None, None)
+        number, at = action.citizen_case.number, action.at
+        if action.kind is ActionKind.FORM_SUBMITTED:
+            procedure, email = NUMBERS[action.citizen_case.place.service], action.citizen_case.citizen.email
+            self._lives[number] = DossierScenario(number, procedure, email, (("depose", at),), None, None, None)
             return
         life = self._lives[number]
-        match deed.what:
-            case What.CORRECTION_REQUESTED:
+        match action.kind:
+            case ActionKind.CORRECTION_REQUESTED:
                 life = life._replace(asked_at=at)
-            case What.FORM_CORRECTED:
+            case ActionKind.FORM_CORRECTED:
                 life = life._replace(resolved_at=at)
-            case What.FORM_TAKEN_UP:
+            case ActionKind.FORM_TAKEN_UP:
                 life = life._replace(steps=(*life.steps, ("passe_en_instruction", at)))
-            case What.FORM_DECIDED:
-                life = life._replace(steps=(*life.steps, (DECISIONS[deed.value], at)))
+            case ActionKind.FORM_DECIDED:
+                life = life._replace(steps=(*life.steps, (DECISIONS[action.value], at)))
         self._lives[number] = life

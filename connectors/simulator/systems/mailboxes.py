@@ -8,10 +8,10 @@ from connectors.imap.session import FAILURES, explain
 from connectors.imap.simulate.mailbox import Mailbox
 from connectors.sdk.config import parse
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.simulator.deeds import Deed, What
-from connectors.simulator.house import EMAIL_SERVICES, HEADQUARTERS, SECTOR
-from connectors.simulator.stage import Stage
-from connectors.simulator.systems.system import POLL_SECONDS, Now, System
+from connectors.simulator.actions import Action, ActionKind
+from connectors.simulator.organisation import EMAIL_SERVICES, HEADQUARTERS, SECTOR
+from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.base import POLL_SECONDS, CurrentTime, System
 from models.topics import Channel
 
 DOMAIN: Final = "accueil.example.org"
@@ -26,10 +26,10 @@ class Mailboxes(System):
     instance = "messagerie"
     connector = "imap"
     channel = Channel.EMAIL
-    whats = frozenset({What.EMAIL_RECEIVED, What.EMAIL_ACKNOWLEDGED, What.EMAIL_ANSWERED})
+    action_kinds = frozenset({ActionKind.EMAIL_RECEIVED, ActionKind.EMAIL_ACKNOWLEDGED, ActionKind.EMAIL_ANSWERED})
 
-    def __init__(self, stage: Stage, server: Mapping[str, Any]) -> None:
-        super().__init__(stage)
+    def __init__(self, simulation_run: SimulationRun, server: Mapping[str, Any]) -> None:
+        super().__init__(simulation_run)
         self._server = dict(server)
         self._configs = {service: self._config(service) for service in EMAIL_SERVICES}
         self._boxes: dict[str, Mailbox] = {}
@@ -39,7 +39,7 @@ class Mailboxes(System):
         places = {_address(service): {"service": service, "site": HEADQUARTERS} for service in EMAIL_SERVICES}
         return {**self._server, "addresses": places, "sector": SECTOR, "poll_seconds": POLL_SECONDS}
 
-    def open(self, now: Now) -> None:  # noqa: ARG002 - messages have their own time
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - messages have their own time
         """Log in. Raises `SourceUnavailableError`."""
         for service, config in self._configs.items():
             try:
@@ -47,16 +47,16 @@ class Mailboxes(System):
             except FAILURES as error:
                 raise SourceUnavailableError(explain(error, config)) from None
 
-    def play(self, deed: Deed) -> None:
+    def run(self, action: Action) -> None:
         """Write a message."""
-        box, asked = self._boxes[deed.matter.place.service], deed.matter.reference
-        match deed.what:
-            case What.EMAIL_RECEIVED:
-                box.receive(asked, deed.at, deed.matter.citizen.email)
-            case What.EMAIL_ACKNOWLEDGED:
-                box.acknowledge(f"{asked}-received", deed.at, deed.matter.citizen.email, [asked])
-            case What.EMAIL_ANSWERED:
-                box.answer(f"{asked}-answer", deed.at, deed.matter.citizen.email, [asked])
+        box, asked = self._boxes[action.citizen_case.place.service], action.citizen_case.reference
+        match action.kind:
+            case ActionKind.EMAIL_RECEIVED:
+                box.receive(asked, action.at, action.citizen_case.citizen.email)
+            case ActionKind.EMAIL_ACKNOWLEDGED:
+                box.acknowledge(f"{asked}-received", action.at, action.citizen_case.citizen.email, [asked])
+            case ActionKind.EMAIL_ANSWERED:
+                box.answer(f"{asked}-answer", action.at, action.citizen_case.citizen.email, [asked])
 
     def close(self) -> None:
         """Log out."""

@@ -3,12 +3,12 @@
 from contextlib import ExitStack
 from typing import Any, Final
 
-from connectors.demarches.simulate.lives import PROCEDURES
-from connectors.jdma.simulate.server import BASE, TOKEN, Jdma, served
-from connectors.simulator.deeds import Deed, What
-from connectors.simulator.house import HEADQUARTERS
-from connectors.simulator.stage import Stage
-from connectors.simulator.systems.system import POLL_SECONDS, Now, System
+from connectors.demarches.simulate.scenarios import PROCEDURES
+from connectors.jdma.simulate.server import BASE, TOKEN, JdmaServer, served
+from connectors.simulator.actions import Action, ActionKind
+from connectors.simulator.organisation import HEADQUARTERS
+from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.base import POLL_SECONDS, CurrentTime, System
 from models.topics import Channel
 
 FORMS: Final = {label: 7_000 + place for place, label in enumerate(PROCEDURES.values(), start=1)}
@@ -23,39 +23,41 @@ class Opinions(System):
     instance = "avis"
     connector = "jdma"
     channel = Channel.FEEDBACK
-    whats = frozenset({What.OPINION_GIVEN})
+    action_kinds = frozenset({ActionKind.OPINION_GIVEN})
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
-        self._jdma = Jdma(*FORMS.values())
+    def __init__(self, simulation_run: SimulationRun) -> None:
+        super().__init__(simulation_run)
+        self._jdma = JdmaServer(*FORMS.values())
         self._stack = ExitStack()
 
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
         return {
             "token": TOKEN,
-            "url": f"{self.stage.address(self.instance)}{BASE}",
+            "url": f"{self.simulation_run.address(self.instance)}{BASE}",
             "poll_seconds": 2 * POLL_SECONDS,  # it refuses who asks more than once a second
             "settle_seconds": 0,
             "site": HEADQUARTERS,
             "forms": {str(number): {"service": service} for service, number in FORMS.items()},
         }
 
-    def takes(self, deed: Deed) -> bool:
+    def accepts(self, action: Action) -> bool:
         """Whether an opinion is about a procedure."""
-        about = deed.matter.about
-        return super().takes(deed) and about is not None and about.channel is Channel.FORM
+        parent = action.citizen_case.parent
+        return super().accepts(action) and parent is not None and parent.channel is Channel.FORM
 
-    def open(self, now: Now) -> None:  # noqa: ARG002 - it tells all that was given
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - it tells all that was given
         """Serve."""
-        self._stack.enter_context(served(self._jdma, self.stage.port(self.instance)))
+        self._stack.enter_context(served(self._jdma, self.simulation_run.port(self.instance)))
 
-    def play(self, deed: Deed) -> None:
+    def run(self, action: Action) -> None:
         """Give an opinion."""
-        assert deed.matter.about is not None
-        self._jdma.give_opinion(FORMS[deed.matter.about.place.service], BUTTON, deed.at, SMILEYS[deed.amount])
+        assert action.citizen_case.parent is not None
+        self._jdma.give_opinion(
+            FORMS[action.citizen_case.parent.place.service], BUTTON, action.at, SMILEYS[action.amount]
+        )
 
-    recall = play
+    restore = run
 
     def close(self) -> None:
         """Serve no more."""

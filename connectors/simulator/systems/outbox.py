@@ -5,7 +5,7 @@ from collections.abc import Callable
 from queue import Queue
 from typing import Final, Generic, Protocol, TypeVar
 
-from connectors.sdk.webhook.sender import NotTakenError
+from connectors.sdk.webhook.sender import NotAcceptedError
 
 CLOSE_SECONDS: Final = 0.5
 AGAIN_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
@@ -42,7 +42,7 @@ class Outbox(Generic[Tool]):
         """Let a tool do something, again and again until it is taken."""
         self._queues[key % len(self._queues)].put(job)
 
-    def settle(self) -> bool:
+    def drain(self) -> bool:
         """Return whether all was taken. Raises what a job has raised, other than `NotTakenError`."""
         if self._failure:
             raise self._failure
@@ -72,7 +72,7 @@ class Outbox(Generic[Tool]):
         while not self._stop.is_set():
             try:
                 job(tool)
-            except NotTakenError as error:
+            except NotAcceptedError as error:
                 self.trouble = str(error)
                 self._stop.wait(AGAIN_SECONDS[min(attempt, len(AGAIN_SECONDS) - 1)])
                 attempt += 1

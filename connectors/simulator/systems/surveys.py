@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connectors.simulator.deeds import Deed, Matter, What
-from connectors.simulator.house import SECTOR
-from connectors.simulator.stage import Stage
+from connectors.simulator.actions import Action, ActionKind, CitizenCase
+from connectors.simulator.organisation import SECTOR
+from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.base import CurrentTime, System
 from connectors.simulator.systems.outbox import Outbox
-from connectors.simulator.systems.system import Now, System
-from connectors.survey.reference import References
+from connectors.survey.reference import ContactReferences
 from connectors.survey.simulate import TYPES, SurveyTool
 from models.topics import Channel
 
@@ -21,47 +21,51 @@ class Surveys(System):
     instance = "enquetes"
     connector = "survey"
     channel = Channel.FEEDBACK
-    whats = frozenset({What.INVITED, What.OPINION_GIVEN})
+    action_kinds = frozenset({ActionKind.INVITED, ActionKind.OPINION_GIVEN})
 
-    def __init__(self, stage: Stage, contact_of: Callable[[Matter], str]) -> None:
-        super().__init__(stage)
+    def __init__(self, simulation_run: SimulationRun, contact_of: Callable[[CitizenCase], str]) -> None:
+        super().__init__(simulation_run)
         self._contact_of = contact_of
         self._outbox: Outbox[SurveyTool] | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
         return {
-            "port": self.stage.port(self.instance),
-            "secret_file": str(self.stage.secret(self.instance)),
-            "reference_secret_file": str(self.stage.secret(f"{self.instance}-references")),
+            "port": self.simulation_run.port(self.instance),
+            "secret_file": str(self.simulation_run.secret(self.instance)),
+            "reference_secret_file": str(self.simulation_run.secret(f"{self.instance}-references")),
             "sector": SECTOR,
             "type": "event",
             "types": TYPES,
         }
 
-    def takes(self, deed: Deed) -> bool:
+    def accepts(self, action: Action) -> bool:
         """Whether it asks about the contact that a deed is about."""
-        return super().takes(deed) and deed.matter.about is not None and bool(self._contact_of(deed.matter.about))
+        return (
+            super().accepts(action)
+            and action.citizen_case.parent is not None
+            and bool(self._contact_of(action.citizen_case.parent))
+        )
 
-    def open(self, now: Now) -> None:  # noqa: ARG002 - messages have their own time
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - messages have their own time
         """Be ready to send."""
-        secret, links = self._secret(self.instance), References([self._secret(f"{self.instance}-references")])
-        url = f"{self.stage.address(self.instance)}/"
+        secret, links = self._secret(self.instance), ContactReferences([self._secret(f"{self.instance}-references")])
+        url = f"{self.simulation_run.address(self.instance)}/"
         self._outbox = Outbox(lambda: SurveyTool(url, secret, links))
 
-    def play(self, deed: Deed) -> None:
+    def run(self, action: Action) -> None:
         """Send an invitation, or an answer."""
         assert self._outbox is not None
-        assert deed.matter.about is not None
-        contact, native = self._contact_of(deed.matter.about), deed.matter.reference
-        if deed.what is What.INVITED:
-            self._outbox.put(lambda tool: tool.invite(contact, deed.at, f"invitation-{native}"))
+        assert action.citizen_case.parent is not None
+        contact, native = self._contact_of(action.citizen_case.parent), action.citizen_case.reference
+        if action.kind is ActionKind.INVITED:
+            self._outbox.put(lambda tool: tool.invite(contact, action.at, f"invitation-{native}"))
         else:
-            self._outbox.put(lambda tool: tool.answer(contact, deed.at, f"reponse-{native}", deed.amount))
+            self._outbox.put(lambda tool: tool.answer(contact, action.at, f"reponse-{native}", action.amount))
 
-    def settle(self) -> bool:
+    def drain(self) -> bool:
         """Return whether all was taken."""
-        return self._outbox is None or self._outbox.settle()
+        return self._outbox is None or self._outbox.drain()
 
     def close(self) -> None:
         """Send no more."""
@@ -69,4 +73,4 @@ class Surveys(System):
             self._outbox.close()
 
     def _secret(self, name: str) -> SecretStr:
-        return SecretStr(self.stage.secret(name).read_text(encoding="ascii"))
+        return SecretStr(self.simulation_run.secret(name).read_text(encoding="ascii"))

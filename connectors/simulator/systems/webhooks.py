@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Final
 from pydantic import SecretStr
 
 from connectors.sdk.webhook.sender import Sender
-from connectors.simulator.deeds import Deed, Matter, What
-from connectors.simulator.house import EMAIL_SERVICES, HEADQUARTERS, SECTOR, VISITS
-from connectors.simulator.stage import Stage
+from connectors.simulator.actions import Action, ActionKind, CitizenCase
+from connectors.simulator.organisation import EMAIL_SERVICES, HEADQUARTERS, SECTOR, VISITS
+from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.base import CurrentTime, System
 from connectors.simulator.systems.outbox import Outbox
-from connectors.simulator.systems.system import Now, System
 from models.ids import contact_id
 from models.topics import Channel
 
@@ -23,11 +23,11 @@ class Webhooks(System):
     """One sender, read by a `webhook` connector. A subclass says which messages there are, and what is in them."""
 
     connector = "webhook"
-    types: ClassVar[dict[What, tuple[str, str]]]
+    types: ClassVar[dict[ActionKind, tuple[str, str]]]
     """The type of a deed's message, and the event that it is."""
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
+    def __init__(self, simulation_run: SimulationRun) -> None:
+        super().__init__(simulation_run)
         self._outbox: Outbox[Sender] | None = None
 
     @abstractmethod
@@ -35,7 +35,7 @@ class Webhooks(System):
         """Return the words for places that messages have."""
 
     @abstractmethod
-    def data(self, deed: Deed) -> dict[str, Any]:
+    def data(self, action: Action) -> dict[str, Any]:
         """Return what the message of a deed says, beside the contact's id."""
 
     def kind(self, event: str) -> dict[str, Any]:
@@ -45,34 +45,34 @@ class Webhooks(System):
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
         return {
-            "port": self.stage.port(self.instance),
-            "secret_file": str(self.stage.secret(self.instance)),
+            "port": self.simulation_run.port(self.instance),
+            "secret_file": str(self.simulation_run.secret(self.instance)),
             "sector": SECTOR,
             "labels": {word: word for word in sorted(self.words())},
             "types": {name: self.kind(event) for name, event in self.types.values()},
         }
 
-    def contact(self, matter: Matter) -> str:
+    def contact(self, citizen_case: CitizenCase) -> str:
         """Return the contact that a matter is."""
-        return contact_id(self.channel, self.source, _uuid(matter))
+        return contact_id(self.channel, self.source, _uuid(citizen_case))
 
-    def open(self, now: Now) -> None:  # noqa: ARG002 - messages have their own time
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - messages have their own time
         """Be ready to send."""
-        secret = SecretStr(self.stage.secret(self.instance).read_text(encoding="ascii"))
-        url = f"{self.stage.address(self.instance)}/"
+        secret = SecretStr(self.simulation_run.secret(self.instance).read_text(encoding="ascii"))
+        url = f"{self.simulation_run.address(self.instance)}/"
         self._outbox = Outbox(lambda: Sender(url, secret), SENDERS)
 
-    def play(self, deed: Deed) -> None:
+    def run(self, action: Action) -> None:
         """Send the message of a deed."""
         assert self._outbox is not None
-        (name, _), native, place = self.types[deed.what], _uuid(deed.matter), deed.matter.place
-        data = {"id": native, "site": place.site, "service": place.service, **self.data(deed)}
-        body = json.dumps({"type": name, "timestamp": deed.at.isoformat(), "data": data}).encode()
-        self._outbox.put(lambda sender: sender.send(f"{native}.{name}", body), deed.matter.number)
+        (name, _), native, place = self.types[action.kind], _uuid(action.citizen_case), action.citizen_case.place
+        data = {"id": native, "site": place.site, "service": place.service, **self.data(action)}
+        body = json.dumps({"type": name, "timestamp": action.at.isoformat(), "data": data}).encode()
+        self._outbox.put(lambda sender: sender.send(f"{native}.{name}", body), action.citizen_case.number)
 
-    def settle(self) -> bool:
+    def drain(self) -> bool:
         """Return whether all was taken."""
-        return self._outbox is None or self._outbox.settle()
+        return self._outbox is None or self._outbox.drain()
 
     def close(self) -> None:
         """Send no more."""
@@ -86,12 +86,12 @@ class FrontDesks(Webhooks):
     instance = "guichets"
     channel = Channel.VISIT
     types: ClassVar = {
-        What.TICKET_TAKEN: ("ticket.taken", "visit.arrived"),
-        What.VISITOR_CALLED: ("ticket.called", "visit.called"),
-        What.VISITOR_SERVED: ("ticket.served", "visit.served"),
-        What.VISITOR_LEFT: ("ticket.left", "visit.left"),
+        ActionKind.TICKET_TAKEN: ("ticket.taken", "visit.arrived"),
+        ActionKind.VISITOR_CALLED: ("ticket.called", "visit.called"),
+        ActionKind.VISITOR_SERVED: ("ticket.served", "visit.served"),
+        ActionKind.VISITOR_LEFT: ("ticket.left", "visit.left"),
     }
-    whats = frozenset(types)
+    action_kinds = frozenset(types)
 
     def words(self) -> set[str]:
         """Return the names of sites, services and rooms."""
@@ -107,13 +107,13 @@ class FrontDesks(Webhooks):
         }
         return super().kind(event) | (visitor if event == "visit.arrived" else {})
 
-    def data(self, deed: Deed) -> dict[str, Any]:
+    def data(self, action: Action) -> dict[str, Any]:
         """Return who came, and where one waits."""
-        if deed.what is not What.TICKET_TAKEN:
+        if action.kind is not ActionKind.TICKET_TAKEN:
             return {}
-        who = deed.matter.citizen
+        who = action.citizen_case.citizen
         visitor = {"name": who.name, "phone": who.phone, "email": who.email or None, "case": who.case}
-        return {"room": deed.matter.place.queue, "visitor": visitor}
+        return {"room": action.citizen_case.place.queue, "visitor": visitor}
 
 
 class Helpdesk(Webhooks):
@@ -122,11 +122,11 @@ class Helpdesk(Webhooks):
     instance = "messagerie"
     channel = Channel.EMAIL
     types: ClassVar = {
-        What.EMAIL_RECEIVED: ("mail.received", "email.received"),
-        What.EMAIL_ACKNOWLEDGED: ("mail.acknowledged", "email.acknowledged"),
-        What.EMAIL_ANSWERED: ("mail.answered", "email.answered"),
+        ActionKind.EMAIL_RECEIVED: ("mail.received", "email.received"),
+        ActionKind.EMAIL_ACKNOWLEDGED: ("mail.acknowledged", "email.acknowledged"),
+        ActionKind.EMAIL_ANSWERED: ("mail.answered", "email.answered"),
     }
-    whats = frozenset(types)
+    action_kinds = frozenset(types)
 
     def words(self) -> set[str]:
         """Return the names of site and services."""
@@ -136,11 +136,11 @@ class Helpdesk(Webhooks):
         """Return how a message is understood."""
         return super().kind(event) | {"email": "data.from"}
 
-    def data(self, deed: Deed) -> dict[str, Any]:
+    def data(self, action: Action) -> dict[str, Any]:
         """Return who wrote."""
-        return {"from": deed.matter.citizen.email, "subject": "Une question"}
+        return {"from": action.citizen_case.citizen.email, "subject": "Une question"}
 
 
-def _uuid(matter: Matter) -> str:
+def _uuid(citizen_case: CitizenCase) -> str:
     """Return a matter's number in the form of a UUID, which says nothing about a person."""
-    return f"00000000-0000-4000-8000-{matter.number:012x}"
+    return f"00000000-0000-4000-8000-{citizen_case.number:012x}"

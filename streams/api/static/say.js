@@ -119,7 +119,7 @@ export function time(at, text = moment(at)) {
 /** The same in few words: today the hour, else the date. */
 export const briefTime = (at) => time(at, dayNumber(at) === dayNumber(Date.now()) ? hour(at) : date(at));
 
-/** Return whether a day ends at `at` by the house's clocks, to the millisecond, as `models.instants.day_that_ends` does. */
+/** Return whether a day ends at `at` by the house's clocks, to the millisecond, as `models.timestamps.day_that_ends` does. */
 const endsDay = (at) => local(at) % DAY === 0 && at % 1000 === 0;
 
 /** A deadline, with how far it is: a promise in days is told as its last day, at the end of which it falls due. */

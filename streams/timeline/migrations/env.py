@@ -1,4 +1,4 @@
-"""What Alembic runs: on the connection that `streams.timeline.migrating` hands over."""
+"""What Alembic runs: on the connection that `streams.timeline.schema_upgrade` hands over."""
 
 from alembic import context
 

@@ -1,27 +1,27 @@
 """Appointments."""
 
 from models.events import Party
-from streams.core.layouts import APPOINTMENTS, CANCELLED
-from streams.web.metrics.measure import Counter, Histogram, PlaceMeasure, channels_of, count, counts
+from streams.core.figures.figure_schemas import APPOINTMENT_SCHEMA, CANCELLED_COUNTS
+from streams.web.metrics.measure import Counter, FigureMeasure, Histogram, channels_of, count, counts
 
 
-def measures() -> list[PlaceMeasure]:
+def measures() -> list[FigureMeasure]:
     """Return the metrics of appointments; how many were booked is `contact_received_total`."""
-    channels = channels_of(APPOINTMENTS)
+    channels = channels_of(APPOINTMENT_SCHEMA)
     return [
         Counter(
             "contact_appointment",
             "What became of appointments, in the end.",
-            counts(APPOINTMENTS, {name: name for name in ("attended", "missed", *CANCELLED)}),
+            counts(APPOINTMENT_SCHEMA, {name: name for name in ("attended", "missed", *CANCELLED_COUNTS)}),
             ("outcome",),
         ),
         Counter(
             "contact_appointment_booked",
             "Appointments booked, by whom.",
-            counts(APPOINTMENTS, {by: f"booked_by_{by}" for by in Party}),
+            counts(APPOINTMENT_SCHEMA, {by: f"booked_by_{by}" for by in Party}),
             ("by",),
         ),
-        Counter("contact_appointment_moved", "Appointments moved at least once.", count(APPOINTMENTS, "moved")),
-        Counter("contact_appointment_checked_in", "Citizens who came to one.", count(APPOINTMENTS, "checked_in")),
+        Counter("contact_appointment_moved", "Appointments moved at least once.", count(APPOINTMENT_SCHEMA, "moved")),
+        Counter("contact_appointment_checked_in", "Citizens who came to one.", count(APPOINTMENT_SCHEMA, "checked_in")),
         Histogram("contact_appointment_lead_seconds", "From the booking to the time booked first.", "lead", channels),
     ]

@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streams.core.citizen_figures import Period
-from streams.core.disclosure import FEWEST
-from streams.web.citizens import Published
+from streams.core.citizens.citizen_figures import Period
+from streams.core.figures.disclosure import MIN_CITIZENS
+from streams.web.citizens import DisclosedFigures
 
 
 class View(Protocol):
     """What figures of citizens are asked of; `CitizensView` says more."""
 
-    def publish(self) -> Published | None:
+    def disclosed_figures(self) -> DisclosedFigures | None:
         """Return what may be published, None before anything was read."""
 
 
@@ -37,13 +37,13 @@ class CitizensCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics that have samples; from any thread."""
-        told = self._view.publish()
+        told = self._view.disclosed_figures()
         if told is not None:
             for metric in (*_metrics(told), self._starts(told)):
                 if metric.samples:
                     yield metric
 
-    def _starts(self, told: Published) -> Metric:
+    def _starts(self, told: DisclosedFigures) -> Metric:
         days: dict[tuple[str, str], int] = {("began", period): start for period, start in told.starts.items()}
         days["handled", Period.WEEK] = told.handled_start
         return _gauge(
@@ -57,7 +57,7 @@ class CitizensCollector(Collector):
         )
 
 
-def _metrics(told: Published) -> Iterator[Metric]:
+def _metrics(told: DisclosedFigures) -> Iterator[Metric]:
     yield _gauge(
         "contact_citizens",
         "Citizens who began a contact with a service in the last period that is over.",
@@ -75,13 +75,13 @@ def _metrics(told: Published) -> Iterator[Metric]:
         "Contacts begun by citizens in the last week that is over, by why one would not have been needed; abandoned: a call after"
         " one that was abandoned.",
         ("service", "channel", "reason"),
-        told.began,
+        told.contacts_by_reason,
     )
     yield _gauge(
         "contact_citizen_hops",
         "The same contacts, by the channel of the one before, which began at most contact_citizen_recontact_days earlier.",
         ("service", "channel", "after"),
-        told.hops,
+        told.contacts_by_previous_channel,
     )
     yield _gauge(
         "contact_citizen_unidentified",
@@ -110,7 +110,7 @@ def _metrics(told: Published) -> Iterator[Metric]:
     )
     yield _gauge(
         "contact_citizen_withheld",
-        f"Numbers that are not told, since they stand for fewer than {FEWEST} citizens or would give such a one away.",
+        f"Numbers that are not told, since they stand for fewer than {MIN_CITIZENS} citizens or would give such a one away.",
         ("figure",),
         {(name,): number for name, number in told.withheld.items()},
     )

@@ -6,16 +6,26 @@ from typing import Final
 
 from models.events import FeedbackScale
 from models.topics import Channel
-from streams.core.figures import Figure
-from streams.core.layouts import APPOINTMENTS, CLOSED, CONTACTED, FEEDBACK, LAYOUTS, MATTERS, QUEUES, Layout
-from streams.core.satisfaction import names_of
-from streams.web.metrics.matters import FACTS, SENT, STEPS
+from streams.core.figures.figure import Figure
+from streams.core.figures.figure_schemas import (
+    APPOINTMENT_SCHEMA,
+    CASE_SCHEMA,
+    CLOSED_COUNTS,
+    CONTACT_CHANNELS,
+    FEEDBACK,
+    FIGURE_SCHEMAS,
+    QUEUE_SCHEMA,
+    FigureSchema,
+)
+from streams.core.figures.satisfaction import score_names
+from streams.web.board.queues import flows_of
+from streams.web.metrics.cases import FACTS, SENT, STEPS
 from streams.web.metrics.measure import (
     Counter,
+    FigureMeasure,
     Gauge,
-    PlaceMeasure,
-    Read,
-    Reads,
+    ReadByChannel,
+    ReadFigure,
     Values,
     channels_of,
     corrected,
@@ -25,34 +35,33 @@ from streams.web.metrics.measure import (
     sums,
 )
 from streams.web.options import WebOptions
-from streams.web.queues import flows_of
 
 CALLED: Final = {"offered": "received", "booked": "received", "responded": "answered"}
 """Count of a layout → the one word for it in all channels."""
 QUEUE_FLOWS: Final = ("received", "answered", "abandoned", "abandoned_short", "left", "transferred")
 
 
-def measures(options: WebOptions) -> list[PlaceMeasure]:
+def measures(options: WebOptions) -> list[FigureMeasure]:
     """Return the metrics that channels share."""
-    opinions = {f"given_{scale}": list(names_of(scale).values()) for scale in FeedbackScale}
+    opinions = {f"given_{scale}": list(score_names(scale).values()) for scale in FeedbackScale}
     return [
         Counter(
             "contact_received",
             "Came: to a queue, also if it turned them away; by letter, e-mail or form; or booked an appointment.",
-            join(count(QUEUES, "offered"), count(MATTERS, "received"), count(APPOINTMENTS, "booked")),
+            join(count(QUEUE_SCHEMA, "offered"), count(CASE_SCHEMA, "received"), count(APPOINTMENT_SCHEMA, "booked")),
         ),
         Counter(
             "contact_answered",
             "Answered by an agent; or, of what is written, by a person for the first time.",
-            join(count(QUEUES, "answered"), count(MATTERS, "responded")),
+            join(count(QUEUE_SCHEMA, "answered"), count(CASE_SCHEMA, "responded")),
         ),
         Gauge(
             "contact_backlog_items",
             "Open now: waiting in a queue or to be taken up, in_progress, or pending_citizen, who has to act or to come.",
             join(
-                stocks(QUEUES, ("waiting", "in_progress")),
-                stocks(MATTERS, MATTERS.stocks),
-                stocks(APPOINTMENTS, ("waiting", "pending_citizen")),
+                stocks(QUEUE_SCHEMA, ("waiting", "in_progress")),
+                stocks(CASE_SCHEMA, CASE_SCHEMA.stocks),
+                stocks(APPOINTMENT_SCHEMA, ("waiting", "pending_citizen")),
             ),
             ("state",),
         ),
@@ -65,21 +74,21 @@ def measures(options: WebOptions) -> list[PlaceMeasure]:
             "contact_corrected",
             "Facts taken back, which counters still hold.",
             join(
-                corrected(QUEUES, _called(QUEUES.facts)),
-                *(corrected(MATTERS, _called(facts), channel) for channel, facts in FACTS.items()),
-                corrected(APPOINTMENTS, _called(APPOINTMENTS.facts)),
+                corrected(QUEUE_SCHEMA, _called(QUEUE_SCHEMA.facts)),
+                *(corrected(CASE_SCHEMA, _called(facts), channel) for channel, facts in FACTS.items()),
+                corrected(APPOINTMENT_SCHEMA, _called(APPOINTMENT_SCHEMA.facts)),
                 corrected(FEEDBACK, {"invited": ["invited"], **opinions}),
             ),
             ("fact",),
-            has_twin=False,
+            has_corrected=False,
         ),
         Gauge(
             "contact_today_items",
             f"Exact counts since midnight ({options.time_zone.key}).",
             join(
-                {channel: _queue_flows(channel, options) for channel in channels_of(QUEUES)},
+                {channel: _queue_flows(channel, options) for channel in channels_of(QUEUE_SCHEMA)},
                 *(_matter_flows(channel) for channel in STEPS),
-                sums(APPOINTMENTS, _called(APPOINTMENTS.facts)),
+                sums(APPOINTMENT_SCHEMA, _called(APPOINTMENT_SCHEMA.facts)),
                 sums(FEEDBACK, {"invited": ["invited"], "given": [*chain.from_iterable(opinions.values())]}),
             ),
             ("flow",),
@@ -88,14 +97,14 @@ def measures(options: WebOptions) -> list[PlaceMeasure]:
         Gauge(
             "contact_today_duration_items",
             f"What had a duration since midnight ({options.time_zone.key}), by which; waits are of the answered.",
-            join(*(_durations(channel, _count_measured) for channel in LAYOUTS if channel in CONTACTED)),
+            join(*(_durations(channel, _count_measured) for channel in FIGURE_SCHEMAS if channel in CONTACT_CHANNELS)),
             ("duration",),
             of_today=True,
         ),
         Gauge(
             "contact_today_duration_seconds",
             "The sum of these durations: divided by contact_today_duration_items, their mean of today.",
-            join(*(_durations(channel, _add_up_seconds) for channel in LAYOUTS if channel in CONTACTED)),
+            join(*(_durations(channel, _add_up_seconds) for channel in FIGURE_SCHEMAS if channel in CONTACT_CHANNELS)),
             ("duration",),
             of_today=True,
         ),
@@ -108,31 +117,31 @@ def _called(names: Iterable[str]) -> dict[str, list[str]]:
 
 def durations_of(channel: str) -> tuple[str, ...]:
     """Return what is measured in a channel: of what is written, only what can happen there."""
-    layout = LAYOUTS[channel]
-    if layout is not MATTERS:
-        return tuple(layout.durations)
+    figure_schema = FIGURE_SCHEMAS[channel]
+    if figure_schema is not CASE_SCHEMA:
+        return tuple(figure_schema.durations)
     facts = FACTS[Channel(channel)]
-    return tuple(name for name, told in layout.durations.items() if set(told.of) & set(facts))
+    return tuple(name for name, told in figure_schema.durations.items() if set(told.of) & set(facts))
 
 
-def _durations(channel: str, measure: Callable[[Layout, Figure, str], float]) -> Reads:
-    layout, names = LAYOUTS[channel], durations_of(channel)
-    return {channel: lambda figure: {(name,): measure(layout, figure, name) for name in names}}
+def _durations(channel: str, measure: Callable[[FigureSchema, Figure, str], float]) -> ReadByChannel:
+    figure_schema, names = FIGURE_SCHEMAS[channel], durations_of(channel)
+    return {channel: lambda figure: {(name,): measure(figure_schema, figure, name) for name in names}}
 
 
-def _count_measured(layout: Layout, figure: Figure, name: str) -> float:
-    return sum(figure.counts[layout.index[fact]] for fact in layout.durations[name].of)
+def _count_measured(figure_schema: FigureSchema, figure: Figure, name: str) -> float:
+    return sum(figure.counts[figure_schema.index[fact]] for fact in figure_schema.durations[name].of)
 
 
-def _add_up_seconds(layout: Layout, figure: Figure, name: str) -> float:
-    return figure.counts[layout.index[f"{name}_milliseconds"]] / 1000
+def _add_up_seconds(figure_schema: FigureSchema, figure: Figure, name: str) -> float:
+    return figure.counts[figure_schema.index[f"{name}_milliseconds"]] / 1000
 
 
 def _oldest(figure: Figure) -> Values:
     return {} if figure.oldest_waiting_at is None else {(): figure.oldest_waiting_at / 1000}
 
 
-def _queue_flows(channel: str, options: WebOptions) -> Read:
+def _queue_flows(channel: str, options: WebOptions) -> ReadFigure:
     def read(figure: Figure) -> Values:
         flows = flows_of(figure, channel, options)
         return {(name,): getattr(flows, name) for name in QUEUE_FLOWS}
@@ -140,9 +149,9 @@ def _queue_flows(channel: str, options: WebOptions) -> Read:
     return read
 
 
-def _matter_flows(channel: Channel) -> Reads:
+def _matter_flows(channel: Channel) -> ReadByChannel:
     flows: dict[str, Sequence[str]] = {name: (name,) for name in ("received", *STEPS[channel])}
-    flows |= {"answered": ("responded",), "closed": CLOSED, "reopened": ("reopened",)}
+    flows |= {"answered": ("responded",), "closed": CLOSED_COUNTS, "reopened": ("reopened",)}
     if channel is Channel.MAIL:
         flows["sent"] = tuple(SENT.values())
-    return sums(MATTERS, flows, channel)
+    return sums(CASE_SCHEMA, flows, channel)

@@ -12,31 +12,31 @@ from prometheus_client.samples import Sample
 
 from models.events import FeedbackScale
 from models.topics import Channel
-from streams.core.figures import Dimensions, Figure, new_figure
-from streams.core.layouts import LAYOUTS, SLA, TRANSFER, Layout
-from streams.core.satisfaction import answers
+from streams.core.figures.figure import Dimensions, Figure, new_figure
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL, FigureSchema
+from streams.core.figures.satisfaction import answers
 
-PLACE: Final = Dimensions._fields
+DIMENSION_LABELS: Final = Dimensions._fields
 """The labels of every metric of places."""
 
-TWIN: Final = "_corrected"
+CORRECTED_SUFFIX: Final = "_corrected"
 """Suffix of a metric that holds the corrected counts of another one."""
 
 Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
 Values = Mapping[tuple[str, ...], float]
 """Values of the labels beside `PLACE` → number."""
-Read = Callable[[Figure], Values]
-Reads = Mapping[str, Read]
+ReadFigure = Callable[[Figure], Values]
+ReadByChannel = Mapping[str, ReadFigure]
 """Channel → how one of its rows is read; channels that have no such number are missing."""
 
 
-class Rows(NamedTuple):
+class FigureRows(NamedTuple):
     """The same places in several lights."""
 
     number: int
     """Another one if there are other places than before."""
-    ever: Figures
+    cumulative: Figures
     """What was ever counted, taken back since or not: it never falls, which is what Prometheus asks of a counter. With the
     stocks of now."""
     today: Figures
@@ -63,7 +63,7 @@ class _Told(NamedTuple):
     samples: list[Sample]
 
 
-class Kept:
+class MeasureCache:
     """What was collected last of one measure."""
 
     def __init__(self) -> None:
@@ -73,10 +73,10 @@ class Kept:
         """Place → what was told of it, nothing yet of a new one; others than these the measure does not tell of."""
 
 
-_ZEROS: Final = {channel: new_figure(layout) for channel, layout in LAYOUTS.items()}
+_ZEROS: Final = {channel: new_figure(figure_schema) for channel, figure_schema in FIGURE_SCHEMAS.items()}
 
 
-class RowsMaker:
+class FigureRowsBuilder:
     """Makes rows; of a place of which nothing changed they are the same objects as before."""
 
     def __init__(self) -> None:
@@ -85,38 +85,41 @@ class RowsMaker:
         self._split: dict[Dimensions, tuple[Figure, Figure, Figure]] = {}
 
     def make(
-        self, places: Iterable[Dimensions], totals: Figures, today: Figures, opinions: Mapping[str, Figures]
-    ) -> Rows:
+        self, dimension_keys: Iterable[Dimensions], totals: Figures, today: Figures, feedback: Mapping[str, Figures]
+    ) -> FigureRows:
         """Return the rows of `places`, where nothing came zeros."""
-        places = list(places)
-        if places != self._places:
-            self._places = places
+        dimension_keys = list(dimension_keys)
+        if dimension_keys != self._places:
+            self._places = dimension_keys
             self._number += 1
-        asked = [place for place in places if place.channel == Channel.FEEDBACK]
-        counted = {place: self._count_ever(place, totals.get(place) or _ZEROS[place.channel]) for place in places}
-        return Rows(
+        asked = [dimensions for dimensions in dimension_keys if dimensions.channel == Channel.FEEDBACK]
+        counted = {
+            dimensions: self._count_ever(dimensions, totals.get(dimensions) or _ZEROS[dimensions.channel])
+            for dimensions in dimension_keys
+        }
+        return FigureRows(
             self._number,
-            {place: ever for place, (ever, _) in counted.items()},
-            {place: today.get(place) or _ZEROS[place.channel] for place in places},
-            {place: corrected for place, (_, corrected) in counted.items()},
+            {dimensions: cumulative for dimensions, (cumulative, _) in counted.items()},
+            {dimensions: today.get(dimensions) or _ZEROS[dimensions.channel] for dimensions in dimension_keys},
+            {dimensions: corrected for dimensions, (_, corrected) in counted.items()},
             {
-                (place, window): sums.get(place) or _ZEROS[place.channel]
-                for place in asked
-                for window, sums in opinions.items()
+                (dimensions, window): sums.get(dimensions) or _ZEROS[dimensions.channel]
+                for dimensions in asked
+                for window, sums in feedback.items()
             },
         )
 
-    def _count_ever(self, place: Dimensions, figure: Figure) -> tuple[Figure, Figure]:
+    def _count_ever(self, dimensions: Dimensions, figure: Figure) -> tuple[Figure, Figure]:
         """Return all counts of a place, and the corrected ones among them."""
         if not figure.corrected:
-            return figure, _ZEROS[place.channel]
-        before = self._split.get(place)
+            return figure, _ZEROS[dimensions.channel]
+        before = self._split.get(dimensions)
         if before is None or before[0] is not figure:
             counts, corrected = list(figure.counts), [0] * len(figure.counts)
             for index, taken in figure.corrected.items():
                 counts[index] += taken
                 corrected[index] = taken
-            before = self._split[place] = (
+            before = self._split[dimensions] = (
                 figure,
                 msgspec.structs.replace(figure, counts=counts),
                 msgspec.structs.replace(figure, counts=corrected),
@@ -132,11 +135,11 @@ class Measure(ABC, Generic[Key]):
         """Return the metric without samples."""
 
     @abstractmethod
-    def tells_of(self, key: Key) -> bool:
+    def applies_to(self, key: Key) -> bool:
         """Return whether it has samples of such a place."""
 
     @abstractmethod
-    def pick(self, rows: Rows) -> Mapping[Key, Figure]:
+    def select_figures(self, rows: FigureRows) -> Mapping[Key, Figure]:
         """Return the rows that it is read from."""
 
     @abstractmethod
@@ -147,13 +150,13 @@ class Measure(ABC, Generic[Key]):
     def add(self, metric: Any, key: Key, values: Any) -> None:
         """Add the samples of a place to a `family`: one of each value of the labels, zeros and empty distributions too."""
 
-    def collect(self, rows: Rows, kept: Kept) -> Metric:
+    def collect(self, rows: FigureRows, kept: MeasureCache) -> Metric:
         """Return the metric with its `Samples`."""
-        figures = self.pick(rows)
+        figures = self.select_figures(rows)
         told = kept.told
         if kept.number != rows.number:
             kept.number = rows.number
-            told = kept.told = {key: told.get(key) for key in figures if self.tells_of(key)}
+            told = kept.told = {key: told.get(key) for key in figures if self.applies_to(key)}
         parts = []
         for key, before in told.items():
             figure = figures[key]
@@ -173,22 +176,22 @@ class Measure(ABC, Generic[Key]):
         return metric
 
 
-class PlaceMeasure(Measure[Dimensions]):
+class FigureMeasure(Measure[Dimensions]):
     """A metric of places by what was ever counted there, with the stocks of now."""
 
-    def pick(self, rows: Rows) -> Figures:
+    def select_figures(self, rows: FigureRows) -> Figures:
         """Return the rows that it is read from."""
-        return rows.ever
+        return rows.cumulative
 
 
 @dataclass(frozen=True, slots=True)
-class Counted(PlaceMeasure):
+class Counted(FigureMeasure):
     """A metric that never falls: it keeps corrected counts; its twin holds these alone (`with_twins`)."""
 
     name: str
     """Of a counter without `_total`."""
     about: str
-    has_twin: bool = field(default=True, kw_only=True)
+    has_corrected: bool = field(default=True, kw_only=True)
     """False if another metric holds its corrected counts, or if it holds those of another one."""
     is_twin: bool = field(default=False, kw_only=True)
 
@@ -201,25 +204,29 @@ class Counted(PlaceMeasure):
     def documentation(self) -> str:
         """The help text."""
         if self.is_twin:
-            other = f"{self.name.removesuffix(TWIN)}{self.suffix}"
+            other = f"{self.name.removesuffix(CORRECTED_SUFFIX)}{self.suffix}"
             return f"Counts of {other} that later events corrected; {other} keeps them."
-        kept = f" Keeps corrected counts; {self.name}{TWIN}{self.suffix} holds them." if self.has_twin else ""
+        kept = (
+            f" Keeps corrected counts; {self.name}{CORRECTED_SUFFIX}{self.suffix} holds them."
+            if self.has_corrected
+            else ""
+        )
         return f"{self.about}{kept}"
 
-    def pick(self, rows: Rows) -> Figures:
+    def select_figures(self, rows: FigureRows) -> Figures:
         """Return the rows to read: the corrected counts for a twin."""
-        return rows.corrected if self.is_twin else rows.ever
+        return rows.corrected if self.is_twin else rows.cumulative
 
     def twin(self) -> Self:
         """Return the metric of the corrected counts of this one."""
-        return replace(self, name=f"{self.name}{TWIN}", is_twin=True)
+        return replace(self, name=f"{self.name}{CORRECTED_SUFFIX}", is_twin=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Counter(Counted):
     """A metric that counts what ever was."""
 
-    reads: Reads
+    reads: ReadByChannel
     labels: tuple[str, ...] = ()
 
     @property
@@ -229,9 +236,9 @@ class Counter(Counted):
 
     def family(self) -> CounterMetricFamily:
         """Return the metric without samples."""
-        return CounterMetricFamily(self.name, self.documentation, labels=(*PLACE, *self.labels))
+        return CounterMetricFamily(self.name, self.documentation, labels=(*DIMENSION_LABELS, *self.labels))
 
-    def tells_of(self, key: Dimensions) -> bool:
+    def applies_to(self, key: Dimensions) -> bool:
         """Return whether its channel has such a number."""
         return key.channel in self.reads
 
@@ -246,20 +253,20 @@ class Counter(Counted):
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge(PlaceMeasure):
+class Gauge(FigureMeasure):
     """A metric of what is true now, or of today."""
 
     name: str
     about: str
-    reads: Reads
+    reads: ReadByChannel
     labels: tuple[str, ...] = ()
     of_today: bool = False
 
     def family(self) -> GaugeMetricFamily:
         """Return the metric without samples."""
-        return GaugeMetricFamily(self.name, self.about, labels=(*PLACE, *self.labels))
+        return GaugeMetricFamily(self.name, self.about, labels=(*DIMENSION_LABELS, *self.labels))
 
-    def tells_of(self, key: Dimensions) -> bool:
+    def applies_to(self, key: Dimensions) -> bool:
         """Return whether its channel has such a number."""
         return key.channel in self.reads
 
@@ -272,9 +279,9 @@ class Gauge(PlaceMeasure):
         for more, number in values.items():
             metric.add_metric((*label(key), *more), number)
 
-    def pick(self, rows: Rows) -> Figures:
+    def select_figures(self, rows: FigureRows) -> Figures:
         """Return the rows of today if it is of today."""
-        return rows.today if self.of_today else rows.ever
+        return rows.today if self.of_today else rows.cumulative
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,27 +298,27 @@ class Histogram(Counted):
         """Return the metric without samples."""
         return HistogramMetricFamily(self.name, self.documentation, labels=self._labels)
 
-    def tells_of(self, key: Dimensions) -> bool:
+    def applies_to(self, key: Dimensions) -> bool:
         """Return whether its channel has such durations."""
         return key.channel in self.channels and (not self.clock or label(key)[-1] == self.clock)
 
     def read(self, key: Dimensions, figure: Figure) -> tuple[list[int], int]:
         """Return how many there are up to each bound and after the last, and their sum in milliseconds."""
-        layout = LAYOUTS[key.channel]
-        start = layout.start(self.duration)
-        end = start + len(layout.durations[self.duration].bounds) + 1
-        return figure.counts[start:end], figure.counts[layout.index[f"{self.duration}_milliseconds"]]
+        figure_schema = FIGURE_SCHEMAS[key.channel]
+        start = figure_schema.start(self.duration)
+        end = start + len(figure_schema.durations[self.duration].bounds) + 1
+        return figure.counts[start:end], figure.counts[figure_schema.index[f"{self.duration}_milliseconds"]]
 
     def add(self, metric: HistogramMetricFamily, key: Dimensions, values: tuple[list[int], int]) -> None:
         """Add the distribution of a place."""
         counts, milliseconds = values
-        texts = [*(f"{float(bound)}" for bound in LAYOUTS[key.channel].durations[self.duration].bounds), "+Inf"]
+        texts = [*(f"{float(bound)}" for bound in FIGURE_SCHEMAS[key.channel].durations[self.duration].bounds), "+Inf"]
         buckets = list(zip(texts, accumulate(counts), strict=True))
         metric.add_metric(label(key)[: len(self._labels)], buckets, milliseconds / 1000)
 
     @property
     def _labels(self) -> tuple[str, ...]:
-        return (*PLACE, "policy") if self.clock else PLACE
+        return (*DIMENSION_LABELS, "policy") if self.clock else DIMENSION_LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,10 +331,10 @@ class Scores(Counted):
 
     def family(self) -> HistogramMetricFamily:
         """Return the metric without samples."""
-        labels = (*PLACE, self.label) if self.label else PLACE
+        labels = (*DIMENSION_LABELS, self.label) if self.label else DIMENSION_LABELS
         return HistogramMetricFamily(self.name, self.documentation, labels=labels)
 
-    def tells_of(self, key: Dimensions) -> bool:
+    def applies_to(self, key: Dimensions) -> bool:
         """Return whether opinions are counted there."""
         return key.channel == Channel.FEEDBACK
 
@@ -344,7 +351,7 @@ class Scores(Counted):
             metric.add_metric(labels, buckets, sum(score * times for score, times in given.items()))
 
 
-def with_twins(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
+def with_corrected(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
     """Yield `measures`, and after each counter and histogram its twin.
 
     A twin has the same labels and buckets, and zeros from the start, so that Prometheus sees the first correction. True growth is
@@ -352,68 +359,68 @@ def with_twins(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
     """
     for measure in measures:
         yield measure
-        if isinstance(measure, Counted) and measure.has_twin:
+        if isinstance(measure, Counted) and measure.has_corrected:
             yield measure.twin()
 
 
-def label(place: Dimensions) -> tuple[str, ...]:
+def label(dimensions: Dimensions) -> tuple[str, ...]:
     """Return what `PLACE` says of a place, by the channel that it is about; then of promises which, and of transfers where to."""
-    if place.channel == Channel.FEEDBACK:
-        return place.queue, place.site, place.service, ""
-    if place.channel == SLA:
-        policy, clock, channel = place.queue.split(":")
-        return channel, place.site, place.service, "", policy, clock
-    if place.channel == TRANSFER:
-        channel, queue, to = place.queue.split(":")
-        return channel, place.site, place.service, queue, to
-    return place
+    if dimensions.channel == Channel.FEEDBACK:
+        return dimensions.queue, dimensions.site, dimensions.service, ""
+    if dimensions.channel == SLA:
+        policy, clock, channel = dimensions.queue.split(":")
+        return channel, dimensions.site, dimensions.service, "", policy, clock
+    if dimensions.channel == TRANSFER_CHANNEL:
+        channel, queue, to = dimensions.queue.split(":")
+        return channel, dimensions.site, dimensions.service, queue, to
+    return dimensions
 
 
 # ------------------------------------------------------------------------------------------------- how a row may be read
-def join(*reads: Reads) -> Reads:
+def join(*reads: ReadByChannel) -> ReadByChannel:
     """Return one reading of all channels from readings of some."""
     return {channel: read for some in reads for channel, read in some.items()}
 
 
-def channels_of(layout: Layout) -> tuple[str, ...]:
+def channels_of(figure_schema: FigureSchema) -> tuple[str, ...]:
     """Return the channels whose rows have a layout."""
-    return tuple(channel for channel, its in LAYOUTS.items() if its is layout)
+    return tuple(channel for channel, its in FIGURE_SCHEMAS.items() if its is figure_schema)
 
 
-def count(layout: Layout, name: str, *channels: str) -> Reads:
+def count(figure_schema: FigureSchema, name: str, *channels: str) -> ReadByChannel:
     """Read one count, of these channels or of all that have the layout."""
-    index = layout.index[name]
-    return dict.fromkeys(channels or channels_of(layout), lambda figure: {(): figure.counts[index]})
+    index = figure_schema.index[name]
+    return dict.fromkeys(channels or channels_of(figure_schema), lambda figure: {(): figure.counts[index]})
 
 
-def counts(layout: Layout, names: Mapping[str, str], *channels: str) -> Reads:
+def counts(figure_schema: FigureSchema, names: Mapping[str, str], *channels: str) -> ReadByChannel:
     """Read several counts; `names` says which count belongs to a value of the label."""
-    return sums(layout, {value: (name,) for value, name in names.items()}, *channels)
+    return sums(figure_schema, {value: (name,) for value, name in names.items()}, *channels)
 
 
-def sums(layout: Layout, names: Mapping[str, Iterable[str]], *channels: str) -> Reads:
+def sums(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *channels: str) -> ReadByChannel:
     """Read sums of counts; `names` says which counts belong to a value of the label."""
-    indices = {(value,): [layout.index[name] for name in added] for value, added in names.items()}
+    indices = {(value,): [figure_schema.index[name] for name in added] for value, added in names.items()}
     return dict.fromkeys(
-        channels or channels_of(layout),
+        channels or channels_of(figure_schema),
         lambda figure: {values: sum(map(figure.counts.__getitem__, added)) for values, added in indices.items()},
     )
 
 
-def stocks(layout: Layout, names: Iterable[str]) -> Reads:
+def stocks(figure_schema: FigureSchema, names: Iterable[str]) -> ReadByChannel:
     """Read several stocks, each a value of the label."""
-    indices = {(name,): layout.stock_index[name] for name in names}
+    indices = {(name,): figure_schema.stock_index[name] for name in names}
     return dict.fromkeys(
-        channels_of(layout),
+        channels_of(figure_schema),
         lambda figure: {values: figure.stocks[index] for values, index in indices.items()},
     )
 
 
-def corrected(layout: Layout, names: Mapping[str, Iterable[str]], *channels: str) -> Reads:
+def corrected(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *channels: str) -> ReadByChannel:
     """Read how much was taken out of counts; `names` says which counts belong to a value of the label."""
-    indices = {(value,): [layout.index[name] for name in added] for value, added in names.items()}
+    indices = {(value,): [figure_schema.index[name] for name in added] for value, added in names.items()}
     return dict.fromkeys(
-        channels or channels_of(layout),
+        channels or channels_of(figure_schema),
         lambda figure: {
             values: sum(figure.corrected.get(index, 0) for index in added) for values, added in indices.items()
         },

@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from models.reasons import Reason
-from streams.core.layouts import CONTACTED, LAYOUTS
+from streams.core.figures.figure_schemas import CONTACT_CHANNELS, FIGURE_SCHEMAS
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
@@ -53,8 +53,14 @@ def collect(snapshot: Snapshot, options: WebOptions) -> Iterator[Metric]:
     yield _labelled(GaugeMetricFamily, "contact_event_timestamp_seconds", "Latest event time.", "partition", event)
     history = {channel: at / 1000 for channel, at in snapshot.history.items()}
     yield _labelled(GaugeMetricFamily, "contact_history_timestamp_seconds", _HISTORY, "channel", history)
-    yield plain("pipeline_expected_partitions", "Partitions whose figures there must be.", len(snapshot.partitions))
-    gaps = {channel: gap for channel in LAYOUTS if channel in CONTACTED and (gap := options.quiet_after(channel))}
+    yield unlabelled_gauge(
+        "pipeline_expected_partitions", "Partitions whose figures there must be.", len(snapshot.partitions)
+    )
+    gaps = {
+        channel: gap
+        for channel in FIGURE_SCHEMAS
+        if channel in CONTACT_CHANNELS and (gap := options.quiet_after(channel))
+    }
     yield _labelled(GaugeMetricFamily, "contact_expected_gap_seconds", _GAP, "channel", gaps)
     yield BUILD
     errors = CounterMetricFamily("contact_collect_errors", "How often a row of figures could not be read.")
@@ -62,7 +68,7 @@ def collect(snapshot: Snapshot, options: WebOptions) -> Iterator[Metric]:
     yield errors
 
 
-def plain(name: str, about: str, number: float) -> Metric:
+def unlabelled_gauge(name: str, about: str, number: float) -> Metric:
     """Return a gauge without labels."""
     metric = GaugeMetricFamily(name, about)
     metric.add_metric((), number)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 from job import PARTITIONS, RECENT, Tally, arguments, state
+from streams.engine.topics import COMPACTED, TopicSpec, apply_specs
 
 from streams import logs
 from streams.engine.engine import Engine, Options, run
 from streams.engine.job import Codec, Job, Table
-from streams.engine.topics import COMPACTED, TopicSpec, apply
 
 
 class Event(msgspec.Struct, gc=False):
@@ -58,7 +58,7 @@ class Contacts:
                 put(record.key, row)
                 tally.count(event.service, event.type)
 
-    def set_aside(self, topic, record, error, step) -> None:
+    def reject_record(self, topic, record, error, step) -> None:
         step.reject(topic, record, "internal_error", type(error).__name__)
 
     def restore(self) -> None:
@@ -74,13 +74,13 @@ def main() -> None:
     logs.configure("warning")  # to stderr: stdout is for the result
     args = arguments(__doc__, "accueil").parse_args()
     tally, rows, dead = Tally(args.events), f"{args.id}-contacts", f"{args.id}-dead"
-    apply(args.bootstrap, [TopicSpec(rows, PARTITIONS, config=COMPACTED), TopicSpec(dead, PARTITIONS)])
+    apply_specs(args.bootstrap, [TopicSpec(rows, PARTITIONS, config=COMPACTED), TopicSpec(dead, PARTITIONS)])
     job = Job(args.id, [args.topic], [rows], [], dead, lambda _: Contacts(rows, tally))
     engine = Engine(job, Options(args.bootstrap, directory=Path(args.state_dir)))
 
     def finish() -> None:
         """Wait until the transaction of the last event is committed, then stop."""
-        while not tally.folded or any(lane.busy for lane in engine.lanes.values()):
+        while not tally.folded or any(partition_task.busy for partition_task in engine.partition_tasks.values()):
             time.sleep(0.005)
         tally.finish()
         tally.report("Accueil", "memory, exactly once", rows)

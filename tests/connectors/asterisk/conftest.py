@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors.asterisk.simulate import ManagerServer
-from tests.support.ami_scene import NINE, Scene
+from tests.support.asterisk_harness import NINE, AsteriskHarness
 from tests.support.asterisk_manager import serving
 
 
@@ -17,5 +17,5 @@ def manager() -> Iterator[ManagerServer]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, manager: ManagerServer) -> Scene:
-    return Scene(tmp_path, manager)
+def scene(tmp_path: Path, manager: ManagerServer) -> AsteriskHarness:
+    return AsteriskHarness(tmp_path, manager)

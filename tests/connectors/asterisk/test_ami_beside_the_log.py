@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk import comparison
+from connectors.asterisk import interface_comparison
 from connectors.asterisk.simulate import Ledger, ManagerServer, configuration, simulate_day
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.reconcile import Finding
-from connectors.sdk.testing import Bench
+from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
-from tests.support.ami_scene import MONDAY, NINE, Scene, call_in_two_queues, told
+from tests.support.asterisk_harness import MONDAY, NINE, AsteriskHarness, call_in_two_queues, told
 from tests.support.asterisk_manager import options, serving
+from tests.support.call_figures import fold
 from tests.support.processes import wait_until
-from tests.support.switchboards import fold
-from tests.support.talkers import listen
+from tests.support.socket_sources import listen
 
 
 class Day:
@@ -32,13 +32,15 @@ class Day:
         log = self.directory / name
         with serving(NINE - 9 * 3_600 + 1) as manager:
             given = configuration(log if by_log else None, options(manager) if by_manager else None)
-            bench = Bench(asterisk.CONNECTOR, given, self.directory / f"{name}-data", self.directory / "keys")
+            harness = ConnectorHarness(
+                asterisk.CONNECTOR, given, self.directory / f"{name}-data", self.directory / "keys"
+            )
             if not by_manager:
                 self.happen(log, manager)
-                return bench.read_all(confirm=True)
+                return harness.read_all(confirm=True)
             log.touch()
-            events = listen(bench, manager, lambda: self.happen(log, manager))
-        assert bench.rejected() == {}
+            events = listen(harness, manager, lambda: self.happen(log, manager))
+        assert harness.rejected() == {}
         return events
 
     def happen(self, log: Path, manager: ManagerServer) -> None:
@@ -112,7 +114,7 @@ class TestOneDay:
 
 
 class TestInTheMiddle:
-    def test_alone_it_tells_who_waits_already(self, scene: Scene) -> None:
+    def test_alone_it_tells_who_waits_already(self, scene: AsteriskHarness) -> None:
         call = call_in_two_queues(scene.exchange)
         events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
         assert told(events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
@@ -120,7 +122,7 @@ class TestInTheMiddle:
         assert [event.data.change.value for event in events if event.type == "agent.state_changed"] == ["logged_in"]
 
     def test_beside_the_log_it_leaves_to_it_what_began_before(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, with_log=True)
+        scene = AsteriskHarness(tmp_path, manager, with_log=True)
         call = call_in_two_queues(scene.exchange)
         events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
         assert told(events)[-3:] == [
@@ -131,13 +133,13 @@ class TestInTheMiddle:
         assert len(told(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
 
     def test_so_it_does_if_the_log_is_read_elsewhere(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, log_elsewhere=True)
+        scene = AsteriskHarness(tmp_path, manager, log_elsewhere=True)
         call = call_in_two_queues(scene.exchange)
         events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
         assert told(events) == []
 
     def test_a_call_that_comes_later_is_told_by_both_alike(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, with_log=True)
+        scene = AsteriskHarness(tmp_path, manager, with_log=True)
         events = scene.listen(lambda: call_in_two_queues(scene.exchange))
         twice = collections.Counter(event.id for event in events if event.type.startswith("call."))
         assert set(twice.values()) == {2}
@@ -149,79 +151,79 @@ class TestCatchingUp:
     ARRIVALS = 6_000
 
     @pytest.fixture
-    def scene(self, tmp_path: Path, manager: ManagerServer) -> Scene:
-        scene = Scene(tmp_path, manager, with_log=True)
+    def scene(self, tmp_path: Path, manager: ManagerServer) -> AsteriskHarness:
+        scene = AsteriskHarness(tmp_path, manager, with_log=True)
         with scene.log.open("a") as log:  # before somebody could have listened
             log.writelines(
                 f"{int(NINE) - 9}|{int(NINE) - 9}.{n}|NONE|NONE|DID|0199000010\n" for n in range(self.ARRIVALS)
             )
         return scene
 
-    def test_nobody_listens_before_the_log_was_read_to_its_end(self, scene: Scene) -> None:
-        with scene.bench.opened() as (flow, publisher):
+    def test_nobody_listens_before_the_log_was_read_to_its_end(self, scene: AsteriskHarness) -> None:
+        with scene.harness.opened() as (flow, publisher):
             read = []
             while not scene.manager.listeners:
-                read.append(scene.bench.records_read())
-                flow.turn()
+                read.append(scene.harness.records_read())
+                flow.step()
             assert read[-1] == self.ARRIVALS
             assert len(read) > 2, "it is read in one piece: this test shows nothing"
             scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
-            wait_until(lambda: flow.turn() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it")
+            wait_until(lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it")
 
-    def test_nor_if_it_goes_away_in_between(self, scene: Scene) -> None:
+    def test_nor_if_it_goes_away_in_between(self, scene: AsteriskHarness) -> None:
         away = scene.log.with_name("elsewhere")
-        with scene.bench.opened() as (flow, _):
-            flow.turn()
+        with scene.harness.opened() as (flow, _):
+            flow.step()
             scene.log.rename(away)
             scene.log.mkdir()
             with pytest.raises(SourceUnavailableError):
-                wait_until(lambda: flow.turn() or False, "the log to be away")
+                wait_until(lambda: flow.step() or False, "the log to be away")
             assert not scene.manager.listeners
             scene.log.rmdir()
             away.rename(scene.log)
-            wait_until(lambda: flow.turn() or scene.manager.listeners, "its end")
-            assert scene.bench.records_read() >= self.ARRIVALS
+            wait_until(lambda: flow.step() or scene.manager.listeners, "its end")
+            assert scene.harness.records_read() >= self.ARRIVALS
 
     def test_what_was_told_while_it_was_stopped_is_not_missed(
-        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+        self, scene: AsteriskHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(comparison, "GRACE_SECONDS", 0.0)
+        monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
         scene.listen()
         call_in_two_queues(scene.exchange)
         scene.listen()
-        missing = {"connector": scene.bench.source, "finding": Finding.MISSING.value}
-        assert scene.bench.registry.get_sample_value("connector_reconciled_total", missing) == 0
+        missing = {"connector": scene.harness.source, "finding": Finding.MISSING.value}
+        assert scene.harness.registry.get_sample_value("connector_reconciled_total", missing) == 0
 
 
 class TestComparison:
     @pytest.fixture(autouse=True)
     def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(comparison, "GRACE_SECONDS", 0.0)
+        monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
 
-    def counts(self, scene: Scene) -> dict[str, int]:
+    def counts(self, scene: AsteriskHarness) -> dict[str, int]:
         """What was found, as far as it is kept."""
-        with scene.bench.opened() as (_, publisher):
+        with scene.harness.opened() as (_, publisher):
             publisher.confirm()
-        registry = scene.bench.registry
-        found = {finding.value: {"connector": scene.bench.source, "finding": finding.value} for finding in Finding}
+        registry = scene.harness.registry
+        found = {finding.value: {"connector": scene.harness.source, "finding": finding.value} for finding in Finding}
         return {
             name: int(registry.get_sample_value("connector_reconciled_total", of) or 0) for name, of in found.items()
         }
 
     def test_what_only_the_log_told_is_counted(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, with_log=True)
+        scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.listen()
         before = self.counts(scene)
-        voice, manager.tell = manager.tell, lambda event: None  # type: ignore[method-assign]
+        voice, manager.send_event = manager.send_event, lambda event: None  # type: ignore[method-assign]
         scene.listen(lambda: call_in_two_queues(scene.exchange))
         after = self.counts(scene)
         assert {name: after[name] - before[name] for name in after} == {
             "missing": 5, "late": 0, "duplicate": 0, "corrected": 0
         }  # fmt: skip
-        manager.tell = voice  # type: ignore[method-assign]
+        manager.send_event = voice  # type: ignore[method-assign]
 
     def test_what_both_tell_is_missed_by_none_in_the_end(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, with_log=True)
+        scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.listen()
         scene.listen(lambda: call_in_two_queues(scene.exchange))
         counts = self.counts(scene)

@@ -12,9 +12,9 @@ import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.testing import Conformance
 from connectors.sdk.testing.hostile import CONTENTS
-from tests.support.ami_scene import MONDAY, NINE
-from tests.support.asterisk_manager import PatientManager, options, serving
-from tests.support.talkers import alone
+from tests.support.asterisk_harness import MONDAY, NINE
+from tests.support.asterisk_manager import BufferingManager, options, serving
+from tests.support.socket_sources import wait_until_disconnected
 
 PERSONAL = (
     "0639985511",
@@ -83,27 +83,27 @@ class TestConformance(Conformance):
 
     @pytest.fixture(autouse=True)
     def _servers(self) -> Iterator[None]:
-        self._started: dict[Path, PatientManager] = {}
+        self._started: dict[Path, BufferingManager] = {}
         with ExitStack() as self._stack:
             yield
 
     def options(self, directory: Path) -> dict[str, Any]:
         if directory not in self._started:
             manager = self._stack.enter_context(serving(NINE, listener=directory))
-            assert isinstance(manager, PatientManager)
+            assert isinstance(manager, BufferingManager)
             self._started[directory] = manager
         return configuration(ami=options(self._started[directory]))
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         manager, items = self._started[directory], self.items(directory)
-        alone(manager)
+        wait_until_disconnected(manager)
         size = -(-len(items) // parts)
         for item in items[part * size : (part + 1) * size]:
             if isinstance(item, str):
                 manager.publish(item, int(item.partition("|")[0]) + 0.5)
             else:
                 for message in item:
-                    manager.tell(message)
+                    manager.send_event(message)
 
     def supply_hostile(self, directory: Path) -> None:
         second = int(NINE) + 3_600
@@ -113,7 +113,7 @@ class TestConformance(Conformance):
         events = ("QueueCallerJoin", "AgentConnect", "VarSet", "Newchannel", "UserEvent", "QueueMemberPause", "Hangup")
         for text, event, name in zip(texts, cycle(events), cycle([*good, "Timestamp", "Event"]), strict=False):
             message = {"Event": event, "Privilege": "agent,all", "Timestamp": f"{second}.5", **good, name: text}
-            self._started[directory].tell({key: value.translate(NO_LINES) for key, value in message.items()})
+            self._started[directory].send_event({key: value.translate(NO_LINES) for key, value in message.items()})
 
     def items(self, directory: Path) -> list[str | list[dict[str, str]]]:
         """A small day, with messages of bad or personal content in between."""

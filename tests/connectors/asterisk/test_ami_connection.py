@@ -12,30 +12,30 @@ from typing import Any
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.manager.session import Session
-from connectors.asterisk.simulate import Exchange, ManagerServer, configuration
+from connectors.asterisk.manager.manager_session import ManagerSession
+from connectors.asterisk.simulate import ManagerServer, ScriptedSwitchboard, configuration
 from connectors.asterisk.simulate.manager import _Connection as Connection
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
-from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.rejects import read as read_rejects
-from connectors.sdk.testing import Bench
+from connectors.sdk.socket_connection import ANSWER_SECONDS, PING_SECONDS
+from connectors.sdk.testing import ConnectorHarness
 from models.reasons import Reason
-from tests.support.ami_scene import NINE, Scene, call_in_two_queues, told
+from tests.support.asterisk_harness import NINE, AsteriskHarness, call_in_two_queues, told
 from tests.support.asterisk_manager import make_certificate, options, serving
 from tests.support.processes import wait_until
-from tests.support.talkers import alone
+from tests.support.socket_sources import wait_until_disconnected
 
 
 class TestAway:
-    def test_what_happened_meanwhile_is_found(self, scene: Scene) -> None:
+    def test_what_happened_meanwhile_is_found(self, scene: AsteriskHarness) -> None:
         exchange = scene.exchange
         first, second, third = (
             exchange.arrive(NINE + n, caller="0639980001", dialled="0199000010") for n in range(1, 4)
         )
 
         def begin() -> None:
-            exchange.come(NINE + 5, "600", "PJSIP/31")
-            exchange.come(NINE + 5, "600", "PJSIP/32")
+            exchange.log_in(NINE + 5, "600", "PJSIP/31")
+            exchange.log_in(NINE + 5, "600", "PJSIP/32")
             for n, call in enumerate((first, second, third)):
                 exchange.enter(NINE + 10 + n, call, "600")
             exchange.answer(NINE + 20, first, "PJSIP/31")
@@ -44,8 +44,8 @@ class TestAway:
         exchange.hang_up(NINE + 50, first)
         exchange.give_up(NINE + 51, second)
         exchange.pause(NINE + 52, "600", "PJSIP/31")
-        exchange.go(NINE + 53, "600", "PJSIP/32")
-        exchange.come(NINE + 54, "600", "PJSIP/33", paused=True)
+        exchange.log_out(NINE + 53, "600", "PJSIP/32")
+        exchange.log_in(NINE + 54, "600", "PJSIP/33", paused=True)
         scene.manager.voice.be_at(NINE + 60)
         events = scene.listen(lambda: exchange.give_up(NINE + 90, third))
         assert told(events) == [
@@ -56,70 +56,70 @@ class TestAway:
         changes = [event.data.change.value for event in events if event.type == "agent.state_changed"]
         assert sorted(changes) == ["contact_ended", "logged_in", "logged_out", "paused", "paused"]
 
-    def test_nothing_new_is_told_twice(self, scene: Scene) -> None:
+    def test_nothing_new_is_told_twice(self, scene: AsteriskHarness) -> None:
         call_in_two_queues(scene.exchange)
         assert scene.listen()
         assert scene.listen() == []
 
-    def test_a_connection_that_is_lost_is_made_again(self, scene: Scene) -> None:
+    def test_a_connection_that_is_lost_is_made_again(self, scene: AsteriskHarness) -> None:
         call = call_in_two_queues(scene.exchange)
-        with scene.bench.opened() as (flow, publisher):
-            flow.turn()
+        with scene.harness.opened() as (flow, publisher):
+            flow.step()
             scene.manager.drop_all()
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):
-                wait_until(lambda: flow.turn() or False, "the connection to be lost")
+                wait_until(lambda: flow.step() or False, "the connection to be lost")
             wait_until(lambda: scene.manager.listeners or attempt(flow), "the connection to be made again")
             scene.exchange.give_up(NINE + 100, call)
-            wait_until(lambda: flow.turn() or told(publisher.events)[1:], "what happens then")
+            wait_until(lambda: flow.step() or told(publisher.events)[1:], "what happens then")
             assert told(publisher.events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
 
-    def test_what_was_heard_and_not_confirmed_is_told_after_a_kill(self, scene: Scene) -> None:
-        with scene.bench.opened() as (flow, publisher):
-            flow.turn()
+    def test_what_was_heard_and_not_confirmed_is_told_after_a_kill(self, scene: AsteriskHarness) -> None:
+        with scene.harness.opened() as (flow, publisher):
+            flow.step()
             call_in_two_queues(scene.exchange)
-            wait_until(lambda: flow.turn() or len(told(publisher.events)) == 4, "all to be heard")
+            wait_until(lambda: flow.step() or len(told(publisher.events)) == 4, "all to be heard")
             heard = [event.id for event in publisher.events]
-        alone(scene.manager)
-        with scene.bench.opened() as (flow, publisher):
-            wait_until(lambda: flow.turn() or scene.manager.listeners, "the rest to be read")
+        wait_until_disconnected(scene.manager)
+        with scene.harness.opened() as (flow, publisher):
+            wait_until(lambda: flow.step() or scene.manager.listeners, "the rest to be read")
             assert [event.id for event in publisher.events] == heard
             publisher.confirm()
-        alone(scene.manager)
+        wait_until_disconnected(scene.manager)
         assert scene.listen() == []
-        assert [*(scene.bench.directory / "ami").iterdir()] == []
+        assert [*(scene.harness.directory / "ami").iterdir()] == []
 
     def test_if_one_is_away_the_other_goes_on(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, with_log=True)
+        scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.log.unlink()
-        with scene.bench.opened() as (flow, publisher):
-            flow.turn()
+        with scene.harness.opened() as (flow, publisher):
+            flow.step()
             scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
             scene.log.unlink()
-            wait_until(lambda: flow.turn() or publisher.events, "the manager interface")
+            wait_until(lambda: flow.step() or publisher.events, "the manager interface")
             assert "queue_log is not there" in flow.trouble
         manager.close()
-        with scene.bench.opened() as (flow, publisher):
+        with scene.harness.opened() as (flow, publisher):
             scene.exchange.arrive(NINE + 2, caller="", dialled="0199000010")
-            wait_until(lambda: flow.turn() or len(publisher.events) > 1, "the log")
-            wait_until(lambda: flow.turn() or "cannot be reached" in flow.trouble, "the trouble")
+            wait_until(lambda: flow.step() or len(publisher.events) > 1, "the log")
+            wait_until(lambda: flow.step() or "cannot be reached" in flow.trouble, "the trouble")
 
     def test_one_that_goes_away_does_not_disturb_the_other(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, with_log=True)
-        with scene.bench.opened() as (flow, publisher):
-            flow.turn()
+        scene = AsteriskHarness(tmp_path, manager, with_log=True)
+        with scene.harness.opened() as (flow, publisher):
+            flow.step()
             publisher.confirm()  # else it does not wait for messages
             away = threading.Timer(0.1, manager.close)  # while it waits, most likely
             away.start()
-            wait_until(lambda: flow.turn() or flow.trouble, "the trouble")
-            flow.turn()
+            wait_until(lambda: flow.step() or flow.trouble, "the trouble")
+            flow.step()
             away.join()
 
     def test_if_both_are_away_both_are_named(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, with_log=True)
+        scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.log.unlink()
         manager.close()
-        with scene.bench.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-            flow.turn()
+        with scene.harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
+            flow.step()
         assert "queue_log is not there" in str(trouble.value)
         assert f"127.0.0.1:{manager.port} cannot be reached" in str(trouble.value)
 
@@ -127,15 +127,15 @@ class TestAway:
 def attempt(flow: Any) -> None:
     """Let it turn, whether or not that fails."""
     try:
-        flow.turn()
+        flow.step()
     except SourceUnavailableError:
         time.sleep(0.05)
 
 
 class TestLogin:
     @pytest.mark.parametrize("how", [{}, {"auth": "md5"}, {"auth": "plain"}])
-    def test_it_logs_in(self, scene: Scene, how: dict[str, Any], tmp_path: Path) -> None:
-        assert Scene(tmp_path, scene.manager, **how).listen() == []
+    def test_it_logs_in(self, scene: AsteriskHarness, how: dict[str, Any], tmp_path: Path) -> None:
+        assert AsteriskHarness(tmp_path, scene.manager, **how).listen() == []
         assert scene.manager.refusals == 0
 
     @pytest.mark.parametrize("auth", ["md5", "plain"])
@@ -143,13 +143,13 @@ class TestLogin:
     def test_a_refusal_is_told_without_the_secret(
         self, tmp_path: Path, manager: ManagerServer, auth: str, wrong: dict[str, str]
     ) -> None:
-        scene = Scene(tmp_path, manager, auth=auth, **wrong)
-        with scene.bench.opened() as (flow, _):
+        scene = AsteriskHarness(tmp_path, manager, auth=auth, **wrong)
+        with scene.harness.opened() as (flow, _):
             with pytest.raises(SourceUnavailableError, match="refuses Login: are user and secret right") as trouble:
-                flow.turn()
+                flow.step()
             assert "un-autre" not in str(trouble.value)
             with pytest.raises(SourceUnavailableError, match="refuses Login"):
-                flow.turn()
+                flow.step()
         assert manager.refusals == 1, "it was asked again at once"
 
     def test_who_is_no_manager_interface_is_told(self, tmp_path: Path) -> None:
@@ -164,18 +164,18 @@ class TestLogin:
             given = configuration(
                 ami={"host": "127.0.0.1", "port": listener.getsockname()[1], "username": "a", "secret": "b"}
             )
-            bench = Bench(asterisk.CONNECTOR, given, tmp_path / "data", tmp_path / "keys")
-            with bench.opened() as (flow, _), pytest.raises(SourceUnavailableError, match="is no manager interface"):
-                flow.turn()
+            harness = ConnectorHarness(asterisk.CONNECTOR, given, tmp_path / "data", tmp_path / "keys")
+            with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError, match="is no manager interface"):
+                flow.step()
             thread.join()
 
     def test_a_user_without_the_class_dialplan_is_told_of(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager)
-        silent = scene.manager.tell
-        scene.manager.tell = lambda event: None if event["Event"] in {"VarSet", "Newexten"} else silent(event)  # type: ignore[method-assign]
+        scene = AsteriskHarness(tmp_path, manager)
+        silent = scene.manager.send_event
+        scene.manager.send_event = lambda event: None if event["Event"] in {"VarSet", "Newexten"} else silent(event)  # type: ignore[method-assign]
         call = call_in_two_queues(scene.exchange)
         scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
-        (kept,) = read_rejects(scene.bench.directory)
+        (kept,) = read_rejects(scene.harness.directory)
         assert kept.reject.reason is Reason.UNKNOWN_RECORD
         assert "class dialplan" in kept.reject.detail
 
@@ -196,60 +196,62 @@ class TestEncrypted:
     def test_a_certificate_that_is_trusted_is_enough(
         self, tmp_path: Path, encrypted: ManagerServer, certificate: Path
     ) -> None:
-        scene = Scene(tmp_path, encrypted, tls=True, authorities=str(certificate))
+        scene = AsteriskHarness(tmp_path, encrypted, tls=True, authorities=str(certificate))
         call_in_two_queues(scene.exchange)
         assert len(scene.listen()) == 2
 
     def test_another_is_not(self, tmp_path: Path, encrypted: ManagerServer) -> None:
         with pytest.raises(SourceUnavailableError, match="not trusted here"):
-            Scene(tmp_path, encrypted, tls=True).bench.probe()
+            AsteriskHarness(tmp_path, encrypted, tls=True).harness.probe()
 
     def test_one_that_speaks_none_is_not_spoken_to(self, tmp_path: Path, manager: ManagerServer) -> None:
         with pytest.raises(SourceUnavailableError, match="speaks no TLS"):
-            Scene(tmp_path, manager, tls=True).bench.probe()
+            AsteriskHarness(tmp_path, manager, tls=True).harness.probe()
 
     def test_authorities_that_cannot_be_read_are_named(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = Scene(tmp_path, manager, tls=True, authorities=str(tmp_path / "none.pem"))
+        scene = AsteriskHarness(tmp_path, manager, tls=True, authorities=str(tmp_path / "none.pem"))
         with pytest.raises(SourceMisconfiguredError, match=r"none\.pem cannot be read"):
-            scene.bench.probe()
+            scene.harness.probe()
 
 
 class TestProbe:
-    def test_it_finds_who_is_there_and_takes_nothing(self, scene: Scene) -> None:
+    def test_it_finds_who_is_there_and_takes_nothing(self, scene: AsteriskHarness) -> None:
         call_in_two_queues(scene.exchange)
-        found = scene.bench.probe()
+        found = scene.harness.probe()
         assert found.events == {"call.queued": 1, "agent.state_changed": 1}
         assert scene.manager.listeners == 0
         assert len(scene.listen()) == 2
 
     def test_what_is_wrong_is_told(self, tmp_path: Path, manager: ManagerServer) -> None:
         with pytest.raises(SourceRefusedError, match="refuses Login"):
-            Scene(tmp_path, manager, secret="un-autre").bench.probe()
+            AsteriskHarness(tmp_path, manager, secret="un-autre").harness.probe()
 
 
 class TestSilence:
     @pytest.fixture
-    def session(self, manager: ManagerServer) -> Iterator[Session]:
-        with closing(Session(asterisk.CONNECTOR.config(**configuration(ami=options(manager))).ami)) as session:
+    def session(self, manager: ManagerServer) -> Iterator[ManagerSession]:
+        with closing(ManagerSession(asterisk.CONNECTOR.config(**configuration(ami=options(manager))).ami)) as session:
             yield session
-        alone(manager)
+        wait_until_disconnected(manager)
 
-    def pause(self, session: Session, seconds: float) -> None:
+    def pause(self, session: ManagerSession, seconds: float) -> None:
         """Let nobody have looked for so long."""
         session._peer.heard_at -= seconds
         session._peer.asked_at -= seconds
 
-    def test_what_came_while_nobody_looked_is_read(self, session: Session, manager: ManagerServer) -> None:
-        Exchange(lambda line: None, manager).arrive(NINE + 1, caller="", dialled="0199000010")
+    def test_what_came_while_nobody_looked_is_read(self, session: ManagerSession, manager: ManagerServer) -> None:
+        ScriptedSwitchboard(lambda line: None, manager).arrive(NINE + 1, caller="", dialled="0199000010")
         self.pause(session, 600)
         assert [message["Event"] for message in session.receive(5.0)] == ["Newchannel"]
 
-    def test_one_that_had_nothing_to_tell_is_asked_first(self, session: Session) -> None:
+    def test_one_that_had_nothing_to_tell_is_asked_first(self, session: ManagerSession) -> None:
         self.pause(session, 600)
         assert session.receive(0.0) == []
         assert [message["Ping"] for message in session.receive(5.0)] == ["Pong"]
 
-    def test_one_that_does_not_answer_is_given_up(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_that_does_not_answer_is_given_up(
+        self, session: ManagerSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(Connection, "_answer", lambda connection, action: True)
         self.pause(session, PING_SECONDS)
         assert session.receive(0.0) == []
@@ -260,7 +262,7 @@ class TestSilence:
 
 def test_a_session_ends_politely(manager: ManagerServer) -> None:
     config = asterisk.CONNECTOR.config(**configuration(ami=options(manager)))
-    session = Session(config.ami)
+    session = ManagerSession(config.ami)
     assert session.receive(0.0) == []
     session.close()
-    alone(manager)
+    wait_until_disconnected(manager)

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.freeswitch.simulate import EventSocket
 from tests.support.freeswitch import serving
-from tests.support.freeswitch_scene import NINE, Scene
+from tests.support.freeswitch_harness import NINE, FreeswitchHarness
 
 
 @pytest.fixture
@@ -17,5 +17,5 @@ def event_socket() -> Iterator[EventSocket]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, event_socket: EventSocket) -> Scene:
-    return Scene(tmp_path, event_socket)
+def scene(tmp_path: Path, event_socket: EventSocket) -> FreeswitchHarness:
+    return FreeswitchHarness(tmp_path, event_socket)

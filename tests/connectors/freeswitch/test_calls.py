@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 import connectors.freeswitch as freeswitch
-from connectors.freeswitch.feed import RELIST_SECONDS, Listening
-from connectors.freeswitch.names import Names
-from connectors.freeswitch.simulate import Day, configuration
+from connectors.freeswitch.event_socket_connection import RELIST_SECONDS, EventSocketConnection
+from connectors.freeswitch.name_resolver import NameResolver
+from connectors.freeswitch.simulate import CallSimulation, configuration
 from connectors.freeswitch.simulate.server import _Connection as Connection
 from connectors.sdk.errors import SourceUnavailableError
 from models.events import Event
 from models.identities import PseudonymKey
+from tests.support.call_figures import fold
 from tests.support.freeswitch import serving
-from tests.support.freeswitch_scene import NINE, Scene, play
+from tests.support.freeswitch_harness import NINE, FreeswitchHarness, simulate_calls
 from tests.support.processes import wait_until
-from tests.support.switchboards import fold
-from tests.support.talkers import alone
+from tests.support.socket_sources import wait_until_disconnected
 
 KEY = PseudonymKey("demonstration", b"k" * 32)
 
@@ -42,10 +42,10 @@ def about(events: list[Event]) -> list[tuple[str, ...]]:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Counter[str], list[Event]]:
     with serving(NINE) as event_socket:
-        scene = Scene(tmp_path_factory.mktemp("day"), event_socket)
-        days: list[Day] = []
-        events = scene.listen(lambda: days.append(play(scene.callcenter, calls_per_hour=300, hours=3)))
-        assert scene.bench.rejected() == {}
+        scene = FreeswitchHarness(tmp_path_factory.mktemp("day"), event_socket)
+        days: list[CallSimulation] = []
+        events = scene.listen(lambda: days.append(simulate_calls(scene.callcenter, calls_per_hour=300, hours=3)))
+        assert scene.harness.rejected() == {}
         return days[0].ledger, events
 
 
@@ -110,17 +110,17 @@ class TestOneDay:
 class TestAway:
     """ESL tells nothing again: what was missed is found in the lists."""
 
-    def test_who_waits_is_found(self, scene: Scene) -> None:
+    def test_who_waits_is_found(self, scene: FreeswitchHarness) -> None:
         scene.waiting()
         assert about(scene.listen()) == [("call.queued", "accueil")]
 
-    def test_with_the_id_that_the_event_would_have_had(self, scene: Scene, tmp_path: Path) -> None:
-        other = Scene(tmp_path / "other", scene.event_socket)
+    def test_with_the_id_that_the_event_would_have_had(self, scene: FreeswitchHarness, tmp_path: Path) -> None:
+        other = FreeswitchHarness(tmp_path / "other", scene.event_socket)
         live = [event for event in other.listen(scene.waiting) if event.type == "call.queued"]
         found = scene.listen()
         assert [event.id for event in found] == [event.id for event in live]
 
-    def test_who_waited_and_is_gone_left_for_an_unknown_reason(self, scene: Scene) -> None:
+    def test_who_waited_and_is_gone_left_for_an_unknown_reason(self, scene: FreeswitchHarness) -> None:
         calls: list[str] = []
         scene.listen(lambda: calls.append(scene.waiting()))
         scene.callcenter.give_up(NINE + 60, calls[0])
@@ -129,7 +129,7 @@ class TestAway:
         assert left.time == datetime.fromtimestamp(NINE + 60, UTC), "the list says when"
         assert scene.listen() == []
 
-    def test_who_talked_and_is_gone_has_ended(self, scene: Scene) -> None:
+    def test_who_talked_and_is_gone_has_ended(self, scene: FreeswitchHarness) -> None:
         calls: list[str] = []
 
         def talk() -> None:
@@ -145,7 +145,7 @@ class TestAway:
         ]
         assert events[0].data.handle_seconds is None  # type: ignore[union-attr]
 
-    def test_who_was_answered_meanwhile_is_found_talking(self, scene: Scene) -> None:
+    def test_who_was_answered_meanwhile_is_found_talking(self, scene: FreeswitchHarness) -> None:
         calls: list[str] = []
         scene.listen(lambda: calls.append(scene.waiting()))
         scene.callcenter.answer(NINE + 30, calls[0], "1001@default")
@@ -158,28 +158,28 @@ class TestAway:
             ("agent.state_changed", "contact_ended", "accueil"),
         ]
 
-    def test_what_agents_did_is_found(self, scene: Scene) -> None:
-        scene.callcenter.be(NINE + 1, "1001@default", "Available")
+    def test_what_agents_did_is_found(self, scene: FreeswitchHarness) -> None:
+        scene.callcenter.set_status(NINE + 1, "1001@default", "Available")
         assert about(scene.listen()) == [("agent.state_changed", "logged_in", "accueil")]
-        scene.callcenter.be(NINE + 2, "1001@default", "On Break")
+        scene.callcenter.set_status(NINE + 2, "1001@default", "On Break")
         (paused,) = scene.listen()
         assert about([paused]) == [("agent.state_changed", "paused", "accueil")]
         assert paused.time == datetime.fromtimestamp(NINE + 2, UTC)
-        scene.callcenter.be(NINE + 3, "1001@default", "Logged Out")
+        scene.callcenter.set_status(NINE + 3, "1001@default", "Logged Out")
         assert about(scene.listen()) == [
             ("agent.state_changed", "unpaused", "accueil"),
             ("agent.state_changed", "logged_out", "accueil"),
         ]
 
-    def test_a_connection_that_is_cut_is_made_anew(self, scene: Scene) -> None:
-        with scene.bench.opened() as (flow, publisher):
-            wait_until(lambda: flow.turn() or scene.event_socket.listeners, "somebody to listen")
+    def test_a_connection_that_is_cut_is_made_anew(self, scene: FreeswitchHarness) -> None:
+        with scene.harness.opened() as (flow, publisher):
+            wait_until(lambda: flow.step() or scene.event_socket.listeners, "somebody to listen")
             scene.event_socket.drop_all()
             scene.waiting()
 
             def heard() -> bool:
                 try:
-                    flow.turn()
+                    flow.step()
                 except SourceUnavailableError:
                     threading.Event().wait(0.05)
                 return bool(publisher.events)
@@ -187,21 +187,21 @@ class TestAway:
             wait_until(heard, "the call to be found")
             assert about(publisher.events) == [("call.queued", "accueil")]
 
-    def test_what_was_heard_and_not_confirmed_is_told_after_a_kill(self, scene: Scene) -> None:
-        with scene.bench.opened() as (flow, publisher):
-            wait_until(lambda: flow.turn() or scene.event_socket.listeners, "somebody to listen")
+    def test_what_was_heard_and_not_confirmed_is_told_after_a_kill(self, scene: FreeswitchHarness) -> None:
+        with scene.harness.opened() as (flow, publisher):
+            wait_until(lambda: flow.step() or scene.event_socket.listeners, "somebody to listen")
             scene.waiting()
-            wait_until(lambda: flow.turn() or len(publisher.events) == 2, "the call to be heard")
-        alone(scene.event_socket)
+            wait_until(lambda: flow.step() or len(publisher.events) == 2, "the call to be heard")
+        wait_until_disconnected(scene.event_socket)
         again = scene.listen()
         assert about(again) == [("call.arrived",), ("call.queued", "accueil")]
         assert again == publisher.events
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whenever_nobody_listens_every_stay_that_is_known_ends_once(scene: Scene, seed: int) -> None:
+def test_whenever_nobody_listens_every_stay_that_is_known_ends_once(scene: FreeswitchHarness, seed: int) -> None:
     random = Random(seed)
-    day = Day(scene.callcenter, seed=seed, calls_per_hour=400, begin=NINE)
+    day = CallSimulation(scene.callcenter, seed=seed, calls_per_hour=400, begin=NINE)
 
     def go_on() -> None:
         for _ in range(random.randrange(60)):
@@ -235,7 +235,7 @@ class TestMeanwhile:
     """What happens while the lists are made is told by its events."""
 
     @pytest.fixture
-    def hasty(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    def hasty(self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch) -> FreeswitchHarness:
         self.deeds: list[Any] = []
 
         def answered(_: Any, asked: str) -> None:
@@ -246,25 +246,25 @@ class TestMeanwhile:
         monkeypatch.setattr(scene.event_socket, "answered", answered)
         return scene
 
-    def test_who_begins_to_wait_then_is_not_gone(self, hasty: Scene) -> None:
+    def test_who_begins_to_wait_then_is_not_gone(self, hasty: FreeswitchHarness) -> None:
         self.deeds.append(hasty.waiting)
         assert about(hasty.listen()) == [("call.arrived",), ("call.queued", "accueil")]
 
-    def test_who_was_listed_and_gives_up_then_gave_up(self, hasty: Scene) -> None:
+    def test_who_was_listed_and_gives_up_then_gave_up(self, hasty: FreeswitchHarness) -> None:
         calls: list[str] = []
         hasty.listen(lambda: calls.append(hasty.waiting()))
         self.deeds.append(lambda: hasty.callcenter.give_up(NINE + 60, calls[0]))
         assert about(hasty.listen()) == [("call.abandoned", "accueil")]
 
-    def test_an_agent_who_comes_then_has_come(self, hasty: Scene) -> None:
-        self.deeds.append(lambda: hasty.callcenter.be(NINE + 1, "1001@default", "Available"))
+    def test_an_agent_who_comes_then_has_come(self, hasty: FreeswitchHarness) -> None:
+        self.deeds.append(lambda: hasty.callcenter.set_status(NINE + 1, "1001@default", "Available"))
         assert about(hasty.listen()) == [("agent.state_changed", "logged_in", "accueil")]
 
 
 class TestTiers:
-    def test_an_agent_who_serves_another_queue_is_found_within_a_minute(self, scene: Scene) -> None:
+    def test_an_agent_who_serves_another_queue_is_found_within_a_minute(self, scene: FreeswitchHarness) -> None:
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
-        with closing(Listening(config, Names(config, KEY))) as listening:
+        with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
             scene.callcenter.serve(NINE, "1001@default", "mdph")
             assert listening.receive(0.0) == []
             listening._listed_at -= RELIST_SECONDS
@@ -275,14 +275,14 @@ class TestTiers:
             assert listening.receive(0.0) == [], "nothing has changed"
 
     def test_what_happens_as_the_connection_breaks_meanwhile_is_heard(
-        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+        self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def break_off(_: Connection, asked: str) -> None:
             scene.waiting()
             scene.event_socket.drop_all()
 
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
-        with closing(Listening(config, Names(config, KEY))) as listening:
+        with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
             listening._listed_at -= RELIST_SECONDS
             monkeypatch.setattr(Connection, "_answer", break_off)
             told = listening.receive(0.0)
@@ -290,8 +290,8 @@ class TestTiers:
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):
                 listening.receive(0.0)
 
-    def test_and_is_logged_in_there(self, scene: Scene) -> None:
-        scene.callcenter.be(NINE, "1001@default", "Available")
+    def test_and_is_logged_in_there(self, scene: FreeswitchHarness) -> None:
+        scene.callcenter.set_status(NINE, "1001@default", "Available")
         scene.listen()
         scene.callcenter.serve(NINE, "1001@default", "mdph")
         assert about(scene.listen()) == [("agent.state_changed", "logged_in", "mdph")]

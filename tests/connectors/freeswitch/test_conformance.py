@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import connectors.freeswitch as freeswitch
-from connectors.freeswitch.simulate import Callcenter, Happening, configuration
+from connectors.freeswitch.simulate import Callcenter, CallcenterChange, configuration
 from connectors.sdk.testing import Conformance
 from connectors.sdk.testing.hostile import CONTENTS
-from tests.support.freeswitch import PatientSocket, serving
-from tests.support.freeswitch_scene import NINE, play
-from tests.support.talkers import alone
+from tests.support.freeswitch import BufferingEventSocket, serving
+from tests.support.freeswitch_harness import NINE, simulate_calls
+from tests.support.socket_sources import wait_until_disconnected
 
 PERSONAL = (
     "0639985511",
@@ -31,7 +31,7 @@ PERSONAL = (
 TIMES = ("CC-Member-Joined-Time", "CC-Agent-Called-Time", "CC-Agent-Answered-Time")
 
 
-def bad_events() -> list[Happening]:
+def bad_events() -> list[CallcenterChange]:
     """Events that are wrong, or hold what is personal wherever it can be."""
     base = {
         "Event-Name": "CUSTOM",
@@ -74,7 +74,7 @@ def bad_events() -> list[Happening]:
     ]
     for event in groups[-1]:
         event.pop("Event-Subclass", None)
-    return [Happening(NINE + 600, [], group) for group in groups]
+    return [CallcenterChange(NINE + 600, [], group) for group in groups]
 
 
 class TestConformance(Conformance):
@@ -84,20 +84,20 @@ class TestConformance(Conformance):
 
     @pytest.fixture(autouse=True)
     def _servers(self) -> Iterator[None]:
-        self._started: dict[Path, PatientSocket] = {}
+        self._started: dict[Path, BufferingEventSocket] = {}
         with ExitStack() as self._stack:
             yield
 
     def options(self, directory: Path) -> dict[str, Any]:
         if directory not in self._started:
             event_socket = self._stack.enter_context(serving(NINE, listener=directory))
-            assert isinstance(event_socket, PatientSocket)
+            assert isinstance(event_socket, BufferingEventSocket)
             self._started[directory] = event_socket
         return configuration(self._started[directory].port)
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         event_socket, items = self._started[directory], self.items(directory)
-        alone(event_socket)
+        wait_until_disconnected(event_socket)
         size = -(-len(items) // parts)
         for item in items[part * size : (part + 1) * size]:
             event_socket.happen(item)
@@ -110,12 +110,12 @@ class TestConformance(Conformance):
         names = cycle([*good, "CC-Action", "variable_transfer_history", "CC-Member-CID-Number"])
         for text, action, name in zip(contents, cycle([*actions, "agent-status-change"]), names, strict=False):
             event = {"Event-Name": "CUSTOM", "Event-Subclass": "callcenter::info", **good, "CC-Action": action}
-            self._started[directory].happen(Happening(NINE + 7_200, [], [event | {name: text}]))
+            self._started[directory].happen(CallcenterChange(NINE + 7_200, [], [event | {name: text}]))
 
-    def items(self, directory: Path) -> list[Happening]:
+    def items(self, directory: Path) -> list[CallcenterChange]:
         """A small day, with events of bad or personal content in between."""
-        happened: list[Happening] = []
-        play(Callcenter(happened.append), calls_per_hour=60)
+        happened: list[CallcenterChange] = []
+        simulate_calls(Callcenter(happened.append), calls_per_hour=60)
         bad = bad_events()
         (directory / "bad").write_text(str(bad))
         for place, item in enumerate(bad, 1):

@@ -10,36 +10,36 @@ import pytest
 from click.testing import CliRunner
 
 import connectors.freeswitch as freeswitch
-from connectors.freeswitch.session import Session
+from connectors.freeswitch.event_socket_session import EventSocketSession
 from connectors.freeswitch.simulate import EventSocket, configuration
 from connectors.freeswitch.simulate.server import USER
 from connectors.freeswitch.simulate.server import _Connection as Connection
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
-from connectors.sdk.testing import Bench
-from tests.support.freeswitch_scene import NINE, Scene
-from tests.support.talkers import alone
+from connectors.sdk.socket_connection import ANSWER_SECONDS, PING_SECONDS
+from connectors.sdk.testing import ConnectorHarness
+from tests.support.freeswitch_harness import NINE, FreeswitchHarness
+from tests.support.socket_sources import wait_until_disconnected
 
 
 class TestLogin:
     @pytest.mark.parametrize("how", [{}, {"user": USER}])
     def test_it_shows_the_password(self, tmp_path: Path, event_socket: EventSocket, how: dict[str, str]) -> None:
-        assert Scene(tmp_path, event_socket, **how).listen() == []
+        assert FreeswitchHarness(tmp_path, event_socket, **how).listen() == []
         assert event_socket.refusals == 0
 
     @pytest.mark.parametrize("wrong", [{"password": "un-autre"}, {"user": "quelqu-un@default"}])
     def test_a_refusal_is_told_without_it(
         self, tmp_path: Path, event_socket: EventSocket, wrong: dict[str, str]
     ) -> None:
-        scene = Scene(tmp_path, event_socket, **wrong)
-        with scene.bench.opened() as (flow, _):
+        scene = FreeswitchHarness(tmp_path, event_socket, **wrong)
+        with scene.harness.opened() as (flow, _):
             for _ in range(2):
                 with pytest.raises(SourceUnavailableError, match="refuses the password") as trouble:
-                    flow.turn()
+                    flow.step()
                 assert "un-autre" not in str(trouble.value)
         assert event_socket.refusals == 1, "it was asked again at once"
         with pytest.raises(SourceRefusedError, match="refuses the password"):
-            scene.bench.probe()
+            scene.harness.probe()
 
     @pytest.mark.parametrize(
         ("said", "told"),
@@ -63,17 +63,19 @@ class TestLogin:
             thread.start()
             given = configuration(listener.getsockname()[1])
             with pytest.raises(SourceUnavailableError, match=told):
-                Bench(freeswitch.CONNECTOR, given, tmp_path / "data", tmp_path / "keys").probe()
+                ConnectorHarness(freeswitch.CONNECTOR, given, tmp_path / "data", tmp_path / "keys").probe()
             thread.join()
 
-    def test_one_without_mod_callcenter_is_told(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_without_mod_callcenter_is_told(
+        self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         missing = "-ERR callcenter_config Command not found!\n"
         monkeypatch.setattr(scene.event_socket.tables, "answer", lambda asked: missing)
         with pytest.raises(SourceUnavailableError, match="is mod_callcenter loaded"):
-            scene.bench.probe()
+            scene.harness.probe()
 
     def test_the_fake_refuses_unknown_commands(self, event_socket: EventSocket) -> None:
-        with closing(Session(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
+        with closing(EventSocketSession(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
             assert session._ask("api originate user/1001 9999").startswith("-ERR originate Command not found!")
             assert session._ask("sendmsg") == "-ERR command not found"
         assert event_socket.refusals == 2
@@ -81,24 +83,26 @@ class TestLogin:
 
 class TestSilence:
     @pytest.fixture
-    def session(self, event_socket: EventSocket) -> Iterator[Session]:
-        with closing(Session(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
+    def session(self, event_socket: EventSocket) -> Iterator[EventSocketSession]:
+        with closing(EventSocketSession(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
             yield session
-        alone(event_socket)
+        wait_until_disconnected(event_socket)
 
-    def pause(self, session: Session, seconds: float) -> None:
+    def pause(self, session: EventSocketSession, seconds: float) -> None:
         """Let nobody have looked for so long."""
         session._peer.heard_at -= seconds
         session._peer.asked_at -= seconds
 
-    def test_one_that_had_nothing_to_tell_is_asked_first(self, session: Session) -> None:
+    def test_one_that_had_nothing_to_tell_is_asked_first(self, session: EventSocketSession) -> None:
         self.pause(session, 600)
         assert session.receive(0.0) == []
         assert session._peer.asked_at > session._peer.heard_at
         assert session.receive(5.0) == []
         assert session._peer.heard_at > session._peer.asked_at
 
-    def test_one_that_does_not_answer_is_given_up(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_that_does_not_answer_is_given_up(
+        self, session: EventSocketSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(Connection, "_answer", lambda connection, asked: None)
         self.pause(session, PING_SECONDS + 1)
         assert session.receive(0.0) == []
@@ -108,11 +112,11 @@ class TestSilence:
 
 
 class TestProbe:
-    def test_it_finds_who_is_there_and_takes_nothing(self, scene: Scene) -> None:
+    def test_it_finds_who_is_there_and_takes_nothing(self, scene: FreeswitchHarness) -> None:
         scene.waiting()
-        scene.callcenter.be(NINE, "1001@default", "Available")
-        assert scene.bench.probe().events == {"call.queued": 1, "agent.state_changed": 1}
-        alone(scene.event_socket)
+        scene.callcenter.set_status(NINE, "1001@default", "Available")
+        assert scene.harness.probe().events == {"call.queued": 1, "agent.state_changed": 1}
+        wait_until_disconnected(scene.event_socket)
         assert len(scene.listen()) == 2
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from connectors.imap.config import ImapConfig
-from connectors.imap.session import Session
+from connectors.imap.session import ImapSession
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
-from connectors.sdk.testing import HeldPublisher
+from connectors.sdk.testing import ManualPublisher
 from tests.support.dovecot import Dovecot, dovecot, needs_dovecot, token_of
-from tests.support.imap_mails import ADDRESSES, MAILS, answer, bench, mail, put, told, unavailable
+from tests.support.imap_mails import ADDRESSES, MAILS, answer, events_by_contact, harness, mail, put, unavailable
 from tests.support.processes import wait_until
 
 pytestmark = needs_dovecot
@@ -23,45 +23,45 @@ pytestmark = needs_dovecot
 def test_mail_is_told_as_it_comes(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
     """Long before the next turn."""
     port = server.tls_port if tls == "implicit" else server.port
-    one = bench(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
+    one = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
     with one.opened() as (flow, publisher):
         for number in range(3):
             put(server, user, mail(f"{number}", number), answer(f"{number}-answered", number, f"{number}"))
             until(flow, publisher, 2 * number + 1)
         put(server, user, mail("last", 9))
         until(flow, publisher, 7)
-        assert Counter(kind for _, kind in told(publisher.events)) == {"received": 4, "answered": 3}
+        assert Counter(kind for _, kind in events_by_contact(publisher.events)) == {"received": 4, "answered": 3}
 
 
 @pytest.mark.parametrize("tls", ["none", "implicit"])
 def test_mail_that_comes_between_a_look_and_the_watch_is_told_at_once(server: Dovecot, user: str, tls: str) -> None:
     port = server.tls_port if tls == "implicit" else server.port
     options = server.options(user, addresses=ADDRESSES, tls=tls, port=port, ca_file=str(server.ca_file))
-    with closing(Session(ImapConfig(**options))) as session:
+    with closing(ImapSession(ImapConfig(**options))) as session:
         for name in ("a", "b"):
-            session.look("INBOX")
+            session.examine("INBOX")
             put(server, user, mail(name, 0))
             assert session.wait(20.0)
-        session.look("INBOX")
+        session.examine("INBOX")
         assert not session.wait(0.1)
 
 
-def until(flow: Flow, publisher: HeldPublisher, count: int) -> None:
+def until(flow: Flow, publisher: ManualPublisher, count: int) -> None:
     """Let `flow` turn until it has told `count` events."""
 
     def are_told() -> bool:
         publisher.confirm()  # while something is held, the source does not wait for more
-        flow.turn()
+        flow.step()
         return len(publisher.events) >= count
 
-    wait_until(are_told, f"{count} events", 30, lambda: told(publisher.events))
+    wait_until(are_told, f"{count} events", 30, lambda: events_by_contact(publisher.events))
 
 
 def test_a_server_that_cannot_tell_of_mail_is_asked(tmp_path: Path) -> None:
     with dovecot(capability="IMAP4rev1 SPECIAL-USE") as plain:
         user = plain.add_user("essai")
-        with bench(plain, user, tmp_path, poll_seconds=5).opened() as (flow, publisher):
-            flow.turn()
+        with harness(plain, user, tmp_path, poll_seconds=5).opened() as (flow, publisher):
+            flow.step()
             put(plain, user, mail("a", 0))
             until(flow, publisher, 1)
 
@@ -71,8 +71,8 @@ def test_a_server_that_goes_away_is_named_and_found_again(tmp_path: Path, monkey
     with dovecot() as own:
         user = own.add_user("essai")
         put(own, user, mail("a", 0))
-        with bench(own, user, tmp_path).opened() as (flow, publisher):
-            flow.turn()
+        with harness(own, user, tmp_path).opened() as (flow, publisher):
+            flow.step()
             own.stop()
             troubles = []
             for _ in range(3):
@@ -88,7 +88,7 @@ def test_a_server_that_goes_away_is_named_and_found_again(tmp_path: Path, monkey
 
 def test_a_probe_tells_what_the_first_messages_are(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, *MAILS[:8])
-    found = bench(server, user, tmp_path).probe()
+    found = harness(server, user, tmp_path).probe()
     assert found.events == {"email.received": 3, "email.acknowledged": 1, "email.answered": 1}
     assert found.ignored == 2
 
@@ -110,9 +110,9 @@ def test_a_wrong_configuration_is_named(
     server: Dovecot, user: str, tmp_path: Path, more: dict[str, Any], words: str
 ) -> None:
     given = more | ({"port": server.tls_port} if more.get("port") == "tls" else {})
-    assert words in unavailable(bench(server, user, tmp_path, **given))
+    assert words in unavailable(harness(server, user, tmp_path, **given))
     with pytest.raises(SourceUnavailableError) as trouble:
-        bench(server, user, tmp_path, **given).probe()
+        harness(server, user, tmp_path, **given).probe()
     assert isinstance(trouble.value, SourceRefusedError) == ("refuses" in words)
     assert isinstance(trouble.value, SourceMisconfiguredError) == ("part" in words or "FileNotFound" in words)
 
@@ -121,10 +121,10 @@ def test_who_is_refused_does_not_try_again_soon(
     server: Dovecot, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
-    with bench(server, user, tmp_path, password="un-autre").opened() as (flow, _):
+    with harness(server, user, tmp_path, password="un-autre").opened() as (flow, _):
         for _ in range(5):
             with pytest.raises(SourceUnavailableError, match="refuses"):
-                flow.turn()
+                flow.step()
     wait_until(lambda: f"user=<{user}>" in server.log(), "the server to tell of it")
     assert server.log().count(f"user=<{user}>") == 1
 
@@ -133,11 +133,11 @@ def test_who_is_refused_does_not_try_again_soon(
 def test_it_is_read_over_tls(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
     put(server, user, mail("a", 0))
     port = server.tls_port if tls == "implicit" else server.port
-    one = bench(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
-    assert told(one.read_all(confirm=True)) == [(0, "received")]
+    one = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
+    assert events_by_contact(one.read_all(confirm=True)) == [(0, "received")]
 
 
 def test_a_token_takes_the_place_of_a_password(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, mail("a", 0))
-    one = bench(server, user, tmp_path, password=None, token_command=["echo", token_of(user)])
-    assert told(one.read_all(confirm=True)) == [(0, "received")]
+    one = harness(server, user, tmp_path, password=None, token_command=["echo", token_of(user)])
+    assert events_by_contact(one.read_all(confirm=True)) == [(0, "received")]

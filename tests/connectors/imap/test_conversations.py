@@ -10,21 +10,21 @@ from connectors.sdk.errors import ConnectorError
 from connectors.sdk.keys import Keys
 from models.identities import IdentityKind
 from tests.support.dovecot import Dovecot, needs_dovecot
-from tests.support.imap_mails import BEGIN, CITIZEN, MAILS, OTHER, OURS, answer, bench, mail, put, told
+from tests.support.imap_mails import BEGIN, CITIZEN, MAILS, OTHER, OURS, answer, events_by_contact, harness, mail, put
 
 pytestmark = needs_dovecot
 
 
 def test_a_conversation_is_one_contact(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, *MAILS[:8])
-    one = bench(server, user, tmp_path)
+    one = harness(server, user, tmp_path)
     events = one.read_all(confirm=True)
     expected = [(0, "received"), (0, "acknowledged"), (1, "received"), (0, "answered"), (0, "received")]
-    assert told(events) == expected
+    assert events_by_contact(events) == expected
     assert [event.time for event in events] == [BEGIN + timedelta(minutes=minute) for minute in (0, 0.2, 1, 2, 3)]
     assert {(event.service, event.site) for event in events} == {("accueil", "siege")}
     assert events[0].model_dump()["data"] == {"queue": "accueil"}
-    key = Keys(tmp_path / "keys", one.directory).key_of("general")
+    key = Keys(tmp_path / "keys", one.directory).pseudonym_key("general")
     mine, others = (key.pseudonym(IdentityKind.EMAIL, address) for address in (CITIZEN, OTHER))
     assert [event.identities for event in events] == [mine, mine, others, mine, mine]
 
@@ -35,8 +35,8 @@ def test_a_question_is_before_its_answer_whichever_folder_is_read_first(
     """Also far more of one than are fetched at a time."""
     questions = [mail(f"q{n}", n, f"usager{n}@example.org") for n in range(120)]
     put(server, user, *questions, *(answer(f"r{n}", 200 + n, f"q{n}", to=f"usager{n}@example.org") for n in range(120)))
-    events = bench(server, user, tmp_path).read_all(confirm=True)
-    assert told(events) == [(n, "received") for n in range(120)] + [(n, "answered") for n in range(120)]
+    events = harness(server, user, tmp_path).read_all(confirm=True)
+    assert events_by_contact(events) == [(n, "received") for n in range(120)] + [(n, "answered") for n in range(120)]
 
 
 def test_what_an_agent_sends_to_somebody_else_is_no_answer(server: Dovecot, user: str, tmp_path: Path) -> None:
@@ -50,8 +50,8 @@ def test_what_an_agent_sends_to_somebody_else_is_no_answer(server: Dovecot, user
         answer("of-its-own-accord", 3, to=OTHER),
         mail("answered", 4, colleague, f"{CITIZEN}, {OURS}", follows=["a", "forwarded"]),
     )
-    events = bench(server, user, tmp_path, domains=["departement.example.org"]).read_all(confirm=True)
-    assert told(events) == [(0, "received"), (0, "answered")]
+    events = harness(server, user, tmp_path, domains=["departement.example.org"]).read_all(confirm=True)
+    assert events_by_contact(events) == [(0, "received"), (0, "answered")]
 
 
 def test_a_circular_that_many_answer_makes_as_many_contacts(server: Dovecot, user: str, tmp_path: Path) -> None:
@@ -64,16 +64,16 @@ def test_a_circular_that_many_answer_makes_as_many_contacts(server: Dovecot, use
         mail("a-again", 3, follows=["circular"]),
         answer("b-answered", 4, "circular", "b", to=OTHER),
     )
-    events = bench(server, user, tmp_path).read_all(confirm=True)
-    assert told(events) == [(0, "received"), (1, "received"), (0, "received"), (1, "answered")]
+    events = harness(server, user, tmp_path).read_all(confirm=True)
+    assert events_by_contact(events) == [(0, "received"), (1, "received"), (0, "received"), (1, "answered")]
 
 
 def test_an_acknowledgement_may_be_there_before_what_it_acknowledges(
     server: Dovecot, user: str, tmp_path: Path
 ) -> None:
     put(server, user, answer("acknowledged", 0, "a", Auto_Submitted="auto-replied"), mail("a", 0.1))
-    events = bench(server, user, tmp_path).read_all(confirm=True)
-    assert told(events) == [(0, "acknowledged"), (0, "received")]
+    events = harness(server, user, tmp_path).read_all(confirm=True)
+    assert events_by_contact(events) == [(0, "acknowledged"), (0, "received")]
 
 
 def test_a_form_writes_for_who_is_to_be_replied_to(server: Dovecot, user: str, tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_a_form_writes_for_who_is_to_be_replied_to(server: Dovecot, user: str, t
         answer("answered", 1, "a"),
         mail("b", 2, "autre-robot@example.org", Reply_To=CITIZEN, Auto_Submitted="auto-generated"),
     )
-    one = bench(server, user, tmp_path, forms=[form])
+    one = harness(server, user, tmp_path, forms=[form])
     events = one.read_all(confirm=True)
-    assert told(events) == [(0, "received"), (0, "answered")]
-    key = Keys(tmp_path / "keys", one.directory).key_of("general")
+    assert events_by_contact(events) == [(0, "received"), (0, "answered")]
+    key = Keys(tmp_path / "keys", one.directory).pseudonym_key("general")
     assert {event.identities for event in events} == {key.pseudonym(IdentityKind.EMAIL, CITIZEN)}
 
 
@@ -106,7 +106,7 @@ def test_mail_is_for_whom_it_was_delivered_to(server: Dovecot, user: str, tmp_pa
         mail("delivered", 5, to="liste@example.org", Delivered_To="mdph@example.org"),
         answer("answered", 6, "delivered"),
     )
-    events = bench(server, user, tmp_path, addresses=addresses, service="autre").read_all(confirm=True)
+    events = harness(server, user, tmp_path, addresses=addresses, service="autre").read_all(confirm=True)
     places = [(event.model_dump()["data"].get("queue"), event.service, event.site, event.sector) for event in events]
     assert places == [
         ("accueil", "autre", "", "general"),
@@ -122,8 +122,8 @@ def test_two_messages_with_the_same_id_are_two_if_they_are_of_two_times(
     server: Dovecot, user: str, tmp_path: Path
 ) -> None:
     put(server, user, mail("scanner", 0, "scanner@example.org"), mail("scanner", 1, "scanner@example.org"))
-    events = bench(server, user, tmp_path).read_all(confirm=True)
-    assert told(events) == [(0, "received"), (1, "received")]
+    events = harness(server, user, tmp_path).read_all(confirm=True)
+    assert events_by_contact(events) == [(0, "received"), (1, "received")]
     assert len({event.id for event in events}) == 2
 
 
@@ -131,14 +131,14 @@ def test_however_long_the_headers_are_a_message_is_known(server: Dovecot, user: 
     crowd = ", ".join(f"usager{n}@example.org" for n in range(100_000))
     references = "\r\n ".join(f"<{n}.{'x' * 200}@example.org>" for n in range(20_000))
     assert min(len(crowd), len(references)) > 20 * LIMIT_BYTES
-    put(server, user, mail("a", 0, Cc=crowd, References=references), answer("answered", 1, "a"))
-    events = bench(server, user, tmp_path).read_all(confirm=True)
-    assert told(events) == [(0, "received"), (0, "answered")]
+    put(server, user, mail("a", 0, Cc=crowd, ContactReferences=references), answer("answered", 1, "a"))
+    events = harness(server, user, tmp_path).read_all(confirm=True)
+    assert events_by_contact(events) == [(0, "received"), (0, "answered")]
 
 
 def test_conversations_that_are_lost_are_not_begun_anew(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, mail("a", 0))
-    one = bench(server, user, tmp_path)
+    one = harness(server, user, tmp_path)
     one.read_all(confirm=True)
     (one.directory / "threads.sqlite").unlink()
     with pytest.raises(ConnectorError, match=r"threads\.sqlite is not there, but was"):

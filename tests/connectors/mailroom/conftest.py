@@ -11,13 +11,13 @@ import connectors.mailroom.source
 import connectors.sdk.folder.inbox
 import connectors.sdk.folder.source
 from connectors.mailroom.pages import PageCounter
-from tests.support.mailroom import Room
+from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop, pdf
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    return Room(tmp_path)
+def room(tmp_path: Path) -> MailroomHarness:
+    return MailroomHarness(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 from connectors.mailroom.config import MailroomConfig
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
-from tests.support.mailroom import configuration
+from tests.support.mailroom_harness import configuration
 
 
 @pytest.mark.parametrize(

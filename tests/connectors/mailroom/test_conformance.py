@@ -10,8 +10,8 @@ import pytest
 
 import connectors.mailroom as mailroom
 from connectors.sdk.testing import Conformance
-from connectors.sdk.testing.hostile import CONTENTS, in_fields, in_json
-from tests.support.mailroom import configuration
+from connectors.sdk.testing.hostile import CONTENTS, hostile_fields, hostile_json
+from tests.support.mailroom_harness import configuration
 from tests.support.scans import drop, drop_letter, pdf
 
 PERSONAL = ("Mireille Exemple", "mireille@example.org", "0639985511", "12 rue du Modele", "dossier-mireille", "Recours")
@@ -38,8 +38,8 @@ class TestConformance(Conformance):
         table = b";".join(name.encode() for name in step) + b"\n" + b";".join(value.encode() for value in step.values())
         wide = b";".join(b"c%d" % number for number in range(95_000)) + b"\n" + b"x\n" * 100_000
         sidecars = {
-            ".json": [*CONTENTS.values(), *in_json(step)],
-            ".csv": [*CONTENTS.values(), *in_fields(table, b";"), wide],
+            ".json": [*CONTENTS.values(), *hostile_json(step)],
+            ".csv": [*CONTENTS.values(), *hostile_fields(table, b";"), wide],
             ".xml": [b"<c><chrono>" + content + b"</chrono></c>" for content in CONTENTS.values()],
             ".pdf": [b"%PDF-1.4 " + content for content in CONTENTS.values()],
         }

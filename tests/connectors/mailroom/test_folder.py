@@ -16,8 +16,8 @@ import connectors.mailroom.source
 import connectors.sdk.folder.inbox
 import connectors.sdk.folder.source
 from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError
-from connectors.sdk.testing import Bench
-from tests.support.mailroom import Room, set_clock
+from connectors.sdk.testing import ConnectorHarness
+from tests.support.mailroom_harness import MailroomHarness, set_clock
 from tests.support.scans import drop, drop_letter, page_bomb, pdf, stream_bomb, tiff
 
 BAD = {
@@ -42,7 +42,7 @@ BAD = {
 }
 
 
-def test_bad_files_are_rejected_with_their_reasons_and_good_ones_after_them_are_read(room: Room) -> None:
+def test_bad_files_are_rejected_with_their_reasons_and_good_ones_after_them_are_read(room: MailroomHarness) -> None:
     for order, (name, (content, _)) in enumerate(BAD.items()):
         drop(room.inbox / name, content, order)
     drop_letter(room.inbox, 500)
@@ -53,7 +53,7 @@ def test_bad_files_are_rejected_with_their_reasons_and_good_ones_after_them_are_
     assert list(room.inbox.iterdir()) == []
 
 
-def test_what_is_no_regular_file_is_never_opened(room: Room, tmp_path: Path) -> None:
+def test_what_is_no_regular_file_is_never_opened(room: MailroomHarness, tmp_path: Path) -> None:
     secret = drop(tmp_path / "secret.pdf", pdf(1))
     (room.inbox / "link.pdf").symlink_to(secret)
     (room.inbox / "loop.pdf").symlink_to("loop.pdf")
@@ -69,7 +69,7 @@ def test_what_is_no_regular_file_is_never_opened(room: Room, tmp_path: Path) -> 
     assert secret.read_bytes() == pdf(1)
 
 
-def test_huge_files_and_bombs_cost_neither_memory_nor_reading(room: Room) -> None:
+def test_huge_files_and_bombs_cost_neither_memory_nor_reading(room: MailroomHarness) -> None:
     with (room.inbox / "huge.pdf").open("wb") as huge:
         huge.truncate(2 << 30)
     drop(room.inbox / "stream.pdf", stream_bomb(900), 1)
@@ -84,12 +84,12 @@ def test_huge_files_and_bombs_cost_neither_memory_nor_reading(room: Room) -> Non
 
 
 def test_a_file_is_left_until_nobody_writes_to_it(tmp_path: Path) -> None:
-    room = Room(tmp_path, settle_seconds=3600, pair_seconds=3600)
+    room = MailroomHarness(tmp_path, settle_seconds=3600, pair_seconds=3600)
     drop_letter(room.inbox, 1)
     drop(room.inbox / "lone.pdf", pdf(2))
     (room.inbox / "draft.pdf.part").write_bytes(b"half")
     assert room.read() == []
-    room = Room(tmp_path, settle_seconds=0, pair_seconds=3600)
+    room = MailroomHarness(tmp_path, settle_seconds=0, pair_seconds=3600)
     assert len(room.read()) == 2
     assert sorted(path.name for path in room.inbox.iterdir()) == ["draft.pdf.part", "lone.pdf"]
 
@@ -97,9 +97,9 @@ def test_a_file_is_left_until_nobody_writes_to_it(tmp_path: Path) -> None:
 def test_a_file_that_grows_is_waited_for_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, sleep=lambda seconds: None)
     set_clock(monkeypatch, clock)
-    room = Room(tmp_path, settle_seconds=2, pair_seconds=2)
+    room = MailroomHarness(tmp_path, settle_seconds=2, pair_seconds=2)
     whole = pdf(1)
-    with room.bench.opened() as (flow, publisher):
+    with room.harness.opened() as (flow, publisher):
         for now, written, events in (
             (0.0, 100, 0),
             (1.5, 300, 0),
@@ -110,12 +110,12 @@ def test_a_file_that_grows_is_waited_for_anew(tmp_path: Path, monkeypatch: pytes
             clock.now = now
             if now < 4:
                 (room.inbox / "slow.pdf").write_bytes(whole[:written])
-            flow.turn()
+            flow.step()
             assert len(publisher.events) == events
 
 
 def test_it_keeps_nothing_if_it_is_told_so(tmp_path: Path) -> None:
-    room = Room(tmp_path, afterwards="delete")
+    room = MailroomHarness(tmp_path, afterwards="delete")
     drop_letter(room.inbox, 1)
     drop(room.inbox / "bad.pdf", b"bad")
     assert len(room.read()) == 2
@@ -123,13 +123,13 @@ def test_it_keeps_nothing_if_it_is_told_so(tmp_path: Path) -> None:
     assert list((room.archive / "work").iterdir()) == []
 
 
-def test_two_instances_do_not_share_an_archive(room: Room, tmp_path: Path) -> None:
-    other = Bench(mailroom.CONNECTOR, room.options, tmp_path / "other", tmp_path / "keys")
-    with room.bench.opened(), pytest.raises(InstanceInUseError, match="archive of another instance"), other.opened():
+def test_two_instances_do_not_share_an_archive(room: MailroomHarness, tmp_path: Path) -> None:
+    other = ConnectorHarness(mailroom.CONNECTOR, room.options, tmp_path / "other", tmp_path / "keys")
+    with room.harness.opened(), pytest.raises(InstanceInUseError, match="archive of another instance"), other.opened():
         pass
 
 
-def test_a_file_that_cannot_be_moved_holds_up_no_other(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_moved_holds_up_no_other(room: MailroomHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     held, rename = {"scan00001.pdf", "lone.pdf"}, Path.rename
 
     def rename_unless_held(path: Path, target: Path) -> Path:
@@ -143,11 +143,11 @@ def test_a_file_that_cannot_be_moved_holds_up_no_other(room: Room, monkeypatch: 
     for number in (1, 2):
         drop_letter(room.inbox, number)
     for _ in range(2):  # at work, and opened anew
-        with room.bench.opened() as (flow, publisher):
+        with room.harness.opened() as (flow, publisher):
             with suppress(SourceUnavailableError):
-                flow.turn()
+                flow.step()
             with pytest.raises(SourceUnavailableError, match=r"2 of the files in .* may not be moved"):
-                flow.turn()
+                flow.step()
             publisher.confirm()
     assert room.done() == ["scan00002.json", "scan00002.pdf"]
     drop(room.inbox / "scan00001.json", b"{}", 9)  # comes meanwhile, and is none of theirs
@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_moved_holds_up_no_other(room: Room, monkeypatch: 
 
 
 def test_an_inbox_whose_listing_takes_long_is_listed_over_several_turns(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+    room: MailroomHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connectors.sdk.folder.inbox, "LIST_SECONDS", 1)
     seconds = count(0, 0.4)
@@ -166,20 +166,20 @@ def test_an_inbox_whose_listing_takes_long_is_listed_over_several_turns(
     set_clock(monkeypatch, clock)
     for number in range(4):
         drop_letter(room.inbox, number)
-    with room.bench.opened() as (flow, publisher):
-        flow.turn()
+    with room.harness.opened() as (flow, publisher):
+        flow.step()
         assert publisher.events == []
         for _ in range(50):
-            flow.turn()
+            flow.step()
         assert len(publisher.events) == 8
 
 
-def test_an_inbox_that_is_away_is_waited_for(room: Room) -> None:
-    with room.bench.opened() as (flow, publisher):
+def test_an_inbox_that_is_away_is_waited_for(room: MailroomHarness) -> None:
+    with room.harness.opened() as (flow, publisher):
         room.inbox.rename(room.inbox.with_name("away"))
         with pytest.raises(SourceUnavailableError, match="inbox is not there"):
-            flow.turn()
+            flow.step()
         room.inbox.with_name("away").rename(room.inbox)
         drop_letter(room.inbox, 1)
-        flow.turn()
+        flow.step()
         assert len(publisher.events) == 2

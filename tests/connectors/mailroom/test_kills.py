@@ -17,8 +17,8 @@ from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys, load_key
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.rejects import Rejects
-from tests.support.kills import kill_at_every_act
-from tests.support.mailroom import Room, configuration
+from tests.support.kills import kill_at_every_disk_operation
+from tests.support.mailroom_harness import MailroomHarness, configuration
 from tests.support.scans import drop, drop_letter
 from tests.support.topic_file import Topic, ids_in
 
@@ -28,7 +28,10 @@ def connect(keys: Path, afterwards: str, directory: Path) -> None:
     inbox = directory / "inbox"
     make_private_directory(directory / "state")
     context = Context(
-        "mailroom/essai", directory / "state", Cursor(directory / "state"), Keys(keys, directory / "state").key_of
+        "mailroom/essai",
+        directory / "state",
+        Cursor(directory / "state"),
+        Keys(keys, directory / "state").pseudonym_key,
     )
     config = MailroomConfig(**configuration(directory) | {"afterwards": afterwards})
     meter = Meter(Metrics(CollectorRegistry()), "mailroom/essai")
@@ -39,8 +42,8 @@ def connect(keys: Path, afterwards: str, directory: Path) -> None:
     ):
         flow = Flow(source, topic, rejects, meter)
         while any(inbox.iterdir()) or any((directory / "archive" / "work").iterdir()):
-            flow.turn()
-        flow.settle(5)
+            flow.step()
+        flow.drain(5)
 
 
 @pytest.mark.usefixtures("lasting")
@@ -56,7 +59,7 @@ def test_killed_at_every_act_it_tells_every_file_and_keeps_it_once(tmp_path: Pat
         (place / "inbox").mkdir(parents=True)
         drop_letter(place / "inbox", 1)
         drop(place / "inbox" / "bad.pdf", b"bad", 2)
-    runs = kill_at_every_act(job, tmp_path / "runs")
+    runs = kill_at_every_disk_operation(job, tmp_path / "runs")
     assert 20 < len(runs) < len(places)
     told = [ids_in(place / "topic") for place in runs]
     assert len(told[-1]) == len(set(told[-1])) == 2
@@ -68,7 +71,7 @@ def test_killed_at_every_act_it_tells_every_file_and_keeps_it_once(tmp_path: Pat
         assert list((place / "archive" / "work").iterdir()) == []
 
 
-def test_a_burst_killed_at_random_moments(room: Room, tmp_path: Path) -> None:
+def test_a_burst_killed_at_random_moments(room: MailroomHarness, tmp_path: Path) -> None:
     letters = 500
     for number in range(letters):
         drop_letter(room.inbox, number)

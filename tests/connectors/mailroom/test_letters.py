@@ -5,11 +5,11 @@ from pathlib import Path
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
-from tests.support.mailroom import Room
+from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop, drop_letter, pdf, tiff
 
 
-def test_a_letter_and_what_becomes_of_it(room: Room, tmp_path: Path) -> None:
+def test_a_letter_and_what_becomes_of_it(room: MailroomHarness, tmp_path: Path) -> None:
     drop(room.inbox / "a.pdf", pdf(1, pages=3), 1)
     drop(
         room.inbox / "a.xml",
@@ -53,7 +53,7 @@ def test_a_letter_and_what_becomes_of_it(room: Room, tmp_path: Path) -> None:
     assert len(list(room.archive.glob("done/*/2026-000001_*/a.xml"))) == 1
 
 
-def test_a_step_is_the_services_that_had_the_letter_then_in_whatever_order_it_is_told(room: Room) -> None:
+def test_a_step_is_the_services_that_had_the_letter_then_in_whatever_order_it_is_told(room: MailroomHarness) -> None:
     drop(room.inbox / "a.pdf", pdf(1), 1)
     room.read()
     told = (
@@ -69,7 +69,7 @@ def test_a_step_is_the_services_that_had_the_letter_then_in_whatever_order_it_is
     assert [event.service for event in room.read()] == ["accueil", "routes", "accueil", "routes", "accueil"]
 
 
-def test_a_sidecar_with_bad_rows_changes_nothing_and_names_them_all(room: Room) -> None:
+def test_a_sidecar_with_bad_rows_changes_nothing_and_names_them_all(room: MailroomHarness) -> None:
     drop(room.inbox / "a.pdf", pdf(1), 1)
     room.read()
     rows = [
@@ -88,7 +88,7 @@ def test_a_sidecar_with_bad_rows_changes_nothing_and_names_them_all(room: Room) 
 
 
 def test_mail_that_was_only_sent_needs_no_letter_of_the_register(tmp_path: Path) -> None:
-    room = Room(tmp_path, departures=["D{year}-{number:04}", "2019-{number:06}"], site="siege")
+    room = MailroomHarness(tmp_path, departures=["D{year}-{number:04}", "2019-{number:06}"], site="siege")
     rows = [
         "chrono;step;at;postage;cost_cents;service",
         "D2026-0007;sent;2026-03-19;lettre_recommandee;574;Routes",
@@ -110,7 +110,7 @@ def test_mail_that_was_only_sent_needs_no_letter_of_the_register(tmp_path: Path)
     assert [*room.rejected().values()] == ["unknown_record: row 1: chrono: no letter has it"] * 5
 
 
-def test_numbers_begin_anew_each_year_and_have_no_gaps(room: Room) -> None:
+def test_numbers_begin_anew_each_year_and_have_no_gaps(room: MailroomHarness) -> None:
     for order, scanned_at in enumerate(("2025-12-31T23:30", "2026-01-01T00:10", "2025-12-31T23:40")):
         drop_letter(room.inbox, order, scanned_at=scanned_at)
         drop(room.inbox / f"{order}.pdf", b"broken", order)
@@ -118,7 +118,7 @@ def test_numbers_begin_anew_each_year_and_have_no_gaps(room: Room) -> None:
     assert chronos == ["2025-000001", "2026-000001", "2025-000002"]
 
 
-def test_the_same_letter_dropped_again_is_the_same(room: Room) -> None:
+def test_the_same_letter_dropped_again_is_the_same(room: MailroomHarness) -> None:
     drop_letter(room.inbox, 1)
     first = room.read()
     drop_letter(room.inbox, 1)

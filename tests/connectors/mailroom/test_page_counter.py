@@ -8,10 +8,10 @@ from threading import Timer
 
 import pytest
 
-from connectors.mailroom import counting
+from connectors.mailroom import barcode_worker
 from connectors.mailroom.pages import PageCounter, Pages
 from connectors.sdk.errors import ConnectorError
-from tests.support.mailroom import Room
+from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop, drop_letter, pdf
 
 DYING = """
@@ -28,7 +28,7 @@ with socket.socket(fileno=int(sys.argv[1])) as link:
 """A page counter that dies at its first letters, and then is a good one."""
 
 
-def test_a_page_counter_that_died_idle_rejects_nothing(room: Room) -> None:
+def test_a_page_counter_that_died_idle_rejects_nothing(room: MailroomHarness) -> None:
     with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         assert counter.examine(file, sheets=False) == Pages(2)
         assert counter._process
@@ -37,7 +37,7 @@ def test_a_page_counter_that_died_idle_rejects_nothing(room: Room) -> None:
         assert counter.examine(file, sheets=True) == Pages(2)
 
 
-def test_what_stops_a_service_does_not_stop_the_reading_of_a_letter(room: Room) -> None:
+def test_what_stops_a_service_does_not_stop_the_reading_of_a_letter(room: MailroomHarness) -> None:
     with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         counter.examine(file, sheets=False)
         process = counter._process
@@ -48,7 +48,7 @@ def test_what_stops_a_service_does_not_stop_the_reading_of_a_letter(room: Room) 
         assert counter._process is process
 
 
-def test_a_busy_machine_is_no_fault_of_a_letters(room: Room) -> None:
+def test_a_busy_machine_is_no_fault_of_a_letters(room: MailroomHarness) -> None:
     with closing(PageCounter(0.5)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         counter.examine(file, sheets=False)
         process = counter._process
@@ -63,11 +63,11 @@ def test_a_busy_machine_is_no_fault_of_a_letters(room: Room) -> None:
 
 @pytest.mark.parametrize("deaths", [2, 3])
 def test_a_page_counter_that_dies_at_work_is_asked_again_but_not_for_ever(
-    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
+    room: MailroomHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
 ) -> None:
     program = tmp_path / "dying.py"
-    program.write_text(DYING.format(deaths=deaths, tally=str(tmp_path / "tally"), real=counting.__file__))
-    monkeypatch.setattr(counting, "__file__", str(program))
+    program.write_text(DYING.format(deaths=deaths, tally=str(tmp_path / "tally"), real=barcode_worker.__file__))
+    monkeypatch.setattr(barcode_worker, "__file__", str(program))
     drop_letter(room.inbox, 1)
     assert len(room.read()) == 2 * (deaths < 3)
     assert (tmp_path / "tally").stat().st_size == deaths
@@ -75,7 +75,9 @@ def test_a_page_counter_that_dies_at_work_is_asked_again_but_not_for_ever(
     assert room.rejected() == (rejected if deaths == 3 else {})
 
 
-def test_a_page_counter_that_cannot_start_is_no_fault_of_a_letters(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_counter_that_cannot_start_is_no_fault_of_a_letters(
+    room: MailroomHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drop_letter(room.inbox, 1)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", str(room.inbox))

@@ -7,14 +7,14 @@ from hashlib import sha256
 import pytest
 
 from connectors.sdk.errors import ConnectorError
-from tests.support.mailroom import Room
+from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop, drop_letter, pdf
 
 
-def test_without_its_register_it_gives_no_numbers(room: Room) -> None:
+def test_without_its_register_it_gives_no_numbers(room: MailroomHarness) -> None:
     drop_letter(room.inbox, 1)
     room.read()
-    register = room.bench.directory / "register.sqlite"
+    register = room.harness.directory / "register.sqlite"
     register.write_bytes(b"spoilt" * 1000)
     with pytest.raises(ConnectorError, match="is damaged: restore it"):
         room.read()
@@ -24,11 +24,13 @@ def test_without_its_register_it_gives_no_numbers(room: Room) -> None:
             room.read()
 
 
-def test_no_reference_stays_in_the_register_and_that_of_an_earlier_version_is_brought_over(room: Room) -> None:
+def test_no_reference_stays_in_the_register_and_that_of_an_earlier_version_is_brought_over(
+    room: MailroomHarness,
+) -> None:
     drop(room.inbox / "a.pdf", pdf(1), 1)
     drop(room.inbox / "a.json", b'{"reference": "06 39 98 12 34"}', 1)
     first = room.read()
-    register = room.bench.directory / "register.sqlite"
+    register = room.harness.directory / "register.sqlite"
     assert b"39 98" not in register.read_bytes()
     raw = f"{sha256(pdf(1)).hexdigest()}|06 39 98 12 34"
     with closing(sqlite3.connect(register, isolation_level=None)) as earlier:
@@ -43,29 +45,29 @@ def test_no_reference_stays_in_the_register_and_that_of_an_earlier_version_is_br
     assert not [content for content in files if b"39 98" in content]
 
 
-def test_a_register_that_cannot_be_written_to_is_no_fault_of_a_letters(room: Room) -> None:
+def test_a_register_that_cannot_be_written_to_is_no_fault_of_a_letters(room: MailroomHarness) -> None:
     room.read()
     drop_letter(room.inbox, 1)
-    other = sqlite3.connect(room.bench.directory / "register.sqlite", isolation_level=None)
-    with closing(other), room.bench.opened() as (flow, _):
+    other = sqlite3.connect(room.harness.directory / "register.sqlite", isolation_level=None)
+    with closing(other), room.harness.opened() as (flow, _):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ConnectorError, match=r"register\.sqlite: database is locked"):
-            flow.turn()
+            flow.step()
     assert len(room.read()) == 2
     assert room.rejected() == {}
 
 
-def test_a_disk_that_fails_gives_no_number_twice(room: Room) -> None:
+def test_a_disk_that_fails_gives_no_number_twice(room: MailroomHarness) -> None:
     room.read()
     for number in range(3):
         drop_letter(room.inbox, number)
-    with closing(sqlite3.connect(room.bench.directory / "register.sqlite", isolation_level=None)) as disk:
+    with closing(sqlite3.connect(room.harness.directory / "register.sqlite", isolation_level=None)) as disk:
         disk.execute(
             "CREATE TRIGGER fails BEFORE INSERT ON letters WHEN new.number = 3 BEGIN SELECT RAISE(ROLLBACK, ''); END"
         )
-        with room.bench.opened() as (flow, publisher):
+        with room.harness.opened() as (flow, publisher):
             with pytest.raises(ConnectorError, match=r"register\.sqlite could not be written to"):
-                flow.turn()
+                flow.step()
             assert publisher.events == []
         disk.execute("DROP TRIGGER fails")
     events = room.read()

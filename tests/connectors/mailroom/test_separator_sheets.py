@@ -9,16 +9,16 @@ import zxingcpp
 from PIL import Image
 from pypdf import PdfWriter
 
-from connectors.mailroom import counting
+from connectors.mailroom import barcode_worker
 from connectors.mailroom.pages import PageCounter, Pages
 from tests.support import scans
-from tests.support.mailroom import Room
+from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop
 
 
 @pytest.mark.parametrize("kind", ["PDF", "TIFF"])
 def test_separator_sheets_make_letters_of_a_stack(tmp_path: Path, kind: str) -> None:
-    room = Room(tmp_path, separators={"ENF": "enfance", "VOIRIE": "routes"}, page_seconds=30)
+    room = MailroomHarness(tmp_path, separators={"ENF": "enfance", "VOIRIE": "routes"}, page_seconds=30)
     stack = scans.stack(kind, "", "ENF", "", "8A 0123 4567 8", "QR:MAARCH_VOIRIE", "VOIRIE", "", "ENF")
     drop(room.inbox / f"stack.{kind}", stack, 1)
     events = room.read()
@@ -39,7 +39,7 @@ def test_separator_sheets_make_letters_of_a_stack(tmp_path: Path, kind: str) -> 
 
 
 def test_a_sheet_that_nobody_configured_merges_no_letters(tmp_path: Path) -> None:
-    room = Room(tmp_path, separators={"ENF": "enfance"}, page_seconds=30)
+    room = MailroomHarness(tmp_path, separators={"ENF": "enfance"}, page_seconds=30)
     stack = scans.stack("PDF", "QR:MAARCH_ENF", "", "QR:MAARCH_MIREILLE", "", "8A 0123 4567 8", "MAARCH_VOIRIE", "")
     drop(room.inbox / "stack.pdf", stack, 1)
     assert room.read() == []
@@ -49,7 +49,7 @@ def test_a_sheet_that_nobody_configured_merges_no_letters(tmp_path: Path) -> Non
         ("any", {"separator_prefix": "", "separators": {"MAARCH_ENF": "enfance"}}, [6]),
         ("of their own", {"separator_prefix": "8A ", "separators": {"0123 4567 8": "routes"}}, [4, 2]),
     ):
-        other = Room(tmp_path / name, page_seconds=30, **options)
+        other = MailroomHarness(tmp_path / name, page_seconds=30, **options)
         drop(other.inbox / "stack.pdf", stack, 1)
         assert [event.data.pages for event in other.read() if event.type == "letter.arrived"] == letters
 
@@ -71,6 +71,10 @@ def test_sheets_are_told_after_any_number_of_other_barcodes_and_all_or_none() ->
     form, name = zxingcpp.BarcodeFormat.QRCode, "E" * 60
     other, sheet = (Image.fromarray(zxingcpp.create_barcode(text, form).to_image(scale=3)) for text in ("other", name))
     assert (
-        counting._answer(1001, [[other]] * 1000 + [[sheet]], counting.Sheets({name})) == f'[1001, [[1000, "{name}"]]]'
+        barcode_worker._answer(1001, [[other]] * 1000 + [[sheet]], barcode_worker.SeparatorSheets({name}))
+        == f'[1001, [[1000, "{name}"]]]'
     )
-    assert counting._answer(1000, [[sheet]] * 1000, counting.Sheets({name})) == counting.TOO_COSTLY
+    assert (
+        barcode_worker._answer(1000, [[sheet]] * 1000, barcode_worker.SeparatorSheets({name}))
+        == barcode_worker.TOO_COSTLY
+    )

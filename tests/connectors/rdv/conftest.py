@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.rdv import Town, town
+from tests.support.rdv_harness import RdvHarness, rdv_harness
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Town]:
-    with town(tmp_path) as place:
+def place(tmp_path: Path) -> Iterator[RdvHarness]:
+    with rdv_harness(tmp_path) as place:
         yield place

@@ -9,25 +9,25 @@ import connectors.rdv as rdv
 from connectors.rdv.config import RdvConfig
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.testing import Bench
-from streams.engine.ports import free_port
-from tests.support.rdv import OTHER, Town, book, hours, options
+from connectors.sdk.testing import ConnectorHarness
+from streams.kafka.ports import free_port
+from tests.support.rdv_harness import OTHER, RdvHarness, book, hours, options
 from tests.support.simulations import simulate
 
 
-def test_a_probe_reads_a_page_of_each_organisation(place: Town) -> None:
+def test_a_probe_reads_a_page_of_each_organisation(place: RdvHarness) -> None:
     book(place.service, hours(-3), hours(30))
     book(place.service, hours(-3), hours(30), organisation=OTHER)
-    found = place.bench.probe()
+    found = place.harness.probe()
     assert (found.records, found.events) == (2, {"appointment.booked": 2})
     with place.connected():
-        place.go_round()
+        place.run_round()
     assert len(place.events) == 2
 
 
 def test_a_probe_without_api_listens(tmp_path: Path) -> None:
-    bench = Bench(rdv.CONNECTOR, options(), tmp_path / "data", tmp_path / "keys")
-    assert bench.probe().records == 0
+    harness = ConnectorHarness(rdv.CONNECTOR, options(), tmp_path / "data", tmp_path / "keys")
+    assert harness.probe().records == 0
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_mistakes_in_the_configuration_are_named(more: dict[str, Any], words: st
 
 def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
     with simulate(rdv.CONNECTOR, "--port", "0", "--to", str(free_port())) as options:
-        bench = Bench(rdv.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-        assert "appointment.booked" in bench.probe().events
+        harness = ConnectorHarness(rdv.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+        assert "appointment.booked" in harness.probe().events

@@ -11,7 +11,7 @@ from connectors.rdv.simulate.server import SECRET
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.rdv.source import sign
 from connectors.sdk.webhook.testing import PushConformance
-from tests.support.rdv import MIREILLE, PERSONAL, book, options
+from tests.support.rdv_harness import MIREILLE, PERSONAL, book, options
 
 BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
 

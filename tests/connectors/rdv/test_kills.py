@@ -9,11 +9,11 @@ from random import Random
 import pytest
 from starlette.responses import Response
 
-from connectors.rdv.simulate.server import Sender
+from connectors.rdv.simulate.server import WebhookSender
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.sdk.reconcile import Finding
 from tests.support.processes import Child, wait_until
-from tests.support.rdv import MIREILLE, PERSONAL, Town, book, hours, town
+from tests.support.rdv_harness import MIREILLE, PERSONAL, RdvHarness, book, hours, rdv_harness
 from tests.support.topic_file import counted_in
 
 
@@ -35,13 +35,13 @@ def plan(service: RdvService, random: Random, number: int, *, may_move: bool = T
     return bodies
 
 
-def test_lost_repeated_reordered_and_killed(place: Town) -> None:
+def test_lost_repeated_reordered_and_killed(place: RdvHarness) -> None:
     """A tenth is lost, a tenth told twice, some come too late, and what is not confirmed is sent again: counted exactly."""
     random, expected = Random(11), Counter[Finding]()
     late: list[bytes] = []
     with place.connected():
-        place.go_round()
-    place.server.interfere = lambda _: Response(status_code=500)
+        place.run_round()
+    place.server.intercept = lambda _: Response(status_code=500)
     for chunk in range(5):
         bodies: list[bytes] = []
         for number in range(40 * chunk, 40 * chunk + 40):
@@ -64,9 +64,9 @@ def test_lost_repeated_reordered_and_killed(place: Town) -> None:
         kill_while_sending(place, bodies[:60])
         with place.connected():
             assert all(place.deliver(bodies))
-    place.server.interfere = lambda _: None
+    place.server.intercept = lambda _: None
     with place.connected():
-        place.go_round()
+        place.run_round()
         assert all(place.deliver(late))
     expected[Finding.LATE] += len(late)
     assert len(place.events) == len({event.id for event in place.events}) == place.service.ledger.total()
@@ -76,9 +76,9 @@ def test_lost_repeated_reordered_and_killed(place: Town) -> None:
 
 @pytest.mark.parametrize("rejected", [[-1], [0, 1]], ids=["the last", "all"])
 def test_killed_and_repeated_a_removal_beside_rejected_participations_counts_once(
-    place: Town, rejected: list[int]
+    place: RdvHarness, rejected: list[int]
 ) -> None:
-    place.server.interfere = lambda _: Response(status_code=500)
+    place.server.intercept = lambda _: Response(status_code=500)
     people = [MIREILLE, Citizen(502, "Jean", "Modele"), Citizen(503, "Zoé", "Essai")]
     one = book(place.service, hours(-3), hours(30), *people, collectif=True)
     with place.connected():
@@ -95,13 +95,13 @@ def test_killed_and_repeated_a_removal_beside_rejected_participations_counts_onc
     assert Counter(event.type for event in place.events) == place.service.ledger
 
 
-def kill_while_sending(place: Town, bodies: list[bytes]) -> None:
+def kill_while_sending(place: RdvHarness, bodies: list[bytes]) -> None:
     """Let the connector take messages, and be gone before any of them is safe."""
-    with ThreadPoolExecutor(len(bodies)) as pool, place.bench.opened() as (flow, publisher):
-        flow.turn()
-        before = place.bench.records_read()
-        calls = [pool.submit(Sender(place.sender.url).send, body) for body in bodies]
-        wait_until(lambda: flow.turn() or place.bench.records_read() >= before + len(bodies), "the messages")
+    with ThreadPoolExecutor(len(bodies)) as pool, place.harness.opened() as (flow, publisher):
+        flow.step()
+        before = place.harness.records_read()
+        calls = [pool.submit(WebhookSender(place.sender.url).send, body) for body in bodies]
+        wait_until(lambda: flow.step() or place.harness.records_read() >= before + len(bodies), "the messages")
         assert publisher.events
         assert publisher.safe == []
     assert not any(call.result() for call in calls)
@@ -110,7 +110,7 @@ def kill_while_sending(place: Town, bodies: list[bytes]) -> None:
 def test_killed_for_real_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:
     """SIGKILL while webhooks come, some lost and some twice; what the API says makes up for it."""
     random = Random(3)
-    with town(tmp_path, round_seconds=1) as place:
+    with rdv_harness(tmp_path, round_seconds=1) as place:
         settings, topic = tmp_path / "options.json", tmp_path / "topic"
         settings.write_text(json.dumps(place.options))
         program = "tests.support.run_to_file"
@@ -129,7 +129,9 @@ def test_killed_for_real_nothing_is_lost_or_counted_twice(tmp_path: Path) -> Non
                     child.kill()
                     child.wait()
                     child.start()
-                    wait_until(lambda: Sender(place.sender.url).send(b'{"meta": {"model": "Lieu"}}'), "a listener")
+                    wait_until(
+                        lambda: WebhookSender(place.sender.url).send(b'{"meta": {"model": "Lieu"}}'), "a listener"
+                    )
                 place.sender.send_all(place.service.outbox)
             wait_until(
                 lambda: counted_in(topic) == place.service.ledger, "all events", otherwise=lambda: counted_in(topic)

@@ -20,31 +20,31 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result, read, verify
-from streams.access.chain import HEAD, SLOT_BYTES, START, Damage, Mark, read_head
+from streams.access.hash_chain import HEAD, SLOT_BYTES, START, ChainPosition, Damage, read_head
 from streams.access.permissions import Operation
-from tests.support.kills import kill_at_every_act, run_in_child
+from tests.support.kills import kill_at_every_disk_operation, run_in_child
 
 NOVEMBER = datetime(2026, 11, 25, 8, tzinfo=UTC)
 
 
-def access(number: int = 0, who: str = "guichet") -> Access:
+def access(number: int = 0, actor: str = "guichet") -> Access:
     return Access(
-        who=who,
+        actor=actor,
         role="agent",
         operation=Operation.LOOK_UP,
         sector="general",
-        whose=f"phone:a1b2-{number}",
+        subject_id=f"phone:a1b2-{number}",
         why=Purpose.CONTACT,
         result=Result.SHOWN,
     )
 
 
-def whose(directory: Path) -> list[str]:
+def subject_id(directory: Path) -> list[str]:
     records = [line.record or {} for line in read(directory)]
     return [record["whose"] for record in records if "whose" in record]
 
 
-def head_of(directory: Path) -> Mark:
+def head_of(directory: Path) -> ChainPosition:
     head, torn = read_head((directory / HEAD).read_bytes())
     assert head is not None
     assert torn == []
@@ -101,12 +101,12 @@ def test_nothing_is_recorded_yet(place: Path) -> None:
 )
 def test_what_was_typed_is_not_recorded(typed: str) -> None:
     with pytest.raises(ValueError, match="neither a pseudonym nor a contact id"):
-        Access(who="x", operation=Operation.LOOK_UP, whose=typed, why=Purpose.CONTACT, result=Result.SHOWN)
+        Access(actor="x", operation=Operation.LOOK_UP, subject_id=typed, why=Purpose.CONTACT, result=Result.SHOWN)
 
 
 def test_contacts_and_tokens_are_named() -> None:
     for name in ("", "call:asterisk/siege:1773650000.1", "email:imap/mdph:h-0011", "case:a-1", "token:guichet-1"):
-        Access(who="x", operation=Operation.READ_CONTACT, whose=name, why=Purpose.CONTACT, result=Result.SHOWN)
+        Access(actor="x", operation=Operation.READ_CONTACT, subject_id=name, why=Purpose.CONTACT, result=Result.SHOWN)
 
 
 def test_those_who_wait_share_a_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_threads_record_each_once(audit: Audit, place: Path) -> None:
     with ThreadPoolExecutor(20) as callers:
         told = list(callers.map(audit.record, map(access, range(200))))
     assert sorted(told) == list(range(2, 202))
-    assert sorted(whose(place)) == sorted(f"phone:a1b2-{n}" for n in range(200))
+    assert sorted(subject_id(place)) == sorted(f"phone:a1b2-{n}" for n in range(200))
 
 
 def test_tasks_wait_and_others_run(audit: Audit, place: Path) -> None:
@@ -140,7 +140,7 @@ def test_tasks_wait_and_others_run(audit: Audit, place: Path) -> None:
         return await asyncio.gather(*(audit.record_soon(access(n)) for n in range(100)))
 
     assert asyncio.run(serve()) == list(range(2, 102))
-    assert whose(place) == [f"phone:a1b2-{n}" for n in range(100)]
+    assert subject_id(place) == [f"phone:a1b2-{n}" for n in range(100)]
 
 
 def test_a_sequence_is_told_only_when_its_line_was_synced(
@@ -209,7 +209,7 @@ def keep(place: Path) -> None:
 
 
 def test_killed_at_every_act_nothing_that_was_answered_is_lost_and_the_chain_holds(tmp_path: Path) -> None:
-    directories = kill_at_every_act(keep, tmp_path)
+    directories = kill_at_every_disk_operation(keep, tmp_path)
     cut_short = pruned = 0
     for place in directories:
         report = verify(place / "audit")
@@ -239,7 +239,7 @@ def fill(place: Path, room: int) -> None:
         assert refused > 10
         assert verify(place).findings == []
         assert verify(place).unfinished_bytes == 0
-        assert len(whose(place)) == 40 - refused
+        assert len(subject_id(place)) == 40 - refused
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         kept.record(access(99))
 
@@ -248,7 +248,7 @@ def fill(place: Path, room: int) -> None:
 def test_with_no_room_left_it_refuses_and_nothing_stands_as_done(place: Path, room: int) -> None:
     assert run_in_child(partial(fill, place, room)) == 0
     assert verify(place).findings == []
-    assert whose(place)[-1] == "phone:a1b2-99"
+    assert subject_id(place)[-1] == "phone:a1b2-99"
 
 
 def begin_without_room(place: Path) -> None:
@@ -264,7 +264,7 @@ def begin_without_room(place: Path) -> None:
 
 def test_with_no_room_for_the_head_it_refuses(place: Path) -> None:
     assert run_in_child(partial(begin_without_room, place)) == 0
-    assert whose(place) == ["phone:a1b2-1"]
+    assert subject_id(place) == ["phone:a1b2-1"]
     assert verify(place).findings == []
 
 
@@ -296,7 +296,7 @@ def test_what_is_too_old_goes_by_whole_files_and_the_chain_says_so(place: Path) 
         assert kept.prune() == 3
         assert kept.prune() == 0
         assert [path.name for path in place.glob("*.jsonl")] == ["000007.jsonl"]
-        assert whose(place) == [], "nobody reads any more, and nothing of those who did is kept"
+        assert subject_id(place) == [], "nobody reads any more, and nothing of those who did is kept"
         assert verify(place).findings == []
         kept.record(access())
         assert verify(place).findings == []
@@ -350,7 +350,7 @@ def test_damage_stops_nobody_and_stays_to_be_seen(
         kept.record(access(3))
         kept.record(access(4))
     assert [line["event"] for line in logs] == ["audit_damaged"]
-    assert whose(place)[-2:] == ["phone:a1b2-3", "phone:a1b2-4"]
+    assert subject_id(place)[-2:] == ["phone:a1b2-3", "phone:a1b2-4"]
     findings = verify(place).findings
     assert found in [finding[:3] for finding in findings]
     assert Damage.RESUMED in {finding.damage for finding in findings}

@@ -3,17 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.access.chain import (
+from streams.access.hash_chain import (
     BEGIN,
-    NOTHING,
+    EMPTY_HEAD,
     PRUNE,
     SLOT_BYTES,
     START,
+    ChainPosition,
     Damage,
     Finding,
     Head,
-    Mark,
-    Report,
+    VerificationReport,
     add,
     check,
     read_head,
@@ -25,7 +25,7 @@ from streams.access.chain import (
 Files = list[tuple[str, list[bytes]]]
 
 
-def chain(*sizes: int, after: Mark = START) -> tuple[Files, Head, list[Mark]]:
+def chain(*sizes: int, after: ChainPosition = START) -> tuple[Files, Head, list[ChainPosition]]:
     """Files of so many lines, where they end, and all marks."""
     mark, files, marks = after, [], []
     for number, size in enumerate(sizes, 1):
@@ -40,7 +40,7 @@ def chain(*sizes: int, after: Mark = START) -> tuple[Files, Head, list[Mark]]:
     return files, Head(name, sum(map(len, lines)), *mark, "2026-11"), marks
 
 
-def first(report: Report) -> Finding:
+def first(report: VerificationReport) -> Finding:
     return report.findings[0]
 
 
@@ -54,9 +54,9 @@ FILES, HEAD, MARKS = chain(4, 1, 5)
 
 
 def test_a_whole_chain_is_whole() -> None:
-    assert verify(FILES, HEAD) == Report([], 10, START, MARKS[-1])
+    assert verify(FILES, HEAD) == VerificationReport([], 10, START, MARKS[-1])
     assert all(verify(FILES, HEAD, mark).findings == [] for mark in MARKS)
-    assert verify([], NOTHING) == verify([], None) == Report()
+    assert verify([], EMPTY_HEAD) == verify([], None) == VerificationReport()
 
 
 @given(st.sampled_from(range(3)), st.data())
@@ -120,9 +120,9 @@ def test_files_that_were_pruned_are_not_missed() -> None:
 
 def test_what_lies_beyond_the_end_is_followed_as_far_as_it_is_whole() -> None:
     short = Head("000003.jsonl", len(b"".join(FILES[2][1][:3])), *MARKS[7], "2026-11")
-    assert verify(FILES, short) == Report([], 10, START, MARKS[-1])
+    assert verify(FILES, short) == VerificationReport([], 10, START, MARKS[-1])
     torn = [*FILES[:2], (FILES[2][0], [*FILES[2][1][:4], FILES[2][1][4][:30]])]
-    assert verify(torn, short) == Report([], 9, START, MARKS[-2], 30)
+    assert verify(torn, short) == VerificationReport([], 9, START, MARKS[-2], 30)
 
 
 def test_another_history_is_whole_and_is_not_the_one_that_was_noted() -> None:
@@ -135,7 +135,7 @@ def test_another_history_is_whole_and_is_not_the_one_that_was_noted() -> None:
     head = Head(name, sum(map(len, lines)), *mark, "2026-11")
     assert verify([(name, lines)], head).findings == []
     assert first(verify([(name, lines)], head, MARKS[3])) == Finding(name, 4, Damage.REWRITTEN)
-    assert first(verify([(name, lines)], head, Mark(11, "a" * 64))) == Finding(name, 11, Damage.TRUNCATED, 11)
+    assert first(verify([(name, lines)], head, ChainPosition(11, "a" * 64))) == Finding(name, 11, Damage.TRUNCATED, 11)
 
 
 def test_a_head_that_is_another_or_is_gone_is_found() -> None:
@@ -150,11 +150,13 @@ def test_a_head_of_which_a_byte_is_changed_is_none(at: int, flip: int) -> None:
     assert read_slot(bytes(slot)) == HEAD
     slot[at] ^= flip
     assert read_slot(bytes(slot)) is None
-    assert read_head(bytes(slot) + write_slot(NOTHING)) == (NOTHING, [1])
+    assert read_head(bytes(slot) + write_slot(EMPTY_HEAD)) == (EMPTY_HEAD, [1])
 
 
 @given(st.binary(max_size=200))
 def test_whatever_a_line_holds_it_is_judged(content: bytes) -> None:
     assert check(START, content) in {Damage.CHANGED, Damage.MISPLACED}
     assert read_slot(content) is None
-    assert verify([("000001.jsonl", read_again(content))], NOTHING) == Report(unfinished_bytes=len(content))
+    assert verify([("000001.jsonl", read_again(content))], EMPTY_HEAD) == VerificationReport(
+        unfinished_bytes=len(content)
+    )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.access.limiting import Bucket, Limiter, take
+from streams.access.rate_limit import Bucket, Limiter, take
 
 
 def test_a_minutes_worth_at_once_and_then_the_rate() -> None:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
-from streams.access.grants import Grant, OidcOptions
-from streams.access.oidc import AGAIN_SECONDS, KEEP_SECONDS, OLDEST_SECONDS, Provider
+from streams.access.oidc import KEEP_SECONDS, KEY_REFETCH_SECONDS, OLDEST_SECONDS, Provider
+from streams.access.oidc_options import Grant, OidcOptions
 from streams.access.permissions import Role
 from streams.access.tokens import Token, TokensError
 from tests.support.issuer import Issuer
@@ -169,7 +169,7 @@ def test_a_header_without_an_end_is_none(issuer: Issuer) -> None:
     assert ask(provider_of(issuer), f"{encode(b'[' * 100_000)}.{encode(b'{}')}.{encode(b'?')}") == [None]
 
 
-@pytest.mark.parametrize(("seconds", "kid"), [(AGAIN_SECONDS, "unknown"), (KEEP_SECONDS, "first")])
+@pytest.mark.parametrize(("seconds", "kid"), [(KEY_REFETCH_SECONDS, "unknown"), (KEEP_SECONDS, "first")])
 def test_who_names_a_known_key_does_not_wait_while_keys_are_fetched(issuer: Issuer, seconds: int, kid: str) -> None:
     clock = Clock()
     provider = provider_of(issuer, clock)
@@ -197,7 +197,7 @@ def test_a_new_key_is_fetched_when_a_token_names_it(issuer: Issuer) -> None:
         assert await provider.authenticate(issuer.sign())
         issuer.keys.append(RSAKey.generate_key(2048, {"kid": "second"}))
         assert await provider.authenticate(issuer.sign()) is None  # asked just now
-        clock.now += AGAIN_SECONDS + 1
+        clock.now += KEY_REFETCH_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
         old = issuer.sign(issuer.keys[0])
         assert await provider.authenticate(old)
@@ -223,7 +223,7 @@ def test_keys_are_kept_while_the_provider_is_away_and_without_any_nobody_is_let_
         with pytest.raises(TokensError):
             await provider.authenticate(issuer.sign())
         issuer.is_away = False
-        clock.now += AGAIN_SECONDS + 1
+        clock.now += KEY_REFETCH_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
         issuer.is_away = True
         clock.now += KEEP_SECONDS + 1
@@ -233,7 +233,7 @@ def test_keys_are_kept_while_the_provider_is_away_and_without_any_nobody_is_let_
             with pytest.raises(TokensError):
                 await provider.authenticate(issuer.sign())
         issuer.is_away = False
-        clock.now += AGAIN_SECONDS + 1
+        clock.now += KEY_REFETCH_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
 
     asyncio.run(lose())

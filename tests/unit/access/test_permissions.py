@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.access.permissions import OF_CITIZENS, PERMISSIONS, Operation, Role, may
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, Operation, Role, may
 from streams.access.purposes import PURPOSES
-from streams.api.guarding import OPERATIONS
+from streams.api.middleware import OPERATIONS_BY_PATH
 
 HERE = Path(__file__).parents[3]
 
@@ -23,7 +23,7 @@ def test_every_role_is_in_the_table_and_every_operation_somebodys_or_the_machine
 @pytest.mark.parametrize(("role", "operation"), list(product(Role, Operation)))
 def test_a_citizens_data_are_for_those_of_the_sector(role: Role, operation: Operation) -> None:
     assert may(role, ["social"], operation, "social") == (operation in PERMISSIONS[role])
-    if operation in OF_CITIZENS:
+    if operation in CITIZEN_OPERATIONS:
         assert not may(role, ["social"], operation, "tax")
         assert not may(role, [], operation, "social")
         assert not may(role, ["social"], operation)
@@ -32,8 +32,8 @@ def test_a_citizens_data_are_for_those_of_the_sector(role: Role, operation: Oper
 def test_who_answers_citizens_sees_them_and_erases_nothing_and_who_counts_sees_none() -> None:
     assert may(Role.AGENT, ["general"], Operation.LOOK_UP, "general")
     assert not may(Role.AGENT, ["general"], Operation.ERASE, "general")
-    assert not PERMISSIONS[Role.SUPERVISOR] & OF_CITIZENS
-    assert not PERMISSIONS[Role.OPERATOR] & OF_CITIZENS
+    assert not PERMISSIONS[Role.SUPERVISOR] & CITIZEN_OPERATIONS
+    assert not PERMISSIONS[Role.OPERATOR] & CITIZEN_OPERATIONS
     assert may(Role.DPO, ["general"], Operation.ERASE, "general")
 
 
@@ -43,5 +43,5 @@ def test_what_the_readme_says_of_roles_is_what_they_may(name: str) -> None:
     told = {role: [set(re.findall(r"`(\w+)`", cell)) for cell in cells] for role, *cells in rows if role in {*Role}}
     for role in Role:
         may_do, may_give = told[role]
-        assert may_do == {*map(str, PERMISSIONS[role] & {*OPERATIONS.values()})}
+        assert may_do == {*map(str, PERMISSIONS[role] & {*OPERATIONS_BY_PATH.values()})}
         assert may_give == {*map(str, PURPOSES[role])}

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from models.instants import milliseconds
+from models.timestamps import milliseconds
 from streams.access import tokens as module
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import Token, Tokens, TokensError, digest, find, make_secret
-from tests.support.kills import kill_at_every_act
+from tests.support.kills import kill_at_every_disk_operation
 
 NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
 LATER = milliseconds(NOW + timedelta(days=90))
@@ -136,7 +136,7 @@ def change(directory: Path, secret: str) -> None:
 
 def test_killed_at_every_act_the_tokens_are_whole(tmp_path: Path) -> None:
     secret = make_secret()
-    for place in kill_at_every_act(partial(change, secret=secret), tmp_path):
+    for place in kill_at_every_disk_operation(partial(change, secret=secret), tmp_path):
         kept = Tokens(place)
         assert [(token.name, token.revoked_at is None) for token in kept.list()] == [("a", True), ("b", False)]
         assert kept.authenticate(secret, NOW) is not None

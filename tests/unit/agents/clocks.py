@@ -7,12 +7,12 @@ from typing import Any
 from models import topics
 from models.events import Event
 from models.policies import Policies, SlaFile
-from streams.agents.contacts import Contacts
-from streams.core import promises as core
-from streams.core.figures import Dimensions
-from streams.core.layouts import CLOCKS, SLA
-from streams.core.promises import PROMISED, Promised
-from streams.core.timeline import Entry, decode
+from streams.agents.contacts import ContactJob
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA, SLA_SCHEMA
+from streams.core.sla import open_targets as core
+from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
+from streams.core.timeline.entries import Entry, decode
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
 from tests.unit.agents.worker import TIMES, TOPIC, record
@@ -47,11 +47,11 @@ class Worker:
         self.now = START_MS
         self.told: list[dict[str, Any]] = []
         self.entries: list[Entry] = []
-        self.promised: list[Promised] = []
+        self.promised: list[SlaTargetsEntry] = []
         self.job = self._open()
 
-    def _open(self) -> Contacts:
-        return Contacts(0, TIMES, lambda: self.policies)
+    def _open(self) -> ContactJob:
+        return ContactJob(0, TIMES, lambda: self.policies)
 
     def kill(self) -> None:
         """Lose what is in memory, and read what was committed."""
@@ -92,7 +92,7 @@ class Worker:
             self.told += told
             for _, value in step.outputs[topics.TIMELINE.name]:
                 entry = decode(value or b"")
-                if entry.type == PROMISED:
+                if entry.type == SLA_TARGETS_TYPE:
                     self.promised.append(core.decode(value or b""))
                 else:
                     self.entries.append(entry)
@@ -101,9 +101,9 @@ class Worker:
     def figures(self) -> dict[str, int]:
         """Return what is not zero in the total row of the policy."""
         row = self.job.figures.rows[0, PLACE]
-        numbers = dict(zip((*CLOCKS.counts, *CLOCKS.stocks), (*row.counts, *row.stocks), strict=True))
+        numbers = dict(zip((*SLA_SCHEMA.counts, *SLA_SCHEMA.stocks), (*row.counts, *row.stocks), strict=True))
         assert numbers["started"] == sum(
-            numbers[name] for name in ("met", "late", "cancelled", "cancelled_late", *CLOCKS.stocks)
+            numbers[name] for name in ("met", "late", "cancelled", "cancelled_late", *SLA_SCHEMA.stocks)
         )
         assert numbers["breached"] == numbers["late"] + numbers["cancelled_late"] + numbers["overdue"]
         return {name: number for name, number in numbers.items() if number}

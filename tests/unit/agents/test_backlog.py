@@ -4,8 +4,8 @@ import pytest
 
 from models import topics
 from models.events import Event
-from streams.agents.backlog import FEWEST, SILENCE_MS
-from streams.core.figures import PROGRESS_KEY
+from streams.agents.backlog import MIN_OLD_EVENTS, SILENCE_MS
+from streams.core.figures.figure import PROGRESS_KEY
 from tests.support.events import START_MS, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, Worker, record
 
@@ -45,14 +45,14 @@ def history(worker: Worker) -> dict[str, int]:
 @pytest.mark.parametrize("channel", COMES)
 def test_a_channel_whose_history_is_read_is_named_with_its_time(channel: str) -> None:
     worker = told(10 * DAY_MS)
-    worker.fold(*come(channel, FEWEST))
-    assert history(worker) == {channel: START_MS + 1000 * (FEWEST - 1)}
+    worker.fold(*come(channel, MIN_OLD_EVENTS))
+    assert history(worker) == {channel: START_MS + 1000 * (MIN_OLD_EVENTS - 1)}
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now, "all else is as of now"
 
 
 def test_history_ends_in_silence() -> None:
     worker = told(10 * DAY_MS)
-    worker.fold(*come("email", FEWEST))
+    worker.fold(*come("email", MIN_OLD_EVENTS))
     worker.tick(SILENCE_MS - 1)
     assert history(worker)
     worker.fold(*come("email", 1, at=1000))
@@ -65,7 +65,7 @@ def test_history_ends_in_silence() -> None:
 def test_what_happens_now_does_not_end_it() -> None:
     """A webhook tells of now while the history is still asked for."""
     worker = told(10 * DAY_MS)
-    worker.fold(*come("form", FEWEST), *come("form", 1, at=10 * DAY_MS / 1000))
+    worker.fold(*come("form", MIN_OLD_EVENTS), *come("form", 1, at=10 * DAY_MS / 1000))
     assert history(worker).keys() == {"form"}
 
 
@@ -75,7 +75,7 @@ def test_what_happens_now_does_not_end_it() -> None:
 )
 def test_what_is_told_as_late_as_it_always_is_is_no_history(channel: str, late_ms: int) -> None:
     worker = told(late_ms)
-    worker.fold(*come(channel, 10 * FEWEST))
+    worker.fold(*come(channel, 10 * MIN_OLD_EVENTS))
     assert history(worker) == {}
 
 
@@ -83,19 +83,19 @@ def test_what_is_told_as_late_as_it_always_is_is_no_history(channel: str, late_m
 def test_what_was_there_before_anything_was_counted_is_history_however_late_it_is_told_else(channel: str) -> None:
     """So the demo says of its letters of three days that they are not all there yet."""
     worker = told(HOUR_MS // 2, begins=True)
-    worker.fold(*come(channel, FEWEST))
+    worker.fold(*come(channel, MIN_OLD_EVENTS))
     worker.commit()
-    assert history(worker) == {channel: START_MS + 1000 * (FEWEST - 1)}
+    assert history(worker) == {channel: START_MS + 1000 * (MIN_OLD_EVENTS - 1)}
     worker.tick(SILENCE_MS)
     assert history(worker) == {}
     worker.now += DAY_MS
-    worker.fold(*come(channel, FEWEST, at=DAY_MS / 1000 + HOUR_MS / 2000 - 60))
+    worker.fold(*come(channel, MIN_OLD_EVENTS, at=DAY_MS / 1000 + HOUR_MS / 2000 - 60))
     assert history(worker) == {}, "these came, and were told, as ever"
 
 
 def test_what_waited_in_kafka_for_the_first_worker_was_told_as_it_came() -> None:
     worker = told(HOUR_MS // 2, begins=True)
-    sent = [record(event, timestamp=worker.now - 60_000) for event in come("mail", FEWEST)]
+    sent = [record(event, timestamp=worker.now - 60_000) for event in come("mail", MIN_OLD_EVENTS)]
     worker.job.fold(topics.SOURCES[topics.Channel.MAIL].name, sent, worker.step())
     assert history(worker) == {}
 
@@ -105,22 +105,22 @@ def test_of_what_an_earlier_release_began_it_is_not_known_when() -> None:
     worker.tick()
     worker.job.progress.edit(PROGRESS_KEY, lambda: pytest.fail("it is there")).began_at = 0
     worker.commit()
-    worker.fold(*come("mail", FEWEST))
+    worker.fold(*come("mail", MIN_OLD_EVENTS))
     assert history(worker) == {}
     assert worker.job.progress.rows[PROGRESS_KEY].began_at == 0
 
 
 def test_some_that_somebody_registers_late_are_no_history() -> None:
     worker = told(10 * DAY_MS)
-    for number in range(2 * FEWEST):
+    for number in range(2 * MIN_OLD_EVENTS):
         worker.fold(*come("email", 1, at=number))
-        worker.tick(SILENCE_MS if number % (FEWEST - 1) == 0 else 1000)
+        worker.tick(SILENCE_MS if number % (MIN_OLD_EVENTS - 1) == 0 else 1000)
         assert history(worker) == {}
 
 
 def test_late_news_of_what_is_known_is_no_history() -> None:
     worker = told(0)
-    letters = come("mail", FEWEST)
+    letters = come("mail", MIN_OLD_EVENTS)
     worker.fold(*letters)
     worker.now += 10 * DAY_MS
     worker.fold(*[make("letter.registered", 60, subject=letter.subject, chrono="2025-7") for letter in letters])
@@ -130,14 +130,16 @@ def test_late_news_of_what_is_known_is_no_history() -> None:
 
 def test_dead_letters_sent_again_are_no_history() -> None:
     worker = told(10 * DAY_MS)
-    headers = [(topics.REPLAYED_FROM, b"0:7")]
-    sent = [record(event, timestamp=worker.now, headers=headers) for event in come("email", FEWEST)]
+    headers = [(topics.REPLAYED_FROM_HEADER, b"0:7")]
+    sent = [record(event, timestamp=worker.now, headers=headers) for event in come("email", MIN_OLD_EVENTS)]
     worker.job.fold(topics.SOURCES[topics.Channel.EMAIL].name, sent, worker.step())
     assert history(worker) == {}
 
 
 def test_the_history_of_calls_is_told_for_all_figures() -> None:
     worker = told(10 * DAY_MS)
-    worker.fold(*[make("call.arrived", second, subject=f"call:asterisk/siege:{second}") for second in range(FEWEST)])
+    worker.fold(
+        *[make("call.arrived", second, subject=f"call:asterisk/siege:{second}") for second in range(MIN_OLD_EVENTS)]
+    )
     assert history(worker) == {}
     assert worker.job.progress.rows[PROGRESS_KEY].step_at < worker.now

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from models.events import Event
-from streams.agents.citizens import Citizens
-from streams.core import contact, moves
-from streams.core.citizen_figures import TOTAL, Key, Period
-from streams.core.citizens import MAX_CONTACTS
-from streams.core.moves import WITHDRAWN
+from streams.agents.citizens import CitizenCounter
+from streams.core.citizens import reattribution
+from streams.core.citizens.citizen import MAX_CONTACTS
+from streams.core.citizens.citizen_figures import TOTAL_PERIOD, CitizenFigureKey, Period
+from streams.core.citizens.reattribution import WITHDRAWN
+from streams.core.contacts import contact
 from streams.engine.job import Step
-from tests.support.citizens import TERMS, entry, move, named, tell
+from tests.support.citizens import TERMS, entries_from_workers, entry, move, named
 from tests.support.events import PHONE, START, START_MS, make
 from tests.support.simulated_workers import DAY_MS
 
@@ -31,7 +32,7 @@ class Known:
         return self.owners & {*names}
 
 
-def sweep(partition: Citizens, day: int, known: Known | None = None) -> bool:
+def sweep(partition: CitizenCounter, day: int, known: Known | None = None) -> bool:
     """Have a day begin; return whether the citizen is named."""
     partition.tick(Step(0, START_MS + day * DAY_MS, ()), known or Known())
     for table in partition.tables:
@@ -40,7 +41,7 @@ def sweep(partition: Citizens, day: int, known: Known | None = None) -> bool:
 
 
 def test_whose_contacts_are_all_anothers_is_named_no_more_the_next_day() -> None:
-    partition = Citizens(TERMS)
+    partition = CitizenCounter(TERMS)
     first, second = "mail:s:1", "mail:s:2"
     partition.fold([entry("letter.arrived", 0, name) for name in (first, second)], START_MS)
     for day, name in enumerate((first, second), 1):
@@ -49,7 +50,7 @@ def test_whose_contacts_are_all_anothers_is_named_no_more_the_next_day() -> None
 
 
 def test_who_was_erased_is_named_no_more_the_next_day_and_stays_counted() -> None:
-    partition = Citizens(TERMS)
+    partition = CitizenCounter(TERMS)
     partition.fold([entry("letter.arrived", 0, "mail:s:1"), entry("letter.answered", 2, "mail:s:1")], START_MS)
     counted = named(partition.figures.rows)
     assert sweep(partition, 3)  # the worker's row of it may be gone by now
@@ -58,7 +59,7 @@ def test_who_was_erased_is_named_no_more_the_next_day_and_stays_counted() -> Non
 
 
 def test_who_has_a_contact_left_is_counted_on_from_the_next_day() -> None:
-    partition = Citizens(TERMS)
+    partition = CitizenCounter(TERMS)
     partition.fold([entry("letter.arrived", 0, "mail:s:1"), entry("call.queued", 1, "call:s:1")], START_MS)
     counted = named(partition.figures.rows)
     assert sweep(partition, 2, Known(["mail:s:1"]))
@@ -71,7 +72,7 @@ def test_who_has_a_contact_left_is_counted_on_from_the_next_day() -> None:
 
 
 def test_a_crowd_of_which_the_timelines_have_nothing_any_more_is_named_no_more() -> None:
-    partition = Citizens(TERMS)
+    partition = CitizenCounter(TERMS)
     calls = [entry("call.queued", number / 1000, f"call:s:{number}") for number in range(MAX_CONTACTS + 1)]
     partition.fold(calls, START_MS)
     assert sweep(partition, 1, Known(owners=[PHONE]))
@@ -79,7 +80,7 @@ def test_a_crowd_of_which_the_timelines_have_nothing_any_more_is_named_no_more()
 
 
 def test_what_is_over_is_not_kept_beside_a_letter_that_nobody_answers_but_what_it_means_for_that() -> None:
-    partition = Citizens(TERMS)
+    partition = CitizenCounter(TERMS)
     partition.fold(
         [entry("letter.arrived", 0, "mail:s:1"), entry("call.queued", -1), entry("call.ended", -1)], START_MS
     )
@@ -88,16 +89,22 @@ def test_what_is_over_is_not_kept_beside_a_letter_that_nobody_answers_but_what_i
     (row,) = partition.citizens.rows.values()
     assert {known.channel for known in row.contacts} == {"mail"}
     partition.fold([entry("letter.answered", 91, "mail:s:1")], START_MS + 91 * DAY_MS)
-    (counts,) = (counts for key, counts in named(partition.figures.rows).items() if key == Key("total", 0, "autonomie"))
+    (counts,) = (
+        counts
+        for key, counts in named(partition.figures.rows).items()
+        if key == CitizenFigureKey("total", 0, "autonomie")
+    )
     assert counts["handled_mail_again_alone"] == 1
 
 
 def counted(events: list[Event]) -> dict[str, dict[str, int]]:
     """Return what all these events are counted as in the end, by service."""
-    partition = Citizens(TERMS)
-    partition.fold(tell(events), START_MS)
+    partition = CitizenCounter(TERMS)
+    partition.fold(entries_from_workers(events), START_MS)
     return {
-        key.service: told for key, told in named(partition.figures.rows).items() if key.period == TOTAL and key.service
+        key.service: told
+        for key, told in named(partition.figures.rows).items()
+        if key.period == TOTAL_PERIOD and key.service
     }
 
 
@@ -167,8 +174,8 @@ def test_what_an_earlier_release_folded_is_told_as_if_this_one_had() -> None:
     assigned = make("letter.assigned", 1, subject=letter.subject, identities=PHONE)
     told = []
     for before in (contact.decode(msgspec.msgpack.encode(known)), row):
-        _, (key, adopted) = moves.records(before, contact.fold(before, assigned), letter.subject)
-        told.append((key, {*moves.decode(adopted).told}))
+        _, (key, adopted) = reattribution.records(before, contact.fold(before, assigned), letter.subject)
+        told.append((key, {*reattribution.decode(adopted).told}))
     assert told == [(PHONE.encode(), {(letter.type, START_MS, ""), (letter.type, START_MS, "autonomie")})] * 2
 
 

@@ -9,10 +9,10 @@ from models.calendars import Unit
 from models.events import Event
 from models.policies import Policies
 from streams.agents import contacts as agent
-from streams.agents import promises
-from streams.core.figures import Dimensions
-from streams.core.layouts import LAYOUTS, SLA
-from streams.core.milestone import State
+from streams.agents import sla_tracker
+from streams.core.contacts.case_event import ContactState
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, PLACE, QUEUED, Worker, policies, waiting
@@ -49,7 +49,7 @@ def test_the_citizens_timeline_tells_what_became_of_a_promise() -> None:
     worker.until(100)
     entries = {(entry.contact, entry.type): entry for entry in worker.entries}
     kept, broken = entries[f"{CALL}2", "sla.met"], entries[f"{CALL}1", "sla.breached"]
-    assert (kept.state, broken.state) == (State.IN_PROGRESS, State.WAITING)
+    assert (kept.state, broken.state) == (ContactState.IN_PROGRESS, ContactState.WAITING)
     assert broken.happened_at.isoformat() == "2025-03-03T08:01:00+00:00"
     assert {kept.id, broken.id} < {event["id"] for event in worker.told}
     assert {entry.detail for entry in worker.entries if entry.type.startswith("sla.")} == {"telephone:answer"}
@@ -68,7 +68,7 @@ def test_what_fell_due_while_the_worker_stood_still_is_told_late_by_its_true_tim
 
 
 def test_a_tick_tells_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(promises, "TOLD_PER_TICK", 3)
+    monkeypatch.setattr(sla_tracker, "TOLD_PER_TICK", 3)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
     worker.until(34)
@@ -107,7 +107,7 @@ def test_a_version_for_open_contacts_takes_them_over_when_its_day_begins() -> No
 def test_a_file_that_is_taken_back_while_clocks_are_set_by_it_is_taken_back_for_all(
     monkeypatch: pytest.MonkeyPatch, *, kills: bool
 ) -> None:
-    monkeypatch.setattr(promises, "RENEWED_PER_TICK", 2)
+    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 2)
     worker = Worker()
     first = worker.policies
     worker.at(1, *map(waiting, range(5)))
@@ -126,7 +126,7 @@ def test_a_file_that_is_taken_back_while_clocks_are_set_by_it_is_taken_back_for_
 
 
 def test_a_step_that_is_taken_back_while_clocks_are_set_anew_leaves_none_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(promises, "RENEWED_PER_TICK", 2)
+    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 2)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
     for at in (2, 3, 4):
@@ -183,9 +183,9 @@ LETTERS = FILE.replace('channel = "call"', 'channel = "mail"').replace(
 LETTER = {"subject": "mail:mailroom/siege:2025A-1", "site": "siege", "service": "autonomie"}
 
 
-def numbers_of(worker: Worker, place: Dimensions) -> dict[str, int]:
-    layout, row = LAYOUTS[place.channel], worker.job.figures.rows[0, place]
-    return {name: number for name, number in zip(layout.counts, row.counts, strict=True) if number}
+def numbers_of(worker: Worker, dimensions: Dimensions) -> dict[str, int]:
+    figure_schema, row = FIGURE_SCHEMAS[dimensions.channel], worker.job.figures.rows[0, dimensions]
+    return {name: number for name, number in zip(figure_schema.counts, row.counts, strict=True) if number}
 
 
 def test_what_was_said_of_a_letter_stands_beside_whether_its_promise_was_kept() -> None:
@@ -214,10 +214,10 @@ def test_opening_hours_until_a_letter_was_answered_are_counted_once_it_was() -> 
 
 def test_the_backlog_is_told_by_when_it_came() -> None:
     worker = Worker(policies(""))
-    place = Dimensions("mail", "siege", "autonomie", "")
+    dimensions = Dimensions("mail", "siege", "autonomie", "")
 
     def open_since() -> dict[int, int] | None:
-        return worker.job.figures.rows[0, place].open_since
+        return worker.job.figures.rows[0, dimensions].open_since
 
     half_hour = START_MS // 1_800_000 * 1800
     worker.at(0, *(make("letter.arrived", 60, **LETTER | {"subject": f"mail:mailroom/siege:{n}"}) for n in (1, 2)))
@@ -230,7 +230,7 @@ def test_the_backlog_is_told_by_when_it_came() -> None:
     assert open_since() == {half_hour: 2, half_hour + 7200: 1}, "the step was taken back"
     worker.at(9000, answer)
     assert open_since() == {half_hour: 1, half_hour + 7200: 1}
-    worker.job.figures.rows[0, place].open_since = None  # as an earlier release left it
+    worker.job.figures.rows[0, dimensions].open_since = None  # as an earlier release left it
     worker.job.restore()
     worker.at(9004, commit=False)
     assert open_since() is None, "the step was taken back"

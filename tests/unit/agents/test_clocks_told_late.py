@@ -7,7 +7,7 @@ import pytest
 from models import topics
 from models.events import Event
 from models.policies import Policies
-from streams.agents.promises import Patience
+from streams.agents.sla_tracker import SlaDelays
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
 from tests.unit.agents import clocks
@@ -230,7 +230,7 @@ def test_a_pause_of_the_broker_is_waited_out() -> None:
 
 @pytest.mark.parametrize("grace", [40, 120])
 def test_the_grace_is_as_long_as_the_setting_says(monkeypatch: pytest.MonkeyPatch, grace: int) -> None:
-    monkeypatch.setattr(clocks, "TIMES", TIMES._replace(patience=Patience(grace * 1000)))
+    monkeypatch.setattr(clocks, "TIMES", TIMES._replace(sla_delays=SlaDelays(grace * 1000)))
     worker = Worker()
     worker.at(1, waiting())
     worker.kill()

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from models import topics
 from models.events import Event
-from streams.core.figures import PROGRESS_KEY
-from streams.core.rows import MAX_PLACES_OF_ROW
+from streams.core.figures.figure import PROGRESS_KEY
+from streams.core.rows import MAX_DIMENSIONS_PER_ROW
 from streams.engine.job import Step
-from streams.engine.lane import MAX_ROW_BYTES
-from streams.engine.partitioner import partition_of
+from streams.engine.partition_task import MAX_ROW_BYTES
 from streams.engine.recovery import OFFSETS_KEY
-from tests.support.events import AGENT, CALL, START_MS, answered_call, call_lives, make
+from streams.kafka.partitioner import partition_of
+from tests.support.events import AGENT, CALL, START_MS, answered_call, call_histories, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, TOPIC, Worker, numbers, record
 
 
@@ -32,7 +32,7 @@ def spread(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Ev
 @st.composite
 def mixed_lives(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
     """Events of several calls and of an agent, in any order, some twice; and where they are cut."""
-    calls = [draw(call_lives(f"{CALL}{number}")) for number in range(draw(st.integers(1, 4)))]
+    calls = [draw(call_histories(f"{CALL}{number}")) for number in range(draw(st.integers(1, 4)))]
     changes = draw(
         st.lists(st.sampled_from(["logged_in", "paused", "contact_started", "ring_unanswered", "logged_out"]))
     )
@@ -175,7 +175,7 @@ def test_a_contact_is_in_the_partition_of_its_key_or_nowhere() -> None:
 
 def test_places_are_a_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.core.rows._PLACES", {})
-    monkeypatch.setattr("streams.core.visit.MAX_PLACES", 3)
+    monkeypatch.setattr("streams.core.contacts.queue_stay.MAX_DIMENSIONS", 3)
     worker = Worker()
     calls = [make("call.queued", subject=f"{CALL}{number}", queue=f"extension-{number}") for number in range(5)]
     step = worker.fold(*calls, *calls)
@@ -200,7 +200,7 @@ def test_an_agent_of_ever_more_queues_and_a_contact_of_ever_more_sectors_stay_sm
                 site=label,
                 service=label,
             )
-            for n in range(MAX_PLACES_OF_ROW + 3)
+            for n in range(MAX_DIMENSIONS_PER_ROW + 3)
         ]
         for change in ("logged_in", "paused")
     )
@@ -208,7 +208,7 @@ def test_an_agent_of_ever_more_queues_and_a_contact_of_ever_more_sectors_stay_sm
         make("call.queued", n / 1000, subject=f"{CALL}1", queue="mdph").model_copy(
             update={"sector": f"{n:064}", "identities": "x" * 990}
         )
-        for n in range(MAX_PLACES_OF_ROW + 3)
+        for n in range(MAX_DIMENSIONS_PER_ROW + 3)
     ]
     step = worker.fold(*logins, *pauses, *told)
     assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 9

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 from models import topics
 from models.events import Event
-from streams.agents.contacts import Contacts
-from streams.core.contact import State
-from streams.core.figures import PROGRESS_KEY
-from streams.core.layouts import QUEUES
+from streams.agents.contacts import ContactJob
+from streams.core.contacts.contact import ContactState
+from streams.core.figures.figure import PROGRESS_KEY
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from tests.support.events import AGENT, CALL, PHONE, START_MS, answered_call, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, PAUSE_MS, PLACE, TIMES, Worker, numbers
 
@@ -27,7 +27,7 @@ def test_whose_person_was_erased_is_told_of_no_more_in_timelines() -> None:
     assert PHONE.encode() not in value
     assert (key, "personal_data.erased" in value.decode()) == (CALL.encode(), True)
     assert worker.fold(*told, erased).outputs[topics.TIMELINE.name] == []  # the topic is told again
-    assert worker.job.contacts.rows[CALL.encode()].state is State.CLOSED
+    assert worker.job.contacts.rows[CALL.encode()].state is ContactState.CLOSED
     assert PHONE.encode() not in b"".join(filter(None, worker.written.values()))
 
 
@@ -91,7 +91,7 @@ def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
     worker.now = START_MS + HOUR_MS
     worker.fold(*answered_call(), make("agent.state_changed", 0, change="logged_in", **where))
     worker.commit()
-    counted = {name: number for name, number in worker.total().items() if name in QUEUES.counts}
+    counted = {name: number for name, number in worker.total().items() if name in QUEUE_SCHEMA.counts}
     worker.tick(36 * DAY_MS)
     for _ in range(2):  # the sweep begins anew, and goes over the rows
         worker.tick(HOUR_MS)
@@ -121,7 +121,7 @@ def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_cou
     assert not any(start for start, _ in worker.job.figures.rows)
     (key,) = (key for key in worker.written if key.startswith(b'["day"'))
     assert key == b'["day","%s","call","siege","autonomie","mdph"]' % began_at.date().isoformat().encode()
-    read = Contacts(0, TIMES)
+    read = ContactJob(0, TIMES)
     for table in read.tables:
         if table.topic == topics.FIGURES.name:
             assert table.load(key, worker.written[key]) == (table is read.days)

@@ -4,8 +4,8 @@ import pytest
 
 from models import topics
 from models.events import Event
-from streams.core.figures import BUCKET_SECONDS, PROGRESS_KEY
-from streams.core.layouts import QUEUES
+from streams.core.figures.figure import BUCKET_SECONDS, PROGRESS_KEY
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.engine.job import Step
 from tests.support.events import AGENT, CALL, START_MS, answered_call, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, PLACE, TOPIC, Worker, record
@@ -53,7 +53,7 @@ def test_a_dead_letter_sent_again_is_no_history() -> None:
     worker = Worker()
     worker.now += DAY_MS
     step = worker.step()
-    sent = record(answered_call()[1], timestamp=worker.now, headers=[(topics.REPLAYED_FROM, b"0:7")])
+    sent = record(answered_call()[1], timestamp=worker.now, headers=[(topics.REPLAYED_FROM_HEADER, b"0:7")])
     worker.job.fold(TOPIC, [sent], step)
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
 
@@ -147,4 +147,4 @@ def test_history_does_not_end_in_a_time_in_which_nothing_could_be_heard() -> Non
     worker.fold(*answered_call()[2:])
     worker.commit()
     assert "left_forgotten" not in worker.total()
-    assert not any(row.corrected.get(QUEUES.index["left_forgotten"]) for row in worker.job.figures.rows.values())
+    assert not any(row.corrected.get(QUEUE_SCHEMA.index["left_forgotten"]) for row in worker.job.figures.rows.values())

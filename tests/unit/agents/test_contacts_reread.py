@@ -6,9 +6,9 @@ from models import topics
 from models.events import Event
 from models.topics import Channel
 from streams.agents.codecs import PROGRESS
-from streams.core.differences import Sums, compare, sum_up
-from streams.core.figures import PROGRESS_KEY, Progress
-from streams.engine.lane import MAX_ROW_BYTES
+from streams.core.figures.figure import PROGRESS_KEY, Progress
+from streams.core.figures.recompute_diff import Sums, compare, sum_by_day
+from streams.engine.partition_task import MAX_ROW_BYTES
 from tests.support.events import AGENT, CALL, START_MS, answered_call, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, TIMES, Worker, record
 
@@ -20,13 +20,13 @@ LOG = [
         for day in range(LOG_DAYS)
     ),
 ]
-REREAD = [(topics.REREAD, b"1")]
+REREAD_HEADER = [(topics.REREAD_HEADER, b"1")]
 
 
 def sums(worker: Worker) -> Sums:
     """Return totals and days; five minutes become a part of their day in time."""
     found: Sums = {}
-    sum_up(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
+    sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
     return found
 
 
@@ -103,7 +103,7 @@ def test_a_letter_counts_once_when_its_source_is_read_again_by_command_and_a_lat
 
     def read_again(*events: Event) -> list[str]:
         step = worker.step()
-        records = [record(event, timestamp=worker.now, headers=REREAD) for event in events]
+        records = [record(event, timestamp=worker.now, headers=REREAD_HEADER) for event in events]
         worker.job.fold(topics.SOURCES[Channel.MAIL].name, records, step)
         worker.commit()
         return [one.reason for one in step.dead_letters]

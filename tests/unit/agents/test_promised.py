@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from models.instants import milliseconds
 from models.policies import Policies
-from streams.agents import promises
-from streams.core.figures import PROGRESS_KEY
+from models.timestamps import milliseconds
+from streams.agents import sla_tracker
+from streams.core.figures.figure import PROGRESS_KEY
 from tests.support.events import START, START_MS, make
 from tests.unit.agents.clocks import FILE, Worker, policies, waiting
 
@@ -152,7 +152,7 @@ def test_a_file_that_is_gone_by_then_leaves_no_trace_of_it() -> None:
 def test_later_news_has_a_later_time_whatever_the_clocks_of_workers_say(
     clocks: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promises, "RENEWED_PER_TICK", 1)
+    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 1)
     worker = matters()
     steps = ("letter.arrived", "letter.acknowledged", "letter.closed", "letter.assigned")
     for at, kind in zip(clocks, steps, strict=True):

@@ -11,11 +11,11 @@ from models.events import Event
 from models.policies import Policies
 from models.topics import SOURCES, Channel
 from streams.agents.codecs import PROGRESS
-from streams.core.differences import Sums, compare, find_judged_otherwise, sum_up
-from streams.core.figures import PROGRESS_KEY, Dimensions, decode_figure, encode_figure
-from streams.core.layouts import QUEUES
-from streams.recompute_cli import _seconds_until_told
-from streams.recomputing import Again, _Log
+from streams.cli.recompute import _seconds_until_told
+from streams.core.figures.figure import PROGRESS_KEY, Dimensions, decode_figure, encode_figure
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.core.figures.recompute_diff import Sums, compare, find_changed_verdicts, sum_by_day
+from streams.recovery.recompute import PartitionRecount, _Log
 from tests.support.events import AGENT, CALL, START, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, Worker, policies
 from tests.unit.agents.worker import TIMES, TOPIC, record
@@ -31,15 +31,15 @@ def late() -> list[Event]:
     return answered_call(CALL, wait=90, handle=30, **WHERE)
 
 
-def again(its: Policies, now: int, *events: Event) -> Again:
-    counted = Again(0, 1, now, TIMES, lambda: its)
+def again(its: Policies, now: int, *events: Event) -> PartitionRecount:
+    counted = PartitionRecount(0, 1, now, TIMES, lambda: its)
     counted.fold(TOPIC, [record(event, timestamp=START_MS + 1000) for event in events])
     return counted
 
 
 def known(worker: Worker) -> Sums:
     found: Sums = {}
-    sum_up(worker.job.figures.rows.items(), worker.job.days.rows.items(), PARIS, found)
+    sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), PARIS, found)
     return found
 
 
@@ -50,11 +50,11 @@ def test_what_other_promises_judged_is_told_with_the_days_that_it_counts_on() ->
     same, other = (again(its, worker.now, *late()) for its in (worker.policies, LONGER))
     sums = [counted.count() for counted in (same, other)]
     assert compare(known(worker), *sums[0]) == []
-    assert find_judged_otherwise(row, same.contacts[CALL.encode()], PARIS) is None
-    judged = find_judged_otherwise(row, other.contacts[CALL.encode()], PARIS)
+    assert find_changed_verdicts(row, same.contacts[CALL.encode()], PARIS) is None
+    judged = find_changed_verdicts(row, other.contacts[CALL.encode()], PARIS)
     assert judged == (frozenset({START.date()}), START_MS + 95_000)
     found = compare(known(worker), *sums[1])
-    assert all(one.is_of_promises for one in found)
+    assert all(one.is_of_sla for one in found)
     assert {(one.day, one.name, one.known, one.again) for one in found if one.day} == {
         (START.date(), "met", 0, 1),
         (START.date(), "late", 1, 0),
@@ -67,9 +67,9 @@ def test_promises_made_since_or_taken_back_are_others() -> None:
     worker.at(150, *late())
     row = worker.job.contacts.rows[CALL.encode()]
     since = again(LONGER, worker.now, *late()).contacts[CALL.encode()]
-    assert find_judged_otherwise(row, since, PARIS) is not None
-    assert find_judged_otherwise(since, row, PARIS) is not None
-    assert find_judged_otherwise(row, row, PARIS) is None
+    assert find_changed_verdicts(row, since, PARIS) is not None
+    assert find_changed_verdicts(since, row, PARIS) is not None
+    assert find_changed_verdicts(row, row, PARIS) is None
 
 
 def test_what_is_wrong_in_a_row_is_not_taken_for_other_promises() -> None:
@@ -80,12 +80,12 @@ def test_what_is_wrong_in_a_row_is_not_taken_for_other_promises() -> None:
     rows = [one.job.contacts.rows[CALL.encode()] for one in (lost, worker)]
     for its in (worker.policies, LONGER):
         truth = again(its, worker.now, *late()).contacts[CALL.encode()]
-        assert find_judged_otherwise(rows[0], truth, PARIS) is None
+        assert find_changed_verdicts(rows[0], truth, PARIS) is None
     wrong = rows[1].__copy__()
     wrong.clocks = (rows[1].clocks[0].__copy__(),)
     wrong.clocks[0].ended_at = START_MS + 30_000  # so it would be in time
     truth = again(worker.policies, worker.now, *late()).contacts[CALL.encode()]
-    assert find_judged_otherwise(wrong, truth, PARIS) is None
+    assert find_changed_verdicts(wrong, truth, PARIS) is None
 
 
 def test_the_verdict_of_who_was_asked_counts_on_the_day_of_the_answer() -> None:
@@ -95,7 +95,7 @@ def test_the_verdict_of_who_was_asked_counts_on_the_day_of_the_answer() -> None:
     worker.at(150 + 3 * 86_400, given)
     row = worker.job.contacts.rows[CALL.encode()]
     truth = again(LONGER, worker.now, *late(), given).contacts[CALL.encode()]
-    judged = find_judged_otherwise(row, truth, PARIS)
+    judged = find_changed_verdicts(row, truth, PARIS)
     assert judged is not None
     assert judged.days == {START.date(), date.fromordinal(START.date().toordinal() + 3)}
 
@@ -119,7 +119,7 @@ def test_agents_of_a_log_that_was_read_are_gone_in_time_for_a_second_look() -> N
 
 def test_an_agent_whose_time_was_up_a_moment_ago_is_gone_by_the_log() -> None:
     for seconds, gone in ((-10, False), (100, True)):
-        as_of = START_MS + TIMES.agent_to_live + seconds * 1000
+        as_of = START_MS + TIMES.agent_time_to_live + seconds * 1000
         counted = again(Policies(), as_of, AGENT_HERE).count()
         available = {name: numbers[None, QUEUE].stocks for name, numbers in counted._asdict().items()}
         assert (available["again"] == [0] * len(available["again"])) is gone
@@ -157,7 +157,7 @@ def test_what_a_release_adds_to_rows_is_known_with_its_time() -> None:
         worker.at(seconds)
         worker.until(seconds + 40)
         added = worker.job.progress.rows[PROGRESS_KEY].added
-        assert added == {"call": [(len(QUEUES.counts) - 3, START_MS + 200_000)]}
+        assert added == {"call": [(len(QUEUE_SCHEMA.counts) - 3, START_MS + 200_000)]}
     new = Worker(Policies())
     new.at(150, *late())
     assert new.job.progress.rows[PROGRESS_KEY].added == {}

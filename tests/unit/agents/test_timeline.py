@@ -8,17 +8,19 @@ from unittest.mock import Mock
 import pytest
 
 from models import topics
-from models.instants import milliseconds
 from models.reasons import Reason
+from models.timestamps import milliseconds
 from streams.agents import citizens
 from streams.agents.timeline import make_job
-from streams.core import contact, promises, timeline
-from streams.core.citizen_figures import TOTAL, Key
-from streams.core.contact import ERASED
-from streams.core.promises import Promised
-from streams.core.timeline import Entry
+from streams.core.citizens.citizen_figures import TOTAL_PERIOD, CitizenFigureKey
+from streams.core.contacts import contact
+from streams.core.contacts.contact import ERASED
+from streams.core.sla import open_targets
+from streams.core.sla.open_targets import SlaTargetsEntry
+from streams.core.timeline import entries as timeline
+from streams.core.timeline.entries import Entry
 from streams.engine.job import Busy, Step
-from streams.engine.recovery import BeyondRepair
+from streams.engine.recovery import UnrecoverableStateError
 from streams.timeline import positions
 from tests.support.citizens import named
 from tests.support.events import CASE, START_MS, answered_call, make
@@ -40,13 +42,13 @@ class Store:
     def __init__(self) -> None:
         self.batches: list[list[Entry]] = []
         self.places: list[tuple[int, int] | None] = []
-        self.promised: list[Promised] = []
+        self.promised: list[SlaTargetsEntry] = []
         self.tidied: list[int] = []
         self.carried: list[int] = []
         self.erased: dict[str, int] = {}
 
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[Promised], place: tuple[int, int] | None = None
+        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
     ) -> None:
         self.places.append(place)
         self.batches.append(list(entries))
@@ -64,10 +66,10 @@ class Store:
     def find_owners(self, names: Collection[str]) -> set[str]:
         return {entry.citizen for batch in self.batches for entry in batch} & {*names}
 
-    def carry(self, now: int) -> None:
+    def checkpoint(self, now: int) -> None:
         self.carried.append(now)
 
-    def tidy(self, now: int) -> None:
+    def expire(self, now: int) -> None:
         self.tidied.append(now)
 
 
@@ -87,7 +89,7 @@ def test_a_batch_is_written_at_once_and_what_is_no_entry_is_set_aside() -> None:
 
 def test_what_is_still_to_be_kept_is_written_and_is_no_entry() -> None:
     _, queued, *_ = answered_call()
-    told = promises.record(contact.fold(None, queued), queued.subject, START_MS)
+    told = open_targets.record(contact.fold(None, queued), queued.subject, START_MS)
     broken = told[1].replace(b'"promises":[]', b'"promises":[["a","b"]]')
     store, step = Store(), Step(0, 0, [])
     records = [Record(0, 0, *told), Record(1, 0, told[0], broken)]
@@ -129,7 +131,7 @@ def test_what_was_told_until_an_erasure_counts_in_whatever_batch_and_after_a_cra
                     table.roll_back()
                 table.commit()
     _, figures, _ = job.tables
-    counted = named(figures.rows)[Key(TOTAL, 0, "")]
+    counted = named(figures.rows)[CitizenFigureKey(TOTAL_PERIOD, 0, "")]
     assert counted == dict.fromkeys(("active", "began_mail_other", "handled_mail_first_alone", "hop_none_mail"), 1)
 
 
@@ -223,14 +225,14 @@ def test_a_store_that_lacks_what_was_handed_over_is_noticed() -> None:
     store, topic = Store(), topics.TIMELINE.name
     part = make_job("accueil", store).open(0)
     part.check_positions({})  # nothing was ever handed over
-    with pytest.raises(BeyondRepair, match=r"lacks entries of citizen.timeline.v1: 0 to 7"):
+    with pytest.raises(UnrecoverableStateError, match=r"lacks entries of citizen.timeline.v1: 0 to 7"):
         part.check_positions({topic: 7})
     part.fold(topic, [], Step(0, START_MS, [], taken={topic: 7}))  # markers alone
     part.check_positions({topic: 7})
     bad = Record(0, 0, b"phone:a", b"no entry")
-    part.set_aside(topic, bad, ValueError(), Step(0, START_MS, [], taken={topic: 8}))
+    part.reject_record(topic, bad, ValueError(), Step(0, START_MS, [], taken={topic: 8}))
     part.check_positions({topic: 8})
     part.check_positions({topic: 5})  # a crash came before Kafka was told
-    with pytest.raises(BeyondRepair, match=r": 8 to 9"):
+    with pytest.raises(UnrecoverableStateError, match=r": 8 to 9"):
         part.check_positions({topic: 9})
     assert positions.find_missing({positions.EARLIER_RELEASE: 0}, 0, 9) is None

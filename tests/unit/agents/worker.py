@@ -6,11 +6,11 @@ from typing import Any
 from models import topics
 from models.codec import encode
 from models.events import Event
-from streams.agents.contacts import Contacts, Times
-from streams.core.contact import Keeping
-from streams.core.figures import Dimensions
-from streams.core.layouts import QUEUES
-from streams.core.visit import TimesToLive
+from streams.agents.contacts import ContactJob, WorkerTimings
+from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.queue_stay import TimesToLive
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.engine.job import Step
 from tests.support.events import START_MS
 
@@ -18,10 +18,10 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 PAUSE_MS = 20_000
 """Long between ticks, but no gap."""
-TIMES = Times(
-    to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
-    keep=Keeping(closed=35 * DAY_MS, touched=HOUR_MS),
-    agent_to_live=3 * DAY_MS,
+TIMES = WorkerTimings(
+    time_to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
+    keep=RowRetention(closed=35 * DAY_MS, touched=HOUR_MS),
+    agent_time_to_live=3 * DAY_MS,
     keep_buckets=8 * DAY_MS,
 )
 TOPIC = topics.SOURCES[topics.Channel.CALL].name
@@ -32,7 +32,7 @@ class Worker:
     """One partition, stepped by hand; `commit` and `roll_back` are the engine's part."""
 
     def __init__(self) -> None:
-        self.job = Contacts(0, TIMES)
+        self.job = ContactJob(0, TIMES)
         self.now = START_MS + 5_000
         self.written: dict[bytes, bytes | None] = {}
 
@@ -70,10 +70,10 @@ class Worker:
         for table in self.job.tables:
             table.commit()
 
-    def total(self, place: Dimensions = PLACE) -> dict[str, int]:
+    def total(self, dimensions: Dimensions = PLACE) -> dict[str, int]:
         """Return what is not zero in the total row of `place`."""
-        figure = self.job.figures.rows[0, place]
-        named = dict(zip((*QUEUES.counts, *QUEUES.stocks), (*figure.counts, *figure.stocks), strict=True))
+        figure = self.job.figures.rows[0, dimensions]
+        named = dict(zip((*QUEUE_SCHEMA.counts, *QUEUE_SCHEMA.stocks), (*figure.counts, *figure.stocks), strict=True))
         return {name: number for name, number in named.items() if number}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine.broker import EmbeddedKafka
+from streams.kafka.embedded_broker import EmbeddedKafka
 from tests.bench import engine
 
 

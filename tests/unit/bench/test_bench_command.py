@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from models.topics import SOURCES
-from streams import bench, cli
-from streams.engine.partitioner import partition_of
-from streams.terminal import OperatorError
+from streams.cli import bench
+from streams.cli import main as cli
+from streams.kafka.partitioner import partition_of
+from streams.runtime.errors import OperatorError
 from tests.bench import __main__ as program
 from tests.bench import freshness, latency, phone_path, soak
 from tests.bench.report import Goal

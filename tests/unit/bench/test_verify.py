@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from models import topics
-from streams.agents.contacts import Contacts, Times
-from streams.core.contact import Keeping
-from streams.core.visit import TimesToLive
+from streams.agents.contacts import ContactJob, WorkerTimings
+from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.queue_stay import TimesToLive
 from streams.engine.job import Step
 from tests.bench.calls import TOPIC, Calls, Ledger
 from tests.bench.records import Stored
@@ -25,7 +25,9 @@ def make_calls(count: int = 400) -> tuple[Ledger, Topics]:
     calls = Calls(1, longest_wait=240, longest_talk=900)
     lines = calls.lines(BEGIN + nth / 4 for nth in range(count))
     records = [record for line in lines for record in calls.records(line)]
-    job = Contacts(0, Times(TimesToLive(14_400_000, 43_200_000, 43_200_000), Keeping(10**12, 0), 10**12, 10**12))
+    job = ContactJob(
+        0, WorkerTimings(TimesToLive(14_400_000, 43_200_000, 43_200_000), RowRetention(10**12, 0), 10**12, 10**12)
+    )
     step = Step(0, NOW_MS, [topics.TIMELINE.name])
     job.fold(
         TOPIC,

@@ -10,19 +10,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
-from connectors.asterisk.manager.kept import LONGEST, Told, keep
+from connectors.asterisk.manager.ami_protocol import (
+    CONNECTED,
+    LISTED,
+    MAX_MESSAGE_BYTES,
+    OVERSIZED,
+    Message,
+    MessageReader,
+    encode_action,
+)
+from connectors.asterisk.manager.call_tracker import CallTracker
 from connectors.asterisk.manager.mapping import Context, ManagerMapping
-from connectors.asterisk.manager.watch import Watch
-from connectors.asterisk.manager.wire import CONNECTED, LISTED, MAX_MESSAGE_BYTES, OVERSIZED, Message, Reader, write
+from connectors.asterisk.manager.message_filter import LONGEST, ManagerRecord, filter_message
 from connectors.asterisk.mapping import QueueLogMapping
-from connectors.asterisk.memory import Memory
-from connectors.asterisk.names import Names
-from connectors.asterisk.records import LogLine
+from connectors.asterisk.name_resolver import NameResolver
+from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.live import Heard
+from connectors.sdk.journaled_stream import JournalEntry
 from models.codec import decode, encode
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
@@ -51,16 +59,16 @@ def config(**options: Any) -> AsteriskConfig:
 class Ear:
     """A mapping that is told messages."""
 
-    def __init__(self, watch: Watch | None = None, *, beside_log: bool = False, **options: Any) -> None:
-        self.watch = watch or Watch()
+    def __init__(self, watch: CallTracker | None = None, *, beside_log: bool = False, **options: Any) -> None:
+        self.watch = watch or CallTracker()
         self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.watch, beside_log=beside_log)
-        self.names = Names(config(**options), KEY)
+        self.names = NameResolver(config(**options), KEY)
 
     def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:
-        kept = message if message["Event"].startswith("=") else keep(message, self.names)
+        kept = message if message["Event"].startswith("=") else filter_message(message, self.names)
         if kept is None:
             return ()
-        return self.mapping.map(Heard(msgspec.json.encode(Told(1, T + 3_600, kept, **rows)), NOW))
+        return self.mapping.map(JournalEntry(msgspec.json.encode(ManagerRecord(1, T + 3_600, kept, **rows)), NOW))
 
     def hear(self, *messages: Message) -> list[Event]:
         events: list[Event] = []
@@ -270,7 +278,7 @@ def test_why_a_message_is_rejected(message: Message, reason: Reason) -> None:
     assert isinstance(reject, Reject)
     assert reject.reason is reason
     watch = msgspec.json.decode(reject.context, type=Context).manager
-    again = Ear(watch).mapping.map(Heard(reject.record, NOW))
+    again = Ear(watch).mapping.map(JournalEntry(reject.record, NOW))
     assert isinstance(again, Reject)
     assert ear.hear(said("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the message after it is read"
 
@@ -335,7 +343,7 @@ class TestBesideTheLogOrAlone:
         return Ear(**self.OPTIONS).hear(*(message for messages, _ in steps for message in messages))
 
     def read(self, *steps: Step) -> list[Event]:
-        mapping = QueueLogMapping("asterisk/essai", config(**self.OPTIONS), KEY, Memory())
+        mapping = QueueLogMapping("asterisk/essai", config(**self.OPTIONS), KEY, CallHistory())
         outcomes = [mapping.map(LogLine(line.encode(), NOW)) for _, lines in steps for line in lines]
         return [event for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
 
@@ -365,32 +373,35 @@ class TestBesideTheLogOrAlone:
 
     def test_what_a_name_means_that_is_explained_later_is_numbered_as_if_it_had_been_at_once(self) -> None:
         lines = [log_line("BUSY", 600, T + n) for n in range(3)]
-        unexplained = QueueLogMapping("asterisk/essai", config(), KEY, Memory())
+        unexplained = QueueLogMapping("asterisk/essai", config(), KEY, CallHistory())
         rejects = [unexplained.map(LogLine(line.encode(), NOW)) for line in lines]
         explained = config(custom_events={"BUSY": "full"})
 
-        def again(memory: Memory, line: str) -> list[str]:
+        def again(memory: CallHistory, line: str) -> list[str]:
             outcome = QueueLogMapping("asterisk/essai", explained, KEY, memory).map(LogLine(line.encode(), NOW))
             assert not isinstance(outcome, Reject)
             return [event.id for event in outcome]
 
-        memories = [msgspec.json.decode(one.context, type=Memory) for one in rejects if isinstance(one, Reject)]
-        at_once = Memory()
+        memories = [msgspec.json.decode(one.context, type=CallHistory) for one in rejects if isinstance(one, Reject)]
+        at_once = CallHistory()
         assert list(map(again, memories, lines)) == [again(at_once, line) for line in lines]
 
 
 class TestPrivacy:
-    NAMES = Names(config(), KEY)
+    NAMES = NameResolver(config(), KEY)
 
     def test_only_what_is_needed_is_kept(self) -> None:
-        assert keep(said("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000"), self.NAMES) is None
-        assert keep(step("1", Application="Set", AppData="NUMERO=0639980000"), self.NAMES) == {
+        assert (
+            filter_message(said("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000"), self.NAMES)
+            is None
+        )
+        assert filter_message(step("1", Application="Set", AppData="NUMERO=0639980000"), self.NAMES) == {
             **{key: step("1")[key] for key in ("Event", "Timestamp", "Uniqueid", "Context", "Extension", "Priority")},
             "Application": "Set",
         }
-        assert keep(variable("NUMERO", "0639980000"), self.NAMES) is None
-        assert keep(said("MixMonitorStart"), self.NAMES) is None
-        kept = keep(JOIN | {"CallerIDName": "Mireille Exemple", "Queue": "x" * 1_000}, self.NAMES)
+        assert filter_message(variable("NUMERO", "0639980000"), self.NAMES) is None
+        assert filter_message(said("MixMonitorStart"), self.NAMES) is None
+        kept = filter_message(JOIN | {"CallerIDName": "Mireille Exemple", "Queue": "x" * 1_000}, self.NAMES)
         assert kept is not None
         assert "CallerIDName" not in kept
         assert len(kept["Queue"]) == LONGEST
@@ -405,11 +416,11 @@ class TestPrivacy:
         ],
     )
     def test_what_was_dialled_and_tells_nothing_is_left_out(self, message: Message, header: str) -> None:
-        assert keep(message, self.NAMES) == keep(without(message, header), self.NAMES)
+        assert filter_message(message, self.NAMES) == filter_message(without(message, header), self.NAMES)
 
     @pytest.mark.parametrize("message", [step("0639980000"), said("Newchannel", Exten="0639980000")])
     def test_steps_that_tell_nothing_else_are_too(self, message: Message) -> None:
-        assert keep(message, self.NAMES) is None
+        assert filter_message(message, self.NAMES) is None
 
     @pytest.mark.parametrize(
         ("message", "header"),
@@ -422,7 +433,7 @@ class TestPrivacy:
         ],
     )
     def test_what_tells_a_key_a_queue_or_a_line_is_kept(self, message: Message, header: str) -> None:
-        assert (keep(message, self.NAMES) or {}).get(header) == message[header]
+        assert (filter_message(message, self.NAMES) or {}).get(header) == message[header]
 
     def test_what_is_remembered_holds_no_number(self) -> None:
         ear = Ear(queues={"06 39 98 00 00": {"label": "permanence"}})
@@ -462,7 +473,7 @@ def test_a_restart_anywhere_changes_nothing(messages: list[Message], at: int) ->
     whole = heard(Ear(), messages)
     before = Ear()
     first = heard(before, messages[:at])
-    after = Ear(msgspec.json.decode(msgspec.json.encode(before.watch), type=Watch))
+    after = Ear(msgspec.json.decode(msgspec.json.encode(before.watch), type=CallTracker))
     assert first + heard(after, messages[at:]) == whole
 
 
@@ -483,23 +494,26 @@ class TestWire:
 
     @pytest.mark.parametrize("size", [1, 2, 3, 7, 1_000])
     def test_messages_are_found_however_they_are_cut(self, size: int) -> None:
-        reader = Reader()
+        reader = MessageReader()
         pieces = [self.CONTENT[at : at + size] for at in range(0, len(self.CONTENT), size)]
         found = [message for piece in pieces for message in reader.feed(piece)]
         assert found == [{"Event": "A", "Key": "one: two", "Empty": ""}, {"Response": "Success"}]
 
     def test_an_action_is_read_as_it_was_written(self) -> None:
-        assert Reader().feed(write("Login", Username="a", Secret="b: c")) == [
+        assert MessageReader().feed(encode_action("Login", Username="a", Secret="b: c")) == [
             {"Action": "Login", "Username": "a", "Secret": "b: c"}
         ]
 
     def test_a_name_in_another_encoding_is_read(self) -> None:
-        messages = Reader().feed(b"Name: Andr\xe9\r\n\r\nName: Andr\xc3\xa9\r\n\r\nName: Andr\x81\r\n\r\n")
+        messages = MessageReader().feed(b"Name: Andr\xe9\r\n\r\nName: Andr\xc3\xa9\r\n\r\nName: Andr\x81\r\n\r\n")
         assert [message["Name"] for message in messages] == ["Andr\xe9", "Andr\xe9", "Andr\x81"]
 
     @pytest.mark.parametrize("size", [100, 4_096, 200_000])
     def test_a_message_that_is_too_long_is_dropped_and_told(self, size: int) -> None:
-        reader, content = Reader(), b"Event: A\r\nX: " + b"x" * (2 * MAX_MESSAGE_BYTES) + b"\r\n\r\nEvent: B\r\n\r\n"
+        reader, content = (
+            MessageReader(),
+            b"Event: A\r\nX: " + b"x" * (2 * MAX_MESSAGE_BYTES) + b"\r\n\r\nEvent: B\r\n\r\n",
+        )
         found = []
         for at in range(0, len(content), size):
             found += reader.feed(content[at : at + size])

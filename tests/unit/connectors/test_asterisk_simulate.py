@@ -12,20 +12,20 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.asterisk import CONNECTOR, simulate
+from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
-from connectors.asterisk.memory import Memory
-from connectors.asterisk.records import LogLine
-from connectors.asterisk.simulate import Ledger, Tally, configuration, rhythm, simulate_day, simulate_live
+from connectors.asterisk.queue_log import LogLine
+from connectors.asterisk.simulate import Ledger, QueueTotals, call_profile, configuration, simulate_day, simulate_live
+from connectors.asterisk.simulate.call_profile import ZONE, CallProfile, agents_for
 from connectors.asterisk.simulate.command import command
-from connectors.asterisk.simulate.rhythm import ZONE, Rhythm, agents_for
 from connectors.asterisk.simulate.services import SERVICES
 from connectors.asterisk.simulate.switchboard import Switchboard
 from connectors.sdk import registry
 from connectors.sdk.contract import Connector, Reject
 from models.events import AgentChange, Event, LeaveReason
 from models.identities import PseudonymKey
-from streams.cli import main
+from streams.cli.main import main
 from tests.support.processes import wait_until
 
 MONDAY = date(2026, 11, 23)
@@ -34,7 +34,7 @@ NINE = datetime(2026, 11, 24, 9, tzinfo=ZONE).timestamp()
 
 def events_of(log: Path) -> list[Event]:
     """What the connector makes of a simulated log, in which it must understand every line."""
-    memory = Memory()
+    memory = CallHistory()
     config = AsteriskConfig(**configuration(log))
     mapping = QueueLogMapping("asterisk/essai", config, PseudonymKey("demonstration", bytes(32)), memory)
     lines = log.read_bytes().splitlines()
@@ -53,9 +53,9 @@ def destinations(events: list[Event], queue: str) -> dict[str, int]:
     return dict(collections.Counter(data.to_queue for data in transfers if data.queue == queue))
 
 
-def tally(events: list[Event]) -> dict[str, Tally]:
+def tally(events: list[Event]) -> dict[str, QueueTotals]:
     """Count anew what a ledger says, from events."""
-    tallies: dict[str, Tally] = collections.defaultdict(Tally)
+    tallies: dict[str, QueueTotals] = collections.defaultdict(QueueTotals)
     visits: dict[str, set[tuple[str, int]]] = collections.defaultdict(set)
     for event in events:
         if event.type == "agent.state_changed":
@@ -108,7 +108,7 @@ def test_the_ledger_is_what_the_connector_finds_in_the_log(monday: tuple[Path, L
 def test_an_agent_talks_to_one_caller_at_a_time() -> None:
     """Also where callers who rang at one wait too long, and go on to another queue."""
     lines: list[str] = []
-    switchboard = Switchboard(6, lines.append, Rhythm(2_200))
+    switchboard = Switchboard(6, lines.append, CallProfile(2_200))
     nine = datetime(2026, 11, 23, 9, tzinfo=ZONE).timestamp()
     switchboard.begin(nine)
     switchboard.run_until(nine + 7 * 3600)
@@ -174,7 +174,7 @@ def test_numbers_are_fictional(monday: tuple[Path, Ledger]) -> None:
     assert {len(number) for number in numbers} == {10}
 
 
-def opened(pattern: Rhythm, at: float, write: Callable[[str], object] = str, seed: int = 4) -> Switchboard:
+def opened(pattern: CallProfile, at: float, write: Callable[[str], object] = str, seed: int = 4) -> Switchboard:
     switchboard = Switchboard(seed, write, pattern)
     switchboard.begin(at)
     return switchboard
@@ -186,16 +186,16 @@ class TestStaff:
         def late(agents: int) -> float:
             all_busy = load**agents / factorial(agents) * agents / (agents - load)
             waits = all_busy / (sum(load**n / factorial(n) for n in range(agents)) + all_busy)
-            return waits * exp(-(agents - load) * rhythm.WITHIN_SECONDS / 180)
+            return waits * exp(-(agents - load) * call_profile.WITHIN_SECONDS / 180)
 
         agents = agents_for(load, 180)
-        assert late(agents) <= 1 - rhythm.ANSWERED_IN_TIME
-        assert agents - 1 <= load or late(agents - 1) > 1 - rhythm.ANSWERED_IN_TIME
+        assert late(agents) <= 1 - call_profile.ANSWERED_IN_TIME
+        assert agents - 1 <= load or late(agents - 1) > 1 - call_profile.ANSWERED_IN_TIME
 
     def test_most_queues_are_well_staffed_and_those_with_vacant_posts_are_not(self) -> None:
         levels: dict[str, list[float]] = collections.defaultdict(list)
         for seed in range(8):
-            switchboard = opened(Rhythm(2_700, always=True), NINE, seed=seed)
+            switchboard = opened(CallProfile(2_700, always=True), NINE, seed=seed)
             switchboard.run_until(NINE + 9 * 3_600)
             for queue, there in switchboard.ledger.queues.items():
                 levels[queue].append(there.service_level)
@@ -204,7 +204,7 @@ class TestStaff:
             assert (0.6 < mean < 0.88) if service.spare < 0 else mean > 0.82, (service.label, mean)
 
     def test_now_and_then_all_call_at_once(self) -> None:
-        switchboard = opened(Rhythm(2_700, always=True), NINE)
+        switchboard = opened(CallProfile(2_700, always=True), NINE)
         waiting = []
         for minute in range(9 * 60):
             switchboard.run_until(NINE + 60 * minute)
@@ -214,7 +214,7 @@ class TestStaff:
 
     def test_agents_have_breaks_but_not_when_nobody_is_left(self) -> None:
         lines: list[str] = []
-        opened(Rhythm(2_700, always=True), NINE, lines.append).run_until(NINE + 9 * 3_600)
+        opened(CallProfile(2_700, always=True), NINE, lines.append).run_until(NINE + 9 * 3_600)
         paused: dict[str, set[str]] = collections.defaultdict(set)
         there: dict[str, set[str]] = collections.defaultdict(set)
         breaks = 0
@@ -237,7 +237,7 @@ class TestStaff:
 class TestLive:
     def test_it_begins_quietly_and_goes_on_at_the_rate_of_the_hour(self) -> None:
         lines: list[str] = []
-        switchboard = opened(Rhythm(2_700, always=True), NINE, lines.append)
+        switchboard = opened(CallProfile(2_700, always=True), NINE, lines.append)
         assert sum("|DID|" in line for line in lines) == 0
         switchboard.run_until(NINE + 60)
         assert sum("|DID|" in line for line in lines) < 20
@@ -248,12 +248,12 @@ class TestLive:
     def test_a_quiet_hour_has_more_than_half_the_calls_of_a_usual_one(self) -> None:
         for hour, least in ((3, 0.6), (12.5, 0.6), (18.5, 0.6), (10, 1.2)):
             at = NINE + (hour - 9) * 3_600
-            assert least <= Rhythm(2_700, always=True).calls_per_hour(at) / 300 < least + 0.3
+            assert least <= CallProfile(2_700, always=True).calls_per_hour(at) / 300 < least + 0.3
 
     def test_it_never_closes(self) -> None:
         for hour, day in ((3, date(2026, 11, 24)), (12, date(2026, 11, 22))):
             at = datetime(day.year, day.month, day.day, hour, tzinfo=ZONE).timestamp()
-            switchboard = opened(Rhythm(2_700, always=True), at)
+            switchboard = opened(CallProfile(2_700, always=True), at)
             switchboard.run_until(at + 3_600)
             assert sum(there.answered for there in switchboard.ledger.queues.values()) > 20
             assert not any("closed" in there.left for there in switchboard.ledger.queues.values())
@@ -261,7 +261,7 @@ class TestLive:
     def test_what_comes_live_goes_on_where_the_morning_ended(self) -> None:
         until_noon, live = 0, 0
         for seed in range(10):
-            switchboard = opened(Rhythm(2_700, always=True), NINE, seed=seed)
+            switchboard = opened(CallProfile(2_700, always=True), NINE, seed=seed)
             switchboard.run_until(NINE + 1_800)
             until_noon += switchboard.ledger.calls
             conversations = sum(there.in_progress for there in switchboard.ledger.queues.values())
@@ -290,7 +290,9 @@ class TestLive:
         assert started_at <= seconds[0]
         assert seconds[-1] <= time.time()
         (ledger,) = ledgers
-        assert tally(events_of(log)) == {queue: there for queue, there in ledger.queues.items() if there != Tally()}
+        assert tally(events_of(log)) == {
+            queue: there for queue, there in ledger.queues.items() if there != QueueTotals()
+        }
         assert all(there.waiting == there.in_progress == 0 for there in ledger.queues.values())
 
     def test_it_catches_up_with_the_day_so_far(self, tmp_path: Path) -> None:
@@ -303,7 +305,9 @@ class TestLive:
         assert seconds == sorted(seconds)
         assert int(midnight) <= seconds[0]
         assert seconds[-1] <= time.time()
-        assert tally(events_of(log)) == {queue: there for queue, there in ledger.queues.items() if there != Tally()}
+        assert tally(events_of(log)) == {
+            queue: there for queue, there in ledger.queues.items() if there != QueueTotals()
+        }
 
 
 class TestCommand:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.demarches.config import DemarchesConfig
-from connectors.demarches.facts import split
+from connectors.demarches.dossier_facts import split
 from connectors.demarches.mapping import DECIDED, IGNORED, SUBMITTED, TAKEN_UP, DossierMapping
 from connectors.sdk.contract import Reject
 from models.codec import decode, encode

@@ -20,52 +20,52 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.kiosk import waiting_room as rooms
+from connectors.kiosk.command import command, read
+from connectors.kiosk.config import KioskConfig
+from connectors.kiosk.journal import NAME, Journal
+from connectors.kiosk.messages import message_for
+from connectors.kiosk.waiting_room import Action, ActionKind, ActionRefusedError, ActionRequest, WaitingRoom
 from connectors.sdk.config import parse, speaks_french, table
 from connectors.sdk.errors import ConfigError, ConnectorError, InstanceInUseError
-from connectors.webhook.desk import room as rooms
-from connectors.webhook.desk.command import command, read
-from connectors.webhook.desk.config import DeskConfig
-from connectors.webhook.desk.journal import NAME, Journal
-from connectors.webhook.desk.messages import tell
-from connectors.webhook.desk.room import Action, RefusedError, Room, Step, Wish
-from tests.support.desks import CHILDREN, GENERAL, README, desk_options
+from tests.support.kiosk_harness import CHILDREN, GENERAL, README, kiosk_options
 
 NOW = datetime(2026, 3, 16, 9, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
 TODAY = NOW.date()
 
 
-def wish(step: Step, **more: Any) -> Wish:
-    return Wish(str(uuid.uuid4()), step, **more)
+def action_request(step: ActionKind, **more: Any) -> ActionRequest:
+    return ActionRequest(str(uuid.uuid4()), step, **more)
 
 
 class Day:
     """A room in which a minute passes with each wish."""
 
     def __init__(self) -> None:
-        self.room = Room({GENERAL: "A", CHILDREN: "P"}, PARIS)
+        self.room = WaitingRoom({GENERAL: "A", CHILDREN: "P"}, PARIS)
         self.now = NOW
         self.actions: list[Action] = []
 
-    def do(self, step: Step, **more: Any) -> Any:
+    def do(self, step: ActionKind, **more: Any) -> Any:
         self.now += timedelta(minutes=1)
-        action = self.room.resolve(wish(step, **more), self.now)
+        action = self.room.resolve(action_request(step, **more), self.now)
         self.actions.append(action)
         return self.room.apply(action)
 
-    def refused(self, step: Step, **more: Any) -> str:
-        with pytest.raises(RefusedError) as refusal:
+    def refused(self, step: ActionKind, **more: Any) -> str:
+        with pytest.raises(ActionRefusedError) as refusal:
             self.do(step, **more)
         return str(refusal.value)
 
 
 def test_visitors_are_called_in_the_order_in_which_they_came() -> None:
     day = Day()
-    numbers = [day.do(Step.TAKE, queue=queue).number for queue in (GENERAL, CHILDREN, GENERAL)]
+    numbers = [day.do(ActionKind.TAKE, queue=queue).number for queue in (GENERAL, CHILDREN, GENERAL)]
     assert numbers == ["A001", "P001", "A002"]
-    assert day.do(Step.CALL, queues=[CHILDREN], counter="2").number == "P001"
-    assert [day.do(Step.CALL, counter="1").number for _ in range(2)] == ["A001", "A002"]
-    assert day.refused(Step.CALL) == "nobody"
+    assert day.do(ActionKind.CALL, queues=[CHILDREN], counter="2").number == "P001"
+    assert [day.do(ActionKind.CALL, counter="1").number for _ in range(2)] == ["A001", "A002"]
+    assert day.refused(ActionKind.CALL) == "nobody"
     assert [(one.number, one.counter) for one in day.room.called(TODAY)] == [
         ("A002", "1"),
         ("A001", "1"),
@@ -75,43 +75,46 @@ def test_visitors_are_called_in_the_order_in_which_they_came() -> None:
 
 def test_a_visit_ends_once() -> None:
     day = Day()
-    ticket = day.do(Step.TAKE, queue=GENERAL).id
-    assert day.refused(Step.SERVE, ticket=ticket) == "over", "nobody called it"
-    day.do(Step.CALL)
-    day.do(Step.SERVE, ticket=ticket)
-    assert day.refused(Step.SERVE, ticket=ticket) == day.refused(Step.LEAVE, ticket=ticket) == "over"
-    assert day.refused(Step.LEAVE, ticket=str(uuid.uuid4())) == "unknown"
-    assert day.refused(Step.TAKE, queue="Cantine") == "unknown"
+    ticket = day.do(ActionKind.TAKE, queue=GENERAL).id
+    assert day.refused(ActionKind.SERVE, ticket=ticket) == "over", "nobody called it"
+    day.do(ActionKind.CALL)
+    day.do(ActionKind.SERVE, ticket=ticket)
+    assert day.refused(ActionKind.SERVE, ticket=ticket) == day.refused(ActionKind.LEAVE, ticket=ticket) == "over"
+    assert day.refused(ActionKind.LEAVE, ticket=str(uuid.uuid4())) == "unknown"
+    assert day.refused(ActionKind.TAKE, queue="Cantine") == "unknown"
     assert (day.room.waiting, day.room.called(TODAY)) == ([], [])
 
 
 def test_who_presses_without_end_is_not_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "MOST_WAITING", 2)
     day = Day()
-    day.do(Step.TAKE, queue=GENERAL)
-    day.do(Step.TAKE, queue=CHILDREN)
-    assert day.refused(Step.TAKE, queue=GENERAL) == "full"
+    day.do(ActionKind.TAKE, queue=GENERAL)
+    day.do(ActionKind.TAKE, queue=CHILDREN)
+    assert day.refused(ActionKind.TAKE, queue=GENERAL) == "full"
 
 
 def test_what_was_pressed_earlier_happened_earlier_but_no_step_before_the_one_before() -> None:
     day = Day()
-    ticket = day.do(Step.TAKE, queue=GENERAL, waited_ms=5_000)
+    ticket = day.do(ActionKind.TAKE, queue=GENERAL, waited_ms=5_000)
     assert ticket.taken_at == day.now - timedelta(seconds=5)
-    called = day.do(Step.CALL, waited_ms=3_600_000)
+    called = day.do(ActionKind.CALL, waited_ms=3_600_000)
     assert called.called_at == ticket.taken_at
-    assert day.room.resolve(wish(Step.SERVE, ticket=ticket.id, waited_ms=3_600_000), day.now).at == ticket.taken_at
+    assert (
+        day.room.resolve(action_request(ActionKind.SERVE, ticket=ticket.id, waited_ms=3_600_000), day.now).at
+        == ticket.taken_at
+    )
 
 
 def test_a_new_day_begins_with_new_numbers_and_nobody() -> None:
     day = Day()
     for _ in range(3):
-        day.do(Step.TAKE, queue=GENERAL)
-    called = [day.do(Step.CALL).id for _ in range(2)]
-    day.do(Step.SERVE, ticket=called[0])
+        day.do(ActionKind.TAKE, queue=GENERAL)
+    called = [day.do(ActionKind.CALL).id for _ in range(2)]
+    day.do(ActionKind.SERVE, ticket=called[0])
     (waiting,) = day.room.waiting
     tomorrow = TODAY + timedelta(days=1)
     (closing,) = day.room.close_days(tomorrow)
-    assert (closing.ticket, closing.step) == (waiting.id, Step.LEAVE), (
+    assert (closing.ticket, closing.step) == (waiting.id, ActionKind.LEAVE), (
         "when a visit ended that nobody ended is not known"
     )
     assert closing.at.astimezone(PARIS) == datetime(2026, 3, 16, 23, 59, 59, tzinfo=PARIS)
@@ -120,14 +123,14 @@ def test_a_new_day_begins_with_new_numbers_and_nobody() -> None:
     assert [*day.room.close_days(tomorrow)] == []
     assert (day.room.waiting, day.room.called(tomorrow)) == ([], [])
     day.now += timedelta(days=1)
-    assert day.do(Step.TAKE, queue=GENERAL).number == "A001"
+    assert day.do(ActionKind.TAKE, queue=GENERAL).number == "A001"
 
 
-@pytest.mark.parametrize("step", [Step.SERVE, Step.LEAVE])
-def test_a_visit_whose_end_was_pressed_on_its_day_ends_then_and_on_no_other(step: Step) -> None:
+@pytest.mark.parametrize("step", [ActionKind.SERVE, ActionKind.LEAVE])
+def test_a_visit_whose_end_was_pressed_on_its_day_ends_then_and_on_no_other(step: ActionKind) -> None:
     day = Day()
-    day.do(Step.TAKE, queue=GENERAL)
-    ticket = day.do(Step.CALL).id
+    day.do(ActionKind.TAKE, queue=GENERAL)
+    ticket = day.do(ActionKind.CALL).id
     pressed_at = day.now + timedelta(minutes=10)
     day.now += timedelta(days=3)
     assert day.refused(step, ticket=ticket) == "over", "pressed on another day"
@@ -138,37 +141,37 @@ def test_a_visit_whose_end_was_pressed_on_its_day_ends_then_and_on_no_other(step
 
 def test_who_comes_today_is_not_called_by_a_button_that_was_pressed_before() -> None:
     day = Day()
-    day.do(Step.TAKE, queue=GENERAL)
-    assert day.refused(Step.CALL, waited_ms=16 * 3_600_000) == "over"
+    day.do(ActionKind.TAKE, queue=GENERAL)
+    assert day.refused(ActionKind.CALL, waited_ms=16 * 3_600_000) == "over"
     assert len(day.room.waiting) == 1
 
 
 def test_what_is_long_ago_is_forgotten() -> None:
     day = Day()
-    taken = day.do(Step.TAKE, queue=GENERAL)
-    day.do(Step.CALL)
+    taken = day.do(ActionKind.TAKE, queue=GENERAL)
+    day.do(ActionKind.CALL)
     day.room.forget(TODAY)
     assert day.room.of_action(day.actions[1].id) is taken
     day.room.forget(TODAY + timedelta(days=1))
     assert day.room.of_action(day.actions[1].id) is None
-    assert day.refused(Step.SERVE, ticket=taken.id) == "unknown"
+    assert day.refused(ActionKind.SERVE, ticket=taken.id) == "unknown"
 
 
-steps = st.sampled_from([Step.TAKE, Step.TAKE, Step.CALL, Step.SERVE, Step.LEAVE])
+steps = st.sampled_from([ActionKind.TAKE, ActionKind.TAKE, ActionKind.CALL, ActionKind.SERVE, ActionKind.LEAVE])
 
 
 @given(st.lists(st.tuples(steps, st.sampled_from([GENERAL, CHILDREN]), st.integers(0, 9)), max_size=60))
 @settings(deadline=None)
-def test_after_a_restart_the_room_is_as_it_was(wishes: list[tuple[Step, str, int]]) -> None:
+def test_after_a_restart_the_room_is_as_it_was(wishes: list[tuple[ActionKind, str, int]]) -> None:
     day = Day()
     for step, queue, place in wishes:
         known = [ticket.id for ticket in (*day.room.waiting, *day.room.called(TODAY))]
         ticket = known[place % len(known)] if known else ""
         try:
             day.do(step, queue=queue, queues=[queue] if place % 2 else [], ticket=ticket, counter=str(place))
-        except RefusedError:
+        except ActionRefusedError:
             continue
-    again = Room({GENERAL: "A", CHILDREN: "P"}, PARIS)
+    again = WaitingRoom({GENERAL: "A", CHILDREN: "P"}, PARIS)
     for action in day.actions:
         again.apply(action)
     assert (again.waiting, again.called(TODAY)) == (day.room.waiting, day.room.called(TODAY))
@@ -176,8 +179,8 @@ def test_after_a_restart_the_room_is_as_it_was(wishes: list[tuple[Step, str, int
 
 
 def test_what_is_told_names_no_counter_of_persons() -> None:
-    action = Action("11111111-1111-4111-8111-111111111111", Step.CALL, str(uuid.UUID(int=7)), NOW, GENERAL, "3")
-    name, body = tell(action, "CDAS Sud")
+    action = Action("11111111-1111-4111-8111-111111111111", ActionKind.CALL, str(uuid.UUID(int=7)), NOW, GENERAL, "3")
+    name, body = message_for(action, "CDAS Sud")
     assert name == action.id
     assert json.loads(body) == {
         "type": "ticket.called",
@@ -188,7 +191,7 @@ def test_what_is_told_names_no_counter_of_persons() -> None:
 
 # ------------------------------------------------------------------------------------------------------------ the journal
 def action(number: int, at: datetime = NOW) -> Action:
-    return Action(str(uuid.UUID(int=number)), Step.TAKE, str(uuid.UUID(int=number)), at, GENERAL)
+    return Action(str(uuid.UUID(int=number)), ActionKind.TAKE, str(uuid.UUID(int=number)), at, GENERAL)
 
 
 def opened(directory: Path) -> tuple[list[int], list[int]]:
@@ -304,9 +307,9 @@ def test_what_is_old_and_sent_is_dropped_and_nothing_else(tmp_path: Path) -> Non
 
 # ------------------------------------------------------------------------------------------------------------- the settings
 def test_the_readmes_tell_all_options() -> None:
-    assert table(DeskConfig) in README.read_text(encoding="utf-8")
-    assert table(DeskConfig, "fr") in README.with_name("README.fr.md").read_text(encoding="utf-8")
-    assert speaks_french(DeskConfig)
+    assert table(KioskConfig) in README.read_text(encoding="utf-8")
+    assert table(KioskConfig, "fr") in README.with_name("README.fr.md").read_text(encoding="utf-8")
+    assert speaks_french(KioskConfig)
 
 
 def test_both_readmes_have_the_same_parts() -> None:
@@ -333,7 +336,7 @@ def test_both_readmes_have_the_same_parts() -> None:
 )
 def test_mistakes_are_told(tmp_path: Path, more: dict[str, Any], mistake: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(mistake)):
-        parse(DeskConfig, "guichet", desk_options(tmp_path, "http://127.0.0.1:1/") | more)
+        parse(KioskConfig, "guichet", kiosk_options(tmp_path, "http://127.0.0.1:1/") | more)
 
 
 def test_settings_are_a_file(tmp_path: Path) -> None:
@@ -353,7 +356,7 @@ def test_a_wrong_file_is_to_be_mended_first(tmp_path: Path) -> None:
 
 def test_only_what_a_person_has_to_mend_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    file, options = tmp_path / "guichet.toml", desk_options(tmp_path, "http://127.0.0.1:1/")
+    file, options = tmp_path / "guichet.toml", kiosk_options(tmp_path, "http://127.0.0.1:1/")
 
     def exit_code(**more: object) -> int:
         file.write_text(tomli_w.dumps(options | more))
@@ -373,7 +376,7 @@ def test_without_its_server_the_command_ends(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     file = tmp_path / "guichet.toml"
-    file.write_text(tomli_w.dumps(desk_options(tmp_path, "http://127.0.0.1:1/")))
+    file.write_text(tomli_w.dumps(kiosk_options(tmp_path, "http://127.0.0.1:1/")))
     done = CliRunner().invoke(command, [str(file)])
     assert done.exit_code == 70
     assert "the server has ended" in done.output

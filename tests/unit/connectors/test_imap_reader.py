@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from connectors.imap.config import LONGEST_POLL_SECONDS
 from connectors.imap.folders import PATIENCE_SECONDS
-from connectors.imap.reader import Reader
+from connectors.imap.reader import MailboxReader
 from connectors.sdk.errors import SourceUnavailableError
 from tests.support.imap_server import TRICKLE, ScriptedServer, fetched, opened, serving
 from tests.support.processes import wait_until
@@ -39,7 +39,7 @@ def server() -> Iterator[ScriptedServer]:
         yield started
 
 
-def read(reader: Reader) -> tuple[list[tuple[str, bool]], str]:
+def read(reader: MailboxReader) -> tuple[list[tuple[str, bool]], str]:
     """Read once: of what was taken the folders, and whether there are headers; and why nothing was."""
     try:
         taken = reader.read(0.0)
@@ -56,7 +56,7 @@ def test_many_folders_are_looked_at_in_several_goes(server: ScriptedServer, monk
     monkeypatch.setattr("connectors.imap.reader.BUSY_SECONDS", 4)
     server.answers = ONE_EACH
     names = [f"Dossier {number}" for number in range(8)]
-    with closing(Reader(server.config(folders=names, sent=["Sent"]), {}, str)) as reader:
+    with closing(MailboxReader(server.config(folders=names, sent=["Sent"]), {}, str)) as reader:
         seen = []
         while not (taken := read(reader)[0]):
             seen.append(server.count("EXAMINE .*"))
@@ -70,7 +70,7 @@ def test_a_server_that_answers_byte_by_byte_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr("connectors.imap.session.TOTAL_SECONDS", 0.3)
     server.answers = {command: TRICKLE} | ONE_EACH
-    with closing(Reader(server.config(), {}, str)) as reader:
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
         _, trouble = read(reader)
         assert "does not answer in time" in trouble
         server.answers = ONE_EACH
@@ -85,7 +85,7 @@ def test_less_and_less_is_asked_of_a_server_that_does_not_answer_in_time(
     monkeypatch.setattr("connectors.imap.folders.SLOW_SECONDS", 0.05)
     search = f"* SEARCH {' '.join(map(str, range(1, 100)))}\r\n"
     server.answers = {"EXAMINE .*": opened(100), "UID SEARCH .*": search, "UID FETCH .*": TRICKLE}
-    with closing(Reader(server.config(), {}, str)) as reader:
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
         wait_until(lambda: read(reader) and server.count("UID FETCH 1,2 .*") > 1, "two to be asked for, twice")
     assert server.count("UID FETCH 1 .*") == 0
 
@@ -100,7 +100,7 @@ def test_the_server_hears_of_us_before_it_may_log_us_off(
     monkeypatch.setattr("connectors.sdk.pull.random.uniform", lambda _, longest: longest)
     monkeypatch.setattr("time.monotonic", lambda: clock() + ahead)
     server.answers = EMPTY | {"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", "IDLE": "+"}
-    with closing(Reader(server.config(poll_seconds=LONGEST_POLL_SECONDS), {}, str)) as reader:
+    with closing(MailboxReader(server.config(poll_seconds=LONGEST_POLL_SECONDS), {}, str)) as reader:
         for _ in range(3):
             assert read(reader) == ([], "")
         assert server.heard[-1] == "IDLE"
@@ -124,7 +124,7 @@ def folders(**last: int) -> dict[str, str]:
 def test_a_message_that_cannot_be_read_holds_up_no_other_folder(server: ScriptedServer) -> None:
     """It is tried anew, since it may be for lack of something that will be there again."""
     server.answers = UNREADABLE | (folders(INBOX=7, Filed=1) | UNREADABLE)
-    with closing(Reader(server.config(folders=["INBOX", "Filed"]), {}, str)) as reader:
+    with closing(MailboxReader(server.config(folders=["INBOX", "Filed"]), {}, str)) as reader:
         assert read(reader) == ([("Filed", True)], "")
         assert read(reader) == ([], "the server does not read all mail in the folder INBOX")
         reader.close()
@@ -146,7 +146,7 @@ def test_a_message_that_could_not_be_read_for_long_is_gone_without(
         "UID FETCH 7 .*": fetched(7, bare=True),
         "UID FETCH 8 .*": fetched(8, bare=True),
     }
-    with closing(Reader(server.config(), {}, str)) as reader:
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
         for _ in range(3):
             assert read(reader)[1] == "the server does not read all mail in the folder INBOX"
             reader.close()
@@ -164,7 +164,7 @@ def test_of_a_folder_that_is_not_read_at_all_nothing_is_gone_without(
 ) -> None:
     monkeypatch.setattr("connectors.imap.folders.PATIENCE_SECONDS", 0.0)
     server.answers = folders(INBOX=7) | {"UID FETCH 7 .*": "NO [UNAVAILABLE] later"}
-    with closing(Reader(server.config(), {}, str)) as reader:
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
         for _ in range(3):
             assert read(reader)[1]
             reader.close()
@@ -174,7 +174,7 @@ def test_of_a_folder_that_is_not_read_at_all_nothing_is_gone_without(
 
 def test_a_folder_that_cannot_be_searched_holds_up_no_other(server: ScriptedServer) -> None:
     server.answers = folders(INBOX=7, Filed=1) | {"UID SEARCH UID 1:7": "NO Server error"}
-    with closing(Reader(server.config(folders=["INBOX", "Filed"]), {}, str)) as reader:
+    with closing(MailboxReader(server.config(folders=["INBOX", "Filed"]), {}, str)) as reader:
         assert read(reader) == ([("Filed", True)], "")
         assert read(reader) == ([], "the server does not read all mail in the folder INBOX")
     assert server.count("LOGIN .*") == 1
@@ -185,6 +185,6 @@ def test_a_folder_that_a_pattern_found_is_not_named(server: ScriptedServer) -> N
     listed = "".join(f'* LIST () "/" "Dossiers/{name}"\r\n' for name in ("Mme Exemple", "M. Modele"))
     server.answers = folders(INBOX=1) | {r"LIST .*Dossiers.*": listed, "EXAMINE .*Exemple.*": "NO refused"}
     server.answers |= {"EXAMINE .*": opened(1)}
-    with closing(Reader(server.config(folders=["INBOX", "Dossiers/*"]), {}, str)) as reader:
+    with closing(MailboxReader(server.config(folders=["INBOX", "Dossiers/*"]), {}, str)) as reader:
         assert read(reader) == ([("INBOX", True)], "")
         assert read(reader) == ([], "the server does not open the folder Dossiers/*")

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from connectors.imap import threads as threads_module
+from connectors.imap import conversations as threads_module
+from connectors.imap.classification import Addresses, MailClassifier
 from connectors.imap.config import ImapConfig
+from connectors.imap.conversations import MOST_PEOPLE, ConversationStore
 from connectors.imap.headers import FIELDS
-from connectors.imap.mail import Kind, Mail
+from connectors.imap.mail import Mail, MailKind
 from connectors.imap.mapping import MailMapping
-from connectors.imap.session import Fetched
-from connectors.imap.sorting import Addresses, Sorter
-from connectors.imap.threads import MOST_PEOPLE, Threads
+from connectors.imap.session import FetchedMessage
 from connectors.sdk.contract import Reject
 from connectors.sdk.testing.leaks import DISGUISED, forms_outside
 from models.identities import PseudonymKey
@@ -32,11 +32,11 @@ def config(**more: Any) -> ImapConfig:
     return ImapConfig.model_validate(OPTIONS | more)
 
 
-def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "", **headers: str) -> Fetched:
+def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "", **headers: str) -> FetchedMessage:
     lines = [f"Message-ID: <{name}>", f"Date: {name}", f"From: {sender}", f"To: {to}"]
     lines += [f"References: {' '.join(f'<{one}>' for one in follows.split())}"] if follows else []
     lines += [f"{header.replace('_', '-')}: {value}" for header, value in headers.items()]
-    return Fetched(next(UIDS), AT, ("\r\n".join([*lines, "", ""]).encode(),))
+    return FetchedMessage(next(UIDS), AT, ("\r\n".join([*lines, "", ""]).encode(),))
 
 
 class Desk:
@@ -49,15 +49,15 @@ class Desk:
         self.open()
 
     def open(self) -> None:
-        self.threads = Threads(self._directory, KEY, self.told)
-        self._sorter = Sorter(self._config, self.threads)
+        self.conversations = ConversationStore(self._directory, KEY, self.told)
+        self._sorter = MailClassifier(self._config, self.conversations)
 
-    def sort(self, fetched: Fetched, *, sent: bool = False) -> Mail | None:
-        mail = self._sorter.sort("INBOX", fetched, AT, sent=sent)
-        self.threads.commit()
+    def classify(self, fetched: FetchedMessage, *, sent: bool = False) -> Mail | None:
+        mail = self._sorter.classify("INBOX", fetched, AT, sent=sent)
+        self.conversations.commit()
         return mail
 
-    def kinds(self, *mails: Mail | None) -> list[Kind | None]:
+    def kinds(self, *mails: Mail | None) -> list[MailKind | None]:
         return [mail and mail.kind for mail in mails]
 
 
@@ -65,7 +65,7 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     one = Desk(tmp_path)
     yield one
-    one.threads.close()
+    one.conversations.close()
 
 
 @pytest.mark.parametrize("value", DISGUISED)
@@ -75,12 +75,12 @@ def test_a_personal_value_in_any_header_stays_inside(value: str, tmp_path: Path)
     for number, field in enumerate(name for group in FIELDS for name in group):
         directory = tmp_path / str(number)
         directory.mkdir()
-        with closing(Threads(directory, KEY, 0)) as threads:
+        with closing(ConversationStore(directory, KEY, 0)) as conversations:
             usual = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
             planted = f"<{value}>" if field in {"Message-ID", "In-Reply-To", "References"} else value
             headers = "\r\n".join(f"{name}: {text}" for name, text in (usual | {field: planted}).items())
-            fetched = Fetched(1, AT, (f"{headers}\r\n\r\n".encode(),))
-            mail = Sorter(config(), threads).sort(value, fetched, AT, sent=False)
+            fetched = FetchedMessage(1, AT, (f"{headers}\r\n\r\n".encode(),))
+            mail = MailClassifier(config(), conversations).classify(value, fetched, AT, sent=False)
             assert mail
             leaks.update((field, how) for how in forms_outside(value, mapping.map(mail), "imap/essai"))
     assert leaks == set()
@@ -93,8 +93,10 @@ def test_ids_of_a_message_depend_on_the_key(tmp_path: Path) -> None:
     for key in (KEY, PseudonymKey(KEY.sector, b"o" * 32)):
         directory = tmp_path / str(len(events))
         directory.mkdir()
-        with closing(Threads(directory, key, 0)) as threads:
-            mail = Sorter(config(), threads).sort("INBOX", Fetched(1, AT, (text.encode(),)), AT, sent=False)
+        with closing(ConversationStore(directory, key, 0)) as conversations:
+            mail = MailClassifier(config(), conversations).classify(
+                "INBOX", FetchedMessage(1, AT, (text.encode(),)), AT, sent=False
+            )
             assert mail
             events += MailMapping("imap/essai", config(), lambda _: KEY).map(mail)
     one, other = events
@@ -115,37 +117,37 @@ def test_a_contact_has_the_same_name_wherever_its_conversation_is_met_first(tmp_
     for number, order in enumerate(permutations(mails)):
         place = tmp_path / str(number)
         place.mkdir()
-        with closing(Threads(place, KEY, 0)) as threads:
-            sorter = Sorter(config(), threads)
-            told = [sorter.sort("INBOX", fetched, AT, sent=sent) for fetched, sent in order]
+        with closing(ConversationStore(place, KEY, 0)) as conversations:
+            sorter = MailClassifier(config(), conversations)
+            told = [sorter.classify("INBOX", fetched, AT, sent=sent) for fetched, sent in order]
         names |= {mail.contact for mail in told if mail and mail.contact}
     assert len(names) == 1
 
 
 def test_a_reply_to_a_reply_is_found_by_its_nearest(desk: Desk) -> None:
-    first = desk.sort(message("1"))
-    second = desk.sort(message("2", OURS, CITIZEN, "1"), sent=True)
-    third = desk.sort(message("3", In_Reply_To="<2>"))
-    other = desk.sort(message("4", In_Reply_To="<nobody-knows>"))
+    first = desk.classify(message("1"))
+    second = desk.classify(message("2", OURS, CITIZEN, "1"), sent=True)
+    third = desk.classify(message("3", In_Reply_To="<2>"))
+    other = desk.classify(message("4", In_Reply_To="<nobody-knows>"))
     assert contacts(first, second, third, other) == [0, 0, 0, 1]
 
 
 def test_who_answers_from_another_address_is_of_the_same_contact(desk: Desk) -> None:
-    first = desk.sort(message("1", Reply_To="autre@example.org"))
-    answered = desk.sort(message("2", OURS, "autre@example.org", "1"), sent=True)
-    third = desk.sort(message("3", "autre@example.org", follows="1 2"))
+    first = desk.classify(message("1", Reply_To="autre@example.org"))
+    answered = desk.classify(message("2", OURS, "autre@example.org", "1"), sent=True)
+    third = desk.classify(message("3", "autre@example.org", follows="1 2"))
     assert contacts(first, answered, third) == [0, 0, 0]
-    assert desk.kinds(first, answered, third) == [Kind.RECEIVED, Kind.ANSWERED, Kind.RECEIVED]
+    assert desk.kinds(first, answered, third) == [MailKind.RECEIVED, MailKind.ANSWERED, MailKind.RECEIVED]
 
 
 def test_known_after_a_restart_what_was_told_is_not_told_again(desk: Desk) -> None:
     mails = [message("1"), message("2"), message("3")]
-    first = [desk.sort(one) for one in mails[:2]]
-    desk.told = desk.threads.newest
-    unsafe = desk.sort(mails[2])
-    desk.threads.close()
+    first = [desk.classify(one) for one in mails[:2]]
+    desk.told = desk.conversations.newest
+    unsafe = desk.classify(mails[2])
+    desk.conversations.close()
     desk.open()
-    again = [desk.sort(one) for one in (*mails, *mails)]
+    again = [desk.classify(one) for one in (*mails, *mails)]
     assert all(first)
     assert again == [None, None, unsafe, None, None, None]
 
@@ -153,57 +155,57 @@ def test_known_after_a_restart_what_was_told_is_not_told_again(desk: Desk) -> No
 def test_what_was_not_told_for_sure_is_told_after_every_restart(desk: Desk) -> None:
     """Also if others are told meanwhile."""
     first, second = message("1"), message("2")
-    told = desk.sort(first)
+    told = desk.classify(first)
     for name in ("3", "4", "5"):
-        desk.threads.close()
+        desk.conversations.close()
         desk.open()
-        assert desk.sort(message(name))
-        desk.told = desk.threads.newest
-    desk.threads.close()
+        assert desk.classify(message(name))
+        desk.told = desk.conversations.newest
+    desk.conversations.close()
     desk.open()
-    assert desk.sort(first) == told
-    assert desk.sort(second)
+    assert desk.classify(first) == told
+    assert desk.classify(second)
 
 
 def test_a_file_that_lacks_what_was_told_last_gives_no_number_twice(desk: Desk) -> None:
     """As one from a backup: what comes now must not pass for told."""
-    desk.sort(message("1"))
+    desk.classify(message("1"))
     desk.told = 50
-    desk.threads.close()
+    desk.conversations.close()
     desk.open()
     fresh = message("2")
-    first = desk.sort(fresh)
-    desk.threads.close()
+    first = desk.classify(fresh)
+    desk.conversations.close()
     desk.open()
     assert first
-    assert desk.sort(fresh) == first
+    assert desk.classify(fresh) == first
 
 
 def test_the_oldest_are_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads_module, "MOST", 10)
     for number in range(30):
-        desk.sort(message(f"{number}"))
-    (kept,) = desk.threads._database.do("SELECT count(*) FROM messages").fetchone()
+        desk.classify(message(f"{number}"))
+    (kept,) = desk.conversations._database.execute("SELECT count(*) FROM messages").fetchone()
     assert kept == 10
 
 
 def test_a_crowd_in_one_conversation_is_bounded(desk: Desk) -> None:
-    first = desk.sort(message("0"))
+    first = desk.classify(message("0"))
     for number in range(1, 40):
-        desk.sort(message(f"{number}", f"usager{number}@example.org", follows="0"))
-        desk.sort(message(f"a{number}", f"autre{number}@example.org", follows=f"{number}"))
-    last = desk.sort(message("last", OURS, CITIZEN, "0 39"), sent=True)
+        desk.classify(message(f"{number}", f"usager{number}@example.org", follows="0"))
+        desk.classify(message(f"a{number}", f"autre{number}@example.org", follows=f"{number}"))
+    last = desk.classify(message("last", OURS, CITIZEN, "0 39"), sent=True)
     assert contacts(first, last) == [0, 0]
-    found = desk.threads.follow(["a39"])
+    found = desk.conversations.follow(["a39"])
     assert found
     assert len(found.people) <= MOST_PEOPLE
     assert last
-    assert last.kind is Kind.ANSWERED
+    assert last.kind is MailKind.ANSWERED
 
 
 def test_no_address_and_no_id_is_in_the_file(desk: Desk, tmp_path: Path) -> None:
-    desk.sort(message("un-identifiant@example.org"))
-    desk.threads.close()
+    desk.classify(message("un-identifiant@example.org"))
+    desk.conversations.close()
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     desk.open()
     assert len(content) > 1000
@@ -211,14 +213,17 @@ def test_no_address_and_no_id_is_in_the_file(desk: Desk, tmp_path: Path) -> None
 
 
 def test_what_has_neither_id_nor_date_is_nameless(desk: Desk) -> None:
-    nameless = Fetched(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
-    dated = Fetched(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
-    assert desk.kinds(desk.sort(nameless), desk.sort(Fetched(3, AT, ()))) == [Kind.NAMELESS, Kind.UNREADABLE]
-    assert desk.kinds(desk.sort(dated), desk.sort(dated)) == [Kind.RECEIVED, None]
+    nameless = FetchedMessage(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
+    dated = FetchedMessage(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
+    assert desk.kinds(desk.classify(nameless), desk.classify(FetchedMessage(3, AT, ()))) == [
+        MailKind.UNIDENTIFIED,
+        MailKind.UNREADABLE,
+    ]
+    assert desk.kinds(desk.classify(dated), desk.classify(dated)) == [MailKind.RECEIVED, None]
 
 
 def test_what_the_server_cannot_read_is_rejected_as_such(desk: Desk) -> None:
-    unreadable = desk.sort(Fetched(3, AT, ()))
+    unreadable = desk.classify(FetchedMessage(3, AT, ()))
     assert unreadable
     rejected = MailMapping("imap/courriel", config(), lambda _: KEY).map(unreadable)
     assert isinstance(rejected, Reject)

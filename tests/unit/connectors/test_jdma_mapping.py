@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.jdma.config import JdmaConfig
-from connectors.jdma.facts import decode, encode, strip, time_of
 from connectors.jdma.mapping import ReviewMapping
+from connectors.jdma.reviews import decode, encode, strip, time_of
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from models.events import FeedbackGiven

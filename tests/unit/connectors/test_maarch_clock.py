@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.maarch.clock import begin_before, read_local, to_local, to_utc, write_local
 from connectors.maarch.config import MaarchConfig
-from connectors.maarch.facts import Letter
-from connectors.maarch.listing import Changes, Mark, Open
+from connectors.maarch.letter_facts import Letter
+from connectors.maarch.letter_queries import ChangedLetters, OpenLetters, ReadMark
+from connectors.maarch.local_time import begin_before, read_local, to_local, to_utc, write_local
 
 PARIS = ZoneInfo("Europe/Paris")
 OVERLAP = timedelta(minutes=5)
@@ -56,12 +56,12 @@ def test_changes_are_asked_for_from_the_overlap_on_and_then_page_by_page() -> No
     config = MaarchConfig.model_validate(
         {"url": "https://courrier.example.org", "login": "a", "password": "b", "start": "2026-01-01", "models": [1, 4]}
     )
-    mark = Mark()
-    changes = Changes(config, mark)
+    mark = ReadMark()
+    changes = ChangedLetters(config, mark)
     assert "model_id in (1, 4)" in changes.clause(None)
     assert changes.clause(None).endswith(">= '2026-01-01 00:00:00.000000'")
     letter = Letter(7, "2026-03-16 09:00:00", "incoming", modification_date="2026-03-16 10:00:00.25")
     assert changes.clause(letter).endswith(", res_id) > ('2026-03-16 10:00:00.250000', 7)")
-    changes.take_note(letter)
+    changes.advance_to(letter)
     assert changes.clause(None).endswith(">= '2026-03-16 09:55:00.250000'")
-    assert "'2026-01-01 00:00:00.000000'" in Open(config).clause(None)
+    assert "'2026-01-01 00:00:00.000000'" in OpenLetters(config).clause(None)

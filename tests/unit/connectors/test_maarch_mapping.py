@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.maarch.config import MaarchConfig
-from connectors.maarch.facts import Known, Letter, compare, encode
-from connectors.maarch.feed import read_row
+from connectors.maarch.letter_facts import Letter, LetterState, compare, encode
+from connectors.maarch.letter_feed import read_row
 from connectors.maarch.mapping import LetterMapping
 from connectors.maarch.statuses import STATUSES, closed_statuses
 from connectors.sdk.contract import Reject
@@ -62,7 +62,7 @@ def mapping(**more: Any) -> LetterMapping:
 MAPPING = mapping()
 
 
-def map_row(row: Any, *, known: Known | None = None, by: LetterMapping = MAPPING) -> list[Any]:
+def map_row(row: Any, *, known: LetterState | None = None, by: LetterMapping = MAPPING) -> list[Any]:
     """The events, and the reasons of what gives none."""
     letter = read_row(msgspec.Raw(json.dumps(row).encode()), KEY)
     records = [letter] if isinstance(letter, bytes) else map(encode, compare(letter, known, "", READ_AT)[0])

@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.mailroom.barcode_worker import SeparatorSheets
 from connectors.mailroom.config import FieldName, MailroomConfig
-from connectors.mailroom.counting import Sheets
-from connectors.mailroom.mapping import Mapping, Part, Scan, Step, cut
+from connectors.mailroom.mapping import MailroomMapping, Part, Scan, Step, split_by_sheets
 from connectors.mailroom.pages import Pages
-from connectors.mailroom.register import Place
+from connectors.mailroom.register import Routing
 from connectors.mailroom.sidecar import SUFFIXES, Row, read_rows
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.folder import SIDECAR_BYTES
 from connectors.sdk.testing.leaks import DISGUISED, forms_outside
-from models.codec import Unusable, decode, encode
+from models.codec import UnusableRecord, decode, encode
 from models.events import Event
 from models.identities import PseudonymKey
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 CONFIG = MailroomConfig.model_validate({"inbox": "in", "archive": "out", "services": {"Routes": "routes"}})
-MAPPING = Mapping("mailroom/essai", CONFIG, PseudonymKey("general", bytes(32)))
+MAPPING = MailroomMapping("mailroom/essai", CONFIG, PseudonymKey("general", bytes(32)))
 SCAN = Scan("0" * 64, Pages(3), NOW)
 SECRET = "mireille.exemple"
 TEXTS = """2026-03-20|20/03/2026 11:00|0001-01-01|9999-12-31|9999-12-31T23:59:59-14:00|assigned|sent|closed|resolved
@@ -33,8 +33,8 @@ values = st.sampled_from(TEXTS.split("|")) | st.text(max_size=20).map(lambda tex
 rows = st.dictionaries(st.sampled_from(get_args(FieldName)), values)
 
 
-def place_of(chrono: str, at: datetime) -> Place | None:
-    return None if SECRET in chrono else Place("siege", "accueil")
+def place_of(chrono: str, at: datetime) -> Routing | None:
+    return None if SECRET in chrono else Routing("siege", "accueil")
 
 
 def events_of(row: Row) -> list[Event]:
@@ -48,14 +48,14 @@ def step_of(row: Row) -> list[Event]:
 
 @given(st.sampled_from(sorted(SUFFIXES)), st.binary() | st.text().map(str.encode))
 def test_any_bytes_are_rows_or_unusable(suffix: str, content: bytes) -> None:
-    with suppress(Unusable):
+    with suppress(UnusableRecord):
         assert all(isinstance(value, str) for row in read_rows(content, suffix) for value in row.values())
 
 
 @given(rows)
 def test_any_row_is_events_or_unusable(row: Row) -> None:
     for tell in (events_of, step_of):
-        with suppress(Unusable):
+        with suppress(UnusableRecord):
             events = tell(row)
             assert [decode(encode(event)) for event in events] == events
             assert SECRET not in str(events)
@@ -67,7 +67,7 @@ def test_no_reason_tells_a_value(row: Row) -> None:
     for tell in (events_of, step_of):
         try:
             tell(row)
-        except Unusable as error:
+        except UnusableRecord as error:
             told.append(str(error))
     assert SECRET not in str(told)
 
@@ -75,17 +75,17 @@ def test_no_reason_tells_a_value(row: Row) -> None:
 @pytest.mark.parametrize("name", get_args(FieldName))
 def test_a_personal_value_in_any_field_stays_inside(name: FieldName) -> None:
     config = CONFIG.model_copy(update={"departures": ["{number}", "D{year}-{number:06}"]})
-    mapping = Mapping("mailroom/essai", config, PseudonymKey("general", bytes(32)))
+    mapping = MailroomMapping("mailroom/essai", config, PseudonymKey("general", bytes(32)))
     leaks = set()
     for value in DISGUISED:
         for step in Step:
             row = {"chrono": "7", "step": step, "service": "Routes", "postage": "lettre_verte", "cost_cents": "139"}
             try:
                 outcome: Outcome = [mapping.step(row | {name: value}, "1" * 64, NOW, NOW, lambda *_: None)[1]]
-            except Unusable as error:
+            except UnusableRecord as error:
                 outcome = Reject(error.reason, b"", error.detail)
             leaks.update((value, how) for how in forms_outside(value, outcome, "mailroom/essai"))
-        with suppress(Unusable):
+        with suppress(UnusableRecord):
             letters = mapping.letters(SCAN, {name: value}, NOW)
             events = [event for letter in letters for event in mapping.arrival(letter, "2026-000001")]
             leaks.update((value, how) for how in forms_outside(value, events, "mailroom/essai"))
@@ -95,7 +95,7 @@ def test_a_personal_value_in_any_field_stays_inside(name: FieldName) -> None:
 @pytest.mark.parametrize("cost", ["0613", "-1", "1000001", "1,39", ""])
 def test_a_cost_is_a_whole_number_without_zeros_before_it(cost: str) -> None:
     row = {"chrono": "2026-000001", "step": "sent", "postage": "lettre_verte", "cost_cents": cost}
-    with pytest.raises(Unusable, match="cost_cents"):
+    with pytest.raises(UnusableRecord, match="cost_cents"):
         step_of(row)
 
 
@@ -140,7 +140,7 @@ def test_a_hostile_sidecar_needs_little_memory(suffix: str, content: bytes) -> N
     assert len(content) <= SIDECAR_BYTES
     tracemalloc.start()
     try:
-        with suppress(Unusable):  # or rows without a value
+        with suppress(UnusableRecord):  # or rows without a value
             assert not any(read_rows(content, suffix))
         assert tracemalloc.get_traced_memory()[1] < 100 << 20
     finally:
@@ -158,11 +158,11 @@ def test_a_hostile_sidecar_needs_little_memory(suffix: str, content: bytes) -> N
     ],
 )
 def test_a_stack_is_cut_at_its_sheets(count: int, sheets: tuple[tuple[int, str], ...], parts: list[Part]) -> None:
-    assert cut(Pages(count, sheets), {"A": "a", "B": "b"}, "MAARCH_") == parts
+    assert split_by_sheets(Pages(count, sheets), {"A": "a", "B": "b"}, "MAARCH_") == parts
 
 
 def test_a_page_is_the_sheet_that_is_known_whatever_else_is_on_it() -> None:
-    sheets = Sheets({"A"}, "MAARCH_")
+    sheets = SeparatorSheets({"A"}, "MAARCH_")
     assert [sheets.read(codes) for codes in (["MAARCH_B", "A"], ["8A 01", "MAARCH_B"], ["8A 01"], [])] == [
         "A",
         "",

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.sdk import lane, pull
+from connectors.sdk import instance, pull
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.pull import Backoff, Interval, Server, ServerUrl, Token
+from connectors.sdk.pull import Backoff, HttpClient, Interval, ServerUrl, Token
 from connectors.sdk.retry_after import LONGEST_ASKED_SECONDS
 
 SECRET = "jeton-d-essai"
@@ -81,8 +81,8 @@ def there() -> Iterator[Misbehaving]:
 
 
 @pytest.fixture
-def server(there: Misbehaving) -> Iterator[Server]:
-    server = Server(there.url, SecretStr(SECRET), limit_bytes=1000)
+def server(there: Misbehaving) -> Iterator[HttpClient]:
+    server = HttpClient(there.url, SecretStr(SECRET), limit_bytes=1000)
     yield server
     server.close()
 
@@ -94,7 +94,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return clock
 
 
-def trouble(server: Server, *, refused: bool = False) -> str:
+def trouble(server: HttpClient, *, refused: bool = False) -> str:
     with pytest.raises(SourceUnavailableError) as error:
         server.get("/contacts", {"email": PERSONAL})
     assert isinstance(error.value, SourceRefusedError) == refused
@@ -103,7 +103,7 @@ def trouble(server: Server, *, refused: bool = False) -> str:
     return str(error.value)
 
 
-def test_it_asks_with_its_token(there: Misbehaving, server: Server) -> None:
+def test_it_asks_with_its_token(there: Misbehaving, server: HttpClient) -> None:
     assert server.get("/list", {"page": 2}) == b"{}"
     assert server.post({"a": 1}) == b"{}"
     assert there.asked == [
@@ -124,12 +124,12 @@ def test_it_asks_with_its_token(there: Misbehaving, server: Server) -> None:
         (503, "is out of order (503)"),
     ],
 )
-def test_a_refusal_is_told_in_words(there: Misbehaving, server: Server, status: int, words: str) -> None:
+def test_a_refusal_is_told_in_words(there: Misbehaving, server: HttpClient, status: int, words: str) -> None:
     there.answer = lambda handler: reply(handler, status, PERSONAL.encode(), Location="https://example.org/")
     assert trouble(server, refused=status in {401, 403}).startswith(f"{there.url.removeprefix('http://')} {words}")
 
 
-def test_who_refused_is_left_alone_longer_each_time(there: Misbehaving, server: Server, now: list[float]) -> None:
+def test_who_refused_is_left_alone_longer_each_time(there: Misbehaving, server: HttpClient, now: list[float]) -> None:
     there.answer = lambda handler: reply(handler, 503)
     pauses = []
     for _ in range(12):
@@ -163,7 +163,7 @@ def test_who_refused_is_left_alone_longer_each_time(there: Misbehaving, server: 
     ],
 )
 def test_a_pause_that_is_asked_for_is_kept(
-    there: Misbehaving, server: Server, now: list[float], asked_for: str, seconds: float
+    there: Misbehaving, server: HttpClient, now: list[float], asked_for: str, seconds: float
 ) -> None:
     if asked_for == "a date":
         asked_for = format_datetime(datetime.now(UTC) + timedelta(seconds=1000), usegmt=True)
@@ -177,14 +177,14 @@ def test_a_pause_that_is_asked_for_is_kept(
     assert len(there.asked) == 2
 
 
-def test_an_answer_is_bounded(there: Misbehaving, server: Server) -> None:
+def test_an_answer_is_bounded(there: Misbehaving, server: HttpClient) -> None:
     there.answer = lambda handler: reply(handler, body=b"x" * 1000)
     assert len(server.get()) == 1000
     there.answer = lambda handler: reply(handler, body=b"x" * 1001)
     assert trouble(server).endswith("answers with more than 1000 bytes")
 
 
-def test_what_would_have_to_be_unpacked_is_refused(there: Misbehaving, server: Server) -> None:
+def test_what_would_have_to_be_unpacked_is_refused(there: Misbehaving, server: HttpClient) -> None:
     there.answer = lambda handler: reply(handler, Content_Encoding="gzip")
     assert trouble(server).endswith("answers in a form not asked for")
 
@@ -193,7 +193,7 @@ def test_what_would_have_to_be_unpacked_is_refused(there: Misbehaving, server: S
     "begun", [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"]
 )
 def test_an_answer_that_trickles_is_cut(
-    there: Misbehaving, server: Server, monkeypatch: pytest.MonkeyPatch, begun: bytes
+    there: Misbehaving, server: HttpClient, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     """Wherever it does; each byte comes soon after the one before."""
     cut = threading.Event()
@@ -212,10 +212,10 @@ def test_an_answer_that_trickles_is_cut(
 
 
 def test_the_longest_answer_leaves_the_instance_alive() -> None:
-    assert pull.TIMEOUT.connect + pull.TIMEOUT.read + pull.TOTAL_SECONDS < lane.STUCK_SECONDS
+    assert pull.TIMEOUT.connect + pull.TIMEOUT.read + pull.TOTAL_SECONDS < instance.STUCK_SECONDS
 
 
-def test_a_connection_that_breaks_is_told(there: Misbehaving, server: Server) -> None:
+def test_a_connection_that_breaks_is_told(there: Misbehaving, server: HttpClient) -> None:
     there.answer = lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)
     assert trouble(server).endswith("broke the connection off")
 
@@ -241,7 +241,7 @@ def answer_once() -> Callable[[BaseHTTPRequestHandler], object]:
 
 @pytest.mark.parametrize("ask", [lambda server: server.get("/a"), lambda server: server.post({"a": 1}, "/a")])
 def test_a_connection_that_ends_when_it_is_used_again_is_no_failure(
-    there: Misbehaving, server: Server, ask: Callable[[Server], bytes]
+    there: Misbehaving, server: HttpClient, ask: Callable[[HttpClient], bytes]
 ) -> None:
     there.answer = answer_once()
     assert [ask(server) for _ in range(3)] == [b"{}"] * 3
@@ -249,7 +249,7 @@ def test_a_connection_that_ends_when_it_is_used_again_is_no_failure(
     assert len({body for *_, body in there.asked}) == 1
 
 
-def test_what_may_change_something_is_sent_once(there: Misbehaving, server: Server) -> None:
+def test_what_may_change_something_is_sent_once(there: Misbehaving, server: HttpClient) -> None:
     there.answer = answer_once()
     assert server.ask("POST", "/sign_in", json={}).content == b"{}"
     with pytest.raises(SourceUnavailableError, match="broke the connection off"):
@@ -257,14 +257,14 @@ def test_what_may_change_something_is_sent_once(there: Misbehaving, server: Serv
     assert len(there.asked) == 2
 
 
-def test_a_new_connection_that_ends_is_a_failure_at_once(there: Misbehaving, server: Server) -> None:
+def test_a_new_connection_that_ends_is_a_failure_at_once(there: Misbehaving, server: HttpClient) -> None:
     assert server.get() == b"{}"
     there.answer = hang_up
     assert trouble(server).endswith("broke the connection off")
     assert len(there.asked) == 3, "on the old connection, and once on a new one"
 
 
-def test_an_answer_that_breaks_off_is_not_asked_for_again(there: Misbehaving, server: Server) -> None:
+def test_an_answer_that_breaks_off_is_not_asked_for_again(there: Misbehaving, server: HttpClient) -> None:
     def break_off(handler: BaseHTTPRequestHandler) -> None:
         hang_up(handler)
         handler.send_response(200)
@@ -280,7 +280,7 @@ def test_an_answer_that_breaks_off_is_not_asked_for_again(there: Misbehaving, se
 
 def test_a_server_that_is_not_there_is_told(there: Misbehaving) -> None:
     url, _ = there.url, there.close()
-    server = Server(url)
+    server = HttpClient(url)
     assert trouble(server).endswith("cannot be reached: is the network there?")
     server.close()
 
@@ -333,7 +333,7 @@ def test_turns_come_at_about_their_interval(now: list[float]) -> None:
 
 def test_who_works_again_is_asked_at_once(now: list[float]) -> None:
     backoff = Backoff()
-    backoff.fail("away", asked_seconds=60)
-    assert (backoff.resting, backoff.trouble) == (True, "away")
-    backoff.succeed()
-    assert (backoff.resting, backoff.trouble) == (False, "")
+    backoff.record_failure("away", retry_after_seconds=60)
+    assert (backoff.is_paused, backoff.trouble) == (True, "away")
+    backoff.record_success()
+    assert (backoff.is_paused, backoff.trouble) == (False, "")

@@ -10,14 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.rdv.history import BOOKED, DELETED, ERASED, MOVED, STATUSES, State, Step, steps
-from connectors.sdk.reconcile import Reconciler, Taken, Telling
+from connectors.rdv.participation_history import (
+    BOOKED,
+    DELETED,
+    ERASED,
+    MOVED,
+    STATUSES,
+    ParticipationState,
+    Step,
+    steps,
+)
+from connectors.sdk.reconcile import Observation, ObservationChange, Reconciler
 
 UNTIL = datetime(2026, 3, 16, tzinfo=UTC)
 START = int(UNTIL.timestamp())
 LENGTH = 1_800
 STATES = st.builds(
-    State, st.sampled_from([START, START + 3_600, START - 86_400]), st.sampled_from([*STATUSES, DELETED])
+    ParticipationState, st.sampled_from([START, START + 3_600, START - 86_400]), st.sampled_from([*STATUSES, DELETED])
 )
 LIVES = st.lists(STATES, min_size=1, max_size=6).flatmap(
     lambda life: st.tuples(
@@ -38,19 +47,19 @@ def at(place: int) -> int:
     return (START - 100_000 + 3_600 * place) * 1_000_000
 
 
-def new(taken: Taken) -> list[tuple[str, str]]:
+def new(taken: ObservationChange) -> list[tuple[str, str]]:
     """What is told of a telling: what happened and was not known to have."""
     known = {(step.native, step.revision) for step in steps(taken.before, LENGTH)}
     return [name for step in steps(taken.after, LENGTH) if (name := (step.native, step.revision)) not in known]
 
 
-def happened(life: list[State]) -> list[Step]:
-    return [*steps(tuple(Telling(at(place), str(state), pushed=True) for place, state in enumerate(life)), LENGTH)]
+def happened(life: list[ParticipationState]) -> list[Step]:
+    return [*steps(tuple(Observation(at(place), str(state), pushed=True) for place, state in enumerate(life)), LENGTH)]
 
 
 @given(LIVES)
 def test_in_any_order_and_any_number_of_times_the_same_is_told_once(
-    memory: Reconciler, told: tuple[list[State], list[int], list[int]]
+    memory: Reconciler, told: tuple[list[ParticipationState], list[int], list[int]]
 ) -> None:
     life, order, again = told
     key = str(next(KEYS))
@@ -60,7 +69,7 @@ def test_in_any_order_and_any_number_of_times_the_same_is_told_once(
 
 @given(LIVES)
 def test_pushed_in_part_and_then_found_the_last_is_known(
-    memory: Reconciler, told: tuple[list[State], list[int], list[int]]
+    memory: Reconciler, told: tuple[list[ParticipationState], list[int], list[int]]
 ) -> None:
     life, order, _ = told
     key, names = str(next(KEYS)), []
@@ -74,7 +83,7 @@ def test_pushed_in_part_and_then_found_the_last_is_known(
 
 
 def test_of_what_nobody_knew_before_it_was_erased_only_that_is_told() -> None:
-    assert [step.kind for step in happened([State(START, ERASED)])] == [ERASED]
+    assert [step.kind for step in happened([ParticipationState(START, ERASED)])] == [ERASED]
 
 
 def test_a_cancellation_after_many_messages_that_told_nothing_new_is_another_one(memory: Reconciler) -> None:
@@ -83,13 +92,13 @@ def test_a_cancellation_after_many_messages_that_told_nothing_new_is_another_one
     names = [
         name
         for place, status in enumerate(life)
-        for name in new(memory.push(key, at(place), str(State(START, status)), UNTIL))
+        for name in new(memory.push(key, at(place), str(ParticipationState(START, status)), UNTIL))
     ]
     assert names == [("booked", ""), ("excused", ""), ("booked", "2"), ("excused", "2")]
 
 
 @given(st.lists(STATES, min_size=1, max_size=6))
-def test_what_happened_is_in_order_and_leads_to_how_it_stands(life: list[State]) -> None:
+def test_what_happened_is_in_order_and_leads_to_how_it_stands(life: list[ParticipationState]) -> None:
     happenings = happened(life)
     assert happenings[0].kind == BOOKED
     assert all(one.at <= other.at for one, other in pairwise(happenings))

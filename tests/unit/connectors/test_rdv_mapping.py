@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.facts import parse_time, split_listed, split_message, untimed
 from connectors.rdv.mapping import RdvMapping
+from connectors.rdv.participation_facts import parse_time, split_listed, split_message, without_time
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.sdk.config import parse
 from connectors.sdk.reconcile import Reconciler
-from models.codec import Unusable
+from models.codec import UnusableRecord
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 from models.reasons import Reason
-from tests.support.rdv import MIREILLE, ORGANISATION, book, options
+from tests.support.rdv_harness import MIREILLE, ORGANISATION, book, options
 
 BEGIN = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 START = BEGIN + timedelta(days=4)
@@ -172,7 +172,7 @@ def test_an_unknown_status_is_rejected_and_not_remembered(service: RdvService, t
     rdv = book(service, at(0), START)
     created, _ = bodies(service)
     people = [person | {"status": "reporte"} for person in json.loads(created)["data"]["participations"]]
-    with pytest.raises(Unusable) as refusal:
+    with pytest.raises(UnusableRecord) as refusal:
         tell(edit(created, participations=people))
     assert refusal.value.reason is Reason.UNKNOWN_ENUM
     assert "reporte" not in refusal.value.detail
@@ -392,7 +392,7 @@ def test_what_was_booked_after_it_began_was_booked_when_it_began(service: RdvSer
 def test_what_cannot_be_read_is_one_fact_that_cannot_be_used(tell: Map, body: bytes, count: int) -> None:
     assert len(split_message(body)) == count
     if count:
-        with pytest.raises(Unusable):
+        with pytest.raises(UnusableRecord):
             tell(body)
 
 
@@ -435,8 +435,8 @@ def test_what_is_found_is_the_same_in_each_round_but_for_its_time(service: RdvSe
     book(service, at(0), START)
     (one,), (other,) = listed(service, at(1)), listed(service, at(2))
     assert one != other
-    assert untimed(one) == untimed(other)
-    assert untimed(b"[") == b"["
+    assert without_time(one) == without_time(other)
+    assert without_time(b"[") == b"["
 
 
 @pytest.mark.parametrize(
@@ -453,7 +453,7 @@ def test_a_field_of_another_form_is_refused(
     service: RdvService, tell: Map, changes: dict[str, Any], reason: Reason
 ) -> None:
     book(service, at(0), START)
-    with pytest.raises(Unusable) as refusal:
+    with pytest.raises(UnusableRecord) as refusal:
         tell(edit(bodies(service)[0], **changes))
     assert refusal.value.reason is reason
 
@@ -463,7 +463,7 @@ def test_what_was_told_in_the_future_is_refused_before_it_is_remembered(service:
     fact = split_message(bodies(service)[0])[0]
     mapping, memory = mapper(tmp_path)
     with closing(memory):
-        with pytest.raises(Unusable) as refusal:
+        with pytest.raises(UnusableRecord) as refusal:
             mapping.map(fact, at(-10))
         assert refusal.value.reason is Reason.TIME_IN_FUTURE
         assert len(mapping.map(fact, at(0))) == 1

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from connectors.rdv.facts import split_message
+from connectors.rdv.participation_facts import split_message
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.sdk.reconcile import Reconciler
-from models.codec import Unusable
+from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
-from tests.support.rdv import MIREILLE, book
+from tests.support.rdv_harness import MIREILLE, book
 from tests.unit.connectors.test_rdv_mapping import BEGIN, READ_AT, START, at, bodies, edit, listed, mapper, told
 
 JEAN = Citizen(502, "Jean", "Modele")
@@ -40,7 +40,7 @@ def tell(tmp_path: Path) -> Tell:
             mapping, memory = mapper(tmp_path)
             with closing(memory):
                 events += mapping.map(fact, READ_AT)
-                memory.keep(memory.seal())
+                memory.keep(memory.take_changes())
         return events
 
     return map_all
@@ -118,7 +118,7 @@ def test_a_removed_person_is_cancelled_though_other_participations_are_rejected(
     for fact in 2 * facts_of([spoil(left, places, change)]):
         try:
             events += tell([fact])
-        except Unusable:
+        except UnusableRecord:
             rejected += 1
     assert people_of(events) == {"2": [("cancelled", "mds-nord")]}
     assert told(events) == [("cancelled", at(60))]
@@ -137,7 +137,7 @@ def test_in_any_order_a_rejected_participation_hides_no_removal(service: RdvServ
         mapping, memory = mapper(tmp_path / str(number))
         with closing(memory):
             for fact in facts_of(order):
-                with suppress(Unusable):
+                with suppress(UnusableRecord):
                     events += mapping.map(fact, READ_AT)
         assert len({event.id for event in events}) == len(events)
         found.add(frozenset((event.id, event.type.partition(".")[2]) for event in events))
@@ -170,8 +170,8 @@ def test_a_memory_without_lists_of_an_earlier_version_is_read(service: RdvServic
     with closing(Reconciler(tmp_path)) as earlier:
         for person in (1, 2):
             state = f"{int(START.timestamp())} unknown"
-            earlier.push(f"{rdv}-{person}", int(at(0).timestamp()) * 1_000_000 + 2, state, START)
-        earlier.keep(earlier.seal())
+            earlier.record_pushed(f"{rdv}-{person}", int(at(0).timestamp()) * 1_000_000 + 2, state, START)
+        earlier.keep(earlier.take_changes())
     service.leave(at(60), rdv, JEAN.id)
     mapping, memory = mapper(tmp_path)
     with closing(memory):
@@ -220,7 +220,7 @@ def test_what_was_over_when_it_was_first_told_has_no_lead_that_nobody_knows(serv
     rdv = book(service, at(0), BEGIN + timedelta(hours=1))
     service.attend(at(180), rdv)
     *_, body = bodies(service)
-    with pytest.raises(Unusable) as refusal:
+    with pytest.raises(UnusableRecord) as refusal:
         tell(facts_of([edit(body, created_at=None)]))
     assert (refusal.value.reason, refusal.value.detail) == (Reason.MISSING_FIELD, "created_at")
     erased = body.replace(b'"updated", "webhook_reason": null', b'"destroyed", "webhook_reason": "rgpd"')

@@ -10,14 +10,14 @@ from typing import Any, NoReturn
 import pytest
 from prometheus_client import CollectorRegistry
 
-from connectors.sdk import attempts, lane, runner
+from connectors.sdk import attempts, instance, runner
 from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts, content_of
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import StuckError
-from connectors.sdk.lane import MOST_STARTS, Instance
-from connectors.sdk.runner import Runner
-from connectors.sdk.testing import HeldPublisher
-from connectors.sdk.testing.kills import Killed
+from connectors.sdk.instance import MOST_STARTS, Instance
+from connectors.sdk.runner import ConnectorRunner
+from connectors.sdk.testing import ManualPublisher
+from connectors.sdk.testing.kill_injector import Killed
 from tests.connectors.faulty import Config, Lines
 from tests.support.processes import wait_until
 
@@ -107,9 +107,9 @@ def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, m
             for name, kind in (("nord", Leaving), ("sud", Quiet))[: 1 if alone else 2]
         ]
         options: dict[str, Any] = {"registry": CollectorRegistry(), "open_publisher": lambda *_: Safe()}
-        Runner(instances, brokers="", directory=tmp_path / "data", **options).run(stop)
+        ConnectorRunner(instances, brokers="", directory=tmp_path / "data", **options).run(stop)
 
-    class Safe(HeldPublisher):
+    class Safe(ManualPublisher):
         def poll(self, wait_seconds: float) -> None:
             self.confirm()
 
@@ -121,7 +121,7 @@ def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, m
             turns.append(wait_seconds)
             return []
 
-    monkeypatch.setattr(lane, "STUCK_SECONDS", 2.0)
+    monkeypatch.setattr(instance, "STUCK_SECONDS", 2.0)
     monkeypatch.setattr(runner, "WATCH_SECONDS", 0.05)
     for _ in range(MOST_STARTS):
         with pytest.raises(StuckError, match="nord"):
@@ -134,7 +134,7 @@ def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, m
         assert not second.done()
         with pytest.raises(StuckError, match="nord"):
             second.result(60)
-    monkeypatch.setattr(lane, "STUCK_SECONDS", 3600.0)
+    monkeypatch.setattr(instance, "STUCK_SECONDS", 3600.0)
     with ThreadPoolExecutor() as pool:
         last = pool.submit(run, stop := threading.Event(), alone=True)
         try:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.sdk.citizens import Blocked, identify
 from connectors.sdk.keys import Keys
+from connectors.sdk.pseudonyms import IdentityBlocklist, citizen_identities
 from models.identities import IdentityKind, PseudonymKey
 
 PHONE, EMAIL = IdentityKind.PHONE, IdentityKind.EMAIL
@@ -27,36 +27,38 @@ PATTERNS = ("01 99 00 00 01", "+33 1 99 00 1*", "Tutelle@Example.org", "*@mairie
     ],
 )
 def test_what_is_blocked(kind: IdentityKind, value: str, is_blocked: bool) -> None:
-    assert Blocked(PATTERNS)(kind, value) is is_blocked
+    assert IdentityBlocklist(PATTERNS)(kind, value) is is_blocked
 
 
 @pytest.mark.parametrize("written", ["0033 1 99 00 00 01", "+33 (0)1 99 00 00 01", "01.99.00.00.01", " +33199000001 "])
 def test_a_number_is_blocked_however_it_is_written(written: str) -> None:
-    assert Blocked([written])(PHONE, "+33199000001")
+    assert IdentityBlocklist([written])(PHONE, "+33199000001")
 
 
 def test_numbers_are_those_of_the_country() -> None:
-    assert Blocked(["912 345 678"], "ES")(PHONE, "+34912345678")
-    assert Blocked(["06 1234 5678"], "IT")(PHONE, "+390612345678")
+    assert IdentityBlocklist(["912 345 678"], "ES")(PHONE, "+34912345678")
+    assert IdentityBlocklist(["06 1234 5678"], "IT")(PHONE, "+390612345678")
 
 
 @pytest.mark.parametrize("pattern", ["33199*", "0033 1*", "", "*", "anonymous", "+", "abc*"])
 def test_what_is_neither_number_nor_address_is_refused_by_its_position_alone(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"number 2 is neither") as refused:
-        Blocked(["01 99 00 00 01", pattern])
+        IdentityBlocklist(["01 99 00 00 01", pattern])
     assert not pattern or pattern == "*" or pattern == "+" or pattern not in str(refused.value)
 
 
 def test_only_those_without_a_pattern_are_known_by_value() -> None:
-    assert Blocked(PATTERNS).exact == {(PHONE, "+33199000001"), (EMAIL, "tutelle@example.org")}
+    assert IdentityBlocklist(PATTERNS).exact == {(PHONE, "+33199000001"), (EMAIL, "tutelle@example.org")}
 
 
 def test_a_contact_keeps_its_other_identities(tmp_path: Path) -> None:
-    blocked, bare = (Keys(tmp_path, tmp_path, is_blocked=one).key_of("general") for one in (Blocked(PATTERNS), None))
+    blocked, bare = (
+        Keys(tmp_path, tmp_path, is_blocked=one).pseudonym_key("general") for one in (IdentityBlocklist(PATTERNS), None)
+    )
     told = {"case": "A-1", "email": "accueil@mairie.example.org", "phone": "01 99 00 00 01"}
-    assert identify(bare, **told).split()[0] == identify(blocked, **told)
-    assert identify(blocked, phone="01 99 00 00 01") == ""
+    assert citizen_identities(bare, **told).split()[0] == citizen_identities(blocked, **told)
+    assert citizen_identities(blocked, phone="01 99 00 00 01") == ""
 
 
 def test_keys_are_the_same_whatever_is_blocked() -> None:
-    assert PseudonymKey("general", bytes(32), Blocked(PATTERNS)) == PseudonymKey("general", bytes(32))
+    assert PseudonymKey("general", bytes(32), IdentityBlocklist(PATTERNS)) == PseudonymKey("general", bytes(32))

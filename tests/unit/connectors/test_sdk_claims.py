@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from connectors.sdk.claims import Claim, find_clashes
 from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.exclusive_resources import ExclusiveResource, find_conflicts
 from connectors.sdk.runner import configure
 
 
-def clashes(*claims: Claim) -> list[str]:
-    assert [*find_clashes(claims[:1], claims[1:])] == [*find_clashes(claims)]
-    return [*find_clashes(claims)]
+def clashes(*claims: ExclusiveResource) -> list[str]:
+    assert [*find_conflicts(claims[:1], claims[1:])] == [*find_conflicts(claims)]
+    return [*find_conflicts(claims)]
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,21 @@ def clashes(*claims: Claim) -> list[str]:
     ],
 )
 def test_a_port_is_one_s_at_an_address(one: str, other: str, together: bool) -> None:
-    assert clashes(Claim.of_port("a.port", one, 9000), Claim.of_port("b.port", other, 9001)) == []
-    found = clashes(Claim.of_port("a.port", one, 9000), Claim.of_port("b.port", other, 9000))
+    assert (
+        clashes(ExclusiveResource.of_port("a.port", one, 9000), ExclusiveResource.of_port("b.port", other, 9001)) == []
+    )
+    found = clashes(ExclusiveResource.of_port("a.port", one, 9000), ExclusiveResource.of_port("b.port", other, 9000))
     assert found == ([] if together else ["a.port and b.port listen on the same port"])
 
 
 def test_a_file_is_one_s_by_whatever_name(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "queue_log")
-    same = Claim.of_path("a.path", tmp_path / "queue_log"), Claim.of_path("b.path", tmp_path / "x" / ".." / "link")
+    same = (
+        ExclusiveResource.of_path("a.path", tmp_path / "queue_log"),
+        ExclusiveResource.of_path("b.path", tmp_path / "x" / ".." / "link"),
+    )
     assert clashes(*same) == ["a.path and b.path are the same file or folder"]
-    assert clashes(same[0], Claim.of_path("b.path", tmp_path / "queue_log.1")) == []
+    assert clashes(same[0], ExclusiveResource.of_path("b.path", tmp_path / "queue_log.1")) == []
 
 
 def test_paths_of_options_are_claimed_but_not_those_of_secrets_and_authorities() -> None:
@@ -55,7 +60,7 @@ def test_paths_of_options_are_claimed_but_not_those_of_secrets_and_authorities()
 
 
 def test_a_mailbox_is_one_s_by_folder() -> None:
-    def claims(**more: Any) -> list[Claim]:
+    def claims(**more: Any) -> list[ExclusiveResource]:
         options = {
             "host": "mail.example.org",
             "username": "mdph",

@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 from connectors.sdk.attempts import Attempts
-from connectors.sdk.cluster import FILE, find_elsewhere, mark_lost
-from connectors.sdk.reread import find_mark
+from connectors.sdk.cluster_id import FILE, find_other_cluster, mark_lost_positions
+from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
 
 LOG = configure("siege", "asterisk", {"path": "queue_log"})
@@ -14,34 +14,34 @@ LIVE = configure("annexe", "asterisk", {"ami": {"host": "127.0.0.1", "username":
 
 
 def test_another_cluster_matters_to_who_has_a_position_there(tmp_path: Path) -> None:
-    assert find_elsewhere([LOG, LIVE], tmp_path, "one") == []
-    assert find_elsewhere([LOG, LIVE], tmp_path, "two") == []  # nothing was read yet
+    assert find_other_cluster([LOG, LIVE], tmp_path, "one") == []
+    assert find_other_cluster([LOG, LIVE], tmp_path, "two") == []  # nothing was read yet
     for instance in (LOG, LIVE):
-        with instance.occupied(tmp_path) as context:
+        with instance.locked(tmp_path) as context:
             context.cursor.save(b"here")
-    assert find_elsewhere([LOG, LIVE], tmp_path, "three") == [LOG]
+    assert find_other_cluster([LOG, LIVE], tmp_path, "three") == [LOG]
     assert json.loads((tmp_path / LOG.source / FILE).read_bytes()) == {"cluster": "two"}
-    assert find_elsewhere([LOG, LIVE], tmp_path, "two") == []
+    assert find_other_cluster([LOG, LIVE], tmp_path, "two") == []
 
 
 def test_who_has_published_and_lost_its_position_reads_again(tmp_path: Path) -> None:
     home = tmp_path / LOG.source
-    mark_lost([LOG], tmp_path)
+    mark_lost_positions([LOG], tmp_path)
     assert not home.exists()
-    find_elsewhere([LOG], tmp_path, "one")
-    with LOG.occupied(tmp_path) as context, closing(Attempts(context.directory)) as attempts, attempts.batch():
+    find_other_cluster([LOG], tmp_path, "one")
+    with LOG.locked(tmp_path) as context, closing(Attempts(context.directory)) as attempts, attempts.batch():
         context.cursor.save(b"here")
-    mark_lost([LOG], tmp_path)
-    assert find_mark(home) == 0
+    mark_lost_positions([LOG], tmp_path)
+    assert last_reread_ms(home) == 0
     for path in home.glob("cursor-*"):
         path.unlink()
-    mark_lost([LOG], tmp_path)
-    assert find_mark(home) > 0
+    mark_lost_positions([LOG], tmp_path)
+    assert last_reread_ms(home) > 0
 
 
 def test_a_source_that_could_not_be_read_yet_is_not_marked(tmp_path: Path) -> None:
-    find_elsewhere([LOG], tmp_path, "one")
-    with LOG.occupied(tmp_path) as context, closing(Attempts(context.directory)):
+    find_other_cluster([LOG], tmp_path, "one")
+    with LOG.locked(tmp_path) as context, closing(Attempts(context.directory)):
         pass  # it started, and the source was away
-    mark_lost([LOG], tmp_path)
-    assert find_mark(tmp_path / LOG.source) == 0
+    mark_lost_positions([LOG], tmp_path)
+    assert last_reread_ms(tmp_path / LOG.source) == 0

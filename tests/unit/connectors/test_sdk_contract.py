@@ -21,7 +21,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import Field, SecretStr
 
 from connectors.asterisk import CONNECTOR as ASTERISK
-from connectors.sdk import docs, lane, notice, registry, rejects
+from connectors.sdk import docs, log_throttle, registry, rejects
+from connectors.sdk import instance as lane
 from connectors.sdk.config import ConnectorConfig, Options, parse, speaks_french, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.errors import (
@@ -29,17 +30,17 @@ from connectors.sdk.errors import (
     SourceMisconfiguredError,
     SourceUnavailableError,
     StuckError,
-    describe,
-    unavailable,
+    safe_error_text,
+    source_error,
 )
 from connectors.sdk.flow import Flow
-from connectors.sdk.lane import Instance, Lane
+from connectors.sdk.instance import Instance, InstanceRunner
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.rejects import Rejects
-from connectors.sdk.runner import Runner, configure
+from connectors.sdk.runner import ConnectorRunner, configure
 from connectors.sdk.spool import Spool
-from connectors.sdk.testing import HeldPublisher
-from models.codec import Unusable
+from connectors.sdk.testing import ManualPublisher
+from models.codec import UnusableRecord
 from models.events import CallAbandoned, CallAbandonedData, Event
 from models.reasons import Reason
 from tests.support.processes import wait_until
@@ -145,7 +146,7 @@ class Everything(ConnectorConfig):
     others: tuple[Inner, ...] = ()
     """Tables."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "path": "Un fichier.",
         "kind": "Un choix.",
         "limit": "Une limite.",
@@ -254,7 +255,7 @@ class Numbers(Source[int, int]):
             case 99:
                 return Reject(Reason.UNKNOWN_RECORD, b"ninety-nine")
             case 98:
-                raise Unusable(Reason.MISSING_FIELD, "tens")
+                raise UnusableRecord(Reason.MISSING_FIELD, "tens")
             case _:
                 return (number(raw),)
 
@@ -279,16 +280,16 @@ def number(n: int) -> Event:
     )
 
 
-class Telling(HeldPublisher):
+class Telling(ManualPublisher):
     """A publisher that tells what it does, and confirms one poll later."""
 
     def __init__(self, acts: list[str]) -> None:
         super().__init__()
         self.acts = acts
 
-    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+    def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
         self.acts.append(f"publish {[event.id for event in events]}")
-        super().publish(events, confirmed)
+        super().publish(events, on_confirmed)
 
     def poll(self, wait_seconds: float) -> None:
         self.confirm()
@@ -305,7 +306,7 @@ class Setting:
         self.directory = directory
         self.stop = threading.Event()
         connector = Connector("numbers", ConnectorConfig, lambda _, context: Numbers(self.stock, self.acts, context))
-        self.lane = Lane(
+        self.lane = InstanceRunner(
             Instance("essai", connector, ConnectorConfig()),
             directory=directory,
             open_publisher=lambda source, spool, meter: self.publisher,
@@ -380,7 +381,7 @@ class TestLane:
             return [(entry["count"], entry["log_level"]) for entry in logs if entry["event"] == "records_rejected"]
 
         monkeypatch.setattr(lane, "RESTART_SECONDS", (0.001,))
-        monkeypatch.setattr(notice, "GATHER_SECONDS", 0.0)
+        monkeypatch.setattr(log_throttle, "GATHER_SECONDS", 0.0)
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, 99, 13) as setting:
             wait_until(lambda: told() == [(2, "warning")], "both in one line")
             setting.stock += [99, 99, -2]
@@ -388,7 +389,7 @@ class TestLane:
             setting.stock[4] = 5
             setting.wait_for("acknowledge 5")
             assert len(told()) == 1
-        monkeypatch.setattr(notice, "TELL_SECONDS", 0.0)
+        monkeypatch.setattr(log_throttle, "TELL_SECONDS", 0.0)
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, *[0] * 5, 99) as setting:
             wait_until(lambda: told() == [(1, "warning")], "it")
             setting.stock.append(99)
@@ -438,7 +439,7 @@ class TestLane:
     def test_the_source_is_not_read_while_the_publisher_has_no_room(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(lane, "HELD_UP_SECONDS", 0.1)
+        monkeypatch.setattr(lane, "MIN_DELAY_SECONDS", 0.1)
         setting = Setting(tmp_path, 1)
         setting.publisher.ready = False
         with setting:
@@ -504,14 +505,14 @@ class Letterbox(Source[int, int]):
 
 
 def test_a_source_that_is_pushed_to_answers_once_its_events_are_safe(tmp_path: Path) -> None:
-    box, publisher = Letterbox(), HeldPublisher()
+    box, publisher = Letterbox(), ManualPublisher()
     meter = Meter(Metrics(CollectorRegistry()), "letters/essai")
     with closing(Rejects(tmp_path)) as kept:
         flow = Flow(box, publisher, kept, meter)
         first, second = box.post(1), box.post(2)
         assert box.post(3).result(0) == "503 Service Unavailable"
         for _ in range(4):
-            flow.turn()
+            flow.step()
         assert [event.id for event in publisher.events] == ["id-1", "id-2"]
         assert not first.done()
         publisher.confirm()
@@ -523,10 +524,10 @@ def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
         connector = Connector("numbers", ConnectorConfig, lambda _, context: Numbers(list(stock), [], context))
         return Instance(name, connector, ConnectorConfig())
 
-    def open_publisher(source: str, spool: Spool, meter: Meter) -> HeldPublisher:
+    def open_publisher(source: str, spool: Spool, meter: Meter) -> ManualPublisher:
         return Telling([])
 
-    runner = Runner(
+    runner = ConnectorRunner(
         [instance("nord", 1), instance("sud", -1)],
         brokers="unused",
         directory=tmp_path,
@@ -556,7 +557,7 @@ def test_a_runner_ends_with_a_thread_that_ended_by_itself(tmp_path: Path, ending
         connector = Connector("numbers", ConnectorConfig, lambda _, context: source([], [], context))
         return Instance(name, connector, ConnectorConfig())
 
-    runner = Runner(
+    runner = ConnectorRunner(
         [instance("nord", Numbers), instance("sud", Leaving)],
         brokers="unused",
         directory=tmp_path,
@@ -577,8 +578,8 @@ def test_a_runner_ends_with_a_thread_that_ended_by_itself(tmp_path: Path, ending
 
 
 def test_what_is_said_of_an_error_holds_no_value() -> None:
-    assert describe(ValueError("0639980000")) == "ValueError at ?"
-    assert describe(ConfigError("a.b is unknown")) == "a.b is unknown"
+    assert safe_error_text(ValueError("0639980000")) == "ValueError at ?"
+    assert safe_error_text(ConfigError("a.b is unknown")) == "a.b is unknown"
 
 
 @pytest.mark.parametrize(
@@ -596,6 +597,6 @@ def test_what_is_said_of_an_error_holds_no_value() -> None:
 def test_by_its_type_an_error_tells_whether_an_option_is_to_be_mended(
     number: int, kind: type[SourceUnavailableError]
 ) -> None:
-    raised = unavailable(OSError(number, os.strerror(number)), "queue_log")
+    raised = source_error(OSError(number, os.strerror(number)), "queue_log")
     assert type(raised) is kind
     assert str(raised).startswith("queue_log")

@@ -22,29 +22,29 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_was_committed_is_there_again_for_this_user_alone(path: Path) -> None:
     with closing(opened(path)) as first:
-        first.do("INSERT INTO things VALUES (?)", "kept")
-        first.do("BEGIN IMMEDIATE")
-        first.do("INSERT INTO things VALUES (?)", "not committed")
+        first.execute("INSERT INTO things VALUES (?)", "kept")
+        first.execute("BEGIN IMMEDIATE")
+        first.execute("INSERT INTO things VALUES (?)", "not committed")
         assert first.in_transaction
         assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
     with closing(opened(path, was_there=True)) as second:
-        assert second.do("SELECT thing FROM things").fetchall() == [("kept",)]
+        assert second.execute("SELECT thing FROM things").fetchall() == [("kept",)]
 
 
 def keep_half(database: Database) -> None:
     with database.transaction():
-        database.do("INSERT INTO things VALUES (?)", "one half")
-        database.do("INSERT INTO other_things VALUES (?)", "the other half")
+        database.execute("INSERT INTO things VALUES (?)", "one half")
+        database.execute("INSERT INTO other_things VALUES (?)", "the other half")
 
 
 def test_a_transaction_is_kept_whole_or_not_at_all(path: Path) -> None:
     with closing(opened(path)) as database:
         with database.transaction():
-            database.do("INSERT INTO things VALUES (?)", "kept")
+            database.execute("INSERT INTO things VALUES (?)", "kept")
         with pytest.raises(ConnectorError, match="no such table"):
             keep_half(database)
         assert not database.in_transaction
-        assert database.do("SELECT thing FROM things").fetchall() == [("kept",)]
+        assert database.execute("SELECT thing FROM things").fetchall() == [("kept",)]
 
 
 @pytest.mark.parametrize("content", [None, b""])
@@ -65,10 +65,10 @@ def test_a_file_that_is_damaged_is_lost(path: Path) -> None:
 
 def test_a_file_in_anothers_hands_is_not_lost(path: Path) -> None:
     with closing(opened(path)) as other, closing(opened(path)) as database:
-        other.do("BEGIN IMMEDIATE")
-        database.do("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+        database.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(ConnectorError, match=r"things\.sqlite: database is locked") as trouble:
-            database.do("INSERT INTO things VALUES ('x')")
+            database.execute("INSERT INTO things VALUES ('x')")
         assert type(trouble.value) is ConnectorError
-        other.do("COMMIT")
-        database.do("INSERT INTO things VALUES ('x')")
+        other.execute("COMMIT")
+        database.execute("INSERT INTO things VALUES ('x')")

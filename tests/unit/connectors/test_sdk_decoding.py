@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sdk.citizens import identify
-from connectors.sdk.decoding import decode_answer, decode_form, decode_json
-from models.codec import Unusable
+from connectors.sdk.decoding import decode_form, decode_json, decode_response
+from connectors.sdk.pseudonyms import citizen_identities
+from models.codec import UnusableRecord
 from models.identities import PseudonymKey
 from models.reasons import Reason
 
@@ -35,7 +35,7 @@ class Record(msgspec.Struct, rename="pascal"):
 
 
 def refusal(decode: Callable[..., object], content: bytes) -> tuple[Reason, str]:
-    with pytest.raises(Unusable) as error:
+    with pytest.raises(UnusableRecord) as error:
         decode(content, Record)
     return error.value.reason, error.value.detail
 
@@ -90,17 +90,19 @@ def test_whatever_comes_nothing_else_is_raised_and_no_value_told(body: Any, form
         told = ""
         try:
             decode(content, Record)
-        except Unusable as error:
+        except UnusableRecord as error:
             told = error.detail
         assert VALUE not in told
 
 
 def test_a_citizen_is_the_same_however_a_value_is_written() -> None:
-    known = identify(KEY, case=" 2026-7 ", email="Usager@Example.org", phone="01 99 00 12 34")
-    assert known == identify(KEY, case="2026-7", email="usager@example.org", phone="+33199001234")
+    known = citizen_identities(KEY, case=" 2026-7 ", email="Usager@Example.org", phone="01 99 00 12 34")
+    assert known == citizen_identities(KEY, case="2026-7", email="usager@example.org", phone="+33199001234")
     assert [one.partition(":")[0] for one in known.split()] == ["case", "email", "phone"]
-    assert identify(KEY, phone="01 99 00 12 34", region="BE") != identify(KEY, phone="01 99 00 12 34")
-    assert identify(KEY, case=" ", email="nobody", phone="anonymous") == ""
+    assert citizen_identities(KEY, phone="01 99 00 12 34", region="BE") != citizen_identities(
+        KEY, phone="01 99 00 12 34"
+    )
+    assert citizen_identities(KEY, case=" ", email="nobody", phone="anonymous") == ""
 
 
 class Page(msgspec.Struct):
@@ -121,7 +123,7 @@ class Page(msgspec.Struct):
 )
 def test_one_record_does_not_hide_the_others_of_its_page(odd: bytes, read: bytes) -> None:
     deep = b"[" * 2_000 + b"]" * 2_000  # so that it has to be read in the slow way
-    page = decode_answer(b'{"rows":[1,' + odd + b",2," + deep + b"]}", Page)
+    page = decode_response(b'{"rows":[1,' + odd + b",2," + deep + b"]}", Page)
     assert [bytes(row) for row in page.rows[:3]] == [b"1", read, b"2"]
 
 
@@ -131,5 +133,5 @@ def test_one_record_does_not_hide_the_others_of_its_page(odd: bytes, read: bytes
 def test_what_is_no_answer_is_refused_in_linear_time(content: bytes) -> None:
     before = time.process_time()
     with pytest.raises(msgspec.DecodeError):
-        decode_answer(content, Page)
+        decode_response(content, Page)
     assert time.process_time() - before < 3

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from connectors.sdk.encoding import BatchBuilder
+from connectors.sdk.record_batch import BatchBuilder
 
 NOW = 1_773_651_600_250
 RECORDS = st.lists(

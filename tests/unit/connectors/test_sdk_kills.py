@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.sdk.testing.kills import Killed, Kills, reach
+from connectors.sdk.testing.kill_injector import Killed, KillInjector, kill_point
 
 
-def states(directory: Path, kills: Kills, job: Callable[[], None]) -> list[dict[str, str]]:
+def states(directory: Path, kills: KillInjector, job: Callable[[], None]) -> list[dict[str, str]]:
     """What is in `directory` after each life of `job`, the last of which is not killed."""
     found = []
     while True:
@@ -23,21 +23,21 @@ def states(directory: Path, kills: Kills, job: Callable[[], None]) -> list[dict[
 
 
 @pytest.fixture
-def kills(tmp_path: Path) -> Kills:
-    return Kills(tmp_path)
+def kills(tmp_path: Path) -> KillInjector:
+    return KillInjector(tmp_path)
 
 
-def test_each_act_is_cut_off_before_it_is_done(kills: Kills, tmp_path: Path) -> None:
+def test_each_act_is_cut_off_before_it_is_done(kills: KillInjector, tmp_path: Path) -> None:
     def job() -> None:
         (tmp_path / "new").write_text("x")
         (tmp_path / "new").rename(tmp_path / "there")
-        reach("handed over")
+        kill_point("handed over")
         (tmp_path / "there").unlink()
 
     assert states(tmp_path, kills, job) == [{}, {"new": "x"}, {"there": "x"}, {"there": "x"}, {}]
 
 
-def test_a_file_that_is_written_over_is_lost_in_between(kills: Kills, tmp_path: Path) -> None:
+def test_a_file_that_is_written_over_is_lost_in_between(kills: KillInjector, tmp_path: Path) -> None:
     (tmp_path / "place").write_text("1")
     assert states(tmp_path, kills, lambda: (tmp_path / "place").write_text("2") and None) == [
         {"place": ""},
@@ -45,14 +45,14 @@ def test_a_file_that_is_written_over_is_lost_in_between(kills: Kills, tmp_path: 
     ]
 
 
-def test_after_its_kill_nothing_is_done(kills: Kills, tmp_path: Path) -> None:
+def test_after_its_kill_nothing_is_done(kills: KillInjector, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("x")
 
     def job() -> None:
         try:
             (tmp_path / "new").write_text("x")
         except BaseException:
-            for act in ((tmp_path / "there").unlink, (tmp_path / "log").touch, lambda: reach("handed over")):
+            for act in ((tmp_path / "there").unlink, (tmp_path / "log").touch, lambda: kill_point("handed over")):
                 with suppress(Killed):
                     act()
             raise
@@ -60,7 +60,7 @@ def test_after_its_kill_nothing_is_done(kills: Kills, tmp_path: Path) -> None:
     assert states(tmp_path, kills, job)[0] == {"there": "x"}
 
 
-def test_what_is_done_again_and_again_is_cut_off_twice(kills: Kills, tmp_path: Path) -> None:
+def test_what_is_done_again_and_again_is_cut_off_twice(kills: KillInjector, tmp_path: Path) -> None:
     def job() -> None:
         for number in range(5):
             (tmp_path / f"{number}").mkdir(exist_ok=True)
@@ -69,15 +69,17 @@ def test_what_is_done_again_and_again_is_cut_off_twice(kills: Kills, tmp_path: P
     assert kills.count == 2
 
 
-def test_the_same_act_is_another_one_from_elsewhere(kills: Kills, tmp_path: Path) -> None:
+def test_the_same_act_is_another_one_from_elsewhere(kills: KillInjector, tmp_path: Path) -> None:
     def job() -> None:
-        reach("handed over")
-        reach("handed over")
+        kill_point("handed over")
+        kill_point("handed over")
 
     assert len(states(tmp_path, kills, job)) == 3
 
 
-def test_what_others_do_is_let_be(kills: Kills, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_what_others_do_is_let_be(
+    kills: KillInjector, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 
     def job() -> None:
@@ -88,4 +90,4 @@ def test_what_others_do_is_let_be(kills: Kills, tmp_path: Path, tmp_path_factory
 
     assert states(tmp_path, kills, job) == [{"theirs": "x"}]
     (tmp_path / "after").write_text("x")
-    reach("when nobody is killed")
+    kill_point("when nobody is killed")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from connectors.sdk.errors import SourceUnavailableError, SpoolFullError
-from connectors.sdk.live import Feed, Line, Told
+from connectors.sdk.journaled_stream import JournaledStream, ReconnectingConnection, StreamRecord
 from connectors.sdk.spool import Spool
 
 
-class Said(Told, array_like=True):
+class Said(StreamRecord, array_like=True):
     word: str
 
 
@@ -19,7 +19,7 @@ class Talking:
     """One connection, that tells `words` one at a time."""
 
     def __init__(self, words: list[str]) -> None:
-        self.beginning: Sequence[Said] = [Said(0, 1.0, "here")]
+        self.initial_records: Sequence[Said] = [Said(0, 1.0, "here")]
         self._words = words
 
     def receive(self, wait_seconds: float) -> Sequence[Said]:
@@ -31,7 +31,7 @@ class Talking:
 
 def test_what_the_disk_has_no_room_for_is_held_until_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["one", "two"]
-    with closing(Feed(tmp_path, Said, Line(lambda: Talking(words)), 0)) as feed:
+    with closing(JournaledStream(tmp_path, Said, ReconnectingConnection(lambda: Talking(words)), 0)) as feed:
         with monkeypatch.context() as patched:
 
             def refuse(*_: object) -> None:

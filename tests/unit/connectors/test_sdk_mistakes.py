@@ -8,8 +8,8 @@ import pytest
 
 from connectors.sdk import registry
 from connectors.sdk.config import parse
+from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.mistakes import spell
 
 VALUES = (
     "",
@@ -58,9 +58,9 @@ def test_a_mistake_is_told_in_french(connector: str, monkeypatch: pytest.MonkeyP
 
 def test_items_of_a_list_are_counted_from_1_and_named_if_they_have_a_name() -> None:
     given = {"queues": [{}, {"name": "rsa", "hours": [1, 2]}], "2": {"name": "x"}}
-    assert spell(("queues", 0, "hours"), given) == "queues #1.hours"
-    assert spell(("queues", 1, "hours", 1), given) == "queues #2 (rsa).hours #2"
-    assert spell(("queues", 2, "hours", 1)) == "queues #3.hours #2"
-    assert spell(("2", "name"), given) == "2.name"
-    assert spell(("queues", "", "hours")) == 'queues."".hours'
-    assert spell(("dids", "02 61 91 00 00", "line")) == 'dids."02 61 91 00 00".line'
+    assert format_key_path(("queues", 0, "hours"), given) == "queues #1.hours"
+    assert format_key_path(("queues", 1, "hours", 1), given) == "queues #2 (rsa).hours #2"
+    assert format_key_path(("queues", 2, "hours", 1)) == "queues #3.hours #2"
+    assert format_key_path(("2", "name"), given) == "2.name"
+    assert format_key_path(("queues", "", "hours")) == 'queues."".hours'
+    assert format_key_path(("dids", "02 61 91 00 00", "line")) == 'dids."02 61 91 00 00".line'

@@ -3,14 +3,14 @@
 from contextlib import closing
 from datetime import UTC, datetime
 
-from connectors.sdk.reconcile import Asked
-from connectors.sdk.webhook.polled import Asker, Asking, Page, Rounds
+from connectors.sdk.reconcile import PollScope
+from connectors.sdk.webhook.polled import Page, Pager, Poller, PollSettings
 from tests.support.processes import wait_until
 
 NOW = datetime(2026, 3, 16, tzinfo=UTC)
 
 
-class TwoPages(Rounds):
+class TwoPages(Pager):
     """Rounds of two pages, the first without an end."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class TwoPages(Rounds):
 
     def next_page(self) -> Page:
         self.asked += 1
-        return Page((), NOW, NOW, Asked() if self.asked % 2 == 0 else None)
+        return Page((), NOW, NOW, PollScope() if self.asked % 2 == 0 else None)
 
     def close(self) -> None:
         pass
@@ -26,7 +26,7 @@ class TwoPages(Rounds):
 
 def test_the_time_to_the_next_round_begins_with_the_round() -> None:
     rounds = TwoPages()
-    with closing(Asker(Asking(lambda: rounds, round_seconds=3_600, page_seconds=3_600))) as asker:
+    with closing(Poller(PollSettings(lambda: rounds, round_seconds=3_600, page_seconds=3_600))) as asker:
         wait_until(asker.take, "the first page")
         assert rounds.asked == 1
         assert not asker._interval.due

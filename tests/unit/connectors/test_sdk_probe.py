@@ -12,8 +12,8 @@ import pytest
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError
-from connectors.sdk.lane import Instance
-from connectors.sdk.probe import Found, probe
+from connectors.sdk.instance import Instance
+from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.testing.leaks import contents
 from models.events import VisitArrived
 from models.reasons import Reason
@@ -56,7 +56,7 @@ def instance(stock: Sequence[timedelta | None], acts: list[str], **more: Any) ->
 def test_it_reads_on_and_reports_types_and_counts(tmp_path: Path) -> None:
     acts: list[str] = []
     minutes = [timedelta(minutes=1), timedelta(minutes=2), None, timedelta(0), timedelta(days=-2)]
-    assert probe(instance(minutes, acts), tmp_path) == Found(
+    assert probe(instance(minutes, acts), tmp_path) == ProbeResult(
         records=5,
         ignored=1,
         events=Counter({"visit.arrived": 2}),
@@ -90,7 +90,7 @@ def test_what_a_source_writes_when_it_is_opened_is_written_elsewhere(tmp_path: P
         return Visits([], [str(begun)], config, context)
 
     one = Instance("a", Connector("desk", ConnectorConfig, open_), ConnectorConfig())
-    with one.occupied(tmp_path) as context:
+    with one.locked(tmp_path) as context:
         context.cursor.save(b"1")
         (context.directory / "memory").write_text("old")
         (context.directory / "spool").mkdir()
@@ -120,5 +120,5 @@ def test_a_defect_is_told_without_its_text(tmp_path: Path) -> None:
 
 def test_one_that_runs_is_not_probed(tmp_path: Path) -> None:
     one = instance([], [])
-    with one.occupied(tmp_path), pytest.raises(InstanceInUseError):
+    with one.locked(tmp_path), pytest.raises(InstanceInUseError):
         probe(one, tmp_path)

@@ -19,7 +19,7 @@ from connectors.sdk.record import Record, pack, to_record, unpack
 from connectors.sdk.spool import Spool
 from models.codec import decode
 from models.events import CallQueued, CallQueuedData, Event
-from streams.engine.ports import free_port
+from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
 
 

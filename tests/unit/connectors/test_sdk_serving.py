@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from connectors.sdk import serving
-from connectors.sdk.listening import listen
-from connectors.sdk.serving import Server
+from connectors.sdk import http_server
+from connectors.sdk.http_server import Server
+from connectors.sdk.sockets import listen
 from tests.support.processes import wait_until
 
 LARGE = 4 << 20
@@ -72,7 +72,7 @@ def read_all(client: socket.socket, pause: float = 0) -> int:
 
 
 def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "SEND_SECONDS", 1.0)
+    monkeypatch.setattr(http_server, "SEND_SECONDS", 1.0)
     with served(large) as (server, port), closing(connect(port)) as idle, closing(connect(port)) as slow:
         idle.sendall(GET)
         slow.sendall(GET)
@@ -82,7 +82,7 @@ def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(monkeypatc
 
 
 def test_a_slow_client_of_a_stream_that_always_has_more_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "SEND_SECONDS", 2.0)
+    monkeypatch.setattr(http_server, "SEND_SECONDS", 2.0)
     with served(stream) as (_, port), closing(connect(port)) as slow:
         slow.sendall(GET)
         until = time.monotonic() + 8
@@ -93,7 +93,7 @@ def test_a_slow_client_of_a_stream_that_always_has_more_is_not_cut_off(monkeypat
 
 def test_unread_answers_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server disconnects the client with the oldest progress first."""
-    monkeypatch.setattr(serving, "UNSENT_BYTES", int(1.5 * LARGE))
+    monkeypatch.setattr(http_server, "UNSENT_BYTES", int(1.5 * LARGE))
     with served(large) as (server, port), closing(connect(port)) as first, closing(connect(port)) as second:
         first.sendall(GET)
         wait_until(lambda: any(one.unsent for one in server._pool._open), "an unread answer", 30)
@@ -103,7 +103,7 @@ def test_unread_answers_together_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_late_body_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "WAIT_SECONDS", 60.0)
+    monkeypatch.setattr(http_server, "WAIT_SECONDS", 60.0)
     with served(patient, body_seconds=0.5) as (_, port), closing(connect(port)) as client:
         client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
         assert read_all(client) == 0
@@ -113,6 +113,6 @@ def test_a_late_body_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_few_files_may_be_open_fewer_connections_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "allow_files", lambda _: 1_024)
-    assert Server(patient, connections=1_000)._pool._most == 1_024 - 500 - serving.SPARE_FILES
+    monkeypatch.setattr(http_server, "allow_files", lambda _: 1_024)
+    assert Server(patient, connections=1_000)._pool._most == 1_024 - 500 - http_server.SPARE_FILES
     assert Server(patient, connections=500)._pool._most == 500

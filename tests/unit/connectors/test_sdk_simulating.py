@@ -8,16 +8,16 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.mailroom import CONNECTOR as MAILROOM
-from connectors.sdk.simulating import posting as simulating
-from connectors.sdk.simulating.posting import Posting
-from connectors.sdk.webhook.sender import NotTakenError
+from connectors.sdk.simulation import poster as simulating
+from connectors.sdk.simulation.poster import MessagePoster
+from connectors.sdk.webhook.sender import NotAcceptedError
 from connectors.simulator.command import command as everything
 
-REFUSES = NotTakenError("takes nothing now (503)")
-AWAY = NotTakenError("does not answer")
+REFUSES = NotAcceptedError("takes nothing now (503)")
+AWAY = NotAcceptedError("does not answer")
 
 
-def post(*answers: NotTakenError | None, monkeypatch: pytest.MonkeyPatch, progress_seconds: float) -> Posting:
+def post(*answers: NotAcceptedError | None, monkeypatch: pytest.MonkeyPatch, progress_seconds: float) -> MessagePoster:
     monkeypatch.setattr(simulating, "RETRY_SECONDS", 0.0)
     monkeypatch.setattr(simulating, "PROGRESS_SECONDS", progress_seconds)
     monkeypatch.setenv("LC_ALL", "C")
@@ -27,9 +27,9 @@ def post(*answers: NotTakenError | None, monkeypatch: pytest.MonkeyPatch, progre
         if error := left.pop(0):
             raise error
 
-    posting = Posting(threading.Event())
+    posting = MessagePoster(threading.Event())
     while left:
-        posting.insist(send, "something")
+        posting.post_until_accepted(send, "something")
     return posting
 
 

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from connectors.sdk.contract import Reject
-from connectors.sdk.cursor import NAMES, Cursor
+from connectors.sdk.cursor import CURSOR_FILES, Cursor
 from connectors.sdk.errors import CursorDamagedError, KeyFileError
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.keys import Keys, load_key
@@ -53,7 +53,9 @@ class TestCursor:
         cursor = Cursor(tmp_path)
         cursor.save(b'{"offset":1}')
         cursor.save(b'{"offset":2}')
-        newest = max((tmp_path / name for name in NAMES), key=lambda path: json.loads(path.read_text())["generation"])
+        newest = max(
+            (tmp_path / name for name in CURSOR_FILES), key=lambda path: json.loads(path.read_text())["generation"]
+        )
         content = newest.read_bytes()
         for size in range(len(content)):
             newest.write_bytes(content[:size])
@@ -63,13 +65,13 @@ class TestCursor:
         cursor = Cursor(tmp_path)
         cursor.save(b'{"offset":1}')
         cursor.save(b'{"offset":2}')
-        for name in NAMES:
+        for name in CURSOR_FILES:
             path = tmp_path / name
             path.write_text(path.read_text().replace(r"\"offset\":2", r"\"offset\":3"))
         assert Cursor(tmp_path).load() == b'{"offset":1}'
 
     def test_two_damaged_generations_are_no_first_start(self, tmp_path: Path) -> None:
-        for name in NAMES:
+        for name in CURSOR_FILES:
             (tmp_path / name).write_bytes(b"{")
         with pytest.raises(CursorDamagedError, match="remove both"):
             Cursor(tmp_path).load()
@@ -132,61 +134,61 @@ class TestKeysInUse:
         return Keys(place / "keys", place / instance)
 
     def test_the_key_is_the_one_in_the_file(self, tmp_path: Path) -> None:
-        first = self.keys(tmp_path).key_of("social")
-        assert first == load_key(tmp_path / "keys", "social") == self.keys(tmp_path).key_of("social")
+        first = self.keys(tmp_path).pseudonym_key("social")
+        assert first == load_key(tmp_path / "keys", "social") == self.keys(tmp_path).pseudonym_key("social")
         assert stat.S_IMODE((tmp_path / "siege" / "keys.json").stat().st_mode) == 0o600
 
     def test_the_making_of_a_key_is_told_once(self, tmp_path: Path) -> None:
         with structlog.testing.capture_logs() as logs:
             for _ in range(2):
-                self.keys(tmp_path).key_of("social")
+                self.keys(tmp_path).pseudonym_key("social")
         assert [(entry["event"], entry["log_level"], entry["path"]) for entry in logs] == [
             ("key_made", "warning", str(tmp_path / "keys" / "social.key"))
         ]
 
     def test_a_lost_key_is_asked_for_and_not_replaced(self, tmp_path: Path) -> None:
-        self.keys(tmp_path).key_of("social")
+        self.keys(tmp_path).pseudonym_key("social")
         shutil.rmtree(tmp_path / "keys")
         for _ in range(2):
             with pytest.raises(KeyFileError, match=r"social\.key is not there.* restore it.* remove .*keys\.json"):
-                self.keys(tmp_path).key_of("social")
+                self.keys(tmp_path).pseudonym_key("social")
         assert not (tmp_path / "keys" / "social.key").exists()
 
     def test_another_key_is_refused(self, tmp_path: Path) -> None:
-        self.keys(tmp_path).key_of("social")
+        self.keys(tmp_path).pseudonym_key("social")
         (tmp_path / "keys" / "social.key").write_bytes(b"x" * 32)
         with pytest.raises(KeyFileError, match=r"social\.key is another key"):
-            self.keys(tmp_path).key_of("social")
+            self.keys(tmp_path).pseudonym_key("social")
         (tmp_path / "siege" / "keys.json").unlink()
-        assert self.keys(tmp_path).key_of("social").secret == b"x" * 32
+        assert self.keys(tmp_path).pseudonym_key("social").secret == b"x" * 32
 
     def test_each_sector_and_each_instance_has_its_own(self, tmp_path: Path) -> None:
-        social = self.keys(tmp_path).key_of("social")
-        assert self.keys(tmp_path, "annexe").key_of("social") == social
-        self.keys(tmp_path).key_of("routes")
+        social = self.keys(tmp_path).pseudonym_key("social")
+        assert self.keys(tmp_path, "annexe").pseudonym_key("social") == social
+        self.keys(tmp_path).pseudonym_key("routes")
         (tmp_path / "keys" / "social.key").unlink()
-        self.keys(tmp_path).key_of("routes")
+        self.keys(tmp_path).pseudonym_key("routes")
         with pytest.raises(KeyFileError, match="is not there"):
-            self.keys(tmp_path, "annexe").key_of("social")
+            self.keys(tmp_path, "annexe").pseudonym_key("social")
 
     def test_for_a_look_nothing_is_written(self, tmp_path: Path) -> None:
-        first = self.looked_at(tmp_path).key_of("social")
-        assert first != self.looked_at(tmp_path).key_of("social")
+        first = self.looked_at(tmp_path).pseudonym_key("social")
+        assert first != self.looked_at(tmp_path).pseudonym_key("social")
         assert not [*tmp_path.iterdir()]
-        lasting = self.keys(tmp_path).key_of("social")
-        assert self.looked_at(tmp_path).key_of("social") == lasting
+        lasting = self.keys(tmp_path).pseudonym_key("social")
+        assert self.looked_at(tmp_path).pseudonym_key("social") == lasting
         (tmp_path / "keys" / "social.key").unlink()
         with pytest.raises(KeyFileError, match="is not there"):
-            self.looked_at(tmp_path).key_of("social")
+            self.looked_at(tmp_path).pseudonym_key("social")
 
     def looked_at(self, place: Path) -> Keys:
         return Keys(place / "keys", place / "siege", lasting=False)
 
     def test_a_damaged_note_is_no_first_start(self, tmp_path: Path) -> None:
-        self.keys(tmp_path).key_of("social")
+        self.keys(tmp_path).pseudonym_key("social")
         (tmp_path / "siege" / "keys.json").write_text("{")
         with pytest.raises(KeyFileError, match=r"keys\.json is damaged: remove it"):
-            self.keys(tmp_path).key_of("social")
+            self.keys(tmp_path).pseudonym_key("social")
 
 
 class TestRejects:

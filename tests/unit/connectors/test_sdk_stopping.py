@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 LOOKS_ALL_THE_TIME = """
-from connectors.sdk.stopping import await_stop
+from connectors.sdk.signals import await_stop
 stop = await_stop()
 print("looking", flush=True)
 while not stop.wait(0):

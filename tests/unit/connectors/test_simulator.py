@@ -10,29 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from connectors.simulator.accounts import RULES, STAYS
-from connectors.simulator.deeds import Deed, Matter, Place, What, Why
-from connectors.simulator.house import CALLS, EMAILS, VISITS
+from connectors.simulator.actions import Action, ActionKind, CitizenCase, ContactReason, Place
+from connectors.simulator.case_tallies import RULES, STAYS
 from connectors.simulator.ledger import Ledger
+from connectors.simulator.office_hours import PARIS, OfficeHours, midnight
+from connectors.simulator.organisation import CALL_SHARE, EMAILS, VISITS
 from connectors.simulator.plan import Plan
-from connectors.simulator.playing import Mark
-from connectors.simulator.population import CITIZENS, citizen, draw, who_has
-from connectors.simulator.stage import Stage
-from connectors.simulator.stories import PATIENCE_HOURS
-from connectors.simulator.working import PARIS, Office, midnight
+from connectors.simulator.population import CITIZENS, citizen, citizen_by_phone, draw
+from connectors.simulator.run_modes import RunProgress
+from connectors.simulator.scenarios import PATIENCE_HOURS
+from connectors.simulator.simulation_run import SimulationRun
 from models.topics import Channel
 
 MONDAY = midnight(date(2026, 3, 16))
 WEEK = timedelta(days=7)
 
 
-def deeds(plan: Plan, days: float = 7, since: datetime = MONDAY) -> list[Deed]:
-    return [*takewhile(lambda deed: deed.at < since + timedelta(days=days), plan.deeds(since))]
+def actions(plan: Plan, days: float = 7, since: datetime = MONDAY) -> list[Action]:
+    return [*takewhile(lambda action: action.at < since + timedelta(days=days), plan.actions(since))]
 
 
 @pytest.fixture(scope="module")
-def month() -> list[Deed]:
-    return deeds(Plan(1, 200_000), 28)
+def month() -> list[Action]:
+    return actions(Plan(1, 200_000), 28)
 
 
 # ---------------------------------------------------------------------------------------------------------- population
@@ -51,7 +51,7 @@ def test_a_number_tells_whose_it_is() -> None:
     chance = random.Random(3)
     for _ in range(200):
         who = draw(5, chance)
-        assert who_has(5, who.phone) == who
+        assert citizen_by_phone(5, who.phone) == who
 
 
 def test_some_come_more_often() -> None:
@@ -73,11 +73,11 @@ def test_some_come_more_often() -> None:
     ],
 )
 def test_work_is_done_in_working_hours(at: str, hours: float, then: str) -> None:
-    assert Office().after(datetime.fromisoformat(at), hours) == datetime.fromisoformat(then)
+    assert OfficeHours().after(datetime.fromisoformat(at), hours) == datetime.fromisoformat(then)
 
 
 def test_an_office_that_is_always_open_works_at_night() -> None:
-    assert Office(always=True).after(MONDAY, 3) == MONDAY + timedelta(hours=3)
+    assert OfficeHours(always=True).after(MONDAY, 3) == MONDAY + timedelta(hours=3)
 
 
 def test_citizens_come_as_often_as_they_should_and_when_it_is_open() -> None:
@@ -99,86 +99,105 @@ def test_in_a_demonstration_they_come_at_any_hour() -> None:
 
 # ------------------------------------------------------------------------------------------------------------------ plan
 def test_a_plan_is_a_function_of_its_seed() -> None:
-    assert deeds(Plan(1, 50_000)) == deeds(Plan(1, 50_000)) != deeds(Plan(2, 50_000))
+    assert actions(Plan(1, 50_000)) == actions(Plan(1, 50_000)) != actions(Plan(2, 50_000))
 
 
-def test_deeds_are_in_order_and_each_matter_has_its_own_number(month: list[Deed]) -> None:
+def test_deeds_are_in_order_and_each_matter_has_its_own_number(month: list[Action]) -> None:
     assert all(one.at <= other.at for one, other in pairwise(month))
-    matters = {matter.number: matter for deed in month for matter in (deed.matter, *deed.others)}
-    assert all(matters[deed.matter.number] == deed.matter for deed in month)
+    matters = {
+        citizen_case.number: citizen_case
+        for action in month
+        for citizen_case in (action.citizen_case, *action.other_cases)
+    }
+    assert all(matters[action.citizen_case.number] == action.citizen_case for action in month)
     assert max(matters) < 2**31
-    assert all(deed.at.tzinfo is UTC and not deed.at.microsecond for deed in month)
+    assert all(action.at.tzinfo is UTC and not action.at.microsecond for action in month)
 
 
 def test_a_story_does_not_depend_on_when_one_begins_to_look() -> None:
     later = MONDAY + timedelta(days=2)
-    whole = deeds(Plan(1, 50_000), 9)
-    begun = {deed.matter.number for deed in whole if deed.at < later}
-    fresh = deeds(Plan(1, 50_000), 7, later)
-    fresh_numbers = {deed.matter.number for deed in fresh}
+    whole = actions(Plan(1, 50_000), 9)
+    begun = {action.citizen_case.number for action in whole if action.at < later}
+    fresh = actions(Plan(1, 50_000), 7, later)
+    fresh_numbers = {action.citizen_case.number for action in fresh}
     assert not fresh_numbers & begun
-    assert [deed for deed in whole if deed.matter.number in fresh_numbers] == fresh
+    assert [action for action in whole if action.citizen_case.number in fresh_numbers] == fresh
 
 
-def test_all_kinds_of_deeds_happen_each_after_the_one_it_follows(month: list[Deed]) -> None:
-    assert {deed.what for deed in month} == {*What}
-    assert RULES.keys() | STAYS == {*What} - {What.CALLED}
-    assert {deed.matter.why for deed in month} == {*Why}
-    first: dict[int, What] = {}
-    for deed in month:
-        for matter in (deed.matter, *deed.others):
-            first.setdefault(matter.number, deed.what)
-            assert matter.about is None or matter.about.number in first or matter.about.channel is Channel.CALL
+def test_all_kinds_of_deeds_happen_each_after_the_one_it_follows(month: list[Action]) -> None:
+    assert {action.kind for action in month} == {*ActionKind}
+    assert RULES.keys() | STAYS == {*ActionKind} - {ActionKind.CALLED}
+    assert {action.citizen_case.reason for action in month} == {*ContactReason}
+    first: dict[int, ActionKind] = {}
+    for action in month:
+        for citizen_case in (action.citizen_case, *action.other_cases):
+            first.setdefault(citizen_case.number, action.kind)
+            assert (
+                citizen_case.parent is None
+                or citizen_case.parent.number in first
+                or citizen_case.parent.channel is Channel.CALL
+            )
     assert set(first.values()) == {
-        What.LETTER_SCANNED,
-        What.EMAIL_RECEIVED,
-        What.FORM_SUBMITTED,
-        What.APPOINTMENT_BOOKED,
-        What.TICKET_TAKEN,
-        What.CALLED,
-        What.INVITED,
-        What.OPINION_GIVEN,
-        What.LETTER_REGISTERED,
-        What.LETTER_SENT,
+        ActionKind.LETTER_SCANNED,
+        ActionKind.EMAIL_RECEIVED,
+        ActionKind.FORM_SUBMITTED,
+        ActionKind.APPOINTMENT_BOOKED,
+        ActionKind.TICKET_TAKEN,
+        ActionKind.CALLED,
+        ActionKind.INVITED,
+        ActionKind.OPINION_GIVEN,
+        ActionKind.LETTER_REGISTERED,
+        ActionKind.LETTER_SENT,
     }
 
 
-def test_the_same_citizen_calls_because_the_letter_is_unanswered(month: list[Deed]) -> None:
+def test_the_same_citizen_calls_because_the_letter_is_unanswered(month: list[Action]) -> None:
     scanned: dict[int, datetime] = {}
-    for deed in month:
-        if deed.what is What.LETTER_SCANNED:
-            scanned |= {matter.number: deed.at for matter in (deed.matter, *deed.others)}
-    calls = [deed for deed in month if deed.matter.why is Why.LETTER_UNANSWERED and deed.what is What.CALLED]
+    for action in month:
+        if action.kind is ActionKind.LETTER_SCANNED:
+            scanned |= {citizen_case.number: action.at for citizen_case in (action.citizen_case, *action.other_cases)}
+    calls = [
+        action
+        for action in month
+        if action.citizen_case.reason is ContactReason.LETTER_UNANSWERED and action.kind is ActionKind.CALLED
+    ]
     assert len(calls) > 5
-    answered = {deed.matter.number: deed.at for deed in month if deed.what is What.LETTER_ANSWERED}
+    answered = {action.citizen_case.number: action.at for action in month if action.kind is ActionKind.LETTER_ANSWERED}
     for call in calls:
-        about = call.matter.about
-        assert about is not None
-        assert call.matter.citizen == about.citizen
-        assert call.at >= Office().after(scanned[about.number], PATIENCE_HOURS)
-        assert answered.get(about.number, datetime.max.replace(tzinfo=UTC)) > scanned[about.number] + WEEK
+        parent = call.citizen_case.parent
+        assert parent is not None
+        assert call.citizen_case.citizen == parent.citizen
+        assert call.at >= OfficeHours().after(scanned[parent.number], PATIENCE_HOURS)
+        assert answered.get(parent.number, datetime.max.replace(tzinfo=UTC)) > scanned[parent.number] + WEEK
 
 
-def test_whoever_missed_an_appointment_may_come_to_the_desk(month: list[Deed]) -> None:
-    visits = [deed.matter for deed in month if deed.what is What.TICKET_TAKEN and deed.matter.about]
-    assert {matter.why for matter in visits} == {Why.APPOINTMENT_MISSED}
-    assert all(matter.about and matter.citizen == matter.about.citizen for matter in visits)
+def test_whoever_missed_an_appointment_may_come_to_the_desk(month: list[Action]) -> None:
+    visits = [
+        action.citizen_case for action in month if action.kind is ActionKind.TICKET_TAKEN and action.citizen_case.parent
+    ]
+    assert {citizen_case.reason for citizen_case in visits} == {ContactReason.APPOINTMENT_MISSED}
+    assert all(citizen_case.parent and citizen_case.citizen == citizen_case.parent.citizen for citizen_case in visits)
 
 
-def test_there_are_as_many_contacts_as_in_a_year_of_such_a_house(month: list[Deed]) -> None:
-    begun = {matter.number for deed in month for matter in (deed.matter, *deed.others) if not matter.about}
-    assert 0.9 < len(begun) / (200_000 * (1 - CALLS) * 20 / 252) < 1.1
+def test_there_are_as_many_contacts_as_in_a_year_of_such_a_house(month: list[Action]) -> None:
+    begun = {
+        citizen_case.number
+        for action in month
+        for citizen_case in (action.citizen_case, *action.other_cases)
+        if not citizen_case.parent
+    }
+    assert 0.9 < len(begun) / (200_000 * (1 - CALL_SHARE) * 20 / 252) < 1.1
 
 
 # ---------------------------------------------------------------------------------------------------------------- ledger
-def letter(number: int = 1, **says: object) -> Matter:
-    return Matter(number, Channel.MAIL, Place("siege", "mdph"), citizen(1, number), **says)
+def letter(number: int = 1, **says: object) -> CitizenCase:
+    return CitizenCase(number, Channel.MAIL, Place("siege", "mdph"), citizen(1, number), **says)
 
 
 def test_a_letter_is_counted_where_it_is_in_the_end() -> None:
-    ledger, matter = Ledger(), letter()
+    ledger, citizen_case = Ledger(), letter()
     at = [MONDAY + timedelta(hours=hours) for hours in range(6)]
-    ledger.note(Deed(at[1], What.LETTER_SCANNED, matter, when=at[0]))
+    ledger.record(Action(at[1], ActionKind.LETTER_SCANNED, citizen_case, effective_at=at[0]))
     assert ledger.numbers() == {
         ("mail", "siege", "mdph", ""): {
             "received": 1,
@@ -189,9 +208,9 @@ def test_a_letter_is_counted_where_it_is_in_the_end() -> None:
             "waiting": 1,
         }
     }
-    ledger.note(Deed(at[2], What.LETTER_ASSIGNED, matter, place=Place("siege", "rsa")))
-    ledger.note(Deed(at[3], What.LETTER_ANSWERED, matter))
-    ledger.note(Deed(at[4], What.LETTER_SENT, matter, "lettre_verte", 139))
+    ledger.record(Action(at[2], ActionKind.LETTER_ASSIGNED, citizen_case, place=Place("siege", "rsa")))
+    ledger.record(Action(at[3], ActionKind.LETTER_ANSWERED, citizen_case))
+    ledger.record(Action(at[4], ActionKind.LETTER_SENT, citizen_case, "lettre_verte", 139))
     (numbers,) = [numbers for place, numbers in ledger.numbers().items() if place == ("mail", "siege", "rsa", "")]
     assert len(ledger.numbers()) == 1
     assert numbers == {
@@ -213,11 +232,16 @@ def test_a_letter_is_counted_where_it_is_in_the_end() -> None:
 
 
 def test_an_opinion_is_counted_at_the_contact_it_is_about() -> None:
-    ledger, matter = Ledger(), letter()._replace(channel=Channel.VISIT, place=Place("cdas-sud", "accueil", "accueil"))
-    feedback = Matter(2, Channel.FEEDBACK, matter.place, matter.citizen, Why.ASKED_FOR_OPINION, matter)
-    ledger.note(Deed(MONDAY, What.TICKET_TAKEN, matter))
-    ledger.note(Deed(MONDAY, What.INVITED, feedback))
-    ledger.note(Deed(MONDAY, What.OPINION_GIVEN, feedback, "csat_1_5", 4))
+    ledger, citizen_case = (
+        Ledger(),
+        letter()._replace(channel=Channel.VISIT, place=Place("cdas-sud", "accueil", "accueil")),
+    )
+    feedback = CitizenCase(
+        2, Channel.FEEDBACK, citizen_case.place, citizen_case.citizen, ContactReason.ASKED_FOR_OPINION, citizen_case
+    )
+    ledger.record(Action(MONDAY, ActionKind.TICKET_TAKEN, citizen_case))
+    ledger.record(Action(MONDAY, ActionKind.INVITED, feedback))
+    ledger.record(Action(MONDAY, ActionKind.OPINION_GIVEN, feedback, "csat_1_5", 4))
     assert ledger.numbers()["feedback", "cdas-sud", "accueil", "visit"] == {
         "invited": 1,
         "given_csat_1_5_4": 1,
@@ -225,15 +249,20 @@ def test_an_opinion_is_counted_at_the_contact_it_is_about() -> None:
     }
 
 
-def test_a_month_adds_up(month: list[Deed]) -> None:
+def test_a_month_adds_up(month: list[Action]) -> None:
     ledger = Ledger()
-    for deed in month:
-        ledger.note(deed)
+    for action in month:
+        ledger.record(action)
     totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for place, numbers in ledger.numbers().items():
         totals[place[0]].update(numbers)
-    came = (What.LETTER_SCANNED, What.LETTER_REGISTERED)
-    scanned = [matter for deed in month if deed.what in came for matter in (deed.matter, *deed.others)]
+    came = (ActionKind.LETTER_SCANNED, ActionKind.LETTER_REGISTERED)
+    scanned = [
+        citizen_case
+        for action in month
+        if action.kind in came
+        for citizen_case in (action.citizen_case, *action.other_cases)
+    ]
     assert totals["mail"]["received"] == totals["mail"]["registered"] == len(scanned)
     for channel in ("mail", "email", "form"):
         numbers = totals[channel]
@@ -247,11 +276,11 @@ def test_a_month_adds_up(month: list[Deed]) -> None:
 
 # ------------------------------------------------------------------------------------------------------ stage and playing
 def test_a_stage_keeps_ports_and_secrets_for_this_user_alone(tmp_path: Path) -> None:
-    stage = Stage(tmp_path / "stage")
-    ports = [stage.port(name) for name in ("a", "b", "c")]
-    secret = stage.secret("a").read_bytes()
-    stage.write_settings({"guichets": {"connector": "webhook", "port": ports[0]}})
-    again = Stage(tmp_path / "stage")
+    simulation_run = SimulationRun(tmp_path / "stage")
+    ports = [simulation_run.port(name) for name in ("a", "b", "c")]
+    secret = simulation_run.secret("a").read_bytes()
+    simulation_run.write_settings({"guichets": {"connector": "webhook", "port": ports[0]}})
+    again = SimulationRun(tmp_path / "stage")
     assert [again.port(name) for name in ("a", "b", "c")] == ports
     assert len(set(ports)) == 3
     assert again.secret("a").read_bytes() == secret != again.secret("b").read_bytes()
@@ -260,24 +289,26 @@ def test_a_stage_keeps_ports_and_secrets_for_this_user_alone(tmp_path: Path) -> 
 
 
 def test_ports_are_had_anew_for_another_start(tmp_path: Path) -> None:
-    stage = Stage(tmp_path)
+    simulation_run = SimulationRun(tmp_path)
     names = [str(number) for number in range(20)]
-    before = [stage.port(name) for name in names]
-    stage.renew_ports()
-    assert [stage.port(name) for name in names] != before
-    assert [Stage(tmp_path).port(name) for name in names] == [stage.port(name) for name in names]
+    before = [simulation_run.port(name) for name in names]
+    simulation_run.renew_ports()
+    assert [simulation_run.port(name) for name in names] != before
+    assert [SimulationRun(tmp_path).port(name) for name in names] == [simulation_run.port(name) for name in names]
 
 
 def test_only_the_same_simulation_is_gone_on_with(tmp_path: Path) -> None:
-    mark = Mark.new({"seed": 1}, 2)._replace(played_until=datetime.now(UTC))
+    mark = RunProgress.new({"seed": 1}, 2)._replace(played_until=datetime.now(UTC))
     mark.save(tmp_path / "mark")
-    assert Mark.load(tmp_path / "mark", {"seed": 1}) == mark
-    assert Mark.load(tmp_path / "mark", {"seed": 2}) is None
-    assert Mark.load(tmp_path / "none", {"seed": 1}) is None
+    assert RunProgress.load(tmp_path / "mark", {"seed": 1}) == mark
+    assert RunProgress.load(tmp_path / "mark", {"seed": 2}) is None
+    assert RunProgress.load(tmp_path / "none", {"seed": 1}) is None
     assert mark.since == midnight(datetime.now(PARIS).date() - timedelta(days=1))
 
 
 def test_numbers_of_stories_are_drawn_one_after_the_other() -> None:
     day = [*Plan(1, 50_000).day(MONDAY.astimezone(PARIS).date(), MONDAY)]
-    numbers = sorted({matter.number for deed in day for matter in (deed.matter, *deed.others)})
+    numbers = sorted(
+        {citizen_case.number for action in day for citizen_case in (action.citizen_case, *action.other_cases)}
+    )
     assert numbers == [*islice(count(numbers[0]), len(numbers))]

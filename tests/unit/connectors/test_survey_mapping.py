@@ -21,10 +21,10 @@ from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.webhook.intake import Message
 from connectors.survey.config import SurveyConfig
-from connectors.survey.links import command
 from connectors.survey.mapping import SurveyMapping
-from connectors.survey.reference import ForgedError, References
-from models.codec import Unusable
+from connectors.survey.reference import ContactReferences, ForgedReferenceError
+from connectors.survey.reference_command import command
+from models.codec import UnusableRecord
 from models.events import Event, FeedbackScale
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -59,7 +59,7 @@ def map_one(body: bytes, name: str = "msg_1", **options: Any) -> Event:
 
 
 def reason(body: bytes, **options: Any) -> tuple[Reason, str]:
-    with pytest.raises(Unusable) as refusal:
+    with pytest.raises(UnusableRecord) as refusal:
         map_one(body, **options)
     return refusal.value.reason, refusal.value.detail
 
@@ -101,7 +101,7 @@ def test_a_forged_reference_is_refused(reference: str) -> None:
 
 def test_a_reference_tells_nothing_and_is_always_the_same() -> None:
     reference = REFERENCES.make(DOSSIER)
-    assert reference == References([SecretStr(REFERENCE_SECRET)]).make(DOSSIER)
+    assert reference == ContactReferences([SecretStr(REFERENCE_SECRET)]).make(DOSSIER)
     assert set(reference) <= {*string.ascii_letters, *string.digits, "-", "_"}
     assert "123456" not in reference
     assert reference != REFERENCES.make(DOSSIER[:-1] + "7")
@@ -113,7 +113,7 @@ def test_the_longest_id_of_a_contact_is_that_of_events() -> None:
 
 
 def test_references_of_the_secret_before_still_count() -> None:
-    old = References([SecretStr(OTHER_SECRET)]).make(CALL)
+    old = ContactReferences([SecretStr(OTHER_SECRET)]).make(CALL)
     assert map_one(answer("1", 5, 4, old), previous_reference_secret=OTHER_SECRET).subject == CALL
 
 
@@ -128,7 +128,7 @@ def test_only_contacts_have_references(contact: str) -> None:
 @given(st.text(max_size=200))
 @settings(max_examples=300, deadline=None)
 def test_no_text_is_taken_for_a_reference(text: str) -> None:
-    with pytest.raises(ForgedError):
+    with pytest.raises(ForgedReferenceError):
         REFERENCES.read(text)
 
 
@@ -190,7 +190,7 @@ data = st.fixed_dictionaries(
 @settings(max_examples=400, deadline=None)
 def test_whatever_is_posted_is_an_event_or_unusable(message: Any) -> None:
     mapping = SurveyMapping("survey/essai", configure(), KEY)
-    with suppress(Unusable):
+    with suppress(UnusableRecord):
         outcome = mapping.map(Message("msg_1", json.dumps(message).encode(), NOW))
         assert all(event.type == "feedback.given" for event in outcome)  # type: ignore[union-attr]
 

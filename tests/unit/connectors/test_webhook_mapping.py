@@ -19,8 +19,8 @@ from connectors.sdk.testing.leaks import DISGUISED, fill, forms_outside
 from connectors.sdk.webhook.intake import Message
 from connectors.webhook.config import WebhookConfig
 from connectors.webhook.mapping import WebhookMapping
-from connectors.webhook.vocabulary import KINDS, data_of, is_closed, is_label
-from models.codec import Unusable
+from connectors.webhook.vocabulary import EVENT_MODELS, data_fields, is_enum, is_label
+from models.codec import UnusableRecord
 from models.events import Event
 from models.identities import PseudonymKey
 from models.ids import event_id
@@ -44,7 +44,7 @@ def map_one(body: bytes, name: str = "msg_1", **options: Any) -> Event:
 
 
 def reason(body: bytes, **options: Any) -> tuple[Reason, str]:
-    with pytest.raises(Unusable) as refusal:
+    with pytest.raises(UnusableRecord) as refusal:
         map_one(body, **options)
     return refusal.value.reason, refusal.value.detail
 
@@ -127,13 +127,13 @@ def test_a_number_or_time_as_revision_gives_the_id_that_it_gave_before(revision:
 def test_what_a_sender_writes_into_an_id_cannot_be_guessed_from_the_event(text: str) -> None:
     """A guess gives another id, and so does another key; the same text gives the same id."""
     called, served = message("ticket.called", 1), message("ticket.served", 1, round=text)
-    for body, name, guess in (
+    for body, name, suggest in (
         (called, text, event_id("webhook/essai", f"visit.called|{text}")),
         (served, "msg_1", event_id("webhook/essai", "visit.served|1", text)),
     ):
         (other,) = WebhookMapping("webhook/essai", configure(), OTHER_KEY).map(Message(name, body, NOW))
         assert map_one(body, name).id == map_one(body, name).id
-        assert len({guess, other.id, map_one(body, name).id}) == 3
+        assert len({suggest, other.id, map_one(body, name).id}) == 3
 
 
 def test_with_a_revision_a_fact_is_an_event_however_often_it_is_told() -> None:
@@ -231,9 +231,9 @@ def test_data_of_other_events() -> None:
     assert (answered["queue"], answered["wait_seconds"]) == ("pmi", 4)
 
 
-@pytest.mark.parametrize("event", KINDS)
+@pytest.mark.parametrize("event", EVENT_MODELS)
 def test_a_personal_value_in_any_field_of_any_event_stays_inside(event: str) -> None:
-    fields = {name: name for name in data_of(event)}
+    fields = {name: name for name in data_fields(event)}
     options = kind(event, data=fields, **{name: name for name in ("site", "phone", "email", "case")})
     mapping = WebhookMapping("webhook/essai", configure(**options), KEY)
     usual: dict[str, Any] = {
@@ -256,7 +256,7 @@ def test_a_personal_value_in_any_field_of_any_event_stays_inside(event: str) -> 
         for filled in fill(record, value):
             try:
                 outcome: Outcome = mapping.map(Message("msg_1", filled, NOW))
-            except Unusable as error:
+            except UnusableRecord as error:
                 outcome = Reject(error.reason, filled, error.detail)
             leaks.update((value, how) for how in forms_outside(value, outcome, "webhook/essai"))
     assert leaks == set()
@@ -271,9 +271,9 @@ def test_a_wait_that_may_be_a_telephone_number_is_rejected(number: float) -> Non
 def test_each_text_of_an_event_is_of_a_closed_set_or_named_here() -> None:
     texts = {
         f"{event}.{name}"
-        for event in KINDS
-        for name, field in data_of(event).items()
-        if field.annotation is str and not is_label(field) and not is_closed(field)
+        for event in EVENT_MODELS
+        for name, field in data_fields(event).items()
+        if field.annotation is str and not is_label(field) and not is_enum(field)
     }
     assert texts == {"call.answered.agent", "letter.registered.chrono"}
 
@@ -327,5 +327,5 @@ def test_whatever_comes_it_is_an_event_or_unusable(name: str, values: tuple[Any,
     posted = json.dumps({"type": name, "timestamp": at, "data": data}).encode()
     try:
         FUZZED.map(Message("msg_1", posted, NOW))
-    except Unusable:
+    except UnusableRecord:
         return

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.sdk.webhook.rates import MANY_CLIENTS, Rates
+from connectors.sdk.webhook.rate_limiter import MANY_CLIENTS, RateLimiter
 from connectors.sdk.webhook.signatures import SignatureError, StandardWebhooks, check_secret
 
 SECRET = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -78,7 +78,7 @@ def test_a_secret_that_could_be_guessed_is_none(secret: str) -> None:
 
 
 def test_each_client_has_its_rate_with_a_second_of_it_at_once() -> None:
-    rates = Rates(10)
+    rates = RateLimiter(10)
     assert [rates.admits("a", 0.0) for _ in range(13)] == [True] * 11 + [False] * 2
     assert rates.admits("b", 0.0)
     assert [rates.admits("a", 0.1), rates.admits("a", 0.1)] == [True, False]
@@ -86,6 +86,6 @@ def test_each_client_has_its_rate_with_a_second_of_it_at_once() -> None:
 
 
 def test_clients_that_are_gone_are_forgotten() -> None:
-    rates = Rates(10)
+    rates = RateLimiter(10)
     assert all(rates.admits(str(client), client / 10) for client in range(2 * MANY_CLIENTS))
     assert len(rates._due_at) <= MANY_CLIENTS

@@ -4,12 +4,12 @@ from collections import defaultdict
 
 import pytest
 
-from streams.core import agent
-from streams.core.agent import Agent, states
-from streams.core.counting import count_rings
-from streams.core.figures import Dimensions, Figure, new_figure
-from streams.core.layouts import QUEUES
-from streams.core.rows import UnknownVersion
+from streams.core.contacts import agent
+from streams.core.contacts.agent import Agent, states
+from streams.core.figures.figure import Dimensions, Figure, new_figure
+from streams.core.figures.figure_counts import count_rings
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.core.rows import UnknownRowVersion
 from tests.support.events import AGENT, make
 
 
@@ -22,7 +22,9 @@ def state_after(*changes: tuple[str, str] | tuple[str, str, float, str]) -> dict
             row, make("agent.state_changed", at, sequence=sequence, subject=AGENT, change=change, queue=queue)
         )
     assert row is not None
-    return {place.queue: state.removeprefix("agents_") for place, state in states(row).items() if place.queue}
+    return {
+        dimensions.queue: state.removeprefix("agents_") for dimensions, state in states(row).items() if dimensions.queue
+    }
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_a_member_that_is_added_paused_is_so() -> None:
 def test_a_row_of_a_later_release_is_refused_with_both_versions() -> None:
     row = agent.fold(None, make("agent.state_changed", subject=AGENT, change="logged_in", queue="mdph"))
     value = agent.encode(row)
-    with pytest.raises(UnknownVersion, match="Agent row of version 2, this release reads version 1"):
+    with pytest.raises(UnknownRowVersion, match="Agent row of version 2, this release reads version 1"):
         agent.decode(value[:1] + b"\x02" + value[2:])
 
 
@@ -112,8 +114,8 @@ def test_a_ring_told_again_elsewhere_counts_once_wherever_it_was_told_first() ->
             row = after
         counts.append(
             {
-                place.service: figure.counts[QUEUES.index["ring_unanswered"]]
-                for (at, place), figure in figures.items()
+                dimensions.service: figure.counts[QUEUE_SCHEMA.index["ring_unanswered"]]
+                for (at, dimensions), figure in figures.items()
                 if not at
             }
         )

@@ -5,13 +5,15 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from streams.core import citizen_figures, citizens, turns
-from streams.core.citizen_figures import Key, Period, counted_from, start_of
-from streams.core.citizens import MAX_CONTACTS, Terms, facts
-from streams.core.layouts import CITIZENS
-from streams.core.moves import ADOPTED, WITHDRAWN
-from streams.core.rows import mark
-from streams.core.timeline import Entry
+from streams.core.citizens import citizen as citizens
+from streams.core.citizens import citizen_figures
+from streams.core.citizens.citizen import MAX_CONTACTS, RecontactTerms, facts
+from streams.core.citizens.citizen_figures import CitizenFigureKey, Period, counted_from, start_of
+from streams.core.citizens.reattribution import ADOPTED, WITHDRAWN
+from streams.core.contacts import event_order
+from streams.core.figures.figure_schemas import CITIZENS
+from streams.core.rows import fingerprint
+from streams.core.timeline.entries import Entry
 from tests.support.citizens import START_DAY, entry, fold, move
 from tests.support.events import START_MS
 
@@ -126,16 +128,16 @@ def test_too_many_contacts_are_no_citizens() -> None:
 
 def test_what_was_erased_leaves_the_row_and_what_was_counted_stands() -> None:
     row = fold([*handled_call(0), *handled_call(2, 2)])
-    assert citizens.erase(row, {mark("call:s:3")}) is row
-    left = citizens.erase(row, {mark("call:s:1")})
-    assert [known.mark for known in left.contacts] == [mark("call:s:2")]
+    assert citizens.erase(row, {fingerprint("call:s:3")}) is row
+    left = citizens.erase(row, {fingerprint("call:s:1")})
+    assert [known.fingerprint for known in left.contacts] == [fingerprint("call:s:2")]
     assert facts(citizens.close(row, START_DAY + 2)) == facts(citizens.close(left, START_DAY + 2)) == []
 
 
 def test_what_an_earlier_release_wrote_is_read_and_what_it_took_away_comes_back() -> None:
     row = fold([entry("letter.arrived", 0, "mail:s:1"), move(WITHDRAWN, 1, "mail:s:1")])
-    tag, terms, since, is_known, ((*known, _moved),), crowd_at = msgspec.msgpack.decode(citizens.encode(row))
-    before = citizens.decode(msgspec.msgpack.encode([tag, terms, since, is_known, [known], crowd_at]))
+    tag, terms, since, is_known, ((*known, _moved),), overflow_at = msgspec.msgpack.decode(citizens.encode(row))
+    before = citizens.decode(msgspec.msgpack.encode([tag, terms, since, is_known, [known], overflow_at]))
     (contact,) = before.contacts
     assert (contact.moved, facts(before)) == (None, [])
     told = ("letter.arrived", START_MS, "autonomie")
@@ -146,24 +148,34 @@ def test_what_an_earlier_release_wrote_is_read_and_what_it_took_away_comes_back(
 
 
 def test_the_types_of_events_that_rows_keep_are_where_they_were() -> None:
-    assert [turns.KINDS.index(kind) for kind in ("call.arrived", "letter.answered", "appointment.cancelled")] == [
+    assert [event_order.KINDS.index(kind) for kind in ("call.arrived", "letter.answered", "appointment.cancelled")] == [
         0,
         4,
         18,
     ]
-    assert [turns.KINDS.index(kind) for kind in ("call.transferred", "call.ended", "visit.served")] == [19, 24, 28]
+    assert [event_order.KINDS.index(kind) for kind in ("call.transferred", "call.ended", "visit.served")] == [
+        19,
+        24,
+        28,
+    ]
 
 
 def test_four_weeks_are_counted_until_what_follows_is_known() -> None:
     monday = start_of(Period.FOUR_WEEKS, START_DAY)
-    assert counted_from(monday + 28 + 13, Terms()) == monday
-    assert counted_from(monday + 28 + 14, Terms()) == monday + 28
+    assert counted_from(monday + 28 + 13, RecontactTerms()) == monday
+    assert counted_from(monday + 28 + 14, RecontactTerms()) == monday + 28
     assert monday % 7 == 1  # ordinal 1 was a Monday
 
 
 @pytest.mark.parametrize(
-    "key", [Key("day", START_DAY, None), Key("week", START_DAY, "mdph"), Key("total", 0, ""), Key("total", 0, None)]
+    "key",
+    [
+        CitizenFigureKey("day", START_DAY, None),
+        CitizenFigureKey("week", START_DAY, "mdph"),
+        CitizenFigureKey("total", 0, ""),
+        CitizenFigureKey("total", 0, None),
+    ],
 )
-def test_a_key_is_read_back(key: Key) -> None:
+def test_a_key_is_read_back(key: CitizenFigureKey) -> None:
     assert citizen_figures.load_key(citizen_figures.dump_key(key)) == key
     assert citizen_figures.load_key(citizen_figures.PROGRESS_KEY) is None

@@ -9,13 +9,14 @@ import pytest
 from models.events import Event
 from models.policies import Policies, SlaFile
 from models.sla import SlaMet, SlaMoved, decode_sla
-from streams.core import contact, sla
-from streams.core.clock import Clock, End, due_at
-from streams.core.clocks import News, advance, elapse
-from streams.core.contact import Contact
-from streams.core.courses import courses
-from tests.support.clocks import SIEGE
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.sla import events as sla
+from streams.core.sla.clock import ClockEnd, SlaClock, due_at
+from streams.core.sla.clock_changes import ClockChange, advance, advance_time
+from streams.core.sla.clock_intervals import clock_intervals
 from tests.support.events import CALL, START_MS, answered_call, make
+from tests.support.sla_events import SIEGE
 
 FILE = (
     SIEGE
@@ -64,7 +65,7 @@ class Followed:
     def __init__(self, its: Policies | None = None) -> None:
         self.policies = its or policies()
         self.row: Contact | None = None
-        self.told: list[News] = []
+        self.told: list[ClockChange] = []
 
     def __call__(self, at: float, *events: Event) -> list[str]:
         """Fold events, or let time pass, `at` seconds after the start; return what is told: what, of what, and when."""
@@ -73,9 +74,9 @@ class Followed:
             for event in events:
                 self.row = contact.fold(self.row, event)
             assert self.row is not None
-            clocks, news = advance(self.row.clocks, courses(self.row), self.policies, now)
+            clocks, news = advance(self.row.clocks, clock_intervals(self.row), self.policies, now)
         else:
-            clocks, news = elapse(self.clocks, now, now)
+            clocks, news = advance_time(self.clocks, now, now)
         assert self.row is not None
         self.row = self.row.__copy__()
         self.row.clocks = clocks
@@ -83,7 +84,7 @@ class Followed:
         return [f"{told.clock.kind} {told.kind} {(told.at - START_MS) / SECOND:g}" for told in news]
 
     @property
-    def clocks(self) -> tuple[Clock, ...]:
+    def clocks(self) -> tuple[SlaClock, ...]:
         return self.row.clocks if self.row else ()
 
 
@@ -98,7 +99,7 @@ def turned(kind: str, at: float) -> Event:
 def test_an_answer_in_time() -> None:
     call = Followed()
     assert call(400, *answered_call(wait=20)) == ["answer started 5", "answer met 25"]
-    assert call.clocks[0].end is End.KEPT
+    assert call.clocks[0].end is ClockEnd.MET
     assert not call.clocks[0].is_at_risk
     assert due_at(call.clocks) is None
 
@@ -186,7 +187,7 @@ def test_what_is_over_stays_as_it_was_judged_when_the_file_changes() -> None:
 def test_a_matter_that_is_opened_again_is_to_be_kept_again() -> None:
     form = Followed()
     form(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))
-    assert [clock.end for clock in form.clocks] == [End.KEPT, End.KEPT]
+    assert [clock.end for clock in form.clocks] == [ClockEnd.MET, ClockEnd.MET]
     assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 90000"]
     assert form.clocks[-1].is_open
 

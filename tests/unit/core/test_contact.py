@@ -8,16 +8,16 @@ import pytest
 
 from models.events import Event
 from models.identities import MAX_IDENTITIES
-from streams.core import contact
-from streams.core.contact import Contact, Keeping, State
-from streams.core.rows import UnknownVersion
-from streams.core.visit import Story, TimesToLive, tell
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact, ContactState, RowRetention
+from streams.core.contacts.queue_stay import StayResult, TimesToLive, stay_result
+from streams.core.rows import UnknownRowVersion
 from tests.support.events import CASE, PHONE, START_MS, answered_call, make
 
 TTL = TimesToLive(waiting=3_600_000, in_progress=7_200_000, visit=43_200_000)
 MAIL = "mail:maarch:42"
 
-KEEP = Keeping(closed=1_000, touched=0)
+KEEP = RowRetention(closed=1_000, touched=0)
 
 
 def fold(*events: Event, row: Contact | None = None) -> Contact:
@@ -27,24 +27,24 @@ def fold(*events: Event, row: Contact | None = None) -> Contact:
     return row
 
 
-def stories(row: Contact) -> list[Story]:
-    return [tell(visit) for visit in row.visits]
+def stories(row: Contact) -> list[StayResult]:
+    return [stay_result(visit) for visit in row.stays]
 
 
 def test_an_answered_call() -> None:
     arrived, queued, answered, ended = answered_call(wait=20, handle=180)
-    assert [fold(*answered_call()[:n]).standing() for n in (1, 2, 3, 4)] == [
-        (State.WAITING, ""),
-        (State.WAITING, ""),
-        (State.IN_PROGRESS, "answered"),
-        (State.CLOSED, "answered"),
+    assert [fold(*answered_call()[:n]).status() for n in (1, 2, 3, 4)] == [
+        (ContactState.WAITING, ""),
+        (ContactState.WAITING, ""),
+        (ContactState.IN_PROGRESS, "answered"),
+        (ContactState.CLOSED, "answered"),
     ]
     row = fold(arrived, queued, answered, ended)
     assert stories(row) == [
-        Story(START_MS + 5_000, "answered", START_MS + 25_000, 20_000, "ended", START_MS + 205_000, 180_000)
+        StayResult(START_MS + 5_000, "answered", START_MS + 25_000, 20_000, "ended", START_MS + 205_000, 180_000)
     ]
     assert (row.sector, row.identities, row.citizen) == ("social", PHONE, PHONE)
-    assert row.place == ("call", "siege", "autonomie", "mdph")
+    assert row.dimensions == ("call", "siege", "autonomie", "mdph")
     assert row.closed_at == row.last_at == START_MS + 205_000
 
 
@@ -59,7 +59,7 @@ def test_whoever_tells_of_another_sectors_contact_does_not_take_it_there(order: 
     ]
     row = fold(*(events[number] for number in order))
     assert (row.sector, row.identities) == ("social", CASE)
-    assert {told.type for told in row.milestones} == {"letter.arrived", "letter.answered", "feedback.given:csat_1_5"}
+    assert {told.type for told in row.case_events} == {"letter.arrived", "letter.answered", "feedback.given:csat_1_5"}
     of_others = fold(events[2])
     assert (of_others.sector, of_others.identities) == ("", "")
 
@@ -72,7 +72,7 @@ def test_a_contact_stays_in_its_sector_whatever_its_source_is_set_to_later(order
         make("letter.answered", 10, subject=MAIL, sector="social"),
     ]
     row = fold(*(events[number] for number in order))
-    assert (row.sector, row.identities, row.state) == ("social", CASE, State.CLOSED)
+    assert (row.sector, row.identities, row.state) == ("social", CASE, ContactState.CLOSED)
     assert contact.decode(contact.encode(row)) == row
     erased = fold(make("personal_data.erased", 20, subject=MAIL, channel="mail"), row=row)
     assert (erased.sector, erased.identities) == ("social", "")
@@ -127,8 +127,11 @@ def test_a_call_that_waits_in_the_same_queue_twice_has_two_visits() -> None:
         make("call.queued", 61, queue="mdph", visit=2),
     )
     assert [story.outcome for story in stories(row)] == ["left_timeout", "waiting"]
-    assert row.state is State.WAITING
-    assert fold(make("call.abandoned", 80, queue="mdph", visit=2), row=row).standing() == (State.CLOSED, "abandoned")
+    assert row.state is ContactState.WAITING
+    assert fold(make("call.abandoned", 80, queue="mdph", visit=2), row=row).status() == (
+        ContactState.CLOSED,
+        "abandoned",
+    )
 
 
 def test_an_answer_without_a_beginning_was_queued_before_and_the_real_beginning_corrects_it() -> None:
@@ -154,7 +157,7 @@ def test_a_visit_is_where_its_earliest_event_says_unless_that_did_not_know() -> 
         make("call.answered", 2, queue="mdph", site="siege", service="autonomie"),
         make("call.ended", 3, queue="mdph", site="siege", service="enfance", ended_by="caller"),
     ]
-    assert {fold(*order).place.service for order in permutations(events)} == {"autonomie"}
+    assert {fold(*order).dimensions.service for order in permutations(events)} == {"autonomie"}
 
 
 # --------------------------------------------------------------------------------------------------------------- forget
@@ -179,7 +182,7 @@ def test_a_conversation_without_end_is_given_up_and_a_late_end_undoes_that() -> 
     events = answered_call()
     talking = fold(*events[:3])
     forgotten = contact.forget(talking, START_MS + 25_000 + TTL.in_progress, TTL)
-    assert forgotten.standing() == (State.CLOSED, "answered")
+    assert forgotten.status() == (ContactState.CLOSED, "answered")
     assert stories(forgotten)[0].finish == "ended_forgotten"
     assert stories(fold(events[3], row=forgotten)) == stories(fold(*events))
 
@@ -197,37 +200,37 @@ def test_a_row_expires_when_it_was_closed_and_silent_long_enough() -> None:
 def test_a_row_of_old_events_is_kept_after_its_last_change() -> None:
     row = fold(*answered_call()).__copy__()
     row.touched_at = START_MS + 10_000_000
-    assert contact.expires_at(row, Keeping(closed=1_000, touched=60_000)) == START_MS + 10_060_000
+    assert contact.expires_at(row, RowRetention(closed=1_000, touched=60_000)) == START_MS + 10_060_000
 
 
 # -------------------------------------------------------------------------------------------------------- other channels
 @pytest.mark.parametrize(
-    ("kinds", "standing"),
+    ("kinds", "status"),
     [
-        (["letter.arrived", "letter.registered"], (State.WAITING, "")),
-        (["letter.arrived", "letter.assigned", "letter.acknowledged"], (State.IN_PROGRESS, "")),
-        (["letter.arrived", "letter.answered", "letter.sent"], (State.CLOSED, "answered")),
-        (["letter.arrived", "letter.closed"], (State.CLOSED, "resolved")),
-        (["letter.arrived", "letter.closed", "letter.assigned"], (State.IN_PROGRESS, "")),
-        (["email.received", "email.acknowledged"], (State.WAITING, "")),
-        (["email.received", "email.answered"], (State.CLOSED, "answered")),
-        (["form.submitted", "form.taken_up", "form.correction_requested"], (State.PENDING_CITIZEN, "")),
-        (["form.submitted", "form.correction_requested", "form.corrected"], (State.IN_PROGRESS, "")),
+        (["letter.arrived", "letter.registered"], (ContactState.WAITING, "")),
+        (["letter.arrived", "letter.assigned", "letter.acknowledged"], (ContactState.IN_PROGRESS, "")),
+        (["letter.arrived", "letter.answered", "letter.sent"], (ContactState.CLOSED, "answered")),
+        (["letter.arrived", "letter.closed"], (ContactState.CLOSED, "resolved")),
+        (["letter.arrived", "letter.closed", "letter.assigned"], (ContactState.IN_PROGRESS, "")),
+        (["email.received", "email.acknowledged"], (ContactState.WAITING, "")),
+        (["email.received", "email.answered"], (ContactState.CLOSED, "answered")),
+        (["form.submitted", "form.taken_up", "form.correction_requested"], (ContactState.PENDING_CITIZEN, "")),
+        (["form.submitted", "form.correction_requested", "form.corrected"], (ContactState.IN_PROGRESS, "")),
         (
             ["form.submitted", "form.correction_requested", "form.corrected", "form.correction_requested"],
-            (State.PENDING_CITIZEN, ""),
+            (ContactState.PENDING_CITIZEN, ""),
         ),
-        (["form.submitted", "form.taken_up", "form.decided"], (State.CLOSED, "accepted")),
-        (["appointment.booked"], (State.PENDING_CITIZEN, "")),
-        (["appointment.booked", "appointment.checked_in"], (State.WAITING, "")),
-        (["appointment.booked", "appointment.missed"], (State.CLOSED, "missed")),
-        (["appointment.booked", "appointment.cancelled"], (State.CLOSED, "cancelled")),
-        (["visit.arrived", "visit.called"], (State.IN_PROGRESS, "answered")),
-        (["visit.arrived", "visit.left"], (State.CLOSED, "abandoned")),
-        (["feedback.given"], (State.CLOSED, "")),
+        (["form.submitted", "form.taken_up", "form.decided"], (ContactState.CLOSED, "accepted")),
+        (["appointment.booked"], (ContactState.PENDING_CITIZEN, "")),
+        (["appointment.booked", "appointment.checked_in"], (ContactState.WAITING, "")),
+        (["appointment.booked", "appointment.missed"], (ContactState.CLOSED, "missed")),
+        (["appointment.booked", "appointment.cancelled"], (ContactState.CLOSED, "cancelled")),
+        (["visit.arrived", "visit.called"], (ContactState.IN_PROGRESS, "answered")),
+        (["visit.arrived", "visit.left"], (ContactState.CLOSED, "abandoned")),
+        (["feedback.given"], (ContactState.CLOSED, "")),
     ],
 )
-def test_state_of_the_other_channels(kinds: list[str], standing: tuple[State, str]) -> None:
+def test_state_of_the_other_channels(kinds: list[str], status: tuple[ContactState, str]) -> None:
     fields: dict[str, dict[str, object]] = {
         "letter.registered": {"chrono": "2025A/1"},
         "letter.sent": {"postage": "lettre_verte", "cost_cents": 129},
@@ -238,12 +241,12 @@ def test_state_of_the_other_channels(kinds: list[str], standing: tuple[State, st
         "feedback.given": {"scale": "csat_1_5", "score": 4},
     }
     events = [make(kind, at, subject=MAIL, **fields.get(kind, {})) for at, kind in enumerate(kinds)]
-    assert {fold(*order).standing() for order in permutations(events)} == {standing}
+    assert {fold(*order).status() for order in permutations(events)} == {status}
 
 
 def test_what_happened_within_one_second_stands_in_the_order_of_a_contacts_life() -> None:
     events = [make(kind, 0, subject=MAIL) for kind in ("letter.closed", "letter.assigned", "letter.arrived")]
-    assert {fold(*order).state for order in permutations(events)} == {State.CLOSED}
+    assert {fold(*order).state for order in permutations(events)} == {ContactState.CLOSED}
 
 
 def test_what_was_told_last_of_each_kind_is_kept() -> None:
@@ -251,7 +254,7 @@ def test_what_was_told_last_of_each_kind_is_kept() -> None:
         make("appointment.moved", 9, subject="appointment:rdv:1", starts_at="2025-03-07T09:00:00Z"),
         make("appointment.moved", 5, subject="appointment:rdv:1", starts_at="2025-03-06T09:00:00Z"),
     )
-    (moved,) = row.milestones
+    (moved,) = row.case_events
     assert (moved.first_at, moved.last_at) == (START_MS + 5_000, START_MS + 9_000)
     assert msgspec.json.decode(moved.detail) == {"starts_at": "2025-03-07T09:00:00Z", "by": "citizen"}
 
@@ -260,7 +263,7 @@ def test_feedback_about_a_call_leaves_it_a_call() -> None:
     given = make("feedback.given", 900, scale="csat_1_5", score=5)
     assert fold(given).channel == "feedback"
     assert fold(given, *answered_call()).channel == fold(*answered_call(), given).channel == "call"
-    assert fold(*answered_call(), given).state is State.CLOSED
+    assert fold(*answered_call(), given).state is ContactState.CLOSED
 
 
 # ----------------------------------------------------------------------------------------------------------- identities
@@ -281,9 +284,9 @@ def test_an_opinion_stays_where_it_is_whoever_erases_its_person() -> None:
     given = make("feedback.given", 900, scale="csat_1_5", score=5)
     erased = make("personal_data.erased", 1000, channel="call", site="", service="")
     for order in permutations([given, erased]):
-        assert (fold(*order).channel, fold(*order).place) == ("feedback", fold(given).place)
+        assert (fold(*order).channel, fold(*order).dimensions) == ("feedback", fold(given).dimensions)
     for order in permutations([given, erased, *answered_call()]):
-        assert (fold(*order).channel, fold(*order).place) == ("call", fold(*answered_call()).place)
+        assert (fold(*order).channel, fold(*order).dimensions) == ("call", fold(*answered_call()).dimensions)
 
 
 def test_an_erased_contact_is_kept_as_long_as_any_after_it_was_erased() -> None:
@@ -300,7 +303,7 @@ def test_identities_are_bounded_whatever_comes() -> None:
 # --------------------------------------------------------------------------------------------------------------- bytes
 def test_a_row_of_a_later_release_is_refused_with_both_versions() -> None:
     value = contact.encode(fold(*answered_call()))
-    with pytest.raises(UnknownVersion, match="Contact row of version 2, this release reads version 1"):
+    with pytest.raises(UnknownRowVersion, match="Contact row of version 2, this release reads version 1"):
         contact.decode(value[:1] + b"\x02" + value[2:])
 
 
@@ -312,9 +315,9 @@ def test_what_is_no_row_is_refused(value: bytes) -> None:
 
 def test_decoded_rows_share_what_is_from_closed_sets() -> None:
     one, other = (contact.decode(contact.encode(fold(*answered_call(subject)))) for subject in ("call:a:1", "call:a:2"))
-    assert one.visits[0].place is other.visits[0].place
-    assert one.milestones[0].detail is other.milestones[0].detail
-    assert one.milestones[0].type is other.milestones[0].type
+    assert one.stays[0].dimensions is other.stays[0].dimensions
+    assert one.case_events[0].detail is other.case_events[0].detail
+    assert one.case_events[0].type is other.case_events[0].type
     assert one.sector is other.sector
 
 
@@ -343,5 +346,5 @@ def test_a_call_is_in_the_queue_that_it_entered_last_whatever_its_stays_are_numb
     where = {"site": "siege", "service": "autonomie"}
     refused = make("call.left_queue", 0, **where, queue="mdph", visit=731, reason="full")
     row = fold(refused, make("call.queued", 5, **where, queue="apa"), make("call.answered", 9, **where, queue="apa"))
-    assert row.place.queue == "apa"
-    assert row.standing() == (State.IN_PROGRESS, "answered")
+    assert row.dimensions.queue == "apa"
+    assert row.status() == (ContactState.IN_PROGRESS, "answered")

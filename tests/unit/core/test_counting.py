@@ -5,11 +5,11 @@ from itertools import permutations
 import pytest
 
 from models.events import Event
-from streams.core import contact
-from streams.core.contact import Contact
-from streams.core.counting import count_contact
-from streams.core.figures import BUCKET_SECONDS, Dimensions, Figure
-from streams.core.layouts import TRANSFER
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.figures.figure import BUCKET_SECONDS, Dimensions, Figure
+from streams.core.figures.figure_counts import count_contact
+from streams.core.figures.figure_schemas import TRANSFER_CHANNEL
 from tests.support import figures as support
 from tests.support.events import START_MS, answered_call, make
 from tests.support.figures import Figures
@@ -91,9 +91,9 @@ def transferred(at: int, to: str) -> Event:
 def handed_on(figures: Figures) -> dict[str, dict[str, int]]:
     """Return what there is of each queue to which a call went."""
     return {
-        place.queue: told
-        for (start, place), figure in figures.items()
-        if not start and place.channel == TRANSFER and (told := support.named(place, figure))
+        dimensions.queue: told
+        for (start, dimensions), figure in figures.items()
+        if not start and dimensions.channel == TRANSFER_CHANNEL and (told := support.named(dimensions, figure))
     }
 
 
@@ -103,7 +103,7 @@ def test_a_transfer_is_counted_by_the_queue_where_it_went() -> None:
         assert named(figures[0, PLACE])["transferred"] == 1
         assert handed_on(figures) == {f"call:mdph:{to}": {"handed_on": 1}}
         assert support.named(PLACE, figures[START, PLACE]) != {}
-        assert figures[START, Dimensions(TRANSFER, "siege", "autonomie", f"call:mdph:{to}")].counts == [1]
+        assert figures[START, Dimensions(TRANSFER_CHANNEL, "siege", "autonomie", f"call:mdph:{to}")].counts == [1]
 
 
 def test_where_a_transfer_went_is_the_same_in_whatever_order_it_is_told() -> None:
@@ -124,34 +124,36 @@ def test_a_destination_that_is_told_otherwise_later_is_taken_back() -> None:
 
 def test_of_a_destination_that_an_earlier_release_took_in_it_is_not_known_when_it_was_told() -> None:
     row, _ = count(*answered_call()[:3], transferred(200, "rsa"))
-    visit = row.visits[0].__copy__()
+    visit = row.stays[0].__copy__()
     visit.to_queue_at = None
     row = row.__copy__()
-    row.visits = (visit,)
+    row.stays = (visit,)
     for at, to, counted in ((210, "apa", "apa"), (190, "apa", "rsa")):
-        assert contact.fold(row, transferred(at, to)).visits[0].to_queue == counted, "as of its transfer"
+        assert contact.fold(row, transferred(at, to)).stays[0].to_queue == counted, "as of its transfer"
 
 
 def test_a_transfer_from_elsewhere_than_was_told_is_counted_there() -> None:
     nowhere = make("call.transferred", 200, queue="mdph", site="siege", kind="blind", to_queue="rsa")
     _, figures = count(nowhere, *answered_call()[:3])
-    places = {place: support.named(place, figure) for (start, place), figure in figures.items() if not start}
+    places = {
+        dimensions: support.named(dimensions, figure) for (start, dimensions), figure in figures.items() if not start
+    }
     queue = "call:mdph:rsa"
-    assert places[Dimensions(TRANSFER, "siege", "", queue)] == {"-handed_on": 1}
-    assert places[Dimensions(TRANSFER, "siege", "autonomie", queue)] == {"handed_on": 1}
+    assert places[Dimensions(TRANSFER_CHANNEL, "siege", "", queue)] == {"-handed_on": 1}
+    assert places[Dimensions(TRANSFER_CHANNEL, "siege", "autonomie", queue)] == {"handed_on": 1}
 
 
 def test_a_transfer_that_an_earlier_release_did_not_count_is_never_taken_back() -> None:
     row, _ = count(*answered_call()[:3], transferred(200, "rsa"))
-    visit = row.visits[0].__copy__()
+    visit = row.stays[0].__copy__()
     visit.to_queue = None
     before = row.__copy__()
-    before.visits = (visit,)
+    before.stays = (visit,)
     earlier = make("call.queued", -5, queue="mdph", site="siege", service="autonomie")
     after = contact.fold(before, earlier)
     figures = Figures()
     count_contact(before, after, figures.__getitem__)
-    assert after.visits[0].placed_at < visit.placed_at
+    assert after.stays[0].placed_at < visit.placed_at
     assert handed_on(figures) == {}
     told_again = contact.fold(after, transferred(200, "rsa"))
     count_contact(after, told_again, figures.__getitem__)
@@ -159,8 +161,8 @@ def test_a_transfer_that_an_earlier_release_did_not_count_is_never_taken_back() 
 
 
 def test_what_is_different_for_each_call_is_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.core.visit._DESTINATIONS", set())
-    monkeypatch.setattr("streams.core.visit.MAX_PLACES", 3)
+    monkeypatch.setattr("streams.core.contacts.queue_stay._DESTINATIONS", set())
+    monkeypatch.setattr("streams.core.contacts.queue_stay.MAX_DIMENSIONS", 3)
     for number in range(5):
         _, figures = count(*answered_call()[:-1], transferred(200, f"extension-{number}"))
         to = f"extension-{number}" if number < 3 else ""

@@ -3,9 +3,9 @@
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from streams.core.differences import Difference, Sums, compare, sum_up
-from streams.core.figures import Dimensions, Figure, new_day, new_figure
-from streams.core.layouts import QUEUES
+from streams.core.figures.figure import Dimensions, Figure, new_day, new_figure
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.core.figures.recompute_diff import FigureDifference, Sums, compare, sum_by_day
 
 PLACE = Dimensions("call", "siege", "accueil", "general")
 PARIS = ZoneInfo("Europe/Paris")
@@ -15,16 +15,16 @@ BEFORE_MIDNIGHT = 1774821300  # 2026-03-29 23:55 in Paris
 
 def figure(offered: int, waiting: int = 0) -> Figure:
     made = new_figure()
-    made.counts[QUEUES.index["offered"]] = offered
-    made.stocks[QUEUES.stock_index["waiting"]] = waiting
+    made.counts[QUEUE_SCHEMA.index["offered"]] = offered
+    made.stocks[QUEUE_SCHEMA.stock_index["waiting"]] = waiting
     return made
 
 
 def sums(*rows: tuple[int, Figure], day: int = 0) -> Sums:
     found: Sums = {}
     of_day = new_day()
-    of_day.counts[QUEUES.index["offered"]] = day
-    sum_up([((start, PLACE), one) for start, one in rows], [((DAY, PLACE), of_day)] if day else [], PARIS, found)
+    of_day.counts[QUEUE_SCHEMA.index["offered"]] = day
+    sum_by_day([((start, PLACE), one) for start, one in rows], [((DAY, PLACE), of_day)] if day else [], PARIS, found)
     return found
 
 
@@ -41,20 +41,20 @@ def test_each_number_that_differs_is_told() -> None:
         sums((0, figure(6)), (BEFORE_MIDNIGHT, figure(6))),
     )
     assert compare(known, again, again) == [
-        Difference(None, PLACE, "offered", 5, 6),
-        Difference(None, PLACE, "waiting", 1, 0),
-        Difference(DAY, PLACE, "offered", 5, 6),
+        FigureDifference(None, PLACE, "offered", 5, 6),
+        FigureDifference(None, PLACE, "waiting", 1, 0),
+        FigureDifference(DAY, PLACE, "offered", 5, 6),
     ]
 
 
 def test_what_one_side_does_not_have_is_zero() -> None:
     assert compare({}, sums((0, figure(1))), {}) == []
-    assert compare({}, sums((0, figure(1))), sums((0, figure(1)))) == [Difference(None, PLACE, "offered", 0, 1)]
-    assert compare(sums((0, figure(1))), {}, {}) == [Difference(None, PLACE, "offered", 1, 0)]
+    assert compare({}, sums((0, figure(1))), sums((0, figure(1)))) == [FigureDifference(None, PLACE, "offered", 0, 1)]
+    assert compare(sums((0, figure(1))), {}, {}) == [FigureDifference(None, PLACE, "offered", 1, 0)]
 
 
 def test_what_a_worker_says_a_moment_later_is_right() -> None:
     earlier, again = sums((0, figure(5, 1))), sums((0, figure(5, 0)))
     for waiting in (0, 1):
         assert compare(sums((0, figure(5, waiting))), again, earlier) == []
-    assert compare(sums((0, figure(5, 2))), again, earlier) == [Difference(None, PLACE, "waiting", 2, 0)]
+    assert compare(sums((0, figure(5, 2))), again, earlier) == [FigureDifference(None, PLACE, "waiting", 2, 0)]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from models.events import Event
-from streams.core import contact
-from streams.core.counting import count_contact
-from streams.core.figures import Dimensions
-from streams.core.waiting import WaitingIndex
+from streams.core.contacts import contact
+from streams.core.contacts.waiting_index import WaitingIndex
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_counts import count_contact
 from tests.support.events import START, START_MS, answered_call, make
 from tests.support.figures import Figures, check_invariant, named
 
@@ -39,12 +39,12 @@ def count(events: Iterable[Event]) -> dict[str, dict[str, int]]:
         after = contact.fold(row, event)
         count_contact(row, after, figures.__getitem__)
         row = after
-    for (start, place), figure in figures.items():
+    for (start, dimensions), figure in figures.items():
         if not start:
-            check_invariant(place, figure)
+            check_invariant(dimensions, figure)
         figure.corrected.clear()
-    totals = {place: named(place, figure) for (start, place), figure in figures.items() if not start}
-    return {f"{place.channel}/{place.service}": numbers for place, numbers in totals.items() if numbers}
+    totals = {dimensions: named(dimensions, figure) for (start, dimensions), figure in figures.items() if not start}
+    return {f"{dimensions.channel}/{dimensions.service}": numbers for dimensions, numbers in totals.items() if numbers}
 
 
 def test_a_letter_is_counted_at_the_service_that_answers_it() -> None:
@@ -154,7 +154,7 @@ def test_a_form_is_in_the_stock_of_who_has_to_act(steps: list[str], expected: di
 def test_a_form_is_counted_under_its_procedure() -> None:
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, procedure="apa", **WHERE))
     row = contact.fold(row, make("form.taken_up", 5, subject=FORM, **WHERE))
-    assert row.place == Dimensions("form", "siege", "autonomie", "apa")
+    assert row.dimensions == Dimensions("form", "siege", "autonomie", "apa")
 
 
 def test_a_conversation_that_goes_on_is_open_again() -> None:
@@ -279,13 +279,13 @@ def test_a_matter_waits_from_when_it_was_received_until_the_citizen_has_to_act()
     index = WaitingIndex[str]()
     row: contact.Contact | None = None
     seen: list[int | None] = []
-    place = Dimensions("form", "siege", "autonomie", "apa")
+    dimensions = Dimensions("form", "siege", "autonomie", "apa")
     for at, kind in enumerate(
         ("form.submitted", "form.taken_up", "form.correction_requested", "form.corrected", "form.decided")
     ):
         data = {"form.submitted": {"procedure": "apa"}, "form.decided": {"decision": "rejected"}}.get(kind, {})
         after = contact.fold(row, make(kind, at, subject=FORM, **WHERE, **data))
         index.update("key", row, after)
-        seen.append(index.oldest(place))
+        seen.append(index.oldest(dimensions))
         row = after
     assert seen == [START_MS, START_MS, None, START_MS, None]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.core.figures import (
+from streams.core.figures.figure import (
     Figure,
     Formula,
     decode_figure,
@@ -13,13 +13,13 @@ from streams.core.figures import (
     service_level,
     within,
 )
-from streams.core.layouts import LEFT, QUEUES
+from streams.core.figures.figure_schemas import LEFT_COUNTS, QUEUE_SCHEMA
 
 
 def figure(**counts: int) -> Figure:
     row = new_figure()
     for name, value in counts.items():
-        row.counts[QUEUES.index[name]] = value
+        row.counts[QUEUE_SCHEMA.index[name]] = value
     return row
 
 
@@ -58,14 +58,14 @@ def test_the_default_formula_is_net_of_short(day: Figure) -> None:
 
 
 def test_who_left_otherwise_counts_as_offered_and_nowhere_else(day: Figure) -> None:
-    for name in LEFT:
-        day.counts[QUEUES.index[name]] = 1
-    assert left(day) == len(LEFT)
+    for name in LEFT_COUNTS:
+        day.counts[QUEUE_SCHEMA.index[name]] = 1
+    assert left(day) == len(LEFT_COUNTS)
     denominators = {formula: service_level(day, 20, 20, formula).denominator for formula in Formula}
     assert denominators == {
         Formula.ANSWERED_SHARE: 100,
         Formula.REMOVED_SHARE: 120,
-        Formula.OFFERED_SHARE: 120 + len(LEFT),
+        Formula.OFFERED_SHARE: 120 + len(LEFT_COUNTS),
         Formula.NET_OF_SHORT: 110,
     }
 
@@ -92,7 +92,7 @@ def test_within_refuses_what_is_no_bound_and_names_the_bounds(day: Figure) -> No
     ],
 )
 def test_bounds_are_inclusive(milliseconds: int, name: str) -> None:
-    assert QUEUES.counts[QUEUES.slot("wait", milliseconds)] == name
+    assert QUEUE_SCHEMA.counts[QUEUE_SCHEMA.slot("wait", milliseconds)] == name
 
 
 def test_merging_adds_and_keeps_the_oldest() -> None:
@@ -118,5 +118,5 @@ def test_bytes_give_the_same_row_back() -> None:
 
 def test_a_row_of_a_release_with_fewer_counts_is_filled_up() -> None:
     row = decode_figure(b"[[4,1],[2],{},null]")
-    assert row.counts == [4, 1] + [0] * (len(QUEUES.counts) - 2)
-    assert row.stocks == [2] + [0] * (len(QUEUES.stocks) - 1)
+    assert row.counts == [4, 1] + [0] * (len(QUEUE_SCHEMA.counts) - 2)
+    assert row.stocks == [2] + [0] * (len(QUEUE_SCHEMA.stocks) - 1)

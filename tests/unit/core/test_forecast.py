@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.forecast import Past, count_after, days_like, forecast
+from streams.core.forecast.arrivals import PastDay, count_after, forecast, similar_days
 
 WEDNESDAY = date(2026, 11, 25)
 
 
-def weeks(*days: list[int]) -> list[Past]:
-    return [Past(WEDNESDAY - timedelta(weeks=number), by_hour) for number, by_hour in enumerate(days, start=1)]
+def weeks(*days: list[int]) -> list[PastDay]:
+    return [PastDay(WEDNESDAY - timedelta(weeks=number), by_hour) for number, by_hour in enumerate(days, start=1)]
 
 
 def day(morning: int, afternoon: int) -> list[int]:
@@ -40,7 +40,7 @@ def test_days_like_today_are_weekdays_without_holidays_and_of_a_holiday_sundays(
     today: date, weeks: int, ago: set[int]
 ) -> None:
     holidays = {today - timedelta(days=days) for days in ago}
-    found = days_like(today, weeks, holidays.__contains__)
+    found = similar_days(today, weeks, holidays.__contains__)
     earlier = [today - timedelta(days=days) for days in range(1, 7 * weeks + 1)]
     if today in holidays:
         assert found == [day for day in earlier if day.weekday() == 6]
@@ -87,7 +87,7 @@ def test_where_mostly_nobody_comes_all_days_count() -> None:
 
 
 @pytest.mark.parametrize("past", [[], weeks(day(5, 5), day(5, 5)), weeks(day(0, 0), day(0, 0))])
-def test_of_too_few_days_nothing_is_said(past: list[Past]) -> None:
+def test_of_too_few_days_nothing_is_said(past: list[PastDay]) -> None:
     assert forecast(past, 12) is None
 
 

@@ -9,41 +9,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.identities import MAX_IDENTITIES
-from streams.core.links import Caps, Link, Near, Neighbours, Story, is_strong, links_of, tell_story
+from streams.core.citizens.identity_resolution import (
+    FindNeighbours,
+    IdentityCluster,
+    Link,
+    LinkLimits,
+    Neighbourhood,
+    is_strong,
+    make_links,
+    resolve_identities,
+)
 
 LANDLINE, MOBILE, MAIL = "phone:a-landline", "phone:a-mobile", "email:a-mail"
 ANNA, BERT = "case:a-anna", "case:a-bert"
 
 
-def known(*told: str) -> Neighbours:
+def known(*told: str) -> FindNeighbours:
     """Return what the identities of these contacts make known."""
     near: defaultdict[str, set[str]] = defaultdict(set)
     contacts = Counter(identities.partition(" ")[0] for identities in told)
     for identities in told:
-        for one, other in links_of(identities.split()):
+        for one, other in make_links(identities.split()):
             near[one].add(other)
             near[other].add(one)
-    return lambda asked: {one: Near(sorted(near[one]), contacts[one]) for one in asked if one in near}
+    return lambda asked: {one: Neighbourhood(sorted(near[one]), contacts[one]) for one in asked if one in near}
 
 
-def names(story: Story) -> set[str]:
+def names(story: IdentityCluster) -> set[str]:
     return set(story.identities)
 
 
 def test_identities_of_one_contact_are_linked_to_the_strongest() -> None:
     for told in itertools.permutations([ANNA, MAIL, MOBILE, MAIL]):
-        assert links_of(told) == (Link(ANNA, MAIL), Link(ANNA, MOBILE))
-    assert links_of([MOBILE]) == links_of([]) == ()
+        assert make_links(told) == (Link(ANNA, MAIL), Link(ANNA, MOBILE))
+    assert make_links([MOBILE]) == make_links([]) == ()
 
 
 def test_of_too_many_identities_of_one_contact_the_strongest_count() -> None:
     many = [f"phone:a-{number:02}" for number in range(20)]
-    assert links_of([*many[::-1], MAIL]) == tuple(Link(MAIL, one) for one in many[: MAX_IDENTITIES - 1])
+    assert make_links([*many[::-1], MAIL]) == tuple(Link(MAIL, one) for one in many[: MAX_IDENTITIES - 1])
 
 
 @pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
 def test_a_story_is_the_same_from_whatever_is_her_own(asked: str) -> None:
-    story = tell_story(asked, known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"))
+    story = resolve_identities(asked, known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"))
     assert names(story) == {ANNA, MAIL, MOBILE}
     assert story.identities[asked] is None
     assert not story.shared
@@ -51,17 +60,17 @@ def test_a_story_is_the_same_from_whatever_is_her_own(asked: str) -> None:
 
 def test_a_family_landline_merges_nobody() -> None:
     neighbours = known(f"{ANNA} {LANDLINE} {MOBILE}", f"{BERT} {LANDLINE}")
-    anna = tell_story(ANNA, neighbours)
+    anna = resolve_identities(ANNA, neighbours)
     assert names(anna) == {ANNA, MOBILE}
     assert set(anna.shared) == {LANDLINE}
-    assert names(tell_story(LANDLINE, neighbours)) == {LANDLINE}
-    assert names(tell_story(MOBILE, neighbours)) == {ANNA, MOBILE}
+    assert names(resolve_identities(LANDLINE, neighbours)) == {LANDLINE}
+    assert names(resolve_identities(MOBILE, neighbours)) == {ANNA, MOBILE}
 
 
 def test_a_number_that_is_on_thousands_of_contacts_is_a_story_of_its_own() -> None:
     neighbours = known(*(f"email:a-{number} {LANDLINE}" for number in range(10_000)))
-    assert names(tell_story(LANDLINE, neighbours)) == {LANDLINE}
-    assert names(tell_story("email:a-7", neighbours)) == {"email:a-7"}
+    assert names(resolve_identities(LANDLINE, neighbours)) == {LANDLINE}
+    assert names(resolve_identities("email:a-7", neighbours)) == {"email:a-7"}
 
 
 @pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
@@ -69,19 +78,19 @@ def test_each_identity_is_asked_about_once(asked: str) -> None:
     neighbours = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{BERT} {LANDLINE}")
     met: Counter[str] = Counter()
 
-    def ask(some: Sequence[str]) -> Mapping[str, Near]:
+    def ask(some: Sequence[str]) -> Mapping[str, Neighbourhood]:
         met.update(some)
         return neighbours(some)
 
-    assert names(tell_story(asked, ask)) == {ANNA, MAIL, MOBILE}
+    assert names(resolve_identities(asked, ask)) == {ANNA, MAIL, MOBILE}
     assert met == dict.fromkeys([ANNA, MAIL, MOBILE, LANDLINE], 1)
 
 
 @pytest.mark.parametrize("asked", [ANNA, MOBILE])
 def test_what_is_blocked_brings_nobody_together(asked: str) -> None:
-    neighbours, caps = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"), Caps(blocked=frozenset({MAIL}))
-    assert names(tell_story(asked, neighbours, caps)) == {ANNA, MOBILE}
-    story = tell_story(MAIL, neighbours, caps)
+    neighbours, caps = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"), LinkLimits(blocked=frozenset({MAIL}))
+    assert names(resolve_identities(asked, neighbours, caps)) == {ANNA, MOBILE}
+    story = resolve_identities(MAIL, neighbours, caps)
     assert names(story) == {MAIL}
     assert not story.is_own
 
@@ -89,55 +98,57 @@ def test_what_is_blocked_brings_nobody_together(asked: str) -> None:
 def test_strong_identities_merge_along_their_links() -> None:
     chain = [f"case:a-{number} dossier:a-{number}" for number in range(5)]
     chain += [f"case:a-{number + 1} dossier:a-{number}" for number in range(4)]
-    assert len(names(tell_story("case:a-0", known(*chain)))) == 10
+    assert len(names(resolve_identities("case:a-0", known(*chain)))) == 10
 
 
 def test_a_story_too_long_to_tell_says_so() -> None:
-    story = tell_story(ANNA, known(*(f"{ANNA} dossier:a-{number}" for number in range(100))), Caps(identities=10))
+    story = resolve_identities(
+        ANNA, known(*(f"{ANNA} dossier:a-{number}" for number in range(100))), LinkLimits(identities=10)
+    )
     assert len(story.identities) == 10
     assert not story.is_whole
 
 
 @pytest.mark.parametrize("asked", [MAIL, MOBILE])
 def test_without_a_case_an_address_and_a_telephone_are_one_persons(asked: str) -> None:
-    assert names(tell_story(asked, known(f"{MAIL} {MOBILE}", MOBILE))) == {MAIL, MOBILE}
+    assert names(resolve_identities(asked, known(f"{MAIL} {MOBILE}", MOBILE))) == {MAIL, MOBILE}
 
 
 def test_without_a_case_what_leads_to_several_is_nobodys() -> None:
     neighbours = known(f"email:a-anna {LANDLINE}", f"email:a-bert {LANDLINE}", LANDLINE)
     for asked in ("email:a-anna", "email:a-bert"):
-        story = tell_story(asked, neighbours)
+        story = resolve_identities(asked, neighbours)
         assert names(story) == {asked}
         assert set(story.shared) == {LANDLINE}
-    story = tell_story(LANDLINE, neighbours)
+    story = resolve_identities(LANDLINE, neighbours)
     assert names(story) == {LANDLINE}
     assert set(story.shared) == {"email:a-anna", "email:a-bert"}
     assert not story.is_own
 
 
 def test_what_leads_to_another_of_its_kind_is_nobodys() -> None:
-    assert names(tell_story(MOBILE, known(f"{LANDLINE} {MOBILE}"))) == {MOBILE}
-    assert names(tell_story(ANNA, known(f"{ANNA} {MAIL}", f"email:a-other {MAIL}"))) == {ANNA}
+    assert names(resolve_identities(MOBILE, known(f"{LANDLINE} {MOBILE}"))) == {MOBILE}
+    assert names(resolve_identities(ANNA, known(f"{ANNA} {MAIL}", f"email:a-other {MAIL}"))) == {ANNA}
 
 
 def test_a_social_workers_mailbox_is_not_of_the_one_whose_case_is_known() -> None:
     clients = [f"{MAIL} phone:a-client{number}" for number in range(6)]
     neighbours = known(f"{ANNA} {MAIL}", *clients)
-    assert names(tell_story(ANNA, neighbours)) == {ANNA}
-    assert names(tell_story(MAIL, neighbours)) == {MAIL}
-    assert names(tell_story("phone:a-client1", neighbours)) == {"phone:a-client1"}
+    assert names(resolve_identities(ANNA, neighbours)) == {ANNA}
+    assert names(resolve_identities(MAIL, neighbours)) == {MAIL}
+    assert names(resolve_identities("phone:a-client1", neighbours)) == {"phone:a-client1"}
 
 
 def test_what_she_told_with_her_case_is_hers_though_she_told_it_without_as_well() -> None:
     neighbours = known(
         f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{MAIL} {MOBILE}", f"{MAIL} {LANDLINE}"
     )
-    assert names(tell_story(MAIL, neighbours)) == {ANNA, MAIL, MOBILE, LANDLINE}
+    assert names(resolve_identities(MAIL, neighbours)) == {ANNA, MAIL, MOBILE, LANDLINE}
 
 
 def test_a_switchboard_is_not_of_the_one_caller_whose_case_is_known() -> None:
     neighbours = known(*[LANDLINE] * 201, f"{ANNA} {LANDLINE}")
-    anna, switchboard = tell_story(ANNA, neighbours), tell_story(LANDLINE, neighbours)
+    anna, switchboard = resolve_identities(ANNA, neighbours), resolve_identities(LANDLINE, neighbours)
     assert names(anna) == {ANNA}
     assert set(anna.shared) == {LANDLINE}
     assert names(switchboard) == {LANDLINE}
@@ -145,7 +156,7 @@ def test_a_switchboard_is_not_of_the_one_caller_whose_case_is_known() -> None:
 
 
 def test_an_address_of_two_dossiers_says_of_which() -> None:
-    story = tell_story(MAIL, known(f"dossier:a-1 {MAIL}", f"dossier:a-2 {MAIL}"))
+    story = resolve_identities(MAIL, known(f"dossier:a-1 {MAIL}", f"dossier:a-2 {MAIL}"))
     assert names(story) == {MAIL}
     assert set(story.shared) == {"dossier:a-1", "dossier:a-2"}
     assert not story.is_own
@@ -167,7 +178,7 @@ def person_of(strong: str, told: Sequence[str]) -> frozenset[str]:
     """A plain second reading: the strong identities that hang together."""
     found = {strong}
     links: list[tuple[str, str]] = [
-        link for identities in told for link in links_of(identities.split()) if all(map(is_strong, link))
+        link for identities in told for link in make_links(identities.split()) if all(map(is_strong, link))
     ]
     while more := {end for link in links if found & set(link) for end in link} - found:
         found |= more
@@ -176,24 +187,24 @@ def person_of(strong: str, told: Sequence[str]) -> frozenset[str]:
 
 @given(CONTACTS, st.sampled_from(IDENTITIES))
 def test_no_story_is_of_two_people_and_order_does_not_matter(told: list[str], asked: str) -> None:
-    story = tell_story(asked, known(*told))
+    story = resolve_identities(asked, known(*told))
     people: Mapping[str, frozenset[str]] = {one: person_of(one, told) for one in story.identities if is_strong(one)}
     assert len(set(people.values())) <= 1
     assert asked in story.identities
     assert not set(story.identities) & set(story.shared)
-    assert tell_story(asked, known(*reversed(told))) == story
+    assert resolve_identities(asked, known(*reversed(told))) == story
 
 
 @given(CONTACTS)
 def test_what_belongs_to_a_person_belongs_to_no_other(told: list[str]) -> None:
     owners: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
     for strong in filter(is_strong, IDENTITIES):
-        for one in tell_story(strong, known(*told)).identities:
+        for one in resolve_identities(strong, known(*told)).identities:
             owners[one].add(person_of(strong, told))
     assert all(len(found) == 1 for found in owners.values())
 
 
 @given(CONTACTS)
 def test_a_story_is_the_same_whoever_of_it_is_asked_for(told: list[str]) -> None:
-    stories = {one: names(tell_story(one, known(*told))) for one in IDENTITIES}
+    stories = {one: names(resolve_identities(one, known(*told))) for one in IDENTITIES}
     assert all(stories[other] == story for story in stories.values() for other in story)

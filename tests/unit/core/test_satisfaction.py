@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.events import FeedbackScale
-from streams.core.figures import new_figure
-from streams.core.layouts import FEEDBACK
-from streams.core.satisfaction import SCALES, Estimate, Measure, answers, estimate, estimate_share
+from streams.core.figures.figure import new_figure
+from streams.core.figures.figure_schemas import FEEDBACK
+from streams.core.figures.satisfaction import SCALES, Estimate, Measure, answers, estimate, estimate_share
 
 RECORDED = json.loads(Path(__file__).with_name("wilson.json").read_text(encoding="utf-8"))["points_number_lower_upper"]
 

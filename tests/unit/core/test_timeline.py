@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from models.events import Event
-from streams.core import contact, timeline
-from streams.core.contact import Contact
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.timeline import entries
 from tests.support.events import CALL, CASE, PHONE, START, answered_call, make
 
 
@@ -22,7 +23,7 @@ def folded(events: list[Event]) -> Contact:
 def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
     events = answered_call(identities=f"{CASE} {PHONE}")
     answered = events[2]
-    assert json.loads(timeline.record(answered, folded(events[:3]))[1]) == {
+    assert json.loads(entries.record(answered, folded(events[:3]))[1]) == {
         "id": answered.id,
         "citizen": CASE,
         "contact": CALL,
@@ -44,7 +45,7 @@ def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
 @pytest.mark.parametrize(("identities", "expected"), [(f"{PHONE} {CASE}", CASE), (PHONE, PHONE), ("", CALL)])
 def test_the_key_is_the_strongest_identity_known_else_the_contact(identities: str, expected: str) -> None:
     events = answered_call(identities=identities)
-    assert timeline.record(events[3], folded(events))[0] == expected.encode()
+    assert entries.record(events[3], folded(events))[0] == expected.encode()
 
 
 @pytest.mark.parametrize(
@@ -55,4 +56,4 @@ def test_the_key_is_the_strongest_identity_known_else_the_contact(identities: st
 def test_of_a_letter_it_is_told_when_it_came_if_it_was_scanned_later(days: int | None, detail: str) -> None:
     admitted = {} if days is None else {"admitted_at": START - timedelta(days=days)}
     arrived = make("letter.arrived", 0, subject="mail:ged:1", **admitted)
-    assert timeline.decode(timeline.record(arrived, folded([arrived]))[1]).detail == detail
+    assert entries.decode(entries.record(arrived, folded([arrived]))[1]).detail == detail

@@ -4,11 +4,19 @@ from collections import defaultdict
 
 import pytest
 
-from streams.core.contact import Contact, fold
-from streams.core.counting import count_contact
-from streams.core.figures import Dimensions, Figure, Formula, new_figure, service_level
-from streams.core.layouts import LAYOUTS, QUEUES
-from streams.core.tracing import ABANDONMENT, SERVICE_LEVEL, Asked, Term, make_up, names, trace
+from streams.core.contacts.contact import Contact, fold
+from streams.core.figures.figure import Dimensions, Figure, Formula, new_figure, service_level
+from streams.core.figures.figure_counts import count_contact
+from streams.core.figures.figure_explanation import (
+    ABANDONMENT,
+    SERVICE_LEVEL,
+    FigureQuery,
+    FormulaTerm,
+    counted_facts,
+    figure_names,
+    formula_of,
+)
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
 from tests.support.events import START, answered_call, make
 
 WAITS = (3, 10, 11, 20, 21, 45)
@@ -51,33 +59,35 @@ def count(row_list: list[Contact]) -> Figure:
     figures: defaultdict[tuple[int, Dimensions], Figure] = defaultdict(new_figure)
     for row in row_list:
         count_contact(None, row, figures.__getitem__)
-    places = {place for _, place in figures}
+    places = {dimensions for _, dimensions in figures}
     assert len(places) == 1
     return figures[0, places.pop()]
 
 
 @pytest.mark.parametrize("formula", Formula)
 def test_a_service_level_is_made_of_what_its_formula_says(formula: Formula) -> None:
-    made = make_up(SERVICE_LEVEL, formula, TARGET, SHORT)
-    counted = [made.judge(one.name, one.amount) for row in rows() for one in trace(row)]
+    made = formula_of(SERVICE_LEVEL, formula, TARGET, SHORT)
+    counted = [made.judge(one.name, one.amount) for row in rows() for one in counted_facts(row)]
     assert (sum(above for above, _ in counted), sum(below for _, below in counted)) == service_level(
         count(rows()), TARGET, SHORT, formula
     )
 
 
 def test_abandonment_leaves_out_who_gave_up_soon() -> None:
-    made = make_up(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
-    counted = [made.judge(one.name, one.amount) for row in rows() for one in trace(row)]
+    made = formula_of(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
+    counted = [made.judge(one.name, one.amount) for row in rows() for one in counted_facts(row)]
     assert sum(above for above, _ in counted) == len([wait for wait in WAITS if wait > SHORT])
     assert sum(below for _, below in counted) == len(WAITS) + len([wait for wait in WAITS if wait > SHORT])
 
 
 def test_every_number_of_a_figure_is_that_of_its_traces() -> None:
     figure = count(rows())
-    known = dict(zip(QUEUES.counts, figure.counts, strict=True)) | dict(zip(QUEUES.stocks, figure.stocks, strict=True))
-    traced = [one for row in rows() for one in trace(row)]
-    for name in (*QUEUES.facts, *QUEUES.stocks):
-        made = make_up(name, Formula.NET_OF_SHORT, TARGET, SHORT)
+    known = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True)) | dict(
+        zip(QUEUE_SCHEMA.stocks, figure.stocks, strict=True)
+    )
+    traced = [one for row in rows() for one in counted_facts(row)]
+    for name in (*QUEUE_SCHEMA.facts, *QUEUE_SCHEMA.stocks):
+        made = formula_of(name, Formula.NET_OF_SHORT, TARGET, SHORT)
         assert sum(made.judge(one.name, one.amount)[0] for one in traced) == known[name], name
     assert all(one.start is None or one.start >= START.timestamp() - 300 for one in traced)
 
@@ -90,20 +100,29 @@ def test_transfers_are_listed_by_where_they_went_and_are_of_their_channel() -> N
     ):
         row = fold(row, event)
     assert row
-    listed = [one.place.queue for one in trace(row) if one.name == "handed_on" and Asked(["call"]).fits(one)]
+    listed = [
+        one.dimensions.queue
+        for one in counted_facts(row)
+        if one.name == "handed_on" and FigureQuery(["call"]).fits(one)
+    ]
     assert listed == ["call:mdph:rsa"]
-    assert not any(Asked(["visit"]).fits(one) for one in trace(row))
+    assert not any(FigureQuery(["visit"]).fits(one) for one in counted_facts(row))
 
 
 def test_each_number_of_each_layout_has_a_name_and_others_have_none() -> None:
-    assert {name for layout in LAYOUTS.values() for name in (*layout.facts, *layout.stocks)} < set(names())
+    assert {
+        name for figure_schema in FIGURE_SCHEMAS.values() for name in (*figure_schema.facts, *figure_schema.stocks)
+    } < set(figure_names())
     with pytest.raises(KeyError, match="nothing"):
-        make_up("nothing", Formula.NET_OF_SHORT, TARGET, SHORT)
+        formula_of("nothing", Formula.NET_OF_SHORT, TARGET, SHORT)
 
 
 def test_bounds_are_as_those_of_the_figures() -> None:
-    assert [Term("answered", at_most=20_000).holds("answered", amount) for amount in (20_000, 20_001)] == [True, False]
-    assert [Term("abandoned", more_than=10_000).holds("abandoned", amount) for amount in (10_000, 10_001)] == [
+    assert [FormulaTerm("answered", at_most=20_000).holds("answered", amount) for amount in (20_000, 20_001)] == [
+        True,
+        False,
+    ]
+    assert [FormulaTerm("abandoned", more_than=10_000).holds("abandoned", amount) for amount in (10_000, 10_001)] == [
         False,
         True,
     ]

@@ -1,10 +1,10 @@
 """The index of who waits stays small."""
 
-from streams.core import contact
-from streams.core.contact import Contact
-from streams.core.figures import Dimensions
-from streams.core.visit import TimesToLive
-from streams.core.waiting import WaitingIndex
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.contacts.queue_stay import TimesToLive
+from streams.core.contacts.waiting_index import WaitingIndex
+from streams.core.figures.figure import Dimensions
 from tests.support.events import START_MS, answered_call
 
 PLACE = Dimensions("call", "siege", "autonomie", "mdph")

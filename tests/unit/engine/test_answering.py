@@ -47,7 +47,9 @@ def test_who_is_asked_to_end_asks_no_further_address(server: socket.socket, tmp_
     asked: list[int] = []
     with socket.create_server(("127.0.0.1", 0)) as other:
         engine = SimpleNamespace(
-            options=options(tmp_path, server, other, client={}), beat=lambda: None, log=SimpleNamespace(warning=print)
+            options=options(tmp_path, server, other, client={}),
+            record_heartbeat=lambda: None,
+            log=SimpleNamespace(warning=print),
         )
         timer = threading.Timer(0.2, asked.append, [15])
         timer.start()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine import jars
-from streams.engine.jars import JarsError, find_jars, read_lock
+from streams.kafka import jars
+from streams.kafka.jars import JarsError, find_jars, read_lock
 
 REAL = b"what was locked"
 PLACE = Path("org/example/one/1.0/one-1.0.jar")

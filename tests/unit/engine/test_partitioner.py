@@ -4,7 +4,7 @@ from aiokafka.partitioner import murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine.partitioner import partition_of
+from streams.kafka.partitioner import partition_of
 
 
 @given(st.binary(max_size=70), st.integers(1, 100))

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from streams.engine import ports
-from streams.engine.ports import free_port
+from streams.kafka import ports
+from streams.kafka.ports import free_port
 
 ASK = """
 import sys

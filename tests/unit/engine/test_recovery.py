@@ -13,11 +13,12 @@ from aiokafka.structs import TopicPartition
 from streams.agents import codecs
 from streams.agents.citizens import _CITIZENS as CITIZENS
 from streams.agents.citizens import _FIGURES as CITIZEN_FIGURES
-from streams.console import read_line
-from streams.core import citizens, contact
-from streams.core.figures import Dimensions, day_key, encode_figure, new_figure, total_key
+from streams.core.citizens import citizen
+from streams.core.contacts import contact
+from streams.core.figures.figure import Dimensions, day_key, encode_figure, new_figure, total_key
 from streams.engine.job import Codec, Table
-from streams.engine.recovery import BeyondRepair, Recovery, _load
+from streams.engine.recovery import Recovery, UnrecoverableStateError, _load
+from streams.runtime.console import parse_log_line
 from tests.support.events import make
 
 KNOWN = Recovery(committed={"calls": 50}, begins={"calls": 20, "mail": 7}, ends={"calls": 90, "mail": 9})
@@ -25,11 +26,11 @@ KNOWN = Recovery(committed={"calls": 50}, begins={"calls": 20, "mail": 7}, ends=
 
 @pytest.mark.parametrize("group", [50, None], ids=["as the state says", "forgotten by the broker"])
 def test_the_state_says_where_to_go_on(group: int | None) -> None:
-    assert KNOWN.find_position("calls", group, skip_expired=False) == (50, 0)
+    assert KNOWN.find_position_files("calls", group, skip_expired=False) == (50, 0)
 
 
 def test_a_source_never_taken_from_begins_at_its_beginning() -> None:
-    assert KNOWN.find_position("mail", None, skip_expired=False) == (7, 0)
+    assert KNOWN.find_position_files("mail", None, skip_expired=False) == (7, 0)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,13 @@ def test_a_source_never_taken_from_begins_at_its_beginning() -> None:
 )
 def test_what_does_not_agree_is_refused(known: dict[str, dict[str, int]], group: int, why: str) -> None:
     recovery = Recovery(**known, begins=KNOWN.begins, ends=KNOWN.ends)
-    with pytest.raises(BeyondRepair, match=why):
-        recovery.find_position("calls", group, skip_expired=False)
+    with pytest.raises(UnrecoverableStateError, match=why):
+        recovery.find_position_files("calls", group, skip_expired=False)
 
 
 def test_expired_records_are_skipped_and_counted_only_if_told() -> None:
     recovery = Recovery(committed={"calls": 15}, begins=KNOWN.begins, ends=KNOWN.ends)
-    assert recovery.find_position("calls", 15, skip_expired=True) == (20, 5)
+    assert recovery.find_position_files("calls", 15, skip_expired=True) == (20, 5)
 
 
 def row(key: bytes, value: bytes) -> Any:
@@ -69,7 +70,7 @@ def newer(row: bytes) -> bytes:
 
 
 CONTACT = contact.encode(contact.fold(None, make("call.arrived")))
-CITIZEN = citizens.encode(citizens.Citizen(citizens.Terms(), 1, True))
+CITIZEN = citizen.encode(citizen.Citizen(citizen.RecontactTerms(), 1, True))
 PLACE = Dimensions("chat", "siege", "autonomie", "mdph")
 CALLS = Dimensions("call", "siege", "autonomie", "mdph")
 MORE = msgspec.json.encode([[0] * 99, [0] * 99, {}])
@@ -101,16 +102,16 @@ FIGURE = encode_figure(new_figure())
 def test_a_row_of_a_later_release_is_refused_with_both_versions(
     table: Codec[Any, Any], key: bytes, value: bytes, english: str
 ) -> None:
-    with pytest.raises(BeyondRepair) as refused:
+    with pytest.raises(UnrecoverableStateError) as refused:
         _load(TopicPartition("rows", 2), row(key, value), [Table("rows", table).load])
     said = json.dumps({"level": "error", "event": "leaving", "logger": "engine", "error": str(refused.value)})
     wrote = "cannot go on: a later release wrote rows, partition 2, offset 41: "
-    assert fnmatch(read_line(said)[1], f"{wrote}{english}: start the later release again")
+    assert fnmatch(parse_log_line(said)[1], f"{wrote}{english}: start the later release again")
 
 
 def test_what_is_no_row_at_all_is_refused_with_its_place() -> None:
     for value in (b"", b"x", b"{}", b"\xc1"):
-        with pytest.raises(BeyondRepair, match=r"rows, partition 2, offset 41: .*this is Accueil"):
+        with pytest.raises(UnrecoverableStateError, match=r"rows, partition 2, offset 41: .*this is Accueil"):
             _load(TopicPartition("rows", 2), row(b"call:a:1", value), [Table("rows", codecs.CONTACTS).load])
 
 

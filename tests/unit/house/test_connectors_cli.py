@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner, Result
 
-from connectors.sdk.reread import find_mark
+from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
-from streams.cli import main
-from streams.engine.ports import free_port
-from streams.health import HealthServer
+from streams.cli.main import main
+from streams.kafka.ports import free_port
+from streams.runtime.health import HealthServer
 from tests.support.demarches_server import serving
 
 
@@ -206,7 +206,7 @@ class TestCheck:
         set_up(siege="asterisk")
         told = {"siege": "asterisk/other: its file is not there", "ailleurs": "asterisk/siege: its file is not there"}
         results = {}
-        with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")):
+        with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
             results["no port"] = command("check", "siege")
             for name, trouble in told.items():
                 health = HealthServer(
@@ -274,7 +274,7 @@ class TestReread:
     def was_read(self) -> None:
         set_up(siege="asterisk")
         Path("queue_log").write_text(TestCheck.LOG)
-        with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")) as own:
+        with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")) as own:
             own.cursor.save(b"here")
 
     def test_it_says_what_it_does_and_keeps_the_position_aside(self) -> None:
@@ -296,7 +296,7 @@ class TestReread:
         assert "counts the events that Kafka still holds (30 days: retention.events_days) once more" in result.stdout
         assert [path.name for path in (self.HOME / "before-reread").iterdir()] == ["cursor-1.json"]
         assert not [*self.HOME.glob("cursor-*")]
-        assert time.time() - find_mark(self.HOME) / 1000 < 60
+        assert time.time() - last_reread_ms(self.HOME) / 1000 < 60
         again = command("reread", "siege", "--yes")
         assert (again.exit_code, "nothing was read yet" in again.stderr) == (1, True)
 
@@ -315,7 +315,7 @@ class TestReread:
         self.was_read()
         (self.HOME / "cluster.json").write_text('{"cluster": "one"}')
         monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
-        monkeypatch.setattr("streams.topic_reader.read_cluster", lambda *_: cluster)
+        monkeypatch.setattr("streams.kafka.topic_reader.read_cluster", lambda *_: cluster)
         asked = [
             CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n", env={"LC_ALL": language}).stdout
             for language in ("C", "fr_FR.UTF-8")
@@ -327,7 +327,7 @@ class TestReread:
 
     def test_one_that_runs_or_cannot_be_read_again_is_left_alone(self) -> None:
         self.was_read()
-        with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")):
+        with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
             running = command("reread", "siege", "--yes")
         assert (running.exit_code, "is in use by another process: stop it first" in running.stderr) == (2, True)
         Path("queue_log").unlink()

@@ -14,8 +14,8 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from streams.console import PASSING, SAYINGS, describe_state, read_line
-from streams.web.board import State
+from streams.runtime.console import MESSAGES, TRANSIENT_EVENTS, describe_state, parse_log_line
+from streams.web.board.payload import DataState
 
 ROOT = Path(__file__).parents[3]
 ALARMS = {"warning", "error", "exception", "critical"}
@@ -40,11 +40,13 @@ def alarms() -> Iterator[str]:
 def test_whatever_may_reach_the_console_is_put_into_words() -> None:
     found = set(alarms())
     assert len(found) > 10
-    assert [text for text in found if not any(re.fullmatch(pattern, text) for pattern in SAYINGS)] == []
+    assert [text for text in found if not any(re.fullmatch(pattern, text) for pattern in MESSAGES)] == []
 
 
 def test_states_of_the_board_are_put_into_words() -> None:
-    assert [state for state in State if state is not State.LIVE and describe_state(state.value) == state.value] == []
+    assert [
+        state for state in DataState if state is not DataState.LIVE and describe_state(state.value) == state.value
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -57,14 +59,14 @@ def test_states_of_the_board_are_put_into_words() -> None:
 def test_event_is_told_in_words_with_its_values(language: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", language)
     said = line("warning", "connector_in_trouble", connector="siege", trouble="queue_log is not there", seconds=5)
-    assert read_line(said) == (logging.WARNING, words)
+    assert parse_log_line(said) == (logging.WARNING, words)
 
 
 def test_why_kafka_is_away_is_told() -> None:
     refused = line("warning", "broker_unreachable", connector="siege", error="AuthenticationFailedError", attempts=1)
-    assert read_line(refused)[1] == "siege: Kafka cannot be reached (AuthenticationFailedError)"
+    assert parse_log_line(refused)[1] == "siege: Kafka cannot be reached (AuthenticationFailedError)"
     left = line("warning", "broker_left", connector="siege", reason="TopicAuthorizationFailedError", unconfirmed=3)
-    assert read_line(left)[1] == (
+    assert parse_log_line(left)[1] == (
         "siege: Kafka takes nothing (the broker refuses a right on a group, a topic, or a transactional id),"
         " what comes is kept on disk"
     )
@@ -79,20 +81,20 @@ def test_why_kafka_is_away_is_told() -> None:
     ],
 )
 def test_a_right_that_kafka_refuses_is_named(error: Exception, named: str) -> None:
-    told = read_line(line("error", "leaving", error=repr(error)))[1]
+    told = parse_log_line(line("error", "leaving", error=repr(error)))[1]
     assert told.startswith("cannot go on: the broker refuses a right on ")
     assert named in told
 
 
 def test_event_that_nobody_put_into_words_is_told_as_it_is() -> None:
-    assert read_line(line("error", "no_such_event", path="a")) == (logging.ERROR, "no_such_event path=a")
-    assert read_line(line("warning", "log_lost")) == (logging.WARNING, "log_lost")
+    assert parse_log_line(line("error", "no_such_event", path="a")) == (logging.ERROR, "no_such_event path=a")
+    assert parse_log_line(line("warning", "log_lost")) == (logging.WARNING, "log_lost")
 
 
 @pytest.mark.parametrize("logger", ["kafka", "kafka.net.transport", "aiokafka", "faust.worker", "mode", "jgo"])
 def test_libraries_are_never_alarming(logger: str) -> None:
-    assert read_line(line("error", "Connection lost", logger)) == (logging.INFO, "Connection lost")
-    assert read_line(line("debug", "x", logger))[0] == logging.DEBUG
+    assert parse_log_line(line("error", "Connection lost", logger)) == (logging.INFO, "Connection lost")
+    assert parse_log_line(line("debug", "x", logger))[0] == logging.DEBUG
 
 
 @pytest.mark.parametrize(
@@ -104,20 +106,20 @@ def test_libraries_are_never_alarming(logger: str) -> None:
 )
 def test_refused_password_is_told_though_only_a_library_knows(logger: str, text: str) -> None:
     reason = "SaslAuthenticationFailedError: Authentication failed: Invalid username or password"
-    told = read_line(line("warning", text.format(reason), logger))
+    told = parse_log_line(line("warning", text.format(reason), logger))
     assert told == (logging.WARNING, "Kafka refuses the user or the password (kafka.sasl_…)")
-    assert read_line(line("warning", text.format("connection refused"), logger))[0] == logging.INFO
+    assert parse_log_line(line("warning", text.format("connection refused"), logger))[0] == logging.INFO
 
 
 def test_logger_with_a_library_s_name_at_its_beginning_is_not_it() -> None:
-    assert read_line(line("error", "x", "kafkaesque"))[0] == logging.ERROR
+    assert parse_log_line(line("error", "x", "kafkaesque"))[0] == logging.ERROR
 
 
 @pytest.mark.parametrize(
     "text", ["no JSON", "1", "[]", '{"level": "info"}', '{"event": "x", "level": 3, "logger": "y"}']
 )
 def test_what_is_no_log_line_is_told_as_it_is(text: str) -> None:
-    assert read_line(text) == (0, text)
+    assert parse_log_line(text) == (0, text)
 
 
 @pytest.mark.parametrize(
@@ -156,4 +158,4 @@ def test_a_worker_that_has_not_written_since_the_start_is_still_starting(monkeyp
 
 
 def test_what_passes_at_a_start_is_something_that_is_said() -> None:
-    assert SAYINGS.keys() >= PASSING
+    assert MESSAGES.keys() >= TRANSIENT_EVENTS

@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 from confluent_kafka import Message, Producer
 
 from models.topics import DEAD_LETTERS
-from streams.deadletters import DeadLetter, Filter, read, replay
-from streams.deadletters_cli import group
-from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import TopicSpec, apply
+from streams.cli.dead_letters import group
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.recovery.dead_letters import DeadLetter, Filter, read, replay
 from tests.support import kafka_io
 
 pytestmark = pytest.mark.broker
@@ -32,7 +32,7 @@ class Box:
     def __init__(self, kafka: EmbeddedKafka) -> None:
         self.bootstrap = kafka.bootstrap
         self.origin = f"origin-{uuid4().hex[:8]}"
-        apply(kafka.bootstrap, [TopicSpec(DEAD_LETTERS.name, 4), TopicSpec(self.origin, 4)])
+        apply_specs(kafka.bootstrap, [TopicSpec(DEAD_LETTERS.name, 4), TopicSpec(self.origin, 4)])
 
     def bury(
         self, *reasons: str, key: bytes | None = b"call:a:1", value: bytes | None = VALUE, age_seconds: int = 0
@@ -103,7 +103,7 @@ def test_filters_choose(box: Box) -> None:
     assert len(box.letters(since=now - 60_000)) == 5
     assert box.letters(since=now + 60_000) == []
     first = box.letters()[0]
-    assert box.letters(places=frozenset({first.place})) == [first]
+    assert box.letters(positions=frozenset({first.position})) == [first]
 
 
 def test_replay_writes_the_same_record_where_it_came_from(box: Box) -> None:
@@ -113,14 +113,14 @@ def test_replay_writes_the_same_record_where_it_came_from(box: Box) -> None:
     assert [message.partition() for message in messages] == [0, 1]
     for message, letter in zip(messages, box.letters(), strict=True):
         assert (message.key(), message.value()) == (b"call:a:1", VALUE)
-        assert message.headers() == [*HEADERS, ("replayed_from", letter.place.encode())]
+        assert message.headers() == [*HEADERS, ("replayed_from", letter.position.encode())]
         assert message.timestamp()[1] == 1_764_000_000_000
 
 
 def test_tombstone_is_replayed_and_what_had_nothing_is_left_out(box: Box) -> None:
     box.bury("null_value", value=None)
     box.bury("null_value", key=None, value=None)
-    output = command("replay", *(letter.place for letter in box.letters()), "--yes").output
+    output = command("replay", *(letter.position for letter in box.letters()), "--yes").output
     assert output == f"1 without content or origin: left out\n1 → {box.origin}\n1 replayed\n"
     (message,) = box.replayed()
     assert (message.key(), message.value()) == (b"call:a:1", None)
@@ -139,11 +139,11 @@ def test_what_no_worker_wrote_is_listed_and_left_where_it_is(
     assert (letter.replayable, letter.value) == (False, VALUE)
     listed = command("list", "--limit", "1000")
     assert listed.exit_code == 0, listed.output
-    (shown,) = [line for line in listed.output.splitlines() if line.split()[0] == letter.place]
+    (shown,) = [line for line in listed.output.splitlines() if line.split()[0] == letter.position]
     assert "not written by a worker" in shown
-    replayed = command("replay", letter.place, "--yes")
+    replayed = command("replay", letter.position, "--yes")
     assert (replayed.exit_code, replayed.output) == (0, "1 without content or origin: left out\n0 replayed\n")
-    assert command("show", letter.place).exit_code == 0
+    assert command("show", letter.position).exit_code == 0
 
 
 def test_list_shows_reasons_and_no_content(box: Box) -> None:
@@ -185,21 +185,21 @@ def test_limit_may_be_none_at_all_but_not_negative(box: Box) -> None:
 
 def test_show_keeps_the_content_to_itself_unless_asked(box: Box) -> None:
     box.bury("invalid_json", value=VALUE + b"\x1b[31m")
-    place = box.letters()[0].place
-    result = command("show", place)
+    position = box.letters()[0].position
+    result = command("show", position)
     assert result.exit_code == 0
     assert f"origin         {box.origin} 0:100" in result.output
     assert "06 39" not in result.output
-    content = command("show", place, "--value").output
+    content = command("show", position, "--value").output
     assert "06 39 98 12 34" in content
     assert "\x1b" not in content
 
 
-@pytest.mark.parametrize("place", ["0:999999", "99:1"])
-def test_what_is_not_there_is_said(box: Box, place: str) -> None:
-    for arguments in (("show", place), ("replay", place, "--yes")):
+@pytest.mark.parametrize("position", ["0:999999", "99:1"])
+def test_what_is_not_there_is_said(box: Box, position: str) -> None:
+    for arguments in (("show", position), ("replay", position, "--yes")):
         result = command(*arguments)
-        assert (result.exit_code, result.output) == (1, f"accueil: no dead letter at {place}\n")
+        assert (result.exit_code, result.output) == (1, f"accueil: no dead letter at {position}\n")
 
 
 def test_what_is_not_there_is_said_in_french(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,13 +212,13 @@ def test_what_was_replayed_is_marked_and_repeated_only_with_a_word(box: Box, mon
     monkeypatch.setattr(topic, "type", click.STRING)  # what a box has its letters from is no topic of ours
     box.bury("invalid_json", "missing_field")
     first, second = box.letters()
-    assert command("replay", first.place, "--yes").exit_code == 0
+    assert command("replay", first.position, "--yes").exit_code == 0
     rows = {line.split()[0]: line for line in command("list", "--limit", "1000").output.splitlines() if line}
     for letter, mark in {first: "20", second: "-"}.items():
-        assert rows[letter.place].partition(letter.origin)[2].split()[0].startswith(mark)
-    assert "replayed at    20" in command("show", first.place).output
-    assert "replayed at" not in command("show", second.place).output
-    named = command("replay", first.place, second.place, "--dry-run").output
+        assert rows[letter.position].partition(letter.origin)[2].split()[0].startswith(mark)
+    assert "replayed at    20" in command("show", first.position).output
+    assert "replayed at" not in command("show", second.position).output
+    named = command("replay", first.position, second.position, "--dry-run").output
     assert named == f"2 → {box.origin}\n"
     others = command("replay", "--topic", box.origin, "--dry-run").output
     assert others == f"1 replayed before: left out (--again takes them too)\n1 → {box.origin}\n"
@@ -230,12 +230,12 @@ def test_what_was_replayed_is_marked_and_repeated_only_with_a_word(box: Box, mon
 def test_json_keeps_the_codes_and_the_content_to_itself(box: Box) -> None:
     box.bury("invalid_json")
     (letter,) = box.letters()
-    command("replay", letter.place, "--yes")
+    command("replay", letter.position, "--yes")
     lines = map(json.loads, command("list", "--limit", "1000", "--json").output.splitlines())
-    facts = next(line for line in lines if line["place"] == letter.place)
+    facts = next(line for line in lines if line["place"] == letter.position)
     assert facts["replayed_at"] > letter.dead_at
     assert facts == {
-        "place": letter.place,
+        "place": letter.position,
         "dead_at": letter.dead_at,
         "reason": "invalid_json",
         "detail": "at byte 3",
@@ -247,8 +247,8 @@ def test_json_keeps_the_codes_and_the_content_to_itself(box: Box) -> None:
         "replayed_at": facts["replayed_at"],
         "replayable": True,
     }
-    assert json.loads(command("show", letter.place, "--json").output) == facts
-    content = json.loads(command("show", letter.place, "--json", "--value").output)
+    assert json.loads(command("show", letter.position, "--json").output) == facts
+    content = json.loads(command("show", letter.position, "--json", "--value").output)
     assert (content["key"], content["value"]) == ("call:a:1", VALUE.decode())
 
 
@@ -260,7 +260,7 @@ def test_place_of_another_form_is_a_mistake_of_use_with_an_example(arguments: tu
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.example.org:9092"])
 def test_broker_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setattr("streams.running.BROKER_SECONDS", 0.1)
+    monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.1)
     monkeypatch.setenv("ACCUEIL_BROKERS", address)
     result = command("list")
     assert result.output == f"accueil: no Kafka broker answers at {address} after 0.1 s\n"
@@ -269,12 +269,12 @@ def test_broker_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch
 
 def test_replay_asks_first(box: Box) -> None:
     box.bury("invalid_json")
-    place = box.letters()[0].place
-    assert command("replay", place, answer="n\n").exit_code == 1
-    assert command("replay", place, "--dry-run").output == f"1 → {box.origin}\n"
+    position = box.letters()[0].position
+    assert command("replay", position, answer="n\n").exit_code == 1
+    assert command("replay", position, "--dry-run").output == f"1 → {box.origin}\n"
     assert box.replayed() == []
-    assert command("replay", place, answer="y\n").output.endswith("1 replayed\n")
-    assert command("replay", place, "--yes").exit_code == 0
+    assert command("replay", position, answer="y\n").output.endswith("1 replayed\n")
+    assert command("replay", position, "--yes").exit_code == 0
     assert len(box.replayed()) == 2  # the same event, with the same id: it counts once
 
 
@@ -296,7 +296,7 @@ def test_times_are_those_of_the_board_with_their_offset(box: Box, monkeypatch: p
     monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", "Indian/Reunion")
     box.bury("invalid_json")
     (letter,) = box.letters()
-    shown = command("show", letter.place).output
+    shown = command("show", letter.position).output
     assert "written at     2025-11-24 20:00:00+04:00\n" in shown
     died_at = datetime.fromtimestamp(letter.dead_at / 1000, ZoneInfo("Indian/Reunion")).isoformat(" ", "seconds")
     assert f"dead since     {died_at}\n" in shown

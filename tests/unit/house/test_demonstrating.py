@@ -15,13 +15,13 @@ from models.identities import IdentityKind, normalise
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Role
 from streams.access.tokens import find
-from streams.demonstrating import CITIZENS, SECTOR, Citizen, find_citizen, keep_citizen, leads_to_one, make_token
-from streams.settings import Settings
+from streams.cli.tokens import open_tokens
+from streams.runtime.demo import CITIZENS, SECTOR, Citizen, find_citizen, is_one_citizen, make_token, save_demo_citizen
+from streams.runtime.supervisor import Plan
+from streams.runtime.timeline_database import open_timeline
+from streams.settings.schema import Settings
 from streams.timeline.store import Timeline
-from streams.timelines import open_timeline
-from streams.tokens_cli import open_tokens
-from streams.up import Plan
-from tests.support.api import call, letter, now
+from tests.support.api_harness import call, letter, now
 from tests.support.timelines import entries_of
 
 
@@ -89,14 +89,14 @@ def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) 
     named = find_citizen(settings, settings.data)
     assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "of whom all three are known"
     make_token(settings)
-    keep_citizen(settings, named)
+    save_demo_citizen(settings, named)
     kept = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
     assert kept == ["01 99 00 00 08\n", "jade@example.org\n", "100008\n"]
-    assert leads_to_one(settings, named.phone)
+    assert is_one_citizen(settings, named.phone)
     with closing(sqlite3.connect(settings.data / "timeline.db")) as connection, connection:
         connection.execute("DELETE FROM entries WHERE contact IN ('mail:ged:8', 'call:standard:8')")
         connection.execute("DELETE FROM links WHERE ? IN (one, other) OR ? IN (one, other)", (whole, phone))
-    assert not leads_to_one(settings, named.phone), "erased"
+    assert not is_one_citizen(settings, named.phone), "erased"
     assert find_citizen(settings, settings.data) == lone
 
 
@@ -119,13 +119,13 @@ def test_who_was_named_is_named_again_until_the_number_leads_to_another_too(sett
         named = find_citizen(settings, settings.data)
         assert named == people[-1]
         make_token(settings)
-        keep_citizen(settings, named)
+        save_demo_citizen(settings, named)
         for one in people[:-1]:
             tell(timeline, one, letters=2)
         assert find_citizen(settings, settings.data) == people[-1], "though many others have more of a story"
-        assert leads_to_one(settings, named.phone)
+        assert is_one_citizen(settings, named.phone)
         tell(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
-        assert not leads_to_one(settings, named.phone), "an account that nothing links to the case"
+        assert not is_one_citizen(settings, named.phone), "an account that nothing links to the case"
         assert find_citizen(settings, settings.data) in people[:-1]
 
 
@@ -154,9 +154,9 @@ def test_the_demo_names_somebody_and_another_once_that_one_is_erased(
         if not found:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr("streams.demonstrating.find_citizen", lambda *_: found.pop(0))
-    monkeypatch.setattr("streams.demonstrating.leads_to_one", lambda _, phone: phone not in erased)
-    monkeypatch.setattr("streams.up.asyncio.sleep", sleep)
+    monkeypatch.setattr("streams.runtime.demo.find_citizen", lambda *_: found.pop(0))
+    monkeypatch.setattr("streams.runtime.demo.is_one_citizen", lambda _, phone: phone not in erased)
+    monkeypatch.setattr("streams.runtime.supervisor.asyncio.sleep", sleep)
     plan = Plan(Settings(data=tmp_path), None, tmp_path, demo=True)
     (tmp_path / "access").mkdir()
     with pytest.raises(asyncio.CancelledError):

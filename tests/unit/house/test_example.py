@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from connectors.asterisk.simulate import SERVICES
-from connectors.asterisk.simulate.rhythm import Rhythm
-from connectors.simulator.deeds import What
-from connectors.simulator.house import (
+from connectors.asterisk.simulate.call_profile import CallProfile
+from connectors.simulator.actions import ActionKind
+from connectors.simulator.organisation import (
     APPOINTMENTS,
     EMAILS,
     FORMS,
@@ -20,10 +20,10 @@ from connectors.simulator.house import (
 )
 from connectors.simulator.plan import Plan
 from models.policies import Policies
-from streams.configuration import describe, load
-from streams.programs import configure_connectors, web_options
-from streams.running import DEMO_FILE
-from streams.sla_file import load_policies
+from streams.runtime.instance_lock import DEMO_FILE
+from streams.runtime.process_specs import configure_connectors, web_options
+from streams.settings.loader import describe, load
+from streams.settings.sla_file import load_policies
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 MADE_UP = ("connectors.", "web.queues.", "web.services.")
@@ -62,7 +62,7 @@ def test_demo_is_open_where_and_whenever_its_systems_take_calls_and_visitors() -
     settings = load(DEMO_FILE)
     assert settings.sla
     policies = load_policies(settings.sla)
-    simulated = {name: Rhythm(1, always=True) for name in ("call", "visit")}
+    simulated = {name: CallProfile(1, always=True) for name in ("call", "visit")}
     services = {service.label: service for service in SERVICES}
     begin = datetime(2026, 12, 21, tzinfo=UTC)  # a week with a public holiday
     for hour in range(7 * 24):
@@ -71,19 +71,19 @@ def test_demo_is_open_where_and_whenever_its_systems_take_calls_and_visitors() -
         for table, queue in settings.web.queues.items():
             place = queue.place(table)
             (name, *_) = [one.calendar for one in policies.in_force(ms) if one.match.fits(*place)]
-            takes = simulated[place.channel].is_open(services[place.service], at.timestamp())
-            assert policies.calendars[name].is_open(ms) == takes, (place, at)
+            accepts = simulated[place.channel].is_open(services[place.service], at.timestamp())
+            assert policies.calendars[name].is_open(ms) == accepts, (place, at)
 
 
 def test_demo_asks_of_no_desk_whether_it_is_read_while_its_systems_work() -> None:
     demo = load(DEMO_FILE)
     begin = datetime(2026, 12, 21, tzinfo=UTC)
     came: dict[str, list[datetime]] = {}
-    for deed in Plan(demo.demo.seed, demo.demo.contacts_per_year, always=True).deeds(begin):
-        if deed.at >= begin + timedelta(days=7):
+    for action in Plan(demo.demo.seed, demo.demo.contacts_per_year, always=True).actions(begin):
+        if action.at >= begin + timedelta(days=7):
             break
-        if deed.what is What.TICKET_TAKEN:
-            came.setdefault(deed.matter.place.site, []).append(deed.at)
+        if action.kind is ActionKind.TICKET_TAKEN:
+            came.setdefault(action.citizen_case.place.site, []).append(action.at)
     longest = max(later - at for desk in came.values() for at, later in pairwise(desk))
     assert longest.total_seconds() < (web_options(demo.model_copy(update={"brokers": "x:1"})).quiet_after("visit") or 0)
 

@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 from pydantic import ValidationError
 
-from streams import explain_cli
-from streams.cli import main
-from streams.core.contact import Contact, fold
-from streams.core.tracing import names
-from streams.counted_words import tell_counted
-from streams.settings import MOST_DAYS, Worker
+from streams.cli import explain as explain_cli
+from streams.cli.figure_labels import figure_label
+from streams.cli.main import main
+from streams.core.contacts.contact import Contact, fold
+from streams.core.figures.figure_explanation import figure_names
+from streams.settings.schema import MAX_DAYS, Worker
 from tests.support.events import START, answered_call, make
 
 DAY = 86_400
@@ -81,9 +81,11 @@ def test_received_names_the_figure_of_calls_and_visits() -> None:
     assert explain("received", "--day", MORNING).stdout.splitlines()[1] == hint
     assert hint in explain("received", "--channel", "call").stderr
     assert hint not in explain("received", "--day", MORNING, "--channel", "mail").output
-    in_french = CliRunner().invoke(main, ["explain", "received", "--day", MORNING], env={"LC_ALL": "fr_FR.UTF-8"})
+    french_descriptions = CliRunner().invoke(
+        main, ["explain", "received", "--day", MORNING], env={"LC_ALL": "fr_FR.UTF-8"}
+    )
     told = "les appels et les visites sont comptés comme offered : accueil explain offered"
-    assert in_french.stdout.splitlines()[1] == told
+    assert french_descriptions.stdout.splitlines()[1] == told
 
 
 def test_several_channels_are_added_up() -> None:
@@ -117,7 +119,7 @@ def test_what_is_so_now_says_since_when_and_the_oldest_stands_first(monkeypatch:
     "asked",
     [
         ("--days", "0"),
-        ("--days", str(MOST_DAYS + 1)),
+        ("--days", str(MAX_DAYS + 1)),
         ("--days", "9" * 30),
         ("--day", "9999-12-31"),
         ("--day", "0001-01-01", "--days", "2"),
@@ -133,10 +135,10 @@ def test_a_time_of_which_nothing_can_be_told_is_refused_in_one_line(asked: tuple
 
 
 def test_as_many_days_may_be_asked_for_as_may_be_kept() -> None:
-    assert Worker(keep_days=MOST_DAYS).keep_days == MOST_DAYS
+    assert Worker(keep_days=MAX_DAYS).keep_days == MAX_DAYS
     with pytest.raises(ValidationError):
-        Worker(keep_days=MOST_DAYS + 1)
-    assert first_line("offered", "--day", "1970-01-01", "--days", str(MOST_DAYS)).endswith("1970-01-01: 0")
+        Worker(keep_days=MAX_DAYS + 1)
+    assert first_line("offered", "--day", "1970-01-01", "--days", str(MAX_DAYS)).endswith("1970-01-01: 0")
     assert first_line("offered", "--since", "1970-01-01", "--until", MORNING, "--channel", "call").endswith(": 9")
 
 
@@ -201,9 +203,9 @@ def french(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_number_has_words_in_french_and_its_own_name_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [tell_counted(name) for name in names()] == [*names()]
+    assert [figure_label(name) for name in figure_names()] == [*figure_names()]
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    told = {name: tell_counted(name) for name in names()}
+    told = {name: figure_label(name) for name in figure_names()}
     assert not [words for words in told.values() if "_" in words]
     assert told["given_csat_1_5_4"] == "avis, satisfaction : 4 / 5"
     assert told["given_nps_0_10"] == "avis, recommandation"

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from streams.health import HealthServer, State
+from streams.runtime.health import HealthServer, State
 
 
 class Process:

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from connectors.sdk.listening import listen
+from connectors.sdk.sockets import listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

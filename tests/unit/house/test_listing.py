@@ -6,8 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from streams.listing import Since, print_table, tell_deadline, when
-from streams.settings import Web
+from streams.cli.output_tables import TimeParam, format_deadline, format_time, print_table
+from streams.settings.schema import Web
 
 NOON_AT = 1_764_068_400_000
 """25 November 2025, 11:00 in UTC."""
@@ -20,7 +20,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def since(text: str) -> str:
     @click.command()
-    @click.argument("at", type=Since())
+    @click.argument("at", type=TimeParam())
     def command(at: int) -> None:
         click.echo(at)
 
@@ -39,16 +39,16 @@ def test_time_that_is_shown_may_be_given_with_or_without_its_offset(
     zone: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", zone)
-    assert when(NOON_AT, Web(time_zone=zone).zone) == text
+    assert format_time(NOON_AT, Web(time_zone=zone).zone) == text
     assert since(text) == since(text[:19]) == f"{NOON_AT}\n"
 
 
 def test_a_deadline_at_midnight_is_told_as_the_last_day_and_any_other_as_a_time() -> None:
     midnight_at = NOON_AT + 12 * 3_600_000
     paris, cayenne = Web(time_zone="Europe/Paris").zone, Web(time_zone="America/Cayenne").zone
-    assert tell_deadline(midnight_at, paris) == "2025-11-25"
-    assert tell_deadline(midnight_at, cayenne) == "2025-11-25 20:00:00-03:00"
-    assert tell_deadline(midnight_at + 1000, paris) == "2025-11-26 00:00:01+01:00"
+    assert format_deadline(midnight_at, paris) == "2025-11-25"
+    assert format_deadline(midnight_at, cayenne) == "2025-11-25 20:00:00-03:00"
+    assert format_deadline(midnight_at + 1000, paris) == "2025-11-26 00:00:01+01:00"
 
 
 def test_what_is_no_time_is_refused_with_examples() -> None:

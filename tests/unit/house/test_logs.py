@@ -15,7 +15,7 @@ import structlog
 from kafka.net.sasl.plain import SaslMechanismPlain
 from kafka.net.sasl.scram import SaslMechanismScram
 
-from streams import logs
+from streams.runtime import logs
 
 
 class Output(io.StringIO):
@@ -40,13 +40,13 @@ def output() -> Iterator[Output]:
 
 
 def test_structlog_and_standard_library_come_out_alike(output: Output) -> None:
-    structlog.get_logger("streams.worker").info("recovered", partition=3, rows=250)
+    structlog.get_logger("streams.runtime.worker").info("recovered", partition=3, rows=250)
     logging.getLogger("streams.engine").info("recovered")
     ours, standard = output.records
     assert {key: ours[key] for key in ("event", "level", "logger", "partition", "rows")} == {
         "event": "recovered",
         "level": "info",
-        "logger": "streams.worker",
+        "logger": "streams.runtime.worker",
         "partition": 3,
         "rows": 250,
     }
@@ -102,10 +102,10 @@ def test_passwords_of_addresses_are_masked(output: Output, url: str, shown: str)
 )
 @pytest.mark.parametrize("before", range(-30, 30, 3))
 def test_a_long_value_is_cut_and_nothing_personal_stands_at_the_cut(output: Output, personal: str, before: int) -> None:
-    start = logs.MOST_CHARACTERS - len(personal) // 2 + before
+    start = logs.MAX_CHARACTERS - len(personal) // 2 + before
     structlog.get_logger().warning("refused", detail="x " * (start // 2) + personal + " y" * 60_000)
     (record,) = output.records
-    assert len(record["detail"]) <= logs.MOST_CHARACTERS + 10
+    assert len(record["detail"]) <= logs.MAX_CHARACTERS + 10
     assert record["detail"].endswith(" ... (cut)")
     assert not [word for word in ("06", "39", "camille", "sip", "aaa") if word in record["detail"]]
 
@@ -234,7 +234,7 @@ def test_memory_for_repeats_is_bounded() -> None:
 def test_console_lines_are_for_people(output: Output) -> None:
     stream = io.StringIO()
     logs.configure("info", "console", stream)
-    structlog.get_logger("streams.worker").info("recovered", rows=250)
+    structlog.get_logger("streams.runtime.worker").info("recovered", rows=250)
     assert "recovered" in stream.getvalue()
     assert "rows=250" in stream.getvalue()
 

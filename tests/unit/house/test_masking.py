@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.configuration import MASK, describe, load, mask, mask_url
+from streams.settings.loader import MASK, describe, load, mask, mask_url
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from streams.cli import main
+from streams.cli.main import main
 
 
 @pytest.fixture(autouse=True)

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from connectors.sdk.lane import GRACE_SECONDS
-from streams import processes
-from streams.configuration import load
-from streams.engine.ports import free_port
-from streams.listening import STOP_SECONDS
-from streams.processes import Child, Program
-from streams.programs import BROKER_STOP_SECONDS
-from streams.settings import Retention, Settings, Web, Worker
-from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
-from streams.up import APPLIED, LOOK_SECONDS, RETRY_SECONDS, Plan, up
+from connectors.sdk.instance import GRACE_SECONDS
+from streams.kafka.ports import free_port
+from streams.runtime import process_tree
+from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.runtime.http_server import STOP_SECONDS
+from streams.runtime.process_specs import BROKER_STOP_SECONDS
+from streams.runtime.process_tree import Child, Program
+from streams.runtime.supervisor import APPLIED, LOOK_SECONDS, RETRY_SECONDS, Plan, up
+from streams.settings.loader import load
+from streams.settings.schema import Retention, Settings, Web, Worker
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 
@@ -66,8 +66,8 @@ def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
     monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
-    monkeypatch.setattr(processes, "RESTART_SECONDS", ())
-    monkeypatch.setattr("streams.up.ACCUEIL", (sys.executable, "-c", f"raise SystemExit({exit_code})"))
+    monkeypatch.setattr(process_tree, "RESTART_SECONDS", ())
+    monkeypatch.setattr("streams.runtime.supervisor.ACCUEIL", (sys.executable, "-c", f"raise SystemExit({exit_code})"))
     with pytest.raises(OperatorError, match=rf"cannot run \(exit {exit_code}\)") as error:
         up(EXAMPLE, demo=False, verbose=False)
     assert error.value.exit_code == ends_with
@@ -81,7 +81,7 @@ class Nights:
         self.waited = list[float]()
         self._codes = iter(codes)
 
-    async def do(self, program: Program) -> int:
+    async def run_once(self, program: Program) -> int:
         self.done.append(tuple(program.command[program.command.index("retention") :]))
         if isinstance(code := next(self._codes), OSError):
             raise code
@@ -97,7 +97,7 @@ class Nights:
                 raise asyncio.CancelledError
             happen()
 
-        monkeypatch.setattr("streams.up.asyncio.sleep", sleep)
+        monkeypatch.setattr("streams.runtime.supervisor.asyncio.sleep", sleep)
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(here.retain(self))  # type: ignore[arg-type]
 
@@ -195,7 +195,7 @@ def test_what_is_over_is_removed_though_a_source_is_away(
         await asyncio.gather(growing, return_exceptions=True)
 
     monkeypatch.setattr(here, "retain", retain)
-    monkeypatch.setattr("streams.up.SOURCE_SECONDS", 0.0)
+    monkeypatch.setattr("streams.runtime.supervisor.SOURCE_SECONDS", 0.0)
     asyncio.run(grow())
 
 
@@ -247,7 +247,7 @@ def test_who_has_no_connector_is_told_that_nothing_comes_in(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
     monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
-    monkeypatch.setattr("streams.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+    monkeypatch.setattr("streams.runtime.supervisor.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
     with pytest.raises(OperatorError, match="cannot run"):
         up(config, demo=False, verbose=False)
     assert ("no connector configured" in capsys.readouterr().out) == (config is None)
@@ -259,7 +259,7 @@ def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
     monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
-    monkeypatch.setattr("streams.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+    monkeypatch.setattr("streams.runtime.supervisor.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
     for is_there in (False, True):
         with pytest.raises(OperatorError, match="cannot run"):
             up(None, demo=True, verbose=False)

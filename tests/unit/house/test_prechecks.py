@@ -11,15 +11,15 @@ from threading import Event, Thread
 
 import pytest
 
-from streams import prechecks, running
-from streams.configuration import load
-from streams.engine.ports import free_port
-from streams.prechecks import check_port, own
-from streams.programs import notify_options
-from streams.running import announce, find_cluster
-from streams.settings import ConfigError
-from streams.sla_cli import file_in_force
-from streams.terminal import OperatorError
+from streams.cli.sla import active_sla_file
+from streams.kafka.ports import free_port
+from streams.runtime import instance_lock, prechecks
+from streams.runtime.errors import OperatorError
+from streams.runtime.instance_lock import find_cluster, write_running_file
+from streams.runtime.prechecks import check_port, claim_data_directory
+from streams.runtime.process_specs import notify_options
+from streams.settings.loader import load
+from streams.settings.schema import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -32,15 +32,15 @@ def _umask() -> Iterator[None]:
 
 def test_directory_is_made_and_kept_for_one(tmp_path: Path) -> None:
     data = tmp_path / "deep" / "data"
-    with own(data):
-        announce(data, "127.0.0.1:9092", "http://127.0.0.1:8080/")
+    with claim_data_directory(data):
+        write_running_file(data, "127.0.0.1:9092", "http://127.0.0.1:8080/")
         with (
             pytest.raises(OperatorError, match=rf"in use by another accueil up \(pid {os.getpid()}\): stop it, or"),
-            own(data),
+            claim_data_directory(data),
         ):
             pass
-    with own(data):
-        assert running.read(data) is None
+    with claim_data_directory(data):
+        assert instance_lock.read(data) is None
 
 
 def test_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -49,14 +49,17 @@ def test_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pytest.raises(
             OperatorError, match=r"file/data cannot be written \(a file is in its way\): set data or ACCUEIL_DATA"
         ),
-        own(tmp_path / "file" / "data"),
+        claim_data_directory(tmp_path / "file" / "data"),
     ):
         pass
 
 
 def test_full_disk_is_told_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prechecks, "FREE_BYTES", 1 << 60)
-    with pytest.raises(OperatorError, match=r"nearly full \(\d+ MiB / \d+ MiB\): make room"), own(tmp_path):
+    with (
+        pytest.raises(OperatorError, match=r"nearly full \(\d+ MiB / \d+ MiB\): make room"),
+        claim_data_directory(tmp_path),
+    ):
         pass
 
 
@@ -93,8 +96,8 @@ def test_brokers_are_those_of_the_settings_or_of_what_runs_here(
     for or_demo in (False, True):
         with pytest.raises(ConfigError, match="no broker: start accueil up"):
             find_cluster(load(), or_demo=or_demo)
-    with own(tmp_path):
-        announce(tmp_path, "127.0.0.1:2", "")
+    with claim_data_directory(tmp_path):
+        write_running_file(tmp_path, "127.0.0.1:2", "")
         assert find_cluster(load()).brokers == "127.0.0.1:2"
     monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
     assert find_cluster(load()).brokers == "kafka:9092"
@@ -104,14 +107,14 @@ def test_broker_of_the_demo_is_only_for_who_looks_at_what_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
-    demo = tmp_path / running.DEMO
-    with own(demo):
-        announce(demo, "127.0.0.1:1", "")
+    demo = tmp_path / instance_lock.DEMO
+    with claim_data_directory(demo):
+        write_running_file(demo, "127.0.0.1:1", "")
         assert find_cluster(load(), or_demo=True).brokers == "127.0.0.1:1"
         with pytest.raises(ConfigError, match="no broker"):
             find_cluster(load())
-        with own(tmp_path):
-            announce(tmp_path, "127.0.0.1:2", "")
+        with claim_data_directory(tmp_path):
+            write_running_file(tmp_path, "127.0.0.1:2", "")
             assert find_cluster(load(), or_demo=True).brokers == "127.0.0.1:2"
 
 
@@ -121,20 +124,20 @@ def test_whoever_explains_or_tells_of_clocks_beside_the_demo_finds_its_file_and_
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     (tmp_path / "accueil.toml").write_text('sla = "own.toml"\n[notify.alertmanagers.a]\nurl = "http://127.0.0.1:9"\n')
-    assert file_in_force(load()) == Path("own.toml")
-    demo = tmp_path / running.DEMO
-    with own(demo):
-        announce(demo, "127.0.0.1:1", "", Path("sla.toml"))
-        assert file_in_force(load()) == tmp_path / "sla.toml"
+    assert active_sla_file(load()) == Path("own.toml")
+    demo = tmp_path / instance_lock.DEMO
+    with claim_data_directory(demo):
+        write_running_file(demo, "127.0.0.1:1", "", Path("sla.toml"))
+        assert active_sla_file(load()) == tmp_path / "sla.toml"
         options = notify_options(load())
         assert (options.brokers, options.directory) == ("127.0.0.1:1", demo / "notify")
-        with own(tmp_path):
-            announce(tmp_path, "127.0.0.1:2", "")
-            assert file_in_force(load()) is None
+        with claim_data_directory(tmp_path):
+            write_running_file(tmp_path, "127.0.0.1:2", "")
+            assert active_sla_file(load()) is None
             options = notify_options(load())
             assert (options.brokers, options.directory) == ("127.0.0.1:2", tmp_path / "notify")
         monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
-        assert file_in_force(load()) == Path("own.toml")
+        assert active_sla_file(load()) == Path("own.toml")
         assert notify_options(load()).directory == tmp_path / "notify"
 
 
@@ -145,11 +148,11 @@ def test_real_events_do_not_end_in_the_demo(
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     config = tmp_path / "accueil.toml"
     config.write_text('[connectors.siege]\nconnector = "asterisk"\npath = "/var/log/asterisk/queue_log"\n')
-    demo = tmp_path / running.DEMO
-    with own(demo):
-        announce(demo, "127.0.0.1:1", "")
+    demo = tmp_path / instance_lock.DEMO
+    with claim_data_directory(demo):
+        write_running_file(demo, "127.0.0.1:1", "")
         done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", "--config", str(config), *command],
+            [sys.executable, "-m", "streams.cli.main", "--config", str(config), *command],
             env=os.environ | {"ACCUEIL_WEB__PORT": str(free_port())},
             capture_output=True,
             text=True,
@@ -159,13 +162,13 @@ def test_real_events_do_not_end_in_the_demo(
 
 
 def test_what_was_killed_does_not_count_though_its_process_id_is_in_use_again(tmp_path: Path) -> None:
-    with own(tmp_path):
-        announce(tmp_path, "127.0.0.1:1", "")
+    with claim_data_directory(tmp_path):
+        write_running_file(tmp_path, "127.0.0.1:1", "")
         left = (tmp_path / "running.json").read_text()
     (tmp_path / "running.json").write_text(left)  # as SIGKILL leaves it; the process id is ours
-    assert running.read(tmp_path) is None
-    with own(tmp_path):
-        assert running.read(tmp_path) is None  # it has announced nothing yet
+    assert instance_lock.read(tmp_path) is None
+    with claim_data_directory(tmp_path):
+        assert instance_lock.read(tmp_path) is None  # it has announced nothing yet
 
 
 def test_reading_what_runs_does_not_keep_the_next_one_out(tmp_path: Path) -> None:
@@ -174,14 +177,14 @@ def test_reading_what_runs_does_not_keep_the_next_one_out(tmp_path: Path) -> Non
 
     def ask() -> None:
         while not done.is_set():
-            running.read(tmp_path)
+            instance_lock.read(tmp_path)
 
     asking = Thread(target=ask)
     asking.start()
     try:
         for _ in range(200):
-            with own(tmp_path):
-                announce(tmp_path, "127.0.0.1:1", "")
+            with claim_data_directory(tmp_path):
+                write_running_file(tmp_path, "127.0.0.1:1", "")
     finally:
         done.set()
         asking.join()
@@ -189,11 +192,11 @@ def test_reading_what_runs_does_not_keep_the_next_one_out(tmp_path: Path) -> Non
 
 def test_what_is_made_is_for_its_user_alone(tmp_path: Path) -> None:
     data = tmp_path / "deep" / "data"
-    with own(data):
+    with claim_data_directory(data):
         pass
     assert [stat.S_IMODE(path.stat().st_mode) for path in (data, data.parent)] == [0o700, 0o700]
     tmp_path.chmod(0o750)
-    with own(tmp_path):
+    with claim_data_directory(tmp_path):
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750  # what was there is as its owner wants it
         (tmp_path / "logs").mkdir()
         subprocess.run([sys.executable, "-c", "open('queue_log', 'w')"], cwd=tmp_path, check=True)

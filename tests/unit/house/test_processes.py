@@ -15,15 +15,15 @@ from typing import Any
 import psutil
 import pytest
 
-from streams import processes
-from streams.console import STARTING
-from streams.engine.ports import free_port
-from streams.processes import GaveUp, Program, Tree, all_ready
+from streams.kafka.ports import free_port
+from streams.runtime import process_tree
+from streams.runtime.console import STARTING
+from streams.runtime.process_tree import GaveUp, ProcessTree, Program, all_ready
 from tests.support.processes import wait_until
 
 SERVE = """
 import signal, sys, time
-from streams.health import HealthServer
+from streams.runtime.health import HealthServer
 healthy = {"yes": True, "ready": len(sys.argv) < 5}
 well = lambda: (healthy["yes"], "")
 ready = lambda: (healthy["ready"], "no_broker")
@@ -59,7 +59,7 @@ def told() -> Told:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "RESTART_SECONDS", (0.0, 0.01, 0.02))
+    monkeypatch.setattr(process_tree, "RESTART_SECONDS", (0.0, 0.01, 0.02))
 
 
 def python(name: str, code: str, *arguments: str, **options: object) -> Program:
@@ -72,9 +72,9 @@ def server(name: str, journal: Path, *never_ready: str) -> Program:
     return python(name, SERVE, str(port), str(journal), name, *never_ready, health=("127.0.0.1", port))
 
 
-def run(tmp_path: Path, told: Told, grow: Callable[[Tree], Awaitable[None]], *, verbose: bool = False) -> None:
+def run(tmp_path: Path, told: Told, grow: Callable[[ProcessTree], Awaitable[None]], *, verbose: bool = False) -> None:
     async def main() -> None:
-        await asyncio.wait_for(Tree(tmp_path / "logs", told, verbose=verbose).run(grow), 60)
+        await asyncio.wait_for(ProcessTree(tmp_path / "logs", told, verbose=verbose).run(grow), 60)
 
     asyncio.run(main())
 
@@ -89,7 +89,9 @@ SHARED = {"java", "chromedriver"}
 def children() -> list[psutil.Process]:
     """The children that this test started: other tests may share a broker, a browser and a forge."""
     living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
-    return [child for child in living if child.name() not in SHARED and "tests.support.forge" not in child.cmdline()]
+    return [
+        child for child in living if child.name() not in SHARED and "tests.support.fork_pool" not in child.cmdline()
+    ]
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -100,7 +102,7 @@ async def until(condition: Callable[[], object]) -> None:
 def test_children_stop_in_the_reverse_of_their_order(tmp_path: Path, told: Told) -> None:
     journal = tmp_path / "journal"
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("broker", journal)))
         await all_ready(tree.start(server("web", journal), server("worker", journal)))
         interrupt()
@@ -116,11 +118,11 @@ def test_what_is_done_once_tells_its_code_ends_nothing_and_is_stopped_with_the_o
 ) -> None:
     codes = list[int]()
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("web", tmp_path / "journal")))
-        codes.extend([await tree.do(python("night", f"raise SystemExit({code})")) for code in (0, 70, 2)])
+        codes.extend([await tree.run_once(python("night", f"raise SystemExit({code})")) for code in (0, 70, 2)])
         doing = asyncio.create_task(
-            tree.do(python("night", "import time; print('doing', flush=True); time.sleep(600)"))
+            tree.run_once(python("night", "import time; print('doing', flush=True); time.sleep(600)"))
         )
         await until(lambda: "doing" in (tmp_path / "logs" / "night.log").read_text())
         interrupt()
@@ -145,7 +147,7 @@ def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
     lives = tmp_path / "lives"
     lives.write_text("")
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         tree.start(python("worker", code, str(lives)))
         await until(lambda: lives.read_text() == "xxx")
         interrupt()
@@ -158,7 +160,7 @@ def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
 
 
 def test_child_that_is_killed_is_started_again(tmp_path: Path, told: Told) -> None:
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("worker", tmp_path / "journal")))
         children()[0].kill()
         await until(lambda: told.count("✓") == 2)
@@ -169,14 +171,14 @@ def test_child_that_is_killed_is_started_again(tmp_path: Path, told: Told) -> No
 
 
 def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path, told: Told) -> None:
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("broker", tmp_path / "journal")))
         await all_ready(tree.start(python("worker", "raise SystemExit('no room')")))
 
     with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nall it said: .*worker\.log") as gave_up:
         run(tmp_path, told, grow)
     assert gave_up.value.exit_code == os.EX_SOFTWARE
-    assert told.count("restart in") == len(processes.RESTART_SECONDS)
+    assert told.count("restart in") == len(process_tree.RESTART_SECONDS)
     assert (tmp_path / "journal").read_text() == "broker\n"
     assert children() == []
 
@@ -184,7 +186,7 @@ def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path
 def test_child_that_has_proven_itself_is_never_given_up(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "PROVEN_SECONDS", 1.0)
+    monkeypatch.setattr(process_tree, "PROVEN_SECONDS", 1.0)
     code = (
         "import pathlib, sys, time\n"
         "new = pathlib.Path(sys.argv[1])\n"
@@ -192,13 +194,13 @@ def test_child_that_has_proven_itself_is_never_given_up(
         "sys.exit(70)\n"
     )
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         tree.start(python("worker", code, str(tmp_path / "new")))
         await until(lambda: told.count("restart in") == 8)
         interrupt()
 
     run(tmp_path, told, grow)
-    assert told.count("restart in") > len(processes.RESTART_SECONDS)
+    assert told.count("restart in") > len(process_tree.RESTART_SECONDS)
 
 
 def test_child_for_which_there_is_no_memory_is_tried_again(
@@ -216,7 +218,7 @@ def test_child_for_which_there_is_no_memory_is_tried_again(
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", fail)
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("worker", tmp_path / "journal")))
         interrupt()
 
@@ -229,7 +231,7 @@ def test_child_for_which_there_is_no_memory_is_tried_again(
 
 
 def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", "print('accueil: web.port is unknown'); raise SystemExit(2)")))
 
     with pytest.raises(GaveUp, match=r"^web cannot run \(exit 2\): web\.port is unknown") as gave_up:
@@ -239,8 +241,8 @@ def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
 
 
 def test_task_that_ends_well_is_done(tmp_path: Path, told: Told) -> None:
-    async def grow(tree: Tree) -> None:
-        await all_ready(tree.start(python("topics", "", ends=True)))
+    async def grow(tree: ProcessTree) -> None:
+        await all_ready(tree.start(python("topics", "", is_one_shot=True)))
         interrupt()
 
     run(tmp_path, told, grow)
@@ -250,9 +252,9 @@ def test_task_that_ends_well_is_done(tmp_path: Path, told: Told) -> None:
 def test_child_that_gets_nowhere_is_killed_and_started_again(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "HEALTH_SECONDS", 0.01)
+    monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("worker", tmp_path / "journal")))
         children()[0].send_signal(signal.SIGUSR1)
         await until(lambda: told.count("✓") == 2)
@@ -265,9 +267,9 @@ def test_child_that_gets_nowhere_is_killed_and_started_again(
 def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "HEALTH_SECONDS", 0.01)
+    monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         (connect,) = tree.start(server("connect", tmp_path / "journal", "never ready"))
         await until(lambda: connect.trouble == "Kafka does not answer")
         children()[0].send_signal(signal.SIGUSR1)
@@ -281,10 +283,10 @@ def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
 def test_child_that_is_long_not_ready_says_what_it_waits_for(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(processes, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(process_tree, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(process_tree, "PROBE_SECONDS", 0.01)
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         tree.start(server("web", tmp_path / "journal", "never ready"))
         await until(lambda: told.count("waiting: "))
         interrupt()
@@ -296,13 +298,13 @@ def test_child_that_is_long_not_ready_says_what_it_waits_for(
 def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "HEALTH_SECONDS", 0.01)
+    monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
     monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         (web,) = tree.start(server("web", tmp_path / "journal"))
         assert await all_ready([web]) == []
-        monkeypatch.setattr(processes, "PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(process_tree, "PATIENCE_SECONDS", 0.0)
         for trouble in ("Kafka does not answer", ""):
             children()[0].send_signal(signal.SIGUSR2)
             await until(lambda trouble=trouble: web.trouble == trouble)
@@ -319,13 +321,13 @@ def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(
     journal = tmp_path / "journal"
     late = server("connect", journal, "never ready")
 
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         started = tree.start(server("worker", journal), late)
         await all_ready(started[:1])
         await until(lambda: started[1].trouble == "Kafka is still starting")
         assert await all_ready(started, 0.01) == started[1:]
-        started[1].tell_trouble()
-        started[1].tell_trouble()
+        started[1].report_trouble()
+        started[1].report_trouble()
         interrupt()
 
     run(tmp_path, told, grow)
@@ -333,7 +335,7 @@ def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(
 
 
 def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         tree.start(python("web", STUBBORN, stop_seconds=0.1))
         await until(lambda: (tmp_path / "logs" / "web.log").exists() and (tmp_path / "logs" / "web.log").read_text())
         interrupt()
@@ -344,7 +346,7 @@ def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
 
 
 def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(*(server(name, tmp_path / "journal") for name in ("broker", "topics", "worker"))))
         tree.start(python("web", STUBBORN, stop_seconds=600))
         await until(lambda: (tmp_path / "logs" / "web.log").exists() and (tmp_path / "logs" / "web.log").read_text())
@@ -361,7 +363,7 @@ def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
 def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from streams.processes import Program, Tree\n"
+        "from streams.runtime.process_tree import Program, Tree\n"
         "child = Program('web', (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=600)\n"
         "async def grow(tree): tree.start(child)\n"
         "async def main(): await Tree(pathlib.Path(sys.argv[1]), lambda *_: None, verbose=False).run(grow)\n"
@@ -379,8 +381,8 @@ def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
 def test_all_is_stopped_though_nobody_listens_any_more(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from streams.processes import Program, Tree\n"
-        "from streams.up import tell\n"
+        "from streams.runtime.process_tree import Program, Tree\n"
+        "from streams.runtime.supervisor import tell\n"
         "programs = [Program(name, (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=0.1)\n"
         "    for name in ('web', 'worker')]\n"
         "async def grow(tree): tree.start(*programs)\n"
@@ -418,7 +420,7 @@ SAID = "\n".join(
 
 
 @pytest.mark.parametrize(
-    ("verbose", "talks", "shown"),
+    ("verbose", "shows_output", "shown"),
     [
         (False, False, []),
         (False, True, ["fetching Kafka", "siege: Kafka cannot be reached (TimeoutError)"]),
@@ -426,10 +428,10 @@ SAID = "\n".join(
     ],
 )
 def test_start_is_shown_of_those_that_talk(
-    tmp_path: Path, told: Told, *, verbose: bool, talks: bool, shown: list[str]
+    tmp_path: Path, told: Told, *, verbose: bool, shows_output: bool, shown: list[str]
 ) -> None:
-    async def grow(tree: Tree) -> None:
-        await all_ready(tree.start(python("kafka", f"print({SAID!r})", ends=True, talks=talks)))
+    async def grow(tree: ProcessTree) -> None:
+        await all_ready(tree.start(python("kafka", f"print({SAID!r})", is_one_shot=True, shows_output=shows_output)))
         interrupt()
 
     run(tmp_path, told, grow, verbose=verbose)
@@ -440,8 +442,8 @@ def test_start_is_shown_of_those_that_talk(
 def test_a_warning_that_does_not_pass_by_itself_is_shown_at_the_start_too(tmp_path: Path, told: Told) -> None:
     made = json.dumps({"event": "key_made", "level": "warning", "logger": "x", "path": "keys/social.key"})
 
-    async def grow(tree: Tree) -> None:
-        await all_ready(tree.start(python("connect", f"print({SAID!r}); print({made!r})", ends=True)))
+    async def grow(tree: ProcessTree) -> None:
+        await all_ready(tree.start(python("connect", f"print({SAID!r}); print({made!r})", is_one_shot=True)))
         interrupt()
 
     run(tmp_path, told, grow)
@@ -451,7 +453,7 @@ def test_a_warning_that_does_not_pass_by_itself_is_shown_at_the_start_too(tmp_pa
 
 
 def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None:
-    async def grow(tree: Tree) -> None:
+    async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)")))
         await until(lambda: told.count("siege: Kafka cannot be reached (TimeoutError)"))
         interrupt()
@@ -461,17 +463,17 @@ def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None
 
 
 def test_one_that_speaks_up_is_ready_once_it_has_said_something(tmp_path: Path, told: Told) -> None:
-    begun, listens = tmp_path / "begun", tmp_path / "listens"
+    begun, is_listening = tmp_path / "begun", tmp_path / "listens"
     code = (
         "import pathlib, sys, time\nbegun, listens = map(pathlib.Path, sys.argv[1:])\nbegun.touch()\n"
         "while not listens.exists(): time.sleep(0.01)\nprint('playing', flush=True)\ntime.sleep(600)"
     )
 
-    async def grow(tree: Tree) -> None:
-        (simulator,) = tree.start(python("simulator", code, str(begun), str(listens), speaks_up=True))
+    async def grow(tree: ProcessTree) -> None:
+        (simulator,) = tree.start(python("simulator", code, str(begun), str(is_listening), ready_on_output=True))
         await until(begun.exists)
         assert not simulator.ready.is_set()
-        listens.touch()
+        is_listening.touch()
         await all_ready([simulator])
         interrupt()
 
@@ -480,15 +482,15 @@ def test_one_that_speaks_up_is_ready_once_it_has_said_something(tmp_path: Path, 
 
 
 def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "LOG_BYTES", 10_000)
+    monkeypatch.setattr(process_tree, "LOG_BYTES", 10_000)
 
-    async def grow(tree: Tree) -> None:
-        await all_ready(tree.start(python("web", "for n in range(5_000): print(n, 'x' * 50)", ends=True)))
+    async def grow(tree: ProcessTree) -> None:
+        await all_ready(tree.start(python("web", "for n in range(5_000): print(n, 'x' * 50)", is_one_shot=True)))
         interrupt()
 
     run(tmp_path, told, grow)
     files = sorted((tmp_path / "logs").iterdir())
-    assert len(files) == processes.LOG_COPIES + 1
+    assert len(files) == process_tree.LOG_COPIES + 1
     assert all(file.stat().st_size <= 10_000 for file in files)
     assert "4999 x" in files[0].read_text()
 
@@ -500,8 +502,8 @@ def test_full_disk_is_told_once_and_stops_nothing(
     (tmp_path / "logs" / "web.log").symlink_to("/dev/full")
     code = f"for n in range(1_000): print(n)\nprint({SAID!r})"
 
-    async def grow(tree: Tree) -> None:
-        await all_ready(tree.start(python("web", code, ends=True)))
+    async def grow(tree: ProcessTree) -> None:
+        await all_ready(tree.start(python("web", code, is_one_shot=True)))
         interrupt()
 
     run(tmp_path, told, grow, verbose=True)
@@ -511,8 +513,8 @@ def test_full_disk_is_told_once_and_stops_nothing(
 
 
 def test_line_longer_than_any_of_ours_does_no_harm(tmp_path: Path, told: Told) -> None:
-    async def grow(tree: Tree) -> None:
-        await all_ready(tree.start(python("web", "print('x' * 5_000_000); print('after')", ends=True)))
+    async def grow(tree: ProcessTree) -> None:
+        await all_ready(tree.start(python("web", "print('x' * 5_000_000); print('after')", is_one_shot=True)))
         interrupt()
 
     run(tmp_path, told, grow)

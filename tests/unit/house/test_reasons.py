@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from models.codec import Unusable, check_time, decode
+from models.codec import UnusableRecord, check_event_time, decode
 from models.reasons import Reason
-from streams.reasons import describe, explain
+from streams.locale.reason_texts import describe, explain
 from tests.support.bad_records import bad_records
 from tests.support.events import START
 
@@ -30,8 +30,8 @@ def test_detail_of_a_bad_record_is_in_words(reason: Reason, language: str, monke
 
 def detail_of(value: bytes | None) -> str:
     try:
-        check_time(decode(value).time, START)
-    except Unusable as unusable:
+        check_event_time(decode(value).time, START)
+    except UnusableRecord as unusable:
         return unusable.detail
     return ""
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from streams import recompute_cli
-from streams.cli import main
-from streams.core.differences import Judged, Sums
-from streams.core.figures import Dimensions, Figure, new_figure
-from streams.core.layouts import FEEDBACK, LAYOUTS, QUEUES, SLA
-from streams.recomputing import Counted
+from streams.cli import recompute
+from streams.cli.main import main
+from streams.core.figures.figure import Dimensions, Figure, new_figure
+from streams.core.figures.figure_schemas import FEEDBACK, FIGURE_SCHEMAS, QUEUE_SCHEMA, SLA
+from streams.core.figures.recompute_diff import ChangedVerdicts, Sums
+from streams.recovery.recompute import Recount
 
 CALLS = Dimensions("call", "siege", "accueil", "general")
 PROMISED = Dimensions(SLA, "siege", "accueil", "telephone:answer:call")
@@ -28,7 +28,7 @@ Ask = Callable[..., Result]
 
 
 def figure(place: Dimensions, **numbers: int) -> Figure:
-    layout = LAYOUTS[place.channel]
+    layout = FIGURE_SCHEMAS[place.channel]
     made = new_figure(layout)
     for name, number in numbers.items():
         if name in layout.index:
@@ -42,8 +42,8 @@ def sums(place: Dimensions, **numbers: int) -> Sums:
     return {(day, place): figure(place, **numbers) for day in (None, DAY)}
 
 
-def counted(known: Sums, again: Sums, untold: Sums | None = None, *judged: Judged) -> Counted:
-    return Counted(known, again, again, again if untold is None else untold, judged, 30_000, AS_OF, None)
+def counted(known: Sums, again: Sums, untold: Sums | None = None, *judged: ChangedVerdicts) -> Recount:
+    return Recount(known, again, again, again if untold is None else untold, judged, 30_000, AS_OF, None)
 
 
 RIGHT = counted(sums(CALLS, offered=3), sums(CALLS, offered=3))
@@ -53,13 +53,13 @@ NOT_YET = counted(
     sums(CALLS, offered=1, left_forgotten=1),
     sums(CALLS, offered=1, waiting=1),
 )
-BY_OTHERS = Judged(frozenset({DAY}), AS_OF - 60_000)
+BY_OTHERS = ChangedVerdicts(frozenset({DAY}), AS_OF - 60_000)
 
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
-    monkeypatch.setattr(recompute_cli.time, "sleep", found.append)
+    monkeypatch.setattr(recompute.time, "sleep", found.append)
     return found
 
 
@@ -70,15 +70,15 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]) -> 
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recompute_cli, "wait_for_broker", lambda *_, **__: None)
+    monkeypatch.setattr(recompute, "wait_for_broker", lambda *_, **__: None)
 
-    def run(*told: Counted, arguments: tuple[str, ...] = (), language: str = "C") -> Result:
+    def run(*told: Recount, arguments: tuple[str, ...] = (), language: str = "C") -> Result:
         answers = iter(told)
 
-        def count(*_: Any) -> Counted:
+        def count(*_: Any) -> Recount:
             return next(answers)
 
-        monkeypatch.setattr(recompute_cli, "count_again", count)
+        monkeypatch.setattr(recompute, "recount", count)
         result = CliRunner().invoke(main, ["recompute", *arguments], env={"LC_ALL": language})
         assert next(answers, None) is None, "it did not look again"
         return result
@@ -138,7 +138,7 @@ def test_what_was_judged_by_other_promises_is_left_out_and_counted(ask: Ask) -> 
 def test_of_promises_only_what_others_judged_is_left_out(ask: Ask) -> None:
     known, again = sums(PROMISED, late=1), sums(PROMISED, met=1)
     assert "numbers that differ: 4" in ask(counted(known, again)).stdout
-    elsewhere = ask(counted(known, again, None, Judged(frozenset({date(2026, 3, 1)}), AS_OF)))
+    elsewhere = ask(counted(known, again, None, ChangedVerdicts(frozenset({date(2026, 3, 1)}), AS_OF)))
     assert elsewhere.exit_code == 1
     assert "numbers that differ: 2" in elsewhere.stdout  # of that day: the total is of all days
     assert "hang on promises: 2." in elsewhere.stdout
@@ -148,13 +148,13 @@ def test_of_promises_only_what_others_judged_is_left_out(ask: Ask) -> None:
 
 def test_numbers_that_a_release_has_added_are_left_out_for_what_was_before(ask: Ask) -> None:
     known, again = sums(CALLS, offered=3), sums(CALLS, offered=3, answered=2)
-    added = {"call": [(QUEUES.index["answered"], AS_OF)]}
+    added = {"call": [(QUEUE_SCHEMA.index["answered"], AS_OF)]}
     told = ask(counted(known, again)._replace(added=added))
     assert told.exit_code == 0, told.output
     assert "no number differs" in told.stdout
     assert "which a release has added and the workers count since then (2026-03-03 02:06:40+01:00): 2" in told.stdout
     assert "which a release has added" in ask(counted(known, again)._replace(added=added), arguments=("--json",)).stderr
-    older = {"call": [(QUEUES.index["answered"], AS_OF - 3 * 86_400_000)]}
+    older = {"call": [(QUEUE_SCHEMA.index["answered"], AS_OF - 3 * 86_400_000)]}
     assert "numbers that differ: 1" in ask(counted(known, again)._replace(added=older)).stdout  # of the day since
     other = sums(CALLS, offered=4, answered=2)
     assert "numbers that differ: 2" in ask(counted(known, other)._replace(added=added)).stdout
@@ -176,7 +176,13 @@ def test_it_says_how_far_back_the_proof_reaches(ask: Ask) -> None:
     ("language", "words"), [("C", "30 days unless set otherwise"), ("fr_FR.UTF-8", "30 jours sauf réglage contraire")]
 )
 def test_the_help_says_how_far_back_the_proof_reaches(language: str, words: str) -> None:
-    command = [sys.executable, "-m", "streams.cli", "recompute", "--help"]  # the language is chosen once for a process
+    command = [
+        sys.executable,
+        "-m",
+        "streams.cli.main",
+        "recompute",
+        "--help",
+    ]  # the language is chosen once for a process
     told = subprocess.run(command, env=os.environ | {"LC_ALL": language}, capture_output=True, text=True, check=True)
     assert words in " ".join(told.stdout.split())
 
@@ -184,8 +190,8 @@ def test_the_help_says_how_far_back_the_proof_reaches(language: str, words: str)
 def test_how_far_the_reading_is_is_told_every_few_seconds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown, clock = recompute_cli._Shown(), iter(range(10))
-    monkeypatch.setattr(recompute_cli.time, "monotonic", lambda: next(clock))
+    shown, clock = recompute._Shown(), iter(range(10))
+    monkeypatch.setattr(recompute.time, "monotonic", lambda: next(clock))
     for second in range(10):
         shown(second // 5, 2, 500 * (second + 1))
     told = re.sub(r"(?<=\d)\s(?=\d)", "", capsys.readouterr().err)

@@ -12,8 +12,8 @@ from connectors.sdk.contract import Reject
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.runner import configure
 from models.reasons import Reason
-from streams.cli import main
-from streams.listing import printable
+from streams.cli.main import main
+from streams.cli.output_tables import printable
 
 LINES = (
     b"1773650000|1773650000.1|600|NONE|FULL|",
@@ -29,8 +29,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a connector kept that did not know what its dialplan says."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "accueil.toml").write_text(SETTINGS)
-    with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")) as context:
-        context.key_of("general")
+    with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")) as context:
+        context.pseudonym_key("general")
         rejects = Rejects(context.directory)
         for line, reason in zip(
             LINES, (Reason.UNKNOWN_RECORD, Reason.UNKNOWN_RECORD, Reason.INVALID_UTF8), strict=True
@@ -73,7 +73,7 @@ def test_list_shows_reasons_and_counts_and_no_content() -> None:
 
 
 def test_only_frequent_details_have_a_line_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.rejects.MOST_DETAILS", 1)
+    monkeypatch.setattr("streams.cli.rejects.MAX_DETAILS", 1)
     with closing(Rejects(home)) as rejects:
         for nth, byte in enumerate((20, 20, 21, 22)):
             rejects.add(Reject(Reason.INVALID_UTF8, b"%d\xff" % nth, f"at byte {byte}"))
@@ -213,7 +213,7 @@ def test_where_a_place_is_shared_all_are_shown_and_only_what_was_used_goes(home:
 def test_replay_leaves_a_running_connector_alone() -> None:
     with ExitStack() as running:
         instance = configure("siege", "asterisk", {"path": "queue_log"})
-        running.enter_context(instance.occupied(Path("accueil-data/connectors")))
+        running.enter_context(instance.locked(Path("accueil-data/connectors")))
         before = places()
         result = command("replay", "--all", answer="y\n")
         asked = command("replay", "--all", "--dry-run")

@@ -21,27 +21,27 @@ from connectors.sdk.contract import Reject
 from connectors.sdk.rejects import Rejects
 from models import topics
 from models.events import Event
-from models.instants import milliseconds
 from models.reasons import Reason
-from streams import retention_cli
+from models.timestamps import milliseconds
 from streams.access.audit import read as read_audit
-from streams.cli import main
-from streams.configuration import load
-from streams.core import contact as contacts
-from streams.core import timeline as entries
-from streams.core.contact import Contact
-from streams.engine.broker import EmbeddedKafka
-from streams.prechecks import own
-from streams.processes import _LogFile
-from streams.retention import CONTRADICTIONS, describe, find_contradictions, find_due, table
-from streams.rights.erasing import Erasing, make_id
-from streams.rights_process import keeping_of
-from streams.running import DEMO, announce
-from streams.timeline import erasing
-from streams.timeline.erasing import Request
+from streams.cli import retention as retention_cli
+from streams.cli.main import main
+from streams.core.contacts import contact as contacts
+from streams.core.contacts.contact import Contact
+from streams.core.timeline import entries
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.privacy.erasures import Erasures, make_request_id
+from streams.privacy.retention import CONTRADICTIONS, describe, find_contradictions, find_due, retention_rules
+from streams.runtime.instance_lock import DEMO, write_running_file
+from streams.runtime.prechecks import claim_data_directory
+from streams.runtime.privacy_backend import retention_periods
+from streams.runtime.process_tree import _LogFile
+from streams.runtime.timeline_database import open_timeline
+from streams.runtime.timeline_process import TIDY_EVERY_MS, make_sink
+from streams.settings.loader import load
+from streams.timeline import erasures
+from streams.timeline.erasures import ErasureRequest
 from streams.timeline.store import Timeline
-from streams.timeline_process import TIDY_EVERY_MS, make_sink
-from streams.timelines import open_timeline
 from tests.support.events import START_MS, make
 from tests.support.timelines import call, entries_of
 
@@ -65,8 +65,8 @@ def test_beside_the_demo_it_is_shown_what_would_be_applied(data: Path) -> None:
     (data / "accueil.toml").write_text("[timeline]\nkeep_days = 55\n")
     assert "55" in run("show").stdout
     demo = data / DEMO
-    with own(demo):
-        announce(demo, "127.0.0.1:1", "")
+    with claim_data_directory(demo):
+        write_running_file(demo, "127.0.0.1:1", "")
         assert "55" not in run("show").stdout
 
 
@@ -150,8 +150,8 @@ def test_beside_the_demo_that_runs_it_is_the_demos_that_is_removed_and_nothing_i
     log.parent.mkdir(parents=True)
     log.touch()
     os.utime(log, (time.time() - 91 * DAY,) * 2)
-    with own(data / DEMO):
-        announce(data / DEMO, "127.0.0.1:1", "")
+    with claim_data_directory(data / DEMO):
+        write_running_file(data / DEMO, "127.0.0.1:1", "")
         before = {*data.rglob("*")} - {log}
         done = run("apply")
         assert {*data.rglob("*")} == before
@@ -245,14 +245,14 @@ def test_an_erasure_whose_proof_nobody_asks_for_is_told_and_proved(
     name, contact = "0" * 32, "call:a:1"
     with closing(open_timeline(load())) as timeline:
         timeline.write(entries_of(call(contact)))
-        with timeline.writing() as connection:
-            erasing.begin(connection, Request(name, "", "camille", START_MS, None, 1, 0, 0, None), [contact])
+        with timeline.write_transaction() as connection:
+            erasures.begin(connection, ErasureRequest(name, "", "camille", START_MS, None, 1, 0, 0, None), [contact])
         assert "told now: 1" in run("apply").stdout
         assert "proved now: 0; not yet: 1" in run("apply").stdout
         timeline.write(entries_of([make("personal_data.erased", 99, subject=contact, channel="call")]))
         assert "proved now: 1; not yet: 0" in run("apply").stdout
-        with timeline.reading() as connection:
-            assert erasing.contacts_of(connection, name) == []
+        with timeline.read_connection() as connection:
+            assert erasures.list_contacts(connection, name) == []
     (proved,) = [
         line.record for line in read_audit(data / "audit") if line.record and line.record["operation"] == "erase"
     ]
@@ -273,16 +273,19 @@ def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_t
 
     with closing(open_timeline(settings)) as timeline:
         tell(call(contact))
-        erasing_ = Erasing(
-            timeline, lambda _: {key: contacts.encode(row) for key, row in rows.items()}, tell, keeping_of(settings)
+        erasing_ = Erasures(
+            timeline,
+            lambda _: {key: contacts.encode(row) for key, row in rows.items()},
+            tell,
+            retention_periods(settings),
         )
-        name = erasing_.begin(make_id(), [contact], "", "camille").id
+        name = erasing_.begin(make_request_id(), [contact], "", "camille").id
         erasing_.tell()
         found = erasing_.look(name, lambda _: None)
         assert found is not None
         assert found.proof is not None
         (until,) = (one.until for one in found.proof.remains if one.what == "erased")
-        (days,) = (one.days for one in table(settings) if one.what[0] == "contacts whose person was erased")
+        (days,) = (one.days for one in retention_rules(settings) if one.what[0] == "contacts whose person was erased")
         assert days == 120
         asked_at = datetime.fromisoformat(found.proof.requested_at)
         assert datetime.fromisoformat(until) == asked_at + timedelta(days=days)
@@ -290,7 +293,7 @@ def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_t
         at = milliseconds(datetime.fromisoformat(until))
         for moment, known in ((at, {contact}), (at + TIDY_EVERY_MS, set[str]())):
             for _ in range(2):  # the second ends what the first began
-                sink.tidy(moment)
+                sink.expire(moment)
             assert timeline.find_erased().keys() == known
 
 

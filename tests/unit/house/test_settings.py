@@ -10,11 +10,11 @@ from pydantic import Field, SecretStr, ValidationError
 from connectors.sdk import registry
 from connectors.sdk.config import ConnectorConfig, Options
 from connectors.sdk.contract import Connector, Context, Source
-from streams.configuration import describe, find_file, load
-from streams.core.figures import Dimensions
-from streams.core.layouts import WAIT_BOUNDS
-from streams.programs import web_options
-from streams.settings import ConfigError, Kafka, Settings
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import WAIT_BOUNDS
+from streams.runtime.process_specs import web_options
+from streams.settings.loader import describe, find_file, load
+from streams.settings.schema import ConfigError, Kafka, Settings
 from streams.web.options import QueueOptions, ServiceOptions, Thresholds, WebOptions
 
 

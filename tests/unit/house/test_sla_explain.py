@@ -9,15 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from models.policies import Policies, SlaFile
-from streams.cli import main
-from streams.core import contact
-from streams.core.clock import Clock
-from streams.core.clocks import advance
-from streams.core.contact import Contact
-from streams.core.courses import courses
-from streams.sla_explaining import describe_clock, describe_distance, doubt
-from tests.support.clocks import SIEGE
+from streams.cli.main import main
+from streams.cli.sla_explanation import describe_clock, describe_distance, explain_mismatch
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.sla.clock import SlaClock
+from streams.core.sla.clock_changes import advance
+from streams.core.sla.clock_intervals import clock_intervals
 from tests.support.events import START_MS, make
+from tests.support.sla_events import SIEGE
 
 PARIS = ZoneInfo("Europe/Paris")
 FILE = (
@@ -38,17 +38,17 @@ DATA = {"form.submitted": {"procedure": "transport"}, "form.decided": {"decision
 HOUR, DAY = 3600, 86_400
 
 
-def clocks(*happened: tuple[str, float], at: float) -> dict[str, Clock]:
+def clocks(*happened: tuple[str, float], at: float) -> dict[str, SlaClock]:
     """The clocks of a form to which that happened, so many seconds after Monday the 3rd of March 2025, 9 o'clock."""
     row: Contact | None = None
     for kind, seconds in happened:
         row = contact.fold(row, make(kind, seconds, subject=FORM, **DATA.get(kind, {})))
     assert row is not None
-    found, _ = advance((), courses(row), POLICIES, START_MS + round(at * 1000))
+    found, _ = advance((), clock_intervals(row), POLICIES, START_MS + round(at * 1000))
     return {clock.kind.value: clock for clock in found}
 
 
-def lines(clock: Clock, at: float) -> list[str]:
+def lines(clock: SlaClock, at: float) -> list[str]:
     return [line.strip() for line in describe_clock(clock, CALENDAR, PARIS, START_MS + round(at * 1000))]
 
 
@@ -148,7 +148,7 @@ def test_what_is_left_is_told_in_the_unit_of_the_promise_and_in_working_time(
     file = FILE.replace('target = 10, unit = "working_days"', f'target = 14, unit = "{unit}"')
     policies = Policies(SlaFile.model_validate(tomllib.loads(file)))
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
-    found, _ = advance((), courses(row), policies, START_MS)
+    found, _ = advance((), clock_intervals(row), policies, START_MS)
     (clock,) = (one for one in found if one.kind == "resolution")
     assert describe_distance(clock, policies.calendars["siege"], START_MS + DAY * 1000) == left
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -175,7 +175,9 @@ def test_time_in_which_it_was_closed_is_told_as_such(history: tuple[str, ...], s
     for kind, seconds in happened:
         row = contact.fold(row, make(kind, seconds, subject=FORM, **DATA.get(kind, {})))
     assert row is not None
-    closures = {course.kind.value: course.closures for course in courses(row)}["resolution"]
+    closures = {clock_interval.kind.value: clock_interval.closures for clock_interval in clock_intervals(row)}[
+        "resolution"
+    ]
     clock, now = clocks(*happened, at=5 * DAY)["resolution"], START_MS + 5 * DAY * 1000
     told = [line.partition("+01:00  ")[2] for line in describe_clock(clock, CALENDAR, PARIS, now, closures)]
     assert [step for step in told if step.startswith(("paused", "resumed"))] == steps
@@ -183,11 +185,11 @@ def test_time_in_which_it_was_closed_is_told_as_such(history: tuple[str, ...], s
 
 def test_a_deadline_that_another_file_made_is_said_to_be() -> None:
     clock = clocks(("form.submitted", 0), at=1)["resolution"]
-    assert doubt(clock, POLICIES, PARIS) == ""
+    assert explain_mismatch(clock, POLICIES, PARIS) == ""
     shorter = SlaFile.model_validate(tomllib.loads(FILE.replace("target = 10,", "target = 5,")))
-    assert "not with these terms" in doubt(clock, Policies(shorter), PARIS)
+    assert "not with these terms" in explain_mismatch(clock, Policies(shorter), PARIS)
     closed = FILE.replace('holidays = "FR"', 'holidays = "FR"\nclosures = [2025-03-10]')
-    said = doubt(clock, Policies(SlaFile.model_validate(tomllib.loads(closed))), PARIS)
+    said = explain_mismatch(clock, Policies(SlaFile.model_validate(tomllib.loads(closed))), PARIS)
     assert "by this file the deadline would be another one (2025-03-18): another file, or" in said
 
 
@@ -195,12 +197,12 @@ def test_the_last_day_of_a_promise_in_days_is_its_deadline_in_lists_and_step_by_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
-    row.clocks, _ = advance((), courses(row), POLICIES, START_MS)
+    row.clocks, _ = advance((), clock_intervals(row), POLICIES, START_MS)
     monkeypatch.chdir(tmp_path)
     Path("sla.toml").write_text(FILE, encoding="utf-8")
     Path("accueil.toml").write_text('sla = "sla.toml"', encoding="utf-8")
-    monkeypatch.setattr("streams.sla_cli.read_contacts", lambda _, wanted: {FORM: row} if wanted(row) else {})
-    monkeypatch.setattr("streams.sla_cli.read_contact", lambda *_: row)
+    monkeypatch.setattr("streams.cli.sla.read_contacts", lambda _, wanted: {FORM: row} if wanted(row) else {})
+    monkeypatch.setattr("streams.cli.sla.read_contact", lambda *_: row)
     first, second = CliRunner().invoke(main, ["sla", "list"]).output.splitlines()[1:]
     assert "  acknowledgement  dossiers  2025-03-03 11:00:00+01:00  late by " in first
     assert "  resolution       dossiers  2025-03-17                 late by " in second
@@ -208,8 +210,8 @@ def test_the_last_day_of_a_promise_in_days_is_its_deadline_in_lists_and_step_by_
     assert "  2025-03-17                 deadline" in explained
     assert "  2025-03-03 11:00:00+01:00  deadline" in explained
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    in_french = CliRunner().invoke(main, ["sla", "explain", FORM]).output.splitlines()
-    assert "  2025-03-17                 échéance" in in_french
+    french_descriptions = CliRunner().invoke(main, ["sla", "explain", FORM]).output.splitlines()
+    assert "  2025-03-17                 échéance" in french_descriptions
 
 
 def test_without_an_sla_file_the_setting_that_names_one_is_shown(
@@ -218,8 +220,8 @@ def test_without_an_sla_file_the_setting_that_names_one_is_shown(
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ACCUEIL_SLA", raising=False)
-    monkeypatch.setattr("streams.sla_cli.read_contacts", lambda *_: {})
-    monkeypatch.setattr("streams.sla_cli.read_contact", lambda *_: row)
+    monkeypatch.setattr("streams.cli.sla.read_contacts", lambda *_: {})
+    monkeypatch.setattr("streams.cli.sla.read_contact", lambda *_: row)
     for asked in (["explain", FORM], ["list"]):
         monkeypatch.setenv("LC_ALL", "C")
         told = CliRunner().invoke(main, ["sla", *asked]).stdout.splitlines()[-1]

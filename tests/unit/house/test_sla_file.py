@@ -14,16 +14,16 @@ from structlog.typing import EventDict
 
 from models.calendars import CalendarRules
 from models.policies import ClockKind
-from streams import sla_file
-from streams.cli import main
-from streams.configuration import load
-from streams.core import contact
-from streams.core.clocks import advance
-from streams.core.courses import courses
-from streams.engine.ports import free_port
-from streams.settings import ConfigError
-from streams.sla_cli import EXAMPLE
-from streams.sla_file import WatchedPolicies, find_line, load_policies
+from streams.cli.main import main
+from streams.cli.sla import EXAMPLE
+from streams.core.contacts import contact
+from streams.core.sla.clock_changes import advance
+from streams.core.sla.clock_intervals import clock_intervals
+from streams.kafka.ports import free_port
+from streams.settings import sla_file
+from streams.settings.loader import load
+from streams.settings.schema import ConfigError
+from streams.settings.sla_file import WatchedPolicies, find_line, load_policies
 from tests.support.events import START_MS, make
 from tests.support.processes import Child, wait_until
 
@@ -60,7 +60,7 @@ def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
     _, *lines = more.splitlines()
     file.write_text("\n".join([told, *(line.removeprefix("#").removeprefix(" ") for line in lines)]), encoding="utf-8")
     policies = load_policies(file)
-    *_, (terms, rule) = policies.promises()
+    *_, (terms, rule) = policies.sla_targets()
     assert (terms.policy, terms.since, terms.target, terms.roll) == ("dossiers-mdph", "2026-09-01", 10, True)
     version = policies.in_force(10**14)[-1]
     for model, given in (
@@ -236,7 +236,7 @@ def test_board_tells_prometheus_of_a_file_that_cannot_be_used(file: Path, tmp_pa
             return [line[-3:] for line in lines if line.startswith("pipeline_sla_file_last_reload_successful ")]
         return []
 
-    with Child(["-m", "streams.cli", "--config", str(settings), "web"], tmp_path / "web.log") as web:
+    with Child(["-m", "streams.cli.main", "--config", str(settings), "web"], tmp_path / "web.log") as web:
         web.start()
         for text, value in ((TEXT, "1.0"), ("policy = 3", "0.0"), (TEXT, "1.0")):
             file.write_text(text, encoding="utf-8")
@@ -248,11 +248,11 @@ def test_promises_that_are_taken_out_are_told_and_kept_by_who_has_them_unless_a_
 ) -> None:
     monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
     watched, row = WatchedPolicies(file), contact.fold(None, make("letter.arrived", 0, subject="letter:a:1"))
-    had, _ = advance((), courses(row), watched(), START_MS)
+    had, _ = advance((), clock_intervals(row), watched(), START_MS)
 
     def after(text: str) -> dict[str, int]:
         file.write_text(text, encoding="utf-8")
-        found, _ = advance(had, courses(row), watched(), START_MS + 3 * 86_400_000, renew=True)
+        found, _ = advance(had, clock_intervals(row), watched(), START_MS + 3 * 86_400_000, renew=True)
         return {clock.kind.value: clock.terms.target for clock in found}
 
     begin, end = TEXT.index('[[policy]]\nname = "courrier"'), TEXT.index('[[policy]]\nname = "courriel"')

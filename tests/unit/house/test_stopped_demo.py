@@ -8,9 +8,9 @@ from click.testing import CliRunner, Result
 from connectors.sdk.contract import Reject
 from connectors.sdk.rejects import Rejects
 from models.reasons import Reason
-from streams import running
-from streams.cli import main
-from streams.prechecks import own
+from streams.cli.main import main
+from streams.runtime import instance_lock
+from streams.runtime.prechecks import claim_data_directory
 
 DEMO = Path("accueil-data/demo")
 
@@ -65,10 +65,10 @@ def test_who_needs_a_broker_beside_a_stopped_demo_is_told_of_it(monkeypatch: pyt
 
 
 def test_who_looks_at_the_demo_that_runs_is_told_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.running.BROKER_SECONDS", 0.0)
+    monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.0)
     commands = ("explain", "offered"), ("sla", "list"), ("dead-letters", "list"), ("rejects", "list")
-    with own(DEMO):
-        running.announce(DEMO, "127.0.0.1:1", "")
+    with claim_data_directory(DEMO):
+        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         for command in commands:
             assert run(*command).stderr.count(f"accueil: this is about the demo that runs, in {DEMO}\n") == 1
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -78,12 +78,12 @@ def test_who_looks_at_the_demo_that_runs_is_told_so_once(monkeypatch: pytest.Mon
 
 
 def test_rejects_are_the_demos_while_it_runs() -> None:
-    with own(DEMO):
-        running.announce(DEMO, "127.0.0.1:1", "")
+    with claim_data_directory(DEMO):
+        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         assert run("rejects", "list").output.endswith(f"1 rejected records in {DEMO}/connectors\n")
         place = run("rejects", "list").stdout.splitlines()[1].split()[0]
         assert run("rejects", "show", place).exit_code == 0
-        systems = DEMO / running.SYSTEMS
+        systems = DEMO / instance_lock.SYSTEMS
         systems.mkdir()
         (systems / "accueil.toml").write_text('[connectors.siege]\nconnector = "asterisk"\npath = "queue_log"\n')
         again = run("rejects", "replay", "--all", "--dry-run")
@@ -93,21 +93,21 @@ def test_rejects_are_the_demos_while_it_runs() -> None:
 
 
 def test_a_demo_that_runs_beside_what_runs_is_not_called_stopped() -> None:
-    assert running.tell_stopped_demo(DEMO.parent)
-    with own(DEMO):
-        running.announce(DEMO, "127.0.0.1:1", "")
-        assert running.tell_stopped_demo(DEMO.parent) == ""
+    assert instance_lock.stopped_demo_hint(DEMO.parent)
+    with claim_data_directory(DEMO):
+        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
+        assert instance_lock.stopped_demo_hint(DEMO.parent) == ""
 
 
 def test_connectors_are_the_demos_while_it_runs_and_none_are_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    systems, log = DEMO / running.SYSTEMS, Path("queue_log").resolve()
+    systems, log = DEMO / instance_lock.SYSTEMS, Path("queue_log").resolve()
     systems.mkdir()
     (systems / "accueil.toml").write_text(f'[connectors.standard]\nconnector = "asterisk"\npath = "{log}"\n')
     log.touch()
     monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
     assert "connectors.standard: unknown; there are: none" in run("connectors", "check", "standard").stderr
-    with own(DEMO):
-        running.announce(DEMO, "127.0.0.1:1", "")
+    with claim_data_directory(DEMO):
+        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         listed = run("connectors", "list")
         assert "  standard  " in listed.stdout
         assert listed.stderr == (
@@ -122,8 +122,8 @@ def test_connectors_are_the_demos_while_it_runs_and_none_are_set_up(monkeypatch:
 
 
 def test_topics_are_made_on_the_demos_broker_only_if_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with own(DEMO):
-        running.announce(DEMO, "127.0.0.1:1", "")
+    with claim_data_directory(DEMO):
+        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         left = run("topics", "apply")
         assert left.exit_code == 2
         assert left.stderr.endswith(f"; the demo that runs there is left alone: to mean it, ACCUEIL_DATA={DEMO}\n")

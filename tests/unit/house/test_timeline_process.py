@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from streams import timeline_process
-from streams.settings import Settings
+from streams.runtime import timeline_process
+from streams.settings.schema import Settings
 from streams.timeline.database import Unavailable
 from tests.support.processes import wait_until
 
 
 def test_it_beats_while_the_database_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     beats, opened, tries = list[float](), object(), count()
-    engine: Any = SimpleNamespace(beat=lambda: beats.append(time.monotonic()))
+    engine: Any = SimpleNamespace(record_heartbeat=lambda: beats.append(time.monotonic()))
 
     def open_slowly(_settings: Settings, _patience: float) -> object:
         if next(tries):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from streams.cli import main
+from streams.cli.main import main
 
 ENGLISH = (
     "accueil: timeline.url: the driver for PostgreSQL (psycopg) is not installed: in the clone of Accueil, run "

@@ -13,7 +13,7 @@ from streams.access import tokens
 from streams.access.audit import read, verify
 from streams.access.permissions import Role
 from streams.access.tokens import Tokens
-from streams.cli import main
+from streams.cli.main import main
 from streams.timeline.store import Timeline
 from tests.support.events import make
 from tests.support.timelines import entries_of

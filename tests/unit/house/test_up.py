@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.topics import Channel
-from streams.engine.ports import free_port
+from streams.kafka.ports import free_port
 from tests.support import kafka_io
 from tests.support.demo import start
 from tests.support.processes import wait_until
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.broker
 
 
 def run(data: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "streams.cli", *arguments]
+    command = [sys.executable, "-m", "streams.cli.main", *arguments]
     environment = {**os.environ, "ACCUEIL_DATA": str(data), **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -101,7 +101,7 @@ def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path, 
     config = tmp_path / "accueil.toml"
     config.write_text(text)
     (tmp_path / "sla.toml").write_text('[[policy]]\nnom = "courrier"\n')
-    command = [sys.executable, "-m", "streams.cli", "--config", str(config), "up"]
+    command = [sys.executable, "-m", "streams.cli.main", "--config", str(config), "up"]
     environment = {**os.environ, "ACCUEIL_DATA": str(tmp_path / "data"), "LC_ALL": "C"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2

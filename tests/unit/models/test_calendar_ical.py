@@ -6,7 +6,7 @@ from typing import Any
 import icalendar
 import pytest
 
-from models.calendars import Calendar, CalendarError, Days
+from models.calendars import Calendar, CalendarError, DateRange
 from models.calendars.ical import read_days, write_closures, write_openings
 from tests.support.calendars import OFFICE, make
 
@@ -19,8 +19,8 @@ def feed(*lines: str, head: str = "") -> str:
     return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{head}BEGIN:VEVENT\r\n{event}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 
 
-def days(first: str, last: str | None = None, hours: str | None = None) -> Days:
-    return Days.model_validate({"from": first, "to": last or first, "hours": hours})
+def days(first: str, last: str | None = None, hours: str | None = None) -> DateRange:
+    return DateRange.model_validate({"from": first, "to": last or first, "hours": hours})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def days(first: str, last: str | None = None, hours: str | None = None) -> Days:
         (["DTSTART;VALUE=DATE:20260810", "STATUS:CANCELLED"], []),
     ],
 )
-def test_events_become_days(lines: list[str], found: list[Days]) -> None:
+def test_events_become_days(lines: list[str], found: list[DateRange]) -> None:
     assert list(read_days(feed(*lines), "Europe/Paris")) == found
 
 

@@ -20,7 +20,7 @@ def test_time_in_pauses_does_not_count(office: Calendar) -> None:
     assert (show(deadline.at), deadline.left) == ("2026-03-10T09:30", 0)
     assert show(office.deadline(start, 5 * HOUR, Unit.ELAPSED, pauses).at) == "2026-03-09T18:00"
     assert office.counted(start, at("2026-03-10T09:30"), Unit.OPENING_HOURS, pauses) == 5 * HOUR
-    assert office.counted_by_day(start, at("2026-03-10T09:30"), Unit.OPENING_HOURS, pauses) == [
+    assert office.elapsed_by_day(start, at("2026-03-10T09:30"), Unit.OPENING_HOURS, pauses) == [
         (date(2026, 3, 9), 4 * HOUR),
         (date(2026, 3, 10), HOUR),
     ]
@@ -44,7 +44,7 @@ def test_a_day_counts_if_the_clock_runs_when_it_ends(office: Calendar, pause: tu
     deadline = office.deadline(start, 4, Unit.WORKING_DAYS, pauses)
     assert (show(deadline.at), deadline.left) == (end, 0)
     assert office.counted(start, at(end), Unit.WORKING_DAYS, pauses) == 4
-    assert len(office.counted_by_day(start, at(end), Unit.WORKING_DAYS, pauses)) == 4
+    assert len(office.elapsed_by_day(start, at(end), Unit.WORKING_DAYS, pauses)) == 4
 
 
 def test_months_are_moved_by_days(office: Calendar) -> None:
@@ -97,4 +97,4 @@ def test_nothing_was_counted_before_the_beginning(office: Calendar) -> None:
     for unit in Unit:
         assert office.counted(start, start - HOUR, unit) == 0
         assert office.between(start, start, unit) == 0
-        assert office.counted_by_day(start, start, unit) == []
+        assert office.elapsed_by_day(start, start, unit) == []

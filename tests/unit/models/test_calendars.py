@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.calendars import BeyondCalendarError, Calendar, Change, Unit
+from models.calendars import BeyondCalendarError, Calendar, OpeningChange, Unit
 from tests.support.calendars import ALWAYS, HOUR, OFFICE, WEEK, at, make, show
 from tests.support.plain_calendar import french_holidays
 
@@ -98,7 +98,7 @@ def test_versions_hold_from_their_day_and_the_first_before_it() -> None:
     assert calendar.is_open(at("2025-06-10T09:00"))
     assert calendar.is_open(at("2026-06-30T09:00"))
     assert show(calendar.add(at("2026-06-30T16:00"), 2 * HOUR, Unit.OPENING_HOURS)) == "2026-07-01T10:00"
-    assert calendar.next_change(at("2026-07-01T10:00")) == Change(at("2026-07-08T09:00"), opens=True)
+    assert calendar.next_change(at("2026-07-01T10:00")) == OpeningChange(at("2026-07-08T09:00"), opens=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------- clocks
@@ -119,8 +119,8 @@ def test_openings_across_a_change_of_clocks(opening: str, begin: str, end: str, 
     calendar = make(versions=[{"sunday": opening}])
     opens, closes = (round(datetime.fromisoformat(text).timestamp()) * 1000 for text in (begin, end))
     day = at(begin[:10])
-    assert calendar.next_change(day - 1) == Change(opens, opens=True)
-    assert calendar.next_change(opens) == Change(closes, opens=False)
+    assert calendar.next_change(day - 1) == OpeningChange(opens, opens=True)
+    assert calendar.next_change(opens) == OpeningChange(closes, opens=False)
     assert calendar.add(day, round(hours * HOUR), Unit.OPENING_HOURS) == closes
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from models.codec import Unusable, decode, encode, read
+from models.codec import UnusableRecord, decode, encode, read
 from models.events import Event
 from tests.support.events import agent_events, contact_events, make
 
@@ -51,5 +51,5 @@ def test_an_appointment_is_in_a_year_that_there_is_everywhere(kind: str, starts_
         told["data"]["starts_at"] = f"{year}-06-01T00:00:00Z"
         assert read(json.dumps(told).encode()).data.starts_at.year == year
     told["data"]["starts_at"] = starts_at
-    with pytest.raises(Unusable, match=r"^invalid_field: .*starts_at: value_error$"):
+    with pytest.raises(UnusableRecord, match=r"^invalid_field: .*starts_at: value_error$"):
         read(json.dumps(told).encode())

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.instants import day_that_ends, iso, milliseconds, moment
+from models.timestamps import day_ending_at, milliseconds, to_datetime, to_iso
 
 TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones() | st.just(UTC))  # noqa: DTZ001 - they get one
 
 
 @given(TIMES)
 def test_a_time_becomes_the_millisecond_in_which_it_is(time: datetime) -> None:
-    begin = moment(milliseconds(time))
+    begin = to_datetime(milliseconds(time))
     assert timedelta() <= time.astimezone(UTC) - begin < timedelta(milliseconds=1)
     assert begin.utcoffset() == timedelta()
 
@@ -22,14 +22,14 @@ def test_a_time_becomes_the_millisecond_in_which_it_is(time: datetime) -> None:
 @given(TIMES)
 def test_its_text_tells_it(time: datetime) -> None:
     at = milliseconds(time)
-    assert datetime.fromisoformat(iso(at)) == moment(at)
-    assert datetime.fromisoformat(iso(at, "seconds")) == moment(at).replace(microsecond=0)
-    assert iso(at).endswith("Z")
+    assert datetime.fromisoformat(to_iso(at)) == to_datetime(at)
+    assert datetime.fromisoformat(to_iso(at, "seconds")) == to_datetime(at).replace(microsecond=0)
+    assert to_iso(at).endswith("Z")
 
 
 def test_it_looks_so() -> None:
-    assert iso(1_741_000_000_123) == "2025-03-03T11:06:40.123Z"
-    assert iso(1_741_000_000_123, "seconds") == "2025-03-03T11:06:40Z"
+    assert to_iso(1_741_000_000_123) == "2025-03-03T11:06:40.123Z"
+    assert to_iso(1_741_000_000_123, "seconds") == "2025-03-03T11:06:40Z"
     assert milliseconds(datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC)) == -1
 
 
@@ -46,6 +46,6 @@ def test_it_looks_so() -> None:
 )
 def test_a_day_ends_at_the_midnight_after_it_by_the_clocks_of_its_zone(midnight: str, zone: str, day: date) -> None:
     at = milliseconds(datetime.fromisoformat(midnight))
-    assert day_that_ends(at, ZoneInfo(zone)) == day
-    assert [day_that_ends(at + less, ZoneInfo(zone)) for less in (-1, 1, 1000, 60_000)] == [None] * 4
-    assert day_that_ends(at, ZoneInfo("Asia/Tokyo")) is None
+    assert day_ending_at(at, ZoneInfo(zone)) == day
+    assert [day_ending_at(at + less, ZoneInfo(zone)) for less in (-1, 1, 1000, 60_000)] == [None] * 4
+    assert day_ending_at(at, ZoneInfo("Asia/Tokyo")) is None

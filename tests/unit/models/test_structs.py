@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, create_model
 
-from models.codec import MAX_EVENT_BYTES, Unusable, decode, encode, read
-from models.envelope import Envelope, Label, Part
+from models.codec import MAX_EVENT_BYTES, UnusableRecord, decode, encode, read
+from models.envelope import Envelope, EventPart, Label
 from models.events import AppointmentBooked, AppointmentMoved, CallAnswered, Event, FeedbackGiven, LetterArrived
-from models.structs import Decoder, fields
-from streams.core import agent, contact, timeline
+from models.structs import Decoder, field_values
+from streams.core.contacts import agent, contact
+from streams.core.timeline import entries as timeline
 from tests.support.events import agent_events, contact_events, make
 
 EVENTS = contact_events() | agent_events()
@@ -32,22 +33,22 @@ def outcome(decoder: Callable[[bytes], Event], value: bytes) -> Any:
     """Return what an event says, or why it is none."""
     try:
         event = decoder(value)
-    except Unusable as unusable:
+    except UnusableRecord as unusable:
         return unusable.reason, unusable.detail
-    return {name: getattr(event, name) for name in NAMES} | {"data": fields(event.data)}
+    return {name: getattr(event, name) for name in NAMES} | {"data": field_values(event.data)}
 
 
 @given(EVENTS)
 def test_any_event(event: Event) -> None:
     value = encode(event)
     assert outcome(read, value) == outcome(decode, value)
-    assert isinstance(read(value), Part) is isinstance(event, JUDGED_BY_MODELS)
+    assert isinstance(read(value), EventPart) is isinstance(event, JUDGED_BY_MODELS)
 
 
 @given(EVENTS, st.data())
 def test_whatever_is_put_into_it(event: Event, data: st.DataObject) -> None:
     told = json.loads(encode(event))
-    place, names = (told, NAMES) if data.draw(st.booleans()) else (told["data"], [*fields(event.data), "unknown"])
+    place, names = (told, NAMES) if data.draw(st.booleans()) else (told["data"], [*field_values(event.data), "unknown"])
     name = data.draw(st.sampled_from(names))
     if data.draw(st.integers(0, 9)):
         place[name] = data.draw(st.sampled_from(ODD))
@@ -89,7 +90,7 @@ def test_what_nobody_knows(place: str, unknown: str) -> None:
 
 
 def test_nothing() -> None:
-    with pytest.raises(Unusable, match="null_value"):
+    with pytest.raises(UnusableRecord, match="null_value"):
         read(None)
 
 
@@ -127,7 +128,7 @@ def test_it_means_the_same(events: list[Event]) -> None:
     ],
 )
 def test_what_is_not_known_to_be_checked_alike_is_an_error(kind: Any) -> None:
-    part = create_model("Part", __base__=Part, one=(kind, ...))
+    part = create_model("Part", __base__=EventPart, one=(kind, ...))
     model = create_model("Told", __base__=Envelope, type=(Literal["told"], "told"), channel=(str, ""), data=(part, ...))
     with pytest.raises(TypeError):
         Decoder([model])

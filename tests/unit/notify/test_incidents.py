@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.sla import AnySlaEvent
-from streams.notify.incidents import Change, Kind, Known, What, fold, settle
-from tests.support.clocks import NOON, Promise
+from streams.notify.incidents import Change, ChangeKind, ClockIncidents, IncidentKind, fold, resolve
+from tests.support.sla_events import NOON, SlaClockStub
 
 LATER = NOON + timedelta(days=2)
 
 
 def told(
-    *batches: Sequence[AnySlaEvent], known: Known | None = None, is_reread: bool = False
-) -> tuple[Known | None, list[Change]]:
+    *batches: Sequence[AnySlaEvent], known: ClockIncidents | None = None, is_reread: bool = False
+) -> tuple[ClockIncidents | None, list[Change]]:
     """What comes of batches of events of one clock."""
     changes: list[Change] = []
     for batch in batches:
@@ -24,18 +24,18 @@ def told(
         for event in batch:
             known = fold(known, event, is_reread=is_reread)
         if known is not None and known is not before:
-            known, new = settle(before, known)
+            known, new = resolve(before, known)
             changes += new
     return known, changes
 
 
 def seen(changes: Iterable[Change]) -> list[tuple[str, str]]:
     """What people are told."""
-    return [(one.what, one.incident.kind) for one in changes if one.what in {What.STARTED, What.ENDED}]
+    return [(one.what, one.incident.kind) for one in changes if one.what in {ChangeKind.STARTED, ChangeKind.ENDED}]
 
 
 def test_breach_opens_an_incident_and_what_was_promised_ends_it() -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     _, changes = told([promise.started()], [promise.breached()], [promise.met()])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     began, over = (change.incident for change in changes)
@@ -46,7 +46,7 @@ def test_breach_opens_an_incident_and_what_was_promised_ends_it() -> None:
 
 @pytest.mark.parametrize("batches", [1, 5])
 def test_warning_ends_when_the_deadline_passes(batches: int) -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     events = [promise.started(), promise.at_risk(), promise.breached(), promise.met()]
     _, changes = told(*([one] for one in events)) if batches > 1 else told(events)
     assert seen(changes) == [
@@ -61,7 +61,7 @@ def test_warning_ends_when_the_deadline_passes(batches: int) -> None:
 
 
 def test_who_was_warned_is_warned_anew_when_the_citizen_had_to_act_before_the_deadline() -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     events = [promise.at_risk(), promise.breached(), promise.paused(-60), promise.resumed(-30, LATER)]
     known, changes = told(*([one] for one in events), [promise.at_risk(LATER - timedelta(hours=2))])
     assert seen(changes) == [
@@ -77,14 +77,14 @@ def test_who_was_warned_is_warned_anew_when_the_citizen_had_to_act_before_the_de
 
 
 def test_warning_ends_in_time() -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     _, changes = told([promise.at_risk()], [promise.met(minutes=-30)])
     assert seen(changes) == [("started", "at_risk"), ("ended", "at_risk")]
 
 
 @pytest.mark.parametrize("event", ["cancelled", "paused", "met"])
 def test_what_stops_a_clock_ends_its_incident(event: str) -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     known, changes = told([promise.breached()], [getattr(promise, event)()])
     assert changes[-1].incident.end == event
     assert known is not None
@@ -92,7 +92,7 @@ def test_what_stops_a_clock_ends_its_incident(event: str) -> None:
 
 
 def test_deadline_in_the_future_ends_an_incident_and_the_next_breach_is_another_one() -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     first, moved = promise.breached(), promise.moved(5, LATER)
     _, changes = told([first], [moved], [promise.breached()])
     assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
@@ -102,7 +102,7 @@ def test_deadline_in_the_future_ends_an_incident_and_the_next_breach_is_another_
 
 
 def test_another_deadline_that_passed_too_is_the_same_incident() -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     first, moved = promise.breached(), promise.moved(60, NOON + timedelta(minutes=30))
     known, changes = told([first], [moved], [promise.breached(told_at=LATER)])
     assert seen(changes) == [("started", "breached")]
@@ -112,7 +112,7 @@ def test_another_deadline_that_passed_too_is_the_same_incident() -> None:
 
 
 def test_what_was_no_end_goes_on_in_a_new_incident() -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     known, changes = told([promise.breached()], [promise.met(5)], [promise.resumed(5)])
     assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
     assert known is not None
@@ -120,7 +120,7 @@ def test_what_was_no_end_goes_on_in_a_new_incident() -> None:
 
 
 def test_clock_that_is_over_when_it_is_told_is_one_incident_that_ended_and_was_told_late() -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     _, changes = told([promise.at_risk(LATER), promise.breached(LATER), promise.met(5, LATER)])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     assert all(change.incident.late for change in changes)
@@ -131,26 +131,26 @@ def test_clock_that_is_over_when_it_is_told_is_one_incident_that_ended_and_was_t
     [("call", 9, False), ("visit", 11, True), ("form", 95, False), ("mail", 899, False), ("email", 901, True)],
 )
 def test_incident_is_late_if_its_source_would_have_reported_it_sooner(channel: str, seconds: int, late: bool) -> None:
-    promise = Promise(channel=channel, clock="answer" if channel in {"call", "visit"} else "resolution")
+    promise = SlaClockStub(channel=channel, clock="answer" if channel in {"call", "visit"} else "resolution")
     _, changes = told([promise.breached(NOON + timedelta(seconds=seconds))])
     assert [change.incident.late for change in changes] == [late]
 
 
 def test_breach_of_which_only_its_end_was_known_ends_at_once() -> None:
-    _, changes = told([Promise().breached(LATER, ended_at=NOON + timedelta(minutes=5))])
+    _, changes = told([SlaClockStub().breached(LATER, ended_at=NOON + timedelta(minutes=5))])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     assert changes[-1].incident.end == ""
 
 
 def test_warning_is_not_given_when_it_is_too_late_to_heed_it() -> None:
-    known, changes = told([Promise().at_risk(LATER)])
+    known, changes = told([SlaClockStub().at_risk(LATER)])
     assert changes == []
     assert known is not None
     assert not known.open
 
 
 def test_warning_is_not_given_of_what_is_known_to_be_over() -> None:
-    warned, event = Promise().at_risk(), Promise().at_risk(NOON - timedelta(hours=1))
+    warned, event = SlaClockStub().at_risk(), SlaClockStub().at_risk(NOON - timedelta(hours=1))
     done = event.model_copy(update={"data": event.data.model_copy(update={"ended_at": NOON - timedelta(minutes=90)})})
     known, changes = told([done])
     assert seen(changes) == []
@@ -162,7 +162,7 @@ def test_warning_is_not_given_of_what_is_known_to_be_over() -> None:
 
 @pytest.mark.parametrize("event", ["met", "paused"])
 def test_end_is_heard_from_a_worker_whose_clock_is_behind(event: str) -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     end = getattr(promise, event)(0.1, NOON + timedelta(seconds=6))
     known, changes = told([promise.breached(NOON + timedelta(minutes=20))], [end])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
@@ -171,11 +171,11 @@ def test_end_is_heard_from_a_worker_whose_clock_is_behind(event: str) -> None:
 
 
 def test_kept_promises_are_not_remembered() -> None:
-    promise = Promise()
+    promise = SlaClockStub()
     assert told([promise.started(), promise.paused(-300), promise.resumed(-200), promise.met(-100)]) == (None, [])
 
 
-def life(promise: Promise) -> list[AnySlaEvent]:
+def life(promise: SlaClockStub) -> list[AnySlaEvent]:
     """A long one: as it is told in order."""
     return [
         promise.started(),
@@ -194,7 +194,7 @@ def life(promise: Promise) -> list[AnySlaEvent]:
 
 @given(st.lists(st.integers(0, 10), max_size=3), st.data())
 def test_told_again_from_any_event_on_nothing_is_new(until: list[int], data: st.DataObject) -> None:
-    events = life(Promise())
+    events = life(SlaClockStub())
     for end in (*until, len(events)):
         first, _ = told(*([one] for one in events[: end + 1]))
         start = data.draw(st.integers(0, end))
@@ -206,7 +206,7 @@ def test_told_again_from_any_event_on_nothing_is_new(until: list[int], data: st.
 
 @given(st.lists(st.booleans(), min_size=10, max_size=10))
 def test_how_events_are_batched_does_not_matter_for_how_it_ends(cuts: list[bool]) -> None:
-    events = life(Promise())
+    events = life(SlaClockStub())
     batches: list[list[AnySlaEvent]] = [[]]
     for event, cut in zip(events, [*cuts, False], strict=True):
         batches[-1].append(event)
@@ -215,14 +215,14 @@ def test_how_events_are_batched_does_not_matter_for_how_it_ends(cuts: list[bool]
     known, changes = told(*batches)
     assert known is not None
     assert not known.open
-    breaches = [change for change in changes if change.incident.kind is Kind.BREACHED]
-    assert breaches[-1].what is What.ENDED
-    started = {one.incident.id for one in breaches if one.what is What.STARTED}
-    assert started == {one.incident.id for one in breaches if one.what is What.ENDED}
+    breaches = [change for change in changes if change.incident.kind is IncidentKind.BREACHED]
+    assert breaches[-1].what is ChangeKind.ENDED
+    started = {one.incident.id for one in breaches if one.what is ChangeKind.STARTED}
+    assert started == {one.incident.id for one in breaches if one.what is ChangeKind.ENDED}
     assert 1 <= len(started) <= 3
 
 
 def test_events_without_a_deadline_warn_of_nothing() -> None:
-    event = Promise().at_risk()
+    event = SlaClockStub().at_risk()
     waiting = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": None})})
     assert told([waiting])[1] == []

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from models.policies import ClockKind, Policies, SlaFile
 from models.sla import decode_sla
-from streams.core.clock import Clock, End
-from streams.core.clocks import advance
-from streams.core.courses import Course
-from streams.core.figures import Dimensions
-from streams.core.sla import record
-from streams.notify.incidents import Change, Known, What, fold, settle
+from streams.core.figures.figure import Dimensions
+from streams.core.sla.clock import ClockEnd, SlaClock
+from streams.core.sla.clock_changes import advance
+from streams.core.sla.clock_intervals import ClockInterval
+from streams.core.sla.events import record
+from streams.notify.incidents import Change, ChangeKind, ClockIncidents, fold, resolve
 
 FILE = """
 [calendars.siege]
@@ -70,14 +70,14 @@ def _knowledge(draw: st.DrawFn, now: int) -> Knowledge:
     return Knowledge(now, started_at, (*pauses, *lasts), ended_at, draw(st.booleans()))
 
 
-def course(known: Knowledge) -> Course:
+def clock_interval(known: Knowledge) -> ClockInterval:
     def at(minute: int) -> int:
         return START + minute * MINUTE
 
-    end = End.NONE if known.ended_at is None else End.VOID if known.is_void else End.KEPT
+    end = ClockEnd.NONE if known.ended_at is None else ClockEnd.CANCELLED if known.is_void else ClockEnd.MET
     pauses = tuple((at(begin), None if end is None else at(end)) for begin, end in known.pauses)
     ended_at = None if known.ended_at is None else at(known.ended_at)
-    return Course(ClockKind.RESOLUTION, 0, PLACE, at(known.started_at), pauses, (), end, ended_at)
+    return ClockInterval(ClockKind.RESOLUTION, 0, PLACE, at(known.started_at), pauses, (), end, ended_at)
 
 
 @settings(max_examples=400)
@@ -88,19 +88,19 @@ def course(known: Knowledge) -> Course:
 )
 def test_incidents_are_those_of_the_clocks(history: list[Knowledge], delay: tuple[int, str], at_once: bool) -> None:
     rules = policies(*delay)
-    clocks: tuple[Clock, ...] = ()
-    known: Known | None = None
+    clocks: tuple[SlaClock, ...] = ()
+    known: ClockIncidents | None = None
     changes: list[Change] = []
     for step in history:
         now = START + step.now * MINUTE
-        clocks, news = advance(clocks, [course(step)], rules, now)
+        clocks, news = advance(clocks, [clock_interval(step)], rules, now)
         events = [decode_sla(record(b"form:demarches/essai:1", "social", one, now)[1]) for one in news]
         for batch in [events] if at_once else [[event] for event in events]:
             before = known
             for event in batch:
                 known = fold(known, event)
             if known is not None and known is not before:
-                known, new = settle(before, known)
+                known, new = resolve(before, known)
                 changes += new
         (clock,) = clocks
         breach, risk = (known.breach, known.risk) if known else (None, None)
@@ -110,8 +110,8 @@ def test_incidents_are_those_of_the_clocks(history: list[Knowledge], delay: tupl
             assert risks
         elif risks and not clock.is_overdue and not clock.is_paused:
             raise AssertionError("nobody was warned")
-    started = [one.incident.id for one in changes if one.what is What.STARTED]
-    ended = [one.incident.id for one in changes if one.what is What.ENDED]
+    started = [one.incident.id for one in changes if one.what is ChangeKind.STARTED]
+    ended = [one.incident.id for one in changes if one.what is ChangeKind.ENDED]
     assert len(set(started)) == len(started)
     assert len(set(ended)) == len(ended)
     assert set(ended) <= set(started)
@@ -121,16 +121,16 @@ def test_incidents_are_those_of_the_clocks(history: list[Knowledge], delay: tupl
 @given(histories(), st.sampled_from([(3_600, "elapsed"), (36_000, "opening_hours")]))
 def test_worker_that_tells_all_anew_breaks_no_promise_again(history: list[Knowledge], delay: tuple[int, str]) -> None:
     rules, last = policies(*delay), history[-1]
-    known: Known | None = None
-    _, news = advance((), [course(last)], rules, START + last.now * MINUTE)
+    known: ClockIncidents | None = None
+    _, news = advance((), [clock_interval(last)], rules, START + last.now * MINUTE)
     told: list[Change] = []
     for told_at in (last.now, last.now + 60):
         now, before = START + told_at * MINUTE, known
         for one in news:
             known = fold(known, decode_sla(record(b"form:demarches/essai:1", "social", one, now)[1]))
         if known is not None:
-            known, changes = settle(before, known)
-            told += (change for change in changes if change.what in {What.STARTED, What.ENDED})
+            known, changes = resolve(before, known)
+            told += (change for change in changes if change.what in {ChangeKind.STARTED, ChangeKind.ENDED})
     assert len({(change.what, change.incident.id) for change in told}) == len(told)
     assert all(change.incident.round == 1 for change in told)
 
@@ -141,11 +141,11 @@ def test_a_life_that_is_folded_anew_is_news_to_nobody(*, at_once: bool) -> None:
     life = [Knowledge(minute, 0, (), ended_at, False) for minute, ended_at in ((1, None), (70, None), (90, 85))]
     told: list[list[Change]] = []
     for later in (0, 2_000):
-        clocks: tuple[Clock, ...] = ()
+        clocks: tuple[SlaClock, ...] = ()
         events = []
         for step in life:
             now = START + step.now * MINUTE
-            clocks, news = advance(clocks, [course(step)], rules, now)
+            clocks, news = advance(clocks, [clock_interval(step)], rules, now)
             events += [record(b"form:demarches/essai:1", "social", one, now + later * MINUTE)[1] for one in news]
         told.append([])
         for batch in [events] if at_once else [[event] for event in events]:
@@ -153,7 +153,7 @@ def test_a_life_that_is_folded_anew_is_news_to_nobody(*, at_once: bool) -> None:
             for event in batch:
                 known = fold(known, decode_sla(event))
             if known is not None and known is not before:
-                known, changes = settle(before, known)
-                told[-1] += (change for change in changes if change.what in {What.STARTED, What.ENDED})
+                known, changes = resolve(before, known)
+                told[-1] += (change for change in changes if change.what in {ChangeKind.STARTED, ChangeKind.ENDED})
     assert told[0]
     assert told[1] == []

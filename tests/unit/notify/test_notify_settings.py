@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.configuration import describe, load
-from streams.programs import notify_options
-from streams.settings import ConfigError
-from streams.up import Plan
+from streams.runtime.process_specs import notify_options
+from streams.runtime.supervisor import Plan
+from streams.settings.loader import describe, load
+from streams.settings.schema import ConfigError
 from tests.support.webhooks import SECRET
 
 GOOD = f"""

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import pytest
 
+from streams.kafka.topic_reader import Phase
 from streams.notify.reader import Reader
 from streams.notify.store import Receivers, Store
-from streams.topic_reader import Phase
-from tests.support import notifying
-from tests.support.clocks import Promise, record
+from tests.support import notify_process
+from tests.support.sla_events import SlaClockStub, record
 
 
 class Record(NamedTuple):
@@ -25,7 +25,7 @@ class Record(NamedTuple):
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with notifying.telling(tmp_path, Receivers()) as store:
+    with notify_process.telling(tmp_path, Receivers()) as store:
         yield store
 
 
@@ -35,7 +35,7 @@ def reader(store: Store) -> Reader:
 
 
 def take(reader: Reader, offset: int) -> None:
-    reader.take({0: [Record(offset, *record(Promise(offset).breached()))]}, {0: offset + 1})
+    reader.take({0: [Record(offset, *record(SlaClockStub(offset).breached()))]}, {0: offset + 1})
 
 
 def test_topic_that_lost_its_end_is_read_again_until_it_is_read_to_its_end(store: Store, reader: Reader) -> None:

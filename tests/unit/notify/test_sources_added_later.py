@@ -11,9 +11,9 @@ import pytest
 from models.events import Event
 from models.sla import decode_sla
 from streams.notify.store import HOLD_MS, Receivers, Store
-from tests.support import notifying
-from tests.support.clocks import Promise
+from tests.support import notify_process
 from tests.support.events import START, START_MS, make
+from tests.support.sla_events import SlaClockStub
 from tests.unit.agents.clocks import FILE, QUEUED, Worker, policies
 
 HOUR, DAY = 3600, 86_400
@@ -80,14 +80,14 @@ class Desk:
     @property
     def sent(self) -> list[tuple[str, str]]:
         """What the webhook was sent since this was asked last: kind of incident, beginning or end."""
-        tellings = []
+        notices = []
         while message := self.store.next_message("desk", 1, 1000, after_outage=False):
-            tellings += message.tellings
-            self.store.mark_told(message)
+            notices += message.notices
+            self.store.mark_delivered(message)
         known = {alert.incident.id for alert in self.store.alerts("manager")}
-        assert known >= {one.incident.id for one in tellings}
-        assert not known or tellings
-        return sorted({(one.incident.kind.value, one.what.value) for one in tellings})
+        assert known >= {one.incident.id for one in notices}
+        assert not known or notices
+        return sorted({(one.incident.kind.value, one.what.value) for one in notices})
 
     def unsent(self, kind: str) -> int:
         return sum(number for (its, _), number in self.store.unsent().items() if its == kind)
@@ -103,7 +103,7 @@ def life(source: str, number: int, begins_at: float, steps: int = 3) -> list[Eve
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with notifying.telling(tmp_path, DESK) as store:
+    with notify_process.telling(tmp_path, DESK) as store:
         yield Desk(store)
 
 
@@ -149,10 +149,10 @@ def test_call_of_a_log_that_is_read_late_and_still_waits_is_sent(desk: Desk) -> 
 
 @pytest.mark.parametrize(("age_days", "is_sent"), [(2, True), (4, False)])
 def test_warning_is_sent_unless_its_time_is_older_than_max_age(tmp_path: Path, age_days: float, is_sent: bool) -> None:
-    promise = Promise(1, START + timedelta(hours=2))
+    promise = SlaClockStub(1, START + timedelta(hours=2))
     event = promise.at_risk(told_at=promise.at_risk().time + timedelta(days=age_days))
     later = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": START + timedelta(days=30)})})
-    with notifying.telling(tmp_path, DESK) as store:
+    with notify_process.telling(tmp_path, DESK) as store:
         store.take([later], {}, START_MS)
         store.release(START_MS + HOLD_MS)
         message = store.next_message("desk", 1, 1000, after_outage=True)

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from connectors.sdk.errors import ConnectorError
-from models.instants import milliseconds
-from streams.notify.incidents import Kind, What
+from models.timestamps import milliseconds
+from streams.notify.incidents import ChangeKind, IncidentKind
 from streams.notify.store import FILE, HOLD_MS, Message, Receivers, Store
-from tests.support import notifying
-from tests.support.clocks import NOON, Promise
-from tests.support.notifying import NOW, breach
+from tests.support import notify_process
+from tests.support.notify_process import NOW, report_breaches
+from tests.support.sla_events import NOON, SlaClockStub
 
 DESK = Receivers(("manager",), {"desk": ("breached", "at_risk"), "night": ("breached",)})
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with notifying.telling(tmp_path, DESK) as store:
+    with notify_process.telling(tmp_path, DESK) as store:
         yield store
 
 
@@ -31,44 +31,44 @@ def following(store: Store, *, above: int = 3, after_outage: bool = False) -> Me
 
 
 def test_messages_come_in_order_and_until_they_are_told(store: Store) -> None:
-    breach(store, 1, 2)
+    report_breaches(store, 1, 2)
     first = following(store)
     assert following(store) == first
-    store.mark_told(first)
+    store.mark_delivered(first)
     second = following(store)
-    assert [one.incident.contact[-1] for one in (*first.tellings, *second.tellings)] == ["1", "2"]
-    store.mark_told(second)
+    assert [one.incident.contact[-1] for one in (*first.notices, *second.notices)] == ["1", "2"]
+    store.mark_delivered(second)
     assert store.next_message("desk", 3, 100, after_outage=False) is None
 
 
 def test_more_than_a_few_are_one_digest(store: Store) -> None:
-    breach(store, 1, 2, 3, 4)
+    report_breaches(store, 1, 2, 3, 4)
     digest = following(store)
-    assert len(digest.tellings) == 4
-    store.mark_told(digest)
+    assert len(digest.notices) == 4
+    store.mark_delivered(digest)
     assert store.next_message("desk", 3, 100, after_outage=False) is None
 
 
 def test_digest_tells_once_of_what_began_and_ended(store: Store) -> None:
-    breach(store, 1, 2, 3)
-    store.take([Promise(2).met()], {0: 4}, NOW)
-    assert [one.what for one in following(store).tellings] == [What.STARTED, What.ENDED, What.STARTED]
+    report_breaches(store, 1, 2, 3)
+    store.take([SlaClockStub(2).met()], {0: 4}, NOW)
+    assert [one.what for one in following(store).notices] == [ChangeKind.STARTED, ChangeKind.ENDED, ChangeKind.STARTED]
 
 
 def test_what_was_tried_is_left_as_it_is_since_it_may_have_arrived(store: Store) -> None:
-    breach(store, 1)
+    report_breaches(store, 1)
     tried = following(store)
-    breach(store, 2, 3, 4, 5)
+    report_breaches(store, 2, 3, 4, 5)
     assert following(store, after_outage=True) == tried
-    store.mark_told(tried)
+    store.mark_delivered(tried)
     digest = following(store, after_outage=True)
-    assert len(digest.tellings) == 4
-    breach(store, 6)
+    assert len(digest.notices) == 4
+    report_breaches(store, 6)
     assert following(store, after_outage=True) == digest
 
 
 def test_each_is_told_what_it_asks_for(store: Store) -> None:
-    promise = Promise(1)
+    promise = SlaClockStub(1)
     store.take([promise.at_risk()], {0: 1}, NOW)
     assert store.next_message("night", 3, 100, after_outage=False) is None
     store.take([promise.breached()], {0: 2}, NOW)
@@ -80,8 +80,8 @@ def test_each_is_told_what_it_asks_for(store: Store) -> None:
 def test_whoever_was_warned_hears_that_the_deadline_passed_but_who_reads_of_the_breach(tmp_path: Path) -> None:
     both, warning = ("breached", "at_risk"), ("at_risk",)
     everybody = Receivers((), {"hook": both, "hook2": warning, "mail": both, "mail2": warning}, {"mail", "mail2"})
-    with notifying.telling(tmp_path, everybody) as store:
-        promise = Promise(1)
+    with notify_process.telling(tmp_path, everybody) as store:
+        promise = SlaClockStub(1)
         store.take([promise.at_risk()], {0: 1}, NOW)
         store.take([promise.breached()], {0: 2}, NOW)
         assert store.count_open() == {"breached": 1}
@@ -89,7 +89,7 @@ def test_whoever_was_warned_hears_that_the_deadline_passed_but_who_reads_of_the_
         for name in everybody.queued:
             message = store.next_message(name, 1, 100, after_outage=False)
             assert message is not None
-            heard[name] = [(one.what.value, one.incident.kind.value) for one in message.tellings]
+            heard[name] = [(one.what.value, one.incident.kind.value) for one in message.notices]
     assert heard["hook"] == [("ended", "at_risk"), ("started", "breached")]
     assert heard["mail"] == [("started", "at_risk"), ("started", "breached")]
     assert heard["hook2"] == heard["mail2"] == [("ended", "at_risk")]
@@ -98,25 +98,25 @@ def test_whoever_was_warned_hears_that_the_deadline_passed_but_who_reads_of_the_
 def test_what_is_over_when_a_topic_is_read_for_the_first_time_is_told_nobody(tmp_path: Path) -> None:
     store = Store(tmp_path, DESK)
     store.topic("one")
-    breach(store, 1, 2)
-    store.take([Promise(1).met()], {0: 3}, NOW)
+    report_breaches(store, 1, 2)
+    store.take([SlaClockStub(1).met()], {0: 3}, NOW)
     assert store.waiting() == {}
-    store.begin_telling(NOW)
+    store.start_sending(NOW)
     assert {name: found.number for name, found in store.waiting().items()} == {"desk": 1, "night": 1, "manager": 1}
     assert store.topic("another") == {}
-    assert store.is_telling
+    assert store.is_sending
     store.close()
 
 
 def test_how_far_the_topic_is_read_is_kept_for_that_topic(tmp_path: Path, store: Store) -> None:
     assert store.topic("one") == {}
-    store.take([Promise(1).breached()], {0: 7, 3: 2}, NOW)
+    store.take([SlaClockStub(1).breached()], {0: 7, 3: 2}, NOW)
     assert store.topic("one") == {0: 7, 3: 2}
     assert store.topic("another") == {}
 
 
 def test_topic_made_anew_may_tell_again_what_was_before_until_it_is_read_to_its_end(store: Store) -> None:
-    promise = Promise(1)
+    promise = SlaClockStub(1)
     paused = promise.paused(-300)
     store.take([promise.started(), paused, promise.resumed(-240), promise.breached()], {0: 4}, NOW)
     assert not store.is_rereading
@@ -130,7 +130,7 @@ def test_topic_made_anew_may_tell_again_what_was_before_until_it_is_read_to_its_
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_alert_of_whose_end_more_becomes_known_is_not_opened_again(store: Store, kept: bool) -> None:
-    promise = Promise(1)
+    promise = SlaClockStub(1)
     store.take([promise.breached(ended_at=NOON + timedelta(minutes=5))], {0: 1}, NOW)
     (alert,) = store.alerts("manager")
     store.mark_closed("manager", [alert.incident], NOW)
@@ -140,11 +140,11 @@ def test_alert_of_whose_end_more_becomes_known_is_not_opened_again(store: Store,
 
 
 def test_alertmanager_that_is_new_is_told_of_all_that_goes_on(tmp_path: Path, store: Store) -> None:
-    breach(store, 1, 2)
-    store.take([Promise(2).met()], {0: 3}, NOW)
+    report_breaches(store, 1, 2)
+    store.take([SlaClockStub(2).met()], {0: 3}, NOW)
     store.close()
     other = Store(tmp_path, Receivers(("manager", "second"), {}))
-    other.enrol()
+    other.register_receivers()
     assert [alert.incident.contact[-1] for alert in other.alerts("second")] == ["1"]
     assert len(other.alerts("manager")) == 2
     assert "desk" not in other.waiting()
@@ -152,7 +152,7 @@ def test_alertmanager_that_is_new_is_told_of_all_that_goes_on(tmp_path: Path, st
 
 
 def test_alert_that_begins_anew_is_not_known_any_more(store: Store) -> None:
-    promise = Promise(1)
+    promise = SlaClockStub(1)
     store.take([promise.breached()], {0: 1}, NOW)
     (alert,) = store.alerts("manager")
     store.mark_shown("manager", [alert.incident], 5, NOW)
@@ -169,22 +169,22 @@ def test_alert_that_begins_anew_is_not_known_any_more(store: Store) -> None:
 
 
 def test_what_is_over_for_long_is_forgotten(store: Store) -> None:
-    breach(store, 1, 2)
-    store.take([Promise(1).met()], {0: 3}, NOW)
+    report_breaches(store, 1, 2)
+    store.take([SlaClockStub(1).met()], {0: 3}, NOW)
     store.forget(NOW + 1)
-    assert store.count_open() == {Kind.BREACHED: 1}
-    assert store.take([Promise(1).breached()], {0: 4}, NOW) == 1
-    assert store.take([Promise(2).breached()], {0: 5}, NOW) == 0
+    assert store.count_open() == {IncidentKind.BREACHED: 1}
+    assert store.take([SlaClockStub(1).breached()], {0: 4}, NOW) == 1
+    assert store.take([SlaClockStub(2).breached()], {0: 5}, NOW) == 0
 
 
 def test_incident_that_is_held_back_outlives_a_restart_and_is_sent_once(tmp_path: Path) -> None:
-    late = Promise(1).breached(told_at=NOON + timedelta(hours=1))
-    with notifying.telling(tmp_path, DESK) as store:
+    late = SlaClockStub(1).breached(told_at=NOON + timedelta(hours=1))
+    with notify_process.telling(tmp_path, DESK) as store:
         store.take([late], {0: 1}, NOW)
         assert store.waiting() == {}
         assert store.release(NOW + HOLD_MS - 1) == 0
     with closing(Store(tmp_path, DESK)) as store:
-        store.enrol()
+        store.register_receivers()
         assert store.waiting() == {}
         assert store.release(NOW + HOLD_MS) == 1
         assert store.release(NOW + HOLD_MS) == 0
@@ -193,36 +193,36 @@ def test_incident_that_is_held_back_outlives_a_restart_and_is_sent_once(tmp_path
 
 
 def test_incident_that_is_held_back_and_ends_after_it_was_known_is_sent_with_its_end(store: Store) -> None:
-    promise = Promise(1)
+    promise = SlaClockStub(1)
     store.take([promise.breached(told_at=NOON + timedelta(hours=1))], {0: 1}, NOW)
     store.take([promise.met(61)], {0: 2}, NOW)
     assert store.release(NOW + HOLD_MS) == 0
     first = following(store)
-    store.mark_told(first)
-    told = [one.what for one in (*first.tellings, *following(store).tellings)]
-    assert told == [What.STARTED, What.ENDED]
+    store.mark_delivered(first)
+    told = [one.what for one in (*first.notices, *following(store).notices)]
+    assert told == [ChangeKind.STARTED, ChangeKind.ENDED]
 
 
 def test_old_incident_is_not_sent_when_the_topic_is_read_for_the_first_time(tmp_path: Path) -> None:
     store = Store(tmp_path, DESK, max_age_ms=3_600_000)
     store.topic("one")
-    store.take([Promise(1).breached(), Promise(2, NOON + timedelta(minutes=30)).breached()], {0: 2}, NOW)
-    store.begin_telling(milliseconds(NOON + timedelta(minutes=61)))
+    store.take([SlaClockStub(1).breached(), SlaClockStub(2, NOON + timedelta(minutes=30)).breached()], {0: 2}, NOW)
+    store.start_sending(milliseconds(NOON + timedelta(minutes=61)))
     assert store.unsent() == {("breached", "old"): 1}
     (alert,) = store.alerts("manager")
     assert alert.incident.contact[-1] == "2"
-    store.take([Promise(1).met()], {0: 3}, NOW)
+    store.take([SlaClockStub(1).met()], {0: 3}, NOW)
     assert store.waiting()["desk"].number == 1
     store.close()
 
 
 def test_incident_that_was_not_sent_is_sent_when_another_deadline_passes(store: Store) -> None:
-    promise = Promise(1)
+    promise = SlaClockStub(1)
     store.take([promise.breached(told_at=NOON + timedelta(days=10))], {0: 1}, NOW)
     assert store.waiting() == {}
     later = NOON + timedelta(days=12)
     store.take([promise.moved(10 * 24 * 60 + 1, later), promise.breached()], {0: 3}, NOW)
-    assert [one.what for one in following(store).tellings] == [What.STARTED]
+    assert [one.what for one in following(store).notices] == [ChangeKind.STARTED]
     assert store.unsent() == {("breached", "old"): 1}
 
 

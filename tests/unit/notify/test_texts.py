@@ -6,16 +6,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from models.instants import milliseconds
 from models.policies import ClockKind
+from models.timestamps import milliseconds
 from models.topics import Channel
+from streams.cli.sla_explanation import UNITS
 from streams.notify import texts
-from streams.notify.incidents import BROKEN, Change, Incident, Kind, What, fold, settle
+from streams.notify.incidents import BROKEN, Change, ChangeKind, Incident, IncidentKind, fold, resolve
 from streams.notify.links import Links
 from streams.notify.options import PARIS
-from streams.notify.store import Telling
-from streams.sla_explaining import UNITS
-from tests.support.clocks import Promise
+from streams.notify.store import Notice
+from tests.support.sla_events import SlaClockStub
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tests.support.clocks import Promise
     [
         (texts.CLOCKS, set(ClockKind)),
         (texts.CHANNELS, set(Channel)),
-        (texts.HEADS, set(Kind)),
+        (texts.HEADS, set(IncidentKind)),
         (texts.ENDS, {"met", "cancelled", "paused", "moved", "breached"}),
         (texts.LINKS, set(Links._fields)),
         (texts.FACTS, set(texts.FACTS)),
@@ -52,22 +52,22 @@ def test_units_are_called_as_elsewhere() -> None:
         assert tuple((form["en"], form["fr"]) for form in texts.UNITS[unit]) == forms
 
 
-def tellings() -> list[Telling]:
+def notices() -> list[Notice]:
     """A warning, its end when the deadline passed, the breach, and its end."""
-    promise, known, changes = Promise(), None, list[Change]()
+    promise, known, changes = SlaClockStub(), None, list[Change]()
     for event in (promise.at_risk(), promise.breached(), promise.met()):
         after = fold(known, event)
         assert after is not None
-        known, new = settle(known, after)
+        known, new = resolve(known, after)
         changes += new
-    return [Telling(one.what, one.incident) for one in changes]
+    return [Notice(one.what, one.incident) for one in changes]
 
 
-FR = texts.Phrasing("fr", PARIS, {"solidarites": "Solidarités"}, {("call", "siege", "700"): "RSA"})
-EN = texts.Phrasing("en", PARIS)
+FR = texts.IncidentFormatter("fr", PARIS, {"solidarites": "Solidarités"}, {("call", "siege", "700"): "RSA"})
+EN = texts.IncidentFormatter("en", PARIS)
 
 
-def told(promise: Promise, known_after: timedelta = timedelta(0)) -> Incident:
+def told(promise: SlaClockStub, known_after: timedelta = timedelta(0)) -> Incident:
     known = fold(None, promise.breached(told_at=promise.deadline_at + known_after))
     assert known is not None
     assert known.breach is not None
@@ -75,12 +75,12 @@ def told(promise: Promise, known_after: timedelta = timedelta(0)) -> Incident:
 
 
 def test_all_that_a_person_needs_to_find_the_contact_is_named() -> None:
-    incident = told(Promise(17, labels={"target": 10, "unit": "working_days"}))
-    telling = Telling(What.STARTED, incident)
-    assert FR.headline((telling,)) == (
+    incident = told(SlaClockStub(17, labels={"target": 10, "unit": "working_days"}))
+    notice = Notice(ChangeKind.STARTED, incident)
+    assert FR.headline((notice,)) == (
         "Délai dépassé : Solidarités, démarche en ligne, première réponse sous 10 jours ouvrés"
     )
-    assert FR.explain(telling, incident.deadline_at + 3_900_000).splitlines() == [
+    assert FR.explain(notice, incident.deadline_at + 3_900_000).splitlines() == [
         "Service : Solidarités (site siege)",
         "Canal : démarche en ligne",
         "Promis : première réponse sous 10 jours ouvrés (règle demarches)",
@@ -89,7 +89,7 @@ def test_all_that_a_person_needs_to_find_the_contact_is_named() -> None:
         "Contact : n° 17 dans demarches/essai",
         "Détail : accueil sla explain form:demarches/essai:17",
     ]
-    assert EN.explain(telling, incident.deadline_at - 5 * 86_400_000).splitlines()[4:6] == [
+    assert EN.explain(notice, incident.deadline_at - 5 * 86_400_000).splitlines()[4:6] == [
         "Deadline: 2026-03-16 13:00 CET, in 5 d",
         "Contact: no. 17 in demarches/essai",
     ]
@@ -97,8 +97,8 @@ def test_all_that_a_person_needs_to_find_the_contact_is_named() -> None:
 
 def test_waiting_caller_is_found_by_queue_and_second() -> None:
     labels = {"target": 300, "unit": "elapsed", "queue": "700"}
-    incident = told(Promise(3, clock="answer", channel="call", labels=labels), timedelta(seconds=2))
-    lines = FR.explain(Telling(What.STARTED, incident), incident.known_at).splitlines()
+    incident = told(SlaClockStub(3, clock="answer", channel="call", labels=labels), timedelta(seconds=2))
+    lines = FR.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
     assert lines[0] == "Service : Solidarités (site siege, file RSA)"
     assert lines[2:5] == [
         "Promis : réponse sous 5 min (règle demarches)",
@@ -117,13 +117,13 @@ def test_waiting_caller_is_found_by_queue_and_second() -> None:
     ],
 )
 def test_promise_is_told_in_words(target: int, unit: str, words: str) -> None:
-    incident = told(Promise(clock="resolution"))
-    assert FR.promised(replace(incident, target=target, unit=unit)) == words
+    incident = told(SlaClockStub(clock="resolution"))
+    assert FR.describe_target(replace(incident, target=target, unit=unit)) == words
 
 
 def test_what_became_known_late_says_when() -> None:
-    incident = told(Promise(), timedelta(days=3, hours=2))
-    lines = EN.explain(Telling(What.STARTED, incident), incident.known_at).splitlines()
+    incident = told(SlaClockStub(), timedelta(days=3, hours=2))
+    lines = EN.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
     assert lines[4:6] == [
         "Deadline: 2026-03-16 13:00 CET, 3 d 02 h ago",
         "Reported late: known on 2026-03-19 15:00 CET, 3 d 02 h later",
@@ -131,10 +131,10 @@ def test_what_became_known_late_says_when() -> None:
 
 
 def test_incident_of_an_earlier_release_is_told_without_what_it_did_not_record() -> None:
-    known = msgspec.to_builtins(told(Promise(labels={"queue": "700"})))
+    known = msgspec.to_builtins(told(SlaClockStub(labels={"queue": "700"})))
     old = {name: value for name, value in known.items() if name not in {"target", "unit", "since", "known_at"}}
     incident = msgspec.convert(old | {"late": True}, Incident)
-    lines = EN.explain(Telling(What.STARTED, incident), incident.deadline_at).splitlines()
+    lines = EN.explain(Notice(ChangeKind.STARTED, incident), incident.deadline_at).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         "Service",
         "Channel",
@@ -147,7 +147,7 @@ def test_incident_of_an_earlier_release_is_told_without_what_it_did_not_record()
 
 
 def test_what_is_over_says_since_when_and_why_and_how_late() -> None:
-    _, overtaken, broken, met = tellings()
+    _, overtaken, broken, met = notices()
     assert overtaken.incident.end == BROKEN
     assert "Over: the deadline passed, 2026-03-16 13:00 CET" in EN.explain(overtaken, 0).splitlines()
     assert "Terminé : c'est fait, 16/03/2026 13:05 CET, 5 min après l'échéance" in FR.explain(met, 0).splitlines()
@@ -158,21 +158,21 @@ def test_what_is_over_says_since_when_and_why_and_how_late() -> None:
 
 
 def test_a_deadline_at_the_end_of_a_day_is_told_as_that_day() -> None:
-    incident = tellings()[0].incident
+    incident = notices()[0].incident
     midnight = milliseconds(datetime(2026, 3, 17, tzinfo=PARIS))
-    at_midnight = Telling(What.STARTED, replace(incident, deadline_at=midnight))
+    at_midnight = Notice(ChangeKind.STARTED, replace(incident, deadline_at=midnight))
     assert "Deadline: 2026-03-16" in EN.explain(at_midnight, midnight).splitlines()
-    later = Telling(What.STARTED, replace(incident, deadline_at=midnight + 60_000))
+    later = Notice(ChangeKind.STARTED, replace(incident, deadline_at=midnight + 60_000))
     assert "Échéance : 17/03/2026 00:01 CET" in FR.explain(later, midnight + 60_000).splitlines()
 
 
 def test_digest_counts_what_began_and_what_ended_and_leaves_out_what_there_is_none_of() -> None:
-    warned, overtaken, broken, met = tellings()
+    warned, overtaken, broken, met = notices()
     assert EN.headline((warned, overtaken, broken, met)) == (
         "2 deadlines passed or near, 1 warning whose deadline passed, 1 incident over"
     )
     assert FR.headline((met, met)) == "2 incidents terminés"
-    assert {one.what for one in (overtaken, met)} == {What.ENDED}
+    assert {one.what for one in (overtaken, met)} == {ChangeKind.ENDED}
     assert FR.line(broken, broken.incident.deadline_at + 120_000).splitlines() == [
         "Délai dépassé : Solidarités, démarche en ligne, première réponse sous 10 s",
         "  Échéance : 16/03/2026 13:00 CET, dépassée de 2 min ; n° 1 dans demarches/essai",

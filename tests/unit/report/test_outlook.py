@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.forecast_cli import tell_holidays
+from streams.cli.forecast import describe_holidays
 from streams.report.history import History, HistoryView
-from streams.report.outlook import FEWEST_ABANDONED, WEEKS, Outlook, estimate_patience, look_out
+from streams.report.queue_forecast import MIN_ABANDONED, WEEKS, QueueForecast, estimate_patience, forecast_queues
 from streams.web.options import WebOptions
 from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker
 
@@ -40,8 +40,8 @@ def past(worker: Worker, weeks: int, abandoned: int = 0) -> None:
         worker.offered(SOCIAL, morning + timedelta(days=1), 500)
 
 
-def outlook_of(worker: Worker) -> Outlook:
-    (one,) = look_out(history_of(worker), NOON, OPTIONS)
+def outlook_of(worker: Worker) -> QueueForecast:
+    (one,) = forecast_queues(history_of(worker), NOON, OPTIONS)
     return one
 
 
@@ -58,7 +58,7 @@ def test_an_outlook_is_of_the_same_weekdays_and_says_who_is_needed() -> None:
     assert one.agents == 5
     assert one.staffing is not None
     assert one.staffing.load.erlangs == 3
-    assert (one.staffing.patient, one.staffing.impatient) == (5, None)
+    assert (one.staffing.agents_erlang_c, one.staffing.agents_erlang_a) == (5, None)
     assert one.staffing.now is not None
     assert one.staffing.now.service_level == pytest.approx(
         0.811, abs=1e-3
@@ -68,13 +68,13 @@ def test_an_outlook_is_of_the_same_weekdays_and_says_who_is_needed() -> None:
 def test_a_public_holiday_is_left_out_and_one_that_is_today_is_compared_with_sundays() -> None:
     worker = Worker()
     past(worker, 6)  # the second of them on 11 November
-    one = look_out(history_of(worker), NOON, replace(OPTIONS, holidays="FR"))[0]
+    one = forecast_queues(history_of(worker), NOON, replace(OPTIONS, holidays="FR"))[0]
     assert one.forecast is not None
     assert [day for day in one.forecast.days if (day.month, day.day) == (11, 11)] == []
     assert len(one.forecast.days) == 4
     for number in range(9):
         worker.offered(SOCIAL, NOON - timedelta(days=3, weeks=number), 5)
-    found = look_out(history_of(worker), NOON - timedelta(weeks=2), replace(OPTIONS, holidays="FR"))
+    found = forecast_queues(history_of(worker), NOON - timedelta(weeks=2), replace(OPTIONS, holidays="FR"))
     (one,) = found
     assert one.forecast is not None
     assert {day.weekday() for day in one.forecast.days} == {6}
@@ -93,8 +93,8 @@ def test_the_command_says_what_public_holidays_have_to_do_with_it(
     today: date, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
-    assert tell_holidays(today, WebOptions(brokers="")) == told
-    assert tell_holidays(today, OPTIONS) == []
+    assert describe_holidays(today, WebOptions(brokers="")) == told
+    assert describe_holidays(today, OPTIONS) == []
 
 
 def test_patience_is_all_that_was_waited_for_each_who_gave_up() -> None:
@@ -104,12 +104,12 @@ def test_patience_is_all_that_was_waited_for_each_who_gave_up() -> None:
     one = outlook_of(worker)
     assert one.staffing is not None
     assert one.staffing.load.patience_seconds == (5 * 70 * 10 + 50 * 30) / 50
-    assert one.staffing.impatient is not None
-    assert one.staffing.patient is not None
-    assert one.staffing.impatient <= one.staffing.patient
+    assert one.staffing.agents_erlang_a is not None
+    assert one.staffing.agents_erlang_c is not None
+    assert one.staffing.agents_erlang_a <= one.staffing.agents_erlang_c
     assert one.staffing.now is None, "nobody is there"
-    assert estimate_patience(1000, FEWEST_ABANDONED - 1) == inf
-    assert estimate_patience(0, FEWEST_ABANDONED) == inf
+    assert estimate_patience(1000, MIN_ABANDONED - 1) == inf
+    assert estimate_patience(0, MIN_ABANDONED) == inf
     assert estimate_patience(3000, 20) == 150
 
 
@@ -131,7 +131,7 @@ def test_of_a_queue_days_before_its_first_contact_are_not_days_on_which_nobody_c
     past(worker, 2)
     for week in range(1, 10):
         worker.offered(ROADS, NOON - timedelta(weeks=week, days=1))
-    by_place = {one.place: one.forecast for one in look_out(history_of(worker), NOON, OPTIONS)}
+    by_place = {one.dimensions: one.forecast for one in forecast_queues(history_of(worker), NOON, OPTIONS)}
     assert by_place[SOCIAL] is None
     told = by_place[ROADS]
     assert told is not None, "of Wednesdays it is known that nobody comes"
@@ -142,8 +142,8 @@ def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
     worker = Worker()
     past(worker, 6)
     worker.offered(SOCIAL, NOON - timedelta(weeks=7))
-    history = replace(history_of(worker), being_read={"call": NOON - timedelta(weeks=2)})
-    (one,) = look_out(history, NOON, OPTIONS)
+    history = replace(history_of(worker), history_read_until={"call": NOON - timedelta(weeks=2)})
+    (one,) = forecast_queues(history, NOON, OPTIONS)
     assert one.forecast is not None
     assert one.forecast.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (6, 5, 4, 3))
 
@@ -155,6 +155,6 @@ def test_desks_have_no_agents_and_letters_no_outlook() -> None:
         for _ in range(5):
             worker.answered(DESK, NOON - timedelta(weeks=number), 300, handle_seconds=600)
     one = outlook_of(worker)
-    assert (one.place, one.agents, one.so_far) == (DESK, None, 5)
+    assert (one.dimensions, one.agents, one.so_far) == (DESK, None, 5)
     assert one.staffing is not None
-    assert one.staffing.patient == 2  # 10 an hour of 10 minutes, called within a quarter of an hour
+    assert one.staffing.agents_erlang_c == 2  # 10 an hour of 10 minutes, called within a quarter of an hour

@@ -13,24 +13,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.core.figures import Dimensions, Formula, day_key, encode_figure, new_day
-from streams.core.layouts import LAYOUTS
-from streams.counted_words import tell_counted
+from streams.cli.figure_labels import figure_label
+from streams.core.figures.figure import Dimensions, Formula, day_key, encode_figure, new_day
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.privacy.vocabulary import VOCABULARY
+from streams.report.document import Document, build_document, format_value
 from streams.report.history import History, HistoryView
-from streams.report.layout import Document, lay_out, write_value
-from streams.report.period import Kind, Period, period_of
+from streams.report.period import Period, PeriodKind, period_of
 from streams.report.plots import Bar, draw_bars, round_up
 from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
-from streams.report.texts import LANGUAGES, TEXTS, write_number, write_period, write_span
-from streams.report.writing import Format, write
-from streams.rights.vocabulary import VOCABULARY
+from streams.report.texts import LANGUAGES, TEXTS, format_number, format_period, format_span
+from streams.report.writer import Format, write
+from streams.web.board.texts import TEXTS as BOARD
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from streams.web.texts import TEXTS as BOARD
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
 
 PARIS = ZoneInfo("Europe/Paris")
 DAY = date(2026, 11, 25)
-THE_DAY = period_of(Kind.DAY, DAY)
+THE_DAY = period_of(PeriodKind.DAY, DAY)
 NOON = datetime(2026, 11, 25, 12, tzinfo=PARIS)
 KEPT = Dimensions("sla", "siege", "social", "courrier:first_response:mail")
 OPTIONS = WebOptions(
@@ -61,8 +61,8 @@ def table(report: Report, name: str) -> Table:
     return found
 
 
-def cell(told: Table, place: Dimensions | None, column: str) -> Value:
-    (row,) = (row for row in told.rows if row.place == place)
+def cell(told: Table, dimensions: Dimensions | None, column: str) -> Value:
+    (row,) = (row for row in told.rows if row.dimensions == dimensions)
     return row.values[told.columns.index(column)]
 
 
@@ -131,11 +131,11 @@ def test_matters_appointments_and_promises_are_told() -> None:
     booked = table(report, "appointment")
     assert cell(booked, None, "no_show")[:4] == (0.25, "share", 1, 4)
     assert cell(booked, None, "mean_lead")[:2] == (6, "days")
-    for name, place in {"sla": KEPT._replace(service="", site=""), "sla_by_service": KEPT}.items():
+    for name, dimensions in {"sla": KEPT._replace(service="", site=""), "sla_by_service": KEPT}.items():
         promises = table(report, name)
-        assert [row.place for row in promises.rows] == [place]
-        assert cell(promises, place, "kept")[:4] == (5 / 7, "share", 5, 7), "as on the board"
-        assert cell(promises, place, "breached").value == 2
+        assert [row.dimensions for row in promises.rows] == [dimensions]
+        assert cell(promises, dimensions, "kept")[:4] == (5 / 7, "share", 5, 7), "as on the board"
+        assert cell(promises, dimensions, "breached").value == 2
 
 
 def test_opinions_have_an_interval_and_fewer_than_five_no_score() -> None:
@@ -145,7 +145,7 @@ def test_opinions_have_an_interval_and_fewer_than_five_no_score() -> None:
     worker.count(OPINION._replace(service="archives"), NOON, given_csat_1_5_4=6, given_nps_0_10_9=4)
     report = report_of(worker)
     told = table(report, "csat")
-    assert [row.place and row.place.service for row in told.rows] == [None, "social", ""]
+    assert [row.dimensions and row.dimensions.service for row in told.rows] == [None, "social", ""]
     value = cell(told, OPINION._replace(site=""), "score_csat")
     assert (value.value, value.denominator) == (0.9, 10)
     assert (value.low, value.high) == pytest.approx((0.5958, 0.9821), abs=1e-4)  # 9 of 10, by Wilson
@@ -164,7 +164,7 @@ def test_a_named_row_is_about_five_contacts_and_none_smaller_can_be_worked_out(s
     assert total.values[0].value == sum(sizes)
     assert sum(int(row.values[0].value or 0) for row in rows) == sum(sizes)
     for row in rows:
-        assert (row.values[0].value or 0) >= 5 or (len(rows) == 1 and row.place == OTHERS)
+        assert (row.values[0].value or 0) >= 5 or (len(rows) == 1 and row.dimensions == OTHERS)
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (DAY, 24)])
@@ -173,16 +173,16 @@ def test_a_day_is_the_civil_day_whatever_its_length(day: date, hours: int) -> No
     worker = Worker()
     for hour in range(-2, hours + 2):
         worker.offered(SOCIAL, midnight + timedelta(hours=hour))
-    report = report_of(worker, period_of(Kind.DAY, day))
-    (course,) = report.courses
-    assert [(told.day, told.number) for told in course.by_day] == [(day, hours)]
-    assert sum(course.by_hour) == hours
-    assert course.by_hour[2] == {23: 0, 24: 1, 25: 2}[hours]  # left out, or told twice, by the clocks
+    report = report_of(worker, period_of(PeriodKind.DAY, day))
+    (arrival_profile,) = report.arrival_profiles
+    assert [(told.day, told.number) for told in arrival_profile.by_day] == [(day, hours)]
+    assert sum(arrival_profile.by_hour) == hours
+    assert arrival_profile.by_hour[2] == {23: 0, 24: 1, 25: 2}[hours]  # left out, or told twice, by the clocks
 
 
 def test_rows_of_days_and_of_five_minutes_of_one_day_add_up_over_partitions() -> None:
-    period = period_of(Kind.MONTH, DAY)
-    row = new_day(LAYOUTS["call"])
+    period = period_of(PeriodKind.MONTH, DAY)
+    row = new_day(FIGURE_SCHEMAS["call"])
     row.counts[0] = 3
     row.by_hour = [0] * 8 + [3] + [0] * 15
     before = [(day_key(day, SOCIAL), encode_figure(row)) for day in (date(2026, 10, 31), date(2026, 11, 1), DAY)]
@@ -196,21 +196,24 @@ def test_rows_of_days_and_of_five_minutes_of_one_day_add_up_over_partitions() ->
     view.apply_all(1, rows)
     view.apply_all(1, [(day_key(DAY, SOCIAL), None), (b"no row", b"{}"), (None, b"")])
     history = view.history()
-    (course,) = make_report(history, period, OPTIONS).courses
-    assert {told.day: told.number for told in course.by_day if told.number} == {date(2026, 11, 1): 6, DAY: 3 + 2}
-    assert (course.by_hour[8], course.by_hour[12]) == (9, 2)
+    (arrival_profile,) = make_report(history, period, OPTIONS).arrival_profiles
+    assert {told.day: told.number for told in arrival_profile.by_day if told.number} == {
+        date(2026, 11, 1): 6,
+        DAY: 3 + 2,
+    }
+    assert (arrival_profile.by_hour[8], arrival_profile.by_hour[12]) == (9, 2)
     assert history.began_on == {"call": date(2026, 10, 31)}
     assert history.totals[SOCIAL].counts[0] == 2
     assert history.unreadable == 1
 
 
 def test_it_says_what_it_does_not_know() -> None:
-    period = period_of(Kind.MONTH, DAY)
+    period = period_of(PeriodKind.MONTH, DAY)
     worker = Worker()
     worker.offered(SOCIAL, NOON)
     worker.count(MAIL, NOON - timedelta(days=60), received=1)
     history = history_of(worker, period, [(b"{", b"")], as_of=NOON)
-    document = lay_out(make_report(history, period, OPTIONS), history, OPTIONS, "fr")
+    document = build_document(make_report(history, period, OPTIONS), history, OPTIONS, "fr")
     assert document.notes[0] == "Chiffres à jour au 25\xa0novembre 2026, 12\xa0h\xa000 (Europe/Paris)."
     assert document.notes[1].startswith("La période n’est pas finie")
     assert document.notes[2].startswith("Sur certains canaux")
@@ -221,27 +224,27 @@ def test_it_says_what_it_does_not_know() -> None:
         "1 sur 30",
     )
     assert known["Courrier"] == ("commencent avant la période", "0 sur 30")
-    reading = replace(history, being_read={"mail": NOON - timedelta(days=40), "call": NOON + timedelta(days=9)})
-    document = lay_out(make_report(reading, period, OPTIONS), reading, OPTIONS, "fr")
+    reading = replace(history, history_read_until={"mail": NOON - timedelta(days=40), "call": NOON + timedelta(days=9)})
+    document = build_document(make_report(reading, period, OPTIONS), reading, OPTIONS, "fr")
     assert TEXTS["fr"]["reads_history"] in document.notes
     known = {one.channel: one.data for one in document.known}
     assert known["Courrier"].endswith("historique en cours de lecture, on en est au 16\xa0octobre 2026, 12\xa0h\xa000")
     assert "historique" not in known["Téléphone"], "what is read now is of later days"
     empty = HistoryView(PARIS, DAY, DAY).history()
-    document = lay_out(make_report(empty, period_of(Kind.DAY, DAY), OPTIONS), empty, OPTIONS, "en")
+    document = build_document(make_report(empty, period_of(PeriodKind.DAY, DAY), OPTIONS), empty, OPTIONS, "en")
     assert document.notes == (TEXTS["en"]["not_told"], TEXTS["en"]["nothing"])
 
 
 @pytest.fixture(scope="module")
 def documents() -> dict[str, Document]:
-    period = period_of(Kind.DAY, DAY)
+    period = period_of(PeriodKind.DAY, DAY)
     worker = busy_worker()
     worker.count(MAIL._replace(service="=1+1"), NOON, received=6)
     worker.count(OPINION, NOON, invited=30, given_csat_1_5_5=9, given_csat_1_5_2=1)
     worker.count(KEPT, NOON, started=9, met=5, late=1)
     history = history_of(worker, period)
     report = make_report(history, period, OPTIONS)
-    return {language: lay_out(report, history, OPTIONS, language) for language in LANGUAGES}
+    return {language: build_document(report, history, OPTIONS, language) for language in LANGUAGES}
 
 
 def test_promises_are_called_what_the_board_calls_them(documents: dict[str, Document]) -> None:
@@ -258,10 +261,10 @@ def test_promises_of_one_name_are_told_apart_by_their_policies() -> None:
     worker = busy_worker()
     other = KEPT._replace(queue="recours:first_response:mail")
     form = KEPT._replace(queue="demarches:acknowledge:form")
-    for place in (KEPT, other, form):
-        worker.count(place, NOON, started=9, met=5, late=1)
+    for dimensions in (KEPT, other, form):
+        worker.count(dimensions, NOON, started=9, met=5, late=1)
     history = history_of(worker, THE_DAY)
-    document = lay_out(make_report(history, THE_DAY, OPTIONS), history, OPTIONS, "fr")
+    document = build_document(make_report(history, THE_DAY, OPTIONS), history, OPTIONS, "fr")
     names = {chapter.name: {line.name for line in chapter.lines} for chapter in document.chapters}
     alike = "Courrier – première réponse"
     assert names["sla"] == {f"{alike} (courrier)", f"{alike} (recours)", "Démarches – accusé de réception"}
@@ -292,7 +295,7 @@ def test_a_figure_has_one_name_on_board_report_and_console(monkeypatch: pytest.M
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     apostrophes = str.maketrans("’", "'")
     for counted, on_board in OF_BOARD.items():
-        assert tell_counted(counted) == BOARD["fr"][on_board].lower().translate(apostrophes), counted
+        assert figure_label(counted) == BOARD["fr"][on_board].lower().translate(apostrophes), counted
     for language in LANGUAGES:
         board, report = BOARD[language], TEXTS[language]
         for name in ("received", "answered", "abandoned", "abandonment", "closed", "booked", "attended", "missed"):
@@ -308,7 +311,7 @@ def test_the_words_of_clocks_are_the_boards_wherever_they_stand() -> None:
 
 
 def test_html_needs_nothing_else_and_tells_formula_and_definitions(documents: dict[str, Document]) -> None:
-    period = period_of(Kind.DAY, DAY)
+    period = period_of(PeriodKind.DAY, DAY)
     page = write(documents["fr"], period, Format.HTML).decode()
     assert not re.search(r"https?://|<script|<link|src=", page)
     assert "Maison &lt;essai&gt;" in page
@@ -332,7 +335,7 @@ def test_html_needs_nothing_else_and_tells_formula_and_definitions(documents: di
 def test_csv_has_a_line_per_number_and_no_formula(
     documents: dict[str, Document], language: str, delimiter: str, level: str
 ) -> None:
-    text = write(documents[language], period_of(Kind.DAY, DAY), Format.CSV).decode("utf-8-sig")
+    text = write(documents[language], period_of(PeriodKind.DAY, DAY), Format.CSV).decode("utf-8-sig")
     lines = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
     t = TEXTS[language]
     (found,) = (line for line in lines if line[t["measure"]] == t["service_level"] and line[t["queue"]] == SOCIAL.queue)
@@ -343,7 +346,7 @@ def test_csv_has_a_line_per_number_and_no_formula(
 
 
 def test_a_workbook_has_a_sheet_per_table_with_numbers(documents: dict[str, Document]) -> None:
-    book = zipfile.ZipFile(io.BytesIO(write(documents["fr"], period_of(Kind.DAY, DAY), Format.XLSX)))
+    book = zipfile.ZipFile(io.BytesIO(write(documents["fr"], period_of(PeriodKind.DAY, DAY), Format.XLSX)))
     names = [sheet.attrib["name"] for sheet in ET.fromstring(book.read("xl/workbook.xml")).iter()
              if sheet.tag.endswith("}sheet")]  # fmt: skip
     assert names == [
@@ -356,22 +359,22 @@ def test_a_workbook_has_a_sheet_per_table_with_numbers(documents: dict[str, Docu
 
 
 def test_numbers_are_written_as_each_language_does() -> None:
-    assert [write_number(1234.5, language, 1) for language in LANGUAGES] == ["1\u202f234,5", "1,234.5"]
-    assert [write_span(seconds, "fr") for seconds in (42, 192, 3900, 3599.6)] == [
+    assert [format_number(1234.5, language, 1) for language in LANGUAGES] == ["1\u202f234,5", "1,234.5"]
+    assert [format_span(seconds, "fr") for seconds in (42, 192, 3900, 3599.6)] == [
         *("42\xa0s", "3\xa0min\xa012\xa0s", "1\xa0h\xa005\xa0min", "1\xa0h\xa000\xa0min"),
     ]
-    assert write_value(Value(None, "share"), "fr") == "–"
-    assert write_value(Value(-12.0, "points", None, 10, -40.0, 20.0), "en") == "-12 [-40, 20]"
-    assert [write_value(Value(2.5, "days"), language) for language in LANGUAGES] == ["2,5\xa0j", "2.5\xa0d"]
-    assert write_period(period_of(Kind.WEEK, DAY), "en") == "Week 48, 23 to 29\xa0November 2026"
-    assert write_period(period_of(Kind.WEEK, date(2026, 12, 1)), "fr") == (
+    assert format_value(Value(None, "share"), "fr") == "–"
+    assert format_value(Value(-12.0, "points", None, 10, -40.0, 20.0), "en") == "-12 [-40, 20]"
+    assert [format_value(Value(2.5, "days"), language) for language in LANGUAGES] == ["2,5\xa0j", "2.5\xa0d"]
+    assert format_period(period_of(PeriodKind.WEEK, DAY), "en") == "Week 48, 23 to 29\xa0November 2026"
+    assert format_period(period_of(PeriodKind.WEEK, date(2026, 12, 1)), "fr") == (
         "Semaine 49, du 30\xa0novembre au 6\xa0décembre 2026"
     )
-    assert write_period(period_of(Kind.WEEK, date(2026, 12, 31)), "fr") == (
+    assert format_period(period_of(PeriodKind.WEEK, date(2026, 12, 31)), "fr") == (
         "Semaine 53, du 28\xa0décembre 2026 au 3\xa0janvier 2027"
     )
-    assert write_period(period_of(Kind.MONTH, DAY), "fr") == "novembre 2026"
-    assert write_period(period_of(Kind.YEAR, DAY), "fr") == "2026"
+    assert format_period(period_of(PeriodKind.MONTH, DAY), "fr") == "novembre 2026"
+    assert format_period(period_of(PeriodKind.YEAR, DAY), "fr") == "2026"
 
 
 def test_every_word_is_there_in_both_languages() -> None:
@@ -400,9 +403,9 @@ def test_a_year_is_drawn_by_month() -> None:
     worker = Worker()
     worker.offered(SOCIAL, NOON, 5)
     worker.offered(SOCIAL, NOON - timedelta(days=200), 5)
-    period = period_of(Kind.YEAR, DAY)
+    period = period_of(PeriodKind.YEAR, DAY)
     history = history_of(worker, period)
-    (chapter,) = lay_out(make_report(history, period, OPTIONS), history, OPTIONS, "fr").chapters
+    (chapter,) = build_document(make_report(history, period, OPTIONS), history, OPTIONS, "fr").chapters
     assert chapter.plots[0][1].count("<rect") == 12
     assert isinstance(chapter.lines[0], tuple)
     assert Row(None, chapter.lines[0].values).values[0].value == 10

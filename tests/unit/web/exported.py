@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 from prometheus_client import CollectorRegistry
 
 from models.policies import Policies
-from streams.core.figures import Dimensions
+from streams.core.figures.figure import Dimensions
 from streams.web.collector import FiguresCollector
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.view import NOTHING_PROMISED, FiguresView, Source
+from streams.web.view import NO_POLICIES, FiguresView, ReaderState
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, Worker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -22,11 +22,11 @@ DAY = 86_400
 class Exported:
     """A registry with the collector alone, and its samples by name and labels."""
 
-    def __init__(self, options: WebOptions = OPTIONS, policies: Policies = NOTHING_PROMISED) -> None:
+    def __init__(self, options: WebOptions = OPTIONS, policies: Policies = NO_POLICIES) -> None:
         self.now = NOON
         self.view = FiguresView(options.time_zone, NOON, lambda: policies)
         self.view.begin([0])
-        self.view.tell(Source.FOLLOWING)
+        self.view.set_state(ReaderState.FOLLOWING)
         self.worker = Worker(self.view)
         self.options = options
         self.registry = CollectorRegistry()

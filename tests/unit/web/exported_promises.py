@@ -3,8 +3,8 @@
 import tomllib
 
 from models.policies import Policies, SlaFile
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.web.rows import DESK, FORM, MAIL, ROADS
 

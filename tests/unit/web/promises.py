@@ -4,8 +4,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from models.policies import Policies, SlaFile
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, 2, 30, tzinfo=PARIS)

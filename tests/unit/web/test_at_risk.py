@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from models.instants import milliseconds
-from streams.web import at_risk
-from streams.web.at_risk import MOST, SHORT, AtRiskView, Risks
-from streams.web.board import make_message
+from models.timestamps import milliseconds
+from streams.web.board import at_risk
+from streams.web.board.at_risk import MAX_LISTED, SHORT, AtRiskTargets, AtRiskView
+from streams.web.board.payload import make_message
+from streams.web.board.sla_targets import WorkingTime
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.promises import WorkingTime
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.unit.web.clock_events import HOUR, told
 from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, POLICIES
 from tests.web.rows import Worker
@@ -21,19 +21,19 @@ def view_of(*events: tuple[bytes, bytes]) -> AtRiskView:
     view = AtRiskView()
     view.begin([0])
     view.apply_all(0, events)
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     return view
 
 
 def due(view: AtRiskView) -> list[str]:
     risks = view.next(NOW)
     assert risks is not None
-    return [risk.short for risk in risks.next]
+    return [risk.contact_suffix for risk in risks.next]
 
 
 def test_the_next_deadline_stands_first_and_the_list_is_bounded() -> None:
     view = view_of(*(told("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(40, 0, -1)))
-    assert due(view) == [str(1000 + hours) for hours in range(1, MOST + 1)]
+    assert due(view) == [str(1000 + hours) for hours in range(1, MAX_LISTED + 1)]
 
 
 @pytest.mark.parametrize("kind", ["met", "breached", "cancelled", "paused", "resumed", "moved"])
@@ -78,12 +78,12 @@ def test_what_is_due_is_no_longer_at_risk_and_calls_are_seen_in_their_queues() -
 def test_nothing_is_said_before_all_is_read_and_what_cannot_be_read_is_left_out() -> None:
     view = AtRiskView()
     assert view.next(NOW) is None
-    view.tell(Source.LOADING)
+    view.set_state(ReaderState.LOADING)
     view.apply_all(
         0, [(b"mail:x:1", b'"sla.at_risk"'), (None, b"{}"), (b"mail:x:1", None), told("at_risk", "2026-0003")]
     )
     assert view.next(NOW) is None
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     assert due(view) == ["0003"]
     view.begin([0])
     assert due(view) == []
@@ -91,8 +91,8 @@ def test_nothing_is_said_before_all_is_read_and_what_cannot_be_read_is_left_out(
 
 def test_where_the_topic_does_not_exist_nothing_is_at_risk() -> None:
     view = AtRiskView()
-    view.tell(Source.NO_TOPIC)
-    assert view.next(NOW) == Risks([], 0)
+    view.set_state(ReaderState.NO_TOPIC)
+    assert view.next(NOW) == AtRiskTargets([], 0)
 
 
 def test_it_is_told_of_how_many_it_is_not_known_whose_they_are() -> None:
@@ -104,7 +104,7 @@ def test_it_is_told_of_how_many_it_is_not_known_whose_they_are() -> None:
     events = [told("at_risk", f"2026-{number}", NOON + number * HOUR) for number in range(3)]
     known = view_of(*events).next(NOW)
 
-    def unknown(risks: Risks | None) -> int:
+    def unknown(risks: AtRiskTargets | None) -> int:
         return make_message(view.snapshot(NOON), WebOptions(brokers=""), "v", risks).board.promises.at_risk_unknown
 
     assert unknown(known) == 2, "calls stand in their queues"
@@ -123,7 +123,7 @@ def test_the_board_tells_the_end_of_a_number_alone_with_its_working_time() -> No
     options = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
     view = FiguresView(options.time_zone, NOON, lambda: POLICIES)
     view.begin([0])
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     risks = view_of(told("at_risk", "DOSSIER-123456789", NOON + 2 * HOUR)).next(NOW)
     board = make_message(view.snapshot(NOON), options, "v", risks).board
     assert board.promises.next_at_risk is not None

@@ -4,16 +4,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from models.events import AgentStateChanged
-from models.instants import milliseconds
-from streams.core import agent
-from streams.core.counting import count_agent
-from streams.core.figures import Dimensions, Figure, Formula, encode_figure, new_figure, total_key
-from streams.core.layouts import QUEUES
-from streams.web.board import Message, State, make_message
+from models.timestamps import milliseconds
+from streams.core.contacts import agent
+from streams.core.figures.figure import Dimensions, Figure, Formula, encode_figure, new_figure, total_key
+from streams.core.figures.figure_counts import count_agent
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.web.board.payload import DataState, Message, make_message
+from streams.web.board.queues import LastArrival, LiveFigures
 from streams.web.options import QueueOptions, ServiceOptions, Thresholds, WebOptions
-from streams.web.queues import Arrivals, Now
 from streams.web.sums import Ratio
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.support.events import make
 from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker
 
@@ -24,7 +24,7 @@ OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),
 def new_view() -> FiguresView:
     view = FiguresView(OPTIONS.time_zone, NOON)
     view.begin([0])
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     return view
 
 
@@ -96,7 +96,7 @@ def test_agents_as_the_worker_counts_them_are_one_each_on_the_whole_and_no_queue
 
     board = board_of(view).board
 
-    def agents(now: Now) -> tuple[int | None, ...]:
+    def agents(now: LiveFigures) -> tuple[int | None, ...]:
         return now.agents_available, now.agents_on_contact, now.agents_paused
 
     assert {queue.queue: agents(queue) for queue in board.queues} == {
@@ -170,20 +170,20 @@ def test_when_somebody_last_came_is_told_per_site() -> None:
     worker.stocks(annexe, agents_available=1)
     until = milliseconds(NOON - timedelta(minutes=15))
     assert board_of(view).board.arrivals == [
-        Arrivals("call", "siege", until, 3600),
-        Arrivals("call", "annexe", None, 3600),
+        LastArrival("call", "siege", until, 3600),
+        LastArrival("call", "annexe", None, 3600),
     ]
 
 
 def test_a_queue_that_is_known_by_its_setting_alone_has_a_site_where_nobody_came() -> None:
-    assert board_of(new_view()).board.arrivals == [Arrivals("call", "siege", None, 3600)]
+    assert board_of(new_view()).board.arrivals == [LastArrival("call", "siege", None, 3600)]
 
 
 def test_a_call_that_was_forgotten_is_nobody_who_came() -> None:
     view = new_view()
     worker = Worker(view)
     worker.offered(ROADS, NOON - timedelta(hours=2))
-    worker._count(ROADS, NOON, {QUEUES.index["left_forgotten"]: 1})
+    worker._count(ROADS, NOON, {QUEUE_SCHEMA.index["left_forgotten"]: 1})
     (arrivals,) = board_of(view).board.arrivals
     assert arrivals.until == milliseconds(NOON - timedelta(hours=2)) + 300_000
 
@@ -191,11 +191,11 @@ def test_a_call_that_was_forgotten_is_nobody_who_came() -> None:
 def test_the_state_says_what_is_waited_for() -> None:
     view = FiguresView(OPTIONS.time_zone, NOON)
     states = []
-    for source in (Source.NO_BROKER, Source.NO_TOPIC, Source.LOADING, Source.FOLLOWING):
-        view.tell(source)
+    for reader_state in (ReaderState.NO_BROKER, ReaderState.NO_TOPIC, ReaderState.LOADING, ReaderState.FOLLOWING):
+        view.set_state(reader_state)
         states.append(board_of(view).clock.state)
     view.begin([0, 1])
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     first, second = Worker(view, 0), Worker(view, 1)
     first.progress(NOON)
     states.append(board_of(view).clock.state)
@@ -207,19 +207,19 @@ def test_the_state_says_what_is_waited_for() -> None:
     states.append(board_of(view).clock.state)
     first.progress(NOON - timedelta(seconds=16), written_at=NOON - timedelta(seconds=16))
     states.append(board_of(view).clock.state)
-    view.tell(Source.NO_BROKER)
+    view.set_state(ReaderState.NO_BROKER)
     states.append(board_of(view).clock.state)
     assert states == [
-        State.NO_BROKER,
-        State.NO_TOPIC,
-        State.LOADING,
-        State.NO_FIGURES,
-        State.NO_FIGURES,
-        State.LIVE,
-        State.SILENT,
-        State.CATCHING_UP,
-        State.SILENT,
-        State.NO_BROKER,
+        DataState.NO_BROKER,
+        DataState.NO_TOPIC,
+        DataState.LOADING,
+        DataState.NO_FIGURES,
+        DataState.NO_FIGURES,
+        DataState.LIVE,
+        DataState.SILENT,
+        DataState.CATCHING_UP,
+        DataState.SILENT,
+        DataState.NO_BROKER,
     ]
 
 
@@ -227,7 +227,7 @@ def test_a_worker_that_has_never_caught_up_has_no_figures_of_any_moment() -> Non
     view = new_view()
     Worker(view).progress(datetime.fromtimestamp(0, UTC), written_at=NOON)
     clock = board_of(view).clock
-    assert (clock.as_of, clock.state) == (None, State.CATCHING_UP)
+    assert (clock.as_of, clock.state) == (None, DataState.CATCHING_UP)
 
 
 def test_queues_of_one_name_say_what_tells_them_apart() -> None:
@@ -315,11 +315,11 @@ def test_only_who_comes_by_the_minute_is_missed_by_the_hour() -> None:
     worker.offered(DESK, NOON)
     worker.count(MAIL, NOON - timedelta(hours=5), "received")
     until = milliseconds(NOON) + 300_000
-    judged = [Arrivals("call", "siege", until, 3600), Arrivals("visit", "annexe", until, 3600)]
+    judged = [LastArrival("call", "siege", until, 3600), LastArrival("visit", "annexe", until, 3600)]
     assert board_of(view).board.arrivals == judged
     options = WebOptions(brokers="", quiet_after_seconds_of={"mail": 14_400, "visit": 7200})
     assert board_of(view, options).board.arrivals == [
-        Arrivals("call", "siege", until, 3600),
-        Arrivals("mail", "siege", until - 5 * 3_600_000, 14_400),
-        Arrivals("visit", "annexe", until, 7200),
+        LastArrival("call", "siege", until, 3600),
+        LastArrival("mail", "siege", until - 5 * 3_600_000, 14_400),
+        LastArrival("visit", "annexe", until, 7200),
     ]

@@ -1,7 +1,7 @@
 import pytest
 from starlette.requests import Request
 
-from streams.web.choices import find_language, find_theme
+from streams.web.preferences import find_language, find_theme
 
 
 def ask(accepted: str = "", query: str = "", cookie: str = "") -> Request:

@@ -11,15 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from streams.core import citizen_figures, citizens
-from streams.core.citizen_figures import PROGRESS_KEY, Key, Period, Progress, dump_key, encode_progress, start_of
-from streams.core.disclosure import FEWEST, LEAST_MISSING, Cell, disclose
-from streams.core.figures import encode_figure
-from streams.core.layouts import CONTACTED, NONE, OTHER, REASONS
-from streams.core.timeline import Entry
+from streams.core.citizens import citizen as citizens
+from streams.core.citizens import citizen_figures
+from streams.core.citizens.citizen_figures import (
+    PROGRESS_KEY,
+    CitizenFigureKey,
+    Period,
+    Progress,
+    dump_key,
+    encode_progress,
+    start_of,
+)
+from streams.core.figures.disclosure import MIN_CITIZENS, MIN_WITHHELD, Cell, disclose
+from streams.core.figures.figure import encode_figure
+from streams.core.figures.figure_schemas import CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL, OTHER_REASON, RECONTACT_REASONS
+from streams.core.timeline.entries import Entry
 from streams.web.citizens import CitizensView
 from streams.web.metrics.citizens import CitizensCollector
-from streams.web.view import Source
+from streams.web.view import ReaderState
 from tests.support.citizens import START_DAY, Figures, count, entry, fold
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -36,7 +45,7 @@ def view_of(people: Iterable[Iterable[Entry]], over: int) -> CitizensView:
     for number, figures in enumerate(parts):
         rows = [(dump_key(key), encode_figure(figure)) for key, figure in figures.items()]
         view.apply_all(number, [*rows, (PROGRESS_KEY, encode_progress(Progress(over, 7, "Europe/Paris")))])
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     return view
 
 
@@ -170,18 +179,18 @@ def test_few_of_whom_nobody_knows_are_not_the_rest_of_all_who_came() -> None:
 
 def test_nothing_is_told_while_partitions_do_not_agree_or_are_missing() -> None:
     view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
-    assert view.publish() is not None
+    assert view.disclosed_figures() is not None
     view.apply_all(0, [(PROGRESS_KEY, encode_progress(Progress(MONDAY + 7, 14, "Europe/Paris")))])
-    assert view.publish() is None
+    assert view.disclosed_figures() is None
     view.begin(range(3))
-    assert view.publish() is None
-    view.tell(Source.FOLLOWING)
-    assert view.publish() is None
+    assert view.disclosed_figures() is None
+    view.set_state(ReaderState.FOLLOWING)
+    assert view.disclosed_figures() is None
 
 
 def test_a_row_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
-    view.apply_all(0, [(b"nonsense", b""), (dump_key(Key("week", MONDAY, "x")), b"[")])
+    view.apply_all(0, [(b"nonsense", b""), (dump_key(CitizenFigureKey("week", MONDAY, "x")), b"[")])
     assert samples(view)["contact_citizens", ("week", "autonomie")] == 9
     assert caplog.text.count("cannot be read") == 2
 
@@ -200,7 +209,7 @@ def test_what_is_missing_of_a_sum_stands_for_enough_citizens_or_for_none(
     assert all(told[name] == cells[name].value and not cells[name].is_small for name in told)
     missing = [cells[name].citizens for name in cells.keys() - told.keys()]
     if told:
-        assert not any(missing) or (max(missing) >= FEWEST and sum(missing) + hides_sum >= LEAST_MISSING)
+        assert not any(missing) or (max(missing) >= MIN_CITIZENS and sum(missing) + hides_sum >= MIN_WITHHELD)
         assert missing or not hides_sum
 
 
@@ -214,7 +223,7 @@ def test_no_number_of_few_is_all_that_fits_what_is_told() -> None:
             fit[sum(numbers), tuple(told.items())].append(numbers)
     for tables in fit.values():
         for found in map(set, zip(*tables, strict=True)):
-            assert found == {0} or max(found) >= FEWEST
+            assert found == {0} or max(found) >= MIN_CITIZENS
 
 
 @st.composite
@@ -235,38 +244,50 @@ def weeks_of_people(draw: st.DrawFn) -> list[list[Entry]]:
 @given(weeks_of_people())
 def test_nothing_can_be_worked_out_of_a_week_and_of_what_counters_of_contacts_tell(people: list[list[Entry]]) -> None:
     view = view_of(people, MONDAY + 14)
-    now, known = view_of(people, MONDAY + 7).publish(), view.publish()
+    now, known = view_of(people, MONDAY + 7).disclosed_figures(), view.disclosed_figures()
     assert now is not None
     assert known is not None
     figures = Figures()
     for entries in people:
         count(None, fold(entries), figures.__getitem__)
     for service in ("autonomie", "enfance"):
-        figure = figures[Key(Period.WEEK, start_of(Period.WEEK, MONDAY), service)]
+        figure = figures[CitizenFigureKey(Period.WEEK, start_of(Period.WEEK, MONDAY), service)]
         value = dict(zip(citizens.CITIZENS.counts, figure.counts, strict=True))
 
         def cell(name: str, value: dict[str, int] = value) -> Cell:
             return Cell(value[name], value[f"{name}_citizens"])
 
         tables = (
-            ({(service, "call", why): cell(f"began_call_{why}") for why in (*REASONS["call"], OTHER)}, now.began),
-            ({(service, "call", str(one)): cell(f"hop_{one}_call") for one in (*CONTACTED, NONE)}, now.hops),
+            (
+                {
+                    (service, "call", why): cell(f"began_call_{why}")
+                    for why in (*RECONTACT_REASONS["call"], OTHER_REASON)
+                },
+                now.contacts_by_reason,
+            ),
+            (
+                {
+                    (service, "call", str(one)): cell(f"hop_{one}_call")
+                    for one in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)
+                },
+                now.contacts_by_previous_channel,
+            ),
         )
         nobody = value["unidentified_call"]
         sums = []
         for cells, told in tables:
             shown = {name: number for name, number in told.items() if name in cells}
             missing = [cells[name].citizens for name in cells.keys() - shown.keys()]
-            assert all(cells[name].citizens == 0 or cells[name].citizens >= FEWEST for name in shown)
+            assert all(cells[name].citizens == 0 or cells[name].citizens >= MIN_CITIZENS for name in shown)
             if shown:
-                assert not any(missing) or max(missing) >= FEWEST
+                assert not any(missing) or max(missing) >= MIN_CITIZENS
             sums.append(any(missing) or not shown)
         if (service, "call") not in now.unidentified and nobody:
             assert all(sums)  # who is not known would be the rest of all who came
         for first, followed in product((True, False), (True, False)):
             number = known.handled.get((service, "call", first, followed))
-            name = citizens.name_handled("call", is_first=first, is_followed=followed)
-            assert number is None or number == 0 or value[f"{name}_citizens"] >= FEWEST
+            name = citizens.handled_count_name("call", is_first=first, is_followed=followed)
+            assert number is None or number == 0 or value[f"{name}_citizens"] >= MIN_CITIZENS
 
 
 @st.composite
@@ -288,7 +309,7 @@ def test_no_two_numbers_of_citizens_tell_of_few_by_their_difference(people: list
         over = (PROGRESS_KEY, encode_progress(Progress(MONDAY + days, 7, "Europe/Paris")))
         for partition in range(2):
             view.apply_all(partition, [over])
-        published = view.publish()
+        published = view.disclosed_figures()
         assert published is not None
         numbers = {(period, service): number for (period, service), number in published.active.items()}
         numbers |= {(period, ""): number for period, number in published.active_of_all.items()}
@@ -301,12 +322,12 @@ def test_no_two_numbers_of_citizens_tell_of_few_by_their_difference(people: list
             told[period, start, service] = number, {who for who, _ in begun}, len(begun)
     for (period, start, service), (number, who, contacts) in told.items():
         assert number == len(who)
-        assert not 0 < contacts - number < FEWEST
+        assert not 0 < contacts - number < MIN_CITIZENS
         ends = start + citizen_figures.DAYS[Period(period)]
         inner = [name for name in told if name[1] >= start and name[1] + citizen_figures.DAYS[Period(name[0])] <= ends]
         splits = [[name for name in inner if name[0] == one and name[2] == service] for one in Period if one != period]
         splits += [[name for name in inner if name[0] == period and name[2]]] if not service else []
         for parts in splits:
-            assert not any(0 < number - told[part][0] < FEWEST for part in parts)
+            assert not any(0 < number - told[part][0] < MIN_CITIZENS for part in parts)
             if sum(told[part][2] for part in parts) == contacts:  # else there is a part of which nobody is told
-                assert not 0 < sum(told[part][0] for part in parts) - number < FEWEST
+                assert not 0 < sum(told[part][0] for part in parts) - number < MIN_CITIZENS

@@ -9,13 +9,13 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from models.reasons import Reason
-from streams.core.figures import Dimensions, Formula, total_key
-from streams.core.layouts import LEFT
-from streams.web.board import make_message
+from streams.core.figures.figure import Dimensions, Formula, total_key
+from streams.core.figures.figure_schemas import LEFT_COUNTS
+from streams.web.board.payload import make_message
+from streams.web.board.queues import Flows
 from streams.web.collector import FiguresCollector
 from streams.web.options import QueueOptions, WebOptions
-from streams.web.queues import Flows
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.web.rows import ROADS, SOCIAL, Worker, encode
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -28,7 +28,7 @@ class Exported:
     def __init__(self) -> None:
         self.view = FiguresView(OPTIONS.time_zone, NOON)
         self.view.begin([0, 1])
-        self.view.tell(Source.FOLLOWING)
+        self.view.set_state(ReaderState.FOLLOWING)
         self.worker = Worker(self.view)
         self.registry = CollectorRegistry()
         self.registry.register(FiguresCollector(self.view, OPTIONS, lambda: NOON))
@@ -138,7 +138,7 @@ def test_what_is_received_is_called_so_everywhere_and_is_the_sum_of_what_became_
     ways = [
         exported("contact_answered_total", SOCIAL),
         *(exported("contact_abandoned_total", SOCIAL, short=short) for short in ("true", "false")),
-        *(exported("contact_left_queue_total", SOCIAL, reason=name.removeprefix("left_")) for name in LEFT),
+        *(exported("contact_left_queue_total", SOCIAL, reason=name.removeprefix("left_")) for name in LEFT_COUNTS),
         exported("contact_backlog_items", SOCIAL, state="waiting"),
     ]
     assert exported("contact_received_total", SOCIAL) == sum(number or 0 for number in ways) == 12
@@ -164,13 +164,13 @@ def test_there_are_no_figures_before_they_were_read() -> None:
     registry = CollectorRegistry()
     registry.register(FiguresCollector(view, OPTIONS, lambda: NOON))
     worker = Worker(view)
-    for source in (Source.NO_BROKER, Source.NO_TOPIC, Source.LOADING):
-        view.tell(source)
+    for reader_state in (ReaderState.NO_BROKER, ReaderState.NO_TOPIC, ReaderState.LOADING):
+        view.set_state(reader_state)
         assert list(registry.collect()) == []
         view.begin([0])
         worker.offered(SOCIAL, NOON)
     worker.progress(NOON)
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     assert registry.get_sample_value("contact_received_total", SOCIAL._asdict()) == 3
     assert registry.get_sample_value("contact_received_total", ROADS._asdict()) == 0
 
@@ -182,15 +182,15 @@ def test_reading_anew_makes_no_counter_fall(exported: Exported) -> None:
 
     before = counters()
     rows = [(total_key(place), encode(total)) for place, total in exported.worker.totals.items()]
-    for source in (Source.NO_BROKER, Source.LOADING):
+    for reader_state in (ReaderState.NO_BROKER, ReaderState.LOADING):
         exported.view.begin([0, 1])
-        exported.view.tell(source)
+        exported.view.set_state(reader_state)
         exported.view.apply_all(0, rows[:1])
         assert counters() == before
     exported.view.begin([0, 1])
     exported.view.apply_all(0, rows)
     exported.worker.progress(NOON, events=40, duplicates=3, dead_letters={"invalid_json": 2})
-    exported.view.tell(Source.FOLLOWING)
+    exported.view.set_state(ReaderState.FOLLOWING)
     assert counters() == before
 
 

@@ -9,11 +9,11 @@ from prometheus_client import generate_latest
 
 from models.events import CloseOutcome, FormDecision
 from models.topics import Channel
-from streams.core import facts
-from streams.core.figures import Dimensions
-from streams.core.layouts import CLOSED, FEEDBACK, LAYOUTS, MATTERS
-from streams.web.board import make_message
-from streams.web.metrics.matters import AGES, FACTS, OLDEST, STEPS
+from streams.core.figures import facts
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import CASE_SCHEMA, CLOSED_COUNTS, FEEDBACK, FIGURE_SCHEMAS
+from streams.web.board.payload import make_message
+from streams.web.metrics.cases import AGES, FACTS, OLDEST, STEPS
 from streams.web.options import WebOptions
 from tests.unit.web.exported import DAY, NOON, OPTIONS, Exported, fill
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL
@@ -224,7 +224,7 @@ def test_places_that_the_settings_name_have_all_their_series_before_anything_hap
     exported.worker.progress(NOON)
     before = exported.numbers().keys()
     for place in (MAIL, EMAIL, FORM, APPOINTMENT):
-        for name in FACTS.get(Channel(place.channel), LAYOUTS[place.channel].facts):
+        for name in FACTS.get(Channel(place.channel), FIGURE_SCHEMAS[place.channel].facts):
             exported.worker.count(place, NOON, name, amount=1)
         exported.worker.stocks(place, waiting=1)
     assert exported.numbers().keys() == before
@@ -239,7 +239,7 @@ def test_nothing_that_is_counted_is_left_out(exported: Exported) -> None:
     left_out = set()
     before = exported.counted()
     for place in (SOCIAL, DESK, MAIL, EMAIL, FORM, APPOINTMENT, OPINION):
-        for name in FACTS.get(Channel(place.channel), LAYOUTS[place.channel].facts):
+        for name in FACTS.get(Channel(place.channel), FIGURE_SCHEMAS[place.channel].facts):
             exported.worker.count(place, NOON, name, amount=1)
             after = exported.counted()
             if after == before:
@@ -255,8 +255,8 @@ def test_the_steps_of_a_channel_are_those_that_its_events_tell() -> None:
         told[nouns[kind.partition(".")[0]]].add(step)
     assert {channel: set(steps) for channel, steps in STEPS.items()} == told
     every = {name for facts_ in FACTS.values() for name in facts_}
-    assert every == set(MATTERS.facts)
-    assert set(CLOSED) == {f"closed_{name}" for name in ("answered", *CloseOutcome, *FormDecision)}
+    assert every == set(CASE_SCHEMA.facts)
+    assert set(CLOSED_COUNTS) == {f"closed_{name}" for name in ("answered", *CloseOutcome, *FormDecision)}
 
 
 def test_metrics_and_board_tell_the_same_of_services(exported: Exported) -> None:

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from streams.core.figures import Dimensions
-from streams.core.layouts import LAYOUTS
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.web.collector import FiguresCollector
 from streams.web.exposition import Exposition
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.unit.web.exported_promises import POLICIES
 from tests.web.rows import APPOINTMENT, DESK, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
 
@@ -41,7 +41,7 @@ def registry_of(view: FiguresView, options: WebOptions, now: Now) -> CollectorRe
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from([(place, fact) for place in PLACES for fact in LAYOUTS[place.channel].facts]),
+        st.sampled_from([(place, fact) for place in PLACES for fact in FIGURE_SCHEMAS[place.channel].facts]),
         st.integers(1, 3),
         st.booleans(),
         st.integers(0, 20),
@@ -59,7 +59,7 @@ def test_each_scrape_is_as_if_it_were_the_first(changes: list[tuple[tuple[Dimens
     workers = {partition: Worker(view, partition) for partition in range(2)}
     for worker in workers.values():
         worker.progress(now.at)
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     options = WebOptions(brokers="")
     kept = Exposition(registry_of(view, options, now))
     assert lines(kept.write()) == lines(generate_latest(registry_of(view, options, now)))

@@ -9,10 +9,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from models.policies import Policies
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
-from streams.web.board import make_message
-from streams.web.metrics.promises import HORIZONS
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
+from streams.web.board.payload import make_message
+from streams.web.metrics.sla_targets import HORIZONS
 from tests.support.prometheus import find
 from tests.unit.web.exported import NOON, Exported
 from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES

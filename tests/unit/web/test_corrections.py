@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.figures import Dimensions
-from streams.core.layouts import LAYOUTS, SLA
-from streams.web.metrics.measure import TWIN
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
+from streams.web.metrics.measure import CORRECTED_SUFFIX
 from tests.unit.web.exported import NOON, Exported
 from tests.unit.web.exported_promises import HOUSE, POLICIES
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL
@@ -40,7 +40,7 @@ def facts(draw: st.DrawFn) -> Facts:
     place = st.sampled_from(PLACES)
     amount = st.sampled_from([0, 5, 6, 900, 90_000, 10_000_000])
     chosen = draw(st.lists(place, max_size=12))
-    return [(one, draw(st.sampled_from(LAYOUTS[one.channel].facts)), draw(amount)) for one in chosen]
+    return [(one, draw(st.sampled_from(FIGURE_SCHEMAS[one.channel].facts)), draw(amount)) for one in chosen]
 
 
 @given(facts(), facts())
@@ -59,10 +59,14 @@ def test_counter_less_its_twin_is_what_is_true(right: Facts, wrong: Facts) -> No
     compared = 0
     for (name, labels), number in after.items():
         metric, part = without_part(name)
-        if part not in {"total", "bucket", "sum", "count"} or metric.endswith(TWIN) or not name.startswith("contact_"):
+        if (
+            part not in {"total", "bucket", "sum", "count"}
+            or metric.endswith(CORRECTED_SUFFIX)
+            or not name.startswith("contact_")
+        ):
             continue
         assert number == before[name, labels], "no counter falls"
-        twin = f"{metric}{TWIN}_{part}".replace("postage_euros_corrected", "postage_corrected_euros")
+        twin = f"{metric}{CORRECTED_SUFFIX}_{part}".replace("postage_euros_corrected", "postage_corrected_euros")
         if name not in TWINLESS and "postage_corrected" not in name:
             assert number - after[twin, labels] == pytest.approx(expected[name, labels], abs=1e-6), (name, labels)
             compared += 1
@@ -71,8 +75,10 @@ def test_counter_less_its_twin_is_what_is_true(right: Facts, wrong: Facts) -> No
 
 def test_each_help_text_names_the_other_metric() -> None:
     helps = {family.name: family.documentation for family in Exported(HOUSE, POLICIES).registry.collect()}
-    twins = [name for name in helps if name.endswith(TWIN) and name.removesuffix(TWIN) in helps]
+    twins = [name for name in helps if name.endswith(CORRECTED_SUFFIX) and name.removesuffix(CORRECTED_SUFFIX) in helps]
     assert len(twins) > 30
     for name in twins:
-        assert re.search(rf"\b{name}(_total)? holds them", helps[name.removesuffix(TWIN)])
-        assert re.match(rf"Counts of {name.removesuffix(TWIN)}(_total)? that later events corrected", helps[name])
+        assert re.search(rf"\b{name}(_total)? holds them", helps[name.removesuffix(CORRECTED_SUFFIX)])
+        assert re.match(
+            rf"Counts of {name.removesuffix(CORRECTED_SUFFIX)}(_total)? that later events corrected", helps[name]
+        )

@@ -10,20 +10,20 @@ import pytest
 
 from models.events import Event
 from models.policies import Policies, SlaFile
-from streams.core.clocks import advance
-from streams.core.contact import Contact, fold
-from streams.core.counting import count_clocks, count_contact
-from streams.core.courses import courses
-from streams.core.figures import Dimensions, Figure, bucket_key, new_figure, total_key
-from streams.core.layouts import LAYOUTS
-from streams.core.tracing import Asked, make_up, names, trace
-from streams.web.board import Board, make_message
-from streams.web.explaining import NAMES
+from streams.core.contacts.contact import Contact, fold
+from streams.core.figures.figure import Dimensions, Figure, bucket_key, new_figure, total_key
+from streams.core.figures.figure_counts import count_clocks, count_contact
+from streams.core.figures.figure_explanation import FigureQuery, counted_facts, figure_names, formula_of
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.core.sla.clock_changes import advance
+from streams.core.sla.clock_intervals import clock_intervals
+from streams.web.board.explain_names import EXPLAIN_NAMES
+from streams.web.board.payload import Board, make_message
 from streams.web.icon import PLAIN, draw_icon
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView
-from tests.support.clocks import SIEGE
 from tests.support.events import START, answered_call, make
+from tests.support.sla_events import SIEGE
 
 NOW = START + timedelta(hours=3, minutes=2)
 OPTIONS = WebOptions(brokers="")
@@ -58,7 +58,7 @@ class House:
         for event in events:
             row = fold(row, event)
         assert row
-        row.clocks, _ = advance((), courses(row), POLICIES, int(NOW.timestamp() * 1000))
+        row.clocks, _ = advance((), clock_intervals(row), POLICIES, int(NOW.timestamp() * 1000))
         self.rows.append(row)
         count_contact(None, row, self._edit)
         count_clocks((), row.clocks, self._edit)
@@ -70,28 +70,28 @@ class House:
             view.apply(0, key, msgspec.json.encode(figure))
         return make_message(view.snapshot(NOW), OPTIONS, "v").board
 
-    def listed(self, figures: Iterable[str], asked: Asked) -> tuple[int, int]:
+    def listed(self, figures: Iterable[str], asked: FigureQuery) -> tuple[int, int]:
         """Return how many facts the commands of figures list, in the numerator and in the denominator."""
         judged = [
-            make_up(name, OPTIONS.formula, OPTIONS.target_seconds, OPTIONS.short_abandon_seconds).judge(
+            formula_of(name, OPTIONS.formula, OPTIONS.target_seconds, OPTIONS.short_abandon_seconds).judge(
                 fact.name, fact.amount
             )
             for name in figures
             for row in self.rows
-            for fact in trace(row)
+            for fact in counted_facts(row)
             if asked.fits(fact)
         ]
         return sum(above for above, _ in judged), sum(below for _, below in judged)
 
     def _edit(self, which: tuple[int, Dimensions]) -> Figure:
-        return self._figures.setdefault(which, new_figure(LAYOUTS[which[1].channel]))
+        return self._figures.setdefault(which, new_figure(FIGURE_SCHEMAS[which[1].channel]))
 
 
-def days(number: int) -> Asked:
+def days(number: int) -> FigureQuery:
     """Ask as `--days` does."""
     midnight = datetime.combine(NOW.astimezone(OPTIONS.time_zone), datetime.min.time(), OPTIONS.time_zone)
     first, end = midnight - timedelta(days=number - 1), midnight + timedelta(days=1)
-    return Asked(since=int(first.timestamp()), until=int(end.timestamp()))
+    return FigureQuery(since=int(first.timestamp()), until=int(end.timestamp()))
 
 
 @pytest.fixture
@@ -119,13 +119,13 @@ def test_what_is_listed_of_the_promises_card_is_what_it_counts(house: House) -> 
     channels = {told.channel for told in standing}
     assert channels == {"mail", "email"}
     for name in ("overdue", "running", "at_risk"):
-        (figure,) = NAMES[f"promises_{name}"]
+        (figure,) = EXPLAIN_NAMES[f"promises_{name}"]
         number = sum(getattr(told, name) for told in standing)
-        assert house.listed([figure], Asked(channels)) == (number, 0), name
+        assert house.listed([figure], FigureQuery(channels)) == (number, 0), name
     assert sum(told.overdue for told in standing) == 6
     everything = sum(told.overdue for told in house.board().promises.standing)
-    assert house.listed(["overdue"], Asked(["sla"])) == (everything, 0) == (9, 0)
-    assert house.listed(["overdue"], Asked(queue="courrier:resolution:mail")) == (2, 0)
+    assert house.listed(["overdue"], FigureQuery(["sla"])) == (everything, 0) == (9, 0)
+    assert house.listed(["overdue"], FigureQuery(queue="courrier:resolution:mail")) == (2, 0)
 
 
 def test_what_is_listed_of_the_last_half_hour_is_what_it_counts(house: House) -> None:
@@ -133,12 +133,12 @@ def test_what_is_listed_of_the_last_half_hour_is_what_it_counts(house: House) ->
     assert (board.recent.since, board.recent.until) == ("2025-03-03T11:35+01:00", "2025-03-03T12:05+01:00")
     since, until = (int(datetime.fromisoformat(at).timestamp()) for at in (board.recent.since, board.recent.until))
     recent = board.all.recent_service_level
-    assert house.listed(NAMES["queues_recent"], Asked(["call"], since=since, until=until)) == (
+    assert house.listed(EXPLAIN_NAMES["queues_recent"], FigureQuery(["call"], since=since, until=until)) == (
         recent.numerator,
         recent.denominator,
     )
     today = board.all.today.service_level
-    assert house.listed(NAMES["queues_service"], days(1)._replace(channels=["call"])) == (
+    assert house.listed(EXPLAIN_NAMES["queues_service"], days(1)._replace(channels=["call"])) == (
         today.numerator,
         today.denominator,
     )
@@ -148,25 +148,29 @@ def test_what_is_listed_of_the_last_half_hour_is_what_it_counts(house: House) ->
 def test_what_is_listed_of_opinions_is_what_they_count(house: House) -> None:
     board = house.board()
     assert board.all_services.feedback is not None
-    assert house.listed(NAMES["opinions_given"], days(1)._replace(channels=["feedback"])) == (3, 0)
+    assert house.listed(EXPLAIN_NAMES["opinions_given"], days(1)._replace(channels=["feedback"])) == (3, 0)
     assert board.all_services.feedback.given == 3
     (csat,) = (told for told in board.satisfaction if told.service is None and told.measure == "csat")
-    assert house.listed(NAMES["opinions_csat"], days(28)._replace(channels=["feedback"])) == (csat.answers, 0) == (2, 0)
+    assert (
+        house.listed(EXPLAIN_NAMES["opinions_csat"], days(28)._replace(channels=["feedback"]))
+        == (csat.answers, 0)
+        == (2, 0)
+    )
 
 
 def test_a_service_or_a_place_that_is_not_named_is_any(house: House) -> None:
-    assert house.listed(["waiting"], Asked(service="rsa"))[0] == 6
-    assert house.listed(["waiting"], Asked(site="siege"))[0] == 3
-    assert house.listed(["waiting"], Asked(service=""))[0] == 3, "none has this name"
+    assert house.listed(["waiting"], FigureQuery(service="rsa"))[0] == 6
+    assert house.listed(["waiting"], FigureQuery(site="siege"))[0] == 3
+    assert house.listed(["waiting"], FigureQuery(service=""))[0] == 3, "none has this name"
 
 
 def test_what_lists_contacts_is_called_as_accueil_explain_calls_it() -> None:
-    assert {name for several in NAMES.values() for name in several} <= set(names())
+    assert {name for several in EXPLAIN_NAMES.values() for name in several} <= set(figure_names())
 
 
 def test_a_figure_without_contacts_is_one_of_agents_or_of_days_before() -> None:
     agents = {f"queues_{name}" for name in ("available", "on_contact", "paused")}
-    assert {figure for figure, several in NAMES.items() if not several} == agents | {"queues_usual"}
+    assert {figure for figure, several in EXPLAIN_NAMES.items() if not several} == agents | {"queues_usual"}
 
 
 @pytest.mark.parametrize(("number", "shown"), [("1", "1"), ("9", "9"), ("10", "9+"), ("007", "7"), ("999999", "9+")])

@@ -10,15 +10,15 @@ from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 
 from connectors.sdk.metrics import Metrics
-from streams import metrics_cli
+from streams.cli import metrics as metrics_cli
+from streams.cli.metrics import command, describe_processes
 from streams.engine.metrics import REGISTRY
-from streams.metrics_cli import command, describe_processes
 from streams.web.app import create_app
-from streams.web.metrics import explained
-from streams.web.metrics.explained import KPIS
-from streams.web.metrics.formulas_in_french import FRENCH
-from streams.web.metrics.measure import TWIN
-from streams.web.metrics.page import Described, write_markdown
+from streams.web.metrics import descriptions
+from streams.web.metrics.descriptions import KPIS
+from streams.web.metrics.french_formulas import FRENCH_FORMULAS
+from streams.web.metrics.measure import CORRECTED_SUFFIX
+from streams.web.metrics.reference_page import MetricDescription, write_markdown
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView
 from tests.support.prometheus import DEPLOYED
@@ -65,13 +65,13 @@ def test_all_that_is_exported_is_explained_with_its_type_and_labels() -> None:
 
 def test_nothing_is_explained_that_is_not_there() -> None:
     told = {re.sub("_(total|info)$", "", metric.name) for metric in PROCESSES["web"]}
-    twins = {name for name in told if name.removesuffix(TWIN) in told - {name}} - explained.TEXTS.keys()
-    assert told - twins == explained.TEXTS.keys()
+    twins = {name for name in told if name.removesuffix(CORRECTED_SUFFIX) in told - {name}} - descriptions.TEXTS.keys()
+    assert told - twins == descriptions.TEXTS.keys()
     connectors = CollectorRegistry()
     Metrics(connectors)
     of_the_engine = (family for family in REGISTRY.collect() if family.name.startswith("pipeline_"))
     # What a worker made by another test in this process tells of the SLA file is explained with the web's own.
-    there = {family.name for family in (*connectors.collect(), *of_the_engine)} - explained.TEXTS.keys()
+    there = {family.name for family in (*connectors.collect(), *of_the_engine)} - descriptions.TEXTS.keys()
     assert there == metrics_cli.TEXTS.keys()
 
 
@@ -85,9 +85,9 @@ def test_each_explanation_is_in_both_languages() -> None:
 
 def test_each_formula_with_words_in_it_is_in_both_languages() -> None:
     formulas = {metric.formula for metric in NAMES.values()}
-    assert formulas >= FRENCH.keys(), "a translation of nothing"
+    assert formulas >= FRENCH_FORMULAS.keys(), "a translation of nothing"
     formulas = {metric.formula for metric in NAMES.values() if metric.formula_french == metric.formula}
-    for formula in formulas - FRENCH.keys():
+    for formula in formulas - FRENCH_FORMULAS.keys():
         names = re.split(r"[,+ ]+", formula)
         assert all("." in name or "_" in name or name.isdigit() or name == "exceptions" for name in names), formula
 
@@ -101,7 +101,7 @@ def selectors(node: object) -> list[promql_parser.VectorSelector]:
 
 
 @pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.english[:20])
-def test_what_is_made_of_metrics_asks_for_some_that_there_are(kpi: explained.Kpi) -> None:
+def test_what_is_made_of_metrics_asks_for_some_that_there_are(kpi: descriptions.Kpi) -> None:
     found = selectors(promql_parser.parse(kpi.promql))
     assert found
     for selector in found:
@@ -121,7 +121,7 @@ def test_a_metric_without_words_is_named() -> None:
 
 
 def test_what_would_break_the_table_is_escaped() -> None:
-    odd = Described("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", "a | b", ())
+    odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", "a | b", ())
     row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
     assert row.count("|") == 4
 
@@ -129,7 +129,7 @@ def test_what_would_break_the_table_is_escaped() -> None:
 @pytest.mark.parametrize(("language", "word"), [("fr", "Métriques"), ("en", "Metrics")])
 def test_the_board_serves_it(language: str, word: str) -> None:
     view = FiguresView(ZoneInfo("Europe/Paris"), NOON)
-    app = create_app(view, NoReader(), WebOptions(brokers="", host="testserver"), explain=lambda: PROCESSES)
+    app = create_app(view, NoReader(), WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
     with TestClient(app) as client:
         answer = client.get("/metrics/help", params={"lang": language})
     assert answer.status_code == 200

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import connectors
-from streams.web_settings import Web
+from streams.settings.web import Web
 
 PAGES = [
     Path(connectors.__path__[0]) / folder / name

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from models.instants import milliseconds
-from streams.core.figures import Figure, bucket_key, day_key, encode_figure, new_day, new_figure
-from streams.core.layouts import QUEUES
-from streams.web.board import make_message
+from models.timestamps import milliseconds
+from streams.core.figures.figure import Figure, bucket_key, day_key, encode_figure, new_day, new_figure
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.web.board.payload import make_message
+from streams.web.board.typical_day import WEEKS, PastDays, TypicalDay, typical_day_of
 from streams.web.options import WebOptions
-from streams.web.past import WEEKS, PastDays, Usual, usual_of
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.web.rows import MAIL, ROADS, SOCIAL
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -25,7 +25,7 @@ OPTIONS = WebOptions(brokers="")
 
 
 def day_of(by_hour: Sequence[int]) -> bytes:
-    figure = new_day(QUEUES)
+    figure = new_day(QUEUE_SCHEMA)
     figure.by_hour = list(by_hour)
     figure.counts[0] = sum(by_hour)
     return encode_figure(figure)
@@ -36,7 +36,7 @@ def calls(number: int, hour: int = 10) -> list[int]:
 
 
 def bucket_of(number: int) -> bytes:
-    figure: Figure = new_figure(QUEUES)
+    figure: Figure = new_figure(QUEUE_SCHEMA)
     figure.counts[0] = number
     return encode_figure(figure)
 
@@ -48,8 +48,10 @@ def filled(weeks: int = 4, number: int = 20) -> PastDays:
     return past
 
 
-def days_of(past: PastDays, being_read: int | None = None, today: date = TODAY) -> dict[date, int]:
-    return {one.day: sum(one.by_hour) for one in past.whole_days(being_read) if one.day.weekday() == today.weekday()}
+def days_of(past: PastDays, history_read_until: int | None = None, today: date = TODAY) -> dict[date, int]:
+    return {
+        one.day: sum(one.by_hour) for one in past.whole_days(history_read_until) if one.day.weekday() == today.weekday()
+    }
 
 
 def test_places_partitions_days_and_buckets_of_a_day_are_added_up() -> None:
@@ -86,11 +88,11 @@ def test_days_that_history_has_not_passed_do_not_count() -> None:
 
 def test_midnight_turns_to_another_weekday_and_forgets_what_is_too_old() -> None:
     past = filled(WEEKS)
-    past.turn_to(NOON + timedelta(days=1))
+    past.advance_to(NOON + timedelta(days=1))
     assert not any(days_of(past, today=TODAY + timedelta(days=1)).values())
-    past.turn_to(NOON + timedelta(weeks=3))
+    past.advance_to(NOON + timedelta(weeks=3))
     assert len(days_of(past)) == WEEKS, "of the three last weeks nobody is known, but they are days"
-    past.turn_to(NOON + timedelta(weeks=40))
+    past.advance_to(NOON + timedelta(weeks=40))
     assert days_of(past) == {}
 
 
@@ -104,8 +106,8 @@ def test_the_usual_day_is_the_mean_of_those_before() -> None:
     for week, number in enumerate((10, 20, 30, 5), start=1):
         by_hour = [*calls(number)[:15], number // 2, *[0] * 8]
         past.put("day", (TODAY - week * WEEK).toordinal(), SOCIAL, 0, day_of(by_hour))
-    usual = usual_of(past.whole_days(None), NOON, OPTIONS)
-    assert isinstance(usual, Usual)
+    usual = typical_day_of(past.whole_days(None), NOON, OPTIONS)
+    assert isinstance(usual, TypicalDay)
     assert usual.days == [str(TODAY - week * WEEK) for week in (3, 2, 1)]
     assert (usual.by_hour[10], usual.by_hour[15], usual.by_now, usual.rest) == (20, 10, 20, 10)
     assert usual.low <= usual.rest <= usual.high
@@ -117,17 +119,17 @@ def test_a_public_holiday_is_compared_with_sundays_and_is_no_day_to_compare_with
     for back in range(1, 60):
         day = armistice.date() - timedelta(days=back)
         past.put("day", day.toordinal(), SOCIAL, 0, day_of(calls(3 if day.weekday() == 6 else 20)))
-    usual = usual_of(past.whole_days(None), armistice, OPTIONS)
+    usual = typical_day_of(past.whole_days(None), armistice, OPTIONS)
     assert usual is not None
     assert (usual.of_sundays, usual.by_hour[10]) == (True, 3)
     assert {date.fromisoformat(day).weekday() for day in usual.days} == {6}
-    without = usual_of(past.whole_days(None), armistice, replace(OPTIONS, holidays=""))
+    without = typical_day_of(past.whole_days(None), armistice, replace(OPTIONS, holidays=""))
     assert without is not None
     assert (without.of_sundays, without.by_hour[10]) == (False, 20)
     past.put("day", armistice.date().toordinal(), SOCIAL, 0, day_of(calls(9)))
     week_later = armistice + WEEK
-    past.turn_to(week_later)
-    usual = usual_of(past.whole_days(None), week_later, OPTIONS)
+    past.advance_to(week_later)
+    usual = typical_day_of(past.whole_days(None), week_later, OPTIONS)
     assert usual is not None
     assert (usual.of_sundays, usual.by_hour[10]) == (False, 20), "not 9, of the holiday"
 
@@ -136,20 +138,20 @@ def test_of_a_day_on_which_it_is_always_closed_nobody_is_expected() -> None:
     past = PastDays(PARIS, NOON)
     for week in range(2, 6):
         past.put("day", (TODAY - week * WEEK).toordinal() + 1, SOCIAL, 0, day_of(calls(20)))
-    usual = usual_of(past.whole_days(None), NOON, OPTIONS)
+    usual = typical_day_of(past.whole_days(None), NOON, OPTIONS)
     assert usual is not None
     assert (len(usual.days), sum(usual.by_hour), usual.by_now, usual.rest, usual.low, usual.high) == (4, 0, 0, 0, 0, 0)
 
 
 def test_of_few_days_nothing_is_said() -> None:
-    assert usual_of(filled(2).whole_days(None), NOON, OPTIONS) is None
-    assert usual_of([], NOON, OPTIONS) is None
+    assert typical_day_of(filled(2).whole_days(None), NOON, OPTIONS) is None
+    assert typical_day_of([], NOON, OPTIONS) is None
 
 
 def test_the_board_tells_of_calls_alone() -> None:
     view = FiguresView(PARIS, NOON)
     view.begin([0])
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     for week in range(1, 6):
         day = TODAY - week * WEEK
         view.apply(0, day_key(day, SOCIAL), day_of(calls(12)))

@@ -5,15 +5,23 @@ from datetime import date, datetime, timedelta
 import msgspec
 import pytest
 
-from models.instants import milliseconds
 from models.policies import Policies
-from streams.core.figures import Dimensions
-from streams.core.layouts import SLA
-from streams.web.board import Board, make_message
+from models.timestamps import milliseconds
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
+from streams.web.board.payload import Board, make_message
+from streams.web.board.sla_targets import (
+    MAX_LISTED,
+    Deadline,
+    OpeningState,
+    SlaTargetStatus,
+    WaitingCounts,
+    WorkingTime,
+    measure_working_time,
+)
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from streams.web.promises import MOST, Deadline, Opening, Promise, Waiting, WorkingTime, measure_working_time
 from streams.web.sums import Ratio
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, PARIS, POLICIES
 from tests.web.rows import DESK, MAIL, ROADS, Worker
 
@@ -35,7 +43,7 @@ class House:
         self.options = options
         self.view = FiguresView(options.time_zone, NOON, lambda: policies)
         self.view.begin([0])
-        self.view.tell(Source.FOLLOWING)
+        self.view.set_state(ReaderState.FOLLOWING)
         self.worker = Worker(self.view)
 
     def board(self, now: datetime = NOON) -> Board:
@@ -71,7 +79,7 @@ def test_a_promise_is_told_of_all_services_together(house: House) -> None:
     house.worker.stocks(ANNOUNCED, oldest, running=5, at_risk=2, overdue=1, paused=4)
     house.worker.stocks(ANNOUNCED._replace(service="routes"), NOON - DAY, running=6, overdue=2)
     (promise,) = house.board().promises.standing
-    assert promise == Promise(
+    assert promise == SlaTargetStatus(
         policy="courrier",
         clock="announced",
         channel="mail",
@@ -171,11 +179,11 @@ def test_what_falls_due_on_a_later_day_is_told_together_by_the_first(house: Hous
 
 
 def test_the_nearest_alone_are_told(house: House) -> None:
-    for number in range(2 * MOST):
+    for number in range(2 * MAX_LISTED):
         house.open(FORMS, NOON + number * DAY + DAY)
         house.worker.stocks(FORMS, running=number + 1)
     assert [one.due_at for one in house.due()] == [
-        milliseconds(NOON + n * DAY + DAY) // 300_000 * 300_000 for n in range(MOST)
+        milliseconds(NOON + n * DAY + DAY) // 300_000 * 300_000 for n in range(MAX_LISTED)
     ]
 
 
@@ -194,8 +202,8 @@ def test_calls_and_channels_whose_history_is_read_are_in_no_list(house: House) -
 def test_it_is_open_or_closed_by_the_calendars_of_the_policies_in_force(house: House) -> None:
     monday = datetime(2026, 3, 16, tzinfo=PARIS)
     assert house.board().promises.openings == [
-        Opening("siege", True, milliseconds(NOON.replace(hour=12, minute=30, second=0))),
-        Opening("nuit", False, milliseconds(monday.replace(hour=20))),
+        OpeningState("siege", True, milliseconds(NOON.replace(hour=12, minute=30, second=0))),
+        OpeningState("nuit", False, milliseconds(monday.replace(hour=20))),
     ]
     assert house.board(NOON.replace(hour=13)).promises.openings[0].is_open is False
 
@@ -251,6 +259,6 @@ def test_of_who_waits_it_is_told_where_and_of_what_is_written_nothing(house: Hou
         house.worker.count(place, NOON, started=9)
         house.worker.stocks(place, NOON - DAY, **stocks)
     assert house.board().promises.waiting == [
-        Waiting("call", "siege", "social", at_risk=3, overdue=4),
-        Waiting("visit", "annexe", "social", at_risk=0, overdue=1),
+        WaitingCounts("call", "siege", "social", at_risk=3, overdue=4),
+        WaitingCounts("visit", "annexe", "social", at_risk=0, overdue=1),
     ]

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.core.figures import Dimensions
+from streams.core.figures.figure import Dimensions
+from streams.web.board.satisfaction import Satisfaction, satisfaction_of
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.satisfaction import Satisfaction, satisfaction_of
 from streams.web.view import FiguresView
 from tests.web.rows import OPINION, Worker
 

@@ -7,15 +7,15 @@ import msgspec
 import pytest
 
 from models.events import FeedbackScale
-from models.instants import milliseconds
-from streams.core.figures import new_figure
-from streams.core.layouts import FEEDBACK
-from streams.core.satisfaction import names_of
-from streams.web.board import Board, make_message
+from models.timestamps import milliseconds
+from streams.core.figures.figure import new_figure
+from streams.core.figures.figure_schemas import FEEDBACK
+from streams.core.figures.satisfaction import score_names
+from streams.web.board.payload import Board, make_message
+from streams.web.board.services import Appointments, Cases, Channels, FeedbackCounts, Service, score
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.services import Appointments, Channels, Matters, Opinions, Service, score
 from streams.web.sums import Ratio
-from streams.web.view import FiguresView, Source
+from streams.web.view import FiguresView, ReaderState
 from tests.web.rows import APPOINTMENT, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -30,7 +30,7 @@ class House:
         self.options = options
         self.view = FiguresView(options.time_zone, NOON)
         self.view.begin([0])
-        self.view.tell(Source.FOLLOWING)
+        self.view.set_state(ReaderState.FOLLOWING)
         self.worker = Worker(self.view)
 
     def board(self) -> Board:
@@ -61,7 +61,7 @@ def test_letters_are_told_by_what_today_brought_and_what_is_open(house: House) -
     oldest = NOON - timedelta(days=9)
     house.worker.stocks(MAIL, oldest, waiting=4, in_progress=2)
     (service,) = house.services()
-    assert service.mail == Matters(
+    assert service.mail == Cases(
         received=3,
         closed=3,
         waiting=4,
@@ -120,7 +120,9 @@ def test_opinions_are_told_per_scale_that_is_in_use(house: House) -> None:
     worker.count(OPINION, NOON - timedelta(days=1), given_jdma_0_10_9=7)
     (service,) = house.services()
     scores = {"csat_1_5": Ratio(4, 8), "jdma_0_10": Ratio(0, 0)}
-    assert service.feedback == Opinions(20, 8, Ratio(6, 20), scores), "nobody was invited who answered about letters"
+    assert service.feedback == FeedbackCounts(20, 8, Ratio(6, 20), scores), (
+        "nobody was invited who answered about letters"
+    )
 
 
 def test_who_answers_on_several_scales_answers_once(house: House) -> None:
@@ -156,7 +158,7 @@ def test_where_nobody_is_ever_invited_there_is_no_response_rate(house: House) ->
 def test_each_scale_has_its_score(scale: FeedbackScale, scores: list[int], expected: Ratio) -> None:
     figure = new_figure(FEEDBACK)
     for given in scores:
-        figure.counts[FEEDBACK.index[names_of(scale)[given]]] += 1
+        figure.counts[FEEDBACK.index[score_names(scale)[given]]] += 1
     assert score(scale, figure) == expected
 
 
@@ -183,7 +185,7 @@ def test_services_stand_as_the_settings_say_then_by_name_and_what_has_none_last(
 def test_a_place_that_the_settings_name_is_there_before_its_first_contact() -> None:
     house = House(WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM)),)))
     (service,) = house.services()
-    assert service.mail == service.form == Matters(0, 0, 0, 0, 0, None, 0, None)
+    assert service.mail == service.form == Cases(0, 0, 0, 0, 0, None, 0, None)
     assert service.email is None
 
 

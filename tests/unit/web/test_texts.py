@@ -6,16 +6,16 @@ import pytest
 from models.events import FeedbackScale
 from models.policies import ClockKind
 from models.topics import Channel
-from streams.console import SAYINGS
-from streams.core.figures import Formula
-from streams.core.satisfaction import Measure
+from streams.core.figures.figure import Formula
+from streams.core.figures.satisfaction import Measure
+from streams.runtime.console import MESSAGES
 from streams.web import app
-from streams.web.board import State
-from streams.web.choices import THEMES
-from streams.web.explaining import NAMES
-from streams.web.options import VIEWS
-from streams.web.queues import CHANNELS
-from streams.web.texts import LANGUAGES, TEXTS
+from streams.web.board.explain_names import EXPLAIN_NAMES
+from streams.web.board.payload import DataState
+from streams.web.board.queues import CHANNELS
+from streams.web.board.texts import LANGUAGES, TEXTS
+from streams.web.options import WALL_VIEWS
+from streams.web.preferences import THEMES
 
 BOARD = Path(app.__file__).parent
 HOUSE = BOARD.parents[1]
@@ -24,7 +24,7 @@ BY_CHANNEL = (("channel", ""), ("no", "_since"), ("no", "_today"))
 BY_FORMULA = ("queues_service", "queues_abandonment")
 BY_QUEUES = (("small_sample", ""), ("no", "_yet"))
 NAMED_BY_VALUE = {
-    *(f"why_{state.value}" for state in State if state is not State.LIVE),
+    *(f"why_{state.value}" for state in DataState if state is not DataState.LIVE),
     *(f"{kind}_{formula.value}" for kind in ("name", "formula") for formula in Formula),
     "why_connection",
     "why_crowded",
@@ -34,9 +34,9 @@ NAMED_BY_VALUE = {
     *(f"clock_{kind.value}" for kind in ClockKind),
     *(f"{state}_until_{what}" for state in ("open", "shut") for what in ("time", "date")),
     *THEMES,
-    *(f"means_{figure}" for figure in NAMES if figure not in BY_FORMULA),
+    *(f"means_{figure}" for figure in EXPLAIN_NAMES if figure not in BY_FORMULA),
     *(f"measure_{measure.value}" for measure in Measure),
-    *(f"view_{view}" for view in VIEWS),
+    *(f"view_{view}" for view in WALL_VIEWS),
     "contact",  # of a column of the wall, as others that have their own names
     *(f"alert_{name}" for name in ("overdue", "at_risk")),
     *(f"still_{name}" for name in ("waiting", "in_progress")),
@@ -55,9 +55,9 @@ def test_every_text_is_used() -> None:
     assert TEXTS["fr"].keys() - NAMED_BY_VALUE - used == set()
 
 
-@pytest.mark.parametrize("state", [state for state in State if state is not State.LIVE])
-def test_readiness_is_told_at_the_console_in_the_words_of_the_page(state: State) -> None:
-    for language, words in zip(("en", "fr"), SAYINGS[state.value], strict=True):
+@pytest.mark.parametrize("state", [state for state in DataState if state is not DataState.LIVE])
+def test_readiness_is_told_at_the_console_in_the_words_of_the_page(state: DataState) -> None:
+    for language, words in zip(("en", "fr"), MESSAGES[state.value], strict=True):
         on_page = TEXTS[language][f"why_{state.value}"].translate({0x2019: "'", 0xA0: " "}).rstrip(".…")
         assert words.lower() == on_page.lower()
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.instants import milliseconds
-from streams.core.figures import PROGRESS_KEY, Dimensions, bucket_key, day_key, new_figure, total_key
-from streams.core.layouts import FEEDBACK, QUEUES, SLA
-from streams.web.merged import Day
-from streams.web.view import FiguresView, Snapshot, Source
+from models.timestamps import milliseconds
+from streams.core.figures.figure import PROGRESS_KEY, Dimensions, bucket_key, day_key, new_figure, total_key
+from streams.core.figures.figure_schemas import FEEDBACK, QUEUE_SCHEMA, SLA
+from streams.web.merged_rows import Day
+from streams.web.view import FiguresView, ReaderState, Snapshot
 from tests.web.rows import OPINION, ROADS, SOCIAL, Worker, encode
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -21,12 +21,12 @@ PROMISED = Dimensions(SLA, "siege", "social", "courrier:resolution:mail")
 def view_at(now: datetime, partitions: int = 1) -> FiguresView:
     view = FiguresView(PARIS, now)
     view.begin(range(partitions))
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     return view
 
 
 def today(snapshot: Snapshot, name: str = "offered") -> int:
-    return sum(figure.counts[QUEUES.index[name]] for figure in snapshot.today.values())
+    return sum(figure.counts[QUEUE_SCHEMA.index[name]] for figure in snapshot.today.values())
 
 
 def test_rows_of_all_partitions_add_up() -> None:
@@ -40,8 +40,8 @@ def test_rows_of_all_partitions_add_up() -> None:
     snapshot = view.snapshot(NOON)
 
     total = snapshot.totals[SOCIAL]
-    assert total.counts[QUEUES.index["answered"]] == 2
-    assert total.stocks[QUEUES.stock_index["waiting"]] == 3
+    assert total.counts[QUEUE_SCHEMA.index["answered"]] == 2
+    assert total.stocks[QUEUE_SCHEMA.stock_index["waiting"]] == 3
     assert total.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=70))
     assert today(snapshot, "answered") == 2
 
@@ -65,7 +65,7 @@ def test_a_tombstone_removes_a_row() -> None:
     for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
         view.apply(0, key, None)
     assert today(view.snapshot(NOON)) == 5
-    assert view.snapshot(NOON).totals[SOCIAL].counts[QUEUES.index["offered"]] == 5
+    assert view.snapshot(NOON).totals[SOCIAL].counts[QUEUE_SCHEMA.index["offered"]] == 5
     for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
         view.apply(1, key, None)
     gone = view.snapshot(NOON)
@@ -86,7 +86,7 @@ def test_the_day_ends_at_midnight_in_paris() -> None:
 
     after = view.snapshot(midnight)
     assert today(after) == 2
-    assert after.totals[SOCIAL].counts[QUEUES.index["offered"]] == 5
+    assert after.totals[SOCIAL].counts[QUEUE_SCHEMA.index["offered"]] == 5
     assert list(after.curve["call"]) == [int(midnight.timestamp())]
 
 
@@ -107,7 +107,7 @@ def test_a_day_holds_all_of_its_hours(date: tuple[int, int, int], hours: int) ->
 
     assert (snapshot.day.end - snapshot.day.start) / 3600 == hours
     assert today(snapshot) == hours
-    assert sum(figure.counts[QUEUES.index["offered"]] for figure in snapshot.curve["call"].values()) == hours
+    assert sum(figure.counts[QUEUE_SCHEMA.index["offered"]] for figure in snapshot.curve["call"].values()) == hours
 
 
 def test_the_hour_that_comes_twice_is_counted_twice() -> None:
@@ -130,7 +130,7 @@ def test_recent_is_the_last_half_hour_even_across_midnight() -> None:
     worker.offered(SOCIAL, datetime(2026, 3, 10, 23, 45, tzinfo=PARIS), 10)
     worker.offered(SOCIAL, datetime(2026, 3, 11, 0, 11, tzinfo=PARIS), 1)
     snapshot = view.snapshot(now)
-    assert snapshot.recent[SOCIAL].counts[QUEUES.index["offered"]] == 11
+    assert snapshot.recent[SOCIAL].counts[QUEUE_SCHEMA.index["offered"]] == 11
     assert today(snapshot) == 1
     assert view.snapshot(now + timedelta(minutes=29)).recent == {}
 
@@ -179,12 +179,12 @@ def test_what_is_read_anew_is_shown_when_it_is_complete() -> None:
     view.begin([0, 1])
     after = Worker(view)
     after.offered(ROADS, NOON, 2)
-    for source in (Source.LOADING, Source.NO_BROKER):
-        view.tell(source)
+    for reader_state in (ReaderState.LOADING, ReaderState.NO_BROKER):
+        view.set_state(reader_state)
         snapshot = view.snapshot(NOON)
         assert (snapshot.totals, snapshot.today, snapshot.curve) == (shown.totals, shown.today, shown.curve)
         assert (snapshot.partitions, snapshot.as_of) == ((0,), shown.as_of)
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     snapshot = view.snapshot(NOON)
     assert list(snapshot.totals) == list(snapshot.today) == [ROADS], "nothing is left of what was before"
     assert (today(snapshot), snapshot.partitions, snapshot.as_of) == (2, (0, 1), None)
@@ -199,7 +199,7 @@ def test_a_reading_that_was_broken_off_leaves_nothing() -> None:
     assert not view.snapshot(NOON).loaded
     view.begin([0])
     Worker(view).offered(ROADS, NOON, 2)
-    view.tell(Source.FOLLOWING)
+    view.set_state(ReaderState.FOLLOWING)
     assert view.snapshot(NOON).loaded
     assert list(view.snapshot(NOON).totals) == [ROADS]
 
@@ -242,7 +242,7 @@ def test_figures_kept_as_they_change_equal_figures_added_up_at_the_end(
     for place, partition, offset, number, look, dead in steps:
         start = int(NOON.timestamp()) + 300 * offset
         figure = new_figure()
-        figure.counts[QUEUES.index["offered"]] = number
+        figure.counts[QUEUE_SCHEMA.index["offered"]] = number
         for key in (total_key(place), bucket_key(start, place)):  # type: ignore[arg-type]
             last[partition, key] = value = None if dead else encode(figure)
             view.apply(partition, key, value)
@@ -277,7 +277,7 @@ def test_no_snapshot_sees_half_a_step() -> None:
     seen = []
     while writer.is_alive():
         snapshot = view.snapshot(NOON)
-        total = snapshot.totals.get(SOCIAL, new_figure()).counts[QUEUES.index["answered"]]
+        total = snapshot.totals.get(SOCIAL, new_figure()).counts[QUEUE_SCHEMA.index["answered"]]
         seen.append((total, today(snapshot, "answered")))
     writer.join()
     assert all(total == of_today for total, of_today in seen)
@@ -305,12 +305,12 @@ def test_opinions_are_told_of_whole_civil_days_wherever_their_rows_are() -> None
     view.apply(0, day_key((NOON - 20 * ago).date(), OPINION), encode(old))
 
     def told(now: datetime) -> tuple[int, ...]:
-        opinions = view.snapshot(now).opinions
-        return tuple(opinions[window][OPINION].counts[FEEDBACK.index[score]] for window in ("7d", "28d"))
+        feedback = view.snapshot(now).feedback
+        return tuple(feedback[window][OPINION].counts[FEEDBACK.index[score]] for window in ("7d", "28d"))
 
     assert told(NOON) == (2, 14)
     assert told(NOON + 12 * timedelta(hours=1)) == (1, 13), "a day later each window begins a day later"
-    assert view.snapshot(NOON + 40 * ago).opinions["28d"][OPINION].counts == new_figure(FEEDBACK).counts
+    assert view.snapshot(NOON + 40 * ago).feedback["28d"][OPINION].counts == new_figure(FEEDBACK).counts
 
 
 def test_a_day_of_opinions_takes_the_place_of_its_buckets() -> None:
@@ -320,9 +320,9 @@ def test_a_day_of_opinions_takes_the_place_of_its_buckets() -> None:
     worker.count(OPINION, then, "given_csat_1_5_5")
     other.count(OPINION, then, "given_csat_1_5_5")
     ((start, _),) = worker.buckets
-    before = view.snapshot(NOON).opinions
+    before = view.snapshot(NOON).feedback
     rows = [(bucket_key(start, OPINION), None), (day_key(then.date(), OPINION), encode(worker.totals[OPINION]))]
     view.apply_all(0, rows)
-    assert view.snapshot(NOON).opinions == before
+    assert view.snapshot(NOON).feedback == before
     assert sum(before["28d"][OPINION].counts) == 2
     assert sum(before["7d"][OPINION].counts) == 0

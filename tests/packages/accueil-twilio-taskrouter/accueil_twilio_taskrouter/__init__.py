@@ -9,7 +9,7 @@ CONNECTOR = Connector(
     "twilio_taskrouter",
     TwilioTaskrouterConfig,
     TwilioTaskrouterSource,
-    about=(
+    descriptions=(
         "Twilio TaskRouter: calls in its queues, from the event callbacks of a workspace",
         "Twilio TaskRouter : appels dans ses files, par les rappels d'événements d'un espace de travail",
     ),

@@ -17,7 +17,7 @@ class TwilioTaskrouterConfig(PushConfig):
     queues: dict[str, Label]
     """What the task queues are called in events, by their names at Twilio; calls in others are rejected."""
 
-    in_french: ClassVar = {
+    french_descriptions: ClassVar = {
         "url": "L'adresse de rappel des événements de l'espace de travail, à la lettre : Twilio la signe.",
         "auth_token": "Le jeton du compte, avec quoi Twilio signe. À donner par `auth_token_file` ou `auth_token_env`.",
         "queues": "Noms des files dans les événements, par leur nom chez Twilio ; les autres sont rejetées.",

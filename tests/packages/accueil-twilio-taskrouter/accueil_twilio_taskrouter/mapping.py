@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from connectors.sdk.citizens import identify
 from connectors.sdk.decoding import decode_form, decode_json
+from connectors.sdk.pseudonyms import citizen_identities
 from models import events
-from models.codec import Unusable
+from models.codec import UnusableRecord
 from models.identities import IdentityKind, PseudonymKey
 from models.ids import agent_id, contact_id, event_id
 from models.reasons import Reason
@@ -45,14 +45,14 @@ def read_event(body: bytes, source: str, queues: Mapping[str, str], key: Pseudon
     if not (told.task_sid and attributes.call_sid):
         return []
     if (queue := queues.get(told.task_queue_name)) is None:
-        raise Unusable(Reason.UNKNOWN_RECORD, "TaskQueueName")
+        raise UnusableRecord(Reason.UNKNOWN_RECORD, "TaskQueueName")
     said: dict[str, Any] = {
         "id": event_id(source, told.sid),
         "source": source,
         "subject": contact_id(Channel.CALL, source, told.task_sid),
         "time": datetime.fromtimestamp(told.timestamp_ms / 1000, UTC),
         "sector": key.sector,
-        "identities": identify(key, phone=attributes.caller),
+        "identities": citizen_identities(key, phone=attributes.caller),
     }
     stay: dict[str, Any] = {"queue": queue, "wait_seconds": told.task_age}
     match told.event_type, told.task_canceled_reason:

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from connectors.asterisk.memory import MAX_VISITS, Memory
-from connectors.asterisk.records import LogLine
+from connectors.asterisk.call_history import MAX_STAYS, CallHistory
+from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.contract import Reject
 from tests.support.queue_log import CALL, ENTER, NOW, Log, T, data_of, line
 
@@ -52,7 +52,7 @@ class TestVisits:
         first, second, other, copy, named_otherwise = (event.data.visit for event in events[2:])
         assert copy == named_otherwise == first
         assert len({first, second, other}) == 3
-        assert all(MAX_VISITS < visit <= 2 * MAX_VISITS for visit in (first, second, other))
+        assert all(MAX_STAYS < visit <= 2 * MAX_STAYS for visit in (first, second, other))
 
     def test_it_is_numbered_apart_from_queues_that_take_it(self) -> None:
         enter = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 20, queue="610")]
@@ -62,10 +62,10 @@ class TestVisits:
         assert len(ids) == 5
 
     def test_refusals_of_one_number_are_told_apart(self) -> None:
-        memory = Memory()
-        numbers = [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_VISITS)]
-        assert sorted(numbers) == list(range(MAX_VISITS + 1, 2 * MAX_VISITS + 1))
-        assert [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_VISITS)] == numbers
+        memory = CallHistory()
+        numbers = [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_STAYS)]
+        assert sorted(numbers) == list(range(MAX_STAYS + 1, 2 * MAX_STAYS + 1))
+        assert [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_STAYS)] == numbers
 
     def test_a_call_that_is_diverted_while_it_waits_leaves_the_queue_it_waits_in(self) -> None:
         assert Log().last(ENTER, line("DIVERTED", at=T + 9))[0].data.visit == 1
@@ -93,11 +93,11 @@ class TestVisits:
         log = Log()
         visits = [
             event.data.visit
-            for n in range(MAX_VISITS + 50)
+            for n in range(MAX_STAYS + 50)
             for event in log.events(line("ENTERQUEUE", at=T - 2_000 + n), line("EXITEMPTY", at=T - 2_000 + n))
         ]
-        assert visits[: 2 * MAX_VISITS : 2] == list(range(1, MAX_VISITS + 1))
-        assert set(visits[2 * MAX_VISITS :]) == {MAX_VISITS}
+        assert visits[: 2 * MAX_STAYS : 2] == list(range(1, MAX_STAYS + 1))
+        assert set(visits[2 * MAX_STAYS :]) == {MAX_STAYS}
 
 
 class TestSteps:
@@ -116,7 +116,7 @@ class TestSteps:
         said = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
         unexplained = Log(custom_events={})
         rejects = [unexplained.outcome(one) for one in said]
-        memories = [msgspec.json.decode(one.context, type=Memory) for one in rejects if isinstance(one, Reject)]
+        memories = [msgspec.json.decode(one.context, type=CallHistory) for one in rejects if isinstance(one, Reject)]
         again = [Log(memory).events(one)[0].id for memory, one in zip(memories, said, strict=True)]
         assert again == [event.id for event in Log().events(*said)]
 

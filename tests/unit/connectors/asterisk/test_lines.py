@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.asterisk.records import KNOWN, parse
+from connectors.asterisk.queue_log import KNOWN, parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.tail import MAX_LINE_BYTES
 from models.codec import decode, encode

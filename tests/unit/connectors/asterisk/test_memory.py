@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.asterisk.memory import CALL_SECONDS, MAX_CALLS, Memory
+from connectors.asterisk.call_history import CALL_SECONDS, MAX_CALLS, CallHistory
 from models.codec import encode
 from tests.support.queue_log import Log, T, line
 
@@ -32,11 +32,11 @@ class TestMemory:
             log.events(line("ENTERQUEUE", call=f"{T}.{n}"))
         log.outcome(line("ENTERQUEUE", call=f"{at}.99", at=at))
         log.events(*(line("EXITEMPTY", call=f"{T}.{n}", at=T + 1) for n in range(10)))
-        assert sum(len(log.memory.calls[f"{T}.{n}"].visits) for n in range(10)) == 10
+        assert sum(len(log.memory.calls[f"{T}.{n}"].stays) for n in range(10)) == 10
         log.events(*(line("ENTERQUEUE", call=f"{T}.{n}", at=T + 2) for n in range(2, 10)))
         log.events(line("ENTERQUEUE", call=f"{T}.100", at=T + 2))
         assert f"{at}.99" not in log.memory.calls
-        assert [len(log.memory.calls[f"{T}.{n}"].visits) for n in range(2, 10)] == [2] * 8
+        assert [len(log.memory.calls[f"{T}.{n}"].stays) for n in range(2, 10)] == [2] * 8
 
     def test_an_old_line_alone_is_no_trouble(self) -> None:
         log = Log()
@@ -55,5 +55,5 @@ class TestMemory:
         before = Log()
         first = [encode(event) for event in before.events(*said[:at])]
         saved = msgspec.json.encode(before.memory)
-        after = Log(msgspec.json.decode(saved, type=Memory))
+        after = Log(msgspec.json.decode(saved, type=CallHistory))
         assert first + [encode(event) for event in after.events(*said[at:])] == whole

@@ -5,7 +5,7 @@ import re
 import msgspec
 import pytest
 
-from connectors.asterisk.memory import Memory
+from connectors.asterisk.call_history import CallHistory
 from models.codec import encode
 from models.events import AgentChange
 from models.identities import IdentityKind
@@ -128,7 +128,7 @@ class TestLines:
 
     def test_a_position_of_an_earlier_version_is_understood(self) -> None:
         saved = b'{"seconds":{},"calls":{"%s":[%d,[["600",%d,0]],"routes","antenne"]}}' % (CALL.encode(), T, T - 9)
-        memory = msgspec.json.decode(saved, type=Memory)
+        memory = msgspec.json.decode(saved, type=CallHistory)
         assert Log(memory).events(line("ABANDON", 1, 1, 9))[0].data.visit == 1
 
 

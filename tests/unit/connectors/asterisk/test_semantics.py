@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.memory import Memory, Visit
+from connectors.asterisk.call_history import CallHistory, StoredStay
 from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
 from models.codec import encode
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
+from tests.support.call_figures import fold
 from tests.support.processes import ROOT
 from tests.support.queue_log import CALL, ENTER, KEY, Log, T, agent_name, data_of, line
-from tests.support.switchboards import fold
 
 TALK = line("CONNECT", 5, "x", 2, at=T + 5, agent="PJSIP/31")
 DONE = line("COMPLETECALLER", 5, 55, 1, at=T + 60, agent="PJSIP/31")
@@ -89,8 +89,8 @@ class TestQueueNames:
     def test_a_stay_that_an_earlier_version_remembered_goes_on(self, name: str) -> None:
         log = Log()
         log.events(line("ENTERQUEUE", queue=name))
-        former = log.mapping._names.former_queue(name)  # as that version remembered it
-        log.memory.calls[CALL].visits = [Visit(former, T)]
+        previous = log.mapping._names.previous_queue_key(name)  # as that version remembered it
+        log.memory.calls[CALL].stays = [StoredStay(previous, T)]
         assert stays(log.events(line("ABANDON", 1, 1, 9, queue=name, at=T + 9)))[0][2] == 1
 
 
@@ -296,7 +296,7 @@ class TestNumbersThatAreTelephoneNumbers:
         rejected = log.outcome(line("PAUSE", call="NONE", agent="PJSIP/31", at=2_125_551_234))
         assert isinstance(rejected, Reject)
         assert rejected.reason is Reason.TIME_IN_FUTURE
-        assert log.memory == Memory()
+        assert log.memory == CallHistory()
 
     def test_none_is_the_id_of_a_call(self) -> None:
         for call in ("2125551234.1", "1792000000.1", f"pbx-{T + 400 * 86_400}.1"):
@@ -312,12 +312,12 @@ def test_a_rejected_answer_is_known_as_one(event: str) -> None:
     for said in (line(event, 5, queue="NONE"), f"noon|{CALL}|600|x|{event}|5", f"{T}|{CALL}|600|{event}"):
         rejected = Log().outcome(said)
         assert isinstance(rejected, Reject)
-        assert rejected.answer
+        assert rejected.reports_answer
     other = Log().outcome(line("ABANDON", queue="NONE"))
     assert isinstance(other, Reject)
-    assert not other.answer
+    assert not other.reports_answer
 
 
 def test_a_memory_of_an_earlier_version_is_read() -> None:
-    memory = Memory(calls={})
+    memory = CallHistory(calls={})
     assert memory.talks == {}

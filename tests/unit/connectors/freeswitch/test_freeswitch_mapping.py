@@ -7,13 +7,13 @@ import msgspec
 import pytest
 
 from connectors.freeswitch.config import FreeswitchConfig
-from connectors.freeswitch.kept import LISTED, LONGEST, Told, keep
+from connectors.freeswitch.event_filter import LISTED, LONGEST, EventSocketRecord, filter_event
+from connectors.freeswitch.event_socket_protocol import Message
 from connectors.freeswitch.mapping import Context, EventMapping
-from connectors.freeswitch.names import Names
-from connectors.freeswitch.watch import CALL_US, MAX_CALLS, Watch
-from connectors.freeswitch.wire import Message
+from connectors.freeswitch.name_resolver import NameResolver
+from connectors.freeswitch.stay_tracker import CALL_US, MAX_CALLS, StayTracker
 from connectors.sdk.contract import Reject
-from connectors.sdk.live import Heard
+from connectors.sdk.journaled_stream import JournalEntry
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 from models.reasons import Reason
@@ -73,16 +73,18 @@ def cancelled(reason: str, at: float = 45, answered: str = "hangup") -> Message:
 class Ear:
     """A mapping, and what it made of what it heard."""
 
-    def __init__(self, watch: Watch | None = None, **options: Any) -> None:
-        self.names = Names(config(**options), KEY)
-        self.watch = watch or Watch()
+    def __init__(self, watch: StayTracker | None = None, **options: Any) -> None:
+        self.names = NameResolver(config(**options), KEY)
+        self.watch = watch or StayTracker()
         self.mapping = EventMapping("freeswitch/essai", config(**options), KEY, self.watch)
 
     def outcome(self, event: Message, **lists: Any) -> Any:
-        kept = event if event.get("CC-Action") == LISTED else keep(event, self.names)
+        kept = event if event.get("CC-Action") == LISTED else filter_event(event, self.names)
         if kept is None:
             return []
-        return self.mapping.map(Heard(msgspec.json.encode(Told(1, T + 3_600.0, kept, **lists)), NOW))
+        return self.mapping.map(
+            JournalEntry(msgspec.json.encode(EventSocketRecord(1, T + 3_600.0, kept, **lists)), NOW)
+        )
 
     def hear(self, *events: Message) -> list[Event]:
         told: list[Event] = []
@@ -252,7 +254,7 @@ class TestStays:
         assert queued.data.queue.startswith("queue-")
 
     def test_no_more_is_remembered_than_can_be(self) -> None:
-        watch = Watch()
+        watch = StayTracker()
         for number in range(MAX_CALLS + 100):
             watch.end(watch.begin(f"call-{number}", "m", "q", T))
         assert len(watch.calls) == MAX_CALLS
@@ -260,7 +262,7 @@ class TestStays:
         assert len(watch.calls) == MAX_CALLS - 1
 
     def test_who_waits_is_not_forgotten(self) -> None:
-        watch = Watch()
+        watch = StayTracker()
         watch.begin("patient", "m", "q", T)
         for number in range(10):
             watch.end(watch.begin(f"call-{number}", "m", "q", T + 2 * CALL_US))
@@ -335,10 +337,13 @@ class TestRejected:
         told = ear.hear(event)
         assert told
         rejected = ear.mapping.reject(
-            Heard(msgspec.json.encode(Told(1, T + 3_600.0, keep(event, ear.names) or {})), NOW), Reason.TIME_IN_FUTURE
+            JournalEntry(
+                msgspec.json.encode(EventSocketRecord(1, T + 3_600.0, filter_event(event, ear.names) or {})), NOW
+            ),
+            Reason.TIME_IN_FUTURE,
         )
         watch = msgspec.json.decode(rejected.context, type=Context).watch
-        assert Ear(watch).mapping.map(Heard(rejected.record, NOW)) == told
+        assert Ear(watch).mapping.map(JournalEntry(rejected.record, NOW)) == told
 
     @pytest.mark.parametrize("time", ["", "x", "9" * 18, "-1"])
     def test_a_time_that_can_not_be_is_when_it_was_received(self, time: str) -> None:
@@ -359,23 +364,25 @@ class TestRejected:
 
 
 class TestKept:
-    NAMES = Names(config(), KEY)
+    NAMES = NameResolver(config(), KEY)
 
     def test_nothing_of_other_events(self) -> None:
         assert (
-            keep(
+            filter_event(
                 {"Event-Name": "CUSTOM", "Event-Subclass": "sofia::register", "CC-Action": "member-queue-start"},
                 self.NAMES,
             )
             is None
         )
-        assert keep(said("members-count"), self.NAMES) is None
+        assert filter_event(said("members-count"), self.NAMES) is None
 
     def test_nothing_of_a_call_to_another_number(self) -> None:
         created = {"Event-Name": "CHANNEL_CREATE", "Call-Direction": "inbound", "Unique-ID": CALL}
-        assert keep(created | {"Caller-Destination-Number": "0639980013"}, self.NAMES) is None
+        assert filter_event(created | {"Caller-Destination-Number": "0639980013"}, self.NAMES) is None
         assert (
-            keep(created | {"Caller-Destination-Number": "0199000020", "Call-Direction": "outbound"}, self.NAMES)
+            filter_event(
+                created | {"Caller-Destination-Number": "0199000020", "Call-Direction": "outbound"}, self.NAMES
+            )
             is None
         )
         (arrived,) = Ear().hear(created | {"Caller-Destination-Number": "+33199000020"})
@@ -388,10 +395,12 @@ class TestKept:
             "variable_sip_from_user": "0639980012",
         }
         assert not [
-            value for value in str(keep(event, self.NAMES)).split("'") if "Mireille" in value or "063998" in value
+            value
+            for value in str(filter_event(event, self.NAMES)).split("'")
+            if "Mireille" in value or "063998" in value
         ]
 
     def test_nothing_is_longer_than_needed(self) -> None:
-        kept = keep(START | {"CC-Queue": "x" * 10_000}, self.NAMES)
+        kept = filter_event(START | {"CC-Queue": "x" * 10_000}, self.NAMES)
         assert kept is not None
         assert len(kept["CC-Queue"]) == LONGEST

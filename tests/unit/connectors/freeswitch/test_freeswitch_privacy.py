@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from connectors.freeswitch.watch import Watch
+from connectors.freeswitch.stay_tracker import StayTracker
 from models.codec import encode
 from models.events import Event
 from tests.unit.connectors.freeswitch.test_freeswitch_mapping import (
@@ -23,7 +23,7 @@ from tests.unit.connectors.freeswitch.test_freeswitch_mapping import (
 OTHER_CALL, OTHER_MEMBER = CALL[:-1] + "2", MEMBER[:-1] + "2"
 
 
-def written(events: list[Event], watch: Watch) -> str:
+def written(events: list[Event], watch: StayTracker) -> str:
     """Return all that is published and remembered."""
     return "".join(encode(event).decode() for event in events) + msgspec.json.encode(watch).decode()
 
@@ -72,9 +72,9 @@ def test_a_telephone_number_is_no_time(number: str) -> None:
 
 
 def test_a_rejected_answer_is_known_as_one() -> None:
-    for message, answer in ((PICKED_UP, True), (parted(), True), (terminated(), True), (START, False)):
+    for message, reports_answer in ((PICKED_UP, True), (parted(), True), (terminated(), True), (START, False)):
         rejected = Ear().outcome(message | {"CC-Queue": ""})
-        assert (rejected.reason.value, rejected.answer) == ("unreadable_line", answer)
+        assert (rejected.reason.value, rejected.reports_answer) == ("unreadable_line", reports_answer)
 
 
 def test_an_agent_of_two_calls_is_on_a_contact_until_both_are_over() -> None:

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from connectors.freeswitch.wire import (
+from connectors.freeswitch.event_socket_protocol import (
     MAX_EVENT_BYTES,
     MAX_HEAD_BYTES,
     MAX_LISTED,
     Frame,
-    Reader,
+    FrameReader,
     UnreadableError,
     event_of,
     rows_of,
@@ -29,7 +29,7 @@ STREAM = (
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 10_000])
 def test_frames_are_the_same_whatever_their_pieces(size: int) -> None:
-    reader = Reader()
+    reader = FrameReader()
     frames: list[Frame] = []
     for start in range(0, len(STREAM), size):
         frames += reader.feed(STREAM[start : start + size])
@@ -48,7 +48,7 @@ def test_values_of_events_are_decoded() -> None:
 
 
 def test_an_event_that_is_too_long_is_not_kept_and_the_next_one_is() -> None:
-    reader, length = Reader(), 10 * MAX_EVENT_BYTES
+    reader, length = FrameReader(), 10 * MAX_EVENT_BYTES
     frames = reader.feed(b"Content-Length: %d\nContent-Type: text/event-plain\n\n" % length)
     for _ in range(10):
         assert frames == []
@@ -69,13 +69,13 @@ def test_an_event_that_is_too_long_is_not_kept_and_the_next_one_is() -> None:
 )
 def test_what_is_no_frame_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableError):
-        Reader().feed(content)
+        FrameReader().feed(content)
 
 
 def test_many_small_frames_are_read_in_linear_time() -> None:
     frame = b"Content-Length: 0\n\n"
     before = time.process_time()
-    assert len(Reader().feed(frame * 100_000)) == 100_000
+    assert len(FrameReader().feed(frame * 100_000)) == 100_000
     assert time.process_time() - before < 5
 
 

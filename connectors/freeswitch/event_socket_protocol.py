@@ -1,0 +1,123 @@
+"""What the event socket sends: frames of headers and a body as long as `Content-Length` says, and what is in the bodies.
+
+Format: `mod_event_socket.c`, `switch_event_serialize`, and `list_result_callback` of `mod_callcenter.c`. An own reader, because
+the libraries for it bring a web framework and telemetry, or gevent, into a process that has no use for them.
+"""
+
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+from connectors.sdk.socket_connection import read_headers
+
+MAX_HEAD_BYTES: Final = 65_536
+MAX_BODY_BYTES: Final = 16 << 20
+"""Of a list; a longer body is not kept."""
+MAX_LISTED: Final = 50_000
+MAX_COLUMNS: Final = 200
+"""Of a list; `mod_callcenter` has some 30."""
+MAX_EVENT_BYTES: Final = 262_144
+"""An event holds all variables of a channel; one that is longer is not kept."""
+END: Final = b"\n\n"
+EVENT: Final = "text/event-plain"
+NULL: Final = "(null)"
+
+Message = dict[str, str]
+"""Of names that repeat, the first."""
+
+
+class UnreadableError(Exception):
+    """What came is no frame."""
+
+
+class Frame(NamedTuple):
+    """One frame."""
+
+    headers: Message
+    body: bytes
+    oversized: bool = False
+    """It had a body that was too long to be kept."""
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return self.headers.get("Content-Type", "")
+
+
+class FrameReader:
+    """Takes apart what comes in, whatever its pieces; holds one frame at most."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._headers: Message | None = None
+        self._missing = 0
+        """Of the body, or of one that is not kept."""
+        self._skipping = False
+
+    def feed(self, content: bytes) -> list[Frame]:
+        """Return the frames that end in `content`. Raises `UnreadableError`."""
+        self._pending += content
+        frames = []
+        while self._begin() and self._headers is not None:
+            taken = min(self._missing, len(self._pending))
+            if self._skipping:
+                del self._pending[:taken]
+                self._missing -= taken
+            if (self._missing if self._skipping else self._missing - taken) > 0:
+                break
+            body = b"" if self._skipping else bytes(self._pending[: self._missing])
+            if not self._skipping:
+                del self._pending[: self._missing]
+            frames.append(Frame(self._headers, body, self._skipping))
+            self._headers = None
+        return frames
+
+    def _begin(self) -> bool:
+        """Return whether there is a frame whose headers are known."""
+        if self._headers is not None:
+            return True
+        while self._pending[:1] == b"\n":
+            del self._pending[:1]
+        end = self._pending.find(END)
+        if end < 0:
+            if len(self._pending) > MAX_HEAD_BYTES:
+                raise UnreadableError
+            return False
+        head = bytes(self._pending[:end])
+        del self._pending[: end + len(END)]
+        headers = read_headers(head, b"\n")
+        length = headers.get("Content-Length", "0")
+        if not headers or not (length.isascii() and length.isdecimal() and len(length) < 16):
+            raise UnreadableError
+        self._headers, self._missing = headers, int(length)
+        self._skipping = self._missing > (MAX_EVENT_BYTES if headers.get("Content-Type") == EVENT else MAX_BODY_BYTES)
+        return True
+
+
+def event_of(body: bytes) -> Message:
+    """Return the headers of an event, whose values are url-encoded."""
+    head = body.partition(END)[0]
+    return {name: unquote(value) for name, value in read_headers(head, b"\n").items()}
+
+
+def rows_of(answer: str, text: str) -> list[Message] | None:
+    """Return the rows of a list, None if `answer` is none.
+
+    Columns are named in the first line and divided by `|`, which the column `text` may hold as well.
+    """
+    lines = answer.split("\n")
+    if "+OK" not in lines:
+        return None
+    header, *found = lines[: lines.index("+OK")][: MAX_LISTED + 2] or [""]
+    columns = header.split("|", MAX_COLUMNS + 1)
+    if len(columns) > MAX_COLUMNS:
+        return None
+    after = len(columns) - columns.index(text) - 1 if text in columns else 0
+    rows = []
+    for line in found:
+        values = line.split("|")
+        if len(values) > len(columns) and text in columns:
+            first, last = columns.index(text), len(values) - after
+            values = [*values[:first], "|".join(values[first:last]), *values[last:]]
+        if len(values) == len(columns):
+            rows.append({name: "" if value == NULL else value for name, value in zip(columns, values, strict=True)})
+    return rows

@@ -1,0 +1,91 @@
+"""Conversations that nobody had, drawn from a seed.
+
+One depends on the seed and the hour it begins in, and on nothing else.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+from typing import Final, NamedTuple
+
+CITIZENS: Final = 3_000
+SATURDAY: Final = 5
+ACKNOWLEDGED: Final = 0.9
+ANSWERED: Final = 0.92
+GOES_ON: Final = 0.25
+AWAY: Final = 0.04
+BOUNCED: Final = 0.02
+EVENTS: Final = {"receive": "email.received", "acknowledge": "email.acknowledged", "answer": "email.answered"}
+
+
+class Step(NamedTuple):
+    """One message of a conversation."""
+
+    at: datetime
+    conversation: str
+    number: int
+    """Its place in the conversation."""
+    method: str
+    """The method of `Mailbox` that writes it."""
+    citizen: str
+    thread: tuple[int, ...]
+    """The places of the messages that it follows, the oldest first."""
+
+    def reference(self, number: int) -> str:
+        """Return the reference of a message of the conversation."""
+        return f"{self.conversation}-{number}"
+
+
+def steps(seed: int, since: datetime, per_hour: float) -> Iterator[Step]:
+    """Yield, for ever and in order of time, what happens in the conversations that begin at `since` or later."""
+    waiting: list[Step] = []
+    for hour in count(int(since.timestamp()) // 3600):
+        for step in _begin(seed, hour, per_hour):
+            heappush(waiting, step)
+        end = datetime.fromtimestamp((hour + 1) * 3600, UTC)
+        while waiting and waiting[0].at < end:
+            yield heappop(waiting)
+
+
+def ledger(told: Iterable[Step]) -> Counter[str]:
+    """Return how many events of each type tell these steps."""
+    return Counter(EVENTS[step.method] for step in told if step.method in EVENTS)
+
+
+def _begin(seed: int, hour: int, per_hour: float) -> Iterator[Step]:
+    """Yield all that will ever happen in the conversations that begin in `hour`, hours since 1970."""
+    random = Random(f"{seed}|{hour}|{per_hour}")  # noqa: S311 - has to be the same each time
+    begin = datetime.fromtimestamp(hour * 3600, UTC)
+    busy = (1.6 if 6 <= begin.hour < 20 else 0.3) * (0.4 if begin.weekday() >= SATURDAY else 1.0)
+    for place in range(int(per_hour * busy + random.random())):
+        at = begin + timedelta(seconds=random.randrange(3600))
+        yield from _converse(random, f"{hour}-{place}", at)
+
+
+def _converse(random: Random, name: str, at: datetime) -> Iterator[Step]:
+    citizen = f"usager{random.randrange(CITIZENS)}@example.org"
+    numbers, thread = count(), list[int]()
+
+    def step(method: str, later: float) -> Step:
+        nonlocal at
+        at = (at + timedelta(seconds=1 + random.expovariate(1 / later))).replace(microsecond=0)
+        told = Step(at, name, next(numbers), method, citizen, tuple(thread))
+        if method in EVENTS:  # nobody replies to the others
+            thread.append(told.number)
+        return told
+
+    yield step("receive", 1)
+    if random.random() < ACKNOWLEDGED:
+        yield step("acknowledge", 10)
+    while random.random() < ANSWERED:
+        yield step("answer", 20 * 3600)
+        if random.random() < BOUNCED:
+            yield step("bounce", 10)
+        elif random.random() < AWAY:
+            yield step("be_away", 10)
+        if random.random() > GOES_ON:
+            return
+        yield step("receive", 10 * 3600)

@@ -1,0 +1,124 @@
+"""What was done at a desk, on disk before anybody is told that it was; and how much of it was sent.
+
+A line per action, numbered. What was sent is a number beside it. A line that was being written when the power failed is cut off:
+nobody was told of it.
+"""
+
+import fcntl
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from connectors.kiosk.waiting_room import Action
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.errors import ConnectorError, InstanceInUseError, describe_os_error
+from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, sync_directory
+from connectors.sdk.i18n import say
+
+NAME: Final = "desk.jsonl"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One action, and its place."""
+
+    number: int
+    action: Action
+
+
+class JournalDamagedError(ConnectorError):
+    """What is in the journal cannot be read; the text says what to do."""
+
+
+_decode: Final = msgspec.json.Decoder(Line).decode
+
+
+class Journal:
+    """The journal in `directory`. Raises `ConnectorError` if it cannot be used, also if another process has it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / NAME
+        try:
+            make_private_directory(directory)
+            self._lock = _lock(directory)
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+            sync_directory(directory)
+        except OSError as error:
+            raise ConnectorError(describe_os_error(error, directory)) from None
+        try:
+            lines = list(self._load())
+        except BaseException:
+            self.close()
+            raise
+        self._cursor = Cursor(directory)
+        self._sent = int(self._cursor.load() or 0)
+        self._last = max(self._sent, *(line.number for line in lines), 0)
+        self.actions = [line.action for line in lines]
+        """All that it holds, as it was found."""
+        self.unsent = deque(line for line in lines if line.number > self._sent)
+        """What was not sent yet, in order."""
+
+    def append(self, action: Action) -> None:
+        """Keep an action; it is on disk when this returns. Raises `OSError` if it cannot be kept; it is not then."""
+        line = Line(self._last + 1, action)
+        content = msgspec.json.encode(line) + b"\n"
+        file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)  # each time: it may have been replaced
+        try:
+            os.ftruncate(file, self._size)  # nothing may be left of a line that could not be kept
+            os.lseek(file, self._size, os.SEEK_SET)
+            left = content
+            while left:
+                left = left[os.write(file, left) :]
+            os.fsync(file)
+        except OSError:
+            os.ftruncate(file, self._size)
+            raise
+        finally:
+            os.close(file)
+        self._size += len(content)
+        self._last += 1
+        self.unsent.append(line)
+
+    def confirm(self) -> None:
+        """Take note that the first of `unsent` was sent."""
+        self._sent = self.unsent[0].number
+        self._cursor.save(str(self._sent).encode())
+        self.unsent.popleft()
+
+    def drop(self, is_old: Callable[[Action], bool]) -> None:
+        """Let go of what was sent and is old."""
+        lines = list(self._load())
+        kept = [line for line in lines if line.number > self._sent or not is_old(line.action)]
+        if len(kept) < len(lines):
+            content = b"".join(msgspec.json.encode(line) + b"\n" for line in kept)
+            replace(self._path, content)
+            self._size = len(content)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        os.close(self._lock)
+
+    def _load(self) -> Iterator[Line]:
+        whole, newline, _ = self._path.read_bytes().rpartition(b"\n")
+        self._size = len(whole) + len(newline)
+        try:
+            yield from (_decode(line) for line in whole.split(b"\n") if line)
+        except msgspec.DecodeError:
+            raise JournalDamagedError(
+                say(f"{self._path} is damaged: put it aside", f"{self._path} est abîmé : le mettre de côté")
+            ) from None
+
+
+def _lock(directory: Path) -> int:
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InstanceInUseError(
+            say(f"{directory} is in use by another process", f"{directory} est utilisé par un autre processus")
+        ) from None
+    return descriptor

@@ -1,0 +1,90 @@
+"""The connection to the broker: made by another thread, and tried again after growing pauses."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Final, Protocol
+
+import structlog
+
+from connectors.sdk.record import Record
+
+
+class BrokerRefusedError(Exception):
+    """Kafka refuses the login, or a right; the text says which, and what to do."""
+
+
+RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = structlog.get_logger(__name__)
+
+
+class Producer(Protocol):
+    """What sends: kafka-python's, or a test's."""
+
+    def send_all(self, records: Sequence[Record]) -> Sequence[Any]:
+        """Send in this order, and return futures that tell of them: `is_done`, `failed()`, `exception`, `get(seconds)`."""
+
+    def abandon(self) -> None:
+        """Stop at once: what was not sent will not be."""
+
+
+class BrokerConnection:
+    """The producer while there is a connection. `open_producer` may raise `failures`, and is called in a thread of its own."""
+
+    def __init__(self, open_producer: Callable[[], Producer], failures: tuple[type[Exception], ...]) -> None:
+        self.producer: Producer | None = None
+        self.refusal = ""
+        """Why Kafka refused the last connection, in words; empty if it did not."""
+        self._open = open_producer
+        self._expected = failures
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-connect")
+        self._opening: Future[Producer] | None = None
+        self._failures = 0
+        self._try_at = 0.0
+
+    def connect(self, wait_seconds: float) -> None:
+        """Begin to connect if it is time, or see whether that has succeeded, waiting up to `wait_seconds`."""
+        if self._opening is None:
+            pause = self._try_at - time.monotonic()
+            if pause > 0:
+                time.sleep(min(pause, wait_seconds))
+                return
+            self._opening = self._thread.submit(self._open)
+        if not wait([self._opening], wait_seconds).done:
+            return
+        opened, self._opening = self._opening, None
+        try:
+            self.producer = opened.result()
+        except BrokerRefusedError as error:
+            self._pause()
+            self.refusal = str(error)
+        except self._expected as error:
+            self._pause()
+            self.refusal = ""
+            log.warning("broker_unreachable", error=type(error).__name__, attempts=self._failures)
+        else:
+            self.refusal = ""
+            log.info("broker_connected")
+
+    def works(self) -> None:
+        """Take note that the broker does what it is there for."""
+        self._failures = 0
+
+    def abandon(self) -> None:
+        """Close the connection without waiting for anything that is on its way."""
+        if self.producer is not None:
+            self.producer.abandon()
+            self.producer = None
+            self._pause()
+
+    def close(self) -> None:
+        """Close the connection, or the one that is being made."""
+        self._thread.shutdown(wait=True)
+        if self._opening is not None and self._opening.exception() is None:
+            self.producer = self._opening.result()
+        self.abandon()
+
+    def _pause(self) -> None:
+        self._try_at = time.monotonic() + RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        self._failures += 1

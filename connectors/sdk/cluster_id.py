@@ -1,0 +1,56 @@
+"""The id of the Kafka cluster that an instance publishes to, saved next to the instance's position.
+
+A position is valid for one cluster. A new cluster, or one whose data were lost and formatted again, lacks the events before it.
+"""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from connectors.sdk.attempts import has_worked
+from connectors.sdk.files import make_private_directory, replace
+from connectors.sdk.instance import Instance
+from connectors.sdk.reread import find_position_files, mark
+
+FILE: Final = "cluster.json"
+"""In the instance's directory."""
+
+
+def mark_lost_positions(instances: Iterable[Instance], directory: Path) -> None:
+    """Mark the instances that have read their source and lost their position: they read it a second time."""
+    for instance in instances:
+        context = instance.context(directory, lasting=False)
+        has_read = instance.connector.position_files(instance.config) and has_worked(context.directory)
+        if has_read and not find_position_files(instance, context):
+            mark(context.directory)
+
+
+def find_other_cluster(instances: Iterable[Instance], directory: Path, cluster: str) -> list[Instance]:
+    """Return the instances whose position is of events that another cluster got; note `cluster` for all others.
+
+    A source whose records are sent to it once, or that was never read, has no such position.
+    """
+    elsewhere = []
+    for instance in instances:
+        context = instance.context(directory, lasting=False)
+        known = _read(context.directory)
+        if known not in {"", cluster} and find_position_files(instance, context):
+            elsewhere.append(instance)
+        elif known != cluster:
+            make_private_directory(context.directory)
+            replace(context.directory / FILE, json.dumps({"cluster": cluster}).encode())
+    return elsewhere
+
+
+def is_elsewhere(home: Path, cluster: str) -> bool | None:
+    """Return whether another cluster than `cluster` got the events of the instance in `home`; None if that is not known."""
+    known = _read(home)
+    return known != cluster if known else None
+
+
+def _read(home: Path) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((home / FILE).read_bytes())["cluster"])
+    return ""

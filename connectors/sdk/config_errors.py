@@ -1,0 +1,136 @@
+"""What to say of a mistake in a configuration: the key, what is allowed there, and the key that may have been meant.
+
+Never the value: it may be a secret.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from connectors.sdk.i18n import say
+
+_BARE: Final = re.compile("[A-Za-z0-9_-]+")
+_LABEL: Final = "^[A-Za-z0-9._-]*$"
+_PLAIN: Final = {
+    _LABEL: ("may have letters without accents, digits, . _ -", "admet lettres sans accent, chiffres, . _ -"),
+    "missing": ("is missing", "manque"),
+    "extra_forbidden": ("is unknown", "est inconnue"),
+    **dict.fromkeys(
+        ("int_parsing", "int_type", "int_from_float"), ("must be a whole number", "attend un nombre entier")
+    ),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), ("must be a number", "attend un nombre")),
+    **dict.fromkeys(("bool_parsing", "bool_type"), ("must be true or false", "attend true ou false")),
+    "string_type": ("must be a text", "attend un texte"),
+    "path_type": ("must be a path", "attend un chemin"),
+    **dict.fromkeys(("tuple_type", "list_type"), ("must be a list", "attend une liste")),
+    **dict.fromkeys(("dict_type", "model_type"), ("must be a table", "attend une table")),
+    **dict.fromkeys(
+        ("date_type", "date_parsing", "date_from_datetime_parsing"),
+        ("must be a day such as 2026-12-24", "attend un jour comme 2026-12-24"),
+    ),
+    "date_from_datetime_inexact": ("must be a day, without a time", "attend un jour, sans heure"),
+    **dict.fromkeys(("too_short", "string_too_short"), ("is empty", "est vide")),
+}
+"""Pydantic's names of mistakes, and what to say of them in English and French."""
+_BOUNDED: Final = {
+    **dict.fromkeys(("literal_error", "enum"), ("must be {expected}", "attend {expected}")),
+    "greater_than_equal": ("must be at least {ge}", "attend au moins {ge}"),
+    "less_than_equal": ("must be at most {le}", "attend au plus {le}"),
+    "greater_than": ("must be more than {gt}", "attend plus de {gt}"),
+    "less_than": ("must be less than {lt}", "attend moins de {lt}"),
+    "string_too_long": ("has more than {max_length} characters", "a plus de {max_length} caractères"),
+    "string_pattern_mismatch": ("must match {pattern}", "doit correspondre à {pattern}"),
+}
+"""The same of those that have bounds, by pydantic's names of these."""
+
+
+def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
+    """Return a line per mistake in a table that `model` was to be made of, and that stands at `above`."""
+    return [_tell(detail, model, above) for detail in list_details(error)]
+
+
+def list_details(error: ValidationError) -> list[ErrorDetails]:
+    """Return what is wrong, without values, each once: a list of which nothing can be used is said to be empty, too."""
+    details = error.errors(include_input=False, include_url=False)
+    return [
+        detail
+        for detail in details
+        if not any(other is not detail and other["loc"][: len(detail["loc"])] == detail["loc"] for other in details)
+    ]
+
+
+def error_path(detail: ErrorDetails) -> tuple[int | str, ...]:
+    """Return where a mistake is: the names of tables and keys, and the numbers, from 0, of what lists hold."""
+    return tuple(part for part in detail["loc"] if part != "[key]")
+
+
+def format_key_path(keys: Iterable[int | str], given: Any = None) -> str:
+    """Return where `keys` lead, as people write it: `a.b #2.c` is `c` of the second item of the list `b` of `a`.
+
+    An item that has a `name` in `given`, in which `keys` lead, is told with it: `policy #2 (letters).calendar`.
+    """
+    spelt = ""
+    for key in keys:
+        try:
+            given = given[key]
+        except (TypeError, LookupError):
+            given = None
+        if isinstance(key, str):
+            shown = key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)  # as TOML has it
+            spelt += f".{shown}" if spelt else shown
+            continue
+        name = given.get("name") if isinstance(given, Mapping) else None
+        spelt += f" #{key + 1}" + (f" ({name})" if isinstance(name, str) and name.isprintable() and name else "")
+    return spelt
+
+
+def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """Return a question whether the nearest of `known` was meant, with `prefix` before it; empty if none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return say("; did you mean {}?", " ; vouliez-vous dire {} ?").format(prefix + near[0]) if near else ""
+
+
+def known_keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str]:
+    """Return the names that may stand at `keys`; in a table by name (`queues.<name>`) all rows are alike."""
+    place: Any = model
+    for key in keys:
+        place = (
+            place.model_fields[str(key)].annotation
+            if _is_model(place)
+            else next(filter(_is_model, get_args(place)), None)
+        )
+    return [field.alias or name for name, field in place.model_fields.items()] if _is_model(place) else []
+
+
+def allowed(detail: ErrorDetails) -> str:
+    """Return what is wrong with a value, or what is allowed in its place."""
+    kind, bounds = detail["type"], detail.get("ctx", {})
+    if french := bounds.get("french"):  # who found the mistake says so in both languages
+        return say(detail["msg"], french)
+    if kind == "value_error":
+        return str(bounds["error"])
+    said = {name: f"{bound:g}" if isinstance(bound, int | float) else str(bound) for name, bound in bounds.items()}
+    if bounds.get("pattern") == _LABEL:
+        kind = _LABEL
+    if kind in _BOUNDED:
+        english, french = _BOUNDED[kind]
+        return say(english.format(**said), french.format(**said).replace(" or ", " ou "))
+    return say(*_PLAIN[kind]) if kind in _PLAIN else detail["msg"].replace("Input should", "should")
+
+
+def _tell(detail: ErrorDetails, model: type[BaseModel], above: str) -> str:
+    keys = error_path(detail)
+    said = f"{format_key_path((above, *keys))} {allowed(detail)}"
+    if detail["type"] == "extra_forbidden":
+        *within, last = keys
+        said += suggest(str(last), known_keys_at(model, within), f"{format_key_path((above, *within))}.")
+    return said
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

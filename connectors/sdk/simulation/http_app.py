@@ -1,0 +1,28 @@
+"""Serving an app over HTTP, as the system does that it stands for."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.sockets import listen
+
+
+@contextmanager
+def serving(app: ASGIApp, port: int = 0, *, date_header: bool = True) -> Iterator[str]:
+    """Serve `app` on this machine until the end of the block, at an address that is yielded; at any free port if it is 0.
+
+    Without `date_header`, the app says what time it is. Raises OSError if the port cannot be had.
+    """
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, date_header=date_header))
+    with listen(HOST, port) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), name="simulation")
+        thread.start()
+        try:
+            yield f"http://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,0 +1,337 @@
+"""The suite: what every connector must do, as tests."""
+# ruff: noqa: D102 - a test's name says what it shows
+
+import logging
+import re
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar, Final
+
+import pytest
+import structlog
+from prometheus_client import generate_latest
+
+from connectors.sdk import rejects
+from connectors.sdk.config import is_secret, parse, speaks_french, table, walk
+from connectors.sdk.contract import Connector, Source
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.delivery import SPOOL_ROOM_BYTES
+from connectors.sdk.errors import ConfigError
+from connectors.sdk.flow import map_or_reject
+from connectors.sdk.option_types import kind_of
+from connectors.sdk.testing.fake_broker import FakeBroker
+from connectors.sdk.testing.harness import INSTANCE, STALLED_SECONDS, ConnectorHarness, comparable_form, run_until_idle
+from connectors.sdk.testing.hostile import grown_bytes
+from connectors.sdk.testing.kill_injector import KillInjector
+from connectors.sdk.testing.leaks import (
+    DISGUISED,
+    contents,
+    fill,
+    forms_outside,
+    leak_forms,
+    recomputed,
+    secrets_of,
+    shape_of,
+)
+from models.codec import decode, encode
+from models.events import Event
+from models.reasons import Reason
+
+SECRET_NAMES: Final = re.compile(r"(?:^|[._])(?:password|passphrase|secret|token|api_key)s?$")
+"""How options are named that hold a secret."""
+SMALL_SPOOL_BYTES: Final = SPOOL_ROOM_BYTES + 1
+"""What is full after one reading that gives events."""
+MOST_SECONDS: Final = 1.0
+"""Of processor time, for one hostile record, and for those that are read at once."""
+MOST_MEMORY_BYTES: Final = 256 << 20
+"""By which hostile records may have this process grow, with what stands in for the source and is in it too."""
+
+
+class Conformance(ABC):
+    """The suite. A subclass says what the connector is and gives it something to read."""
+
+    connector: ClassVar[Connector[Any]]
+    readme: ClassVar[Path]
+    """It holds the table of options, as `connectors.sdk.config.table` writes it."""
+    personal: ClassVar[Sequence[str]]
+    """Values in the records that must not leave the connector: numbers, names, addresses."""
+
+    @abstractmethod
+    def options(self, directory: Path) -> dict[str, Any]:
+        """Return a configuration whose source is in `directory`."""
+
+    @abstractmethod
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        """Put the `part`-th of `parts` portions of some records (good, bad, personal) where the source finds them."""
+
+    def supply_hostile(self, directory: Path) -> None:  # noqa: ARG002 - for those that know how
+        """Put records in the source's own format, made of `connectors.sdk.testing.hostile`, where the source finds them.
+
+        They are never seen by `supply`. Without this the test of hostile records is skipped.
+        """
+        pytest.skip(f"{type(self).__name__}.supply_hostile says nothing of hostile records")
+
+    def filled(self, raw: Any, value: str) -> Iterator[Any]:
+        """Yield what the source reads as `raw`, with a personal `value` in each field in turn.
+
+        As it is here, it is for JSON: bytes, or the `body` of a message. Override it for records of another form.
+        """
+        if isinstance(raw, bytes):
+            yield from fill(raw, value)
+        elif isinstance(getattr(raw, "body", None), bytes):
+            yield from (raw._replace(body=body) for body in fill(raw.body, value))
+
+    def kind_of(self, raw: Any) -> str:
+        """Return of what kind a record is: one record of each kind is filled."""
+        record = getattr(raw, "body", raw)
+        return shape_of(record) if isinstance(record, bytes) else ""
+
+    def harness(self, directory: Path) -> ConnectorHarness:
+        """Return a bench whose source is in `directory`; all benches of a test have the same keys."""
+        directory.mkdir(exist_ok=True)
+        return ConnectorHarness(self.connector, self.options(directory), directory / "data", directory.parent / "keys")
+
+    def refusal(self, options: dict[str, Any]) -> str:
+        """Return why `options` are refused, a line per mistake; nothing if they are not."""
+        try:
+            parse(self.connector.config, INSTANCE, options)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    @pytest.fixture
+    def supplied(self, tmp_path: Path) -> ConnectorHarness:
+        """A bench whose source, in `tmp_path`/source, has all records."""
+        harness = self.harness(tmp_path / "source")
+        self.supply(tmp_path / "source", 0, 1)
+        return harness
+
+    def test_an_unknown_option_is_refused_by_name(self, tmp_path: Path) -> None:
+        options = self.options(tmp_path) | {"no_such_option": "a-secret-value"}
+        with pytest.raises(ConfigError, match=f"{INSTANCE}.no_such_option ") as refusal:
+            parse(self.connector.config, INSTANCE, options)
+        assert "a-secret-value" not in str(refusal.value)
+
+    def test_every_mistake_names_its_option_and_no_value(self, tmp_path: Path) -> None:
+        options = self.options(tmp_path)
+        for name, option in self.connector.config.model_fields.items():
+            wrong = "a-secret-value" if kind_of(option.annotation)[0] == "table" else {"no_such_key": "a-secret-value"}
+            refusal = self.refusal(options | {name: wrong})
+            assert all(re.match(rf"{INSTANCE}\.{name}[. ]", line) for line in refusal.splitlines()), refusal
+            assert "a-secret-value" not in refusal
+            if option.is_required():
+                ways = {name, f"{name}_file", f"{name}_env"}
+                refusal = self.refusal({key: value for key, value in options.items() if key not in ways})
+                assert re.search(rf"^{INSTANCE}\.{name} ", refusal, re.MULTILINE), f"{name}: {refusal}"
+
+    def test_secrets_are_masked(self, tmp_path: Path) -> None:
+        model = self.connector.config
+        named = [option for option in walk(model) if SECRET_NAMES.search(option.path)]
+        assert not [option.path for option in named if not is_secret(option.field)], "make it a SecretStr"
+        config = parse(model, INSTANCE, self.options(tmp_path))
+        shown = f"{config!r} {config} {config.model_dump(mode='json')}"
+        assert not [secret for secret in secrets_of(config) if secret in shown]
+
+    def test_the_readme_tells_all_options(self) -> None:
+        write = f"accueil connectors docs {self.connector.name} --write"
+        assert table(self.connector.config) in self.readme.read_text(encoding="utf-8"), write
+        french = self.readme.with_name("README.fr.md")
+        if french.exists() and speaks_french(self.connector.config):
+            assert table(self.connector.config, "fr") in french.read_text(encoding="utf-8"), write
+
+    def test_events_are_what_the_vocabulary_says(self, supplied: ConnectorHarness) -> None:
+        events = supplied.read_all(confirm=True)
+        assert events
+        assert {event.source for event in events} == {supplied.source}
+        assert [decode(encode(event)) for event in events] == events
+
+    def test_the_same_records_have_the_same_ids(self, supplied: ConnectorHarness) -> None:
+        first, second = supplied.read_all(confirm=False), supplied.read_all(confirm=False)
+        assert comparable_form(first) == comparable_form(second)
+        assert len({event.id for event in first}) == len(first)
+
+    def test_nothing_is_acknowledged_before_it_is_confirmed(self, supplied: ConnectorHarness) -> None:
+        unconfirmed = supplied.read_all(confirm=False)
+        assert comparable_form(supplied.read_all(confirm=True)) == comparable_form(unconfirmed)
+        assert supplied.read_all(confirm=True) == []
+
+    def test_positions_are_acknowledged_in_order_and_only_once_confirmed(self, supplied: ConnectorHarness) -> None:
+        with supplied.opened() as (flow, publisher):
+            run_until_idle(flow, supplied.records_read)
+            assert supplied.acknowledged == []
+            publisher.confirm()
+        assert supplied.acknowledged
+        assert supplied.acknowledged == supplied.positions
+
+    def test_confirmed_in_part_it_goes_on_after_that(self, supplied: ConnectorHarness) -> None:
+        whole, safe = comparable_form(supplied.read_all(confirm=False)), []
+        for most in (1, 1, 2, 1_000_000):
+            with supplied.opened() as (flow, publisher):
+                run_until_idle(flow, supplied.records_read)
+                publisher.confirm(most)
+                safe += comparable_form(publisher.safe)
+        assert list(dict.fromkeys(safe)) == whole
+        assert supplied.read_all(confirm=True) == []
+
+    def test_a_bad_record_is_kept_with_its_reason(self, supplied: ConnectorHarness) -> None:
+        supplied.read_all(confirm=True)
+        kept = reasons_kept(supplied)
+        assert kept, "no bad record was supplied, so this shows nothing"
+        assert kept == supplied.rejected()
+        assert Reason.INTERNAL_ERROR not in kept, "map raised: see mapping_failed in the log"
+
+    def test_a_probe_changes_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
+        unprobed = self.harness(tmp_path / "unprobed")
+        self.supply(tmp_path / "unprobed", 0, 1)
+        before = contents(tmp_path)
+        supplied.probe()
+        assert contents(tmp_path) == before
+        assert Cursor(supplied.directory).load() is None
+        assert not [*rejects.read(supplied.directory)]
+        assert comparable_form(supplied.read_all(confirm=True)) == comparable_form(unprobed.read_all(confirm=True))
+
+    def test_read_again_from_its_beginning_it_gives_the_same_events(self, supplied: ConnectorHarness) -> None:
+        first = comparable_form(supplied.read_all(confirm=True))
+        assert supplied.read_all(confirm=True) == []
+        if supplied.start_reread():
+            assert comparable_form(supplied.read_all(confirm=True)) == first
+
+    def test_a_restart_anywhere_changes_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
+        whole = comparable_form(supplied.read_all(confirm=True))
+        harness, told, safe = self.harness(tmp_path / "in-parts"), 0, []
+        random, parts = Random(5), 25  # noqa: S311 - which parts are confirmed does not matter, so it is drawn
+        for part in range(parts):
+            self.supply(tmp_path / "in-parts", part, parts)
+            confirm = random.random() < 0.5
+            events = comparable_form(harness.read_all(confirm=confirm))
+            told += len(events)
+            safe += events if confirm else []
+        last = comparable_form(harness.read_all(confirm=True))
+        assert list(dict.fromkeys(safe + last)) == whole
+        assert told + len(last) > len(whole), "no record was read a second time, so this shows nothing"
+
+    def test_nothing_personal_leaves(
+        self, supplied: ConnectorHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        records = contents(tmp_path / "source", but=supplied.directory)
+        missing = [value for value in self.personal if value not in records]
+        assert not missing, f"{missing} not in the records: this shows nothing"
+        with structlog.testing.capture_logs() as logs, caplog.at_level(logging.DEBUG):
+            probed = supplied.probe()
+            events = supplied.read_all(confirm=True)
+        metrics = generate_latest(supplied.registry).decode()
+        details = [one.reject.detail for one in rejects.read(supplied.directory)]
+        told = [*(encode(event).decode() for event in events), metrics, str(logs), caplog.text, str(probed), *details]
+        outside = "\n".join(told).lower()
+        assert not [secret for secret in secrets_of(supplied.config) if secret.lower() in outside]
+        for value in self.personal:
+            assert not [how for how, text in leak_forms(value, supplied.source).items() if text.lower() in outside], (
+                value
+            )
+            assert not [(event.type, places) for event in events if (places := recomputed(value, event))], value
+
+    def test_hostile_records_are_set_aside_in_little_time_and_memory(
+        self, supplied: ConnectorHarness, tmp_path: Path
+    ) -> None:
+        whole = _facts(supplied.read_all(confirm=True))
+        source = tmp_path / "hostile"
+        harness, told = self.harness(source), []
+        self.supply(source, 0, 2)
+        told += harness.read_all(confirm=True)
+        self.supply_hostile(source)
+        before = harness.records_read()
+        grown = grown_bytes(lambda: told.extend(self._read_in_time(harness)))
+        assert harness.records_read() > before, "no hostile record was supplied, so this shows nothing"
+        self.supply(source, 1, 2)
+        told += harness.read_all(confirm=True)
+        lost = whole - _facts(told)
+        assert not lost, f"good records were lost: {lost}"
+        assert Reason.INTERNAL_ERROR not in harness.rejected(), "map raised: see mapping_failed in the log"
+        assert grown < MOST_MEMORY_BYTES, f"memory grew by {grown >> 20} MiB"
+        assert harness.slowest_seconds < MOST_SECONDS, f"one record took {harness.slowest_seconds:.1f} s"
+
+    def _read_in_time(self, harness: ConnectorHarness) -> list[Event]:
+        """Return the events of all that the source has, which no turn takes long for."""
+        with harness.opened() as (flow, publisher):
+            dry = False
+            while not dry:
+                read, began_at, began = harness.records_read(), time.monotonic(), time.thread_time()
+                flow.step()
+                count = harness.records_read() - read
+                took = time.thread_time() - began
+                assert took < MOST_SECONDS, f"{count:.0f} records took {took:.1f} s"
+                dry = count == 0 and time.monotonic() - began_at < STALLED_SECONDS
+            publisher.confirm()
+            return publisher.events
+
+    def test_a_personal_value_in_any_field_stays_inside(self, supplied: ConnectorHarness) -> None:
+        leaks, kinds = set[str](), set[str]()
+
+        def map_filled(source: Source[Any, Any], raw: Any) -> None:
+            kind = self.kind_of(raw)
+            for value in DISGUISED if kind not in kinds else ():
+                for record in self.filled(raw, value):
+                    outcome = map_or_reject(type(source).map.__get__(source), source.reject, record, datetime.now(UTC))
+                    leaks.update(f"{how}: {value}" for how in forms_outside(value, outcome, supplied.source))
+            kinds.add(kind)
+
+        supplied.before_map = map_filled
+        supplied.read_all(confirm=True)
+        assert kinds
+        assert not leaks, sorted(leaks)
+
+    def test_what_is_kept_is_for_this_user_alone(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
+        supplied.read_all(confirm=True)
+        kept = [supplied.directory, *supplied.directory.rglob("*"), *(tmp_path / "keys").rglob("*")]
+        assert not [path for path in kept if path.stat().st_mode & 0o077]
+
+    def test_killed_before_any_act_it_loses_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
+        whole, bad = comparable_form(supplied.read_all(confirm=True)), reasons_kept(supplied)
+        kills, before = KillInjector(tmp_path), -1
+        for world in map("world-{}".format, count()):
+            harness, broker = self.harness(tmp_path / world), FakeBroker()
+            self.supply(tmp_path / world, 0, 1)
+            harness.live(broker, kills)
+            assert list(dict.fromkeys(comparable_form(broker.events))) == whole
+            assert bad <= reasons_kept(harness)
+            assert harness.read_all(confirm=True) == []
+            if kills.count == before:
+                break
+            before = kills.count
+        assert kills.count, "nothing was done, so this shows nothing"
+
+    def test_while_the_broker_is_away_it_spools_then_refuses_then_tells_all_in_order(
+        self, supplied: ConnectorHarness, tmp_path: Path
+    ) -> None:
+        whole = comparable_form(supplied.read_all(confirm=True))
+        harness, broker = self.harness(tmp_path / "away"), FakeBroker(away=True)
+        self.supply(tmp_path / "away", 0, 2)
+        with harness.connected(broker, SMALL_SPOOL_BYTES) as (flow, publisher):
+            run_until_idle(flow, harness.records_read)
+            assert not publisher.ready, "the first half of the records has no event, so this shows nothing"
+        read = harness.records_read()
+        self.supply(tmp_path / "away", 1, 2)
+        for _ in range(2):  # refused, whether it goes on or begins anew
+            with harness.connected(broker, SMALL_SPOOL_BYTES) as (flow, _):
+                run_until_idle(flow, harness.records_read)
+            assert harness.records_read() == read
+        broker.away = False
+        harness.send_all(broker, SMALL_SPOOL_BYTES)
+        assert list(dict.fromkeys(comparable_form(broker.events))) == whole
+        assert harness.read_all(confirm=True) == []
+
+
+def _facts(events: Sequence[Event]) -> set[tuple[object, ...]]:
+    """Return what events say, without their ids, which may depend on how often a sender sent."""
+    return {(event.type, event.subject, event.time) for event in events}
+
+
+def reasons_kept(harness: ConnectorHarness) -> Counter[Reason]:
+    """Return how many of the records that are kept have which reason."""
+    return Counter(one.reject.reason for one in rejects.read(harness.directory))

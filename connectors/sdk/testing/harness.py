@@ -1,0 +1,221 @@
+"""A workbench for one connector."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from connectors.sdk import rejects
+from connectors.sdk.attempts import Attempts
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Connector, Context, Outcome, Publisher, Source
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.delivery import SpooledPublisher
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.flow import Flow
+from connectors.sdk.instance import Instance
+from connectors.sdk.keys import Keys
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.probe import ProbeResult, probe_with_context
+from connectors.sdk.reread import find_position_files, start_reread
+from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
+from connectors.sdk.testing.fake_broker import FakeBroker
+from connectors.sdk.testing.kill_injector import KillInjector, kill_point
+from models.codec import encode
+from models.events import Event
+from models.reasons import Reason
+
+INSTANCE = "essai"
+STALLED_SECONDS = 0.5
+"""A turn that took so long shows nothing by finding nothing: a source may end it before it has looked at all."""
+
+
+class ManualPublisher:
+    """A publisher that confirms nothing until it is told to."""
+
+    ready = True
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.safe: list[Event] = []
+        """Those of them that were confirmed: all that is left of them if the process is killed."""
+        self._held: deque[tuple[Sequence[Event], Callable[[], None]]] = deque()
+
+    @property
+    def trouble(self) -> str:
+        """Nothing refuses."""
+        return ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is held."""
+        return bool(self._held)
+
+    def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
+        """Take events and hold them."""
+        self.events.extend(events)
+        self._held.append((events, on_confirmed))
+
+    def poll(self, wait_seconds: float) -> None:
+        """Do nothing."""
+
+    def confirm(self, most: int = 1_000_000) -> None:
+        """Confirm the oldest `most` of what is held."""
+        for _ in range(min(most, len(self._held))):
+            events, on_confirmed = self._held.popleft()
+            self.safe.extend(events)
+            on_confirmed()
+
+    def close(self) -> None:
+        """Forget what is held, as a process does that is killed."""
+        self._held.clear()
+
+
+class ConnectorHarness:
+    """One instance of a connector on a workbench: opened and closed at will, its publisher held, or with a broker."""
+
+    def __init__(self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path) -> None:
+        self.directory = directory / connector.name / INSTANCE
+        self.registry = CollectorRegistry()
+        self.source = f"{connector.name}/{INSTANCE}"
+        self._connector = connector
+        self.config = parse(connector.config, INSTANCE, options)
+        self._keys = keys
+        self._meter = Meter(Metrics(self.registry), self.source)
+        self.positions: list[Any] = []
+        """Where the source said it was, whenever it was asked, in order."""
+        self.acknowledged: list[Any] = []
+        """What was acknowledged to it, in order."""
+        self.slowest_seconds = 0.0
+        """The longest processor time that `map` took for one record."""
+        self.before_map: Callable[[Source[Any, Any], Any], None] | None = None
+        """Called with the source and each record, before that is mapped."""
+        make_private_directory(self.directory)
+
+    @contextmanager
+    def opened_with(self, publisher: Publisher) -> Iterator[Flow]:
+        """Open the instance where it was acknowledged last; what is not confirmed at the end is not. Closes `publisher`."""
+        with (
+            closing(publisher),
+            closing(Attempts(self.directory)) as attempts,
+            closing(rejects.Rejects(self.directory)) as kept,
+            closing(self._connector.open(self.config, replace(self._context(), attempts=attempts))) as source,
+        ):
+            source.checkpoint_seconds = 0.0
+            self._watch(source)
+            yield Flow(source, publisher, kept, self._meter, attempts)
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Flow, ManualPublisher]]:
+        """Open the instance, and hold what it publishes."""
+        publisher = ManualPublisher()
+        with self.opened_with(publisher) as flow:
+            yield flow, publisher
+
+    @contextmanager
+    def connected(
+        self, broker: FakeBroker, spool_bytes: int = DEFAULT_LIMIT_BYTES
+    ) -> Iterator[tuple[Flow, SpooledPublisher]]:
+        """Open the instance as in operation, with the spool that it left, and `broker`."""
+        spool = Spool(self.directory / "spool", spool_bytes)
+        publisher = SpooledPublisher(spool, self._meter, broker.open_producer)
+        with self.opened_with(publisher) as flow:
+            yield flow, publisher
+
+    def read_all(self, *, confirm: bool) -> list[Event]:
+        """Return the events of all that the source has, from where it was."""
+        with self.opened() as (flow, publisher):
+            run_until_idle(flow, self.records_read)
+            if confirm:
+                publisher.confirm()
+            return publisher.events
+
+    def send_all(self, broker: FakeBroker, spool_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        """Take in all that the source has, from where it was, until all of it is safe, on disk while `broker` is away."""
+        with self.connected(broker, spool_bytes) as (flow, publisher):
+            run_until_idle(flow, self.records_read, publisher)
+
+    def live(self, broker: FakeBroker, kills: KillInjector) -> None:
+        """Take in all that the source has, life after life, until one is not killed. Every second finds `broker` away."""
+        for number in count():
+            broker.away = number % 2 == 1
+            before = kills.count
+            with kills.life():
+                self.send_all(broker)
+            if kills.count == before and not broker.away:
+                return
+
+    def probe(self) -> ProbeResult:
+        """Try the source as `accueil connectors check` does."""
+        return probe_with_context(self._connector, self.config, self._context(lasting=False))
+
+    def start_reread(self) -> bool:
+        """Have the source read from its beginning, as `accueil connectors reread` does; return whether it can be."""
+        instance, context = Instance(INSTANCE, self._connector, self.config), self._context()
+        if not find_position_files(instance, context):
+            return False
+        start_reread(instance, context)
+        return True
+
+    def rejected(self) -> dict[Reason, float]:
+        """Return how many records were rejected since this bench was made, by reason; our own failures among them."""
+        labels = {"connector": self.source}
+        counts = {
+            reason: self.registry.get_sample_value("connector_errors_total", labels | {"reason": reason}) or 0.0
+            for reason in Reason
+        }
+        return {reason: count for reason, count in counts.items() if count}
+
+    def records_read(self) -> float:
+        """Return how many records were read since this bench was made."""
+        return self.registry.get_sample_value("connector_records_read_total", {"connector": self.source}) or 0.0
+
+    def _context(self, *, lasting: bool = True) -> Context:
+        keys = Keys(self._keys, self.directory, lasting=lasting)
+        return Context(self.source, self.directory, Cursor(self.directory), keys.pseudonym_key)
+
+    def _watch(self, source: Source[Any, Any]) -> None:
+        tell, take, map_one = source.position, source.acknowledge, source.map
+
+        def note_position() -> Any:
+            kill_point("position")
+            self.positions.append(tell())
+            return self.positions[-1]
+
+        def note_acknowledged(position: Any) -> None:
+            kill_point("acknowledge")
+            self.acknowledged.append(position)
+            take(position)
+            kill_point("acknowledged")
+
+        def note_record(raw: Any) -> Outcome:
+            if self.before_map:
+                self.before_map(source, raw)
+            before = time.thread_time()
+            try:
+                return map_one(raw)
+            finally:
+                self.slowest_seconds = max(self.slowest_seconds, time.thread_time() - before)
+
+        source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
+        source.map = note_record  # type: ignore[method-assign]
+
+
+def run_until_idle(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:
+    """Let `flow` turn until the source has nothing more, and, if there is a `publisher` of operation, nothing is on its way."""
+    dry = False
+    while not dry or (publisher and (publisher.pending or not publisher.ready)):
+        before, began_at = records_read(), time.monotonic()
+        flow.step()
+        dry = records_read() == before and time.monotonic() - began_at < STALLED_SECONDS
+
+
+def comparable_form(events: Sequence[Event]) -> list[bytes]:
+    """Return what must be the same whenever the same records are read: all but the time of reading."""
+    return [encode(event.model_copy(update={"recordedtime": None})) for event in events]

@@ -1,0 +1,122 @@
+"""Where things are in a message, for connectors that understand bodies by configuration, and what of them may get out."""
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, StringConstraints
+
+from connectors.sdk.config import check_zone
+from models.codec import MAX_AGE, UnusableRecord
+from models.identities import PseudonymKey
+from models.reasons import Reason
+
+MILLISECONDS: Final = 1e11
+"""From here on a number is a time in milliseconds: as seconds it would be the year 5138."""
+PLAIN_ID: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Z]{0,3}-?[0-9]{1,6}", re.ASCII
+)
+"""Ids that say nothing about a person: UUIDs, and numbers of tickets. All others are replaced by a keyed hash."""
+GENERATED: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|msg_(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])(?!.*[0-9]{6})[0-9A-Za-z]{24,32}|[0-9]{1,6}",
+    re.ASCII,
+)
+"""Generated ids of messages: UUIDs, random ids as Standard Webhooks recommends them, and counters."""
+PLAIN_REVISION: Final = re.compile(
+    r"[0-9]{1,6}|1[0-9]{9}(?:[0-9]{3})?"
+    r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]"
+    r"(?:[T ][0-2][0-9]:[0-5][0-9](?::[0-6][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-2][0-9]:?[0-5][0-9])?)?",
+    re.ASCII,
+)
+"""Revisions that say nothing about a person: numbers, seconds and milliseconds since 1970, dates and times of ISO 8601."""
+Value = str | int | float | bool
+Kind = TypeVar("Kind")
+
+
+FieldPath = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
+"""Where a value is in a body: names, and numbers in lists, from the outside in: `data.tickets.0.id`."""
+MaybeZone = Annotated[str, AfterValidator(lambda name: name and check_zone(name))]
+"""A time zone, or empty."""
+
+
+def read_type(body: Any, path: str, types: Mapping[str, Kind], ignored: Collection[str]) -> Kind | None:
+    """Return what the configuration has for the type of a message, named at `place`; None for one that is ignored.
+
+    Raises `Unusable`.
+    """
+    name = str(require_value(body, path))
+    if name in ignored:
+        return None
+    if name not in types:
+        raise UnusableRecord(Reason.UNKNOWN_RECORD, "its type is not in `types`")
+    return types[name]
+
+
+def find_value(body: Any, path: str | None) -> Value | None:
+    """Return what is at `place` in `body`; None if nothing is, or null, or an empty text. Raises `Unusable`."""
+    if path is None:
+        return None
+    for name in path.split("."):
+        match body:
+            case dict():
+                body = body.get(name)
+            case list() if name.isdecimal() and int(name) < len(body):
+                body = body[int(name)]
+            case _:
+                return None
+    if isinstance(body, dict | list):
+        raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: not a single value")
+    return None if body == "" else body
+
+
+def require_value(body: Any, path: str) -> Value:
+    """Return what is at `place` in `body`. Raises `Unusable` if nothing is."""
+    value = find_value(body, path)
+    if value is None:
+        raise UnusableRecord(Reason.MISSING_FIELD, path)
+    return value
+
+
+def read_time(value: Value, path: str, zone: ZoneInfo | None, received_at: datetime) -> datetime:
+    """Return the time that `value` is: ISO 8601, in `zone` if it has none, or seconds or milliseconds since 1970.
+
+    Raises `Unusable`, also for a time more than `MAX_AGE` from `received_at`: it may be a telephone number.
+    """
+    try:
+        if isinstance(value, str):
+            at = datetime.fromisoformat(value)
+            if at.tzinfo is None and zone is not None:
+                at = at.replace(tzinfo=zone)
+        else:
+            at = datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS else value, UTC)
+        if at.tzinfo is not None and abs(at - received_at) <= MAX_AGE:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: not a time with a zone, or ten years away")
+
+
+def safe_contact_id(native: str, key: PseudonymKey) -> str:
+    """Return a sender's id of a contact as it may get out: itself if it says nothing about a person, else a keyed hash."""
+    return native if PLAIN_ID.fullmatch(native) else _hash("contact", native, key)
+
+
+def safe_message_id(name: str, key: PseudonymKey) -> str:
+    """Return a sender's id of a message, for `event_id`: itself if it was generated, else a keyed hash."""
+    return name if GENERATED.fullmatch(name) else _hash("message", name, key)
+
+
+def safe_revision(revision: str, key: PseudonymKey) -> str:
+    """Return a sender's revision, for `event_id`: itself if it is a number or a time, else a keyed hash."""
+    return revision if PLAIN_REVISION.fullmatch(revision) else _hash("revision", revision, key)
+
+
+def _hash(kind: str, text: str, key: PseudonymKey) -> str:
+    # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
+    digest = hmac.digest(key.secret, f"{kind}\0{text}".encode(), "sha256")[:15]
+    return f"{kind}-{urlsafe_b64encode(digest).decode()}"

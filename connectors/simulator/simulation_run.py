@@ -1,0 +1,69 @@
+"""Where the simulated systems stand: a directory with their files, ports and secrets, and settings that read them."""
+
+import json
+import secrets
+import socket
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+
+from connectors.sdk.files import make_private_directory, replace
+from connectors.sdk.simulation.cli_options import HOST
+
+SETTINGS: Final = "accueil.toml"
+PORTS: Final = "ports.json"
+SECRETS: Final = "secrets"
+SECRET_BYTES: Final = 32
+
+
+class SimulationRun:
+    """The directory `root`, for this user alone."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        make_private_directory(self.root / SECRETS)
+        path = self.root / PORTS
+        self._ports: dict[str, int] = json.loads(path.read_bytes()) if path.exists() else {}
+
+    @property
+    def settings(self) -> Path:
+        """Where the settings of the connectors are."""
+        return self.root / SETTINGS
+
+    def port(self, name: str) -> int:
+        """Return the port of the system `name`: the same for all who ask, until there are others (`renew_ports`)."""
+        while name not in self._ports:
+            with socket.create_server((HOST, 0)) as listener:
+                port = listener.getsockname()[1]
+            if port not in self._ports.values():
+                self._ports[name] = port
+                replace(self.root / PORTS, json.dumps(self._ports).encode())
+        return self._ports[name]
+
+    def address(self, name: str) -> str:
+        """Return where the system `name` is asked, or sends to."""
+        return f"http://{HOST}:{self.port(name)}"
+
+    def renew_ports(self) -> None:
+        """Let every system have another port, one that is free now."""
+        self._ports.clear()
+
+    def secret(self, name: str) -> Path:
+        """Return the file with the secret of the system `name`, made the first time that one asks: `whsec_` and Base64."""
+        path = self.root / SECRETS / name
+        if not path.exists():
+            replace(path, b"whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)))
+        return path
+
+    def folder(self, *names: str) -> Path:
+        """Return a directory of the stage, which is there then."""
+        path = self.root.joinpath(*names)
+        make_private_directory(path)
+        return path
+
+    def write_settings(self, connectors: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the tables of the connectors, by the names of the instances."""
+        replace(self.settings, tomli_w.dumps({"connectors": connectors}).encode())

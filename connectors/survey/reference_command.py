@@ -1,0 +1,31 @@
+"""`accueil survey-reference`: for whoever sends invitations."""
+
+import click
+from pydantic import SecretStr
+
+from connectors.sdk.i18n import say
+from connectors.sdk.webhook.cli_options import secret_option
+from connectors.survey.reference import ContactReferences
+
+
+@click.command(
+    "survey-reference",
+    help=say(
+        "Print the references of contacts, for links to a survey: one per line, of each CONTACT or line of standard input.",
+        "Écrit les références de contacts, pour les liens vers une enquête : une par ligne, pour chaque CONTACT ou ligne reçue.",
+    ),
+    epilog=say(
+        "A contact is named by its id, as in call:asterisk/siege:1773648000.12.",
+        "Un contact est désigné par son identifiant, comme call:asterisk/siege:1773648000.12.",
+    ),
+)
+@click.argument("contacts", metavar="[CONTACT]...", nargs=-1)
+@secret_option("reference_secret_file", "--secret-file")
+def command(contacts: tuple[str, ...], reference_secret: SecretStr) -> None:
+    """Print the references, in order."""
+    references = ContactReferences([reference_secret])
+    for line in contacts or click.get_text_stream("stdin"):
+        try:
+            click.echo(references.make(line.strip()))
+        except ValueError:
+            raise click.ClickException(say("not the id of a contact", "pas l'identifiant d'un contact")) from None

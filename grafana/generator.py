@@ -1,0 +1,37 @@
+"""What is generated: one file for each page and language, `fr/overview.json` …, to be read by Grafana as it is."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from grafana.page import Page, encode
+from grafana.pages import appointments, channel, mail, overview, pipeline, queue, satisfaction, sla_targets, wall
+from grafana.texts import LANGUAGES
+
+DASHBOARDS: Final = Path(__file__).parent / "dashboards"
+PAGES: Final[tuple[Page, ...]] = tuple(
+    module.PAGE for module in (overview, channel, queue, sla_targets, satisfaction, appointments, mail, pipeline, wall)
+)
+"""From the whole to the parts, and the wall last."""
+
+
+def generate() -> Mapping[str, str]:
+    """Return the path of each file, below `DASHBOARDS`, and its text."""
+    return dict(_generate())
+
+
+def write(directory: Path) -> None:
+    """Write all files, and remove those of pages that are no more."""
+    files = generate()
+    for path in directory.glob("*/*.json"):
+        if path.relative_to(directory).as_posix() not in files:
+            path.unlink()
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+def _generate() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for language in LANGUAGES:
+            yield f"{language}/{page.name}.json", encode(page.draw(language))

@@ -1,0 +1,67 @@
+"""What people read, French and English side by side; what the board has a word for has the same one here."""
+
+import re
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, get_args
+
+from models.topics import Channel
+from streams.web.board.texts import TEXTS
+
+Language = Literal["fr", "en"]
+LANGUAGES: Final = get_args(Language)
+"""The first one is what has no suffix: names of files and dashboards are the same in all."""
+
+_NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»])|(?<=«) ")
+"""Spaces where no line of French may end (Imprimerie nationale)."""
+
+
+class LocalizedText(NamedTuple):
+    """One text in both languages."""
+
+    fr: str
+    en: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the text, as it is set in print."""
+        return _NO_BREAK.sub("\N{NO-BREAK SPACE}", self.fr) if language == "fr" else self.en
+
+
+def untranslated(text: str) -> LocalizedText:
+    """Return what is no word of a language, as a name or a unit."""
+    return LocalizedText(text, text)
+
+
+def board_text(name: str) -> LocalizedText:
+    """Return what the board calls it (`streams.web.board.texts`)."""
+    return LocalizedText(TEXTS["fr"][name], TEXTS["en"][name])
+
+
+ValueNames = Mapping[str, LocalizedText]
+"""Value of a label → what people call it."""
+
+CHANNELS: Final[ValueNames] = {
+    channel.value: board_text(f"channel_{channel}") for channel in Channel if channel != "feedback"
+}
+BACKLOG_STATES: Final[ValueNames] = {
+    "waiting": board_text("to_do"),
+    "in_progress": board_text("in_progress"),
+    "pending_citizen": board_text("pending_citizen"),
+}
+AGENT_STATES: Final[ValueNames] = {
+    "available": LocalizedText("Disponibles", "Available"),
+    "on_contact": board_text("on_contact"),
+    "paused": board_text("paused"),
+}
+SLA_STATES: Final[ValueNames] = {
+    "running": board_text("running"),
+    "at_risk": board_text("at_risk"),
+    "overdue": board_text("overdue"),
+    "paused": board_text("paused"),
+}
+CLOCK_KINDS: Final[ValueNames] = {
+    name: board_text(f"clock_{name}") for name in ("answer", "acknowledge", "first_response", "announced", "resolution")
+}
+FORMULAS: Final[ValueNames] = {
+    name: board_text(f"name_{name}") for name in ("net_of_short", "answered_share", "removed_share", "offered_share")
+}
+OPENING_STATES: Final[ValueNames] = {"1": board_text("open"), "0": board_text("shut")}

@@ -1,0 +1,55 @@
+"""Keyed hashes for names in the audit that a person typed and that the timelines do not know.
+
+Such a name may be personal. A search for the name still finds its records: `accueil audit show --whose` searches for the name
+and for its hash.
+"""
+
+import base64
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from connectors.sdk.files import make_private_directory, replace
+from models.identities import IdentityKind
+from streams.access.audit import CONCEALED, Result
+
+SECRET_BYTES: Final = 32
+RESULTS_OF_KNOWN_SUBJECTS: Final = frozenset({Result.SHOWN, Result.BEGUN, Result.DONE, Result.PROVED})
+"""Results that imply a name known to the timelines."""
+_MADE: Final = re.compile(
+    rf"|(?:{'|'.join(IdentityKind)}):[0-9a-f]{{4}}-[A-Za-z0-9_-]{{22}}|token:.+|erasure:.+|{CONCEALED}:.+", re.DOTALL
+)
+"""Names that Accueil made: pseudonyms of full length, tokens, proofs, concealed names."""
+
+
+def load_secret(path: Path) -> bytes:
+    """Return the secret in a private file; create the file if it does not exist. Raises OSError.
+
+    The secret signs cursors and conceals names. A new secret invalidates cursors and hides earlier concealed names from searches.
+    """
+    if not path.exists():
+        make_private_directory(path.parent)
+        replace(path, secrets.token_bytes(SECRET_BYTES))
+    return path.read_bytes()
+
+
+def secret_path(data: Path) -> Path:
+    """Return the path of the secret in the data directory of an installation."""
+    return data / "access" / "cursors.key"
+
+
+def conceal(subject_id: str, secret: bytes) -> str:
+    """Return the keyed hash of a typed name, or the name itself if Accueil made it."""
+    if _MADE.fullmatch(subject_id):
+        return subject_id
+    digest = hmac.digest(secret, b"audit\0" + subject_id.encode(), "sha256")[:16]
+    return f"{CONCEALED}:{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def recorded_forms_of(names: Iterable[str], secret: bytes) -> dict[str, str]:
+    """Map each form of `names` that records may have, plain or concealed, to the name."""
+    names = list(names)
+    return {conceal(name, secret): name for name in names} | {name: name for name in names}

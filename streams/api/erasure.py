@@ -1,0 +1,217 @@
+"""Erase a citizen (GDPR, article 17), and show the proof."""
+
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from streams.access.audit import Access, AuditError, Purpose, Result
+from streams.access.permissions import Operation
+from streams.api.auth import (
+    CITIZEN_PROBLEMS,
+    AuditContext,
+    AuthenticatedClient,
+    ExclusiveClient,
+    json_response,
+    responses,
+)
+from streams.api.privacy_requests import SubjectRequest, require_all_services, run_for_subject
+from streams.api.problems import Problem
+from streams.privacy.citizen_finder import Found, KafkaUnavailable
+from streams.privacy.erasures import Erasure, Erasures, make_request_id, to_fields
+from streams.timeline import erasures as requests
+from streams.timeline.erasures import ErasureRequest
+
+router = APIRouter(tags=["rights"])
+
+
+class Erase(SubjectRequest):
+    """Whom to erase."""
+
+
+class Remnant(BaseModel):
+    """What is left, and until when."""
+
+    what: str
+    until: str = Field(description="A time, UTC; empty: until `accueil retention apply`.")
+
+
+class Proof(BaseModel):
+    """What was counted after an erasure."""
+
+    erasure: str
+    sector: str
+    requested_at: str
+    told_at: str
+    proved_at: str
+    contacts: int
+    entries_before: int
+    links_before: int
+    events: int = Field(description="Accepted by all in-sync replicas.")
+    rows: int = Field(description="Of these contacts, in the workers' state: all erased.")
+    rows_with_identities: int
+    entries: int
+    links: int
+    promises: int = Field(description="Running ones, with their dates.")
+    revocations: int
+    kept_as_erased: int
+    remains: list[Remnant]
+
+
+class ErasureState(BaseModel):
+    """How far an erasure is."""
+
+    id: str = Field(description="Random: it names nobody.")
+    state: Literal["begun", "told", "proved"] = Field(
+        description="`begun`: Kafka has not all events yet, the next who asks tells them; `told`; `proved`: nothing is left."
+    )
+    requested_at: str
+    contacts: int
+    proof: Proof | None
+    sha256: str = Field(
+        description="Of `proof` as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); the audit has "
+        "it too. Empty until it is proved."
+    )
+
+
+@router.post(
+    "/v1/erasures",
+    status_code=202,
+    response_model=ErasureState,
+    responses=responses("shared", "sectors", "too-many", "kafka", *CITIZEN_PROBLEMS),
+)
+async def erase(body: Erase, client: ExclusiveClient) -> Any:
+    """Erase a citizen in one sector, or one contact: what others share stays. The proof is found by the id, soon after."""
+    timeline = await client.open(Operation.ERASE, body.subject)
+
+    def find(audit_context: AuditContext) -> tuple[AuditContext, Erasures, Found] | Problem | None:
+        def act(erasures: Erasures, sector: str) -> tuple[AuditContext, Erasures, Found]:
+            citizen = erasures.finder.find_for_erasure(body.subject, sector)
+            audit_context.erasure = make_request_id()
+            return audit_context, erasures, citizen
+
+        return run_for_subject(client, body, audit_context, timeline, act)
+
+    def tell(erasures: Erasures, request: ErasureRequest) -> Erasure:
+        _tell(erasures)
+        return Erasure(erasures.read(request.id) or request, None, "")
+
+    try:
+        audit_context, erasures, citizen = await client.run_privacy_request(
+            Operation.ERASE, find, body.subject, Result.BEGUN
+        )
+        name, by = audit_context.erasure, client.token.name
+        request = await client.run_recorded(
+            lambda: client.api.run_privacy_request(lambda: erasures.begin(name, citizen.contacts, citizen.sector, by)),
+            lambda: client.api.run_privacy_request(lambda: erasures.is_begun(name)),
+            [audit_context],
+        )
+        erasure = await client.api.run_privacy_request(lambda: tell(erasures, request))
+    finally:
+        timeline.close()
+    return json_response(ErasureState.model_validate(to_fields(erasure)), 202)
+
+
+class OpenErasure(BaseModel):
+    """One that is not proved yet."""
+
+    id: str = Field(description="Random: it names nobody.")
+    sector: str
+    state: Literal["begun", "told"]
+    requested_at: str
+    contacts: int
+
+
+class OpenErasures(BaseModel):
+    """What is not proved yet, the oldest first."""
+
+    erasures: list[OpenErasure]
+
+
+@router.get(
+    "/v1/erasures",
+    response_model=OpenErasures,
+    responses=responses("refused"),
+)
+async def list_erasures(client: ExclusiveClient) -> Any:
+    """List the erasures in the token's sectors that are not proved yet, whoever asked for them."""
+    timeline = await client.open(Operation.ERASE)
+
+    def find(audit_context: AuditContext) -> list[OpenErasure]:
+        require_all_services(client)
+        audit_context.authorize_sectors(client.token.sectors)
+        audit_context.sector = client.token.sectors[0] if len(client.token.sectors) == 1 else ""
+        with timeline.read_connection() as connection:
+            found = requests.read_open(connection, client.token.sectors)
+        told = ((one, to_fields(Erasure(one, None, ""))) for one in found)
+        return [OpenErasure(sector=one.sector, **fields) for one, fields in told]
+
+    try:
+        erasures = await client.run_privacy_request(Operation.ERASE, find)
+    finally:
+        timeline.close()
+    return json_response(OpenErasures(erasures=erasures))
+
+
+@router.get(
+    "/v1/erasures/{name}",
+    response_model=ErasureState,
+    responses=responses("refused", "not-known", "kafka", "invalid"),
+)
+async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], client: ExclusiveClient) -> Any:
+    """Tell how far an erasure is; what was begun is finished, and proved once nothing is left.
+
+    Whoever asked for it, and waits, is recorded once there is the proof; all others each time.
+    """
+    timeline = await client.open(Operation.ERASE)
+
+    def find(audit_context: AuditContext) -> Erasure | Problem | None:
+        require_all_services(client)
+        try:
+            erasures = client.api.privacy_requests.erasures(timeline)
+            request = erasures.read(name)
+            if request is None:
+                return None
+            audit_context.authorize_sector(request.sector)
+            audit_context.erasure = name
+            erasure = _look(client, erasures, request)
+        except KafkaUnavailable:
+            return Problem("kafka")
+        is_own = request.requested_by == client.token.name
+        audit_context.skip_audit = is_own and erasure is not None and erasure.proof is None
+        return erasure
+
+    try:
+        erasure = await client.run_privacy_request(Operation.ERASE, find)
+    finally:
+        timeline.close()
+    return json_response(ErasureState.model_validate(to_fields(erasure)))
+
+
+def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:
+    """Tell Kafka what it was not told yet, if it is there, and look how far an erasure is. Raises `KafkaAway`, `Problem`."""
+
+    def record(sha256: str) -> None:
+        access = Access(
+            actor=client.token.name,
+            role=client.token.role,
+            operation=Operation.ERASE,
+            sector=request.sector,
+            subject_id=f"erasure:{request.id}:{sha256}",
+            why=Purpose.RIGHTS,
+            result=Result.PROVED,
+            erasure=request.id,
+        )
+        try:
+            client.api.audit.record(access)
+        except AuditError:
+            raise Problem("audit") from None
+
+    _tell(erasures)
+    return erasures.look(request.id, record)
+
+
+def _tell(erasures: Erasures) -> None:
+    with suppress(KafkaUnavailable):  # then it stays `begun`, and the next who asks finishes it
+        erasures.publish_pending()

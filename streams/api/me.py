@@ -1,0 +1,42 @@
+"""Tell who asks what he may do."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from models.revocation_reasons import RevocationReason
+from streams.access.permissions import PERMISSIONS
+from streams.access.purposes import PURPOSES
+from streams.api.auth import CurrentClient, json_response, responses
+from streams.api.middleware import OPERATIONS_BY_PATH
+from streams.api.options import LANGUAGES
+from streams.api.schemas import LookUpKind, Me, SectorPair
+
+router = APIRouter(tags=["access"])
+
+
+@router.get("/v1/me", response_model=Me, responses=responses())
+async def read_me(client: CurrentClient) -> Any:
+    """Tell who asks, and what he may do."""
+    token, options = client.token, client.api.options
+    titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
+    return json_response(
+        Me(
+            name=token.name,
+            role=token.role,
+            sectors=list(token.sectors),
+            services=list(token.services),
+            across=[
+                SectorPair(from_sector=pair.from_sector, to_sector=pair.to_sector, reason=pair.reason)
+                for pair in options.across
+                if pair.from_sector in token.sectors and pair.to_sector not in token.sectors
+            ],
+            may=[operation for operation in OPERATIONS_BY_PATH.values() if operation in PERMISSIONS[token.role]],
+            purposes=list(PURPOSES[token.role]),
+            grounds=list(RevocationReason),
+            kinds=list(LookUpKind),
+            languages=list(LANGUAGES),
+            title=titles,
+            time_zone=options.time_zone,
+        )
+    )

@@ -1,0 +1,130 @@
+"""What every request passes before its route: size, token, rate; and what every answer bears."""
+
+import time
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connectors.sdk.http_server import METHODS
+from streams.access.audit import Purpose
+from streams.access.permissions import Operation
+from streams.api.auth import Api, AuthenticatedClient
+from streams.api.problems import Problem, find_language
+
+MAX_BYTES: Final = 16_384
+"""Of a request's body."""
+GUARDED: Final = "/v1/"
+HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+OPERATIONS_BY_PATH: Final = {
+    "/v1/look-up": Operation.LOOK_UP,
+    "/v1/timeline": Operation.READ_TIMELINE,
+    "/v1/contact": Operation.READ_CONTACT,
+    "/v1/export": Operation.EXPORT,
+    "/v1/erasures": Operation.ERASE,
+    "/v1/links/revoke": Operation.REVOKE_LINK,
+    "/v1/links/restore": Operation.RESTORE_LINK,
+}
+"""Of which it is recorded that a token asked too often."""
+
+log = structlog.get_logger(__name__)
+
+
+class AuthMiddleware:
+    """Lets through, of what begins with `GUARDED`, only requests with a valid token that does not ask too often.
+
+    They have `request.state.asker`. No body is read before.
+    """
+
+    def __init__(self, app: ASGIApp, api: Api) -> None:
+        self._app = app
+        self._api = api
+        self._limited: set[str] = set()
+        """Names of tokens that asked too often when they asked last."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_at, status = time.monotonic(), 500
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        try:
+            if scope["path"].startswith(GUARDED):
+                scope.setdefault("state", {})["asker"] = await self._admit(scope, headers)
+            await self._app(scope, _bound(receive), send_on)
+        except Problem as problem:
+            await problem.to_response(find_language(headers))(scope, receive, send_on)
+        finally:
+            if scope["path"].startswith(GUARDED):
+                self._tell(scope, status, time.monotonic() - began_at)
+
+    async def _admit(self, scope: Scope, headers: Headers) -> AuthenticatedClient:
+        scheme, _, secret = headers.get("authorization", "").partition(" ")
+        token = await self._api.authenticate(secret.strip()) if scheme.lower() == "bearer" else None
+        if token is None:
+            self._api.access_metrics.unauthenticated.inc()
+            raise Problem("token", headers={"www-authenticate": "Bearer"})
+        client = AuthenticatedClient(self._api, token)
+        await self._limit(client, scope["path"])
+        if (
+            scope["method"] == "POST"
+            and headers.get("content-type", "").partition(";")[0].strip() != "application/json"
+        ):
+            raise Problem("media-type")
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > MAX_BYTES:
+            raise Problem("too-large")
+        return client
+
+    async def _limit(self, client: AuthenticatedClient, path: str) -> None:
+        name = client.token.name
+        wait = self._api.limiter.take(name, time.monotonic(), client.token.rate_per_minute)
+        if not wait:
+            self._limited.discard(name)
+            return
+        operation = next((one for start, one in OPERATIONS_BY_PATH.items() if f"{path}/".startswith(f"{start}/")), None)
+        if name not in self._limited and operation is not None:
+            self._limited.add(name)  # recorded once, not for each of a flood
+            await client.record_limited(operation, Purpose.ADMINISTRATION)
+        raise Problem("too-often", headers={"retry-after": str(int(wait) + 1)})
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "")  # as it is written in the code, never what was asked for
+        self._api.access_metrics.took.labels(route, status).observe(seconds)
+        method = scope["method"] if scope["method"] in METHODS else "unknown"
+        log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
+
+
+def _bound(receive: Receive) -> Receive:
+    """Return what reads a body up to `MOST_BYTES`, whatever its length is said to be."""
+    read = 0
+
+    async def receive_bound() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > MAX_BYTES:
+            raise HTTPException(413)
+        return message
+
+    return receive_bound

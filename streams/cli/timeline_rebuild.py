@@ -1,0 +1,149 @@
+"""`accueil timeline rebuild`: read the timelines' topic again into the timelines' database."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NamedTuple
+
+import click
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+
+from models.topics import TIMELINE
+from streams.agents.timeline import with_record_time
+from streams.cli.base import confirm, pass_settings
+from streams.cli.citizen_arguments import database_unavailable_text
+from streams.cli.output_tables import format_time
+from streams.core.citizens import reattribution
+from streams.core.contacts.contact import ERASED
+from streams.core.sla import open_targets
+from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
+from streams.core.timeline.entries import Entry, decode
+from streams.kafka.broker_login import PASSWORD_FILE
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
+from streams.locale.i18n import say
+from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.runtime.instance_lock import (
+    Cluster,
+    embedded_broker_login,
+    ensure_password,
+    find,
+    find_cluster,
+    kafka_errors,
+    wait_for_broker,
+)
+from streams.runtime.prechecks import claim_data_directory
+from streams.runtime.timeline_database import open_timeline
+from streams.settings.schema import Settings
+from streams.timeline.database import Refused, Unavailable
+from streams.timeline.store import Timeline
+
+MOST_AT_ONCE: Final = 2_000
+
+
+class Rebuilt(NamedTuple):
+    """Number and age of the records read."""
+
+    records: int
+    first_at: int | None
+    """When Kafka took in the oldest of them, milliseconds since 1970."""
+
+
+@click.command(
+    help=say(
+        "Read the timelines' topic again into a database that is new, or from a backup. What Kafka no longer holds, and which "
+        "links were revoked, only a backup has.",
+        "Relire le topic des fils dans une base neuve ou restaurée. Ce que Kafka n'a plus, et quels liens furent révoqués, seule "
+        "une sauvegarde le garde.",
+    ),
+)
+@click.option("--yes", is_flag=True, help=say("Read it without a question.", "Lire sans poser de question."))
+@pass_settings
+def command(settings: Settings, *, yes: bool) -> None:
+    """Ask for confirmation, read, write, and print the age of the oldest record."""
+    days = settings.retention.events_days
+    question = say(
+        f"read the last {days} days of {TIMELINE.name} into the timelines' database?",
+        f"lire les {days} derniers jours de {TIMELINE.name} dans la base des fils ?",
+    )
+    if not yes and not confirm(question):
+        raise click.Abort
+    with operator_errors(), kafka_errors(), _cluster(settings) as cluster:
+        try:
+            timeline = open_timeline(settings)
+            try:
+                rebuilt = rebuild(timeline, cluster.brokers, cluster.client)
+            finally:
+                timeline.close()
+        except Unavailable as error:
+            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    since = say("nothing", "rien") if rebuilt.first_at is None else format_time(rebuilt.first_at, settings.web.zone)
+    click.echo(
+        say(
+            f"records of {TIMELINE.name} read again: {rebuilt.records}, the oldest of {since}",
+            f"enregistrements de {TIMELINE.name} relus : {rebuilt.records}, le plus ancien du {since}",
+        )
+    )
+
+
+@contextmanager
+def _cluster(settings: Settings) -> Iterator[Cluster]:
+    """Yield the configured or running broker; start Accueil's own for the duration if there is neither."""
+    if settings.brokers or find(settings):
+        cluster = find_cluster(settings)
+        wait_for_broker(cluster.brokers, client=cluster.client, reads=[TIMELINE.name])
+        yield cluster
+        return
+    with claim_data_directory(settings.data):
+        if not (settings.data / "kafka").exists():
+            find_cluster(settings)  # raises: there is none
+        kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, password=ensure_password(settings.data))
+        kafka.start()
+        try:
+            yield Cluster(kafka.bootstrap, embedded_broker_login(settings.data / PASSWORD_FILE).client_options())
+        finally:
+            kafka.stop()
+
+
+def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
+    """Write all entries of the topic; entries that are in the database already do not change.
+
+    Raises `KafkaError`, and `Unavailable`.
+    """
+    count, first_at = 0, None
+    with open_client(
+        KafkaConsumer, {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
+    ) as consumer:
+        numbers = consumer.partitions_for_topic(TIMELINE.name) or ()
+        ends = consumer.end_offsets([TopicPartition(TIMELINE.name, number) for number in sorted(numbers)])
+        for _, records in read_until(consumer, ends):
+            for start in range(0, len(records), MOST_AT_ONCE):
+                _write(timeline, records[start : start + MOST_AT_ONCE])
+            count += len(records)
+            first_at = min(first_at or records[0].timestamp, records[0].timestamp)
+    known = timeline.read_positions()
+    for place, end in ends.items():
+        if end > known.get(place.partition, -1):
+            timeline.write((), (), (place.partition, end))
+    return Rebuilt(count, first_at)
+
+
+def _write(timeline: Timeline, records: Sequence[Any]) -> None:
+    """Write records. Skip records that are no entries or that the database cannot hold: these are dead letters already."""
+    entries: list[Entry] = []
+    promised: list[SlaTargetsEntry] = []
+    for record in records:
+        if record.value is None:
+            continue
+        with suppress(msgspec.DecodeError):
+            entry = decode(record.value)
+            if entry.type == SLA_TARGETS_TYPE:
+                promised.append(open_targets.decode(record.value))
+            elif entry.type not in reattribution.REATTRIBUTION_TYPES:
+                entries.append(with_record_time(entry, record) if entry.type == ERASED else entry)
+    try:
+        timeline.write(entries, promised)
+    except Refused:
+        half = len(records) // 2
+        for some in (records[:half], records[half:]) if half else ():
+            _write(timeline, some)

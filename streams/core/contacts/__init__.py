@@ -1,0 +1,1 @@
+"""One contact or agent: the row that its events fold to."""

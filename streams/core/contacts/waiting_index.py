@@ -1,0 +1,148 @@
+"""Which contacts of a partition are open, and since when: found without looking at every row.
+
+A cache of the rows and nothing more: `rebuild` makes the same index from the rows.
+"""
+
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import Final, Generic, TypeVar
+
+from streams.core.contacts.contact import Contact
+from streams.core.contacts.queue_stay import TimesToLive, stay_result
+from streams.core.figures.facts import open_since
+from streams.core.figures.figure import Dimensions
+
+Key = TypeVar("Key", str, bytes)
+
+_SLACK: Final = 1024
+"""How many entries more than twice the open contacts may lie in the heaps."""
+
+
+_Span = tuple[str, Dimensions, int]
+"""What goes on: kind, where, since when. The kinds are a stay in a queue that is `waiting` or `in_progress`, and a `matter` that
+waits for a service to act."""
+_WAITS: Final = ("waiting", "matter")
+AGE_SECONDS: Final = 1800
+"""Half an hour divides every offset of French civil time, so ages can be told in civil days."""
+
+
+class WaitingIndex(Generic[Key]):
+    """What is open by place and time.
+
+    A heap per kind and place holds (since, key). Entries are not taken out when a visit goes on: they are stale then, and
+    dropped when they come to the top, or all together when they become too many.
+    """
+
+    def __init__(self, rows: Mapping[Key, Contact] | None = None) -> None:
+        self.rebuild(rows or {})
+
+    def __len__(self) -> int:
+        """Return how many entries the heaps hold, stale ones included."""
+        return self._entries
+
+    def rebuild(self, rows: Mapping[Key, Contact]) -> None:
+        """Forget all, and index `rows`."""
+        self._open: dict[Key, tuple[_Span, ...]] = {}
+        self._heaps: dict[tuple[str, Dimensions], list[tuple[int, Key]]] = {}
+        self._ages: dict[Dimensions, dict[int, int]] = {}
+        self._entries = 0
+        for key, row in rows.items():
+            self.update(key, None, row)
+
+    def update(self, key: Key, before: Contact | None, after: Contact | None) -> bool:
+        """Take in that the row of `key` was `before`, and is `after` (None: there is none); return whether that matters."""
+        if (
+            before is not None
+            and after is not None
+            and before.stays is after.stays
+            and before.case_events is after.case_events
+        ):
+            return False
+        known = self._open.get(key, ())
+        spans = _spans(after) if after is not None else ()
+        if spans == known:
+            return False
+        if spans:
+            self._open[key] = spans
+        else:
+            del self._open[key]
+        for span in spans:
+            if span not in known:
+                self._push(span, key)
+        for changed, by in ((known, -1), (spans, 1)):
+            for kind, dimensions, since in changed:
+                if kind == "matter":
+                    self._count_age(dimensions, since, by)
+        if self._entries > 2 * len(self._open) + _SLACK:
+            self._drop_stale()
+        return True
+
+    def oldest(self, dimensions: Dimensions) -> int | None:
+        """Return since when the longest waiting contact at `place` waits, milliseconds since 1970; None if none does."""
+        found = []
+        for kind in _WAITS:
+            heap = self._heaps.get((kind, dimensions), [])
+            while heap and not self._is_open((kind, dimensions, heap[0][0]), heap[0][1]):
+                heappop(heap)
+                self._entries -= 1
+            found += heap[:1]
+        return min(found)[0] if found else None
+
+    def ages(self, dimensions: Dimensions) -> dict[int, int]:
+        """Return half hour of receipt, in seconds since 1970 → how many matters at `place` wait for the service to act."""
+        return dict(self._ages.get(dimensions, {}))
+
+    def due(self, now_ms: int, ttl: TimesToLive) -> list[Key]:
+        """Return the contacts with a wait or conversation that outlived its time to live at `now_ms`, longest first.
+
+        A matter lives until it is closed.
+        """
+        found: list[tuple[int, Key]] = []
+        for (kind, dimensions), heap in self._heaps.items():
+            if not heap or kind == "matter":
+                continue
+            limit = now_ms - ttl.of(dimensions.channel, kind)
+            passed = []
+            while heap and heap[0][0] <= limit:
+                passed.append(heappop(heap))
+            still_open = [(since, key) for since, key in passed if self._is_open((kind, dimensions, since), key)]
+            self._entries -= len(passed) - len(still_open)
+            for entry in still_open:
+                heappush(heap, entry)
+            found += still_open
+        return list(dict.fromkeys(key for _, key in sorted(found)))
+
+    def _is_open(self, span: _Span, key: Key) -> bool:
+        return span in self._open.get(key, ())
+
+    def _push(self, span: _Span, key: Key) -> None:
+        kind, dimensions, since = span
+        heappush(self._heaps.setdefault((kind, dimensions), []), (since, key))
+        self._entries += 1
+
+    def _count_age(self, dimensions: Dimensions, since: int, by: int) -> None:
+        ages, start = self._ages.setdefault(dimensions, {}), since // 1000 // AGE_SECONDS * AGE_SECONDS
+        ages[start] = ages.get(start, 0) + by
+        if not ages[start]:
+            del ages[start]
+
+    def _drop_stale(self) -> None:
+        self._heaps = {}
+        self._entries = 0
+        for key, spans in self._open.items():
+            for span in spans:
+                self._push(span, key)
+
+
+def _spans(row: Contact) -> tuple[_Span, ...]:
+    if not row.stays:
+        since = open_since(row)
+        return () if since is None else (("matter", row.dimensions, since),)
+    spans: list[_Span] = []
+    for visit in row.stays:
+        story = stay_result(visit)
+        if story.outcome == "waiting":
+            spans.append(("waiting", visit.dimensions, story.outcome_at))
+        elif story.finish == "in_progress":
+            spans.append(("in_progress", visit.dimensions, story.finished_at))
+    return tuple(spans)

@@ -1,0 +1,1 @@
+"""Forecast of arrivals, and the number of agents that they need."""

@@ -1,0 +1,1 @@
+"""SLA clocks: intervals, deadlines, and the events that clocks emit."""

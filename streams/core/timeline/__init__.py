@@ -1,0 +1,1 @@
+"""Timeline entries of a citizen, and the summary of a case that they give."""

@@ -1,0 +1,174 @@
+"""Kafka's jars: fetched from Maven repositories, in the versions and with the SHA-256 sums of `kafka.lock`.
+
+`python -m streams.kafka.jars` writes that file anew; `make lock` runs it.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+KAFKA_VERSION: Final = "4.2.2"
+# Each is resolved alone: the parent POM of log4j names versions of kafka-clients, jackson and zstd-jni, and they would prevail.
+ENDPOINTS: Final = (
+    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5",
+)
+UNUSED: Final = frozenset(
+    {
+        "caffeine",  # tiered storage
+        "commons-beanutils",  # forms in XML; this one and the next three come with commons-validator
+        "commons-collections",
+        "commons-digester",
+        "commons-logging",
+        "jackson-dataformat-csv",  # tools
+        "jackson-dataformat-yaml",  # tools
+        "jackson-datatype-jdk8",  # tools
+        "jose4j",  # SASL OAUTHBEARER
+        "scala-reflect",  # macros, at compile time
+        "snakeyaml",  # tools
+    }
+)
+"""Artifacts that Kafka depends on and that a KRaft broker with our settings does not load."""
+LOCK: Final = Path(__file__).with_name("kafka.lock")
+HEADER: Final = "# Kafka's jars: group:artifact:version and SHA-256. Written by `make lock`.\n"
+DOWNLOAD_SECONDS: Final = 60
+"""Longest wait for the next bytes of a download."""
+
+Progress = Callable[[str, str], None]
+"""Called with a message about a step that takes long, in English and in French."""
+
+
+class JarsError(RuntimeError):
+    """A jar cannot be fetched, or is not the locked one; the text says which and why."""
+
+    def __init__(self, english: str, french: str) -> None:
+        super().__init__(english)
+        self.french = french
+
+
+class Jar(NamedTuple):
+    """One line of the lock file."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """File name, as in every Maven repository."""
+        return f"{self.artifact}-{self.version}.jar"
+
+
+def read_lock() -> list[Jar]:
+    """Return the locked jars, in the order of the class path."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    found = (re.split("[: ]", line) for line in lines if not line.startswith("#"))
+    return [Jar(group, artifact, version, sha256) for group, artifact, version, sha256 in found]
+
+
+def find_jars(progress: Progress) -> list[Path]:
+    """Return the paths of all locked jars, each with the locked SHA-256; fetch missing ones.
+
+    The jars are kept in `accueil/kafka` of the user's cache directory, and hashed at each call (0.1 s for 37 MB).
+    Raises `JarsError`.
+    """
+    store = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "accueil" / "kafka"
+    locked = read_lock()
+    if missing := [jar for jar in locked if not _is_locked(store / jar.name, jar)]:
+        progress(
+            f"fetching Apache Kafka {KAFKA_VERSION} (about 37 MB, the first time only)",
+            f"téléchargement d'Apache Kafka {KAFKA_VERSION} (environ 37 Mo, la première fois seulement)",
+        )
+        try:
+            store.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="accueil-kafka-") as downloads:
+                maven = _maven(Path(downloads))
+                for jar in missing:
+                    _fetch(jar, maven, store)
+        except JarsError:
+            raise
+        except Exception as error:  # jgo raises many kinds
+            raise JarsError(
+                f"Apache Kafka could not be fetched from a Maven repository: {error} (without access to the internet: see "
+                "README, Try it)",
+                f"Apache Kafka n'a pas pu être téléchargé depuis un dépôt Maven : {error} (sans accès à internet : voir "
+                "README, Essayer)",
+            ) from error
+    return [store / jar.name for jar in locked]
+
+
+def _fetch(jar: Jar, maven: Any, store: Path) -> None:
+    """Put `jar` into `store`, from the local Maven repository or by a download."""
+    found = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
+    if (sha256 := _hash(found)) != jar.sha256:
+        raise JarsError(
+            f"{found} is not the {jar.name} that belongs to this version of Accueil (SHA-256 {sha256}, expected "
+            f"{jar.sha256}): remove the file; if that does not help, the Maven repository serves another file",
+            f"{found} n'est pas le {jar.name} prévu pour cette version d'Accueil (SHA-256 {sha256}, attendu "
+            f"{jar.sha256}) : supprimer le fichier ; si cela ne suffit pas, le dépôt Maven fournit un autre fichier",
+        )
+    new = store / f"{jar.name}.{os.getpid()}"
+    shutil.copyfile(found, new)
+    new.replace(store / jar.name)
+
+
+def _maven(downloads: Path) -> Any:
+    """Return jgo's access to the repositories of jgo's settings and to the local one (`M2_REPO`, `~/.m2`)."""
+    from jgo.config import GlobalSettings  # noqa: PLC0415 - slow to import, and not needed once all jars are there
+    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
+    from jgo.maven import MavenContext  # noqa: PLC0415
+
+    settings = GlobalSettings.load()
+    return MavenContext(
+        repo_cache=downloads,
+        local_repos=[settings.repo_cache],
+        remote_repos={"central": MAVEN_CENTRAL_URL, **settings.repositories},
+        timeout=DOWNLOAD_SECONDS,
+    )
+
+
+def _is_locked(path: Path, jar: Jar) -> bool:
+    try:
+        return _hash(path) == jar.sha256
+    except FileNotFoundError:
+        return False
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _resolve() -> Iterator[Jar]:
+    """Yield the jars that the POMs of `ENDPOINTS` require, without unused ones, with the hashes of the downloaded files."""
+    import jgo  # noqa: PLC0415
+
+    jars: dict[str, Jar] = {}
+    for endpoint in ENDPOINTS:
+        # all_jars, not classpath: that one leaves out the jars that are Java modules.
+        files = {path.name: path for path in map(Path, jgo.build(endpoint, update=True).all_jars)}
+        for found in jgo.resolve(endpoint):
+            jar = Jar(found.groupId, found.artifactId, found.version, "")
+            if jar.artifact not in UNUSED and jar.name in files:
+                jar = jar._replace(sha256=_hash(files.pop(jar.name)))
+                if jars.setdefault(jar.artifact, jar) != jar:
+                    raise RuntimeError(f"two versions: {jar.name}, {jars[jar.artifact].name}")
+        if lost := [name for name in files if name.rpartition("-")[0] not in UNUSED]:
+            raise RuntimeError(f"without coordinates: {', '.join(lost)}")
+    yield from jars.values()
+
+
+def main() -> None:
+    """Write the lock file."""
+    lines = sorted(f"{jar.group}:{jar.artifact}:{jar.version} {jar.sha256}\n" for jar in _resolve())
+    LOCK.write_text(HEADER + "".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

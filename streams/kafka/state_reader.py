@@ -1,0 +1,114 @@
+"""Read rows of the workers' state, as they were committed last, and the events of the log that they were made of."""
+
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import TopicAuthorizationFailedError
+
+from models.codec import UnusableRecord, decode
+from models.events import Event
+from models.topics import CONTACTS, SOURCES
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.kafka.authorization import READ, RequiredRights, find_refusal
+from streams.kafka.partitioner import partition_of
+from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
+from streams.runtime.instance_lock import find_cluster, wait_for_broker
+from streams.settings.schema import Settings
+
+_OTHER_ROWS: Final = (b"\0", b"agent:")
+"""How the keys of rows begin that are no contact's: how far topics are taken, and agents."""
+
+
+def read_contact(settings: Settings, name: str) -> Contact | None:
+    """Return the row of a contact, of the demo if that is what runs here; None if there is none.
+
+    It looks at the whole partition: a million rows take a while. Raises as `read_rows`, and `OperatorError` if no broker answers.
+    """
+    key = name.encode()
+    found = _read(settings, lambda other, _: other == key, key).get(key)
+    return contact.decode(found) if found else None
+
+
+def read_contacts(settings: Settings, wanted: Callable[[Contact], bool]) -> dict[str, Contact]:
+    """Return by name the rows of all contacts that are `wanted`, of the demo if that is what runs here.
+
+    It looks at all rows: a million take a minute. Raises as `read_contact`.
+    """
+    found = _read(settings, lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(contact.decode(value)))
+    return {key.decode(): contact.decode(value) for key, value in found.items()}
+
+
+def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) -> None:
+    """Call `note` with name and row of each contact; of one that changed lately maybe more than once, the last row last.
+
+    Raises as `read_contact`.
+    """
+
+    def pass_on(key: bytes, value: bytes) -> bool:
+        if not key.startswith(_OTHER_ROWS):
+            note(key.decode(), contact.decode(value))
+        return False
+
+    _read(settings, pass_on)
+
+
+def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
+    brokers, client = find_cluster(settings, or_demo=True)
+    wait_for_broker(brokers, client=client, reads=[CONTACTS.name])
+    return read_rows(brokers, client, wanted, key)
+
+
+def read_rows(
+    brokers: str, client: Mapping[str, Any], wanted: Callable[[bytes, bytes], bool], key: bytes | None = None
+) -> dict[bytes, bytes]:
+    """Return the rows whose key and value are `wanted`, as they were committed last; with `key` of its partition alone.
+
+    `client` goes to kafka-python (security). Raises `KafkaError` if the brokers do not go on answering, or refuse the reading.
+    """
+    found: dict[bytes, bytes] = {}
+    config = {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
+    with open_client(KafkaConsumer, config) as consumer:
+        partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
+        if not partitions:
+            refusal = find_refusal(brokers, client, RequiredRights({CONTACTS.name: READ}))
+            if refusal is not None:  # a topic that may not be read looks like one that does not exist
+                raise TopicAuthorizationFailedError(refusal.text)
+            return found
+        if key is not None:
+            partitions = [partition_of(key, len(partitions))]
+        places = [TopicPartition(CONTACTS.name, partition) for partition in partitions]
+        for _, records in read_until(consumer, consumer.end_offsets(places)):
+            for record in records:
+                if record.value is not None and wanted(record.key, record.value):
+                    found[record.key] = record.value
+                else:
+                    found.pop(record.key, None)
+    return found
+
+
+def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[Event]]:
+    """Return by contact the events of the log, as they were sent, each once, in the order in which they happened.
+
+    It looks at the whole log. Raises as `read_contact`; what is no event is passed over.
+    """
+    brokers, client = find_cluster(settings, or_demo=True)
+    wait_for_broker(brokers, client=client, reads=[topic.name for topic in SOURCES.values()])
+    found: dict[str, dict[str, Event]] = {}
+    config = {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
+    with open_client(KafkaConsumer, config) as consumer:
+        places = [
+            TopicPartition(topic.name, partition)
+            for topic in SOURCES.values()
+            for partition in consumer.partitions_for_topic(topic.name) or ()
+        ]
+        for _, records in read_until(consumer, consumer.end_offsets(places)):
+            for record in records:
+                if (record.key or b"").decode(errors="replace") in contacts:
+                    with suppress(UnusableRecord):
+                        event = decode(record.value)
+                        found.setdefault(event.subject, {}).setdefault(event.id, event)
+    return {contact: sorted(events.values(), key=attrgetter("time", "sequence")) for contact, events in found.items()}

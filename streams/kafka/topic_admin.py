@@ -1,0 +1,215 @@
+"""Topic admin: create missing topics, change different settings, refuse another number of partitions."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import AuthorizationError, KafkaError, TopicAuthorizationFailedError
+
+from streams.kafka.clients import make_client
+
+TOPIC_ALREADY_EXISTS: Final = 36
+MIN_INSYNC: Final = "min.insync.replicas"
+COPYING_SECONDS: Final = 0.2
+"""Seconds between two looks at replicas that are being copied."""
+# A state topic keeps the last row of each key: compacted early, so that recovery reads little more than what lives.
+COMPACTED: Final = {
+    "cleanup.policy": "compact",
+    "min.cleanable.dirty.ratio": "0.1",
+    "segment.ms": str(10 * 60_000),
+    "max.compaction.lag.ms": str(24 * 3_600_000),
+}
+
+
+RIGHTS: Final = (
+    "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics, and ALTER on the cluster (kafka-acls.sh)"
+)
+
+
+class TopicError(RuntimeError):
+    """A topic is not as it must be, and cannot be made so; the text names it and says what to do."""
+
+
+class NoBrokerError(TopicError):
+    """No broker answers; it may later."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """How one topic must be."""
+
+    name: str
+    partitions: int
+    replication: int = 1
+    """Fewest replicas of each partition; a topic with more keeps them."""
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def apply_specs(
+    bootstrap: str, specs: Iterable[TopicSpec], *, timeout_seconds: float = 30, dry_run: bool = False, **client: Any
+) -> list[str]:
+    """Make every topic be as specified; return one line per change made, none if all was well. With `dry_run` none is made.
+
+    Waits up to `timeout_seconds` for a broker, and as long for replicas that are added to be in sync. Raises `TopicError` if a
+    topic has another number of partitions: keys would change their partition, so that is never repaired here. The same is
+    raised if there are too few brokers, or the user lacks a right. `client` goes to kafka-python (security).
+    """
+    wanted = {spec.name: spec for spec in specs}
+    admin = _connect(bootstrap, timeout_seconds, client)
+    try:
+        changes = _create(admin, wanted, dry_run=dry_run)
+        _refuse_other_partitions(admin, wanted)
+        changes += _replicate(admin, wanted, timeout_seconds, dry_run=dry_run)
+        return changes + _configure(admin, wanted, dry_run=dry_run)
+    except AuthorizationError as error:
+        raise TopicError(f"topics could not be looked at or changed ({error}): {RIGHTS}") from None
+    finally:
+        admin.close()
+
+
+def _connect(bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> Any:
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            return make_client(
+                KafkaAdminClient, {"bootstrap_servers": bootstrap, "client_id": "accueil-topics", **client}
+            )
+        except KafkaError as error:
+            if time.monotonic() > deadline:
+                raise NoBrokerError(f"no Kafka broker answers at {bootstrap} ({type(error).__name__})") from None
+            time.sleep(0.2)
+
+
+def _existing(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
+    """Return name → number of partitions of those that exist."""
+    return {topic["name"]: len(topic["partitions"]) for topic in _describe(admin, names)}
+
+
+def _describe(admin: KafkaAdminClient, names: Iterable[str]) -> list[Any]:
+    there = set(admin.list_topics()) & set(names)
+    return list(admin.describe_topics(sorted(there))) if there else []
+
+
+def _min_insync(replicas: int) -> int:
+    """Return how many replicas must have a record before it is acknowledged: with three, one broker may be away."""
+    return 2 if replicas >= 3 else 1
+
+
+def _create(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run: bool) -> list[str]:
+    missing = {name: spec for name, spec in wanted.items() if name not in _existing(admin, wanted)}
+    if not missing:
+        return []
+    request = {
+        name: {
+            "num_partitions": spec.partitions,
+            "replication_factor": spec.replication,
+            "configs": {MIN_INSYNC: str(_min_insync(spec.replication)), **spec.config},
+        }
+        for name, spec in missing.items()
+    }
+    if not dry_run:
+        answer = admin.create_topics(request, raise_errors=False)
+        for topic in answer["topics"]:
+            if topic["error_code"] == TopicAuthorizationFailedError.errno:
+                raise TopicError(f"topic {topic['name']} could not be created: {RIGHTS}")
+            if topic["error_code"] not in (0, TOPIC_ALREADY_EXISTS):
+                raise TopicError(f"topic {topic['name']} could not be created: {topic.get('error_message')}")
+        admin.wait_for_topics(list(missing))
+    return [f"created {name} with {spec.partitions} partitions" for name, spec in missing.items()]
+
+
+def _refuse_other_partitions(admin: KafkaAdminClient, wanted: dict[str, TopicSpec]) -> None:
+    for name, partitions in _existing(admin, wanted).items():
+        if partitions != wanted[name].partitions:
+            raise TopicError(
+                f"topic {name} has {partitions} partitions, the configuration says {wanted[name].partitions}: "
+                f"set partitions = {partitions}, or use topics of another name; keys would change their partition"
+            )
+
+
+def _replicate(
+    admin: KafkaAdminClient, wanted: dict[str, TopicSpec], timeout_seconds: float, *, dry_run: bool
+) -> list[str]:
+    """Add replicas where partitions have fewer than specified, and wait until they are in sync; the leader stays."""
+    few = [
+        (topic["name"], partition["partition_index"], list(partition["replica_nodes"]))
+        for topic in _describe(admin, wanted)
+        for partition in topic["partitions"]
+        if len(partition["replica_nodes"]) < wanted[topic["name"]].replication
+    ]
+    if not few:
+        return []
+    brokers = sorted(one["broker_id"] for one in admin.describe_cluster()["brokers"] if not one.get("is_fenced"))
+    moves: dict[TopicPartition, list[int]] = {}
+    for name, number, replicas in few:
+        replication = wanted[name].replication
+        if replication > len(brokers):
+            raise TopicError(
+                f"topic {name} has {len(replicas)} replicas, the configuration says replication = {replication}, "
+                f"but {len(brokers)} brokers are running: start more, or set replication = {len(replicas)}"
+            )
+        others = [broker for broker in brokers if broker not in replicas]
+        others = others[number % len(others) :] + others[: number % len(others)]
+        moves[TopicPartition(name, number)] = (replicas + others)[:replication]
+    if not dry_run:
+        for place, error in admin.alter_partition_reassignments(moves).items():
+            if error is not None:
+                raise TopicError(f"topic {place.topic} could not be copied to more brokers: {error.__name__}")
+        _wait_for_replicas(admin, moves, timeout_seconds)
+    names = sorted({place.topic for place in moves})
+    return [f"set replication = {wanted[name].replication} on {name}" for name in names]
+
+
+def _wait_for_replicas(
+    admin: KafkaAdminClient, moves: Mapping[TopicPartition, list[int]], timeout_seconds: float
+) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    names = {place.topic for place in moves}
+    while time.monotonic() < deadline:
+        behind = [
+            place
+            for topic in _describe(admin, names)
+            for partition in topic["partitions"]
+            if (place := TopicPartition(topic["name"], partition["partition_index"])) in moves
+            and set(partition["isr_nodes"]) < set(moves[place])
+        ]
+        if not behind:
+            return
+        time.sleep(COPYING_SECONDS)
+
+
+def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run: bool) -> list[str]:
+    topics = _describe(admin, wanted)
+    if not topics:
+        return []
+    names = [topic["name"] for topic in topics]
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found = admin.describe_configs(resources, config_filter="all")["topic"]
+    different: dict[str, dict[str, str]] = {}
+    changes: list[str] = []
+    for topic in topics:
+        name = topic["name"]
+        now = {key: value.get("value") for key, value in found[name].items()}
+        if not now:
+            raise TopicError(f"topics could not be looked at or changed ({name}): {RIGHTS}")
+        changed = {key: value for key, value in wanted[name].config.items() if now.get(key) != value}
+        replicas = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
+        in_sync = min(len(partition["isr_nodes"]) for partition in topic["partitions"])
+        least = _min_insync(replicas)
+        if MIN_INSYNC not in changed and not least <= int(now.get(MIN_INSYNC) or 0) <= replicas:
+            if in_sync >= least:
+                changed[MIN_INSYNC] = str(least)
+            else:  # nothing could be written until the others have caught up
+                changes.append(f"{name}: {in_sync} of {replicas} replicas are in sync, {MIN_INSYNC} is not set yet")
+        if changed:
+            different[name] = changed
+    if different and not dry_run:
+        altered = [ConfigResource(ConfigResourceType.TOPIC, n, configs=c) for n, c in different.items()]
+        for name, result in admin.alter_configs(altered)["topic"].items():
+            if result != "OK":
+                raise TopicError(f"topics could not be looked at or changed ({name}: {result}): {RIGHTS}")
+    changes += [f"set {key} = {value} on {name}" for name, config in different.items() for key, value in config.items()]
+    return changes

@@ -1,0 +1,115 @@
+"""The topics of the vocabulary as the engine is to make them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from models.topics import DAY_MS, DEAD_LETTERS, EVENT_RETENTION_MS, TOPIC_CATALOGUE, Topic
+from streams.kafka.topic_admin import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply_specs
+from streams.locale.error_messages import translate
+from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.runtime.instance_lock import wait_for_broker
+from streams.settings.schema import Settings
+
+PHRASES: Final = {
+    r"created (?P<topic>\S+) with (?P<count>\d+) partitions": (
+        "created {topic} with {count} partitions",
+        "{topic} créé avec {count} partitions",
+    ),
+    r"set (?P<setting>.+) on (?P<topic>\S+)": ("set {setting} on {topic}", "{setting} réglé sur {topic}"),
+    r"(?P<topic>\S+): (?P<count>\d+) of (?P<all>\d+) replicas are in sync, min.insync.replicas is not set yet": (
+        "{topic}: {count} of {all} replicas are in sync, min.insync.replicas is set by a later accueil topics apply",
+        "{topic} : {count} réplicas sur {all} à jour, min.insync.replicas sera réglé par un prochain accueil topics apply",
+    ),
+    r"no Kafka broker answers at (?P<place>.+)": (
+        "no Kafka broker answers at {place}",
+        "aucun broker Kafka ne répond à {place}",
+    ),
+    r"topics could not be looked at or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics, .*": (
+        "topics could not be looked at or changed ({why}): grant {rights} on the topics, ALTER on the cluster (kafka-acls.sh)",
+        "topics ni lus ni changés ({why}) : accorder {rights} sur les topics, et ALTER sur le cluster (kafka-acls.sh)",
+    ),
+    r"topic (?P<topic>\S+) could not be created: grant (?P<rights>.*) on the topics, .*": (
+        "topic {topic} could not be created: grant {rights} on the topics (kafka-acls.sh)",
+        "le topic {topic} n'a pas pu être créé : accorder {rights} sur les topics (kafka-acls.sh)",
+    ),
+    r"topic (?P<topic>\S+) could not be copied to more brokers: (?P<why>.*)": (
+        "topic {topic} could not be copied to more brokers: {why}",
+        "le topic {topic} n'a pas pu être copié sur d'autres brokers : {why}",
+    ),
+    r"topic (?P<topic>\S+) has (?P<found>\d+) replicas, the configuration says replication = (?P<wanted>\d+), but "
+    r"(?P<brokers>\d+) brokers are running: .*": (
+        (
+            "topic {topic} has {found} replicas, the settings say {wanted}, but {brokers} brokers are running: start more, or "
+            "set replication = {found}"
+        ),
+        (
+            "{topic} a {found} réplicas, les réglages disent {wanted}, mais {brokers} brokers tournent : en démarrer d'autres, "
+            "ou régler replication = {found}"
+        ),
+    ),
+    r"topic (?P<topic>\S+) could not be created: (?P<why>.*)": (
+        "topic {topic} could not be created: {why}",
+        "le topic {topic} n'a pas pu être créé : {why}",
+    ),
+    r"topic (?P<topic>\S+) has (?P<found>\d+) partitions, the configuration says (?P<wanted>\d+): .*": (
+        "topic {topic} has {found} partitions, the settings say {wanted}, which would move keys: set partitions = {found}",
+        "{topic} a {found} partitions, les réglages disent {wanted}, ce qui déplacerait des clés : régler partitions = {found}",
+    ),
+}
+"""What the engine says, which has one language."""
+
+
+def specs(settings: Settings) -> list[TopicSpec]:
+    """Return how every topic must be."""
+    return [
+        TopicSpec(
+            topic.name, settings.partitions, settings.replication, {**_retention(topic, settings), **topic.config}
+        )
+        for topic in TOPIC_CATALOGUE
+    ]
+
+
+def _retention(topic: Topic, settings: Settings) -> dict[str, str]:
+    if topic.compacted:
+        return dict(COMPACTED)
+    kept = kept_ms(topic, settings)
+    return {"cleanup.policy": "delete", "retention.ms": str(kept), "segment.ms": str(min(kept, DAY_MS))}
+
+
+def kept_ms(topic: Topic, settings: Settings) -> int:
+    """Return how long the records of a topic that is not compacted are kept, in milliseconds.
+
+    Kafka drops whole segments: a record may be there for as long as its segment was written to, a day, and some minutes more.
+    """
+    if topic == DEAD_LETTERS:
+        return settings.retention.dead_letters_days * DAY_MS
+    return (
+        settings.retention.events_days * DAY_MS if topic.retention_ms == EVENT_RETENTION_MS else topic.retention_ms or 0
+    )
+
+
+def apply_topics(
+    settings: Settings,
+    brokers: str,
+    wait_seconds: float,
+    *,
+    dry_run: bool = False,
+    client: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Make all topics be so, once a broker answers; return one line per change. With `dry_run` none is made.
+
+    `client` is the login to the brokers, that of the settings if not given.
+    Raises `OperatorError` if that cannot be, or if no broker answers for `wait_seconds`.
+    """
+    client = settings.kafka.client_options() if client is None else client
+    wait_for_broker(brokers, wait_seconds, client=client)
+    try:
+        changes = apply_specs(brokers, specs(settings), dry_run=dry_run, **client)
+    except TopicError as error:
+        code = EXIT_RESTART if isinstance(error, NoBrokerError) else EXIT_CONFIGURATION
+        raise OperatorError(_in_words(str(error)), code) from None
+    return [_in_words(change) for change in changes]
+
+
+def _in_words(text: str) -> str:
+    return translate(PHRASES, text) or text

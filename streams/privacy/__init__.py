@@ -1,0 +1,1 @@
+"""GDPR requests of citizens: export, erasure and retention. Imports `models`, `core` and `timeline`."""

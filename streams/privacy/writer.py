@@ -1,0 +1,76 @@
+"""An export as a file: JSON for programs, HTML and PDF for people. All three tell the same, in pieces, as it is read."""
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from enum import StrEnum
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from streams.privacy.document import Document, build_document
+from streams.privacy.labels import label
+from streams.privacy.personal_data import PersonalData
+
+
+class Format(StrEnum):
+    """How it is written."""
+
+    JSON = "json"
+    HTML = "html"
+    PDF = "pdf"
+
+
+MEDIA_TYPES: Final = {
+    Format.JSON: "application/json",
+    Format.HTML: "text/html; charset=utf-8",
+    Format.PDF: "application/pdf",
+}
+_ENVIRONMENT: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")), undefined=StrictUndefined, autoescape=True
+)
+_PIECE: Final = 16
+"""So many pieces of a template are joined to one."""
+
+
+def write(personal_data: PersonalData, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
+    """Return the pieces of a file, the first of which is made at once: of a PDF there is no other.
+
+    What a contact tells is read as it is written; then it may raise `Unavailable`.
+    """
+    pieces = _write(personal_data, kind, language, zone)
+    return chain([next(pieces)], pieces)
+
+
+def _write(personal_data: PersonalData, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
+    match kind:
+        case Format.JSON:
+            yield from _write_json(personal_data)
+        case Format.HTML:
+            yield from _write_html(personal_data, build_document(personal_data, language, zone), language)
+        case Format.PDF:
+            from streams.privacy.pdf import write_pdf  # noqa: PLC0415 - takes a while to import
+
+            yield from write_pdf(build_document(personal_data, language, zone), language, label("title", language))
+
+
+def _write_json(personal_data: PersonalData) -> Iterator[bytes]:
+    fields = personal_data._asdict()
+    del fields["contacts"], fields["services"], fields["queues"]
+    yield msgspec.json.encode(fields)[:-1] + b',"contacts":['
+    for number, contact in enumerate(personal_data.contacts):
+        yield (b",\n" if number else b"\n") + msgspec.json.encode(contact)
+    yield b"\n]}\n"
+
+
+def _write_html(personal_data: PersonalData, document: Document, language: str) -> Iterator[bytes]:
+    template = _ENVIRONMENT.get_template("export.html")
+    stream = template.stream(
+        personal_data=personal_data, document=document, language=language, label=partial(label, language=language)
+    )
+    stream.enable_buffering(_PIECE)
+    for piece in stream:
+        yield piece.encode()

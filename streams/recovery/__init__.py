@@ -1,0 +1,1 @@
+"""Recovery from errors: dead letters, and the recount of all figures from the log of events."""

@@ -1,0 +1,287 @@
+"""A report in words: the same document for paper, workbook and plain table."""
+# ruff: noqa: RUF001 - dashes between names
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Final, NamedTuple
+from unicodedata import combining, normalize
+
+from models.topics import Channel
+from streams.core.figures.figure import Dimensions
+from streams.core.figures.figure_schemas import SLA
+from streams.report.history import History
+from streams.report.plots import Bar, draw_bars
+from streams.report.tables import OTHERS, ArrivalProfile, Coverage, Report, Table, Value
+from streams.report.texts import (
+    DEFINITIONS,
+    NO_BREAK_SPACE,
+    TEXTS,
+    format_day,
+    format_number,
+    format_period,
+    format_span,
+    format_time,
+)
+from streams.web.board.texts import TEXTS as BOARD
+from streams.web.options import WebOptions
+
+SATURDAY: Final = 5
+_MOST_LABELS: Final = 31
+_WEEK: Final = 7
+
+
+class Line(NamedTuple):
+    """A row of a table with its name."""
+
+    name: str
+    is_sum: bool
+    dimensions: Dimensions | None
+    values: tuple[Value, ...]
+
+
+class Chapter(NamedTuple):
+    """A table with its heading and the names of its columns."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+    plots: tuple[tuple[str, str], ...]
+    """Heading and SVG."""
+
+
+class Known(NamedTuple):
+    """What is known of a channel."""
+
+    channel: str
+    data: str
+    days: str
+
+
+class Document(NamedTuple):
+    """All of it, in one language."""
+
+    language: str
+    title: str
+    organisation: str
+    period: str
+    notes: tuple[str, ...]
+    known: tuple[Known, ...]
+    totals: tuple[tuple[str, int], ...]
+    """Channel and how many contacts came."""
+    chapters: tuple[Chapter, ...]
+    arrival_profiles: tuple[ArrivalProfile, ...]
+    definitions: tuple[tuple[str, str], ...]
+
+
+def build_document(report: Report, history: History, options: WebOptions, language: str) -> Document:
+    """Return the document."""
+    texts = TEXTS[language]
+    arrival_profiles = {arrival_profile.channel: arrival_profile for arrival_profile in report.arrival_profiles}
+    told: set[str] = set()
+    chapters = []
+    for table in report.tables:
+        arrival_profile = None if table.name in told else arrival_profiles.get(table.name)
+        told.add(table.name)
+        chapters.append(_chapter(table, arrival_profile, options, language))
+    return Document(
+        language=language,
+        title=texts["report"],
+        organisation=options.title if language == "fr" else options.title_en or options.title,
+        period=format_period(report.period, language),
+        notes=tuple(_notes(report, history, language)),
+        known=tuple(_known(channel, report, history, language) for channel in report.coverage),
+        totals=tuple(
+            (texts[arrival_profile.channel], sum(arrival_profile.by_hour))
+            for arrival_profile in report.arrival_profiles
+        ),
+        chapters=tuple(chapters),
+        arrival_profiles=report.arrival_profiles,
+        definitions=tuple(_definitions(report, options, language)),
+    )
+
+
+def _notes(report: Report, history: History, language: str) -> list[str]:
+    texts = TEXTS[language]
+    if history.as_of is None:
+        notes = [texts["not_told"]]
+    else:
+        notes = [texts["as_of"].format(when=format_time(history.as_of, language), zone=history.zone.key)]
+        if history.as_of.date() <= report.period.last:
+            notes.append(texts["not_over"])
+    if any(coverage.begins_on for coverage in report.coverage):
+        notes.append(texts["known_in_part"])
+    if _reads(report, history):
+        notes.append(texts["reads_history"])
+    if history.unreadable:
+        notes.append(texts["unreadable"].format(count=history.unreadable))
+    if not report.tables:
+        notes.append(texts["nothing"])
+    return notes
+
+
+def _reads(report: Report, history: History) -> dict[str, datetime]:
+    """Return the channels of which what happened in the period may still be read, and as of when that is."""
+    return {channel: at for channel, at in history.history_read_until.items() if at.date() <= report.period.last}
+
+
+def _known(coverage: Coverage, report: Report, history: History, language: str) -> Known:
+    texts = TEXTS[language]
+    if coverage.begins_on is None:
+        data = texts["complete"]
+    else:
+        first, last = report.period.first, report.period.last
+        begins_on = coverage.begins_on
+        name = "begins_first" if begins_on == first else "begins" if begins_on <= last else "after_period"
+        data = texts[name].format(day=format_day(begins_on, language))
+    if (at := _reads(report, history).get(coverage.channel)) is not None:
+        data = texts["being_read"].format(data=data, when=format_time(at, language))
+    days = texts["of_days"].format(count=coverage.days_with_contacts, days=len(report.period.days))
+    return Known(texts[coverage.channel], data, days)
+
+
+def _definitions(report: Report, options: WebOptions, language: str) -> list[tuple[str, str]]:
+    number = 0 if language == "fr" else 1
+    limits = {"target": options.target_seconds, "limit": options.short_abandon_seconds}
+    board = BOARD[language]
+    at_desks = board["desk_target"].format(target=format_span(options.desk_target_seconds, language))
+    values = {
+        "zone": options.time_zone.key,
+        "short": format_span(options.short_abandon_seconds, language),
+        "formula": report.formula.value,
+        "service_level": f"{board[f'formula_{report.formula}'].format(**limits)} {at_desks}",
+        "abandonment": board["abandonment_formula"].format(**limits),
+    }
+    return [(name[number], text[number].format(**values)) for name, text in DEFINITIONS]
+
+
+def _chapter(table: Table, arrival_profile: ArrivalProfile | None, options: WebOptions, language: str) -> Chapter:
+    texts = TEXTS[language]
+    names = _name_places([row.dimensions for row in table.rows if row.dimensions], options, language) | {
+        OTHERS: texts["others"]
+    }
+    lines = [
+        Line(
+            names[row.dimensions] if row.dimensions else texts["total"],
+            row.dimensions is None,
+            row.dimensions,
+            row.values,
+        )
+        for row in table.rows
+    ]
+    lines.sort(key=lambda line: (not line.is_sum, line.dimensions == OTHERS, _spelling(line.name)))
+    columns = tuple(texts["sent_letters" if name == "sent" else name] for name in table.columns)
+    plots = _plots(arrival_profile, language) if arrival_profile else ()
+    return Chapter(table.name, texts[table.name], columns, tuple(lines), plots)
+
+
+def _name_places(dimension_keys: Sequence[Dimensions], options: WebOptions, language: str) -> dict[Dimensions, str]:
+    """Return what people call each place: what the settings say, and the site where that would not tell two apart."""
+    number = 0 if language == "fr" else 1
+    texts = TEXTS[language]
+    queues = {queue.dimensions: (queue.label_fr, queue.label_en)[number] for queue in options.queues}
+    names = {}
+    for dimensions in dimension_keys:
+        service = options.service_labels(dimensions.service)[number] if dimensions.service else texts["no_service"]
+        if dimensions in queues:
+            names[dimensions] = queues[dimensions]
+        elif dimensions.channel == SLA:
+            name = _name_promise(dimensions, texts)
+            names[dimensions] = f"{name}, {service}" if dimensions.service else name
+        elif dimensions.queue:
+            about = texts.get(dimensions.queue, dimensions.queue)  # opinions stand by the channel that they are about
+            names[dimensions] = f"{service} – {about}" if about != dimensions.service else service
+        else:
+            names[dimensions] = service
+    often = Counter(names.values())
+    return {
+        dimensions: f"{name}{_tell_apart(dimensions)}" if often[name] > 1 else name
+        for dimensions, name in names.items()
+    }
+
+
+def _name_promise(dimensions: Dimensions, texts: Mapping[str, str]) -> str:
+    """Return what the board calls a promise."""
+    _, clock, channel = dimensions.queue.rsplit(":", 2)
+    of = texts["short_form"] if channel == Channel.FORM else texts.get(channel, channel)
+    return texts["promise_of"].format(channel=of, clock=texts.get(f"clock_{clock}", clock).lower())
+
+
+def _tell_apart(dimensions: Dimensions) -> str:
+    """Return what is added to a name that others have too: of promises the policy, and the site."""
+    policy = dimensions.queue.rsplit(":", 2)[0] if dimensions.channel == SLA else ""
+    told = ", ".join(filter(None, (policy, dimensions.site)))
+    return f" ({told})" if told else ""
+
+
+def _spelling(name: str) -> str:
+    """Return by what a name is put in its place, whatever its accents."""
+    return "".join(letter for letter in normalize("NFKD", name.casefold()) if not combining(letter))
+
+
+def _plots(arrival_profile: ArrivalProfile, language: str) -> tuple[tuple[str, str], ...]:
+    texts = TEXTS[language]
+    plots = []
+    if len(arrival_profile.by_day) > 1:
+        every = -(-len(arrival_profile.by_day) // _MOST_LABELS)
+        bars = [
+            Bar(
+                _label(told.day, len(arrival_profile.by_day), language) if number % every == 0 else "",
+                format_day(told.day, language, weekday=True),
+                told.number,
+                told.day.weekday() >= SATURDAY,
+            )
+            for number, told in enumerate(arrival_profile.by_day)
+        ]
+        if len(arrival_profile.by_day) > 2 * _MOST_LABELS:
+            bars = _by_month(arrival_profile, language)
+        plots.append((texts["by_day"], draw_bars(texts["by_day"], bars, language)))
+    clock = f"{NO_BREAK_SPACE}h" if language == "fr" else ":00"
+    bars = [Bar(str(hour), f"{hour}{clock}", number) for hour, number in enumerate(arrival_profile.by_hour)]
+    plots.append((texts["by_hour"], draw_bars(texts["by_hour"], bars, language)))
+    return tuple(plots)
+
+
+def _label(day: date, days: int, language: str) -> str:
+    return format_day(day, language, weekday=True).split(" ")[0][:3] + f" {day.day}" if days <= _WEEK else str(day.day)
+
+
+def _by_month(arrival_profile: ArrivalProfile, language: str) -> list[Bar]:
+    months: Counter[tuple[int, int]] = Counter()
+    for told in arrival_profile.by_day:
+        months[told.day.year, told.day.month] += told.number
+    names = {
+        (told.day.year, told.day.month): format_day(told.day, language).split(NO_BREAK_SPACE)[1]
+        for told in arrival_profile.by_day
+    }
+    return [Bar(names[month].split(" ")[0][:4], names[month], number) for month, number in months.items()]
+
+
+def format_value(value: Value, language: str) -> str:
+    """Return a cell as text: a dash where there is nothing to tell, and the interval where there is one."""
+    if value.value is None:
+        return "–"
+    text = _write(value.value, value.unit, language)
+    if value.low is not None and value.high is not None:
+        low, high = (_write(bound, value.unit, language, bare=True) for bound in (value.low, value.high))
+        text += f" [{low}{NO_BREAK_SPACE}; {high}]" if language == "fr" else f" [{low}, {high}]"
+    return text
+
+
+def _write(number: float, unit: str, language: str, *, bare: bool = False) -> str:
+    match unit:
+        case "share":
+            percent = format_number(100 * number, language, 1)
+            return percent if bare else f"{percent}{NO_BREAK_SPACE}%" if language == "fr" else f"{percent}%"
+        case "seconds":
+            return format_span(number, language)
+        case "days":
+            return f"{format_number(number, language, 1)}{NO_BREAK_SPACE}{'j' if language == 'fr' else 'd'}"
+        case "euros":
+            euros = format_number(number, language, 2)
+            return f"{euros}{NO_BREAK_SPACE}€" if language == "fr" else f"€{euros}"
+        case "points":
+            return format_number(number, language)
+        case _:
+            return format_number(number, language)

@@ -1,1 +1,0 @@
-"""Citizens' rights (GDPR): all that is held about one is handed out, or erased and proved to be."""

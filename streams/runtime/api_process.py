@@ -1,0 +1,111 @@
+"""The process that answers for citizens' timelines over HTTP."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from anyio.to_thread import run_sync
+from prometheus_client import CollectorRegistry, ProcessCollector
+from yarl import URL
+
+from streams.access.concealment import load_secret, secret_path
+from streams.api.app import create_app
+from streams.api.auth import Api
+from streams.api.metrics import AccessMetrics
+from streams.cli.audited_commands import open_audit
+from streams.cli.tokens import open_tokens
+from streams.runtime.http_server import Server, answered_hosts, listen
+from streams.runtime.prechecks import check_port, prepare_private_directory
+from streams.runtime.privacy_backend import open_privacy_requests
+from streams.runtime.timeline_database import open_reader, open_timeline
+from streams.settings.schema import ConfigError, Settings
+from streams.timeline.database import Unavailable
+
+if TYPE_CHECKING:
+    from streams.access.oidc import Provider
+
+RETRY_SECONDS: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Answer until SIGTERM or SIGINT; return the exit code.
+
+    While the database is away, that is the answer. Raises `ConfigError` as `open_timeline` does, and `OperatorError` if the port
+    cannot be had.
+    """
+    place = settings.api
+    check_port(place.host, place.port, "api.port")
+    prepare_private_directory(settings.data)
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    house = settings.web
+    labels = [service.to_board_options(name) for name, service in house.services.items()]
+    services = {label.service: (label.label_fr, label.label_en) for label in labels}
+    options = place.to_api_options(
+        title=house.title, title_en=house.title_en, time_zone=house.time_zone, services=services
+    )
+    reader, audit = open_reader(settings, options.threads), open_audit(settings)
+    api = Api(
+        options,
+        tokens=open_tokens(settings),
+        audit=audit,
+        reader=reader,
+        open_timeline=lambda: open_timeline(settings),
+        keys=settings.data / "connectors" / "keys",
+        secret=load_secret(secret_path(settings.data)),
+        access_metrics=AccessMetrics(registry, options.unusual_citizens_per_hour),
+        privacy_requests=open_privacy_requests(settings),
+        provider=_open_provider(settings),
+    )
+    app = create_app(api, registry, answered_hosts(options.host, options.hosts))
+    server = Server(app)
+    failures: list[ConfigError] = []
+
+    async def prepare() -> None:
+        """Bring the database to this release as soon as it is there."""
+        while True:
+            try:
+                (await run_sync(open_timeline, settings)).close()
+            except Unavailable as error:
+                log.warning("waiting_for_database", error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+            except ConfigError as error:
+                failures.append(error)
+                server.should_exit = True
+                return
+            else:
+                return
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        preparing = asyncio.create_task(prepare())
+        yield
+        preparing.cancel()
+        with suppress(asyncio.CancelledError):
+            await preparing
+
+    app.router.lifespan_context = lifespan
+    gc.collect()
+    gc.freeze()  # all that was loaded stays: to walk it again would hold up for 100 ms and more whoever is answered meanwhile
+    with listen(options.host, options.port) as listener:
+        port = listener.getsockname()[1]
+        log.info("serving", url=str(URL.build(scheme="http", host=options.host, port=port, path="/")))
+        server.run([listener])
+    audit.close()
+    reader.close()
+    if failures:
+        raise failures[0]
+    return 0
+
+
+def _open_provider(settings: Settings) -> "Provider | None":
+    if settings.api.oidc is None:
+        return None
+    from streams.access.oidc import Provider  # noqa: PLC0415 - brings what few need
+
+    return Provider(settings.api.oidc.to_oidc_options())

@@ -1,0 +1,47 @@
+"""Errors for the operator: shown as one line without a traceback, with an exit code that says whether a restart can help."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import click
+
+from streams.locale.i18n import say
+
+EXIT_CONFIGURATION: Final = 2
+"""The operator must correct something before the next start."""
+EXIT_RESTART: Final = os.EX_SOFTWARE
+"""Another start may succeed: the supervisor restarts the process."""
+
+
+class OperatorError(click.ClickException):
+    """An error whose text is all that the operator needs. It is printed without a traceback.
+
+    The process ends with `exit_code`: `EXIT_CONFIGURATION`, or `EXIT_RESTART` where another start may succeed.
+    """
+
+    def __init__(self, message: str, exit_code: int = EXIT_CONFIGURATION) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+    def show(self, file: Any = None) -> None:
+        """Print the text, one line per mistake."""
+        for line in self.message.splitlines():
+            click.echo(f"accueil: {line}", err=True, file=file)
+
+
+@contextmanager
+def operator_errors() -> Iterator[None]:
+    """Turn errors of the settings and of the embedded broker into an `OperatorError`."""
+    # Imported here: they bring pydantic and jgo, which `--help` does without.
+    from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError  # noqa: PLC0415
+    from streams.settings.schema import ConfigError  # noqa: PLC0415
+
+    try:
+        yield
+    except ConfigError as error:
+        raise OperatorError(str(error)) from None
+    except BrokerError as error:
+        exit_code = EXIT_CONFIGURATION if isinstance(error, BrokerUnusableError) else EXIT_RESTART
+        raise OperatorError(say(str(error), error.french), exit_code) from None

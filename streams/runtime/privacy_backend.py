@@ -1,0 +1,86 @@
+"""Citizens' rights as this installation has them: its database, its Kafka, its audit, its settings."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from connectors.sdk.publisher import DeliveryError, deliver
+from models.events import PersonalDataErased
+from models.topics import DAY_MS
+from streams.access.audit import read as read_audit
+from streams.access.concealment import load_secret, recorded_forms_of, secret_path
+from streams.kafka.state_reader import read_rows
+from streams.kafka.topic_reader import KafkaError
+from streams.privacy import personal_data
+from streams.privacy.citizen_finder import CitizenFinder, KafkaUnavailable
+from streams.privacy.erasures import Erasures, RetentionPeriods
+from streams.privacy.personal_data import PersonalData, RetentionRule
+from streams.privacy.privacy_requests import PrivacyRequests
+from streams.privacy.retention import MONTH_DAYS, erased_days, retention_rules
+from streams.privacy.vocabulary import LANGUAGES
+from streams.runtime.instance_lock import find_cluster
+from streams.settings.schema import ConfigError, Settings
+from streams.timeline.store import Timeline
+
+
+def open_privacy_requests(settings: Settings) -> PrivacyRequests:
+    """Return what the API needs for citizens' rights; where no brokers are known, Kafka is away."""
+
+    def erasures(timeline: Timeline) -> Erasures:
+        try:
+            return open_erasures(settings, timeline)
+        except ConfigError:
+            raise KafkaUnavailable("no brokers") from None
+
+    return PrivacyRequests(erasures, partial(collect_personal_data, settings), settings.web.zone)
+
+
+def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
+    """Return the erasures of this installation. Raises `ConfigError` if no brokers are known."""
+    brokers, options = find_cluster(settings)
+
+    def rows(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
+        try:
+            return read_rows(brokers, options, wanted)
+        except KafkaError as error:
+            raise KafkaUnavailable(type(error).__name__) from None
+
+    def tell(events: Sequence[PersonalDataErased]) -> None:
+        try:
+            deliver(brokers, events, client_id="accueil-erasures", options=options)
+        except DeliveryError as error:
+            raise KafkaUnavailable(str(error)) from None
+
+    return Erasures(timeline, rows, tell, retention_periods(settings))
+
+
+def collect_personal_data(
+    settings: Settings, timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
+) -> PersonalData:
+    """Return all personal data of the citizen `asked` (`personal_data.gather`), with the accesses that the audit holds."""
+    which = LANGUAGES.index(language)
+    kept = [RetentionRule(one.what[which], one.where, one.days, one.until[which]) for one in retention_rules(settings)]
+
+    def records() -> Iterator[Mapping[str, Any]]:
+        return (line.record for line in read_audit(settings.data / "audit") if line.record is not None)
+
+    services, queues = settings.web.name_services(language), settings.web.name_queues(language)
+    notice = (settings.rights.notice_en or settings.rights.notice, settings.rights.notice)[which]
+    names = partial(recorded_forms_of, secret=load_secret(secret_path(settings.data)))
+    now = datetime.now(UTC)
+    return personal_data.collect_personal_data(
+        timeline, finder, asked, sector, records, kept, now, services, notice, queues, names
+    )
+
+
+def retention_periods(settings: Settings) -> RetentionPeriods:
+    """Return how long this installation keeps what cannot be erased."""
+    retention = settings.retention
+    return RetentionPeriods(
+        topics=retention.events_days * DAY_MS,
+        dead_letters=retention.dead_letters_days * DAY_MS,
+        audit=(settings.audit.keep_days + MONTH_DAYS) * DAY_MS,
+        state=settings.worker.keep_closed_days * DAY_MS,
+        erased=erased_days(settings) * DAY_MS,
+    )

@@ -1,0 +1,327 @@
+"""Each program of the process tree, from the settings. What only one of them needs is imported when it runs."""
+
+import os
+import signal
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from pydantic import ValidationError
+
+from connectors.sdk.config_errors import format_key_path, suggest
+from connectors.sdk.exclusive_resources import ExclusiveResource, find_conflicts
+from connectors.sdk.signals import install_stop_handler
+from models.topics import SOURCES
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.locale.i18n import say
+from streams.notify.options import LANGUAGES, NotifyOptions
+from streams.runtime.errors import EXIT_RESTART
+from streams.runtime.health import State, serve_health
+from streams.runtime.instance_lock import Cluster, ensure_password, find, find_cluster, find_refusal
+from streams.runtime.prechecks import check_port, prepare_private_directory
+from streams.settings.loader import DEFAULT_FILE, explain, find_file, find_origin
+from streams.settings.schema import ConfigError, Settings
+from streams.web.options import WebOptions
+
+if TYPE_CHECKING:
+    from connectors.sdk.instance import Instance
+
+BROKER_STOP_SECONDS: Final = 4.0
+CLUSTER_SECONDS: Final = 5.0
+"""Longest wait for the broker's cluster id before sources are read."""
+
+log = structlog.get_logger(__name__)
+
+
+def run_broker(settings: Settings, health_port: int) -> int:
+    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code.
+
+    Raises `BrokerError` if it does not start, and `ConfigError` if the file of its password cannot be used.
+    """
+    prepare_private_directory(settings.data)
+    kafka = EmbeddedKafka(
+        settings.data / "kafka",
+        settings.broker_port,
+        password=ensure_password(settings.data),
+        progress=lambda *both: log.info(say(*both)),
+    )
+    kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
+    stopping = install_stop_handler()
+
+    def running() -> State:
+        return kafka.poll() is None, kafka.bootstrap
+
+    with serve_health("127.0.0.1", health_port, "--health-port", healthy=running, ready=running):
+        log.info("broker listens", host="127.0.0.1", port=kafka.port)
+        while kafka.poll() is None and not stopping.wait(0.5):
+            pass
+    exit_code = kafka.poll()
+    kafka.stop(timeout_seconds=BROKER_STOP_SECONDS)
+    if exit_code is None:
+        return 0
+    if exit_code == -signal.SIGKILL:
+        log.error("broker killed")
+    else:
+        log.error("broker ended by itself", exit_code=exit_code, path=str(kafka.latest_log))
+    return EXIT_RESTART
+
+
+def configure_connectors(settings: Settings, names: Sequence[str] = (), config: Path | None = None) -> "list[Instance]":
+    """Return the instances `names`, or all that are configured; `config` is what was given to `load`.
+
+    Raises `ConfigError`, one line per mistake. It is one if two of them want the same for themselves (a port, a file), or one
+    of all and the house.
+    """
+    from connectors.sdk import errors, registry, runner  # noqa: PLC0415
+    from connectors.sdk.pseudonyms import IdentityBlocklist  # noqa: PLC0415
+
+    if unknown := set(names) - set(settings.connectors):
+        known = ", ".join(settings.connectors) or say("none", "aucun")
+        raise ConfigError(
+            f"{format_key_path(('connectors', min(unknown)))}: {say('unknown; there are:', 'inconnu ; il y a :')} {known}"
+            + suggest(min(unknown), settings.connectors)
+        )
+    instances, mistakes = [], []
+    own = settings.identities
+    is_blocked = IdentityBlocklist(own.blocked, own.region) if own.blocked else None
+    for name in names or settings.connectors:
+        table = settings.connectors[name]
+        try:
+            instances.append(runner.configure(name, table.connector, table.options, is_blocked))
+        except errors.ConfigError as error:
+            if isinstance(error.__context__, ValidationError):
+                model = registry.load(table.connector).config
+                mistakes += explain(error.__context__, model, ("connectors", name), config)
+            else:
+                mistakes.append(f"{find_file(config) or DEFAULT_FILE}: connectors.{name}.connector: {error}")
+    clashes = find_conflicts(_claims_of(instances), () if names else _claims_of_house(settings))
+    mistakes += [f"{find_file(config) or DEFAULT_FILE}: {clash}" for clash in clashes]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return instances
+
+
+def configure_one_connector(settings: Settings, name: str, config: Path | None = None) -> "Instance":
+    """Return the instance `name`, whatever is wrong with others. Raises `ConfigError`, one line per mistake.
+
+    It is one if another wants the same for itself.
+    """
+    from connectors.sdk import errors, runner  # noqa: PLC0415
+
+    (instance,) = configure_connectors(settings, [name], config)
+    others = []
+    for other, table in settings.connectors.items():
+        if other == name:
+            continue
+        with suppress(errors.ConfigError):
+            others.append(runner.configure(other, table.connector, table.options))
+    clashes = find_conflicts(_claims_of([instance]), [*_claims_of_house(settings), *_claims_of(others)])
+    if mistakes := [f"{find_file(config) or DEFAULT_FILE}: {clash}" for clash in clashes]:
+        raise ConfigError("\n".join(mistakes))
+    return instance
+
+
+def _claims_of(instances: "Iterable[Instance]") -> list[ExclusiveResource]:
+    return [
+        claim._replace(setting=f"connectors.{instance.name}.{claim.setting}")
+        for instance in instances
+        for claim in instance.config.exclusive_resources()
+    ]
+
+
+def _claims_of_house(settings: Settings) -> list[ExclusiveResource]:
+    ports = {
+        "web.port": (settings.web.host, settings.web.port),
+        "worker.health_port": (settings.worker.health_host, settings.worker.health_port),
+        "connect.health_port": (settings.connect.health_host, settings.connect.health_port),
+        "api.port": (settings.api.host, settings.api.port),
+        "timeline.health_port": (settings.timeline.health_host, settings.timeline.health_port),
+        "broker_port": ("127.0.0.1", 0 if settings.brokers else settings.broker_port),
+    }
+    return [ExclusiveResource.of_port(setting, host, port) for setting, (host, port) in ports.items() if port]
+
+
+def connect(settings: Settings, names: Sequence[str], config: Path | None) -> int:
+    """Run the connectors `names`, or all that are configured, until SIGTERM or SIGINT; return the exit code.
+
+    Raises `ConfigError` if there are none, or one of them cannot run, and `OperatorError` if the health port cannot be had.
+    """
+    from connectors.sdk.cluster_id import mark_lost_positions  # noqa: PLC0415
+    from connectors.sdk.errors import StuckError  # noqa: PLC0415
+    from connectors.sdk.runner import ConnectorRunner  # noqa: PLC0415
+
+    instances = configure_connectors(settings, names, config)
+    if not instances:
+        raise ConfigError(
+            say(
+                "no connector to run: write a table [connectors.<name>] in accueil.toml",
+                "pas de connecteur à faire tourner : écrire une table [connectors.<nom>] dans accueil.toml",
+            )
+        )
+    stopping = install_stop_handler()
+    prepare_private_directory(settings.data)
+    mark_lost_positions(instances, settings.data / "connectors")
+    brokers, client = find_cluster(settings)
+    any_of = [topic.name for topic in SOURCES.values()]
+
+    def check(topics: Collection[str]) -> str:
+        return find_refusal(brokers, client, writes=topics, any_of=any_of)
+
+    runner = ConnectorRunner(
+        instances, brokers=brokers, directory=settings.data / "connectors", options=client, check=check
+    )
+    place = settings.connect
+    checked = _ClusterCheck(settings, instances, stopping)
+    with serve_health(
+        place.health_host, place.health_port, "connect.health_port", healthy=runner.healthy, ready=runner.ready
+    ):
+        checked.start()
+        checked.join(CLUSTER_SECONDS)  # a broker that is away is no reason to wait: what comes is spooled
+        try:
+            runner.run(stopping)
+        except StuckError as error:
+            log.error("leaving", error=str(error))  # noqa: TRY400 - what is stuck is said in full
+            return EXIT_RESTART
+    if checked.mistake:
+        raise ConfigError(checked.mistake)
+    return 0
+
+
+class _ClusterCheck(Thread):
+    """Stops the connectors if their cursors belong to another Kafka cluster (`connectors.sdk.cluster_id`)."""
+
+    def __init__(self, settings: Settings, instances: "Sequence[Instance]", stopping: Event) -> None:
+        super().__init__(name="cluster-check", daemon=True)
+        self.mistake = ""
+        self._settings, self._instances, self._stopping = settings, instances, stopping
+
+    def run(self) -> None:
+        """Wait for the broker, and compare."""
+        from connectors.sdk.cluster_id import find_other_cluster  # noqa: PLC0415
+        from streams.kafka.topic_reader import KafkaError, read_cluster  # noqa: PLC0415
+
+        directory, pause = self._settings.data / "connectors", 1.0
+        while not self._stopping.is_set():
+            try:
+                cluster = read_cluster(*find_cluster(self._settings))
+            except KafkaError:
+                self._stopping.wait(pause)
+                pause = min(2 * pause, 30.0)
+                continue
+            if elsewhere := find_other_cluster(self._instances, directory, cluster):
+                self.mistake = _tell_elsewhere(elsewhere, directory)
+                self._stopping.set()
+            return
+
+
+def _tell_elsewhere(instances: "Sequence[Instance]", directory: Path) -> str:
+    from connectors.sdk.cluster_id import FILE  # noqa: PLC0415
+
+    sources = ", ".join(instance.source for instance in instances)
+    name, file = instances[0].name, directory / instances[0].source / FILE
+    return say(
+        f"{sources}: what was read so far went to another Kafka cluster, whose data are not here: restore them (data/kafka), or "
+        f"have the source read again (accueil connectors reread {name}), or go on without them (remove {file})",
+        f"{sources} : ce qui a été lu est parti vers un autre cluster Kafka, dont les données ne sont pas ici : les restaurer "
+        f"(data/kafka), ou faire relire la source (accueil connectors reread {name}), ou continuer sans (supprimer {file})",
+    )
+
+
+def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOptions:
+    """Return the board's options; its brokers are found if not given. Raises `ConfigError` if there are none."""
+    web = settings.web
+    brokers, client = cluster or find_cluster(settings)
+    return WebOptions(
+        brokers=brokers,
+        client=client,
+        host=web.host,
+        port=web.port,
+        hosts=web.hosts,
+        max_viewers=web.max_viewers,
+        title=web.title,
+        title_en=web.title_en,
+        time_zone=web.zone,
+        holidays=web.holidays,
+        target_seconds=web.target_seconds,
+        desk_target_seconds=web.desk_target_seconds,
+        short_abandon_seconds=web.short_abandon_seconds,
+        stale_after_seconds=web.stale_after_seconds,
+        quiet_after_seconds=web.quiet_after_seconds,
+        fewest_answers=web.fewest_answers,
+        quiet_after_seconds_of={channel.value: seconds for channel, seconds in web.quiet_after_seconds_of.items()},
+        formula=web.formula,
+        queues=tuple(queue.to_board_options(table) for table, queue in web.queues.items()),
+        services=tuple(service.to_board_options(table) for table, service in web.services.items()),
+        service_level=web.service_level.to_board_options(),
+        abandonment=web.abandonment.to_board_options(),
+        backlog_age_seconds=web.backlog_ages,
+        wall_seconds=web.wall_seconds,
+        wall_views=web.wall_views,
+    )
+
+
+def serve(settings: Settings, config: Path | None) -> int:
+    """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is what was given to `load`.
+
+    Raises `OperatorError` if its port cannot be had, and `ConfigError` if the SLA file cannot be used.
+    """
+    from streams.cli.metrics import describe_processes  # noqa: PLC0415
+    from streams.settings.sla_file import WatchedPolicies  # noqa: PLC0415
+    from streams.web.app import serve as serve_board  # noqa: PLC0415
+
+    check_port(settings.web.host, settings.web.port, "web.port")
+    policies = WatchedPolicies(settings.sla, find_origin("sla", config))
+    return 0 if serve_board(web_options(settings), policies, [policies], describe_processes) else os.EX_SOFTWARE
+
+
+def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
+    """Return the options of notify; `brokers` are found if not given, those of the demo if only that runs here.
+
+    Raises `ConfigError` if nobody is to be told, or there is no broker.
+    """
+    if not settings.notify.has_receivers:
+        raise ConfigError(
+            say(
+                "nobody to tell: write a table [notify.alertmanagers.<name>], [notify.webhooks.<name>] or [notify.mails.<name>]",
+                "personne à prévenir : écrire une table [notify.alertmanagers.<nom>], [notify.webhooks.<nom>] ou "
+                "[notify.mails.<nom>]",
+            )
+        )
+    running = find(settings, or_demo=True)
+    cluster = find_cluster(settings, or_demo=True) if brokers is None else Cluster(brokers, {})
+    return settings.notify.to_notify_options(
+        brokers=cluster.brokers,
+        client=cluster.client,
+        directory=(running[0] if running else settings.data) / "notify",
+        time_zone=settings.web.zone,
+        services={language: settings.web.name_services(language) for language in LANGUAGES},
+        queues={language: settings.web.name_queues(language) for language in LANGUAGES},
+    )
+
+
+def notify(settings: Settings) -> int:
+    """Tell people of SLA clocks until SIGTERM or SIGINT; return the exit code.
+
+    Raises `ConfigError` if nobody is to be told, and `OperatorError` if the health port cannot be had.
+    """
+    from prometheus_client import REGISTRY  # noqa: PLC0415
+
+    from connectors.sdk.errors import ConnectorError  # noqa: PLC0415
+    from streams.notify.notifier import Notifier  # noqa: PLC0415
+
+    notifier = Notifier(notify_options(settings))
+    stopping = install_stop_handler()
+    prepare_private_directory(settings.data)
+    REGISTRY.register(notifier)
+    place = settings.notify
+    with serve_health(
+        place.health_host, place.health_port, "notify.health_port", healthy=notifier.healthy, ready=notifier.ready
+    ):
+        try:
+            return 0 if notifier.run(stopping) else EXIT_RESTART
+        except ConnectorError as error:
+            log.error("leaving", error=str(error))  # noqa: TRY400 - it is said in full
+            return EXIT_RESTART

@@ -1,0 +1,88 @@
+"""The sectors that are here: each has a key, which its first connector makes."""
+
+import re
+from contextlib import suppress
+from typing import Final
+
+import click
+
+from connectors.sdk.errors import KeyFileError
+from connectors.sdk.keys import load_key
+from models.identities import IdentityKind
+from streams.locale.i18n import say
+from streams.runtime.errors import OperatorError
+from streams.runtime.instance_lock import other_directory_hint
+from streams.settings.schema import Settings
+
+USUAL: Final = "general"
+"""The connectors' own default."""
+
+IDENTITY_KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
+kind_option = click.option(
+    "--kind",
+    type=click.Choice(IDENTITY_KINDS),
+    default=IdentityKind.PHONE.value,
+    show_default=True,
+    help=say("What is asked for.", "Ce qui est demandé."),
+)
+sector_option = click.option(
+    "--sector",
+    show_default=say("the only one there is", "le seul qu'il y a"),
+    help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
+)
+
+
+def list_sectors(settings: Settings) -> list[str]:
+    """Return the names of the sectors whose keys are here, in order."""
+    return sorted(path.stem for path in (settings.data / "connectors" / "keys").glob("*.key"))
+
+
+def find_key_sectors(settings: Settings, name: str) -> list[str]:
+    """Return the sector whose key made a pseudonym; of a contact, or if that cannot be told, all that are here."""
+    known, made_by = list_sectors(settings), re.match(rf"(?:{'|'.join(IdentityKind)}):([0-9a-f]+)-", name)
+    own: list[str] = []
+    with suppress(KeyFileError, OSError):  # whoever gave the command may not read keys
+        keys = [load_key(settings.data / "connectors" / "keys", sector) for sector in known] if made_by else []
+        own = [key.sector for key in keys if made_by and key.key_id == made_by[1]]
+    return own or known
+
+
+def find_default(settings: Settings) -> str:
+    """Return the sector that is meant if none is named: the only one there is, or the usual one before any has a key.
+
+    Raises `OperatorError` if there are several: whoever guesses looks for a citizen, or lets somebody look, in the wrong one.
+    """
+    known = list_sectors(settings)
+    if len(known) > 1:
+        names = ", ".join(known)
+        raise OperatorError(
+            say(
+                f"there are several sectors: name one with --sector: {names}",
+                f"il y a plusieurs secteurs : en nommer un avec --sector : {names}",
+            )
+        )
+    return known[0] if known else USUAL
+
+
+def choose_sector(settings: Settings, named: str | None) -> str:
+    """Return the sector that is `named`, else the only one. Raises `OperatorError` if it has no key here, or several have."""
+    sector, known = named or find_default(settings), list_sectors(settings)
+    if sector in known:
+        return sector
+    if not known:
+        raise OperatorError(
+            say(
+                f"no sector has a key in {settings.data} yet: its connectors make it when they start, and until then nobody is "
+                "known",
+                f"aucun secteur n'a encore de clé dans {settings.data} : ses connecteurs la créent en démarrant, et "
+                "personne n'est connu d'ici là",
+            )
+            + other_directory_hint(settings.data)
+        )
+    names = ", ".join(known)
+    raise OperatorError(
+        say(
+            f"no sector {sector} here: {names}; --sector names one",
+            f"pas de secteur {sector} ici : {names} ; --sector en nomme un",
+        )
+    )

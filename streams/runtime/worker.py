@@ -1,0 +1,76 @@
+"""The worker process: the contacts agent on the engine, as the settings say."""
+
+from pathlib import Path
+
+from models.topics import DAY_MS
+from streams.agents.contacts import WorkerTimings, make_job
+from streams.agents.sla_tracker import SlaDelays
+from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.queue_stay import TimesToLive
+from streams.engine import metrics
+from streams.engine.engine import Engine, Options
+from streams.engine.engine import run as run_engine
+from streams.runtime.health import serve_health
+from streams.runtime.instance_lock import find_cluster
+from streams.runtime.prechecks import prepare_private_directory
+from streams.settings.loader import find_origin
+from streams.settings.schema import Settings
+from streams.settings.sla_file import WatchedPolicies
+
+
+def run(settings: Settings, config: Path | None) -> int:
+    """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or what `streams.engine.engine` says.
+
+    `config` is what was given to `load`.
+
+    Raises `OperatorError` if the health port cannot be had, and `ConfigError` if the SLA file cannot be used.
+    """
+    policies = WatchedPolicies(settings.sla, find_origin("sla", config))
+    metrics.REGISTRY.register(policies)
+    engine = Engine(make_job(settings.worker.app_id, times(settings), policies), options(settings))
+    worker = settings.worker
+    prepare_private_directory(settings.data)
+    with serve_health(
+        worker.health_host,
+        worker.health_port,
+        "worker.health_port",
+        healthy=engine.health,
+        ready=engine.readiness,
+        registry=metrics.REGISTRY,
+    ):
+        return run_engine(engine)
+
+
+def options(settings: Settings, name: str = "worker") -> Options:
+    """Return how the engine is to run in the process `name`."""
+    worker = settings.worker
+    brokers, client = find_cluster(settings)
+    return Options(
+        bootstrap=brokers,
+        tick_seconds=worker.tick_seconds,
+        linger_seconds=worker.linger_seconds,
+        max_records=worker.max_records_per_step,
+        session_timeout_seconds=worker.session_timeout_seconds,
+        skip_expired=worker.skip_expired,
+        instance_id=worker.instance_id or None,
+        directory=settings.data / name,
+        client=client,
+    )
+
+
+def times(settings: Settings) -> WorkerTimings:
+    """Return how long the contacts agent waits for things and keeps them."""
+    worker = settings.worker
+    return WorkerTimings(
+        time_to_live=TimesToLive(
+            waiting=worker.forget_waiting_after_seconds * 1000,
+            in_progress=worker.forget_answered_after_seconds * 1000,
+            visit=worker.forget_visits_after_seconds * 1000,
+        ),
+        keep=RowRetention(closed=worker.keep_closed_days * DAY_MS, touched=worker.keep_touched_seconds * 1000),
+        agent_time_to_live=worker.forget_agents_after_seconds * 1000,
+        keep_buckets=worker.keep_buckets_days * DAY_MS,
+        sla_delays=SlaDelays(round(worker.grace_seconds * 1000), round(worker.news_seconds * 1000)),
+        keep_days=worker.keep_days,
+        zone=settings.web.zone,
+    )

@@ -1,0 +1,1 @@
+"""The board and the wall: what they show, and their texts."""

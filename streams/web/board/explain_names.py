@@ -1,0 +1,51 @@
+"""Which contacts stand behind each figure of the pages: by what names `accueil explain` lists them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from streams.core.figures.figure_explanation import ABANDONMENT, SERVICE_LEVEL
+from streams.core.figures.figure_schemas import CANCELLED_COUNTS
+from streams.core.figures.satisfaction import SCALES
+
+EXPLAIN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "queues_waiting": ("waiting",),
+    "queues_longest": ("waiting",),
+    "queues_in_progress": ("in_progress",),
+    "queues_available": (),
+    "queues_on_contact": (),
+    "queues_paused": (),
+    "queues_received": ("offered",),
+    "queues_answered": ("answered",),
+    "queues_abandoned": ("abandoned",),
+    "queues_left": ("left",),
+    "queues_abandonment": (ABANDONMENT,),
+    "queues_service": (SERVICE_LEVEL,),
+    "queues_recent": (SERVICE_LEVEL,),
+    "queues_mean_wait": ("answered",),
+    "queues_mean_handle": ("transferred", "ended"),
+    "queues_usual": (),
+    "matters_received": ("received",),
+    "matters_closed": ("closed",),
+    "matters_to_do": ("waiting",),
+    "matters_open": ("waiting", "in_progress"),
+    "matters_in_progress": ("in_progress",),
+    "matters_pending_citizen": ("pending_citizen",),
+    "matters_oldest": ("waiting", "in_progress"),
+    "matters_first_response": ("responded",),
+    "appointments_booked": ("booked",),
+    "appointments_attended": ("attended",),
+    "appointments_missed": ("missed",),
+    "appointments_cancelled": CANCELLED_COUNTS,
+    "appointments_upcoming": ("pending_citizen",),
+    "appointments_waiting": ("waiting",),
+    "opinions_given": ("given",),
+    "opinions_response": ("invited",),
+    **{f"opinions_{measure.value}": (f"given_{scale}",) for measure, scale in SCALES.items()},
+    "promises_running": ("running",),
+    "promises_at_risk": ("at_risk",),
+    "promises_overdue": ("overdue",),
+    "promises_paused": ("paused",),
+    "promises_longest_overdue": ("overdue",),
+    "promises_kept": ("met", "breached"),
+}
+"""Figure → names (`streams.core.figures.figure_explanation.names`); none for what no contact is counted in."""

@@ -1,0 +1,241 @@
+"""Who waits in a queue, on the telephone or at a front desk: what the board shows of calls and visits."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from models.topics import Channel
+from streams.core.figures.figure import BUCKET_SECONDS, Dimensions, Figure, left, service_level, within
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
+from streams.web.board.sla_targets import calendar_of
+from streams.web.options import LONGEST_WAIT_SECONDS, QueueOptions, Thresholds, WebOptions
+from streams.web.sums import Ratio, add_up, divide_seconds
+from streams.web.view import Snapshot
+
+CHANNELS: Final = tuple(channel for channel, figure_schema in FIGURE_SCHEMAS.items() if figure_schema is QUEUE_SCHEMA)
+"""Those that have queues, in the order of the board."""
+
+
+class Flows(msgspec.Struct, frozen=True):
+    """What happened in a span of time."""
+
+    received: int
+    """As many as were answered, abandoned, left or still wait."""
+    answered: int
+    abandoned: int
+    """All of them; `abandoned_short` of them within the short-abandon limit."""
+    abandoned_short: int
+    left: int
+    """Left otherwise: turned away, sent elsewhere, given up by the switchboard …"""
+    transferred: int
+    service_level: Ratio
+    abandonment: Ratio
+    mean_wait_seconds: float | None
+    """Average speed of answer; None without an answer."""
+    mean_handle_seconds: float | None
+
+
+class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one queue, or of a channel's together."""
+
+    waiting: int
+    oldest_waiting_at: int | None
+    """Milliseconds since 1970; None if nobody waits."""
+    in_progress: int
+    agents_available: int | None
+    """None, as the next two, where nobody tells of agents: only switchboards do."""
+    agents_on_contact: int | None
+    agents_paused: int | None
+    today: Flows
+    recent_service_level: Ratio
+    """Of the last half hour."""
+
+
+class QueueThresholds(msgspec.Struct, frozen=True):
+    """From where on one queue's figures ask for attention, or for action."""
+
+    waiting: Thresholds
+    longest_wait_seconds: Thresholds
+
+
+class Queue(LiveFigures, frozen=True, kw_only=True):
+    """One row of the table."""
+
+    channel: str
+    site: str
+    service: str
+    queue: str
+    """Empty at a front desk that has one queue only."""
+    label_fr: str
+    """No other queue of its channel has it: where several would, it says the site too."""
+    label_en: str
+    thresholds: QueueThresholds
+    calendar: str
+    """By which it is open or closed, see `Promises.openings`; empty if none is known."""
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """The civil day, in seconds since 1970, and how many calls there were in each `step` of it so far, all queues together."""
+
+    start: int
+    end: int
+    step: int
+    received: list[int]
+    answered: list[int]
+    abandoned: list[int]
+
+
+class LastArrival(msgspec.Struct, frozen=True):
+    """When somebody last came by one channel and site: what tells a quiet hour from a source that is no longer read."""
+
+    channel: str
+    site: str
+    until: int | None
+    """Milliseconds since 1970, the end of five minutes: nobody has come since; None if nobody has come today."""
+    quiet_after_seconds: float
+
+
+def queues_of(snapshot: Snapshot, options: WebOptions) -> list[Queue]:
+    """Return all queues, by channel: those that the options name, then those that were found."""
+    known = {queue.dimensions for queue in options.queues}
+    found = sorted(
+        dimensions
+        for dimensions in snapshot.totals.keys() - known
+        if dimensions.channel in CHANNELS and (dimensions.queue or dimensions.channel == Channel.VISIT)
+    )
+    queues = [*options.queues, *(_unknown(dimensions, options) for dimensions in found)]
+    return [
+        _queue_of(snapshot, queue, options)
+        for channel in CHANNELS
+        for queue in _tell_apart([queue for queue in queues if queue.dimensions.channel == channel])
+    ]
+
+
+def calls_of(snapshot: Snapshot, options: WebOptions) -> LiveFigures:
+    """Return the figures of all calls together."""
+    dimension_keys = {
+        dimensions for dimensions in (*options.known, *snapshot.totals) if dimensions.channel == Channel.CALL
+    }
+    return _now_of(snapshot, sorted(dimension_keys), Channel.CALL, options)
+
+
+def flows_of(figure: Figure, channel: str, options: WebOptions) -> Flows:
+    """Return what the counts of `figure`, of a channel that has queues, say happened."""
+    count = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True))
+    short = within(figure, "abandon_wait", options.short_abandon_seconds)
+    patient = count["abandoned"] - short
+    return Flows(
+        received=count["offered"],
+        answered=count["answered"],
+        abandoned=count["abandoned"],
+        abandoned_short=short,
+        left=left(figure),
+        transferred=count["transferred"],
+        service_level=_service_level(figure, channel, options),
+        abandonment=Ratio(patient, count["answered"] + patient),
+        mean_wait_seconds=divide_seconds(count["wait_milliseconds"], count["answered"]),
+        mean_handle_seconds=divide_seconds(
+            count["handle_milliseconds"], sum(figure.counts[QUEUE_SCHEMA.start("handle") :])
+        ),
+    )
+
+
+def last_arrivals_of(snapshot: Snapshot, options: WebOptions) -> list[LastArrival]:
+    """Return when somebody last came, for each site of the channels that are judged by that."""
+    until: dict[tuple[str, str], int] = {}
+    for dimensions in dict.fromkeys((*options.known, *sorted(snapshot.totals))):
+        if (
+            dimensions.queue or dimensions.channel != Channel.CALL
+        ):  # agents are told of without a queue: they are nobody who came
+            source = dimensions.channel, dimensions.site
+            end = snapshot.latest[dimensions] + BUCKET_SECONDS if dimensions in snapshot.latest else 0
+            until[source] = max(end, until.get(source, 0))
+    return [
+        LastArrival(*source, 1000 * end or None, limit)
+        for source, end in until.items()
+        if (limit := options.quiet_after(source[0])) is not None
+    ]
+
+
+def curve_of(snapshot: Snapshot) -> Curve:
+    """Return the day of calls so far."""
+    day, curve = snapshot.day, snapshot.curve.get(Channel.CALL, {})
+    last = max([int(snapshot.taken_at.timestamp()), *curve])
+    starts = range(day.start, min(last + 1, day.end), BUCKET_SECONDS)
+    received, answered, abandoned = (
+        [curve[start].counts[QUEUE_SCHEMA.index[name]] if start in curve else 0 for start in starts]
+        for name in ("offered", "answered", "abandoned")
+    )
+    return Curve(day.start, day.end, BUCKET_SECONDS, received, answered, abandoned)
+
+
+def _tell_apart(queues: Sequence[QueueOptions]) -> list[QueueOptions]:
+    """Put behind a label that several queues have what tells them apart, mostly the site."""
+    french = _unique({queue.dimensions: queue.label_fr for queue in queues})
+    english = _unique({queue.dimensions: queue.label_en for queue in queues})
+    return [replace(queue, label_fr=french[queue.dimensions], label_en=english[queue.dimensions]) for queue in queues]
+
+
+def _unique(labels: Mapping[Dimensions, str]) -> dict[Dimensions, str]:
+    unique = dict(labels)
+    for known_by in (("site",), ("site", "service"), ("site", "service", "queue", "channel")):
+        number = Counter(unique.values())
+        for dimensions in [dimensions for dimensions, label in unique.items() if number[label] > 1]:
+            words = ", ".join(filter(None, (getattr(dimensions, name) for name in known_by)))
+            unique[dimensions] = f"{labels[dimensions]} ({words})" if words else labels[dimensions]
+    return unique
+
+
+def _unknown(dimensions: Dimensions, options: WebOptions) -> QueueOptions:
+    """Return how a queue is shown that no setting names: by its name, that of its service, or of its site."""
+    name = dimensions.queue or dimensions.site
+    french, english = (
+        options.service_labels(dimensions.service) if dimensions.service and not dimensions.queue else (name, name)
+    )
+    return QueueOptions(
+        dimensions, french, english, longest_wait_seconds=LONGEST_WAIT_SECONDS[Channel(dimensions.channel)]
+    )
+
+
+def _queue_of(snapshot: Snapshot, queue: QueueOptions, options: WebOptions) -> Queue:
+    dimensions = queue.dimensions
+    return Queue(
+        **msgspec.structs.asdict(_now_of(snapshot, [dimensions], dimensions.channel, options)),
+        **dimensions._asdict(),
+        label_fr=queue.label_fr,
+        label_en=queue.label_en,
+        thresholds=QueueThresholds(queue.waiting, queue.longest_wait_seconds),
+        calendar=calendar_of(snapshot, [dimensions]),
+    )
+
+
+def _now_of(snapshot: Snapshot, dimension_keys: Sequence[Dimensions], channel: str, options: WebOptions) -> LiveFigures:
+    total = add_up(snapshot.totals, dimension_keys, QUEUE_SCHEMA)
+    stocks: dict[str, int | None] = dict(zip(QUEUE_SCHEMA.stocks, total.stocks, strict=True))
+    return LiveFigures(
+        **stocks | _agents_of(snapshot, dimension_keys, channel),  # type: ignore[arg-type]
+        oldest_waiting_at=total.oldest_waiting_at,
+        today=flows_of(add_up(snapshot.today, dimension_keys, QUEUE_SCHEMA), channel, options),
+        recent_service_level=_service_level(add_up(snapshot.recent, dimension_keys, QUEUE_SCHEMA), channel, options),
+    )
+
+
+def _agents_of(snapshot: Snapshot, dimension_keys: Sequence[Dimensions], channel: str) -> dict[str, int | None]:
+    """Count agents once, if the figures do so: who serves several queues is in each of them, and once under no queue."""
+    if channel != Channel.CALL:
+        return {name: None for name in QUEUE_SCHEMA.stocks if name.startswith("agents_")}
+    once = add_up(snapshot.totals, [dimensions for dimensions in dimension_keys if not dimensions.queue], QUEUE_SCHEMA)
+    agents = {
+        name: number
+        for name, number in zip(QUEUE_SCHEMA.stocks, once.stocks, strict=True)
+        if name.startswith("agents_")
+    }
+    return dict(agents) if any(agents.values()) else {}
+
+
+def _service_level(figure: Figure, channel: str, options: WebOptions) -> Ratio:
+    target = options.service_level_target(channel)
+    return Ratio(*service_level(figure, target, options.short_abandon_seconds, options.formula))

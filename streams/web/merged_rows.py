@@ -1,0 +1,217 @@
+"""Rows of figures, merged as they come: what one reading of the topic has brought so far."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from models.topics import Channel
+from streams.core.figures.figure import (
+    ARRIVALS_INDEX,
+    BUCKET_SECONDS,
+    Dimensions,
+    Figure,
+    Progress,
+    decode_figure,
+    merge,
+    new_figure,
+    parse_key,
+)
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA_SCHEMA, FigureSchema
+from streams.core.forecast.arrivals import PastDay
+from streams.web.board import typical_day
+from streams.web.board.feedback_windows import FeedbackWindows
+
+RECENT_SECONDS: Final = 1800
+"""What "recent" means: the buckets that lie wholly within this many seconds."""
+
+_Key = tuple[int, Dimensions]
+"""Start of a bucket, or `_TOTAL`, and what it is about."""
+_TOTAL: Final = 0
+_DUE: Final = SLA_SCHEMA.index["due"]
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
+_decode_progress = msgspec.json.Decoder(Progress).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A civil day, in seconds since 1970: 23, 24 or 25 hours long."""
+
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, now: datetime, zone: ZoneInfo) -> "Day":
+        """Return the day of `zone` that `now` lies in."""
+        midnight = datetime.combine(now.astimezone(zone).date(), datetime.min.time(), zone)
+        return cls(int(midnight.timestamp()), int((midnight + timedelta(days=1)).timestamp()))
+
+
+class MergedRows:
+    """Rows of one reading in, their sums out; for one thread at a time.
+
+    Rows are kept as they were written and read only when they are asked for: one that changes a hundred times in between costs
+    one. `turn_to` drops the buckets that no later moment will need: as long as it is called, memory is bounded by the queues of
+    a day.
+    """
+
+    def __init__(
+        self, partitions: Iterable[int], zone: ZoneInfo, now: datetime, report: Callable[[Exception], None]
+    ) -> None:
+        self.partitions = tuple(partitions)
+        self.now = now
+        """The moment that `day` and `recent` are about."""
+        self.day = Day.of(now, zone)
+        self.progress: dict[int, Progress] = {}
+        self.written_at: dict[int, int] = {}
+        """Partition → when its latest row was written, milliseconds since 1970."""
+        self.totals: dict[Dimensions, Figure] = {}
+        self.latest: dict[Dimensions, int] = {}
+        """Start of the latest five minutes in which a contact came, of those that are kept."""
+        self.due: dict[Dimensions, dict[int, int]] = {}
+        """Where clocks are counted → start of five minutes that are kept → how many open clocks have their deadline then."""
+        self._opinions = FeedbackWindows(zone, now)
+        self._past = typical_day.PastDays(zone, now)
+        self._zone = zone
+        self._report = report
+        self._keep_from = min(self.day.start, recent_span(now)[0])
+        self._rows: dict[_Key, dict[int, bytes]] = {}
+        self._touched: set[_Key] = set()
+        self._buckets: dict[_Key, Figure] = {}
+        self._add_up_today()
+
+    def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int) -> None:
+        """Take in rows of one partition; None removes one. What cannot be read is reported, and left out."""
+        self.written_at[partition] = written_at
+        for key, value in rows:
+            try:
+                self._put(partition, key or b"", value)
+            except _UNREADABLE as error:
+                self._report(error)
+
+    def advance_to(self, now: datetime) -> None:
+        """Bring everything up to `now`: what came in is counted, the day is that of `now`, what is older is dropped."""
+        day = Day.of(now, self._zone)
+        keep_from = min(day.start, recent_span(now)[0])
+        self.now = now
+        if keep_from != self._keep_from:
+            self._keep_from = keep_from
+            for key in [key for key in self._rows if _TOTAL < key[0] < keep_from]:
+                self._forget(key)
+                self._touched.discard(key)
+            self.latest = {dimensions: start for dimensions, start in self.latest.items() if start >= keep_from}
+        if day != self.day:
+            self.day = day
+            self._add_up_today()
+        self._merge_touched()
+        self._opinions.advance_to(now)
+        self._past.advance_to(now)
+
+    @property
+    def feedback(self) -> Mapping[str, Mapping[Dimensions, Figure]]:
+        """Window → place → what was said in these days."""
+        return self._opinions.sums
+
+    @property
+    def past_days(self) -> Sequence[PastDay]:
+        """Calls by hour, of each of the days before that of `now`."""
+        read = [
+            part.history[typical_day.CHANNEL] for part in self.progress.values() if typical_day.CHANNEL in part.history
+        ]
+        return self._past.whole_days(min(read, default=None))
+
+    def add_up_recent(self) -> dict[Dimensions, Figure]:
+        """Return the counts of the last half hour."""
+        sums: dict[Dimensions, Figure] = {}
+        starts = range(*recent_span(self.now), BUCKET_SECONDS)
+        for dimensions in self.totals:
+            for start in starts:
+                if figure := self._buckets.get((start, dimensions)):
+                    sums[dimensions] = _exchange(sums.get(dimensions), figure, None)
+        return sums
+
+    def _put(self, partition: int, key: bytes, value: bytes | None) -> None:
+        kind, start, dimensions = parse_key(key)
+        if dimensions is None:
+            self.progress[partition] = _decode_progress(value or b"")
+            return
+        if dimensions.channel not in FIGURE_SCHEMAS:
+            raise LookupError("a channel of a newer release")
+        if kind != "total" and dimensions.channel == Channel.FEEDBACK:
+            self._opinions.put(kind, start, dimensions, partition, value)
+        if kind != "total" and dimensions.channel == typical_day.CHANNEL:
+            self._past.put(kind, start, dimensions, partition, value)
+        if kind == "day":
+            return  # days that are over are for reports, and for what is said in weeks
+        if kind == "total" or start >= self._keep_from:
+            rows = self._rows.setdefault((start, dimensions), {})
+            if value is None:
+                rows.pop(partition, None)
+            else:
+                rows[partition] = value
+            self._touched.add((start, dimensions))
+
+    def _merge_touched(self) -> None:
+        for key in self._touched:
+            start, dimensions = key
+            figure_schema = FIGURE_SCHEMAS[dimensions.channel]
+            merged = new_figure(figure_schema)
+            for figure in self._decode(self._rows[key].values(), figure_schema):
+                merge(merged, figure)
+            if start == _TOTAL:
+                self.totals[dimensions] = merged
+            else:
+                self._count_today(key, merged, self._buckets.get(key))
+                self._buckets[key] = merged
+                if figure_schema is SLA_SCHEMA:
+                    self.due.setdefault(dimensions, {})[start] = merged.counts[_DUE]
+                if merged.counts[ARRIVALS_INDEX]:
+                    self.latest[dimensions] = max(start, self.latest.get(dimensions, 0))
+            if not self._rows[key]:
+                self._forget(key)
+        self._touched.clear()
+
+    def _forget(self, key: _Key) -> None:
+        start, dimensions = key
+        del self._rows[key]
+        if start == _TOTAL:
+            del self.totals[dimensions]
+        else:
+            self._buckets.pop(key, None)
+            self.due.get(dimensions, {}).pop(start, None)
+
+    def _decode(self, values: Iterable[bytes], figure_schema: FigureSchema) -> Iterator[Figure]:
+        for value in values:
+            try:
+                yield decode_figure(value, figure_schema)
+            except _UNREADABLE as error:
+                self._report(error)
+
+    def _add_up_today(self) -> None:
+        self.today: dict[Dimensions, Figure] = {}
+        self.curve: dict[str, dict[int, Figure]] = {}
+        for key, figure in self._buckets.items():
+            self._count_today(key, figure, None)
+
+    def _count_today(self, key: _Key, new: Figure, old: Figure | None) -> None:
+        start, dimensions = key
+        if self.day.start <= start < self.day.end:
+            self.today[dimensions] = _exchange(self.today.get(dimensions), new, old)
+            curve = self.curve.setdefault(dimensions.channel, {})
+            curve[start] = _exchange(curve.get(start), new, old)
+
+
+def recent_span(now: datetime) -> tuple[int, int]:
+    """Return the start of the first bucket that lies wholly in the recent time before `now`, and the end of the present one."""
+    at = int(now.timestamp())
+    return -((RECENT_SECONDS - at) // BUCKET_SECONDS) * BUCKET_SECONDS, (at // BUCKET_SECONDS + 1) * BUCKET_SECONDS
+
+
+def _exchange(sum_: Figure | None, new: Figure, old: Figure | None) -> Figure:
+    """Return `sum_` with `new` counted in place of `old`; a new row, since snapshots share the ones they were given."""
+    zeros = [0] * len(new.counts)
+    rows = (row.counts if row else zeros for row in (sum_, new, old))
+    return Figure([total + plus - minus for total, plus, minus in zip(*rows, strict=True)], [0] * len(new.stocks), {})

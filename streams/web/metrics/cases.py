@@ -1,0 +1,171 @@
+"""What is written: letters, e-mails, forms."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from models.events import CloseOutcome, FormDecision, PostageClass
+from models.topics import Channel
+from streams.core.figures.figure import Figure
+from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS
+from streams.web.metrics.measure import (
+    DIMENSION_LABELS,
+    Counter,
+    FigureMeasure,
+    Figures,
+    Histogram,
+    ReadByChannel,
+    Values,
+    channels_of,
+    count,
+    counts,
+    join,
+    label,
+)
+from streams.web.view import Snapshot
+
+STEPS: Final = {
+    Channel.MAIL: ("registered", "assigned", "acknowledged"),
+    Channel.EMAIL: ("acknowledged",),
+    Channel.FORM: ("assigned", "correction_requested", "corrected"),
+}
+"""What can happen on the way, as the event types have it: a channel has no series of what it cannot have."""
+OUTCOMES: Final = {
+    Channel.MAIL: ("answered", *(outcome.value for outcome in CloseOutcome)),
+    Channel.EMAIL: ("answered",),
+    Channel.FORM: tuple(decision.value for decision in FormDecision),
+}
+"""How it can end."""
+SENT: Final = {postage.value: f"sent_{postage}" for postage in PostageClass}
+"""Class of postage → its count; only letters are sent."""
+FACTS: Final = {
+    channel: (
+        "received",
+        *(("scanned",) if channel is Channel.MAIL else ()),
+        *steps,
+        "responded",
+        "reopened",
+        *(f"closed_{outcome}" for outcome in OUTCOMES[channel]),
+        *(SENT.values() if channel is Channel.MAIL else ()),
+    )
+    for channel, steps in STEPS.items()
+}
+"""All that is counted of a channel."""
+_CENTS: Final = {(postage.value,): CASE_SCHEMA.index[f"postage_cents_{postage}"] for postage in PostageClass}
+
+
+def measures() -> list[FigureMeasure]:
+    """Return the metrics of what is written."""
+    return [
+        _step("contact_registered", "Given a number in the register.", "registered"),
+        _step("contact_assigned", "Given to a service, or taken up by one.", "assigned"),
+        _step("contact_acknowledged", "Whose sender was told that it has come.", "acknowledged"),
+        Counter(
+            "contact_form_correction",
+            "Forms whose sender was asked to correct them, or did so.",
+            counts(CASE_SCHEMA, {"requested": "correction_requested", "received": "corrected"}, Channel.FORM),
+            ("step",),
+        ),
+        Counter(
+            "contact_closed",
+            "Answered, decided, or closed otherwise, by outcome.",
+            join(*map(_closed, OUTCOMES)),
+            ("outcome",),
+        ),
+        Counter("contact_sent", "Letters that left the house.", counts(CASE_SCHEMA, SENT, Channel.MAIL), ("postage",)),
+        Counter(
+            "contact_postage_euros",
+            "Postage of the letters that left the house, by class.",
+            {Channel.MAIL: _euros},
+            ("postage",),
+            has_corrected=False,
+        ),
+        Counter(
+            "contact_postage_corrected_euros",
+            "Postage taken back, which the counter still holds.",
+            {Channel.MAIL: _euros_corrected},
+            ("postage",),
+            has_corrected=False,
+        ),
+        Counter(
+            "contact_reopened",
+            "Went on after it was closed; each once.",
+            count(CASE_SCHEMA, "reopened"),
+        ),
+        Histogram(
+            "contact_scan_seconds",
+            "Elapsed time from receipt to the scan, of letters of which both are told.",
+            "scan",
+            (Channel.MAIL,),
+        ),
+        _delay("contact_registration_seconds", "the number in the register", "registration", "registered"),
+        _delay("contact_assignment_seconds", "the service that has it", "assignment", "assigned"),
+        _delay("contact_acknowledgement_seconds", "the acknowledgement", "acknowledgement", "acknowledged"),
+        Histogram(
+            "contact_first_response_seconds",
+            "Elapsed time from receipt to a person's first answer, or request for a correction.",
+            "first_response",
+            channels_of(CASE_SCHEMA),
+        ),
+        Histogram(
+            "contact_resolution_seconds",
+            "Elapsed time from receipt to what closed it, last answer or decision.",
+            "resolution",
+            channels_of(CASE_SCHEMA),
+        ),
+    ]
+
+
+AGES: Final = {"lt_1d": 1, "lt_2d": 2, "lt_5d": 5, "lt_10d": 10, "lt_15d": 15, "lt_30d": 30}
+"""Band → younger than so many civil days, and in no band before; received today is younger than one."""
+OLDEST: Final = "ge_30d"
+
+
+def collect(snapshot: Snapshot, zone: ZoneInfo, cumulative: Figures) -> Iterator[Metric]:
+    """Yield how old what is open is; a place whose rows are of an earlier release is left out until they change."""
+    metric = GaugeMetricFamily(
+        "contact_backlog_by_age_items",
+        "What waits for the service to act, by civil days since it was received; the bands add up to waiting and in_progress.",
+        labels=(*DIMENSION_LABELS, "age"),
+    )
+    today = snapshot.taken_at.astimezone(zone).date()
+    begins = [datetime.combine(today - timedelta(days - 1), time(), zone).timestamp() for days in AGES.values()]
+    for dimensions, figure in cumulative.items():
+        if FIGURE_SCHEMAS[dimensions.channel] is CASE_SCHEMA and (
+            figure.open_since is not None or not any(figure.stocks)
+        ):
+            bands = dict.fromkeys((*AGES, OLDEST), 0)
+            for since, number in (figure.open_since or {}).items():
+                bands[next((band for band, begin in zip(AGES, begins, strict=True) if since >= begin), OLDEST)] += (
+                    number
+                )
+            for band, number in bands.items():
+                metric.add_metric((*label(dimensions), band), number)
+    yield metric
+
+
+def _having(step: str) -> tuple[Channel, ...]:
+    return tuple(channel for channel, steps in STEPS.items() if step in steps)
+
+
+def _step(name: str, about: str, step: str) -> Counter:
+    return Counter(name, about, count(CASE_SCHEMA, step, *_having(step)))
+
+
+def _delay(name: str, until: str, duration: str, step: str) -> Histogram:
+    return Histogram(name, f"Elapsed time from receipt to {until}.", duration, _having(step))
+
+
+def _closed(channel: Channel) -> ReadByChannel:
+    return counts(CASE_SCHEMA, {outcome: f"closed_{outcome}" for outcome in OUTCOMES[channel]}, channel)
+
+
+def _euros(figure: Figure) -> Values:
+    return {postage: figure.counts[index] / 100 for postage, index in _CENTS.items()}
+
+
+def _euros_corrected(figure: Figure) -> Values:
+    return {postage: figure.corrected.get(index, 0) / 100 for postage, index in _CENTS.items()}

@@ -1,0 +1,109 @@
+"""Figures in which everything that can be counted was counted once: by them the page of metrics finds what there is."""
+
+from datetime import UTC, datetime
+from itertools import product
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from models.policies import Policies
+from models.timestamps import milliseconds
+from models.topics import Channel
+from streams.core.citizens.citizen_figures import Period
+from streams.core.figures.facts import target_dimensions
+from streams.core.figures.figure import Dimensions, Figure, Progress
+from streams.core.figures.figure_schemas import (
+    CONTACT_CHANNELS,
+    FIGURE_SCHEMAS,
+    NO_PREVIOUS_CHANNEL,
+    OTHER_REASON,
+    QUEUE_SCHEMA,
+    RECONTACT_REASONS,
+)
+from streams.web.board.feedback_windows import WINDOWS
+from streams.web.citizens import DisclosedFigures
+from streams.web.merged_rows import Day
+from streams.web.metrics.sla_targets import kinds_at
+from streams.web.view import ReaderState, Snapshot
+
+NOW: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
+ENOUGH: Final = 1000
+"""So often each score was given: of few nothing would be told."""
+
+
+def snapshot(policies: Policies) -> Snapshot:
+    """Return figures of one place of each channel, with a clock of each promise that `policies` make there."""
+    at = milliseconds(NOW)
+    dimension_keys = [Dimensions(channel.value, "site", "service", _queue(channel)) for channel in CONTACT_CHANNELS]
+    feedback = [
+        Dimensions(Channel.FEEDBACK.value, "site", "service", dimensions.channel) for dimensions in dimension_keys
+    ]
+    clocks = [
+        target_dimensions(version.name, kind, dimensions)
+        for dimensions in dimension_keys
+        for version in policies.in_force(at)
+        for kind in kinds_at(version, dimensions)
+    ]
+    totals = {dimensions: _full(dimensions) for dimensions in (*dimension_keys, *feedback, *clocks)}
+    said = {dimensions: totals[dimensions] for dimensions in feedback}
+    return Snapshot(
+        taken_at=NOW,
+        reader_state=ReaderState.FOLLOWING,
+        day=Day.of(NOW, ZoneInfo("Europe/Paris")),
+        partitions=(0,),
+        progress={0: Progress(step_at=at, event_at=at, history={Channel.MAIL.value: at})},
+        written_at={0: at},
+        totals=totals,
+        today=totals,
+        recent={},
+        curve={},
+        latest={},
+        due={},
+        feedback=dict.fromkeys(WINDOWS, said),
+        policies=policies,
+        unreadable=0,
+    )
+
+
+def sample_disclosed_figures() -> DisclosedFigures:
+    """Return figures of citizens, one of each."""
+    return DisclosedFigures(
+        recontact_days=7,
+        starts={period: NOW.toordinal() for period in Period},
+        handled_start=NOW.toordinal(),
+        active={(period, "service"): ENOUGH for period in (Period.WEEK, Period.FOUR_WEEKS)},
+        active_of_all=dict.fromkeys(Period, ENOUGH),
+        contacts_by_reason={
+            ("service", channel, reason): ENOUGH
+            for channel in CONTACT_CHANNELS
+            for reason in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+        },
+        contacts_by_previous_channel={
+            ("service", channel, former): ENOUGH
+            for channel in CONTACT_CHANNELS
+            for former in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)
+        },
+        unidentified={("service", channel): ENOUGH for channel in CONTACT_CHANNELS},
+        handled={
+            ("service", channel, first, followed): ENOUGH
+            for channel in CONTACT_CHANNELS
+            for first, followed in product((True, False), repeat=2)
+        },
+        pending={("service", channel): ENOUGH for channel in CONTACT_CHANNELS},
+        withheld=dict.fromkeys(("active", "active_of_all", "began", "hops", "unidentified", "handled", "pending"), 1),
+    )
+
+
+def _queue(channel: Channel) -> str:
+    return "queue" if FIGURE_SCHEMAS[channel] is QUEUE_SCHEMA or channel is Channel.FORM else ""
+
+
+def _full(dimensions: Dimensions) -> Figure:
+    figure_schema = FIGURE_SCHEMAS[dimensions.channel]
+    begun_at = int(NOW.timestamp()) - 60
+    return Figure(
+        [ENOUGH] * len(figure_schema.counts),
+        [1] * len(figure_schema.stocks),
+        {0: 1},
+        begun_at * 1000,
+        open_since={begun_at: 2},
+    )

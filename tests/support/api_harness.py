@@ -1,0 +1,182 @@
+"""The API on timelines that tests write: an application with its tokens, keys and audit, asked without a network."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from httpx2 import Response
+from prometheus_client import CollectorRegistry
+from starlette.testclient import TestClient
+
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.keys import load_key
+from models.events import Event
+from models.identities import IdentityKind, normalise
+from models.timestamps import milliseconds
+from models.topics import DAY_MS
+from streams.access.audit import Audit
+from streams.access.audit import read as read_audit
+from streams.access.oidc import Provider
+from streams.access.permissions import Role
+from streams.access.tokens import Token, Tokens, digest
+from streams.api.app import create_app
+from streams.api.auth import Api
+from streams.api.metrics import AccessMetrics
+from streams.api.options import ApiOptions
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
+from streams.core.timeline.entries import Entry
+from streams.privacy import personal_data
+from streams.privacy.citizen_finder import CitizenFinder
+from streams.privacy.erasures import Erasures, RetentionPeriods
+from streams.privacy.personal_data import PersonalData
+from streams.privacy.privacy_requests import PrivacyRequests
+from streams.timeline.reader import Reader
+from streams.timeline.store import Timeline
+from tests.support.events import make
+from tests.support.timelines import entries_of
+
+NUMBER: Final = "+33199000001"
+SECTOR: Final = "social"
+LATER: Final = 4_000_000_000_000
+
+
+def token(name: str = "camille", role: Role = Role.DPO, **others: Any) -> Token:
+    """A token whose secret is its name."""
+    usual = {"sectors": (SECTOR,), "rate_per_minute": 100_000, "created_at": 0, "expires_at": LATER}
+    return Token(name=name, sha256=digest(name), role=role, **usual | {"used_on": today()} | others)
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def now() -> int:
+    return milliseconds(datetime.now(UTC))
+
+
+class ApiHarness:
+    """Timelines in `url`, and everything that the API needs in `directory`."""
+
+    def __init__(
+        self, directory: Path, url: str, options: ApiOptions | None = None, provider: Provider | None = None
+    ) -> None:
+        options = options or ApiOptions()
+        self.directory, self.url = directory, url
+        self.keys = directory / "connectors" / "keys"
+        make_private_directory(directory)
+        self.timeline = Timeline(url)
+        self.rows: dict[bytes, Contact] = {}
+        self.tokens = Tokens(directory / "access")
+        self.registry = CollectorRegistry()
+        self.audit = Audit(directory / "audit")
+        self.reader = Reader(url, connections=options.threads)
+        self.api = Api(
+            options,
+            tokens=self.tokens,
+            audit=self.audit,
+            reader=self.reader,
+            open_timeline=lambda: Timeline(url),
+            keys=self.keys,
+            secret=b"\0" * 32,
+            access_metrics=AccessMetrics(self.registry, options.unusual_citizens_per_hour),
+            provider=provider,
+            privacy_requests=self.privacy_requests(),
+        )
+        self.app: FastAPI = create_app(self.api, self.registry, ["testserver"])
+        self._client = TestClient(self.app, raise_server_exceptions=False)
+
+    def privacy_requests(self) -> PrivacyRequests:
+        """Rights as the installation has them, but that what Kafka would be told, and has in its state, is here."""
+
+        def rows(wanted: Callable[[bytes, bytes], bool]) -> dict[bytes, bytes]:
+            return {key: value for key, row in self.rows.items() if wanted(key, value := contact.encode(row))}
+
+        def erasures(timeline: Timeline) -> Erasures:
+            return Erasures(timeline, rows, self.fold, RetentionPeriods(DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS))
+
+        def collect_personal_data(
+            timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
+        ) -> PersonalData:
+            return personal_data.collect_personal_data(
+                timeline, finder, asked, sector, self.recorded, [], datetime.now(UTC)
+            )
+
+        return PrivacyRequests(erasures, collect_personal_data, UTC)
+
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold events as the worker would."""
+        for event in events:
+            self.rows[event.subject.encode()] = contact.fold(self.rows.get(event.subject.encode()), event)
+
+    def close(self) -> None:
+        self._client.close()
+        self.reader.close()
+        self.audit.close()
+        self.timeline.close()
+
+    def add(self, *tokens: Token) -> None:
+        for one in tokens:
+            self.tokens.add(one)
+
+    def pseudonym(self, kind: IdentityKind, raw: str, sector: str = SECTOR) -> str:
+        return load_key(self.keys, sector).pseudonym(kind, normalise(kind, raw) or "")
+
+    def write(self, events: Sequence[Event]) -> list[Entry]:
+        """Write what the contacts agent tells of these events."""
+        entries = entries_of(events)
+        self.timeline.write(entries)
+        self.fold(events)
+        return entries
+
+    def ask(
+        self, path: str, /, who: str = "camille", *, headers: dict[str, str] | None = None, **body: Any
+    ) -> Response:
+        """Ask with a purpose, if nothing else is said."""
+        if not path.startswith(("/v1/links", "/v1/export", "/v1/erasures")):
+            body = {"purpose": "contact"} | body
+        return self._client.post(path, json=body, headers={"authorization": f"Bearer {who}"} | (headers or {}))
+
+    @property
+    def client(self) -> TestClient:
+        return self._client
+
+    def recorded(self) -> list[dict[str, Any]]:
+        """What is in the audit of accesses, without what changes from one time to the next."""
+        records = [line.record or {} for line in read_audit(self.directory / "audit")]
+        left_out = {"hash", "sequence", "at"}
+        return [{k: v for k, v in one.items() if k not in left_out} for one in records if "whose" in one]
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+def letter(name: str, start: float, identities: str, *, service: str = "rsa", sector: str = SECTOR) -> list[Event]:
+    """A letter that is answered two days later."""
+    where = {"subject": f"mail:ged:{name}", "site": "siege", "service": service, "sector": sector}
+    return [
+        make("letter.arrived", start, identities=identities, **where),
+        make("letter.registered", start + 3600, identities=identities, chrono=name, **where),
+        make("letter.answered", start + 172_800, **where),
+    ]
+
+
+def form(name: str, start: float, identities: str, *, service: str = "rsa", sector: str = SECTOR) -> list[Event]:
+    """A form that waits for the citizen."""
+    where = {"subject": f"form:demarches:{name}", "site": "siege", "service": service, "sector": sector}
+    return [
+        make("form.submitted", start, identities=identities, procedure="rsa", **where),
+        make("form.correction_requested", start + 7200, procedure="rsa", **where),
+    ]
+
+
+def call(name: str, start: float, identities: str, *, service: str = "rsa", sector: str = SECTOR) -> list[Event]:
+    """A call that was given up."""
+    where = {"subject": f"call:standard:{name}", "site": "siege", "service": service, "sector": sector}
+    return [
+        make("call.arrived", start, identities=identities, **where),
+        make("call.queued", start + 1, queue="rsa", identities=identities, **where),
+        make("call.abandoned", start + 60, queue="rsa", **where),
+    ]

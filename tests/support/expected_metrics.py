@@ -1,0 +1,525 @@
+"""What `/metrics`, the board and reports must tell of what happened: counted from the facts, and not as figures are."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from itertools import product
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from connectors.simulator.case_tallies import DimensionKey
+from models.topics import Channel
+from tests.support.expected_history import MEASURED, HistoryFact, HistorySnapshot, OpenItem, SatisfactionAnswer
+
+PARIS: Final = ZoneInfo("Europe/Paris")
+TARGETS: Final = {"call": 20, "visit": 900}
+"""In seconds, as where nothing is set; so is the next."""
+SHORT_SECONDS: Final = 10
+Series = tuple[str, frozenset[tuple[str, str]]]
+"""Name of a sample, and its labels."""
+QUEUED: Final = ("call", "visit")
+WRITTEN_CHANNELS: Final = ("mail", "email", "form")
+_PLACE: Final = ("channel", "site", "service", "queue")
+
+
+def name_series(sample: str, place: DimensionKey, **more: str) -> Series:
+    """Return a series of a place; of opinions and transfers it is named by the channel that they are about."""
+    if place[0] == Channel.FEEDBACK:
+        place = (place[3], place[1], place[2], "")
+    if place[0] == "transfer":
+        channel, queue, more["to"] = place[3].split(":")
+        place = (channel, place[1], place[2], queue)
+    return sample, frozenset({**dict(zip(_PLACE, place, strict=True)), **more}.items())
+
+
+# ------------------------------------------------------------------------------------------------- what needs no time
+class Counted(NamedTuple):
+    """A counter: which facts it counts."""
+
+    sample: str
+    label: str = ""
+    prefix: str = ""
+    """Of the facts' names; the rest is the value of the label."""
+    names: Mapping[str, str] = {}
+    """Fact → value of the label; of facts that begin otherwise."""
+
+
+COUNTERS: Final = (
+    Counted("contact_received_total", names=dict.fromkeys(("offered", "received", "booked"), "")),
+    Counted("contact_answered_total", names=dict.fromkeys(("answered", "responded"), "")),
+    Counted("contact_transferred_total", names={"handed_on": ""}),
+    Counted("contact_left_queue_total", "reason", "left_"),
+    Counted("contact_registered_total", names={"registered": ""}),
+    Counted("contact_assigned_total", names={"assigned": ""}),
+    Counted("contact_acknowledged_total", names={"acknowledged": ""}),
+    Counted(
+        "contact_form_correction_total", "step", names={"correction_requested": "requested", "corrected": "received"}
+    ),
+    Counted("contact_closed_total", "outcome", "closed_"),
+    Counted("contact_sent_total", "postage", "sent_"),
+    Counted("contact_reopened_total", names={"reopened": ""}),
+    Counted(
+        "contact_appointment_total",
+        "outcome",
+        names={name: name for name in ("attended", "missed", "cancelled_by_citizen", "cancelled_by_service")},
+    ),
+    Counted("contact_appointment_booked_total", "by", "booked_by_"),
+    Counted("contact_appointment_moved_total", names={"moved": ""}),
+    Counted("contact_appointment_checked_in_total", names={"checked_in": ""}),
+    Counted("contact_survey_invited_total", names={"invited": ""}),
+)
+
+
+def series_of(name: str, place: DimensionKey) -> list[Series]:
+    """Return the series of counters that count a fact of that name."""
+    found = []
+    for counter in COUNTERS:
+        if name in counter.names:
+            value = counter.names[name]
+        elif counter.prefix and name.startswith(counter.prefix):
+            value = name.removeprefix(counter.prefix)
+        else:
+            continue
+        found.append(name_series(counter.sample, place, **({counter.label: value} if counter.label else {})))
+    return found
+
+
+HISTOGRAMS: Final = {
+    "contact_wait_seconds": "wait",
+    "contact_abandon_wait_seconds": "abandon_wait",
+    "contact_handle_seconds": "handle",
+    "contact_scan_seconds": "scan",
+    "contact_registration_seconds": "registration",
+    "contact_assignment_seconds": "assignment",
+    "contact_acknowledgement_seconds": "acknowledgement",
+    "contact_first_response_seconds": "first_response",
+    "contact_resolution_seconds": "resolution",
+    "contact_appointment_lead_seconds": "lead",
+}
+SCORES: Final = {
+    "contact_satisfaction_score": ("csat_1_5",),
+    "contact_recommendation_score": ("nps_0_10",),
+    "contact_effort_score": ("ces_1_5", "ces_1_7"),
+    "contact_jdma_score": ("jdma_0_10",),
+}
+AGES: Final = (("lt_1d", 1), ("lt_2d", 2), ("lt_5d", 5), ("lt_10d", 10), ("lt_15d", 15), ("lt_30d", 30))
+STEPS: Final = {
+    "mail": ("registered", "assigned", "acknowledged"),
+    "email": ("acknowledged",),
+    "form": ("assigned", "correction_requested", "corrected"),
+}
+MEASURES: Final = {
+    "csat": ("csat_1_5", 4),
+    "jdma": ("jdma_0_10", 8),
+    "ces_1_5": ("ces_1_5", 4),
+    "ces_1_7": ("ces_1_7", 5),
+}
+"""Measure → its scale, and from which score on an answer is a good one. Of `nps` the simulator has no answers."""
+WINDOWS: Final = {"7d": 7, "28d": 28}
+
+
+class ExpectedMetrics:
+    """What must be told as of a moment."""
+
+    def __init__(self, story: HistorySnapshot, now: datetime, experience: Callable[[str], str]) -> None:
+        """`experience` says what became of the promises to a contact, as opinions are told by it."""
+        self.now = now
+        self._experience = experience
+        self.today = now.astimezone(PARIS).date()
+        self.facts: Sequence[HistoryFact] = story.facts
+        self.open: Sequence[OpenItem] = story.open
+        self.given: Sequence[SatisfactionAnswer] = story.given
+        self.facts_today = [fact for fact in self.facts if day_of(fact.at) == self.today]
+        self.values: dict[Series, float] = defaultdict(float)
+        """All but distributions and what is absent unless there is something to tell; what is missing is 0."""
+        self.present: dict[str, dict[Series, float]] = {}
+        """Sample → its series, which are absent unless there is something to tell: no others may be there."""
+        self.durations = _collect(
+            (HISTOGRAM_OF[MEASURED[fact.name]], fact) for fact in self.facts if fact.seconds is not None
+        )
+        """Series without the sample's suffix → all durations."""
+        self.scores = _collect_scores(self.facts)
+        for fact in self.facts:
+            self._count(fact)
+        self._count_abandoned()
+        self._count_levels(self.facts, "contact_service_level_{}_total")
+        self._count_levels(self.facts_today, "contact_today_service_level_{}")
+        self._count_today()
+        self._count_open()
+        self._count_opinions()
+
+    def _count(self, fact: HistoryFact) -> None:
+        for series in series_of(fact.name, fact.place):
+            self.values[series] += 1
+        if fact.cents:
+            postage = fact.name.removeprefix("sent_")
+            self.values[name_series("contact_postage_euros_total", fact.place, postage=postage)] += fact.cents / 100
+
+    def _count_abandoned(self) -> None:
+        for fact in self.facts:
+            if fact.name == "abandoned":
+                assert fact.seconds is not None
+                short = str(fact.seconds <= SHORT_SECONDS).lower()
+                self.values[name_series("contact_abandoned_total", fact.place, short=short)] += 1
+
+    def _count_levels(self, facts: Iterable[HistoryFact], sample: str) -> None:
+        for place, told in by_place(facts, QUEUED).items():
+            for formula, (numerator, denominator) in service_levels(told, TARGETS[place[0]]).items():
+                self.values[name_series(sample.format("numerator"), place, formula=formula)] = numerator
+                self.values[name_series(sample.format("denominator"), place, formula=formula)] = denominator
+
+    def _count_today(self) -> None:
+        for fact in self.facts_today:
+            for flow in flows_of(fact):
+                self.values[name_series("contact_today_items", fact.place, flow=flow)] += 1
+            if fact.seconds is not None:
+                duration = MEASURED[fact.name]
+                self.values[name_series("contact_today_duration_items", fact.place, duration=duration)] += 1
+                self.values[name_series("contact_today_duration_seconds", fact.place, duration=duration)] += (
+                    fact.seconds
+                )
+
+    def _count_open(self) -> None:
+        oldest: dict[Series, float] = {}
+        for one in self.open:
+            self.values[name_series("contact_backlog_items", one.place, state=one.state)] += 1
+            written = one.place[0] in WRITTEN_CHANNELS
+            if (one.state == "waiting" and one.place[0] != "appointment") or (one.state == "in_progress" and written):
+                series = name_series("contact_oldest_item_timestamp_seconds", one.place)
+                oldest[series] = min(oldest.get(series, float("inf")), one.since.timestamp())
+            if written and one.state != "pending_citizen":
+                age = (self.today - day_of(one.since)).days
+                band = next((name for name, below in AGES if age < below), "ge_30d")
+                self.values[name_series("contact_backlog_by_age_items", one.place, age=band)] += 1
+        self.present["contact_oldest_item_timestamp_seconds"] = oldest
+
+    def _count_opinions(self) -> None:
+        ratios = self.present["contact_satisfaction_ratio"] = {}
+        for window, days in WINDOWS.items():
+            first = self.today - timedelta(days - 1)
+            told: defaultdict[tuple[DimensionKey, str], list[bool]] = defaultdict(list)
+            for fact in self.facts:
+                if day_of(fact.at) >= first:
+                    for measure, is_good in verdicts_of(fact):
+                        told[fact.place, measure].append(is_good)
+            for (place, measure), verdicts in told.items():
+                labels = {"measure": measure, "window": window}
+                asked = count(
+                    (fact for fact in self.facts if fact.place == place and day_of(fact.at) >= first), "invited"
+                )
+                number = asked if measure == "response" else len(verdicts)
+                self.values[name_series("contact_satisfaction_answers", place, **labels)] = number
+                ratios[name_series("contact_satisfaction_ratio", place, **labels)] = sum(verdicts) / number
+        first = self.today - timedelta(27)
+        for given in self.given:
+            if day_of(given.at) >= first:
+                for experience in (self._experience(given.contact), *wait_band(given.longest_wait_seconds)):
+                    labels = {"experience": experience, "satisfied": str(given.score >= 4).lower()}
+                    self.values[name_series("contact_satisfaction_after_items", given.place, **labels)] += 1
+
+
+def verdicts_of(fact: HistoryFact) -> list[tuple[str, bool]]:
+    """Return what a fact says by which measures; of an answer to an invitation, that there is one."""
+    if fact.name in ("invited", "invited_answered"):
+        return [("response", fact.name == "invited_answered")]
+    good = {f"given_{scale}": (measure, good) for measure, (scale, good) in MEASURES.items()}
+    scale, _, score = fact.name.rpartition("_")
+    return [(good[scale][0], int(score) >= good[scale][1])] if scale in good else []
+
+
+def wait_band(seconds: float | None) -> list[str]:
+    """Return how long somebody had waited, as opinions are told by it."""
+    if seconds is None:
+        return []
+    return ["wait_le_60" if seconds <= 60 else "wait_le_300" if seconds <= 300 else "wait_gt_300"]
+
+
+HISTOGRAM_OF: Final = {duration: sample for sample, duration in HISTOGRAMS.items()}
+
+
+def _collect(found: Iterable[tuple[str, HistoryFact]]) -> dict[Series, list[float]]:
+    durations: defaultdict[Series, list[float]] = defaultdict(list)
+    for sample, fact in found:
+        assert fact.seconds is not None
+        durations[name_series(sample, fact.place)].append(fact.seconds)
+    return durations
+
+
+def _collect_scores(facts: Iterable[HistoryFact]) -> dict[Series, list[float]]:
+    scores: defaultdict[Series, list[float]] = defaultdict(list)
+    for fact, (sample, scales) in product(facts, SCORES.items()):
+        for scale in scales:
+            if fact.name.startswith(f"given_{scale}_"):
+                more = {"scale": scale} if len(scales) > 1 else {}
+                scores[name_series(sample, fact.place, **more)].append(float(fact.name.rpartition("_")[2]))
+    return scores
+
+
+# ------------------------------------------------------------------------------------------------------------- formulas
+def service_levels(facts: Iterable[HistoryFact], target_seconds: int) -> dict[str, tuple[int, int]]:
+    """Return numerator and denominator by each of the four formulas, from the waits of everybody who came."""
+    told = list(facts)
+    waits = [fact.seconds for fact in told if fact.name == "answered" and fact.seconds is not None]
+    given_up = [fact.seconds for fact in told if fact.name == "abandoned" and fact.seconds is not None]
+    left = sum(fact.name.startswith("left_") for fact in told)
+    in_time = sum(wait <= target_seconds for wait in waits)
+    return {
+        "answered_share": (in_time, len(waits)),
+        "removed_share": (in_time + sum(wait <= target_seconds for wait in given_up), len(waits) + len(given_up)),
+        "offered_share": (in_time, len(waits) + len(given_up) + left),
+        "net_of_short": (in_time, len(waits) + sum(wait > SHORT_SECONDS for wait in given_up)),
+    }
+
+
+def flows_of(fact: HistoryFact) -> list[str]:
+    """Return what a fact of today is called in `contact_today_items`."""
+    channel, name = fact.place[0], fact.name
+    if channel == "transfer":
+        return []
+    if channel in QUEUED:
+        if name.startswith("left_"):
+            return ["left"]
+        if name == "abandoned":
+            assert fact.seconds is not None
+            return ["abandoned", *(["abandoned_short"] if fact.seconds <= SHORT_SECONDS else [])]
+        return {"offered": ["received"], "answered": ["answered"], "transferred": ["transferred"]}.get(name, [])
+    if channel in WRITTEN_CHANNELS:
+        if name.startswith("closed_"):
+            return ["closed"]
+        if name.startswith("sent_"):
+            return ["sent"]
+        if name == "responded":
+            return ["answered"]
+        return [name] if name in ("received", "reopened", *STEPS[channel]) else []
+    if channel == Channel.FEEDBACK:
+        return ["given"] if name.startswith("given_") else [name] if name == "invited" else []
+    return ["received" if name == "booked" else name]
+
+
+def day_of(at: datetime) -> date:
+    """Return the civil day of a moment."""
+    return at.astimezone(PARIS).date()
+
+
+def by_place(facts: Iterable[HistoryFact], channels: Iterable[str]) -> dict[DimensionKey, list[HistoryFact]]:
+    """Return the facts of each place of these channels."""
+    found: defaultdict[DimensionKey, list[HistoryFact]] = defaultdict(list)
+    for fact in facts:
+        if fact.place[0] in channels:
+            found[fact.place].append(fact)
+    return found
+
+
+def count(facts: Iterable[HistoryFact], *names: str) -> int:
+    """Return how many facts have one of these names; one that ends with `_` names all that begin so."""
+    return sum(
+        any(fact.name.startswith(name) if name.endswith("_") else fact.name == name for name in names) for fact in facts
+    )
+
+
+def seconds(facts: Iterable[HistoryFact], duration: str) -> list[float]:
+    """Return how long each took of those of which that is measured."""
+    return [fact.seconds for fact in facts if fact.seconds is not None and MEASURED[fact.name] == duration]
+
+
+def mean(numbers: Sequence[float]) -> float | None:
+    """Return the mean; None of nothing."""
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+# ------------------------------------------------------------------------------------------------------------ the board
+def _ratio(numerator: int, denominator: int) -> dict[str, int]:
+    return {"numerator": numerator, "denominator": denominator}
+
+
+def _rounded(numbers: Sequence[float]) -> float | None:
+    number = mean(numbers)
+    return None if number is None else round(number, 1)
+
+
+def board_flows(facts: Sequence[HistoryFact], channel: str) -> dict[str, Any]:
+    """Return what the board must tell of a queue's day."""
+    given_up = seconds(facts, "abandon_wait")
+    patient = sum(wait > SHORT_SECONDS for wait in given_up)
+    return {
+        "received": count(facts, "offered"),
+        "answered": count(facts, "answered"),
+        "abandoned": len(given_up),
+        "abandoned_short": len(given_up) - patient,
+        "left": count(facts, "left_"),
+        "transferred": count(facts, "transferred"),
+        "service_level": _ratio(*service_levels(facts, TARGETS[channel])["net_of_short"]),
+        "abandonment": _ratio(patient, count(facts, "answered") + patient),
+        "mean_wait_seconds": _rounded(seconds(facts, "wait")),
+        "mean_handle_seconds": _rounded(seconds(facts, "handle")),
+    }
+
+
+def board_now(expected: ExpectedMetrics, channel: str, place: DimensionKey | None = None) -> dict[str, Any]:
+    """Return what the board must tell of a queue, or of a channel; of agents nothing."""
+
+    def here(one: HistoryFact | OpenItem) -> bool:
+        return one.place == place if place else one.place[0] == channel
+
+    waiting = [one.since for one in expected.open if here(one) and one.state == "waiting"]
+    now = expected.now.timestamp()
+    recent = [
+        fact
+        for fact in expected.facts
+        if here(fact) and fact.at.timestamp() // 300 * 300 >= -(-(now - 1800) // 300) * 300
+    ]
+    return {
+        "waiting": len(waiting),
+        "oldest_waiting_at": min((round(at.timestamp() * 1000) for at in waiting), default=None),
+        "in_progress": sum(here(one) and one.state == "in_progress" for one in expected.open),
+        "today": board_flows([fact for fact in expected.facts_today if here(fact)], channel),
+        "recent_service_level": _ratio(*service_levels(recent, TARGETS[channel])["net_of_short"]),
+    }
+
+
+def board_services(expected: ExpectedMetrics, service: str | None = None) -> dict[str, Any]:
+    """Return what the board must tell of a service, or of all, by channel; without those of which there was never anything."""
+
+    def here(one: HistoryFact | OpenItem) -> bool:
+        return service is None or one.place[2] == service
+
+    told: dict[str, Any] = {}
+    for channel in (*WRITTEN_CHANNELS, "appointment", "feedback"):
+        facts = [fact for fact in expected.facts_today if here(fact) and fact.place[0] == channel]
+        ever = [fact for fact in expected.facts if here(fact) and fact.place[0] == channel]
+        left = [one for one in expected.open if here(one) and one.place[0] == channel]
+        if not ever and not left:
+            continue
+        states = Counter(one.state for one in left)
+        if channel in WRITTEN_CHANNELS:
+            own = [one.since for one in left if one.state != "pending_citizen"]
+            told[channel] = {
+                "received": count(facts, "received"),
+                "closed": count(facts, "closed_"),
+                **{state: states[state] for state in ("waiting", "in_progress", "pending_citizen")},
+                "oldest_open_at": min((round(at.timestamp() * 1000) for at in own), default=None),
+                "responded": count(facts, "responded"),
+                "mean_first_response_seconds": _rounded(seconds(facts, "first_response")),
+            }
+        elif channel == "appointment":
+            names = ("booked", "attended", "missed", "cancelled_by_citizen", "cancelled_by_service")
+            told[channel] = {name: count(facts, name) for name in names} | {
+                "waiting": states["waiting"],
+                "upcoming": states["pending_citizen"],
+            }
+        else:
+            told[channel] = _board_opinions(facts, ever)
+    return told
+
+
+def _board_opinions(facts: Sequence[HistoryFact], ever: Sequence[HistoryFact]) -> dict[str, Any]:
+    asked = {fact.place for fact in ever if fact.name == "invited"}
+    scores: dict[str, dict[str, int]] = {}
+    if any(fact.name.startswith("given_csat_1_5_") for fact in ever):
+        satisfied = count(facts, "given_csat_1_5_4", "given_csat_1_5_5")
+        scores["csat_1_5"] = _ratio(satisfied, count(facts, "given_csat_1_5_"))
+    if any(fact.name.startswith("given_jdma_0_10_") for fact in ever):
+        given = [int(fact.name.rpartition("_")[2]) for fact in facts if fact.name.startswith("given_jdma_0_10_")]
+        scores["jdma_0_10"] = _ratio(sum(given), len(given))
+    here = [fact for fact in facts if fact.place in asked]
+    return {
+        "invited": count(facts, "invited"),
+        "given": count(facts, "given_"),
+        "response": _ratio(count(here, "given_"), count(here, "invited")) if asked else None,
+        "scores": scores,
+    }
+
+
+def board_satisfaction(expected: ExpectedMetrics) -> list[dict[str, Any]]:
+    """Return what the board must tell of opinions of four weeks: of all services, then of each."""
+    first = expected.today - timedelta(27)
+    given: defaultdict[str, list[HistoryFact]] = defaultdict(list)
+    for fact in expected.facts:
+        if fact.place[0] == Channel.FEEDBACK and day_of(fact.at) >= first:
+            given[fact.place[2]].append(fact)
+    lines = []
+    for service, facts in ((None, [fact for some in given.values() for fact in some]), *sorted(given.items())):
+        for measure, (scale, good) in MEASURES.items():
+            scores = [int(fact.name.rpartition("_")[2]) for fact in facts if fact.name.startswith(f"given_{scale}_")]
+            if scores:
+                ratio = round(sum(score >= good for score in scores) / len(scores), 4)
+                lines.append({"measure": measure, "service": service, "answers": len(scores), "ratio": ratio})
+    return lines[:24]
+
+
+# -------------------------------------------------------------------------------------------------------------- reports
+def _share(numerator: int, denominator: int) -> float | None:
+    return numerator / denominator if denominator else None
+
+
+def _days(numbers: Sequence[float]) -> float | None:
+    number = mean(numbers)
+    return None if number is None else number / 86_400
+
+
+def _score(facts: Sequence[HistoryFact], measure: str) -> float | None:
+    scale, good = MEASURES[measure]
+    given = [int(fact.name.rpartition("_")[2]) for fact in facts if fact.name.startswith(f"given_{scale}_")]
+    return sum(score >= good for score in given) / len(given) if len(given) >= 5 else None
+
+
+Column = Callable[[Sequence[HistoryFact], str], float | None]
+
+
+def _counted(*names: str) -> Column:
+    return lambda facts, _: count(facts, *names)
+
+
+def _responded_within(days: int) -> Column:
+    def read(facts: Sequence[HistoryFact], _: str) -> float | None:
+        in_time = sum(one <= days * 86_400 for one in seconds(facts, "first_response"))
+        return _share(in_time, count(facts, "responded"))
+
+    return read
+
+
+POSTAGES: Final = (
+    *("lettre_verte", "lettre_services_plus", "lettre_recommandee", "lettre_recommandee_avec_avis"),
+    *("economique", "lettre_en_ligne"),
+)
+COLUMNS: Final[Mapping[str, Column]] = {
+    "received": _counted("offered", "received"),
+    "answered": _counted("answered"),
+    "abandoned": lambda facts, _: len(seconds(facts, "abandon_wait")),
+    "abandoned_short": lambda facts, _: sum(wait <= SHORT_SECONDS for wait in seconds(facts, "abandon_wait")),
+    "left_otherwise": _counted("left_"),
+    "service_level": lambda facts, table: _share(*service_levels(facts, TARGETS[table])["net_of_short"]),
+    "abandonment": lambda facts, _: _share(
+        patient := sum(wait > SHORT_SECONDS for wait in seconds(facts, "abandon_wait")),
+        count(facts, "answered") + patient,
+    ),
+    "mean_wait": lambda facts, _: mean(seconds(facts, "wait")),
+    "mean_handle": lambda facts, _: mean(seconds(facts, "handle")),
+    "transferred": _counted("transferred"),
+    "mean_registration": lambda facts, _: _days(seconds(facts, "registration")),
+    "responded": _counted("responded"),
+    "mean_first_response": lambda facts, _: _days(seconds(facts, "first_response")),
+    "responded_within_5": _responded_within(5),
+    "responded_within_15": _responded_within(15),
+    "closed": _counted("closed_"),
+    "mean_resolution": lambda facts, _: _days(seconds(facts, "resolution")),
+    "sent": _counted("sent_"),
+    "postage": lambda facts, _: sum(fact.cents for fact in facts) / 100,
+    "booked": _counted("booked"),
+    **{name: _counted(name) for name in ("attended", "missed", "cancelled_by_citizen", "cancelled_by_service")},
+    "no_show": lambda facts, _: _share(count(facts, "missed"), count(facts, "missed", "attended")),
+    "mean_lead": lambda facts, _: _days(seconds(facts, "lead")),
+    "invited": _counted("invited"),
+    "answered_invitation": lambda facts, _: count(_of_asked(facts), "given_csat_1_5_"),
+    "response_rate": lambda facts, _: _share(count(_of_asked(facts), "given_csat_1_5_"), count(facts, "invited")),
+    "given": lambda facts, table: count(facts, f"given_{MEASURES[table][0]}_"),
+    **{f"score_{measure}": _score for measure in MEASURES},
+    **{f"sent_{postage}": _counted(f"sent_{postage}") for postage in POSTAGES},
+}
+"""Column of a report → what it must tell of these facts, which are of one row; the table's name beside."""
+
+
+def _of_asked(facts: Sequence[HistoryFact]) -> list[HistoryFact]:
+    """Return the facts of places where somebody was invited."""
+    asked = {fact.place for fact in facts if fact.name == "invited"}
+    return [fact for fact in facts if fact.place in asked]

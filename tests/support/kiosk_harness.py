@@ -1,0 +1,115 @@
+"""A desk that does not exist, and a connector that hears it."""
+
+import json
+import re
+import threading
+import tomllib
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Final
+
+import connectors.webhook as webhook
+from connectors.kiosk import command
+from connectors.kiosk.app import create_app
+from connectors.kiosk.config import KioskConfig
+from connectors.kiosk.service import KioskService, utc_now
+from connectors.sdk.config import parse
+from connectors.sdk.http_server import Server
+from connectors.sdk.testing import ConnectorHarness
+from models.events import Event
+from tests.support.processes import wait_until
+from tests.support.webhooks import SECRET, running_connector
+
+SITE: Final = "CDAS Sud"
+GENERAL, CHILDREN = "Accueil général", "PMI"
+QUEUES: Final = {
+    GENERAL: {"fr": "Accueil général", "en": "General reception", "letter": "A"},
+    CHILDREN: {"fr": "Protection maternelle et infantile", "en": "Mothers and children", "letter": "P"},
+}
+README: Final = Path(command.__file__).with_name("README.md")
+
+
+def options_of(readme: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of the desk and of the connector, as a README has them."""
+    connector, desk, *_ = (
+        tomllib.loads(one) for one in re.findall(r"```toml\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
+    )
+    options = connector["connectors"]["bornes"]
+    assert options.pop("connector") == "webhook"
+    del options["secret_file"], desk["secret_file"]
+    return desk, options | {"secret": SECRET, "port": 0}
+
+
+def kiosk_options(tmp_path: Path, url: str, **more: Any) -> dict[str, Any]:
+    """Options of a desk that tells the connector at `url`."""
+    given = {"url": url, "secret": SECRET, "site": SITE, "queues": QUEUES, "data": str(tmp_path / "desk"), "port": 0}
+    return given | more
+
+
+@contextmanager
+def running_webhook_connector(tmp_path: Path, port: int = 0) -> Iterator[tuple[str, list[Event]]]:
+    """The connector at work, as the README has it: its address, and what it has told, each event once."""
+    _, options = options_of(README)
+    harness = ConnectorHarness(webhook.CONNECTOR, options | {"port": port}, tmp_path / "data", tmp_path / "keys")
+    with running_connector(harness) as (url, events):
+        yield url, events
+    assert harness.rejected() == {}
+    assert len({event.id for event in events}) == len(events), "an event was told twice"
+
+
+class ServedKiosk:
+    """A desk that is served at `url`."""
+
+    def __init__(self, desk: KioskService, url: str, reports: list[str]) -> None:
+        self.desk = desk
+        self.url = url
+        self.reports = reports
+        """What was told of the sending."""
+
+    def act(self, step: str, **wish: Any) -> tuple[int, Any]:
+        """Wish for something as a page does; return status and answer."""
+        return self.post({"id": str(uuid.uuid4()), "step": step, **wish})
+
+    def post(self, wish: Any, **headers: str) -> tuple[int, Any]:
+        body = wish if isinstance(wish, bytes) else json.dumps(wish).encode()
+        given = {"content-type": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return self.ask("POST", "/api/actions", body, given)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=30)
+        with closing(connection):
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            content = answer.read()
+            is_json = answer.headers.get("content-type") == "application/json"
+            return answer.status, json.loads(content) if is_json else content
+
+    def state(self) -> Any:
+        return self.ask("GET", "/api/state")[1]
+
+    def all_is_sent(self) -> None:
+        wait_until(lambda: self.state()["unsent"] == 0, "all to be sent", 30, lambda: self.reports)
+
+
+@contextmanager
+def serving_kiosk(options: dict[str, Any], now: Any = utc_now, port: int = 0) -> Iterator[ServedKiosk]:
+    """Serve a desk until the end of the block."""
+    config = parse(KioskConfig, "guichet", options | {"port": port})
+    assert isinstance(config, KioskConfig)
+    reports: list[str] = []
+    with command.listen(config) as listener, closing(KioskService(config, reports.append, now)) as desk:
+        server = Server(create_app(desk, config))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield ServedKiosk(desk, f"http://127.0.0.1:{listener.getsockname()[1]}", reports)
+        finally:
+            server.should_exit = True
+            thread.join()

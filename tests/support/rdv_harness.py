@@ -1,0 +1,175 @@
+"""A fake RDV Service Public, the real connector before it, and what goes wrong between them."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import connectors.rdv as rdv
+from connectors.rdv.config import RdvConfig
+from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, WebhookSender
+from connectors.rdv.simulate.service import Citizen, RdvService
+from connectors.rdv.source import RdvSource
+from connectors.sdk.contract import Context
+from connectors.sdk.flow import Flow
+from connectors.sdk.reconcile import Finding
+from connectors.sdk.simulation.http_app import serving
+from connectors.sdk.testing import ConnectorHarness, ManualPublisher
+from models.events import Event
+from streams.kafka.ports import free_port
+from tests.support.processes import wait_until
+
+ORGANISATION = 11
+OTHER = 12
+PLACES = {ORGANISATION: {"site": "mds-nord", "service": "accueil"}, OTHER: {"site": "mds-sud"}}
+NOW = datetime.now(UTC).replace(microsecond=0)
+"""The window that is asked for is around the real now, so what happens is too."""
+A_WHILE = timedelta(minutes=1)
+"""What happens and when all is asked for is so long apart: longer than a slow answer takes."""
+PERSONAL = (
+    "Mireille",
+    "Exemple",
+    "Mireille.Exemple@example.org",
+    "06 39 98 55 11",
+    "rue Imaginaire",
+    "agent.fictif@example.org",
+)
+"""What must not leave the connector."""
+MIREILLE = Citizen(501, "Mireille", "Exemple", "Mireille.Exemple@example.org", "06 39 98 55 11")
+
+
+def hours(number: float) -> datetime:
+    """The time so many hours from now."""
+    return NOW + timedelta(hours=number)
+
+
+def options(**more: Any) -> dict[str, Any]:
+    """Options of an instance that is only sent webhooks."""
+    return {
+        "port": 0,
+        "secret": SECRET,
+        "requests_per_second": 100_000,
+        "organisations": PLACES,
+        "motifs": {101: {"service": "pmi", "queue": "consultation", "sector": "pmi"}},
+        **more,
+    }
+
+
+class RdvHarness:
+    """The service with its API, and the connector on a workbench, whose publisher confirms all at once."""
+
+    def __init__(
+        self,
+        address: str,
+        server: RdvServer,
+        service: RdvService,
+        directory: Path,
+        organisations: Sequence[int],
+        api: dict[str, Any],
+    ) -> None:
+        self.service, self.server = service, server
+        port = free_port()
+        self.sender = WebhookSender(f"http://127.0.0.1:{port}/")
+        self.options = options(
+            port=port,
+            organisations={number: PLACES.get(number, {}) for number in organisations},
+            api={"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 3600, "page_seconds": 0} | api,
+        )
+        self.harness = ConnectorHarness(
+            replace(rdv.CONNECTOR, open=self._open_source), self.options, directory / "data", directory / "keys"
+        )
+        self.events: list[Event] = []
+        """Those that are safe."""
+        self._open: tuple[Flow, ManualPublisher]
+
+    def _open_source(self, config: RdvConfig, context: Context) -> RdvSource:
+        self._source = RdvSource(config, context)
+        return self._source
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Let the connector run; a round begins at once."""
+        self._before = self.compared_at
+        with self.harness.opened() as self._open:
+            yield
+            self.events += self._open[1].safe
+
+    def step(self) -> None:
+        """Let the connector turn once, and what it published be safe."""
+        flow, publisher = self._open
+        flow.step()
+        publisher.confirm()
+
+    def run_round(self) -> None:
+        """Let the connector turn until it was told all there is, once more if it was before; that is some time later."""
+        self.service.elapse(self.service.now + A_WHILE)
+        before = self.compared_at
+        if self._source._asker and before != self._before:  # the first round comes by itself
+            self._source._asker._interval._next = 0.0
+        wait_until(lambda: self.step() or self.compared_at != before, "a whole round")
+
+    def deliver(self, bodies: Sequence[bytes]) -> list[bool]:
+        """Send webhooks, one after the other; return which were taken."""
+        self.step()
+        with ThreadPoolExecutor(1) as pool:
+            answers = pool.submit(lambda: [self.sender.send(body) for body in bodies])
+            while not answers.done():
+                self.step()
+        return answers.result()
+
+    def deliver_outbox(self) -> list[bool]:
+        """Send what the service has to send."""
+        bodies = [*self.service.outbox]
+        self.service.outbox.clear()
+        return self.deliver(bodies)
+
+    @property
+    def trouble(self) -> str:
+        """Why the connector is not told what it asks."""
+        return self._open[0].trouble
+
+    @property
+    def compared_at(self) -> float:
+        return (
+            self.harness.registry.get_sample_value("connector_compared_timestamp_seconds", {"connector": "rdv/essai"})
+            or 0
+        )
+
+    @property
+    def findings(self) -> dict[Finding, float]:
+        """What was found, as Prometheus is told it; without what was not."""
+        counts = {
+            finding: self.harness.registry.get_sample_value(
+                "connector_reconciled_total", {"connector": "rdv/essai", "finding": finding.value}
+            )
+            for finding in Finding
+        }
+        return {finding: count for finding, count in counts.items() if count}
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Contact and type of the events, in order."""
+        return [(event.subject.rpartition(":")[2], event.type) for event in self.events]
+
+
+@contextmanager
+def rdv_harness(
+    directory: Path,
+    organisations: Sequence[int] = (ORGANISATION, OTHER),
+    *,
+    visible: Sequence[int] | None = None,
+    **api: Any,
+) -> Iterator[RdvHarness]:
+    """A town, until the end of the block; its agent sees the appointments of `visible`, of all if not given."""
+    service = RdvService()
+    server = RdvServer(service, visible or organisations, requests_per_minute=1_000)
+    with serving(server.app, date_header=False) as address:
+        yield RdvHarness(address, server, service, directory, organisations, api)
+
+
+def book(service: RdvService, at: datetime, starts_at: datetime, *citizens: Citizen, **more: Any) -> int:
+    """Book an appointment of Mireille, or of others."""
+    return service.book(at, starts_at, citizens or [MIREILLE], **{"organisation": ORGANISATION, "motif": 101} | more)

@@ -1,0 +1,124 @@
+"""Worker, timeline agent and the commands on a real broker and a real database, and what is to be found in all of them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import create_engine, text
+
+from models import topics
+from models.events import Event
+from streams.core.figures.figure import decode_figure, parse_key
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.timeline.store import Timeline
+from tests.support import contacts_oracle as oracle
+from tests.support import kafka_io
+from tests.support.postgres import Postgres
+from tests.support.processes import ROOT, Child, wait_until
+
+
+class RunningStack:
+    """Worker and timeline agent, as a supervisor would start them, and the commands."""
+
+    postgres: Postgres
+
+    def __init__(self, kafka: EmbeddedKafka, directory: Path, url: str = "", **environment: str) -> None:
+        specs = [
+            TopicSpec(t.name, 2, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.TOPIC_CATALOGUE
+        ]
+        apply_specs(kafka.bootstrap, specs)
+        self.bootstrap, self.data = kafka.bootstrap, directory / "data"
+        self.url = url or f"sqlite:///{self.data / 'timeline.db'}"
+        self.environment = {
+            "ACCUEIL_BROKERS": kafka.bootstrap,
+            "ACCUEIL_DATA": str(self.data),
+            "ACCUEIL_LOG__FORMAT": "json",
+            "ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS": "3",
+            "ACCUEIL_TIMELINE__URL": url,
+            "LC_ALL": "C",
+            **environment,
+        }
+        self.directory = directory
+        self.worker, self.timeline = self.child("worker"), self.child("timeline")
+
+    def child(self, name: str, **environment: str) -> Child:
+        """Return a process of that command, which is not started yet."""
+        log = self.directory / f"{name}.log"
+        return Child(["-m", "streams.cli.main", name], log, **self.environment, **environment)
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli.main", *arguments],
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin", **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def tell(self, events: list[Event]) -> None:
+        records = list(oracle.records(events))
+        assert len(kafka_io.produce(self.bootstrap, records)) == len(records)
+
+    def drain(self) -> None:
+        """Wait until all that was told is in the figures, and in the database."""
+        wait_until(lambda: oracle.is_done(self.bootstrap), "all to be folded")
+        wait_until(self._is_written, "all to be written")
+
+    def _is_written(self) -> bool:
+        done = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(self.bootstrap, topics.TIMELINE.name)}
+        state = kafka_io.latest(kafka_io.read(self.bootstrap, topics.TIMELINE_STATE.name))
+        kept = {
+            (topic, partition): offset
+            for (partition, key), value in state.items()
+            if key == b"\x00offsets"
+            for topic, offset in json.loads(value).items()
+        }
+        return all(kept.get(place, 0) >= end for place, end in done.items())
+
+    def owners(self) -> dict[str, str]:
+        engine = create_engine(self.url)
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT contact, owner FROM entries")).all()
+        engine.dispose()
+        return dict([*rows])
+
+    def figures(self) -> dict[Any, Any]:
+        """What is counted, but for when each partition last said so."""
+        found = {}
+        for (partition, key), value in kafka_io.latest(kafka_io.read(self.bootstrap, topics.FIGURES.name)).items():
+            _, start, dimensions = parse_key(key)
+            if dimensions is not None:
+                figure = decode_figure(value, FIGURE_SCHEMAS[dimensions.channel])
+                found[partition, start, dimensions] = figure.counts, figure.stocks, figure.oldest_waiting_at
+        return found
+
+    def state(self) -> bytes:
+        """Return what compaction leaves of the rows."""
+        rows = kafka_io.latest(kafka_io.read(self.bootstrap, topics.CONTACTS.name))
+        return b"\n".join(key + value for (_, key), value in rows.items())
+
+    def content_of_database(self) -> bytes:
+        """Return the bytes of all files of the database, which is stopped, once what was deleted is to be out of them."""
+        opened = Timeline(self.url)
+        opened.vacuum()
+        opened.close()
+        if self.url.startswith("sqlite"):
+            files = [*self.data.glob("timeline.db*")]
+        else:
+            with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
+                for _ in range(
+                    2
+                ):  # what the write-ahead log held of before is removed by the checkpoint after the next
+                    connection.execute("SELECT pg_switch_wal()")
+                    connection.execute("CHECKPOINT")
+            self.postgres.stop()
+            files = [path for path in self.postgres.directory.rglob("*") if path.is_file()]
+        return b"".join(path.read_bytes() for path in files)

@@ -1,0 +1,111 @@
+"""A simulated département, read by the real connectors in this process, and the figures that workers make of it."""
+
+import threading
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from connectors.sdk.runner import ConnectorRunner, configure
+from connectors.simulator.case_tallies import DimensionKey, FigureCounts
+from connectors.simulator.office_hours import PARIS, midnight
+from connectors.simulator.simulation_run import SimulationRun
+from models.events import Event
+from tests.support.simulated_events import Delivery
+from tests.support.simulated_workers import Workers
+
+READING = timedelta(minutes=2)
+"""How long before the end workers begin to read: they wait for a while before they believe that nothing more comes."""
+
+
+def last_monday() -> datetime:
+    """The beginning of the last week that is over, in Paris."""
+    today = datetime.now(PARIS).date()
+    return midnight(today - timedelta(days=today.weekday() + 7))
+
+
+class Collected:
+    """A publisher that keeps events, and confirms each as soon as it has it; for many threads."""
+
+    ready, pending, trouble = True, False, ""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._lock = threading.Lock()
+
+    def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
+        with self._lock:
+            self.events.extend(events)
+        on_confirmed()
+
+    def poll(self, wait_seconds: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+POLL_SECONDS = {"maarch": 0.3, "demarches": 0.3, "jdma": 4.0}
+"""Connector → how often it asks, more often than settings allow; one that its fake refuses who asks more than once a second."""
+
+
+@contextmanager
+def run_connectors(simulation_run: SimulationRun, data: Path) -> Iterator[Collected]:
+    """Run the connectors of a stage as its settings say, but those that ask more often, until the end of the block."""
+    tables = tomllib.loads(simulation_run.settings.read_text())["connectors"]
+    instances = [configure(name, options.pop("connector"), options) for name, options in tables.items()]
+    instances = [
+        instance._replace(config=instance.config.model_copy(update={"poll_seconds": seconds}))
+        if (seconds := POLL_SECONDS.get(instance.connector.name))
+        else instance
+        for instance in instances
+    ]
+    collected, stop = Collected(), threading.Event()
+    runner = ConnectorRunner(
+        instances,
+        brokers="",
+        directory=data,
+        registry=CollectorRegistry(),
+        open_publisher=lambda *_: collected,
+    )
+    thread = threading.Thread(target=runner.run, args=(stop,))
+    thread.start()
+    try:
+        yield collected
+    finally:
+        stop.set()
+        thread.join()
+
+
+class FoldedFigures:
+    """Events taken in by workers all at once, at the end of what was played; and the figures that they give."""
+
+    def __init__(self, until: datetime) -> None:
+        self._workers = Workers(until, partitions=2)
+        self._until, self._count = until, 0
+        self._numbers: dict[DimensionKey, FigureCounts] = {}
+
+    def numbers(self, events: Sequence[Event]) -> dict[DimensionKey, FigureCounts]:
+        """Return the figures of `events`, which only ever become more, by the names of the simulator's ledger."""
+        fresh = events[self._count :]
+        if fresh:
+            self._count += len(fresh)
+            self._workers.now = self._until - READING
+            self._workers.process((Delivery(self._workers.now, event) for event in fresh), self._until)
+            self._numbers = self._workers.numbers()
+        return self._numbers
+
+
+def figure_differences(
+    found: dict[DimensionKey, FigureCounts], expected: dict[DimensionKey, FigureCounts]
+) -> list[tuple[DimensionKey, str, int, int]]:
+    """Where, what, found, expected."""
+    return [
+        (place, name, found.get(place, {}).get(name, 0), expected.get(place, {}).get(name, 0))
+        for place in sorted(found.keys() | expected.keys())
+        for name in sorted(found.get(place, {}).keys() | expected.get(place, {}).keys())
+        if found.get(place, {}).get(name, 0) != expected.get(place, {}).get(name, 0)
+    ]

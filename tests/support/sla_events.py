@@ -1,0 +1,113 @@
+"""Events of clocks that never ran: what a worker would tell of a promise, as one contact after the other meets it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from models.ids import event_id
+from models.sla import SLA_SOURCE, AnySlaEvent
+
+NOON = datetime(2026, 3, 16, 12, 0, tzinfo=UTC)
+SIEGE = """
+[calendars.siege]
+timezone = "Europe/Paris"
+holidays = "FR"
+[[calendars.siege.versions]]
+from = 2020-01-01
+monday = ["08:30-12:00", "13:30-17:00"]
+tuesday = ["08:30-12:00", "13:30-17:00"]
+wednesday = ["08:30-12:00", "13:30-17:00"]
+thursday = ["08:30-12:00", "13:30-17:00"]
+friday = ["08:30-12:00", "13:30-16:30"]
+"""
+"""The calendar of an office, for an SLA file."""
+_EVENT: TypeAdapter[AnySlaEvent] = TypeAdapter(AnySlaEvent)
+
+
+@dataclass
+class SlaClockStub:
+    """What is promised to one contact, and by when; each method tells what happened, and when it was told (at once)."""
+
+    number: int = 1
+    deadline_at: datetime = NOON
+    clock: str = "first_response"
+    service: str = "solidarites"
+    channel: str = "form"
+    labels: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def contact(self) -> str:
+        return f"{self.channel}:demarches/essai:{self.number}"
+
+    def started(self) -> AnySlaEvent:
+        return self._tell("started", self.deadline_at - timedelta(hours=10), self.deadline_at)
+
+    def at_risk(self, told_at: datetime | None = None) -> AnySlaEvent:
+        return self._tell("at_risk", self.deadline_at - timedelta(hours=2), self.deadline_at, told_at)
+
+    def breached(self, told_at: datetime | None = None, ended_at: datetime | None = None) -> AnySlaEvent:
+        return self._tell("breached", self.deadline_at, self.deadline_at, told_at, ended_at=ended_at)
+
+    def met(self, minutes: float = 5, told_at: datetime | None = None) -> AnySlaEvent:
+        at = self.deadline_at + timedelta(minutes=minutes)
+        return self._tell("met", at, self.deadline_at, told_at, in_time=minutes <= 0)
+
+    def cancelled(self, minutes: float = 5) -> AnySlaEvent:
+        return self._tell("cancelled", self.deadline_at + timedelta(minutes=minutes), self.deadline_at)
+
+    def paused(self, minutes: float = 5, told_at: datetime | None = None) -> AnySlaEvent:
+        return self._tell("paused", self.deadline_at + timedelta(minutes=minutes), None, told_at)
+
+    def resumed(self, minutes: float, deadline_at: datetime | None = None) -> AnySlaEvent:
+        self.deadline_at, at = deadline_at or self.deadline_at, self.deadline_at + timedelta(minutes=minutes)
+        return self._tell("resumed", at, self.deadline_at)
+
+    def moved(self, minutes: float, deadline_at: datetime) -> AnySlaEvent:
+        self.deadline_at, at = deadline_at, self.deadline_at + timedelta(minutes=minutes)
+        return self._tell("moved", at, self.deadline_at)
+
+    def _tell(
+        self,
+        kind: str,
+        at: datetime,
+        deadline_at: datetime | None,
+        told_at: datetime | None = None,
+        in_time: bool | None = None,
+        ended_at: datetime | None = None,
+    ) -> AnySlaEvent:
+        told_at = told_at or at
+        return _EVENT.validate_python(
+            {
+                "type": f"sla.{kind}",
+                "id": event_id(SLA_SOURCE, f"{self.contact}|{self.clock}|0|{kind}", str(at)),
+                "source": SLA_SOURCE,
+                "subject": self.contact,
+                "time": at,
+                "recordedtime": told_at,
+                "service": self.service,
+                "site": "siege",
+                "channel": self.channel,
+                "data": {
+                    "policy": "demarches",
+                    "clock": self.clock,
+                    "target": 10,
+                    "unit": "elapsed",
+                    "calendar": "ouvert",
+                    "started_at": self.deadline_at - timedelta(hours=10),
+                    "deadline_at": deadline_at,
+                    "late": told_at - at > timedelta(seconds=10),
+                    "in_time": in_time,
+                    "at_risk_at": deadline_at and deadline_at - timedelta(hours=2),
+                    "ended_at": ended_at or (at if kind in {"met", "cancelled"} else None),
+                    **self.labels,
+                },
+            },
+            strict=False,
+        )
+
+
+def record(event: AnySlaEvent) -> tuple[bytes, bytes]:
+    """Key and value of the record that tells `event`."""
+    return event.subject.encode(), event.model_dump_json().encode()

@@ -1,0 +1,40 @@
+"""Listening to systems that talk by themselves."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from connectors.sdk.simulation.event_server import EventServer
+from connectors.sdk.testing import ConnectorHarness
+from models.events import Event
+from tests.support.processes import wait_until
+
+
+def listen(
+    harness: ConnectorHarness, event_server: EventServer, happen: Callable[[], object] = lambda: None
+) -> list[Event]:
+    """Return what `bench` tells of what happens while it listens: `happen()` lets it."""
+    with harness.opened() as (flow, publisher):
+        wait_until(lambda: flow.step() or event_server.listeners, "somebody to listen")
+        thread = threading.Thread(target=happen)
+        thread.start()
+        while True:
+            over, before = not thread.is_alive(), harness.records_read()
+            flow.step()
+            if over and harness.records_read() == before:
+                break
+        thread.join()
+        publisher.confirm()
+        events = publisher.events
+    wait_until_disconnected(event_server)
+    return events
+
+
+def wait_until_disconnected(event_server: EventServer) -> None:
+    """Return once nobody listens any more."""
+    wait_until(lambda: not event_server.listeners, "all who listened to have left")
+
+
+def has_stored(listener: Path) -> bool:
+    """Return whether who has the directory `listener` has kept anything of what was told."""
+    return any(listener.rglob("*.spool")) or any(listener.rglob("cursor-*.json"))
