@@ -166,7 +166,7 @@ def test_an_id_that_is_given_to_another_message_is_refused(desk: Desk) -> None:
         assert desk.status("msg_3", other) == 409
         desk.acknowledges = True
         assert answer.result(30) == 204
-    assert (desk.source.response_counts[409], desk.source.answers[204]) == (2, 4)
+    assert (desk.source.response_counts[409], desk.source.response_counts[204]) == (2, 4)
 
 
 def test_messages_without_an_id_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
