@@ -16,8 +16,8 @@ from kafka.errors import (
     for_code,
 )
 
-from streams.engine.job import Record
 from streams.kafka.clients import open_client
+from streams.kafka.record import Record
 
 __all__ = [
     "RETRY_SECONDS",
