@@ -81,7 +81,7 @@ def test_jar_with_a_wrong_hash_is_refused_and_not_stored(machine: Path, mirror: 
 
 
 def test_error_names_the_unreachable_repository(machine: Path) -> None:
-    with pytest.raises(JarsError, match=r"could not be fetched from a Maven repository: .*127\.0\.0\.1") as away:
+    with pytest.raises(JarsError, match=r"could not be downloaded from a Maven repository: .*127\.0\.0\.1") as away:
         find()
     assert "n'a pas pu être téléchargé" in away.value.french
 
