@@ -105,7 +105,7 @@ def _count_and_compare(settings: Settings, cluster: Cluster, policies: Policies)
 def _find(counted: Recount, zone: ZoneInfo) -> _Found:
     days = {None}.union(*(one.days for one in counted.judged)) if counted.judged else set()
     found, left_out, lasting, added = [], 0, 0, 0
-    never = set(compare(counted.known, counted.again, counted.earlier, counted.untold))
+    never = set(compare(counted.known, counted.again, counted.earlier, counted.without_ticks))
     for one in compare(counted.known, counted.again, counted.earlier):
         if not _is_whole(one.day, counted.first_day):
             continue
