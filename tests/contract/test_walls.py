@@ -52,6 +52,7 @@ ROOMS = {
     "streams/locale": ["models", "streams.locale", "connectors.sdk"],
     "connectors/sdk": ["models", "connectors.sdk"],
     "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],
+    "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "connectors/simulator": ["models", "connectors"],
     "grafana": ["models", "streams.web", "grafana"],
 }
@@ -61,7 +62,7 @@ LIBRARIES = {
     "aiokafka": ["streams/engine/", "streams/agents/", "streams/kafka/authorization.py"],
     "kafka": [
         "connectors/sdk/publisher.py",
-        "connectors/sdk/encoding.py",
+        "connectors/sdk/record_batch.py",
         "streams/kafka/",
         "streams/cli/timeline_rebuild.py",
         "streams/recovery/",

@@ -280,7 +280,7 @@ def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_t
             retention_periods(settings),
         )
         name = erasing_.begin(make_request_id(), [contact], "", "camille").id
-        erasing_.tell()
+        erasing_.publish_pending()
         found = erasing_.look(name, lambda _: None)
         assert found is not None
         assert found.proof is not None
