@@ -70,7 +70,7 @@ class Options(BaseModel):
             raise TypeError(f"{cls.__name__}: no description of {', '.join(bare)}")
         of_bases = ChainMap(*(vars(base).get("french_descriptions", {}) for base in cls.__mro__))
         if unknown := of_bases.keys() - cls.model_fields.keys():
-            raise TypeError(f"{cls.__name__}.in_french: no option {', '.join(sorted(unknown))}")
+            raise TypeError(f"{cls.__name__}.french_descriptions: no option {', '.join(sorted(unknown))}")
         cls.french_descriptions = of_bases
 
     @model_validator(mode="before")

@@ -111,7 +111,7 @@ class Result(StrEnum):
     """What was begun has not; of a look-up, and of what earlier releases did, it is not known whether it has."""
 
 
-class Access(msgspec.Struct, frozen=True, kw_only=True):
+class Access(msgspec.Struct, frozen=True, kw_only=True, rename={"actor": "who", "subject_id": "whose"}):
     """What is recorded, beside when."""
 
     actor: str

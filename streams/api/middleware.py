@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 class AuthMiddleware:
     """Lets through, of what begins with `GUARDED`, only requests with a valid token that does not ask too often.
 
-    They have `request.state.asker`. No body is read before.
+    They have `request.state.client`. No body is read before.
     """
 
     def __init__(self, app: ASGIApp, api: Api) -> None:
@@ -70,7 +70,7 @@ class AuthMiddleware:
         headers = Headers(scope=scope)
         try:
             if scope["path"].startswith(GUARDED):
-                scope.setdefault("state", {})["asker"] = await self._admit(scope, headers)
+                scope.setdefault("state", {})["client"] = await self._admit(scope, headers)
             await self._app(scope, _bound(receive), send_on)
         except Problem as problem:
             await problem.to_response(find_language(headers))(scope, receive, send_on)

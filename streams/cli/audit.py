@@ -149,8 +149,8 @@ def verify_(settings: Settings, noted: ChainPosition | None) -> None:
     )
 )
 @click.option("--since", type=TimeParam(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date."))
-@click.option("--who", help=say("A token's name.", "Le nom d'un jeton."))
-@click.option("--whose", help=say("A pseudonym or a contact.", "Un pseudonyme ou un contact."))
+@click.option("--who", "actor", help=say("A token's name.", "Le nom d'un jeton."))
+@click.option("--whose", "subject_id", help=say("A pseudonym or a contact.", "Un pseudonyme ou un contact."))
 @click.option(
     "--citizen",
     is_flag=True,

@@ -114,7 +114,7 @@ def list_(
 
 
 @group.command(help=say("Show one: where it came from, and why it is here.", "En montre un : son origine, sa raison."))
-@click.argument("place", metavar="PARTITION:OFFSET", type=Place())
+@click.argument("position", metavar="PARTITION:OFFSET", type=Place())
 @value_option
 @json_option
 @pass_settings
@@ -153,7 +153,7 @@ def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
 
 
 @group.command(help=say("Send them back to where they came from.", "Les renvoie d'où ils venaient."))
-@click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
+@click.argument("positions", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
 @filters
 @replay_options
 @click.option(

@@ -106,7 +106,7 @@ class ContactData(msgspec.Struct, frozen=True):
     """All else that the workers' state has of it; empty once it was closed for long enough."""
 
 
-class Access(msgspec.Struct, frozen=True):
+class Access(msgspec.Struct, frozen=True, rename={"subject_id": "whose"}):
     """That somebody looked at it. Not who: the Court of Justice, C-579/21, has employees' names left out."""
 
     at: str

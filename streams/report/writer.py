@@ -179,7 +179,7 @@ def _fill_chapter(sheet: Any, chapter: Chapter, language: str, head: Any, format
         for value, bounds in zip(line.values, with_bounds, strict=True):
             for number in (value.value, *((value.low, value.high) if bounds else ())):
                 if number is not None:
-                    sheet.format_number(row, column, number, formats[value.unit])
+                    sheet.write_number(row, column, number, formats[value.unit])
                 column += 1
 
 

@@ -228,7 +228,7 @@ def test_who_may_not_is_refused_though_the_database_is_away_and_both_are_recorde
         raise Unavailable("away")
 
     sqlite.add(token("agent", Role.AGENT))
-    monkeypatch.setattr(sqlite.api, "writer", be_away)
+    monkeypatch.setattr(sqlite.api, "open_timeline", be_away)
     case = sqlite.pseudonym(IdentityKind.CASE, CASE)
     for path in ("/v1/export", "/v1/erasures"):
         kinds = [sqlite.ask(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")]
@@ -333,7 +333,7 @@ def test_a_token_has_one_right_exercised_at_a_time_and_holds_up_no_other(
         return timeline
 
     monkeypatch.setattr(CitizenFinder, "read_rows", wait)
-    monkeypatch.setattr(office.api, "writer", open_writer)
+    monkeypatch.setattr(office.api, "open_timeline", open_writer)
 
     async def ask_often() -> None:
         transport = ASGITransport(app=office.app)
