@@ -182,11 +182,15 @@ class TestTable:
     def test_a_french_text_belongs_to_an_option(self) -> None:
         assert not speaks_french(Everything)  # the table within it does not
         assert table(type("More", (Everything,), {}), "fr") == table(Everything, "fr")
-        with pytest.raises(TypeError, match=r"Wrong\.in_french: no option prt"):
+        with pytest.raises(TypeError, match=r"Wrong\.french_descriptions: no option prt"):
             type(
                 "Wrong",
                 (ConnectorConfig,),
-                {"__annotations__": {"port": int}, "port": Field(description="Where."), "in_french": {"prt": "Où."}},
+                {
+                    "__annotations__": {"port": int},
+                    "port": Field(description="Where."),
+                    "french_descriptions": {"prt": "Où."},
+                },
             )
 
     def test_it_is_written_between_two_markers_and_nowhere_else(self, tmp_path: Path) -> None:
@@ -196,7 +200,7 @@ class TestTable:
         assert not docs.update(readme, Config, "en")
         assert readme.read_text() == f"above\n\n{docs.BEGIN}\n\n{table(Config)}\n\n{docs.END}\n\nbelow\n"
         readme.write_text("no markers")
-        with pytest.raises(ConfigError, match=r"README\.md has no place for the table"):
+        with pytest.raises(ConfigError, match=r"README\.md has no markers for the table"):
             docs.update(readme, Config, "en")
 
 
