@@ -55,7 +55,7 @@ class Attempts:
 
     @property
     def is_careful(self) -> bool:
-        """Whether each record needs its own note."""
+        """True if each record needs its own note."""
         return bool(self._ends)
 
     @contextmanager

@@ -50,7 +50,7 @@ class Reject:
     context: bytes = field(default=b"", repr=False)
     """UTF-8 text with the information from earlier records that `map_rejected` needs."""
     reports_answer: bool = False
-    """Whether the record reports an answer or its end: without it, a contact looks unanswered or does not end."""
+    """True if the record reports an answer or its end: without it, a contact looks unanswered or does not end."""
 
 
 Outcome = Sequence[Event] | Reject
@@ -165,7 +165,7 @@ class Publisher(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether it accepts events. While it does not, the SDK calls `poll` and does not read the source."""
+        """True if it accepts events. While it does not, the SDK calls `poll` and does not read the source."""
 
     @property
     def trouble(self) -> str:
@@ -173,7 +173,7 @@ class Publisher(Protocol):
 
     @property
     def pending(self) -> bool:
-        """Whether published events wait for confirmation."""
+        """True if published events wait for confirmation."""
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
         """Publish events. Call `on_confirmed` from `publish` or `poll` once these and all earlier events are stored safely."""

@@ -83,7 +83,7 @@ class Interval:
 
     @property
     def due(self) -> bool:
-        """Whether it is time."""
+        """True if it is time."""
         return not self.left_seconds
 
     @property
@@ -116,7 +116,7 @@ class Backoff:
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is to be left alone now."""
+        """True if it is to be left alone now."""
         return time.monotonic() < self._until
 
     def record_failure(self, trouble: str, retry_after_seconds: float = 0.0) -> None:

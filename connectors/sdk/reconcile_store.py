@@ -51,7 +51,7 @@ class Observation(msgspec.Struct, frozen=True, array_like=True):
     state: str
     """In the connector's own words; nothing personal."""
     pushed: bool
-    """Whether in a message, or when asked."""
+    """True if in a message, or when asked."""
 
 
 Observations = tuple[Observation, ...]

@@ -55,7 +55,7 @@ class TailPosition(msgspec.Struct, frozen=True):
     """When it was last written to, as of that reading, or one before it if later: files that were begun later were written to
     later, but for a clock that was put back."""
     skipping: bool = False
-    """Whether the place is inside a line that is too long."""
+    """True if the place is inside a line that is too long."""
 
 
 class _Identity(NamedTuple):
