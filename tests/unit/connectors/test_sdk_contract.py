@@ -393,7 +393,7 @@ class TestLane:
             setting.stock[4] = 5
             setting.wait_for("acknowledge 5")
             assert len(told()) == 1
-        monkeypatch.setattr(log_throttle, "TELL_SECONDS", 0.0)
+        monkeypatch.setattr(log_throttle, "INTERVAL_SECONDS", 0.0)
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, *[0] * 5, 99) as setting:
             wait_until(lambda: told() == [(1, "warning")], "it")
             setting.stock.append(99)
