@@ -314,7 +314,9 @@ def test_an_address_of_two_dossiers_says_of_which(data: Path) -> None:
     assert "nothing is known" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("timeline", "show", "call:a:1", "--purpose", "contact"), ("links", "list", CASE)])
+@pytest.mark.parametrize(
+    "arguments", [("timeline", "show", "call:a:1", "--purpose", "contact"), ("links", "list", CASE)]
+)
 def test_a_database_of_a_newer_release_is_said(data: Path, phone: str, arguments: tuple[str, ...]) -> None:
     with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -362,7 +364,9 @@ def test_who_read_a_citizen_is_found_by_a_number_under_all_names_and_that_is_rec
     assert NUMBER[1:] not in done.output
     by_case = run("audit", "show", "--citizen", "--subject", CASE, "--json").stdout.splitlines()
     assert len(by_case) == len(read) + 1
-    assert len(run("audit", "show", "--subject", CASE, "--json").stdout.splitlines()) == 2, "without --citizen, it alone"
+    assert len(run("audit", "show", "--subject", CASE, "--json").stdout.splitlines()) == 2, (
+        "without --citizen, it alone"
+    )
     other = f"dossier:0a1b-{2:022}"
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))

@@ -120,7 +120,8 @@ def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkey
         )
     monkeypatch.setenv("LANGUAGE", "en")
     assert (
-        "The citizen is here; across sectors: convention du 3 mars 2026" in command("show", "--client", "camille").stdout
+        "The citizen is here; across sectors: convention du 3 mars 2026"
+        in command("show", "--client", "camille").stdout
     )
     assert "across" not in command("show", "--client", "dpo").stdout
 
