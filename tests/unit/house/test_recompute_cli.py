@@ -42,8 +42,8 @@ def sums(place: Dimensions, **numbers: int) -> Sums:
     return {(day, place): figure(place, **numbers) for day in (None, DAY)}
 
 
-def counted(known: Sums, again: Sums, untold: Sums | None = None, *judged: ChangedVerdicts) -> Recount:
-    return Recount(known, again, again, again if untold is None else untold, judged, 30_000, AS_OF, None)
+def counted(known: Sums, again: Sums, without_ticks: Sums | None = None, *judged: ChangedVerdicts) -> Recount:
+    return Recount(known, again, again, again if without_ticks is None else without_ticks, judged, 30_000, AS_OF, None)
 
 
 RIGHT = counted(sums(CALLS, offered=3), sums(CALLS, offered=3))
@@ -115,7 +115,7 @@ def test_what_time_alone_tells_waits_for_history_that_is_being_read(ask: Ask, sl
 
 
 def test_what_time_alone_tells_does_not_hold_up_what_is_wrong(ask: Ask, slept: list[float]) -> None:
-    both = counted(NOT_YET.known | sums(OPINIONS, invited=1), NOT_YET.again, NOT_YET.untold)
+    both = counted(NOT_YET.known | sums(OPINIONS, invited=1), NOT_YET.again, NOT_YET.without_ticks)
     assert "numbers that differ: 6" in ask(both).stdout
     assert slept == []
 
@@ -190,7 +190,7 @@ def test_the_help_says_how_far_back_the_proof_reaches(language: str, words: str)
 def test_how_far_the_reading_is_is_told_every_few_seconds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown, clock = recompute._Shown(), iter(range(10))
+    shown, clock = recompute._Progress(), iter(range(10))
     monkeypatch.setattr(recompute.time, "monotonic", lambda: next(clock))
     for second in range(10):
         shown(second // 5, 2, 500 * (second + 1))
