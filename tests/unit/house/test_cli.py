@@ -393,7 +393,11 @@ def commands_in(text: str) -> Iterator[list[str]]:
     lines = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text)
     for line in lines:
         before, found, after = line.partition("#")[0].partition("accueil ")
-        if found and re.search(r"(^|[ =]|[^ ]/)$", before) and not before.startswith(("useradd", "systemctl")):
+        if (
+            found
+            and re.search(r"(^|[ =]|[^ ]/)$", before)
+            and not before.startswith(("useradd", "systemctl", "install"))
+        ):
             yield after.split()
 
 
