@@ -82,8 +82,8 @@ def recount(
 ) -> Recount:
     """Return the workers' figures and the recomputed ones. Only the contacts of one partition are in memory at a time.
 
-    `client` holds security options of kafka-python. `report` is called with the partition, the number of partitions, and
-    the number of events read so far. `retention_ms` is Kafka's retention of events. Raises `KafkaError` if the brokers stop
+    `client` holds security options of kafka-python. `report` receives the partition, the number of partitions and the
+    number of events read so far. `retention_ms` is Kafka's retention of events. Raises `KafkaError` if the brokers stop
     answering.
     """
     known: Sums = {}

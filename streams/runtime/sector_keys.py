@@ -23,12 +23,12 @@ kind_option = click.option(
     type=click.Choice(IDENTITY_KINDS),
     default=IdentityKind.PHONE.value,
     show_default=True,
-    help=say("Kind of the identity.", "La nature de l'identifiant."),
+    help=say("Kind of identity to prompt for.", "Type d'identité à demander."),
 )
 sector_option = click.option(
     "--sector",
     show_default=say("the only one there is", "le seul qu'il y a"),
-    help=say("Sector whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
+    help=say("Sector whose key makes the pseudonym.", "Secteur dont la clé fait le pseudonyme."),
 )
 
 

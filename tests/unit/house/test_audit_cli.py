@@ -13,7 +13,7 @@ from streams.access.audit import Access, Audit, Purpose
 from streams.access.audit import Result as Outcome
 from streams.access.hash_chain import Damage
 from streams.access.permissions import Operation
-from streams.cli.audit import FOUND
+from streams.cli.audit import DAMAGE_TEXTS
 from streams.cli.main import main
 
 DAYS = (24, 24, 24, 25)
@@ -54,11 +54,11 @@ def shown(*options: str) -> list[tuple[str, str]]:
 def test_show_finds_by_who_whose_and_since() -> None:
     everything = shown()
     assert [actor for actor, _ in everything] == ["guichet", "guichet", "dpo", "guichet"]
-    assert shown("--who", "dpo") == [("dpo", "phone:a1b2-0")]
-    assert shown("--whose", "phone:a1b2-1") == [("guichet", "phone:a1b2-1")] * 2
+    assert shown("--client", "dpo") == [("dpo", "phone:a1b2-0")]
+    assert shown("--subject", "phone:a1b2-1") == [("guichet", "phone:a1b2-1")] * 2
     assert shown("--limit", "1") == everything[-1:]
     assert shown("--since", "2026-11-25") == everything[-1:]
-    assert command("show", "--who", "nobody").stdout == "none\n"
+    assert command("show", "--client", "nobody").stdout == "none\n"
 
 
 def test_what_is_left_out_by_the_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_a_sector_chooses_records_and_what_would_choose_none_is_refused(place: P
     assert len(shown("--sector", "general")) == len(DAYS)
     mistyped = command("show", "--sector", "rutes")
     assert (mistyped.exit_code, "no sector has a key" in mistyped.stderr) == (2, True)
-    for more in ((), ("--citizen", "--whose", "phone:a1b2-0")):
+    for more in ((), ("--citizen", "--subject", "phone:a1b2-0")):
         refused = command("show", "--kind", "email", *more)
         assert (refused.exit_code, "--kind: only of what --citizen asks for" in refused.stderr) == (2, True)
 
@@ -120,16 +120,17 @@ def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkey
         )
     monkeypatch.setenv("LANGUAGE", "en")
     assert (
-        "The citizen is here; across sectors: convention du 3 mars 2026" in command("show", "--who", "camille").stdout
+        "The citizen is here; across sectors: convention du 3 mars 2026"
+        in command("show", "--client", "camille").stdout
     )
-    assert "across" not in command("show", "--who", "dpo").stdout
+    assert "across" not in command("show", "--client", "dpo").stdout
 
 
 def test_verify_names_the_place_and_ends_with_1(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = command("verify")
     assert sound.exit_code == 0
     noted = sound.stdout.split()[-1]
-    assert command("verify", "--noted", noted).exit_code == 0
+    assert command("verify", "--checkpoint", noted).exit_code == 0
     path = place / "000001.jsonl"
     path.write_bytes(path.read_bytes().replace(b"dpo", b"dpp"))
     result = command("verify")
@@ -151,17 +152,17 @@ def test_an_audit_that_was_changed_is_shown_with_a_warning_and_ends_with_1(place
 
 @pytest.mark.parametrize("typed", ["jeanne@example.org", "01 99 00 00 01", "Jeanne Exemple"])
 def test_what_is_no_name_of_a_record_is_refused_and_never_means_that_nobody_read(typed: str) -> None:
-    result = command("show", "--whose", typed)
+    result = command("show", "--subject", typed)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "neither a contact id nor a pseudonym; --citizen asks" in result.stderr
     assert typed not in result.stderr
 
 
 def test_verify_with_another_hash_than_was_noted() -> None:
-    result = command("verify", "--noted", f"2:{'a' * 64}")
+    result = command("verify", "--checkpoint", f"2:{'a' * 64}")
     assert result.exit_code == 1
     assert "line 2: is another than the one that was noted" in result.stdout
-    assert command("verify", "--noted", "yesterday").exit_code == 2
+    assert command("verify", "--checkpoint", "yesterday").exit_code == 2
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_shown(place: Path) -> None:
@@ -175,4 +176,4 @@ def test_what_cannot_be_read_is_told_and_the_rest_shown(place: Path) -> None:
 
 
 def test_every_damage_has_words() -> None:
-    assert FOUND.keys() == set(Damage)
+    assert DAMAGE_TEXTS.keys() == set(Damage)

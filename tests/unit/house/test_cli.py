@@ -191,7 +191,7 @@ def test_port_of_two_is_refused_and_both_settings_are_named(
 
 
 def test_bench_without_its_packages_still_has_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "NEEDED", ("no_such_module",))
+    monkeypatch.setattr(bench, "PACKAGES", ("no_such_module",))
     line = "accueil bench needs no_such_module: make bench, or pip install -e '.[test]'\n"
     for option in ("--help", "-h"):
         shown = run("bench", option)

@@ -190,7 +190,7 @@ def test_the_help_says_how_far_back_the_proof_reaches(language: str, words: str)
 def test_how_far_the_reading_is_is_told_every_few_seconds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown, clock = recompute._Shown(), iter(range(10))
+    shown, clock = recompute._Progress(), iter(range(10))
     monkeypatch.setattr(recompute.time, "monotonic", lambda: next(clock))
     for second in range(10):
         shown(second // 5, 2, 500 * (second + 1))

@@ -137,7 +137,7 @@ def test_one_part_that_fails_keeps_no_other_from_being_done(data: Path) -> None:
 
 def test_late_it_leaves_tables_as_they_are(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_timeline(load()).close()
-    monkeypatch.setattr(Timeline, "rewrite", lambda _: True)
+    monkeypatch.setattr(Timeline, "vacuum", lambda _: True)
     assert "written anew" in run("apply").stdout
     assert "written anew" not in run("apply", "--no-rewrite").stdout
 
@@ -280,7 +280,7 @@ def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_t
             retention_periods(settings),
         )
         name = erasing_.begin(make_request_id(), [contact], "", "camille").id
-        erasing_.tell()
+        erasing_.publish_pending()
         found = erasing_.look(name, lambda _: None)
         assert found is not None
         assert found.proof is not None

@@ -41,7 +41,7 @@ def run(*arguments: str) -> Result:
             ("links", "list", "case:0a1b-0000000000000000000001"),
             "no timelines in accueil-data yet: accueil up, or accueil timeline, writes them",
         ),
-        (("timeline", "show", "--why", "contact"), "no citizen is known until then"),
+        (("timeline", "show", "--purpose", "contact"), "no citizen is known until then"),
     ],
 )
 def test_who_finds_nothing_beside_a_stopped_demo_is_told_where_its_data_are(
