@@ -217,7 +217,7 @@ def test_more_workers_than_partitions_are_warned_of(monkeypatch: pytest.MonkeyPa
     ("name", "bad", "good", "words"),
     [
         ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "one told again would count again"),
-        ("ACCUEIL_WEB__STALE_AFTER_SECONDS", "11.9", "12", "below 12 the board is stale now and then"),
+        ("ACCUEIL_WEB__STALE_AFTER_SECONDS", "11.9", "12", "below 12 the board appears stale from time to time"),
     ],
 )
 def test_settings_that_would_make_figures_lie_are_warned_of(
@@ -267,7 +267,7 @@ def test_process_whose_health_port_is_taken_says_so_in_one_line(command: str) ->
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     setting = "web.port" if command == "web" else f"{command}.health_port"
-    assert line.startswith(f"accueil: port {port} on 127.0.0.1 cannot be had (")
+    assert line.startswith(f"accueil: port {port} on 127.0.0.1 is not available (")
     assert f"choose another ({setting}, " in line
 
 

@@ -37,7 +37,7 @@ from streams.runtime.prechecks import claim_data_directory
 from streams.runtime.privacy_backend import retention_periods
 from streams.runtime.process_tree import _LogFile
 from streams.runtime.timeline_database import open_timeline
-from streams.runtime.timeline_process import TIDY_EVERY_MS, make_sink
+from streams.runtime.timeline_process import EXPIRY_INTERVAL_MS, make_sink
 from streams.settings.loader import load
 from streams.timeline import erasures
 from streams.timeline.erasures import ErasureRequest
@@ -291,7 +291,7 @@ def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_t
         assert datetime.fromisoformat(until) == asked_at + timedelta(days=days)
         sink.timeline = timeline
         at = milliseconds(datetime.fromisoformat(until))
-        for moment, known in ((at, {contact}), (at + TIDY_EVERY_MS, set[str]())):
+        for moment, known in ((at, {contact}), (at + EXPIRY_INTERVAL_MS, set[str]())):
             for _ in range(2):  # the second ends what the first began
                 sink.expire(moment)
             assert timeline.find_erased().keys() == known
