@@ -103,9 +103,9 @@ class Departement:
             self.calls.begin(
                 max(self._now, calls_since or self._now),
                 seed=self._plan.seed,
-                rhythm=CallProfile(self._calls_per_day, always=self._plan.always),
-                callers=lambda: draw(self._plan.seed, callers).phone,
-                ended=self._follow,
+                profile=CallProfile(self._calls_per_day, always=self._plan.always),
+                draw_caller=lambda: draw(self._plan.seed, callers).phone,
+                on_ended=self._follow,
             )
             self.ledger.calls = self.calls.ledger
             yield

@@ -106,7 +106,7 @@ def _recompute(settings: Settings, cluster: Cluster, policies: Policies) -> tupl
 def _compare(counted: Recount, zone: ZoneInfo) -> _Comparison:
     days = {None}.union(*(contact.days for contact in counted.judged)) if counted.judged else set()
     differences, policy_changes, lasting, new_figures = [], 0, 0, 0
-    not_transient = set(compare(counted.known, counted.again, counted.earlier, counted.untold))
+    not_transient = set(compare(counted.known, counted.again, counted.earlier, counted.without_ticks))
     for difference in compare(counted.known, counted.again, counted.earlier):
         if not _is_complete(difference.day, counted.first_day):
             continue

@@ -1,1 +1,1 @@
-"""Reports of a day, a week, a month or a year, for the people who write about them: HTML for paper, XLSX and CSV for tables."""
+"""Activity reports of a day, week, month or year as HTML, XLSX or CSV, and the queue forecast. May import `streams.web`."""

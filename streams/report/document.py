@@ -1,4 +1,4 @@
-"""A report in words: the same document for paper, workbook and plain table."""
+"""Localised contents of a report, shared by the HTML, XLSX and CSV writers."""
 # ruff: noqa: RUF001 - dashes between names
 
 from collections import Counter
@@ -27,12 +27,12 @@ from streams.web.board.texts import TEXTS as BOARD
 from streams.web.options import WebOptions
 
 SATURDAY: Final = 5
-_MOST_LABELS: Final = 31
+_MAX_LABELS: Final = 31
 _WEEK: Final = 7
 
 
 class Line(NamedTuple):
-    """A row of a table with its name."""
+    """A named table row."""
 
     name: str
     is_sum: bool
@@ -41,18 +41,18 @@ class Line(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """A table with its heading and the names of its columns."""
+    """A table with its title, column titles and plots."""
 
     name: str
     title: str
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     plots: tuple[tuple[str, str], ...]
-    """Heading and SVG."""
+    """Title, SVG."""
 
 
 class Known(NamedTuple):
-    """What is known of a channel."""
+    """Coverage of the period by the data of a channel."""
 
     channel: str
     data: str
@@ -60,7 +60,7 @@ class Known(NamedTuple):
 
 
 class Document(NamedTuple):
-    """All of it, in one language."""
+    """A report in one language."""
 
     language: str
     title: str
@@ -69,21 +69,21 @@ class Document(NamedTuple):
     notes: tuple[str, ...]
     known: tuple[Known, ...]
     totals: tuple[tuple[str, int], ...]
-    """Channel and how many contacts came."""
+    """Channel, number of contacts received."""
     chapters: tuple[Chapter, ...]
     arrival_profiles: tuple[ArrivalProfile, ...]
     definitions: tuple[tuple[str, str], ...]
 
 
 def build_document(report: Report, history: History, options: WebOptions, language: str) -> Document:
-    """Return the document."""
+    """Return the report as a document in `language`."""
     texts = TEXTS[language]
     arrival_profiles = {arrival_profile.channel: arrival_profile for arrival_profile in report.arrival_profiles}
-    told: set[str] = set()
+    with_profile: set[str] = set()
     chapters = []
     for table in report.tables:
-        arrival_profile = None if table.name in told else arrival_profiles.get(table.name)
-        told.add(table.name)
+        arrival_profile = None if table.name in with_profile else arrival_profiles.get(table.name)
+        with_profile.add(table.name)
         chapters.append(_chapter(table, arrival_profile, options, language))
     return Document(
         language=language,
@@ -112,7 +112,7 @@ def _notes(report: Report, history: History, language: str) -> list[str]:
             notes.append(texts["not_over"])
     if any(coverage.begins_on for coverage in report.coverage):
         notes.append(texts["known_in_part"])
-    if _reads(report, history):
+    if _unfinished_history(report, history):
         notes.append(texts["reads_history"])
     if history.unreadable:
         notes.append(texts["unreadable"].format(count=history.unreadable))
@@ -121,8 +121,8 @@ def _notes(report: Report, history: History, language: str) -> list[str]:
     return notes
 
 
-def _reads(report: Report, history: History) -> dict[str, datetime]:
-    """Return the channels of which what happened in the period may still be read, and as of when that is."""
+def _unfinished_history(report: Report, history: History) -> dict[str, datetime]:
+    """Return channel → time reached by the reading of its history, for channels that have not passed the period."""
     return {channel: at for channel, at in history.history_read_until.items() if at.date() <= report.period.last}
 
 
@@ -135,7 +135,7 @@ def _known(coverage: Coverage, report: Report, history: History, language: str) 
         begins_on = coverage.begins_on
         name = "begins_first" if begins_on == first else "begins" if begins_on <= last else "after_period"
         data = texts[name].format(day=format_day(begins_on, language))
-    if (at := _reads(report, history).get(coverage.channel)) is not None:
+    if (at := _unfinished_history(report, history).get(coverage.channel)) is not None:
         data = texts["being_read"].format(data=data, when=format_time(at, language))
     days = texts["of_days"].format(count=coverage.days_with_contacts, days=len(report.period.days))
     return Known(texts[coverage.channel], data, days)
@@ -158,7 +158,7 @@ def _definitions(report: Report, options: WebOptions, language: str) -> list[tup
 
 def _chapter(table: Table, arrival_profile: ArrivalProfile | None, options: WebOptions, language: str) -> Chapter:
     texts = TEXTS[language]
-    names = _name_places([row.dimensions for row in table.rows if row.dimensions], options, language) | {
+    names = _name_rows([row.dimensions for row in table.rows if row.dimensions], options, language) | {
         OTHERS: texts["others"]
     }
     lines = [
@@ -170,14 +170,14 @@ def _chapter(table: Table, arrival_profile: ArrivalProfile | None, options: WebO
         )
         for row in table.rows
     ]
-    lines.sort(key=lambda line: (not line.is_sum, line.dimensions == OTHERS, _spelling(line.name)))
+    lines.sort(key=lambda line: (not line.is_sum, line.dimensions == OTHERS, _sort_key(line.name)))
     columns = tuple(texts["sent_letters" if name == "sent" else name] for name in table.columns)
     plots = _plots(arrival_profile, language) if arrival_profile else ()
     return Chapter(table.name, texts[table.name], columns, tuple(lines), plots)
 
 
-def _name_places(dimension_keys: Sequence[Dimensions], options: WebOptions, language: str) -> dict[Dimensions, str]:
-    """Return what people call each place: what the settings say, and the site where that would not tell two apart."""
+def _name_rows(dimension_keys: Sequence[Dimensions], options: WebOptions, language: str) -> dict[Dimensions, str]:
+    """Return the display names of rows: configured labels or defaults, with the site where names are equal."""
     number = 0 if language == "fr" else 1
     texts = TEXTS[language]
     queues = {queue.dimensions: (queue.label_fr, queue.label_en)[number] for queue in options.queues}
@@ -187,36 +187,36 @@ def _name_places(dimension_keys: Sequence[Dimensions], options: WebOptions, lang
         if dimensions in queues:
             names[dimensions] = queues[dimensions]
         elif dimensions.channel == SLA:
-            name = _name_promise(dimensions, texts)
+            name = _name_target(dimensions, texts)
             names[dimensions] = f"{name}, {service}" if dimensions.service else name
         elif dimensions.queue:
-            about = texts.get(dimensions.queue, dimensions.queue)  # opinions stand by the channel that they are about
-            names[dimensions] = f"{service} – {about}" if about != dimensions.service else service
+            queue = texts.get(dimensions.queue, dimensions.queue)  # for feedback: the channel of the contact
+            names[dimensions] = f"{service} – {queue}" if queue != dimensions.service else service
         else:
             names[dimensions] = service
-    often = Counter(names.values())
+    frequency = Counter(names.values())
     return {
-        dimensions: f"{name}{_tell_apart(dimensions)}" if often[name] > 1 else name
+        dimensions: f"{name}{_distinction(dimensions)}" if frequency[name] > 1 else name
         for dimensions, name in names.items()
     }
 
 
-def _name_promise(dimensions: Dimensions, texts: Mapping[str, str]) -> str:
-    """Return what the board calls a promise."""
+def _name_target(dimensions: Dimensions, texts: Mapping[str, str]) -> str:
+    """Return the name of an SLA target, as on the board."""
     _, clock, channel = dimensions.queue.rsplit(":", 2)
-    of = texts["short_form"] if channel == Channel.FORM else texts.get(channel, channel)
-    return texts["promise_of"].format(channel=of, clock=texts.get(f"clock_{clock}", clock).lower())
+    channel_name = texts["short_form"] if channel == Channel.FORM else texts.get(channel, channel)
+    return texts["promise_of"].format(channel=channel_name, clock=texts.get(f"clock_{clock}", clock).lower())
 
 
-def _tell_apart(dimensions: Dimensions) -> str:
-    """Return what is added to a name that others have too: of promises the policy, and the site."""
+def _distinction(dimensions: Dimensions) -> str:
+    """Return the addition to a name that several rows have: the policy of an SLA target, and the site."""
     policy = dimensions.queue.rsplit(":", 2)[0] if dimensions.channel == SLA else ""
-    told = ", ".join(filter(None, (policy, dimensions.site)))
-    return f" ({told})" if told else ""
+    addition = ", ".join(filter(None, (policy, dimensions.site)))
+    return f" ({addition})" if addition else ""
 
 
-def _spelling(name: str) -> str:
-    """Return by what a name is put in its place, whatever its accents."""
+def _sort_key(name: str) -> str:
+    """Return the name without case and accents, for sorting."""
     return "".join(letter for letter in normalize("NFKD", name.casefold()) if not combining(letter))
 
 
@@ -224,17 +224,17 @@ def _plots(arrival_profile: ArrivalProfile, language: str) -> tuple[tuple[str, s
     texts = TEXTS[language]
     plots = []
     if len(arrival_profile.by_day) > 1:
-        every = -(-len(arrival_profile.by_day) // _MOST_LABELS)
+        interval = -(-len(arrival_profile.by_day) // _MAX_LABELS)
         bars = [
             Bar(
-                _label(told.day, len(arrival_profile.by_day), language) if number % every == 0 else "",
-                format_day(told.day, language, weekday=True),
-                told.number,
-                told.day.weekday() >= SATURDAY,
+                _label(day.day, len(arrival_profile.by_day), language) if number % interval == 0 else "",
+                format_day(day.day, language, weekday=True),
+                day.number,
+                day.day.weekday() >= SATURDAY,
             )
-            for number, told in enumerate(arrival_profile.by_day)
+            for number, day in enumerate(arrival_profile.by_day)
         ]
-        if len(arrival_profile.by_day) > 2 * _MOST_LABELS:
+        if len(arrival_profile.by_day) > 2 * _MAX_LABELS:
             bars = _by_month(arrival_profile, language)
         plots.append((texts["by_day"], draw_bars(texts["by_day"], bars, language)))
     clock = f"{NO_BREAK_SPACE}h" if language == "fr" else ":00"
@@ -249,27 +249,27 @@ def _label(day: date, days: int, language: str) -> str:
 
 def _by_month(arrival_profile: ArrivalProfile, language: str) -> list[Bar]:
     months: Counter[tuple[int, int]] = Counter()
-    for told in arrival_profile.by_day:
-        months[told.day.year, told.day.month] += told.number
+    for day in arrival_profile.by_day:
+        months[day.day.year, day.day.month] += day.number
     names = {
-        (told.day.year, told.day.month): format_day(told.day, language).split(NO_BREAK_SPACE)[1]
-        for told in arrival_profile.by_day
+        (day.day.year, day.day.month): format_day(day.day, language).split(NO_BREAK_SPACE)[1]
+        for day in arrival_profile.by_day
     }
     return [Bar(names[month].split(" ")[0][:4], names[month], number) for month, number in months.items()]
 
 
 def format_value(value: Value, language: str) -> str:
-    """Return a cell as text: a dash where there is nothing to tell, and the interval where there is one."""
+    """Return a cell as text: a dash without a value, and the confidence interval in brackets."""
     if value.value is None:
         return "–"
-    text = _write(value.value, value.unit, language)
+    text = _format(value.value, value.unit, language)
     if value.low is not None and value.high is not None:
-        low, high = (_write(bound, value.unit, language, bare=True) for bound in (value.low, value.high))
+        low, high = (_format(bound, value.unit, language, bare=True) for bound in (value.low, value.high))
         text += f" [{low}{NO_BREAK_SPACE}; {high}]" if language == "fr" else f" [{low}, {high}]"
     return text
 
 
-def _write(number: float, unit: str, language: str, *, bare: bool = False) -> str:
+def _format(number: float, unit: str, language: str, *, bare: bool = False) -> str:
     match unit:
         case "share":
             percent = format_number(100 * number, language, 1)

@@ -1,4 +1,4 @@
-"""What the topic of figures holds of days that are over: read once, from its beginning to its end."""
+"""Figures by civil day, read once from the beginning of the topic of figures to its end."""
 
 import threading
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ _decode_progress = msgspec.json.Decoder(Progress).decode
 
 
 class HistoryError(Exception):
-    """The figures could not be read; `source` says what was missing."""
+    """The figures could not be read; `reader_state` gives the cause."""
 
     def __init__(self, reader_state: ReaderState) -> None:
         super().__init__(reader_state.value)
@@ -40,26 +40,26 @@ class HistoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Figures by civil day, of all partitions together."""
+    """Figures by civil day, merged over all partitions."""
 
     zone: ZoneInfo
     days: Mapping[tuple[date, Dimensions], Figure]
-    """Of the days that were asked for; with `by_hour`."""
+    """Figures of the requested days, with `by_hour`."""
     totals: Mapping[Dimensions, Figure]
-    """Everything since the beginning, and the stocks of the moment `as_of`."""
+    """Counts since the beginning, and stocks at `as_of`."""
     began_on: Mapping[str, date]
-    """Channel → the first day of which a contact is kept, whatever days were asked for."""
+    """Channel → first day with a stored contact, independent of the requested days."""
     as_of: datetime | None
-    """Up to when all is counted; None if some partition never told."""
+    """Time up to which the figures are complete; None if a partition has not recorded progress."""
     history_read_until: Mapping[str, datetime]
-    """Channels of which history is being read → as of when: figures since then are not complete."""
+    """Channels whose history is being read → time up to which it is read. Later figures are incomplete."""
     unreadable: int = 0
-    """Rows that a newer release wrote, or that are none."""
+    """Number of rows that could not be decoded, due to a defect or a newer release."""
 
 
 @dataclass(slots=True)
 class HistoryView:
-    """Rows in, as `FiguresReader` brings them; of the days from `first` to `last` they are kept."""
+    """View for `FiguresReader` that collects all rows and returns the figures of `first` to `last`."""
 
     zone: ZoneInfo
     first: date
@@ -71,7 +71,7 @@ class HistoryView:
     _rows: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Take note of what the reader is doing now."""
+        """Record the state of the reader; the reading ends at the end of the topic, or if it cannot be read."""
         if self.ended.is_set():
             return
         self.reader_state = reader_state
@@ -79,7 +79,7 @@ class HistoryView:
             self.ended.set()
 
     def begin(self, partitions: Iterable[int]) -> None:
-        """Read anew."""
+        """Start a new reading: forget all rows."""
         self._partitions = tuple(partitions)
         self._rows.clear()
 
@@ -87,11 +87,11 @@ class HistoryView:
         self,
         partition: int,
         rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int = 0,  # noqa: ARG002 - as told
+        written_at: int = 0,  # noqa: ARG002 - part of the protocol
     ) -> None:
-        """Take in rows of one partition; None removes one."""
+        """Apply rows of one partition; a value of None removes a row."""
         if self.ended.is_set():
-            return  # what comes later is of another moment
+            return  # later rows would be newer than `as_of`
         for key, value in rows:
             if key is None:
                 continue
@@ -101,7 +101,7 @@ class HistoryView:
                 self._rows[partition, key] = value
 
     def history(self) -> History:
-        """Return what was read."""
+        """Return the figures that were read."""
         days: dict[tuple[date, Dimensions], Figure] = {}
         totals: dict[Dimensions, Figure] = {}
         began_on: dict[str, date] = {}
@@ -124,15 +124,15 @@ class HistoryView:
                     began_on[dimensions.channel] = min(day, began_on.get(dimensions.channel, day))
                 if not self.first <= day <= self.last:
                     continue
-                into = days.setdefault((day, dimensions), new_day(figure_schema))
+                target = days.setdefault((day, dimensions), new_day(figure_schema))
                 if begins_at:
-                    merge_into_day(into, figure, begins_at.hour)
+                    merge_into_day(target, figure, begins_at.hour)
                 else:
-                    merge(into, figure)
+                    merge(target, figure)
             except _UNREADABLE:
                 unreadable += 1
-        told = [progress[number].step_at if number in progress else 0 for number in self._partitions]
-        as_of = min(told, default=0)
+        steps = [progress[number].step_at if number in progress else 0 for number in self._partitions]
+        as_of = min(steps, default=0)
         history_read_until: dict[str, int] = {}
         for part in progress.values():
             for channel, at in part.history.items():
@@ -151,9 +151,9 @@ class HistoryView:
 def read_history(
     brokers: str, client: Mapping[str, Any], zone: ZoneInfo, first: date, last: date, timeout_seconds: float
 ) -> History:
-    """Return the figures of the days from `first` to `last`, as they were committed last.
+    """Return the latest committed figures of the days from `first` to `last`.
 
-    Raises `HistoryError` if the topic does not exist, or was not read to its end within `timeout_seconds`.
+    Raise `HistoryError` if the topic does not exist, or was not read to its end within `timeout_seconds`.
     """
     view = HistoryView(zone, first, last)
     reader = FiguresReader(view, brokers, client)

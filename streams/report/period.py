@@ -1,4 +1,4 @@
-"""What a report is about: a civil day, a week from Monday, a month or a year."""
+"""Periods of a report: a civil day, an ISO week, a month or a year."""
 
 from calendar import monthrange
 from datetime import date, timedelta
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class PeriodKind(StrEnum):
-    """How long it is."""
+    """Length of a period."""
 
     DAY = "day"
     WEEK = "week"
@@ -16,7 +16,7 @@ class PeriodKind(StrEnum):
 
 
 class Period(NamedTuple):
-    """Whole civil days, of 23, 24 or 25 hours."""
+    """A range of whole civil days, both ends included."""
 
     kind: PeriodKind
     first: date
@@ -24,12 +24,12 @@ class Period(NamedTuple):
 
     @property
     def days(self) -> list[date]:
-        """All of its days."""
+        """All days of the period."""
         return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
 
     @property
     def name(self) -> str:
-        """Its name in ISO 8601: `2026-11-25`, `2026-W48`, `2026-11`, `2026`."""
+        """Name in ISO 8601: `2026-11-25`, `2026-W48`, `2026-11`, `2026`."""
         match self.kind:
             case PeriodKind.DAY:
                 return self.first.isoformat()
@@ -43,7 +43,7 @@ class Period(NamedTuple):
 
 
 def period_of(kind: PeriodKind, day: date) -> Period:
-    """Return the period of that kind that `day` lies in."""
+    """Return the period of this kind that contains `day`."""
     match kind:
         case PeriodKind.DAY:
             return Period(kind, day, day)
@@ -57,9 +57,9 @@ def period_of(kind: PeriodKind, day: date) -> Period:
 
 
 def parse_period(kind: PeriodKind, text: str) -> Period:
-    """Return the period of that name, or the one that a day lies in: `2026-11-25` names the week, month or year too.
+    """Return the period with this ISO 8601 name, or the one that contains the named day.
 
-    Raises `ValueError` if it is neither.
+    Raise `ValueError` for other text.
     """
     name = text.strip()
     if kind is PeriodKind.WEEK and len(name) == len("2026-W48"):

@@ -1,4 +1,4 @@
-"""Bars as SVG, which paper shows as well as a screen: drawn here, so that a report needs nothing else."""
+"""Bar charts as SVG, for screen and print, without a plotting library."""
 
 from collections.abc import Sequence
 from html import escape
@@ -15,26 +15,26 @@ _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 
 class Bar(NamedTuple):
-    """One bar."""
+    """A bar of a chart."""
 
     label: str
-    """Under it; empty where there is no room for all."""
+    """Text below the bar; empty if not all labels fit."""
     name: str
-    """What it is, in full."""
+    """Full name, for the tooltip."""
     number: int
     is_light: bool = False
-    """Drawn lighter: a weekend."""
+    """Draw in a lighter colour, for weekends."""
 
 
 def draw_bars(title: str, bars: Sequence[Bar], language: str) -> str:
-    """Return the bars as an SVG element, whose title tells all numbers: what it shows is text too."""
+    """Return a bar chart as an SVG element. Its `aria-label` lists all numbers, for screen readers."""
     top = round_up(max((bar.number for bar in bars), default=0))
     step = (WIDTH - _LEFT) / max(1, len(bars))
     floor = HEIGHT - _BOTTOM
     scale = (floor - _TOP) / top
-    told = "; ".join(f"{bar.name}: {bar.number}" for bar in bars)
+    numbers = "; ".join(f"{bar.name}: {bar.number}" for bar in bars)
     parts = [
-        f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}. {told}", quote=True)}">'
+        f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}. {numbers}", quote=True)}">'
     ]
     for level in sorted({0, top // 2 if top % 2 == 0 else top, top}):
         y = floor - level * scale
@@ -53,7 +53,7 @@ def draw_bars(title: str, bars: Sequence[Bar], language: str) -> str:
 
 
 def round_up(number: int) -> int:
-    """Return the first of 1, 2, 3, 4, 5, 6, 8, 10, 20 … that is not below `number`: where an axis ends."""
+    """Return the end of the axis: the first of 1, 2, 3, 4, 5, 6, 8, 10, 20 … that is at least `number`."""
     power = 1
     while True:
         for step in _STEPS:

@@ -1,4 +1,4 @@
-"""What is to be expected of each queue today, and how many agents that takes: pure."""
+"""Forecast of arrivals and staffing for each queue; pure functions."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -14,71 +14,70 @@ from streams.report.history import History
 from streams.web.options import WebOptions
 
 WEEKS: Final = MAX_DAYS + 2
-"""So far back days are asked for: one or two of them may be public holidays."""
+"""Weeks to look back: one or two more than the forecast uses, since some days may be public holidays."""
 MIN_ABANDONED: Final = 20
-"""Of fewer callers who gave up it is not known how patient they are."""
+"""Minimum number of abandoned contacts for an estimate of patience."""
 MIN_HANDLED: Final = 20
-"""Of fewer calls it is not known how long they take."""
+"""Minimum number of handled contacts for a mean handle time."""
 
 
 class Staffing(NamedTuple):
-    """How many agents it takes in the half hour that begins."""
+    """Agents needed in the coming half hour."""
 
     load: Load
     agents_erlang_c: int | None
-    """By Erlang C; None if no number would do."""
+    """Agents needed by Erlang C; None if no number reaches the target."""
     agents_erlang_a: int | None
-    """By Erlang A; None if it is not known how patient callers are, too."""
+    """Agents needed by Erlang A; None if no number reaches the target, or if the patience is unknown."""
     now: Performance | None
-    """How those do who are there now, by Erlang A if patience is known; None if nobody is."""
+    """Expected performance of the present agents, by Erlang A if the patience is known; None without agents."""
 
 
 class QueueForecast(NamedTuple):
-    """One queue."""
+    """Forecast of one queue."""
 
     dimensions: Dimensions
     so_far: int
-    """Contacts that came today."""
+    """Contacts received today up to now."""
     forecast: Forecast | None
-    """None if too few days like this are known."""
+    """Forecast of the arrivals; None if too few similar days are known."""
     agents: int | None
-    """Who is available or on a contact in this queue now; None where nobody tells."""
+    """Agents available or on a contact now; None if no source reports agents."""
     staffing: Staffing | None
-    """None without a forecast, or where too few calls are known to say how long they take."""
+    """None without a forecast, or below `MIN_HANDLED` contacts."""
 
 
 def forecast_queues(history: History, now: datetime, options: WebOptions) -> list[QueueForecast]:
-    """Return the outlook of each queue of which a contact is known in the last `WEEKS` weeks, by channel and name.
+    """Return the forecast of each queue with a contact in the last `WEEKS` weeks, sorted by channel and name.
 
-    `history` must hold the days since then, today among them.
+    `history` must contain these days and today.
     """
     local = now.astimezone(options.time_zone)
     today, hour = local.date(), local.hour + local.minute / 60
-    by_place: dict[Dimensions, dict[date, Figure]] = {}
+    by_queue: dict[Dimensions, dict[date, Figure]] = {}
     for (day, dimensions), figure in history.days.items():
         if FIGURE_SCHEMAS[dimensions.channel] is QUEUE_SCHEMA and (
             dimensions.queue or dimensions.channel == Channel.VISIT
         ):
-            by_place.setdefault(dimensions, {})[day] = figure
+            by_queue.setdefault(dimensions, {})[day] = figure
     return [
-        _look_at(dimensions, by_place[dimensions], today, hour, history, options)
-        for dimensions in sorted(by_place)
-        if any(figure.counts[ARRIVALS_INDEX] for figure in by_place[dimensions].values())
+        _forecast_queue(dimensions, by_queue[dimensions], today, hour, history, options)
+        for dimensions in sorted(by_queue)
+        if any(figure.counts[ARRIVALS_INDEX] for figure in by_queue[dimensions].values())
     ]
 
 
-def _look_at(
+def _forecast_queue(
     dimensions: Dimensions, days: Mapping[date, Figure], today: date, hour: float, history: History, options: WebOptions
 ) -> QueueForecast:
-    began_on = (
-        day for day, figure in days.items() if figure.counts[ARRIVALS_INDEX]
-    )  # before that it may not have been there
+    # Before its first contact, the queue may not have existed.
+    began_on = (day for day, figure in days.items() if figure.counts[ARRIVALS_INDEX])
     first = max(history.began_on.get(dimensions.channel, today), min(began_on, default=today))
-    read = history.history_read_until.get(dimensions.channel)
+    read_until = history.history_read_until.get(dimensions.channel)
     known = [
         PastDay(day, (days[day].by_hour if day in days else None) or [0] * HOURS)
         for day in similar_days(today, WEEKS, options.is_holiday)
-        if day > first and (read is None or day < read.date())
+        if day > first and (read_until is None or day < read_until.date())
     ]
     expected = forecast(known, hour)
     agents = None
@@ -98,10 +97,10 @@ def _staff(
 ) -> Staffing | None:
     if expected is None:
         return None
-    lately = new_day(QUEUE_SCHEMA)
+    total = new_day(QUEUE_SCHEMA)
     for figure in days.values():
-        merge(lately, figure)
-    count = dict(zip(QUEUE_SCHEMA.counts, lately.counts, strict=True))
+        merge(total, figure)
+    count = dict(zip(QUEUE_SCHEMA.counts, total.counts, strict=True))
     handled = count["ended"] + count["transferred"]
     if handled < MIN_HANDLED or not count["handle_milliseconds"]:
         return None
@@ -122,9 +121,9 @@ def _staff(
 
 
 def estimate_patience(waited_seconds: float, abandoned: int) -> float:
-    """Return for how long callers would wait on the average; without end where too few gave up to tell.
+    """Return the mean patience in seconds; infinite below `MIN_ABANDONED` abandoned contacts.
 
-    All that was waited, by whoever, for each who gave up: the maximum likelihood of an exponential patience, of which an answer
-    shows a part only (Mandelbaum and Zeltyn 2007, section 5).
+    It is the total wait of all contacts ÷ the number of abandoned ones: the maximum likelihood estimate of an exponential
+    patience that is censored by answers (Mandelbaum and Zeltyn 2007, section 5).
     """
     return waited_seconds / abandoned if abandoned >= MIN_ABANDONED and waited_seconds else inf

@@ -1,7 +1,7 @@
-"""The figures of a period as tables: pure, without words or files. Who writes them puts the words.
+"""Figures of a period as tables; pure functions without texts or files.
 
-A row that is named stands for at least `FEWEST` contacts: smaller ones are one row, which then stands for that many too, so that
-no line of a report that is passed on is about a few citizens. Of fewer opinions no score is told at all.
+Each named row counts at least `MIN_CITIZENS` contacts. Smaller rows are combined into one, which reaches this minimum too, so
+that no line of a published report is about few citizens. A satisfaction measure needs as many answers.
 """
 
 from collections import defaultdict
@@ -43,7 +43,7 @@ from streams.web.options import WebOptions
 
 
 class Value(NamedTuple):
-    """One cell. None where there is nothing to divide, or too little to tell."""
+    """A cell. `value` is None if the denominator is 0 or below the minimum."""
 
     value: float | None
     unit: str
@@ -51,39 +51,40 @@ class Value(NamedTuple):
     numerator: float | None = None
     denominator: int | None = None
     low: float | None = None
-    """Bounds of the confidence interval, where there is one."""
+    """Lower bound of the confidence interval; None, like `high`, without one."""
     high: float | None = None
 
 
 class Row(NamedTuple):
-    """One line: what it is about, and its cells, in the order of the table's columns."""
+    """A row: its dimensions, and its cells in the order of the columns."""
 
     dimensions: Dimensions | None
-    """None for the sum of all; `OTHERS` for those too small to be told alone."""
+    """None for the total; `OTHERS` for the row that combines small ones."""
     values: tuple[Value, ...]
 
 
 OTHERS: Final = Dimensions("", "", "", "")
+"""Dimensions of the row that combines small ones."""
 
 
 class Table(NamedTuple):
-    """One table: the sum first."""
+    """A table; its first row is the total."""
 
     name: str
-    """Of its words: the channel, `sla` or the like."""
+    """Key of its texts: a channel, `sla` or a measure."""
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
 
 class Day(NamedTuple):
-    """How many contacts came on a day."""
+    """Contacts received on a day."""
 
     day: date
     number: int
 
 
 class ArrivalProfile(NamedTuple):
-    """When the contacts of a channel came."""
+    """Contacts of a channel, by day and by hour of arrival."""
 
     channel: str
     by_day: tuple[Day, ...]
@@ -91,17 +92,17 @@ class ArrivalProfile(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """What is known of a channel in the period."""
+    """Coverage of the period by the data of a channel."""
 
     channel: str
     begins_on: date | None
-    """The first day of which any contact is kept, if that is not before the period."""
+    """First day with a stored contact; None if it is before the period."""
     days_with_contacts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a report tells."""
+    """The figures of a report."""
 
     period: Period
     formula: Formula
@@ -111,7 +112,7 @@ class Report:
 
 
 def make_report(history: History, period: Period, options: WebOptions) -> Report:
-    """Return the report of a period; `history` must hold its days."""
+    """Return the report of a period; `history` must contain its days."""
     by_channel: dict[str, dict[Dimensions, Figure]] = defaultdict(dict)
     daily: dict[str, dict[date, Figure]] = defaultdict(dict)
     for (day, dimensions), figure in history.days.items():
@@ -130,7 +131,7 @@ def make_report(history: History, period: Period, options: WebOptions) -> Report
         formula=options.formula,
         tables=tuple(table for table in tables if table.rows),
         arrival_profiles=tuple(
-            _course(channel, daily[channel], period)
+            _arrival_profile(channel, daily[channel], period)
             for channel in channels
             if channel != Channel.FEEDBACK and daily[channel]
         ),
@@ -138,7 +139,7 @@ def make_report(history: History, period: Period, options: WebOptions) -> Report
     )
 
 
-def _course(channel: str, days: Mapping[date, Figure], period: Period) -> ArrivalProfile:
+def _arrival_profile(channel: str, days: Mapping[date, Figure], period: Period) -> ArrivalProfile:
     total = new_day(FIGURE_SCHEMAS[channel])
     for figure in days.values():
         merge(total, figure)
@@ -166,18 +167,18 @@ def _rows(
     read: Read,
     key: Key,
     size: Size,
-    fewest_of_all: int = 1,
+    minimum_total: int = 1,
 ) -> tuple[Row, ...]:
-    """Return the sum, then a row for each key, in their order; those of a `size` below `FEWEST` together at the end.
+    """Return the total, then a row for each key; those with a `size` below `MIN_CITIZENS` are combined at the end.
 
-    None at all if the sum is of fewer than `fewest_of_all`.
+    Return no rows if the total is below `minimum_total`.
     """
     total, others = new_day(figure_schema), new_day(figure_schema)
     groups: dict[Dimensions, Figure] = {}
     for dimensions, figure in figures.items():
         merge(total, figure)
         merge(groups.setdefault(key(dimensions), new_day(figure_schema)), figure)
-    if size(total) < fewest_of_all:
+    if size(total) < minimum_total:
         return ()
     sized = sorted((number, dimensions) for dimensions, figure in groups.items() if (number := size(figure)))
     while sized and (sized[0][0] < MIN_CITIZENS or 0 < size(others) < MIN_CITIZENS):
@@ -189,42 +190,42 @@ def _rows(
     return (*rows, *([Row(OTHERS, read(others))] if size(others) else []))
 
 
-def _most(figure_schema: FigureSchema, names: Iterable[str]) -> Size:
-    """Return what says of how many contacts a figure tells: the highest of these counts."""
+def _largest_count(figure_schema: FigureSchema, names: Iterable[str]) -> Size:
+    """Return a function for the number of contacts in a figure: the highest of these counts."""
     indexes = [figure_schema.index[name] for name in names]
     return lambda figure: max(figure.counts[index] for index in indexes)
 
 
-class _Counted:
-    """The named numbers of a figure."""
+class _FigureCells:
+    """Builds cells from the named counts of a figure."""
 
     def __init__(self, figure: Figure, figure_schema: FigureSchema) -> None:
         self.figure = figure
-        self._layout = figure_schema
+        self._schema = figure_schema
 
     def number(self, *names: str) -> int:
-        return sum(self.figure.counts[self._layout.index[name]] for name in names)
+        return sum(self.figure.counts[self._schema.index[name]] for name in names)
 
     def count(self, *names: str) -> Value:
         return Value(self.number(*names), "count")
 
     def mean(self, duration: str, *, in_days: bool = False) -> Value:
-        start = self._layout.start(duration)
-        slots = len(self._layout.durations[duration].bounds) + 1
+        start = self._schema.start(duration)
+        slots = len(self._schema.durations[duration].bounds) + 1
         number = sum(self.figure.counts[start : start + slots])
         seconds = self.number(f"{duration}_milliseconds") / 1000
         amount, unit = (seconds / 86_400, "days") if in_days else (seconds, "seconds")
         return Value(amount / number if number else None, unit, amount, number)
 
     def within(self, duration: str, seconds: int) -> Value:
-        start = self._layout.start(duration)
-        slots = len(self._layout.durations[duration].bounds) + 1
-        all_of_them = sum(self.figure.counts[start : start + slots])
-        return share(within(self.figure, duration, seconds, self._layout), all_of_them)
+        start = self._schema.start(duration)
+        slots = len(self._schema.durations[duration].bounds) + 1
+        total = sum(self.figure.counts[start : start + slots])
+        return share(within(self.figure, duration, seconds, self._schema), total)
 
 
 def share(numerator: int, denominator: int) -> Value:
-    """Return a part of a whole."""
+    """Return a cell with the share `numerator` ÷ `denominator`."""
     return Value(numerator / denominator if denominator else None, "share", numerator, denominator)
 
 
@@ -233,20 +234,20 @@ def _read_queues(channel: str, figures: Mapping[Dimensions, Figure], options: We
     target = options.service_level_target(channel)
 
     def read(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, QUEUE_SCHEMA)
+        cells = _FigureCells(figure, QUEUE_SCHEMA)
         short = within(figure, "abandon_wait", options.short_abandon_seconds)
-        answered, patient = told.number("answered"), told.number("abandoned") - short
+        answered, abandoned_late = cells.number("answered"), cells.number("abandoned") - short
         return (
-            told.count("offered"),
-            told.count("answered"),
-            told.count("abandoned"),
+            cells.count("offered"),
+            cells.count("answered"),
+            cells.count("abandoned"),
             Value(short, "count"),
             Value(left(figure), "count"),
             share(*service_level(figure, target, options.short_abandon_seconds, options.formula)),
-            share(patient, answered + patient),
-            told.mean("wait"),
-            told.mean("handle"),
-            told.count("transferred"),
+            share(abandoned_late, answered + abandoned_late),
+            cells.mean("wait"),
+            cells.mean("handle"),
+            cells.count("transferred"),
         )
 
     columns = (
@@ -254,31 +255,35 @@ def _read_queues(channel: str, figures: Mapping[Dimensions, Figure], options: We
         *("service_level", "abandonment", "mean_wait", "mean_handle", "transferred"),
     )
     return [
-        Table(channel, columns, _rows(figures, QUEUE_SCHEMA, read, _as_it_is, _most(QUEUE_SCHEMA, QUEUE_SCHEMA.facts)))
+        Table(
+            channel,
+            columns,
+            _rows(figures, QUEUE_SCHEMA, read, _unchanged, _largest_count(QUEUE_SCHEMA, QUEUE_SCHEMA.facts)),
+        )
     ]
 
 
 _INVITED: Final = FEEDBACK.index["invited"]
 _SENT: Final = tuple(f"sent_{postage}" for postage in PostageClass)
 _FIRST_RESPONSE_BOUNDS: Final = {Channel.MAIL: 15, Channel.EMAIL: 5, Channel.FORM: 15}
-"""Days; see `layouts.DELAY_BOUNDS`: what administrations promise."""
+"""Channel → usual target for the first response in days; a bound of `figure_schemas.DELAY_BOUNDS`."""
 
 
-def _read_matters(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
+def _read_cases(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     bound = _FIRST_RESPONSE_BOUNDS[Channel(channel)]
 
     is_registered = channel == Channel.MAIL
 
     def read(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, CASE_SCHEMA)
+        cells = _FigureCells(figure, CASE_SCHEMA)
         return (
-            told.count("received"),
-            *((told.mean("registration", in_days=True),) if is_registered else ()),
-            told.count("responded"),
-            told.mean("first_response", in_days=True),
-            told.within("first_response", bound * 86_400),
-            told.count(*CLOSED_COUNTS),
-            told.mean("resolution", in_days=True),
+            cells.count("received"),
+            *((cells.mean("registration", in_days=True),) if is_registered else ()),
+            cells.count("responded"),
+            cells.mean("first_response", in_days=True),
+            cells.within("first_response", bound * 86_400),
+            cells.count(*CLOSED_COUNTS),
+            cells.mean("resolution", in_days=True),
         )
 
     columns: tuple[str, ...] = (
@@ -287,30 +292,32 @@ def _read_matters(channel: str, figures: Mapping[Dimensions, Figure], options: W
     )
 
     def read_sent(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, CASE_SCHEMA)
-        euros = Value(told.number("postage_cents") / 100, "euros")
-        return (told.count(*_SENT), euros, *(told.count(name) for name in _SENT))
+        cells = _FigureCells(figure, CASE_SCHEMA)
+        euros = Value(cells.number("postage_cents") / 100, "euros")
+        return (cells.count(*_SENT), euros, *(cells.count(name) for name in _SENT))
 
-    received = _most(CASE_SCHEMA, [name for name in CASE_SCHEMA.facts if name not in _SENT])
+    received = _largest_count(CASE_SCHEMA, [name for name in CASE_SCHEMA.facts if name not in _SENT])
     tables = [Table(channel, columns, _rows(figures, CASE_SCHEMA, read, _by_queue, received))]
     if channel == Channel.MAIL:
         columns = ("sent", "postage", *_SENT)
         tables.append(
-            Table("sent", columns, _rows(figures, CASE_SCHEMA, read_sent, _by_service, _most(CASE_SCHEMA, _SENT)))
+            Table(
+                "sent", columns, _rows(figures, CASE_SCHEMA, read_sent, _by_service, _largest_count(CASE_SCHEMA, _SENT))
+            )
         )
     return tables
 
 
 def _read_appointments(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     def read(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, APPOINTMENT_SCHEMA)
+        cells = _FigureCells(figure, APPOINTMENT_SCHEMA)
         return (
-            told.count("booked"),
-            told.count("attended"),
-            told.count("missed"),
-            *(told.count(name) for name in CANCELLED_COUNTS),
-            share(told.number("missed"), told.number("missed", "attended")),
-            told.mean("lead", in_days=True),
+            cells.count("booked"),
+            cells.count("attended"),
+            cells.count("missed"),
+            *(cells.count(name) for name in CANCELLED_COUNTS),
+            share(cells.number("missed"), cells.number("missed", "attended")),
+            cells.mean("lead", in_days=True),
         )
 
     columns = ("booked", "attended", "missed", *CANCELLED_COUNTS, "no_show", "mean_lead")
@@ -318,38 +325,44 @@ def _read_appointments(channel: str, figures: Mapping[Dimensions, Figure], optio
         Table(
             channel,
             columns,
-            _rows(figures, APPOINTMENT_SCHEMA, read, _by_service, _most(APPOINTMENT_SCHEMA, APPOINTMENT_SCHEMA.facts)),
+            _rows(
+                figures,
+                APPOINTMENT_SCHEMA,
+                read,
+                _by_service,
+                _largest_count(APPOINTMENT_SCHEMA, APPOINTMENT_SCHEMA.facts),
+            ),
         )
     ]
 
 
 def _read_clocks(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     def read(figure: Figure) -> tuple[Value, ...]:
-        told = _Counted(figure, SLA_SCHEMA)
+        cells = _FigureCells(figure, SLA_SCHEMA)
         return (
-            told.count("started"),
-            told.count("met"),
-            told.count("late"),
-            told.count("breached"),
-            share(told.number("met"), told.number("met", "breached")),
+            cells.count("started"),
+            cells.count("met"),
+            cells.count("late"),
+            cells.count("breached"),
+            share(cells.number("met"), cells.number("met", "breached")),
         )
 
     columns = ("promised", "met", "met_late", "breached", "kept")
-    size = _most(SLA_SCHEMA, ("started", "met", "late", "breached"))
-    keys = {SLA: _by_promise, "sla_by_service": _as_it_is}
-    # A sum over promises of minutes and of months tells nothing: it is left out.
+    size = _largest_count(SLA_SCHEMA, ("started", "met", "late", "breached"))
+    keys = {SLA: _by_target, "sla_by_service": _unchanged}
+    # No total: a sum over targets of minutes and of months has no meaning.
     return [Table(name, columns, _rows(figures, SLA_SCHEMA, read, key, size)[1:]) for name, key in keys.items()]
 
 
-def _read_opinions(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
-    """Return who answered of those invited, then a table for each measure: by service and the channel that it is about."""
-    asked = {dimensions: figure for dimensions, figure in figures.items() if figure.counts[_INVITED]}
+def _read_feedback(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
+    """Return a table of response rates, then one for each measure, by service and channel of the contact."""
+    invited_figures = {dimensions: figure for dimensions, figure in figures.items() if figure.counts[_INVITED]}
 
     def read_response(figure: Figure) -> tuple[Value, ...]:
-        invited, given = figure.counts[_INVITED], _most_answers(figure)
+        invited, given = figure.counts[_INVITED], _count_respondents(figure)
         return Value(invited, "count"), Value(given, "count"), share(given, invited)
 
-    rows = _rows(asked, FEEDBACK, read_response, _by_queue, lambda figure: figure.counts[_INVITED])
+    rows = _rows(invited_figures, FEEDBACK, read_response, _by_queue, lambda figure: figure.counts[_INVITED])
     tables = [Table(channel, ("invited", "answered_invitation", "response_rate"), rows)]
     for measure, scale in SCALES.items():
 
@@ -365,22 +378,22 @@ def _read_opinions(channel: str, figures: Mapping[Dimensions, Figure], options: 
     return tables
 
 
-def _most_answers(figure: Figure) -> int:
-    """Return how many answered, as far as scores tell: who answers on several scales is one."""
+def _count_respondents(figure: Figure) -> int:
+    """Return the number of respondents, estimated as the answers on the most used scale."""
     return max(sum(answers(scale, figure).values()) for scale in SCALES.values())
 
 
 def satisfaction(measure: Measure, given: Mapping[int, int]) -> Value:
-    """Return a measure of answers (score → number) with its 95 % interval; nothing of fewer than `FEWEST`."""
+    """Return a measure of answers (score → number) with its 95 % interval; no value below `MIN_CITIZENS` answers."""
     unit, scale = ("points", 100) if measure is Measure.NPS else ("share", 1)
     number = sum(given.values())
-    told = estimate(measure, given) if number >= MIN_CITIZENS else None
-    if told is None:
+    estimated = estimate(measure, given) if number >= MIN_CITIZENS else None
+    if estimated is None:
         return Value(None, unit, denominator=number)
-    return Value(told.ratio * scale, unit, None, number, told.lower * scale, told.upper * scale)
+    return Value(estimated.ratio * scale, unit, None, number, estimated.lower * scale, estimated.upper * scale)
 
 
-def _as_it_is(dimensions: Dimensions) -> Dimensions:
+def _unchanged(dimensions: Dimensions) -> Dimensions:
     return dimensions
 
 
@@ -388,7 +401,7 @@ def _by_service(dimensions: Dimensions) -> Dimensions:
     return dimensions._replace(queue="", site="")
 
 
-def _by_promise(dimensions: Dimensions) -> Dimensions:
+def _by_target(dimensions: Dimensions) -> Dimensions:
     return dimensions._replace(service="", site="")
 
 
@@ -399,11 +412,11 @@ def _by_queue(dimensions: Dimensions) -> Dimensions:
 _READERS: Final[Mapping[str, Callable[[str, Mapping[Dimensions, Figure], WebOptions], list[Table]]]] = {
     Channel.CALL: _read_queues,
     Channel.VISIT: _read_queues,
-    Channel.MAIL: _read_matters,
-    Channel.EMAIL: _read_matters,
-    Channel.FORM: _read_matters,
+    Channel.MAIL: _read_cases,
+    Channel.EMAIL: _read_cases,
+    Channel.FORM: _read_cases,
     Channel.APPOINTMENT: _read_appointments,
-    Channel.FEEDBACK: _read_opinions,
+    Channel.FEEDBACK: _read_feedback,
     SLA: _read_clocks,
 }
-"""Channel → how its tables are made."""
+"""Channel → function that makes its tables."""

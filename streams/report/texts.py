@@ -1,4 +1,4 @@
-"""Every word of a report, French and English side by side, and how numbers and days are written."""
+"""Texts of a report in French and English, and the formats of numbers, dates and times."""
 # ruff: noqa: RUF001 - French has typographic apostrophes, and spaces that do not break
 
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from streams.web.board.texts import TEXTS as BOARD
 
 LANGUAGES: Final = ("fr", "en")
 THIN: Final = "\u202f"
-"""The space within French numbers."""
+"""Thousands separator of French numbers."""
 NO_BREAK_SPACE: Final = "\u00a0"
 
 _TEXTS: Final = {
@@ -25,24 +25,24 @@ _TEXTS: Final = {
         "The period is not over: these figures are provisional.",
     ),
     "known_in_part": (
-        "Sur certains canaux, la période peut n’être connue qu’en partie : voir « Ce que ce rapport connaît ».",
-        "Of some channels the period may be known in part only: see “What this report knows”.",
+        "Sur certains canaux, la période peut n’être connue qu’en partie : voir « Données de ce rapport ».",
+        "For some channels, the data may cover only a part of the period: see “Data of this report”.",
     ),
     "reads_history": (
         "L’historique de certains canaux est en cours de lecture : leurs chiffres vont encore augmenter.",
-        "History of some channels is still being read: their figures will grow.",
+        "The history of some channels is still being read: their figures will grow.",
     ),
     "not_told": (
-        "Le service de calcul n’a pas encore dit jusqu’à quand tout est compté.",
-        "The worker has not said yet up to when all is counted.",
+        "Le service de calcul n’a pas encore indiqué jusqu’à quand les chiffres sont complets.",
+        "The worker has not recorded yet up to when the figures are complete.",
     ),
     "unreadable": (
         "{count} lignes de chiffres n’ont pas pu être lues : il en manque dans ce rapport.",
         "{count} rows of figures could not be read: they are missing in this report.",
     ),
-    "nothing": ("Aucun contact n’est connu pour cette période.", "No contact is known of this period."),
+    "nothing": ("Aucun contact n’est connu pour cette période.", "No contact is known for this period."),
     # coverage
-    "coverage": ("Ce que ce rapport connaît", "What this report knows"),
+    "coverage": ("Données de ce rapport", "Data of this report"),
     "channel": ("Canal", "Channel"),
     "known": ("Données", "Data"),
     "days_with_contacts": ("Jours avec au moins un contact", "Days with at least one contact"),
@@ -50,22 +50,22 @@ _TEXTS: Final = {
     "complete": ("commencent avant la période", "begin before the period"),
     "begins": (
         "commencent le {day} : la période n’est connue qu’en partie",
-        "begin on {day}: the period is known in part only",
+        "begin on {day}: they cover only a part of the period",
     ),
     "begins_first": (
         "commencent le {day}, premier jour de la période : ce jour peut n’être connu qu’en partie",
-        "begin on {day}, the first day of the period: that day may be known in part only",
+        "begin on {day}, the first day of the period: they may cover only a part of that day",
     ),
     "after_period": ("commencent le {day}, après la période", "begin on {day}, after the period"),
     "being_read": (
         "{data} ; historique en cours de lecture, on en est au {when}",
         "{data}; history is being read, up to {when}",
     ),
-    # what stands in tables
-    "summary": ("En bref", "In short"),
+    # tables
+    "summary": ("En bref", "Summary"),
     "received_by_channel": ("Contacts reçus par canal", "Contacts received by channel"),
     "total": ("Total", "Total"),
-    "others": ("Autres, les plus petits réunis", "Others, the smallest together"),
+    "others": ("Autres, les plus petits réunis", "Others, the smallest combined"),
     "no_service": ("(sans service)", "(no service)"),
     "what": ("Où", "Where"),
     "feedback": ("Avis", "Opinions"),
@@ -84,7 +84,7 @@ _TEXTS: Final = {
     "unit_euros": ("euros", "euros"),
     "unit_points": ("points", "points"),
     # columns
-    "abandoned_short": ("dont abandons courts", "of them short abandons"),
+    "abandoned_short": ("dont abandons courts", "including short abandons"),
     "transferred": ("Transférés", "Transferred"),
     "responded": ("Première réponse donnée", "First response given"),
     "mean_registration": ("Délai d’enregistrement moyen", "Mean time to register"),
@@ -145,10 +145,10 @@ _OF_BOARD: Final = {
     "service_level": "level_short",
     "answered_invitation": "given",
 }
-"""What the board has words for: a report has the same."""
+"""Key in a report → key of the same text on the board."""
 TEXTS: Final = {
     language: {name: both[number] for name, both in _TEXTS.items()}
-    | {name: BOARD[language][to_board_options] for name, to_board_options in _OF_BOARD.items()}
+    | {name: BOARD[language][board_key] for name, board_key in _OF_BOARD.items()}
     for number, language in enumerate(LANGUAGES)
 }
 
@@ -178,14 +178,14 @@ DEFINITIONS: Final = (
         ("Abandonnés", "Abandoned"),
         (
             "Partis sans réponse, même très vite ; les abandons courts, en {short} ou moins, en sont. {abandonment}",
-            "Left without an answer, however soon; short abandons, within {short}, are among them. {abandonment}",
+            "Left without an answer, however soon; short abandons, within {short}, are included. {abandonment}",
         ),
     ),
     (
         ("Autres sorties", "Left otherwise"),
         (
-            "File pleine ou fermée, renvoi, touche, délai dépassé, fin jamais dite par la source.",
-            "Queue full or closed, diverted, key pressed, timed out, or an end that the source never told.",
+            "File pleine ou fermée, renvoi, touche, délai dépassé, fin jamais signalée par la source.",
+            "Queue full or closed, diverted, key pressed, timed out, or an end that the source never reported.",
         ),
     ),
     (
@@ -199,7 +199,7 @@ DEFINITIONS: Final = (
         ("Attente, durée", "Wait, handle time"),
         (
             "Attente moyenne des répondus ; durée moyenne de la réponse à la fin.",
-            "Mean wait of the answered; mean time from there to the end.",
+            "Mean wait of answered contacts; mean time from the answer to the end.",
         ),
     ),
     (
@@ -210,8 +210,8 @@ DEFINITIONS: Final = (
                 "compris. Première réponse : la première d’une personne, accusés automatiques exclus."
             ),
             (
-                "Received: on the day it came. Delays are elapsed time since then, nights and holidays too. First response: "
-                "the first one of a person, automatic acknowledgements not counted."
+                "Received: on the day of arrival. Delays are elapsed time since then, nights and holidays included. First "
+                "response: the first one of a person, without automatic acknowledgements."
             ),
         ),
     ),
@@ -219,7 +219,7 @@ DEFINITIONS: Final = (
         ("Rendez-vous", "Appointments"),
         (
             "Taux de rendez-vous manqués = manqués / (manqués + honorés). Délai d’obtention : de la prise au jour fixé d’abord.",
-            "No-show rate = missed / (missed + attended). Lead time: from booking to the time that it was first for.",
+            "No-show rate = missed / (missed + attended). Lead time: from booking to the start that was first booked.",
         ),
     ),
     (
@@ -230,8 +230,8 @@ DEFINITIONS: Final = (
                 "ce qui est dépassé compte une fois, le jour de l’échéance, fait depuis ou non."
             ),
             (
-                "By policies of sla.toml, in opening hours where these say so. Share kept = kept / (kept + broken): what is "
-                "broken counts once, on the day of its deadline, whether it was done since or not."
+                "By policy of sla.toml, in opening hours where the policy says so. Share kept = kept / (kept + broken): a broken "
+                "one counts once, on the day of its deadline, even if it was done later."
             ),
         ),
     ),
@@ -243,13 +243,13 @@ DEFINITIONS: Final = (
                 "sur 5, ou de 5 à 7 sur 7. JDMA : part de 8 à 10 sur 10. Taux de réponse = réponses / invitations, là où l’on "
                 "a invité. L’intervalle de Wilson à 95 % dit de combien le hasard "
                 "a pu déplacer la mesure ; il ne dit rien de ceux qui n’ont pas répondu. "
-                "Rien n’est dit de moins de 5 avis."
+                "Sous 5 avis, aucune mesure n’est donnée."
             ),
             (
-                "CSAT: share of 4 and 5 of 5. NPS: share of 9 and 10, less that of 0 to 6, in points. CES: share of 4 and 5 "
+                "CSAT: share of 4 and 5 of 5. NPS: share of 9 and 10, minus share of 0 to 6, in points. CES: share of 4 and 5 "
                 "of 5, or of 5 to 7 of 7. JDMA: share of 8 to 10 of 10. Response rate = answers / "
-                "invitations, where there were any. Wilson’s 95% interval says how far chance may have "
-                "moved the measure; it says nothing of those who did not answer. Nothing is told of fewer than 5 opinions."
+                "invitations, where there were any. Wilson’s 95% interval shows how far chance may have "
+                "moved the measure, not what citizens who did not answer think. Below 5 answers, no measure is given."
             ),
         ),
     ),
@@ -261,8 +261,8 @@ DEFINITIONS: Final = (
                 "contacts, non des personnes : qui appelle trois fois compte trois fois."
             ),
             (
-                "A row that is named is about 5 contacts at least; smaller ones are one row together. These are contacts, not "
-                "people: who calls three times counts three times."
+                "Each named row counts at least 5 contacts; smaller ones are combined into one row. These are contacts, not "
+                "people: a citizen who calls three times counts three times."
             ),
         ),
     ),
@@ -278,20 +278,20 @@ _WEEKDAYS: Final = {
 
 
 def format_day(day: date, language: str, *, weekday: bool = False) -> str:
-    """Return `mercredi 25 novembre 2026`."""
+    """Return a date as text, such as `mercredi 25 novembre 2026`."""
     number = "1er" if language == "fr" and day.day == 1 else str(day.day)
     words = f"{number}{NO_BREAK_SPACE}{_MONTHS[language][day.month - 1]} {day.year}"
     return f"{_WEEKDAYS[language][day.weekday()]} {words}" if weekday else words
 
 
 def format_time(at: datetime, language: str) -> str:
-    """Return a day with its time."""
+    """Return a date and time as text."""
     clock = f"{at.hour}{NO_BREAK_SPACE}h{NO_BREAK_SPACE}{at.minute:02}" if language == "fr" else f"{at:%H:%M}"
     return f"{format_day(at.date(), language)}, {clock}"
 
 
 def format_period(period: Period, language: str) -> str:
-    """Return what people call a period."""
+    """Return the usual name of a period."""
     first, last = format_day(period.first, language), format_day(period.last, language)
     match period.kind:
         case PeriodKind.DAY:
@@ -310,13 +310,13 @@ def format_period(period: Period, language: str) -> str:
 
 
 def format_number(number: float, language: str, digits: int = 0) -> str:
-    """Return a number as it is written: `1 234,5`, `1,234.5`."""
+    """Return a number as text: `1 234,5`, `1,234.5`."""
     text = f"{number:,.{digits}f}"
     return text.replace(",", THIN).replace(".", ",") if language == "fr" else text
 
 
 def format_span(seconds: float, language: str) -> str:
-    """Return a span: `42 s`, `15 min`, `3 min 12 s`, `1 h 05 min`."""
+    """Return a duration as text: `42 s`, `15 min`, `3 min 12 s`, `1 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}{NO_BREAK_SPACE}s"

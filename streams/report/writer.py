@@ -1,4 +1,4 @@
-"""A report as a file: HTML for people and paper, XLSX and CSV for who goes on computing."""
+"""Writers of a report: HTML for reading and print, XLSX and CSV for further computation."""
 # ruff: noqa: RUF001 - dashes between names
 
 import csv
@@ -18,7 +18,7 @@ from streams.report.texts import TEXTS, format_number
 
 
 class Format(StrEnum):
-    """How it is written."""
+    """File format of a report."""
 
     HTML = "html"
     XLSX = "xlsx"
@@ -36,14 +36,14 @@ _FORMATS: Final = {
     "euros": '#,##0.00 "€"',
     "points": "0",
 }
-_SHEET_NAME: Final = 31
-"""Characters that Excel takes."""
+_MAX_SHEET_NAME: Final = 31
+"""Limit of Excel for the name of a sheet, in characters."""
 _HEADINGS: Final = 2
-"""The house, and what the report is about."""
+"""Heading lines of the summary sheet: the organisation, and the title with the period."""
 
 
 def write(document: Document, period: Period, kind: Format) -> bytes:
-    """Return the file."""
+    """Return the file contents."""
     match kind:
         case Format.HTML:
             return _write_html(document)
@@ -65,7 +65,7 @@ def _write_html(document: Document) -> bytes:
 
 # ------------------------------------------------------------------------------------------------------------------- CSV
 def _write_csv(document: Document, period: Period) -> bytes:
-    """Return one line per number, as programs and pivot tables take it; French with `;` and decimal commas, as Excel expects."""
+    """Return one line per number, for programs and pivot tables; in French with `;` and decimal commas, as Excel expects."""
     t = TEXTS[document.language]
     french = document.language == "fr"
     out = io.StringIO(newline="")
@@ -89,7 +89,7 @@ def _write_csv(document: Document, period: Period) -> bytes:
                 *map(plain, (value.numerator, value.denominator, value.low, value.high)),
             ]
         )
-    return b"\xef\xbb\xbf" + out.getvalue().encode()  # with its mark, Excel reads UTF-8
+    return b"\xef\xbb\xbf" + out.getvalue().encode()  # with a byte order mark, Excel reads UTF-8
 
 
 def _cells(document: Document) -> Iterator[tuple[Chapter, Line, str, Value]]:
@@ -100,13 +100,13 @@ def _cells(document: Document) -> Iterator[tuple[Chapter, Line, str, Value]]:
 
 
 def _plain_text(text: str) -> str:
-    """Return a name that no spreadsheet takes for a formula."""
+    """Return the name, quoted if a spreadsheet would read it as a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 # ------------------------------------------------------------------------------------------------------------------ XLSX
 def _write_workbook(document: Document) -> bytes:
-    import xlsxwriter  # noqa: PLC0415 - only who asks for a workbook waits for it
+    import xlsxwriter  # noqa: PLC0415 - slow to import, needed for workbooks only
 
     t = TEXTS[document.language]
     out = io.BytesIO()
@@ -115,11 +115,9 @@ def _write_workbook(document: Document) -> bytes:
         book.set_properties({"title": f"{document.title} – {document.period}", "author": document.organisation})
         bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
         head = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
-        formats = {
-            unit: book.add_format({"num_format": form.replace("#,##0", "#,##0")}) for unit, form in _FORMATS.items()
-        }
+        formats = {unit: book.add_format({"num_format": form}) for unit, form in _FORMATS.items()}
 
-        summary = book.add_worksheet(t["summary"][:_SHEET_NAME])
+        summary = book.add_worksheet(t["summary"][:_MAX_SHEET_NAME])
         summary.set_column(0, 0, 40)
         summary.set_column(1, 2, 30)
         lines: list[tuple[Any, ...]] = [(document.organisation,), (f"{document.title} – {document.period}",)]
@@ -129,7 +127,7 @@ def _write_workbook(document: Document) -> bytes:
         _fill(summary, lines, bold)
 
         for chapter in document.chapters:
-            sheet = book.add_worksheet(chapter.title[:_SHEET_NAME])
+            sheet = book.add_worksheet(chapter.title[:_MAX_SHEET_NAME])
             sheet.set_column(0, 0, 44)
             sheet.set_column(1, 3 * len(chapter.columns), 13)
             sheet.freeze_panes(1, 1)
@@ -150,9 +148,9 @@ def _write_workbook(document: Document) -> bytes:
         definitions = book.add_worksheet(t["definitions"])
         definitions.set_column(0, 0, 32)
         definitions.set_column(1, 1, 110)
-        for number, told in enumerate(document.definitions):
-            definitions.write_string(number, 0, told[0], bold)
-            definitions.write_string(number, 1, told[1], wrapped)
+        for number, (name, text) in enumerate(document.definitions):
+            definitions.write_string(number, 0, name, bold)
+            definitions.write_string(number, 1, text, wrapped)
     return out.getvalue()
 
 
@@ -163,7 +161,7 @@ def _fill(sheet: Any, lines: list[tuple[Any, ...]], bold: Any) -> None:
 
 
 def _fill_chapter(sheet: Any, chapter: Chapter, language: str, head: Any, formats: dict[str, Any]) -> None:
-    """Write a table; where a value has an interval, its bounds in columns of their own."""
+    """Write a table; the bounds of confidence intervals get columns of their own."""
     t = TEXTS[language]
     with_bounds = [
         any(line.values[index].low is not None for line in chapter.lines) for index in range(len(chapter.columns))
@@ -185,7 +183,7 @@ def _fill_chapter(sheet: Any, chapter: Chapter, language: str, head: Any, format
 
 def _days(document: Document) -> list[list[Any]]:
     t = TEXTS[document.language]
-    days = [told.day for told in document.arrival_profiles[0].by_day] if document.arrival_profiles else []
+    days = [day.day for day in document.arrival_profiles[0].by_day] if document.arrival_profiles else []
     rows: list[list[Any]] = [
         [t["date"], *(t[arrival_profile.channel] for arrival_profile in document.arrival_profiles)]
     ]

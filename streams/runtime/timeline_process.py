@@ -20,7 +20,7 @@ from streams.core.citizens.citizen import RecontactTerms
 from streams.core.sla.open_targets import SlaTargetsEntry
 from streams.core.timeline.entries import Entry
 from streams.engine import metrics
-from streams.engine.engine import WAITING_SAID_SECONDS, Engine
+from streams.engine.engine import WAITING_LOG_SECONDS, Engine
 from streams.engine.engine import run as run_engine
 from streams.engine.job import Busy, Unavailable
 from streams.privacy.retention import erased_days
@@ -113,7 +113,7 @@ def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
             with _beating(engine):  # tables of an earlier release may take minutes
                 return open_timeline(settings, PATIENCE_SECONDS)
         except database.Unavailable as error:
-            if time.monotonic() - said_at > WAITING_SAID_SECONDS:
+            if time.monotonic() - said_at > WAITING_LOG_SECONDS:
                 said_at = time.monotonic()
                 log.warning("waiting_for_database", error=str(error))
         engine.record_heartbeat()
@@ -148,7 +148,7 @@ class _Sink:
         """Up to where old contacts are dropped; None if all are."""
         self._tidied_at = self._carried_at = 0
         self._busy_since: float | None = None
-        self._say_after = WAITING_SAID_SECONDS
+        self._say_after = WAITING_LOG_SECONDS
 
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
@@ -204,7 +204,7 @@ class _Sink:
         """Say that somebody else is in the way, if for long: at night the tables are written anew."""
         now = time.monotonic()
         if self._busy_since is None:
-            self._busy_since, self._say_after = now, WAITING_SAID_SECONDS
+            self._busy_since, self._say_after = now, WAITING_LOG_SECONDS
         elif now - self._busy_since > self._say_after:
             self._say_after *= 2
             log.warning("waiting_for_database", error=str(error))

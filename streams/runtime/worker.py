@@ -8,8 +8,9 @@ from streams.agents.sla_tracker import SlaDelays
 from streams.core.contacts.contact import RowRetention
 from streams.core.contacts.queue_stay import TimesToLive
 from streams.engine import metrics
-from streams.engine.engine import Engine, Options
+from streams.engine.engine import Engine
 from streams.engine.engine import run as run_engine
+from streams.engine.options import Options
 from streams.runtime.health import serve_health
 from streams.runtime.instance_lock import find_cluster
 from streams.runtime.prechecks import prepare_private_directory

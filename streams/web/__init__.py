@@ -1,1 +1,1 @@
-"""What people and Prometheus see: live board, business metrics."""
+"""Web process: live board, wall screen and metrics. Imports `models` and `streams.core`, `.kafka` and `.runtime`."""

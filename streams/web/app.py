@@ -1,4 +1,4 @@
-"""The web process: board, stream, metrics and health over HTTP."""
+"""HTTP application of `accueil web`: board, event stream, metrics and health checks."""
 
 import asyncio
 import contextlib
@@ -54,41 +54,42 @@ log = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
 TICK_SECONDS: Final = 5
-"""Most time between two messages: a board that hears less knows that it is cut off."""
+"""Longest time between two messages. A board that receives none for longer reports a lost connection."""
 SEND_TIMEOUT_SECONDS: Final = 30
-"""A browser that takes nothing for so long is cut off; it comes back by itself."""
+"""Longest time that a write to a browser may block. The stream is then closed, and the browser reconnects."""
 CONNECTIONS: Final = 500
-"""Limit of connections beside the streams of `max_viewers` boards."""
+"""Limit of connections in addition to the `max_viewers` event streams."""
 THREADS: Final = 2
-"""Threads that write pages, figures and metrics. More would not be faster, and would delay /healthz when many requests come."""
+"""Threads that render pages, figures and metrics. More would not be faster, and would delay /healthz under load."""
 GC_THRESHOLDS: Final = (100_000, 20, 50)
-"""Thresholds of the garbage collector: a scrape makes tens of thousands of small objects, none of which is in a circle, and would
-else pay for a walk through all of memory."""
+"""Thresholds of the garbage collector. A scrape allocates tens of thousands of objects without reference cycles. With the default
+thresholds, each scrape would trigger full collections."""
 WALL: Final = "wall"
-"""A parameter of the board's address that leads to the wall."""
+"""Query parameter of `/` that redirects to `/wall`."""
 READY: Final = {DataState.LIVE, DataState.CATCHING_UP}
-"""With these the board does its work; it says itself as of when its figures are."""
+"""States in which `/readyz` answers 200. The board itself shows how old its figures are."""
 HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",  # kept, but asked for again: an upgrade shows at once
+    "cache-control": "no-cache",  # cached, but revalidated: an upgrade takes effect immediately
 }
 
 
-Explain = Callable[[], Mapping[str, Sequence[MetricDescription]]]
+DescribeMetrics = Callable[[], Mapping[str, Sequence[MetricDescription]]]
+"""Returns the descriptions of the metrics, by process."""
 
 
 class Headers:
-    """Adds `HEADERS` to every answer that does not set them itself."""
+    """Middleware that adds `HEADERS` to each response that does not set them itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
 
         async def send_with_headers(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
@@ -101,47 +102,47 @@ class Headers:
 
 
 class Reader(Protocol):
-    """What keeps a view as the figures are."""
+    """A background task that keeps a view up to date with a Kafka topic."""
 
     def start(self) -> None:
-        """Begin; must not wait."""
+        """Start without blocking."""
 
     def stop(self) -> None:
-        """End, and wait for it."""
+        """Stop, and wait until it has ended."""
 
 
 class Readers:
-    """Several of them as one."""
+    """Several readers behind the interface of one."""
 
     def __init__(self, *readers: Reader) -> None:
         self._readers = readers
 
     def start(self) -> None:
-        """Begin with all of them."""
+        """Start all readers."""
         for reader in self._readers:
             reader.start()
 
     def stop(self) -> None:
-        """End all of them, one after the other."""
+        """Stop all readers, one after the other."""
         for reader in self._readers:
             reader.stop()
 
 
 class Stream:
-    """Answers `/events`: to at most `most` at once, 503 to whoever comes then."""
+    """The `/events` endpoint: serves at most `max_viewers` streams, and answers 503 beyond."""
 
-    def __init__(self, broadcaster: Broadcaster, most: int) -> None:
+    def __init__(self, broadcaster: Broadcaster, max_viewers: int) -> None:
         self._broadcaster = broadcaster
-        self._most = most
+        self._max_viewers = max_viewers
         self._open = 0
-        self._told = False
+        self._is_limit_logged = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the viewer leaves or the server stops."""
-        if self._open >= self._most:
-            if not self._told:
+        if self._open >= self._max_viewers:
+            if not self._is_limit_logged:
                 log.warning("%s boards are open, no more may be", self._open)
-            self._told = True
+            self._is_limit_logged = True
             await PlainTextResponse("too many boards are open\n", 503)(scope, receive, send)
             return
         self._open += 1
@@ -150,11 +151,12 @@ class Stream:
             await stream(scope, receive, send)
         finally:
             self._open -= 1
-            self._told &= 2 * self._open > self._most  # told once, not for each who comes and goes at the limit
+            # Log again only after half of the streams have closed, not for every client at the limit.
+            self._is_limit_logged &= 2 * self._open > self._max_viewers
 
 
 class Site:
-    """The routes; one instance per application."""
+    """Request handlers and routes; one instance per application."""
 
     def __init__(
         self,
@@ -164,7 +166,7 @@ class Site:
         now: Callable[[], datetime],
         citizens: CitizensView,
         collectors: Iterable[Collector],
-        describe_metrics: Explain,
+        describe_metrics: DescribeMetrics,
         risks: AtRiskView,
     ) -> None:
         self._view = view
@@ -172,7 +174,7 @@ class Site:
         self._options = options
         self._now = now
         self._version = _version()
-        self._explain = describe_metrics
+        self._describe_metrics = describe_metrics
         self._risks = risks
         self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
@@ -203,7 +205,7 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Read and publish while the application runs."""
+        """Run the reader and the broadcaster for the lifetime of the application."""
         current_default_thread_limiter().total_tokens = THREADS
         self._view.on_change = self.broadcaster.notify_change
         publishing = asyncio.create_task(self.broadcaster.run())
@@ -227,13 +229,13 @@ class Site:
 
     async def _page(self, request: Request, template: str) -> Response:
         page = await run_sync(self._render, template, find_language(request), find_theme(request))
-        # Kept nowhere: the page holds figures, and is another one for another language.
+        # Not cached: the page contains figures and depends on the language.
         response = HTMLResponse(page, headers={"cache-control": "no-store"})
         save_preferences(request, response)
         return response
 
     def _render(self, template: str, language: str, theme: str) -> str:
-        """Return a page with the figures in it, so that it shows them at once and not only when the stream has begun."""
+        """Return a page that already contains the figures, so that it need not wait for the event stream."""
         return self._templates.get_template(template).render(
             lang=language,
             other=_other(LANGUAGES, language),
@@ -250,8 +252,8 @@ class Site:
         )
 
     async def _icon(self, request: Request) -> Response:
-        asked = request.query_params
-        return Response(draw_icon(asked.get("n", ""), asked.get("level", "")), media_type="image/svg+xml")
+        query = request.query_params
+        return Response(draw_icon(query.get("n", ""), query.get("level", "")), media_type="image/svg+xml")
 
     async def _api(self, _: Request) -> Response:
         return Response(encode(await run_sync(self._message)), media_type="application/json")
@@ -272,7 +274,7 @@ class Site:
             t=TEXTS[language],
             words=PAGE_TEXTS[language],
             title=self._titles[language],
-            sections=self._explain(),
+            sections=self._describe_metrics(),
             kpis=KPIS,
         )
 
@@ -295,12 +297,12 @@ def create_app(
     now: Callable[[], datetime] = _utc_now,
     citizens: CitizensView | None = None,
     collectors: Iterable[Collector] = (),
-    describe_metrics: Explain = dict,
+    describe_metrics: DescribeMetrics = dict,
     risks: AtRiskView | None = None,
 ) -> Starlette:
-    """Return the application that shows `view` and `citizens`, and runs `reader` for as long as it runs itself.
+    """Return the application that shows `view` and `citizens`, and that starts and stops `reader`.
 
-    Of what `collectors` find, /metrics tells too; `explain` says what all metrics mean, by process.
+    `/metrics` also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
     """
     site = Site(
         view, reader, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
@@ -319,18 +321,18 @@ def create_app(
 
 
 class Server(http_server.Server):
-    """A server that ends the streams when it stops, since by themselves they never would; and that stops if there is no board."""
+    """Server that closes the event streams on shutdown, and that stops when the broadcaster has failed."""
 
     def __init__(self, app: Starlette, viewers: int = WebOptions(brokers="").max_viewers) -> None:
         super().__init__(app, connections=viewers + CONNECTIONS)
         self._broadcaster: Broadcaster = app.state.broadcaster
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to stop; asked ten times a second."""
+        """Return whether to stop; called ten times a second."""
         return await super().on_tick(counter) or self._broadcaster.failed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; takes at most `listening.STOP_SECONDS` for what is under way."""
+        """Close the streams and stop; running requests get at most `http_server.STOP_SECONDS`."""
         await self._broadcaster.close()
         await super().shutdown(sockets)
 
@@ -339,14 +341,14 @@ def serve(
     options: WebOptions,
     policies: Callable[[], Policies] = lambda: NO_POLICIES,
     collectors: Iterable[Collector] = (),
-    describe_metrics: Explain = dict,
+    describe_metrics: DescribeMetrics = dict,
 ) -> bool:
-    """Serve the board until SIGINT or SIGTERM; return False if it ended because no board can be made any more.
+    """Serve the board until SIGINT or SIGTERM; return False if it stopped because the broadcaster failed.
 
-    Raises OSError at once if the port cannot be had. `policies` says what is promised, each time that it is asked; of
-    what `collectors` find, /metrics tells too; `explain` says what all metrics mean, by process.
+    Raise `OSError` immediately if the port cannot be bound. `policies` returns the SLA policies at each call. `/metrics`
+    also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
 
-    On `::` it is served by IPv4 too, where the system can do so.
+    On `::`, IPv4 is served too where the system allows it.
     """
     gc.set_threshold(*GC_THRESHOLDS)
     with http_server.listen(options.host, options.port) as listener:

@@ -1,4 +1,4 @@
-"""One snapshot task for all open boards: what it makes is sent to each of them as Server-Sent Events."""
+"""Server-Sent Events for all open boards, made by one task from one snapshot."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,13 @@ from sse_starlette import ServerSentEvent
 from streams.web.board.payload import Freshness, Message
 
 COALESCE_SECONDS: Final = 0.1
-"""Least time between two messages: at most ten per second, however many events there are."""
+"""Shortest time between two messages: at most ten a second, whatever the number of events."""
 CLOCK_SECONDS: Final = 1
-"""Least time between two messages that tell nothing but the time."""
-LOOK_SECONDS: Final = 600
-"""Most time between two looks at the figures while nobody listens: looking is what drops the old ones from memory."""
+"""Shortest time between two messages in which only the clock changed."""
+IDLE_REFRESH_SECONDS: Final = 600
+"""Longest time between two snapshots while no board is open. A snapshot drops expired figures from memory."""
 RETRY_MS: Final = 2_000
-"""After how long a browser tries again."""
+"""Delay after which a browser reconnects, in milliseconds."""
 
 log = logging.getLogger(__name__)
 encode = msgspec.json.Encoder().encode
@@ -30,59 +30,59 @@ _RETRY: Final = b"retry: %d\n" % RETRY_MS
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was sent last."""
+    """The last message that was sent."""
 
     number: int
-    """Counts messages."""
+    """Sequence number of the message."""
     board_number: int
-    """The number of the message in which the board last changed."""
+    """Sequence number of the message in which the board last changed."""
     board: bytes
     full: bytes
-    """The message with its board, for whoever has not seen it: as the event that is sent, made once for all."""
+    """The encoded event with the board, for listeners that have not received this board; encoded once for all."""
     brief: bytes
-    """The message without, likewise."""
+    """The encoded event without the board."""
     clock: Freshness | None
     at: float
 
 
 class Broadcaster:
-    """Makes a message when something changed, and hands the latest one to whoever listens.
+    """Makes a message when something changed, and sends the latest one to all listeners.
 
-    A listener holds nothing but the number of what it has seen: one that is slow skips some, one that leaves is forgotten.
-    While nobody listens hardly anything is computed.
+    A listener stores only the number of the last message it received: a slow one skips messages, and one that disconnects
+    leaves no state. While no board is open, hardly anything is computed.
     """
 
     def __init__(self, make: Callable[[], Message], tick_seconds: float) -> None:
         self._make = make
         self._tick_seconds = tick_seconds
         self._last = Published(0, 0, b"", b"", b"", None, time.monotonic())
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._published = asyncio.Condition()
         self._listeners = 0
         self._newcomers = False
         self._closed = False
         self.failed = False
-        """Whether no board can be made any more: the process is to be started anew."""
+        """Whether messages can no longer be made; the process must then be restarted."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def notify_change(self) -> None:
-        """Say that something changed; from any thread."""
+        """Report a change of the figures; callable from any thread."""
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed while we looked
-                self._loop.call_soon_threadsafe(self._news.set)
+            with contextlib.suppress(RuntimeError):  # the loop was closed in the meantime
+                self._loop.call_soon_threadsafe(self._changed.set)
 
     async def run(self) -> None:
-        """Publish until cancelled: when something changed, and at least every `tick_seconds`.
+        """Publish on each change and at least every `tick_seconds`, until cancelled.
 
-        Whatever `make` raises is logged and ends it, and it has `failed`.
+        An exception of `make` is logged, sets `failed` and ends the task.
         """
         self._loop = asyncio.get_running_loop()
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), self._tick_seconds)
-                self._news.clear()
-                if self._listeners or time.monotonic() - self._last.at >= LOOK_SECONDS:
+                    await asyncio.wait_for(self._changed.wait(), self._tick_seconds)
+                self._changed.clear()
+                if self._listeners or time.monotonic() - self._last.at >= IDLE_REFRESH_SECONDS:
                     await self._publish()
                 await asyncio.sleep(COALESCE_SECONDS)
         except Exception:
@@ -96,11 +96,11 @@ class Broadcaster:
             self._published.notify_all()
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """Yield the board at once, then what is new as it comes: events, as they are sent."""
+        """Yield encoded events: the board immediately, then each new message."""
         number, board_number = self._last.number, -1
         self._listeners += 1
         self._newcomers = True
-        self._news.set()
+        self._changed.set()
         try:
             while True:
                 last = await self._after(number)
@@ -123,7 +123,7 @@ class Broadcaster:
         last, at = self._last, time.monotonic()
         board = encode(message.board)
         changed = board != last.board
-        if not (changed or self._newcomers or self._tells_time(message.clock, at)):
+        if not (changed or self._newcomers or self._is_clock_due(message.clock, at)):
             return
         self._newcomers = False
         number = last.number + 1
@@ -139,7 +139,7 @@ class Broadcaster:
         async with self._published:
             self._published.notify_all()
 
-    def _tells_time(self, clock: Freshness, at: float) -> bool:
+    def _is_clock_due(self, clock: Freshness, at: float) -> bool:
         last = self._last
         return last.clock is None or clock.state is not last.clock.state or at - last.at >= CLOCK_SECONDS
 

@@ -1,10 +1,14 @@
-"""What may be published of citizens: periods that are over, and no number that stands for few of them.
+"""Citizen figures with disclosure control: only past periods, and no number about few citizens.
 
-Nothing of the present is: from a number that grows while one looks, one could tell who just came. Nor are totals, of which two
-days' differ by what one day was. Periods of one kind do not overlap, and a longer one is only told if all in it may be: so no two
-numbers differ by what is withheld. How many citizens there were is not told either where it differs by few from how many contacts
-they began, or from what its periods or services come to: else one could tell how many came again, or to several services. What
-becomes known late does change a period that was told.
+The rules, so that no published number and no difference of two reveals few citizens:
+
+* Figures of the current period are not published: a growing number would reveal who has just made contact.
+* Totals since the beginning are not published: those of two days differ by the figures of one day.
+* Periods of one kind do not overlap. A longer period is published only if all shorter ones in it may be.
+* A number of citizens is withheld if it differs by few from their number of contacts, or from the sum over shorter periods or
+  over services. The difference would reveal how many came again, or turned to several services.
+
+A late event does change the figures of a period that is already published.
 """
 
 import logging
@@ -47,36 +51,36 @@ _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 
 @dataclass(frozen=True, slots=True)
 class DisclosedFigures:
-    """What is told, of periods that are over; a number that is withheld is missing."""
+    """Published figures of past periods; withheld numbers are missing."""
 
     recontact_days: int
     starts: Mapping[Period, int]
-    """First day of the last period that is over; all but what is handled is told of it, most of the week alone."""
+    """Period → first day of the last completed one. All figures but `handled` are of it, most of them by week only."""
     handled_start: int
-    """First day of the last week of which it is known which recontacts followed."""
+    """First day of the last week whose recontact windows are over."""
     active: Mapping[tuple[Period, str], int]
-    """Period, service → citizens who began a contact; weeks and four weeks."""
+    """Period (a week or four weeks), service → citizens who began a contact."""
     active_of_all: Mapping[Period, int]
-    """Period → the same of all services: who turned to several is one."""
+    """Period → the same for all services; a citizen of several services counts once."""
     contacts_by_reason: Mapping[tuple[str, str, str], int]
-    """Service, channel, why it would not have been needed, or `other` → contacts begun."""
+    """Service, channel, reason why the contact was avoidable (or `other`) → contacts begun."""
     contacts_by_previous_channel: Mapping[tuple[str, str, str], int]
-    """Service, channel, channel of the contact before, or `none` → the same contacts."""
+    """Service, channel, channel of the previous contact (or `none`) → the same contacts."""
     unidentified: Mapping[tuple[str, str], int]
-    """Service, channel → contacts begun of which it is not known whose they are."""
+    """Service, channel → contacts begun without a pseudonym of the citizen."""
     handled: Mapping[tuple[str, str, bool, bool], int]
-    """Service, channel, whether at first contact, whether a recontact followed → contacts handled, in the week of
+    """Service, channel, whether it was a first contact, whether a recontact followed → contacts handled in the week of
     `handled_start`."""
     pending: Mapping[tuple[str, str], int]
-    """Service, channel → contacts handled in the last week, if it is not known yet what followed."""
+    """Service, channel → contacts handled in the last week, while their recontact window is open."""
     withheld: Mapping[str, int]
-    """Name of one of these → how many numbers of it are missing."""
+    """Name of a figure → how many of its numbers are withheld."""
 
 
 class CitizensView:
-    """Rows of figures of citizens in, what may be published out; any thread may call either.
+    """Thread-safe view of the topic of citizen figures, which returns only publishable figures.
 
-    As `FiguresView`, it shows a reading of the topic when that is complete, and what it showed before until then.
+    As in `FiguresView`, a new reading of the topic replaces the previous one when it is complete.
     """
 
     def __init__(self) -> None:
@@ -87,18 +91,18 @@ class CitizensView:
 
     @property
     def reader_state(self) -> ReaderState:
-        """What the reader is doing."""
+        """State of the reader."""
         return self._source
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Take note of what the reader is doing now; when it follows, what it read since `begin` is what is shown."""
+        """Record the state of the reader; at `FOLLOWING`, the rows read since `begin` replace those shown before."""
         with self._lock:
             self._source = reader_state
             if reader_state is ReaderState.FOLLOWING and self._filled is not None:
                 self._shown, self._filled = self._filled, None
 
     def begin(self, partitions: Iterable[int]) -> None:
-        """Read anew, from the beginning of a topic of these partitions."""
+        """Start a new reading, from the beginning of a topic with these partitions."""
         with self._lock:
             self._filled = _Rows(partitions)
 
@@ -106,20 +110,20 @@ class CitizensView:
         self,
         partition: int,
         rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int = 0,  # noqa: ARG002 - others ask
+        written_at: int = 0,  # noqa: ARG002 - part of the protocol
     ) -> None:
-        """Take in rows of one partition; None removes one. What cannot be read is left out."""
+        """Apply rows of one partition; a value of None removes a row. Unreadable rows are logged and skipped."""
         with self._lock:
-            into = self._filled or self._shown
-            assert into is not None, "a reading has begun"
+            target = self._filled or self._shown
+            assert target is not None, "begin() comes first"
             for key, value in rows:
                 try:
-                    into.put(partition, key or b"", value)
+                    target.put(partition, key or b"", value)
                 except _UNREADABLE as error:
                     log.warning("a row of citizens' figures cannot be read: %s", type(error).__name__)
 
     def disclosed_figures(self) -> DisclosedFigures | None:
-        """Return what may be told now; None until a day is over of which every partition tells."""
+        """Return the publishable figures; None until each partition has recorded a completed day."""
         with self._lock:
             return self._shown.disclosed_figures() if self._shown else None
 
@@ -130,101 +134,109 @@ class _Rows:
         self._progress: dict[int, Progress] = {}
         self._rows: dict[CitizenFigureKey, dict[int, Figure]] = {}
         self._names: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-        """Period, first day → the services of which there are rows."""
+        """Period, first day → services that have rows."""
 
     def put(self, partition: int, key: bytes, value: bytes | None) -> None:
-        place = load_key(key)
-        if place is None:
+        parsed = load_key(key)
+        if parsed is None:
             assert key == PROGRESS_KEY
             self._progress[partition] = decode_progress(value or b"")
-        elif place.period != TOTAL_PERIOD:
-            rows = self._rows.setdefault(place, {})
+        elif parsed.period != TOTAL_PERIOD:
+            rows = self._rows.setdefault(parsed, {})
             if value is not None:
                 rows[partition] = decode_figure(value, CITIZENS)
-                if place.service is not None:
-                    self._names[place.period, place.start].add(place.service)
+                if parsed.service is not None:
+                    self._names[parsed.period, parsed.start].add(parsed.service)
             elif rows.pop(partition, None) and not rows:
-                del self._rows[place]
-                if place.service is not None:
-                    self._names[place.period, place.start].discard(place.service)
+                del self._rows[parsed]
+                if parsed.service is not None:
+                    self._names[parsed.period, parsed.start].discard(parsed.service)
 
     def disclosed_figures(self) -> DisclosedFigures | None:
-        told = [self._progress.get(number) for number in self._partitions]
-        days = {one.recontact_days for one in told if one}
-        if None in told or len(days) != 1:
+        progress = [self._progress.get(number) for number in self._partitions]
+        windows = {part.recontact_days for part in progress if part}
+        if None in progress or len(windows) != 1:
             return None
-        (within,), over = days, min(one.day for one in told if one)
-        starts = {period: start_of(period, over) - DAYS[period] for period in Period}
-        handled_start = start_of(Period.WEEK, over - within) - DAYS[Period.WEEK]
+        (recontact_days,), completed = windows, min(part.day for part in progress if part)
+        starts = {period: start_of(period, completed) - DAYS[period] for period in Period}
+        handled_start = start_of(Period.WEEK, completed - recontact_days) - DAYS[Period.WEEK]
         week, earlier = (self._services(Period.WEEK, start) for start in (starts[Period.WEEK], handled_start))
         withheld: Counter[str] = Counter()
 
-        def tell(name: str, told: dict[Any, int], of: Mapping[Any, Cell]) -> dict[Any, int]:
-            if not any(cell.value for cell in of.values()):
-                return {}  # there is nothing of the kind
-            withheld[name] += len(of) - len(told)
-            return told
+        def count_withheld(name: str, disclosed: dict[Any, int], cells: Mapping[Any, Cell]) -> dict[Any, int]:
+            if not any(cell.value for cell in cells.values()):
+                return {}  # nothing to publish or to withhold
+            withheld[name] += len(cells) - len(disclosed)
+            return disclosed
 
         active: dict[tuple[Period, str], int] = {}
         for period in (Period.WEEK, Period.FOUR_WEEKS):
             services = self._services(period, starts[period])
-            people = {service: _people(figure) for service, figure in services.items()}
-            may_be = {
+            citizens = {service: _count_citizens(figure) for service, figure in services.items()}
+            disclosed = {
                 (period, service): number
-                for service, number in disclose(people).items()
-                if not self._gives_away(period, starts[period], service, Period.WEEK)
+                for service, number in disclose(citizens).items()
+                if not self._reveals_few_citizens(period, starts[period], service, Period.WEEK)
             }
-            active |= tell("active", may_be, people)
-        all_of = {
-            period: _people(self._merged(CitizenFigureKey(period, start, None))) for period, start in starts.items()
+            active |= count_withheld("active", disclosed, citizens)
+        all_cells = {
+            period: _count_citizens(self._merged(CitizenFigureKey(period, start, None)))
+            for period, start in starts.items()
         }
-        all_of = {period: cell for period, cell in all_of.items() if cell.value}  # of nobody: before all that is known
-        may_be_of_all = {
+        # A period without citizens lies before the first known contact.
+        all_cells = {period: cell for period, cell in all_cells.items() if cell.value}
+        all_disclosed = {
             period: cell.value
-            for period, cell in all_of.items()
-            if not self._gives_away(period, starts[period], None, Period.DAY)
+            for period, cell in all_cells.items()
+            if not self._reveals_few_citizens(period, starts[period], None, Period.DAY)
         }
-        of_all = tell("active_of_all", may_be_of_all, all_of)
+        active_of_all = count_withheld("active_of_all", all_disclosed, all_cells)
         contacts_by_reason: dict[tuple[str, str, str], int] = {}
         contacts_by_previous_channel: dict[tuple[str, str, str], int] = {}
         unidentified: dict[tuple[str, str], int] = {}
         handled: dict[tuple[str, str, bool, bool], int] = {}
         pending: dict[tuple[str, str], int] = {}
         for service, channel in product(week, CONTACT_CHANNELS):
-            cell, place = _reader(week[service]), (service, channel.value)
-            nobody = cell(f"unidentified_{channel}")
-            nobody = Cell(nobody.value, nobody.value)  # as far as is known
-            unidentified |= tell("unidentified", {} if nobody.is_small else {place: nobody.value}, {place: nobody})
+            cell, place = _cell_reader(week[service]), (service, channel.value)
+            contacts = cell(f"unidentified_{channel}").value
+            unknown = Cell(contacts, contacts)  # each contact may be of another citizen
+            unidentified |= count_withheld(
+                "unidentified", {} if unknown.is_small else {place: unknown.value}, {place: unknown}
+            )
             reasons = {
-                (*place, why): cell(f"began_{channel}_{why}")
-                for why in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+                (*place, reason): cell(f"began_{channel}_{reason}")
+                for reason in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
             }
-            contacts_by_reason |= tell("began", disclose(reasons, hides_sum=nobody.is_small), reasons)
-            formers = {
-                (*place, str(former)): cell(f"hop_{former}_{channel}")
-                for former in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)
+            contacts_by_reason |= count_withheld("began", disclose(reasons, hides_sum=unknown.is_small), reasons)
+            previous = {
+                (*place, str(before)): cell(f"hop_{before}_{channel}")
+                for before in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)
             }
-            contacts_by_previous_channel |= tell("hops", disclose(formers, hides_sum=nobody.is_small), formers)
+            contacts_by_previous_channel |= count_withheld(
+                "hops", disclose(previous, hides_sum=unknown.is_small), previous
+            )
             if starts[Period.WEEK] > handled_start:
-                all_ = [
-                    cell(handled_count_name(channel, is_first=one, is_followed=two))
-                    for one, two in product(_EITHER, _EITHER)
+                outcomes = [
+                    cell(handled_count_name(channel, is_first=is_first, is_followed=is_followed))
+                    for is_first, is_followed in product(_EITHER, _EITHER)
                 ]
-                total = Cell(sum(one.value for one in all_), max(one.citizens for one in all_))
-                pending |= tell("pending", {} if total.is_small else {place: total.value}, {place: total})
+                total = Cell(sum(part.value for part in outcomes), max(part.citizens for part in outcomes))
+                pending |= count_withheld("pending", {} if total.is_small else {place: total.value}, {place: total})
         for service, channel in product(earlier, CONTACT_CHANNELS):
-            cell = _reader(earlier[service])
-            ends = {
-                (service, channel.value, one, two): cell(handled_count_name(channel, is_first=one, is_followed=two))
-                for one, two in product(_EITHER, _EITHER)
+            cell = _cell_reader(earlier[service])
+            by_outcome = {
+                (service, channel.value, is_first, is_followed): cell(
+                    handled_count_name(channel, is_first=is_first, is_followed=is_followed)
+                )
+                for is_first, is_followed in product(_EITHER, _EITHER)
             }
-            handled |= tell("handled", disclose(ends), ends)
+            handled |= count_withheld("handled", disclose(by_outcome), by_outcome)
         return DisclosedFigures(
-            within,
+            recontact_days,
             starts,
             handled_start,
             active,
-            of_all,
+            active_of_all,
             contacts_by_reason,
             contacts_by_previous_channel,
             unidentified,
@@ -243,29 +255,29 @@ class _Rows:
         names = self._names.get((period, start), set())
         return {name: self._merged(CitizenFigureKey(period, start, name)) for name in sorted(names)}
 
-    def _gives_away(self, period: Period, start: int, service: str | None, shortest: Period) -> bool:
-        """Return whether the citizens of a period, or of one in it of which is told too, are few, or tell of few."""
+    def _reveals_few_citizens(self, period: Period, start: int, service: str | None, shortest: Period) -> bool:
+        """Return whether the number of citizens of a period, or of a published period in it, reveals few citizens."""
         whole = self._active(period, start, service)
         inner = [
-            [(one, at) for at in range(start, start + DAYS[period], DAYS[one])]
-            for one in Period
-            if DAYS[shortest] <= DAYS[one] < DAYS[period]
+            [(kind, first) for first in range(start, start + DAYS[period], DAYS[kind])]
+            for kind in Period
+            if DAYS[shortest] <= DAYS[kind] < DAYS[period]
         ]
         splits = [[self._active(*part, service) for part in parts] for parts in inner]
-        if service is None and period is not Period.DAY:  # of days nothing is told by service
+        if service is None and period is not Period.DAY:  # days are not published by service
             names = self._names.get((period, start), set())
             splits.append([self._active(period, start, name) for name in names])
-            if any(self._come_again(period, start, name) for name in names):
+            if any(self._few_came_again(period, start, name) for name in names):
                 return True
         return (
             is_below_minimum(whole)
-            or self._come_again(period, start, service)
+            or self._few_came_again(period, start, service)
             or any(reveals_few(whole, parts) for parts in splits)
-            or any(self._gives_away(*part, service, shortest) for parts in inner for part in parts)
+            or any(self._reveals_few_citizens(*part, service, shortest) for parts in inner for part in parts)
         )
 
-    def _come_again(self, period: Period, start: int, service: str | None) -> bool:
-        """Return whether few citizens at the most began more than one contact, but somebody did."""
+    def _few_came_again(self, period: Period, start: int, service: str | None) -> bool:
+        """Return whether some citizens, but few, may have begun more than one contact."""
         names = self._names.get((period, start), set()) if service is None else {service}
         contacts = sum(self._count(period, start, name, _BEGAN) for name in names)
         return is_below_minimum(contacts - self._active(period, start, service))
@@ -283,12 +295,12 @@ _BEGAN: Final = tuple(CITIZENS.index[name] for name in CITIZENS.facts if name.st
 _EITHER: Final = (True, False)
 
 
-def _reader(figure: Figure) -> Callable[[str], Cell]:
-    """Return what reads one number of a period."""
+def _cell_reader(figure: Figure) -> Callable[[str], Cell]:
+    """Return a function that reads one number of a period by its name."""
     index, counts = CITIZENS.index, figure.counts
     return lambda name: Cell(counts[index[name]], counts[index[f"{name}_citizens"]])
 
 
-def _people(figure: Figure) -> Cell:
-    number = _reader(figure)("active").citizens
+def _count_citizens(figure: Figure) -> Cell:
+    number = _cell_reader(figure)("active").citizens
     return Cell(number, number)

@@ -1,8 +1,8 @@
-"""The business metrics: the same snapshot as the board's, in Prometheus' words.
+"""Prometheus collector of the business metrics, from the same snapshot as the board.
 
-Counters and histograms export `counts + corrected`, which never falls. Gauges named `today` are exact. Every known place is
-there from the start, with zeros: `increase()` does not see the first event of a series that begins with it. Until the figures
-were read once, nothing is there: zeros that jump to what was counted for years would be taken for events of now.
+Counters and histograms export `counts + corrected`, which never falls. Gauges named `today` are exact. All expected dimensions
+have series with zeros from the start, because `increase()` does not count the event with which a series begins. Before the
+first complete reading nothing is exported: a jump from zero to the counts of years would look like new events.
 """
 
 import time
@@ -20,14 +20,14 @@ from streams.web.view import Snapshot
 
 
 class View(Protocol):
-    """What figures are asked of; `FiguresView` says more."""
+    """Source of snapshots, such as `FiguresView`."""
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return all figures as of `now`."""
 
 
 class FiguresCollector(Collector):
-    """Exports a `FiguresView`; register it in a registry of its own."""
+    """Exports the figures of a view; needs a registry of its own."""
 
     def __init__(self, view: View, options: WebOptions, now: Callable[[], datetime]) -> None:
         self._view = view
@@ -49,12 +49,12 @@ class FiguresCollector(Collector):
         ]
 
     def describe(self) -> list[Metric]:
-        """Promise nothing, so that registering collects nothing."""
+        """Return nothing, so that registration does not collect."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics as of now that have samples, or none before the figures were read; from any thread."""
-        began = time.perf_counter()
+        """Yield all metrics that have samples; none before the first complete reading."""
+        started = time.perf_counter()
         snapshot = self._view.snapshot(self._now())
         if not snapshot.loaded:
             return
@@ -68,13 +68,15 @@ class FiguresCollector(Collector):
             ]
         )
         rows = self._rows.make(expected, snapshot.totals, snapshot.today, snapshot.feedback)
-        yield from filter(_has_samples, (measure.collect(rows, kept) for measure, kept in self._measures))
+        yield from filter(_has_samples, (measure.collect(rows, cache) for measure, cache in self._measures))
         yield from filter(_has_samples, cases.collect(snapshot, self._options.time_zone, rows.cumulative))
         yield pipeline.unlabelled_gauge(*feedback.MINIMUM_ANSWERS, self._options.fewest_answers)
         yield from filter(_has_samples, sla_targets.collect(snapshot, rows.cumulative))
         yield from filter(_has_samples, pipeline.collect(snapshot, self._options))
-        cost = time.perf_counter() - began
-        yield pipeline.unlabelled_gauge("contact_collect_duration_seconds", "Cost of these metrics.", cost)
+        seconds = time.perf_counter() - started
+        yield pipeline.unlabelled_gauge(
+            "contact_collect_duration_seconds", "Time taken to collect these metrics.", seconds
+        )
 
 
 def _has_samples(metric: Metric) -> bool:

@@ -1,8 +1,8 @@
-"""Prometheus' text format, for thousands of series at each scrape.
+"""Prometheus text format, cached for thousands of series.
 
-prometheus-client checks and sorts the labels of each sample anew at each scrape, which takes three times as long as making the
-metrics. Here what stands before a sample's number is written once, by its own writer, and remembered; and of `Samples`, a part
-that is the same object as at the last scrape is not written again.
+prometheus-client validates and sorts the labels of each sample at each scrape, which takes three times as long as collecting
+the metrics. This module lets it write each line once, and caches the text before the number. A part of `Samples` that is the
+same object as at the last scrape is not written again.
 """
 
 import threading
@@ -19,35 +19,35 @@ from prometheus_client.utils import floatToGoString
 from streams.web.metrics.measure import Samples
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-"""What all versions of Prometheus read. OpenMetrics would add exemplars, of which there are none."""
-MAX_REMEMBERED: Final = 200_000
-"""Limit of remembered series, several times those of a large organisation. Beyond it, all are forgotten, so that old ones go."""
+"""Format that all versions of Prometheus read. OpenMetrics would only add exemplars, which Accueil does not use."""
+MAX_CACHED_SERIES: Final = 200_000
+"""Limit of cached series, several times the number of a large organisation. Beyond it, the cache is emptied."""
 
 _write_number: Final[Callable[[float], str]] = floatToGoString
 _Series = tuple[str, ...]
 
 
 class Exposition:
-    """Writes all metrics of a registry as text; for one thread at a time or several."""
+    """Writes all metrics of a registry as text; thread-safe."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._lock = threading.Lock()
-        """Collectors keep things, too."""
+        """Also protects the collectors, which cache samples."""
         self._series: dict[_Series, str] = {}
         self._written: dict[int, tuple[list[Sample], str]] = {}
-        """The parts of the last scrape's samples, by identity, and their lines."""
+        """Parts of the last scrape's samples by `id()`, each with its lines."""
         self._heads: dict[tuple[str, str, str], str] = {}
 
     def write(self) -> bytes:
-        """Return what `prometheus_client.generate_latest` would; one thread at a time does so."""
+        """Return the same text as `prometheus_client.generate_latest`."""
         with self._lock:
             return self._write_all()
 
     def _write_all(self) -> bytes:
-        if len(self._series) > MAX_REMEMBERED:
+        if len(self._series) > MAX_CACHED_SERIES:
             self._series = {}
-        before, written, lines = self._written, {}, []
+        previous, written, lines = self._written, {}, []
         for metric in self._registry.collect():
             lines.append(self._head(metric))
             samples = metric.samples
@@ -55,8 +55,8 @@ class Exposition:
                 lines.append(self._write(metric, samples))
                 continue
             for part in samples.parts:
-                # Since `before` holds it, no other can have its id.
-                text = before.get(id(part)) or (part, self._write(metric, part))
+                # `previous` keeps the part alive, so no other object can have its id.
+                text = previous.get(id(part)) or (part, self._write(metric, part))
                 written[id(part)] = text
                 lines.append(text[1])
         self._written = written
@@ -73,29 +73,29 @@ class Exposition:
         return f"{text}{_write_number(sample.value)}\n"
 
     def _head(self, metric: Metric) -> str:
-        about = metric.name, metric.type, metric.documentation
-        head = self._heads.get(about)
+        key = metric.name, metric.type, metric.documentation
+        head = self._heads.get(key)
         if head is None:
-            head = self._heads[about] = generate_latest(
-                _One(Metric(metric.name, metric.documentation, metric.type))
+            head = self._heads[key] = generate_latest(
+                _SingleMetric(Metric(metric.name, metric.documentation, metric.type))
             ).decode()
         return head
 
 
-class _One(Collector):
-    """One metric, for prometheus-client's own writer."""
+class _SingleMetric(Collector):
+    """Collector of one metric, for the writer of prometheus-client."""
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
 
     def collect(self) -> list[Metric]:
-        """Return it."""
+        """Return the metric."""
         return [self._metric]
 
 
 def _write_series(metric: Metric, sample: Sample) -> str:
-    """Return a sample's line up to its number."""
+    """Return the text of a sample's line up to its number."""
     alone = Metric(metric.name, "", metric.type)
     alone.samples = [Sample(sample.name, sample.labels, 0)]
-    line = generate_latest(_One(alone)).decode().splitlines()[-1]
+    line = generate_latest(_SingleMetric(alone)).decode().splitlines()[-1]
     return line.removesuffix("0.0")

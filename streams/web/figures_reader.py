@@ -1,4 +1,4 @@
-"""Reads a topic of figures, such as `accueil.figures.v1`, from its beginning and then follows it."""
+"""Background reader that applies a topic of figures, such as `accueil.figures.v1`, to a view."""
 
 import logging
 import threading
@@ -14,30 +14,31 @@ from streams.web.view import ReaderState
 log = logging.getLogger(__name__)
 
 MAX_POLL_RECORDS: Final = 50_000
-"""More than one fetch brings, so that the rows of one step are seen together."""
+"""Limit of records per poll, above what one fetch returns: the rows of one step then reach the view together."""
 
 
 class View(Protocol):
-    """What is kept as the topic is; `FiguresView` says more."""
+    """State built from the rows of a topic, such as `FiguresView`."""
 
     @property
     def reader_state(self) -> ReaderState:
-        """What the reader is doing."""
+        """State of the reader."""
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Take note of what the reader is doing now."""
+        """Record the state of the reader."""
 
     def begin(self, partitions: Iterable[int]) -> None:
-        """Read anew, from the beginning of a topic of these partitions."""
+        """Start a new reading, from the beginning of a topic with these partitions."""
 
     def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
-        """Take in rows of one partition, the last one written at `written_at`."""
+        """Apply rows of one partition; the last one was written at `written_at` (milliseconds since 1970)."""
 
 
 class FiguresReader:
-    """A thread that keeps a view as the topic is, through broker restarts and re-created topics.
+    """Thread that applies a topic to a view, across broker restarts and recreated topics.
 
-    It joins no group and commits nothing: every instance reads everything. `client` goes to kafka-python (security).
+    It joins no consumer group and commits no offsets: each instance reads the whole topic. `client` contains further settings
+    of kafka-python, such as those for TLS and SASL.
     """
 
     def __init__(
@@ -51,27 +52,27 @@ class FiguresReader:
         self._thread = threading.Thread(target=self._run, name=f"reader of {topic}", daemon=True)
 
     def start(self) -> None:
-        """Begin to read; never waits for the broker."""
+        """Start the thread; does not wait for the broker."""
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 10) -> None:
-        """Stop reading and wait for the thread."""
+        """Stop the thread and wait for it."""
         self._stopping.set()
         self._thread.join(timeout_seconds)
 
-    def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:  # noqa: ARG002 - all is read anew
-        """Forget all rows, and have all of the topic read."""
+    def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:  # noqa: ARG002 - always reads from the beginning
+        """Start a new reading of the view, and return the offsets to read from."""
         self._view.begin(tuple(beginnings))
         return beginnings
 
-    def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - as above
-        """Put rows into the view."""
-        for partition, several in records.items():
-            rows = [(record.key, record.value) for record in several]
-            self._view.apply_all(partition, rows, several[-1].timestamp)
+    def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - no offsets are stored
+        """Apply records to the view."""
+        for partition, batch in records.items():
+            rows = [(record.key, record.value) for record in batch]
+            self._view.apply_all(partition, rows, batch[-1].timestamp)
 
     def set_state(self, phase: Phase, detail: str) -> None:
-        """Let the view know how the reading goes."""
+        """Pass the phase of the reader on to the view, and log a change."""
         reader_state = ReaderState(phase.value)
         if reader_state is not self._view.reader_state:
             if phase is Phase.REFUSED:

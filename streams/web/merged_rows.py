@@ -1,4 +1,4 @@
-"""Rows of figures, merged as they come: what one reading of the topic has brought so far."""
+"""Sums of the figure rows that one reading of the topic has returned so far."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ from streams.web.board import typical_day
 from streams.web.board.feedback_windows import FeedbackWindows
 
 RECENT_SECONDS: Final = 1800
-"""What "recent" means: the buckets that lie wholly within this many seconds."""
+"""Length of the recent window in seconds; only buckets that lie wholly within it count."""
 
 _Key = tuple[int, Dimensions]
-"""Start of a bucket, or `_TOTAL`, and what it is about."""
+"""Start of a bucket (or `_TOTAL`), dimensions."""
 _TOTAL: Final = 0
 _DUE: Final = SLA_SCHEMA.index["due"]
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
@@ -38,24 +38,23 @@ _decode_progress = msgspec.json.Decoder(Progress).decode
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A civil day, in seconds since 1970: 23, 24 or 25 hours long."""
+    """Start and end of a civil day of 23, 24 or 25 hours, in seconds since 1970."""
 
     start: int
     end: int
 
     @classmethod
     def of(cls, now: datetime, zone: ZoneInfo) -> "Day":
-        """Return the day of `zone` that `now` lies in."""
+        """Return the civil day of `now` in `zone`."""
         midnight = datetime.combine(now.astimezone(zone).date(), datetime.min.time(), zone)
         return cls(int(midnight.timestamp()), int((midnight + timedelta(days=1)).timestamp()))
 
 
 class MergedRows:
-    """Rows of one reading in, their sums out; for one thread at a time.
+    """Merges the rows of one reading into sums; not thread-safe.
 
-    Rows are kept as they were written and read only when they are asked for: one that changes a hundred times in between costs
-    one. `turn_to` drops the buckets that no later moment will need: as long as it is called, memory is bounded by the queues of
-    a day.
+    Rows are stored encoded and decoded only in `advance_to`, so a row that changed a hundred times is decoded once.
+    `advance_to` also drops buckets that are no longer needed. Called regularly, it limits memory to the queues of one day.
     """
 
     def __init__(
@@ -63,28 +62,28 @@ class MergedRows:
     ) -> None:
         self.partitions = tuple(partitions)
         self.now = now
-        """The moment that `day` and `recent` are about."""
+        """Moment to which `day` and the recent window refer."""
         self.day = Day.of(now, zone)
         self.progress: dict[int, Progress] = {}
         self.written_at: dict[int, int] = {}
         """Partition → when its latest row was written, milliseconds since 1970."""
         self.totals: dict[Dimensions, Figure] = {}
         self.latest: dict[Dimensions, int] = {}
-        """Start of the latest five minutes in which a contact came, of those that are kept."""
+        """Dimensions → start of the latest retained five minutes in which a contact arrived, seconds since 1970."""
         self.due: dict[Dimensions, dict[int, int]] = {}
-        """Where clocks are counted → start of five minutes that are kept → how many open clocks have their deadline then."""
-        self._opinions = FeedbackWindows(zone, now)
+        """Dimensions of SLA targets → start of a retained five-minute bucket → open clocks with a deadline in it."""
+        self._feedback = FeedbackWindows(zone, now)
         self._past = typical_day.PastDays(zone, now)
         self._zone = zone
         self._report = report
-        self._keep_from = min(self.day.start, recent_span(now)[0])
+        self._retained_from = min(self.day.start, recent_span(now)[0])
         self._rows: dict[_Key, dict[int, bytes]] = {}
         self._touched: set[_Key] = set()
         self._buckets: dict[_Key, Figure] = {}
         self._add_up_today()
 
     def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int) -> None:
-        """Take in rows of one partition; None removes one. What cannot be read is reported, and left out."""
+        """Apply rows of one partition; a value of None removes a row. Unreadable rows are reported and skipped."""
         self.written_at[partition] = written_at
         for key, value in rows:
             try:
@@ -93,38 +92,38 @@ class MergedRows:
                 self._report(error)
 
     def advance_to(self, now: datetime) -> None:
-        """Bring everything up to `now`: what came in is counted, the day is that of `now`, what is older is dropped."""
+        """Merge the changed rows, move on to the day of `now`, and drop older buckets."""
         day = Day.of(now, self._zone)
-        keep_from = min(day.start, recent_span(now)[0])
+        retained_from = min(day.start, recent_span(now)[0])
         self.now = now
-        if keep_from != self._keep_from:
-            self._keep_from = keep_from
-            for key in [key for key in self._rows if _TOTAL < key[0] < keep_from]:
+        if retained_from != self._retained_from:
+            self._retained_from = retained_from
+            for key in [key for key in self._rows if _TOTAL < key[0] < retained_from]:
                 self._forget(key)
                 self._touched.discard(key)
-            self.latest = {dimensions: start for dimensions, start in self.latest.items() if start >= keep_from}
+            self.latest = {dimensions: start for dimensions, start in self.latest.items() if start >= retained_from}
         if day != self.day:
             self.day = day
             self._add_up_today()
         self._merge_touched()
-        self._opinions.advance_to(now)
+        self._feedback.advance_to(now)
         self._past.advance_to(now)
 
     @property
     def feedback(self) -> Mapping[str, Mapping[Dimensions, Figure]]:
-        """Window → place → what was said in these days."""
-        return self._opinions.sums
+        """Window → dimensions → survey answers of these days."""
+        return self._feedback.sums
 
     @property
     def past_days(self) -> Sequence[PastDay]:
-        """Calls by hour, of each of the days before that of `now`."""
-        read = [
+        """Calls by hour for each day before the day of `now`."""
+        history = [
             part.history[typical_day.CHANNEL] for part in self.progress.values() if typical_day.CHANNEL in part.history
         ]
-        return self._past.whole_days(min(read, default=None))
+        return self._past.whole_days(min(history, default=None))
 
     def add_up_recent(self) -> dict[Dimensions, Figure]:
-        """Return the counts of the last half hour."""
+        """Return the counts of the recent window."""
         sums: dict[Dimensions, Figure] = {}
         starts = range(*recent_span(self.now), BUCKET_SECONDS)
         for dimensions in self.totals:
@@ -139,14 +138,14 @@ class MergedRows:
             self.progress[partition] = _decode_progress(value or b"")
             return
         if dimensions.channel not in FIGURE_SCHEMAS:
-            raise LookupError("a channel of a newer release")
+            raise LookupError("unknown channel, perhaps of a newer release")
         if kind != "total" and dimensions.channel == Channel.FEEDBACK:
-            self._opinions.put(kind, start, dimensions, partition, value)
+            self._feedback.put(kind, start, dimensions, partition, value)
         if kind != "total" and dimensions.channel == typical_day.CHANNEL:
             self._past.put(kind, start, dimensions, partition, value)
         if kind == "day":
-            return  # days that are over are for reports, and for what is said in weeks
-        if kind == "total" or start >= self._keep_from:
+            return  # past days are needed for feedback and the typical day only
+        if kind == "total" or start >= self._retained_from:
             rows = self._rows.setdefault((start, dimensions), {})
             if value is None:
                 rows.pop(partition, None)
@@ -205,13 +204,13 @@ class MergedRows:
 
 
 def recent_span(now: datetime) -> tuple[int, int]:
-    """Return the start of the first bucket that lies wholly in the recent time before `now`, and the end of the present one."""
+    """Return the start of the first bucket wholly within `RECENT_SECONDS` before `now`, and the end of the current bucket."""
     at = int(now.timestamp())
     return -((RECENT_SECONDS - at) // BUCKET_SECONDS) * BUCKET_SECONDS, (at // BUCKET_SECONDS + 1) * BUCKET_SECONDS
 
 
 def _exchange(sum_: Figure | None, new: Figure, old: Figure | None) -> Figure:
-    """Return `sum_` with `new` counted in place of `old`; a new row, since snapshots share the ones they were given."""
+    """Return a new figure: `sum_` with `new` in place of `old`. Snapshots share `sum_`, so it must not change."""
     zeros = [0] * len(new.counts)
     rows = (row.counts if row else zeros for row in (sum_, new, old))
     return Figure([total + plus - minus for total, plus, minus in zip(*rows, strict=True)], [0] * len(new.stocks), {})

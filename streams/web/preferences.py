@@ -1,4 +1,4 @@
-"""What a viewer may choose: the language and the colours of the page. A choice is an address, and is remembered in a cookie."""
+"""Language and theme of a page: taken from the query string, then a cookie, then the browser or the default."""
 
 import re
 from collections.abc import Sequence
@@ -10,44 +10,44 @@ from starlette.responses import Response
 from streams.web.board.texts import LANGUAGES
 
 THEMES: Final = ("dark", "light")
-"""The first one is for whoever asks for none: a board hangs on walls."""
-REMEMBERED: Final = {"lang": LANGUAGES, "theme": THEMES}
-"""Parameter of the address, and name of the cookie → what it may be."""
+"""The first one is the default, for boards on wall screens."""
+PREFERENCES: Final = {"lang": LANGUAGES, "theme": THEMES}
+"""Name of the query parameter and of the cookie → allowed values."""
 YEAR_SECONDS: Final = 365 * 86_400
 
 _RANGE: Final = re.compile(
     rf"(?:^|,)\s*({'|'.join(LANGUAGES)})\b[^,;]*(?:;\s*q=([01](?:\.\d{{1,3}})?))?", re.IGNORECASE
 )
-"""A language of ours in an Accept-Language header, and how much it is wanted (RFC 9110, 12.5.4)."""
+"""A supported language in an Accept-Language header, and its quality (RFC 9110, 12.5.4)."""
 
 
 def find_language(request: Request) -> str:
-    """Return what the address asks for, else what was chosen before, else what the browser prefers, else French."""
+    """Return the language of the query string, the cookie or the Accept-Language header; by default French."""
     return _find(request, "lang") or _preferred(request.headers.get("accept-language", ""))
 
 
 def find_theme(request: Request) -> str:
-    """Return what the address asks for, else what was chosen before, else dark."""
+    """Return the theme of the query string or the cookie; by default dark."""
     return _find(request, "theme") or THEMES[0]
 
 
 def save_preferences(request: Request, response: Response) -> None:
-    """Let the browser keep what the address asks for."""
-    for name, known in REMEMBERED.items():
-        if chosen := _known(request.query_params.get(name), known):
+    """Set cookies for the preferences in the query string."""
+    for name, allowed in PREFERENCES.items():
+        if chosen := _allowed(request.query_params.get(name), allowed):
             response.set_cookie(name, chosen, max_age=YEAR_SECONDS, samesite="lax", httponly=True)
 
 
 def _find(request: Request, name: str) -> str | None:
-    known = REMEMBERED[name]
-    return _known(request.query_params.get(name), known) or _known(request.cookies.get(name), known)
+    allowed = PREFERENCES[name]
+    return _allowed(request.query_params.get(name), allowed) or _allowed(request.cookies.get(name), allowed)
 
 
-def _known(value: str | None, known: Sequence[str]) -> str | None:
-    return value if value in known else None
+def _allowed(value: str | None, allowed: Sequence[str]) -> str | None:
+    return value if value in allowed else None
 
 
 def _preferred(accepted: str) -> str:
     wanted = [(float(quality or 1), language.lower()) for language, quality in _RANGE.findall(accepted)]
-    best, language = max(wanted, key=lambda one: one[0], default=(0, ""))
+    best, language = max(wanted, key=lambda pair: pair[0], default=(0, ""))
     return language if best else LANGUAGES[0]

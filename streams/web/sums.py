@@ -1,4 +1,4 @@
-"""Sums of figures, and what is divided of them."""
+"""Sums, ratios and means of figures."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ from streams.core.figures.figure_schemas import FigureSchema
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """A quotient that can be added up and checked; nothing to tell while the denominator is 0."""
+    """A ratio with its numerator and denominator; undefined while the denominator is 0."""
 
     numerator: int
     denominator: int
@@ -18,7 +18,7 @@ class Ratio(msgspec.Struct, frozen=True):
 def add_up(
     figures: Mapping[Dimensions, Figure], dimension_keys: Iterable[Dimensions], figure_schema: FigureSchema
 ) -> Figure:
-    """Return the sum of the figures of `places`, which are all of `layout`; those without figures count nothing."""
+    """Return the sum of the figures of `dimension_keys`, which all have `figure_schema`; missing figures count as zero."""
     total = new_figure(figure_schema)
     for dimensions in dimension_keys:
         if dimensions in figures:
@@ -27,5 +27,5 @@ def add_up(
 
 
 def divide_seconds(milliseconds: int, number: int) -> float | None:
-    """Return the mean of `number` durations in seconds, to a tenth; None if there are none."""
+    """Return the mean of `number` durations in seconds, rounded to a tenth; None if `number` is 0."""
     return round(milliseconds / number / 1000, 1) if number else None

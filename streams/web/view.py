@@ -1,4 +1,4 @@
-"""The merged state of all figures: what the board and the metrics are both made from."""
+"""Merged state of all figures, and the snapshots from which board and metrics are computed."""
 
 import logging
 import threading
@@ -20,157 +20,158 @@ NO_POLICIES: Final = Policies()
 
 
 class ReaderState(StrEnum):
-    """What the reader is doing."""
+    """State of the thread that reads the topic of figures."""
 
     NO_BROKER = "no_broker"
-    """No broker answers (any more)."""
+    """No broker answers."""
     REFUSED = "refused"
-    """Kafka refuses the login, or the reading of the topic."""
+    """Kafka refuses the login, or read access to the topic."""
     NO_TOPIC = "no_topic"
     """The topic of figures does not exist."""
     LOADING = "loading"
-    """Reading what was written before."""
+    """Reading the existing rows."""
     FOLLOWING = "following"
-    """All that was written before is read; what is new comes as it is committed."""
+    """All existing rows are read; new rows arrive as they are committed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All figures at one moment. Shared between threads: nobody may change it."""
+    """All figures at one moment. Shared between threads, therefore read-only."""
 
     taken_at: datetime
     reader_state: ReaderState
     day: Day
     partitions: tuple[int, ...]
-    """All that the topic has; none until it was read to its end once."""
+    """All partitions of the topic; empty until it has been read to its end once."""
     progress: Mapping[int, Progress]
-    """Per partition; one that was never written to is missing."""
+    """Partition → progress of its worker; partitions without rows are missing."""
     written_at: Mapping[int, int]
-    """Partition → when its latest row was written, milliseconds since 1970: a worker that has not caught up writes too."""
+    """Partition → write time of its latest row, milliseconds since 1970. A worker that is catching up writes too."""
     totals: Mapping[Dimensions, Figure]
-    """Everything since the beginning, and the stocks of now."""
+    """Counts since the beginning, and current stocks."""
     today: Mapping[Dimensions, Figure]
     """Counts since midnight."""
     recent: Mapping[Dimensions, Figure]
-    """Counts of the last half hour."""
+    """Counts of the recent window (`merged_rows.RECENT_SECONDS`)."""
     curve: Mapping[str, Mapping[int, Figure]]
-    """Today's counts of each channel: start of the five minutes → counts."""
+    """Channel → start of a five-minute bucket of today → counts."""
     latest: Mapping[Dimensions, int]
-    """Start of the latest five minutes in which a contact came, seconds since 1970; missing if none came today."""
+    """Dimensions → start of the latest five minutes of today with an arrival, seconds since 1970."""
     due: Mapping[Dimensions, Mapping[int, int]]
-    """Where clocks are counted → start of five minutes, seconds since 1970 → how many open clocks have their deadline then: all
-    that are to come, and those of today and of the last half hour. Those that stand still have none."""
+    """Dimensions of SLA targets → start of a five-minute bucket, seconds since 1970 → open clocks with a deadline in it.
+
+    Contains all future buckets, those of today and those of the recent window. Paused clocks have no deadline."""
     feedback: Mapping[str, Mapping[Dimensions, Figure]]
-    """Window (`opinions.WINDOWS`) → place → what was said in these civil days, of which today is the last."""
+    """Window (`feedback_windows.WINDOWS`) → dimensions → survey answers of these civil days, of which today is the last."""
     policies: Policies
-    """What is promised, by the SLA file as it was at that moment."""
+    """Policies of the SLA file at that moment."""
     unreadable: int
-    """How often a row could not be read: a defect, or a newer version's. One that stays is met again with each change."""
+    """Number of failed attempts to decode a row, due to a defect or a newer release. A bad row fails again at each change."""
     past_days: Sequence[PastDay] = ()
-    """Calls by hour, of each of the days before today (`PastDays`)."""
+    """Calls by hour for each day before today (`typical_day.PastDays`)."""
 
     @property
     def loaded(self) -> bool:
-        """Whether these are figures: before the first reading is complete there are none, which is not the same as zero."""
+        """Whether the topic has been read completely. Before that, figures are unknown, not zero."""
         return bool(self.partitions)
 
     @property
     def as_of(self) -> int | None:
-        """As of when the figures are, milliseconds since 1970: when the slowest partition last said it was up to date.
+        """Time to which the figures are complete: the progress of the slowest partition, in milliseconds since 1970.
 
-        None until every partition has said so.
+        None until each partition has recorded progress.
         """
         parts = [self.progress.get(number) for number in self.partitions]
         return min((part.step_at if part else 0 for part in parts), default=0) or None
 
     @property
     def history(self) -> dict[str, int]:
-        """Channels of which history is being read → as of when the slowest partition's is, milliseconds since 1970."""
-        told = [part.history for part in self.progress.values()]
-        channels = sorted({channel for history in told for channel in history})
-        return {channel: min(history[channel] for history in told if channel in history) for channel in channels}
+        """Channels whose history is being read → progress of the slowest partition, milliseconds since 1970."""
+        histories = [part.history for part in self.progress.values()]
+        channels = sorted({channel for history in histories for channel in history})
+        return {channel: min(history[channel] for history in histories if channel in history) for channel in channels}
 
     @property
     def event_at(self) -> int | None:
-        """When the latest event happened that is counted, milliseconds since 1970; None before the first."""
+        """Time of the latest counted event, milliseconds since 1970; None before the first."""
         return max((part.event_at for part in self.progress.values()), default=0) or None
 
 
 class FiguresView:
-    """Rows of figures in, snapshots out; any thread may call either.
+    """Thread-safe view that applies rows of figures and returns snapshots.
 
-    A reading of the topic from its beginning is shown when it is complete, and what was shown before until then: counts never
-    fall because somebody starts anew.
+    A new reading of the topic replaces the previous one only when it is complete. Restarting the reader therefore never
+    lowers the counts.
     """
 
     def __init__(self, zone: ZoneInfo, now: datetime, policies: Callable[[], Policies] = lambda: NO_POLICIES) -> None:
-        """`policies` says what is promised, each time that it is asked."""
+        """Create an empty view; `policies` returns the SLA policies at each call."""
         self.on_change: Callable[[], None] = lambda: None
-        """Called after anything changed, by the thread that changed it."""
+        """Called after each change, by the thread that made it."""
         self._zone = zone
         self._policies = policies
         self._lock = threading.Lock()
-        self._source = ReaderState.NO_BROKER
+        self._reader_state = ReaderState.NO_BROKER
         self._unreadable = 0
-        self._shown = MergedRows((), zone, now, self._report_unreadable)
-        self._filled: MergedRows | None = None
+        self._current = MergedRows((), zone, now, self._report_unreadable)
+        self._loading: MergedRows | None = None
 
     @property
     def reader_state(self) -> ReaderState:
-        """What the reader is doing."""
-        return self._source
+        """State of the reader."""
+        return self._reader_state
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Take note of what the reader is doing now; when it follows, what it read since `begin` is what is shown."""
+        """Record the state of the reader; at `FOLLOWING`, the rows read since `begin` replace those shown before."""
         with self._lock:
-            self._source = reader_state
-            if reader_state is ReaderState.FOLLOWING and self._filled is not None:
-                self._shown, self._filled = self._filled, None
+            self._reader_state = reader_state
+            if reader_state is ReaderState.FOLLOWING and self._loading is not None:
+                self._current, self._loading = self._loading, None
         self.on_change()
 
     def begin(self, partitions: Iterable[int]) -> None:
-        """Read anew, from the beginning of a topic of these partitions: what comes now is shown when it is complete."""
+        """Start a new reading, from the beginning of a topic with these partitions."""
         with self._lock:
-            self._filled = MergedRows(partitions, self._zone, self._shown.now, self._report_unreadable)
+            self._loading = MergedRows(partitions, self._zone, self._current.now, self._report_unreadable)
 
     def apply(self, partition: int, key: bytes | None, value: bytes | None, written_at: int = 0) -> None:
-        """Take in one row; None removes it. Never raises: what cannot be read is counted."""
+        """Apply one row; a value of None removes it. Unreadable rows are counted, not raised."""
         self.apply_all(partition, [(key, value)], written_at)
 
     def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
-        """Take in rows of one partition, the last one written at `written_at` (milliseconds since 1970, 0 if not known).
+        """Apply rows of one partition; the last one was written at `written_at` (milliseconds since 1970, 0 if unknown).
 
-        No snapshot sees some of them without the others.
+        Snapshots contain all of these rows or none.
         """
         with self._lock:
-            into = self._shown if self._filled is None else self._filled
-            into.put_all(partition, rows, written_at)
+            target = self._current if self._loading is None else self._loading
+            target.put_all(partition, rows, written_at)
         self.on_change()
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return all figures as of `now`."""
         policies = self._policies()
         with self._lock:
-            shown = self._shown
-            shown.advance_to(now)
+            current = self._current
+            current.advance_to(now)
             return Snapshot(
                 taken_at=now,
-                reader_state=self._source,
-                day=shown.day,
-                partitions=shown.partitions,
-                progress=dict(shown.progress),
-                written_at=dict(shown.written_at),
-                totals=dict(shown.totals),
-                today=dict(shown.today),
-                recent=shown.add_up_recent(),
-                curve={channel: dict(curve) for channel, curve in shown.curve.items()},
-                latest=dict(shown.latest),
+                reader_state=self._reader_state,
+                day=current.day,
+                partitions=current.partitions,
+                progress=dict(current.progress),
+                written_at=dict(current.written_at),
+                totals=dict(current.totals),
+                today=dict(current.today),
+                recent=current.add_up_recent(),
+                curve={channel: dict(curve) for channel, curve in current.curve.items()},
+                latest=dict(current.latest),
                 due={
                     dimensions: {at: number for at, number in due.items() if number}
-                    for dimensions, due in shown.due.items()
+                    for dimensions, due in current.due.items()
                 },
-                feedback={window: dict(sums) for window, sums in shown.feedback.items()},
-                past_days=shown.past_days,
+                feedback={window: dict(sums) for window, sums in current.feedback.items()},
+                past_days=current.past_days,
                 policies=policies,
                 unreadable=self._unreadable,
             )

@@ -261,13 +261,13 @@ def test_callers_whom_a_full_queue_did_not_take_are_counted_by_whatever_tells_of
     began_at = datetime.now(UTC).replace(microsecond=0)
     calls = Calls(SimulationRun(tmp_path / "stage"))
     calls.open(lambda: began_at)
-    calls.begin(began_at, seed=1, rhythm=CallProfile(1, always=True), callers=str, ended=lambda _: None)
+    calls.begin(began_at, seed=1, profile=CallProfile(1, always=True), draw_caller=str, on_ended=lambda _: None)
     options = {name: told for name, told in calls.options().items() if teller == "both" or name not in UNLIKE[teller]}
     desk = ConnectorHarness(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
 
     def happen() -> None:
         for number in range(10):
-            calls.board.call(began_at.timestamp() + number / 10, "archives", f"063998{number:04}")
+            calls.switchboard.call(began_at.timestamp() + number / 10, "archives", f"063998{number:04}")
         calls.end(began_at + timedelta(seconds=30))
 
     if teller == "path":

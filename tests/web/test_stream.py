@@ -116,10 +116,10 @@ def test_who_leaves_is_forgotten_and_nobody_listening_costs_nothing(served: Serv
 
 def test_old_figures_leave_memory_also_if_nobody_looks(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     served.worker.offered(SOCIAL, served.now())
-    assert len(served.view._shown._rows) == 2, "a total and five minutes"
+    assert len(served.view._current._rows) == 2, "a total and five minutes"
     served.let_pass(timedelta(days=1))
-    monkeypatch.setattr(broadcast, "LOOK_SECONDS", 0)
-    wait_until(lambda: len(served.view._shown._rows) == 1, "the five minutes of yesterday to be dropped")
+    monkeypatch.setattr(broadcast, "IDLE_REFRESH_SECONDS", 0)
+    wait_until(lambda: len(served.view._current._rows) == 1, "the five minutes of yesterday to be dropped")
     assert served.broadcaster._listeners == 0
 
 

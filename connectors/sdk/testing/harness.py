@@ -54,7 +54,7 @@ class ManualPublisher:
 
     @property
     def pending(self) -> bool:
-        """Whether something is held."""
+        """True if something is held."""
         return bool(self._held)
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:

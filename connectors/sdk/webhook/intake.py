@@ -70,7 +70,7 @@ class Intake:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more message may wait."""
+        """True if one more message may wait."""
         return self._is_read and self.waiting + len(self._coming) < self._most_waiting
 
     @property

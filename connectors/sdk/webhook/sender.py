@@ -32,7 +32,7 @@ class NotAcceptedError(ConnectorError):
 
     @property
     def for_good(self) -> bool:
-        """Whether the same message would be refused again."""
+        """True if the same message would be refused again."""
         return httpx.codes.is_client_error(self.status) and self.status not in PASSING
 
 

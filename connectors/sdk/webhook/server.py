@@ -160,7 +160,7 @@ class Server:
 
     @property
     def alive(self) -> bool:
-        """Whether it still listens."""
+        """True if it still listens."""
         return self._thread.is_alive()
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""The board and the wall: what they show, and their texts."""
+"""Contents and texts of the board and the wall, computed from snapshots."""

@@ -1,7 +1,7 @@
-"""What is about to be late, contact by contact: the open warnings of `contact.sla.v1`.
+"""Contacts at risk of missing an SLA target, from the clock events of `contact.sla.v1`.
 
-Only what says that a promise is at risk is kept, and no more of a contact than whoever works on it needs to find it: the end of
-its number, where it lies, and until when.
+Of each contact, the board shows only what the service needs to find it: the end of its number, its service and site, and its
+deadline.
 """
 
 import logging
@@ -21,21 +21,21 @@ from streams.web.view import ReaderState
 log = logging.getLogger(__name__)
 
 MAX_LISTED: Final = 12
-"""So many are told."""
-KEPT: Final = 20_000
-"""More than so many warnings are not kept: those that fall due last are dropped."""
-SHORT: Final = 4
-"""Of a contact's number so many characters are told: who works on it recognises it, nobody else finds it by them."""
-_BEGINNINGS: Final = re.compile(rb'"sla\.(at_risk|resumed|moved)"')
+"""Limit of contacts on the board."""
+MAX_RETAINED: Final = 20_000
+"""Limit of retained contacts. Beyond it, those with the latest deadlines are dropped."""
+SUFFIX_LENGTH: Final = 4
+"""Characters shown of a contact's number: enough for its agent to recognise it, too few for others to find it."""
+_RISK_EVENTS: Final = re.compile(rb'"sla\.(at_risk|resumed|moved)"')
 
 
 class AtRiskTarget(NamedTuple):
-    """A promise that most of the time for is over."""
+    """An SLA clock of a contact whose deadline is near."""
 
     due_at: int
     """Milliseconds since 1970."""
     contact: str
-    """The whole id: it is never sent."""
+    """Full id, never sent to the board."""
     policy: str
     clock: str
     channel: str
@@ -45,18 +45,18 @@ class AtRiskTarget(NamedTuple):
 
     @property
     def contact_suffix(self) -> str:
-        """The end of the contact's number, at most half of it."""
+        """Last characters of the contact's number, at most half of it."""
         number = self.contact.rpartition(":")[2]
-        return number[-min(SHORT, len(number) // 2) :] if len(number) > 1 else ""
+        return number[-min(SUFFIX_LENGTH, len(number) // 2) :] if len(number) > 1 else ""
 
 
 class AtRiskTargets(NamedTuple):
-    """What is known to be at risk."""
+    """Known SLA clocks at risk."""
 
     next: list[AtRiskTarget]
-    """What of it falls due first."""
+    """Those with the earliest deadlines, at most `MAX_LISTED`."""
     number: int
-    """How many promises that are: those too that are not told with the rest, or are late, which is yet to be told."""
+    """Number of all known clocks at risk, including overdue ones whose breach has not been read yet."""
 
 
 NONE: Final = AtRiskTargets([], 0)
@@ -71,7 +71,7 @@ class _Data(msgspec.Struct):
     at_risk_at: datetime | None = None
 
 
-class _Told(msgspec.Struct):
+class _ClockEvent(msgspec.Struct):
     type: str
     subject: str
     channel: str
@@ -81,39 +81,39 @@ class _Told(msgspec.Struct):
     site: str = ""
 
 
-_decode: Final = msgspec.json.Decoder(_Told).decode
+_decode: Final = msgspec.json.Decoder(_ClockEvent).decode
 
 
-def _is_at_risk(told: _Told) -> bool:
-    if told.type in {"sla.resumed", "sla.moved"}:
-        return told.data.at_risk_at is not None and told.data.at_risk_at <= told.time
-    return told.type == "sla.at_risk"
+def _is_at_risk(event: _ClockEvent) -> bool:
+    if event.type in {"sla.resumed", "sla.moved"}:
+        return event.data.at_risk_at is not None and event.data.at_risk_at <= event.time
+    return event.type == "sla.at_risk"
 
 
 class AtRiskView:
-    """Events of clocks in, the next deadlines at risk out; any thread may call either.
+    """Thread-safe view that applies clock events and returns the next deadlines at risk.
 
-    A clock is at risk from when that is told until anything else is told of it; and from when it goes on, or has another
-    deadline, if it is at risk by then: that is not told again.
+    A clock is at risk from its `sla.at_risk` event until its next event. A clock that resumes, or gets another deadline,
+    may already be at risk; no further `sla.at_risk` follows then.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._source = ReaderState.NO_BROKER
+        self._reader_state = ReaderState.NO_BROKER
         self._risks: dict[bytes, dict[tuple[str, int], AtRiskTarget]] = {}
 
     @property
     def reader_state(self) -> ReaderState:
-        """What the reader is doing."""
-        return self._source
+        """State of the reader."""
+        return self._reader_state
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Take note of what the reader is doing now."""
+        """Record the state of the reader."""
         with self._lock:
-            self._source = reader_state
+            self._reader_state = reader_state
 
-    def begin(self, partitions: Iterable[int]) -> None:  # noqa: ARG002 - what a reader says
-        """Read anew, from the beginning."""
+    def begin(self, partitions: Iterable[int]) -> None:  # noqa: ARG002 - part of the protocol
+        """Start a new reading: forget all contacts."""
         with self._lock:
             self._risks.clear()
 
@@ -121,49 +121,49 @@ class AtRiskView:
         self,
         partition: int,  # noqa: ARG002 - a contact is in one partition
         rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int = 0,  # noqa: ARG002 - what a reader says
+        written_at: int = 0,  # noqa: ARG002 - part of the protocol
     ) -> None:
-        """Take in events by contact. What cannot be read is left out: it is told of elsewhere."""
+        """Apply clock events by contact. Unreadable records are skipped; other consumers report them."""
         with self._lock:
             for key, value in rows:
-                # Of most events nothing need be known: they are of contacts that are not at risk.
-                if key is not None and value is not None and (key in self._risks or _BEGINNINGS.search(value)):
-                    self._take(key, value)
+                # Most events are of contacts that are not at risk: do not decode them.
+                if key is not None and value is not None and (key in self._risks or _RISK_EVENTS.search(value)):
+                    self._apply(key, value)
 
-    def next(self, now: int, most: int = MAX_LISTED) -> AtRiskTargets | None:
-        """Return what falls due next, after `now` (milliseconds since 1970); None until all of it is read.
+    def next(self, now: int, limit: int = MAX_LISTED) -> AtRiskTargets | None:
+        """Return the next deadlines at risk after `now` (milliseconds since 1970); None until the topic is read.
 
-        Where the topic does not exist, nothing was ever promised.
+        Without the topic, no SLA clock has ever started: the result is then empty.
         """
         with self._lock:
-            if self._source is ReaderState.NO_TOPIC:
+            if self._reader_state is ReaderState.NO_TOPIC:
                 return NONE
-            if self._source is not ReaderState.FOLLOWING:
+            if self._reader_state is not ReaderState.FOLLOWING:
                 return None
             risks = [risk for clocks in self._risks.values() for risk in clocks.values()]
-        return AtRiskTargets(nsmallest(most, (risk for risk in risks if risk.due_at > now)), len(risks))
+        return AtRiskTargets(nsmallest(limit, (risk for risk in risks if risk.due_at > now)), len(risks))
 
-    def _take(self, key: bytes, value: bytes) -> None:
+    def _apply(self, key: bytes, value: bytes) -> None:
         try:
-            told = _decode(value)
+            event = _decode(value)
         except msgspec.MsgspecError:
             return
-        if told.channel in QUEUE_CHANNELS:
-            return  # a call at risk is one that waits: its queue shows it
-        clocks, which = self._risks.get(key, {}), (told.data.clock, told.data.number)
-        clocks.pop(which, None)
-        if _is_at_risk(told) and told.data.deadline_at is not None:
-            due_at = milliseconds(told.data.deadline_at)
-            where = (told.channel, told.service, told.site, told.data.queue)
-            clocks[which] = AtRiskTarget(due_at, told.subject, told.data.policy, told.data.clock, *where)
+        if event.channel in QUEUE_CHANNELS:
+            return  # the queue of the call or visit shows it
+        clocks, clock_key = self._risks.get(key, {}), (event.data.clock, event.data.number)
+        clocks.pop(clock_key, None)
+        if _is_at_risk(event) and event.data.deadline_at is not None:
+            due_at = milliseconds(event.data.deadline_at)
+            place = (event.channel, event.service, event.site, event.data.queue)
+            clocks[clock_key] = AtRiskTarget(due_at, event.subject, event.data.policy, event.data.clock, *place)
         if clocks:
             self._risks[key] = clocks
-            if len(self._risks) > KEPT:
+            if len(self._risks) > MAX_RETAINED:
                 self._drop_last()
         else:
             self._risks.pop(key, None)
 
     def _drop_last(self) -> None:
-        log.warning("more than %s contacts are at risk: those that fall due last are not listed", KEPT)
+        log.warning("more than %s contacts are at risk: those with the latest deadlines are not listed", MAX_RETAINED)
         first = sorted(self._risks, key=lambda key: min(risk.due_at for risk in self._risks[key].values()))
-        self._risks = {key: self._risks[key] for key in first[: KEPT // 2]}
+        self._risks = {key: self._risks[key] for key in first[: MAX_RETAINED // 2]}

@@ -1,4 +1,4 @@
-"""Which contacts stand behind each figure of the pages: by what names `accueil explain` lists them."""
+"""Names by which `accueil explain` lists the contacts behind each figure of the pages."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -48,4 +48,4 @@ EXPLAIN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "promises_longest_overdue": ("overdue",),
     "promises_kept": ("met", "breached"),
 }
-"""Figure → names (`streams.core.figures.figure_explanation.names`); none for what no contact is counted in."""
+"""Figure of a page → names (`streams.core.figures.figure_explanation.names`); empty if it counts no contacts."""

@@ -1,4 +1,4 @@
-"""Opinions of the last days: of one day there are too few to say anything."""
+"""Sums of survey answers over the last days; a single day has too few answers for a measure."""
 
 from datetime import datetime
 from typing import Final
@@ -8,26 +8,26 @@ from streams.core.figures.figure import Dimensions, Figure, decode_figure, local
 from streams.core.figures.figure_schemas import FEEDBACK
 
 WINDOWS: Final = {"7d": 7, "28d": 28}
-"""Name → civil days, today among them."""
+"""Name of a window → its length in civil days, today included."""
 _DAYS: Final = max(WINDOWS.values())
 
 _Row = tuple[int, str, int, int]
-"""Civil day (`date.toordinal`), kind and start of the row, partition."""
+"""Civil day (`date.toordinal`), kind of the row, start of the row, partition."""
 
 
 class FeedbackWindows:
-    """Rows of opinions in, sums by window out; for one thread at a time. Rows of buckets and days are disjoint."""
+    """Sums feedback rows by window; not thread-safe. Rows of buckets and of days do not overlap."""
 
     def __init__(self, zone: ZoneInfo, now: datetime) -> None:
         self.sums: dict[str, dict[Dimensions, Figure]] = {window: {} for window in WINDOWS}
-        """Window → place → what was said in it. No row is changed once it is here."""
+        """Window → dimensions → sum. The figures in it are replaced, never changed."""
         self._zone = zone
         self._today = _day_of(now, zone)
         self._rows: dict[Dimensions, dict[_Row, Figure]] = {}
         self._touched: set[Dimensions] = set()
 
     def put(self, kind: str, start: int, dimensions: Dimensions, partition: int, value: bytes | None) -> None:
-        """Take in the row of a bucket or a day; None removes it. Raises `msgspec.DecodeError` for what is no row."""
+        """Apply the row of a bucket or a day; None removes it. Raise `msgspec.DecodeError` if it cannot be decoded."""
         day = start if kind == "day" else local_time(start, self._zone).toordinal()
         rows, row = self._rows.setdefault(dimensions, {}), (day, kind, start, partition)
         self._touched.add(dimensions)
@@ -36,7 +36,7 @@ class FeedbackWindows:
             rows[row] = decode_figure(value, FEEDBACK)
 
     def advance_to(self, now: datetime) -> None:
-        """Bring the sums up to `now`; what is older than all windows is dropped."""
+        """Recompute the changed sums as of `now`, and drop rows older than all windows."""
         today = _day_of(now, self._zone)
         if today != self._today:
             self._today = today

@@ -1,4 +1,4 @@
-"""What the board shows, computed from a snapshot: the shape of `/api/board` and of every message of `/events`."""
+"""Contents of the board, computed from a snapshot: the schema of `/api/board` and of the messages of `/events`."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -28,73 +28,73 @@ from streams.web.view import ReaderState, Snapshot
 
 
 class DataState(StrEnum):
-    """Whether the figures can be trusted, and if not, what is waited for."""
+    """Whether the figures are up to date, and if not, why."""
 
     LIVE = "live"
     CATCHING_UP = "catching_up"
-    """The workers write, but the figures are of an earlier time: a worker takes in what came while it was stopped, or a connector
-    reads an old log, whose events may be years old."""
+    """The workers write, but the figures are of an earlier time: a worker catches up after a stop, or a connector reads an old
+    log, whose events may be years old."""
     SILENT = "silent"
-    """The workers have written nothing for too long."""
+    """The workers have written nothing for `stale_after_seconds`."""
     NO_FIGURES = "no_figures"
-    """Some partition was never written to."""
+    """At least one partition has no rows yet."""
     LOADING = "loading"
     REFUSED = "refused"
-    """Kafka refuses the login, or the reading of the topic."""
+    """Kafka refuses the login, or read access to the topic."""
     NO_TOPIC = "no_topic"
     NO_BROKER = "no_broker"
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """When it is, and when the figures are from; in milliseconds since 1970."""
+    """Current time and time of the figures, in milliseconds since 1970."""
 
     now: int
     as_of: int | None
-    """None until every partition has told."""
+    """None until each partition has recorded progress."""
     event_at: int | None
-    """When the latest event happened: figures of now that hold nothing of the last hour may have lost a source."""
+    """Time of the latest event. If it is old although the figures are current, a source may have stopped."""
     state: DataState
     stale_after_seconds: float
 
 
 class Span(msgspec.Struct, frozen=True):
-    """A span of time as commands take it: ISO 8601 with the offset, to the minute."""
+    """Time span in the format of the command line: ISO 8601 with UTC offset, to the minute."""
 
     since: str
     until: str
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is on the board, but for the time."""
+    """Contents of the board, except the clock."""
 
     version: str
-    """Of the page: one that has another version loads itself anew."""
+    """Release of the server; a page of another release reloads itself."""
     formula: Formula
-    """How service levels are computed."""
+    """Formula of the service level."""
     target_seconds: int
     desk_target_seconds: int
-    """The target of visits."""
+    """Target wait of visits."""
     short_abandon_seconds: int
     service_level: Thresholds
     abandonment: Thresholds
     backlog_age_seconds: Mapping[str, Thresholds]
-    """Channel → from which age on its oldest open contact asks for attention, or for action."""
+    """Channel → thresholds for the age of its oldest open case."""
     fewest_answers: int
-    """Of fewer no score is shown, nor a rate of fewer invited."""
+    """Minimum number of answers for a score, and of invitations for a response rate."""
     quiet_after_seconds: float
     recent: Span
-    """The last half hour, of which `recent_service_level` is: from its first five minutes to the end of the present ones."""
+    """Span of `recent_service_level`: the last half hour, up to the end of the current five-minute bucket."""
     history: dict[str, int]
-    """Channels whose figures are not complete yet, since history of them is being read → as of when that is, milliseconds since
-    1970. All other figures are of now."""
+    """Channels whose history is being read → time up to which it is read, milliseconds since 1970. Their figures are incomplete;
+    those of other channels are current."""
     all: LiveFigures
-    """All calls together."""
+    """Figures of all calls together."""
     queues: list[Queue]
-    """Of calls, then of visits."""
+    """Queues of calls, then of visits."""
     arrivals: list[LastArrival]
     day: Curve
     usual: TypicalDay | None
-    """How days of this weekday went before, beside `day`; None where too few are known."""
+    """Typical course of this weekday, to compare with `day`; None if too few days are known."""
     all_services: Channels
     services: list[Service]
     satisfaction: list[Satisfaction]
@@ -102,14 +102,14 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What is sent: always the time; the board may be left out where it did not change."""
+    """Message to the page. `/events` leaves out the board if it has not changed."""
 
     clock: Freshness
     board: Board
 
 
 def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: AtRiskTargets | None = None) -> Message:
-    """Return the board of `snapshot`; `risks` are the contacts at risk, None if they are not known."""
+    """Return the message for `snapshot`; `risks` are the contacts at risk, None if unknown."""
     all_services, services = services_of(snapshot, options)
     board = Board(
         version=version,

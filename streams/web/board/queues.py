@@ -1,4 +1,4 @@
-"""Who waits in a queue, on the telephone or at a front desk: what the board shows of calls and visits."""
+"""Board figures of queues: calls on the telephone and visits at front desks."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,46 +16,46 @@ from streams.web.sums import Ratio, add_up, divide_seconds
 from streams.web.view import Snapshot
 
 CHANNELS: Final = tuple(channel for channel, figure_schema in FIGURE_SCHEMAS.items() if figure_schema is QUEUE_SCHEMA)
-"""Those that have queues, in the order of the board."""
+"""Channels with queues, in the order of the board."""
 
 
 class Flows(msgspec.Struct, frozen=True):
-    """What happened in a span of time."""
+    """Counts, rates and means of a span of time."""
 
     received: int
-    """As many as were answered, abandoned, left or still wait."""
+    """Sum of the answered, abandoned, left and still waiting."""
     answered: int
     abandoned: int
-    """All of them; `abandoned_short` of them within the short-abandon limit."""
+    """All abandoned, including `abandoned_short`, those within the short-abandon limit."""
     abandoned_short: int
     left: int
-    """Left otherwise: turned away, sent elsewhere, given up by the switchboard …"""
+    """Left the queue for another reason: turned away, diverted, timed out …"""
     transferred: int
     service_level: Ratio
     abandonment: Ratio
     mean_wait_seconds: float | None
-    """Average speed of answer; None without an answer."""
+    """Average speed of answer; None if none was answered."""
     mean_handle_seconds: float | None
 
 
 class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of one queue, or of a channel's together."""
+    """Current figures of one queue or of all queues of a channel."""
 
     waiting: int
     oldest_waiting_at: int | None
-    """Milliseconds since 1970; None if nobody waits."""
+    """Arrival of the contact that waits longest, milliseconds since 1970; None if none waits."""
     in_progress: int
     agents_available: int | None
-    """None, as the next two, where nobody tells of agents: only switchboards do."""
+    """None, like the next two, if no source reports agents; only switchboards do."""
     agents_on_contact: int | None
     agents_paused: int | None
     today: Flows
     recent_service_level: Ratio
-    """Of the last half hour."""
+    """Service level of the last half hour."""
 
 
 class QueueThresholds(msgspec.Struct, frozen=True):
-    """From where on one queue's figures ask for attention, or for action."""
+    """Thresholds of one queue."""
 
     waiting: Thresholds
     longest_wait_seconds: Thresholds
@@ -68,17 +68,17 @@ class Queue(LiveFigures, frozen=True, kw_only=True):
     site: str
     service: str
     queue: str
-    """Empty at a front desk that has one queue only."""
+    """Empty at a front desk with a single queue."""
     label_fr: str
-    """No other queue of its channel has it: where several would, it says the site too."""
+    """Unique within the channel: the site is added where several queues have the same label."""
     label_en: str
     thresholds: QueueThresholds
     calendar: str
-    """By which it is open or closed, see `Promises.openings`; empty if none is known."""
+    """Calendar of its opening hours (see `SlaOverview.openings`); empty if none is known."""
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """The civil day, in seconds since 1970, and how many calls there were in each `step` of it so far, all queues together."""
+    """Calls of today so far, in steps of `step` seconds, all queues together; `start` and `end` in seconds since 1970."""
 
     start: int
     end: int
@@ -89,28 +89,28 @@ class Curve(msgspec.Struct, frozen=True):
 
 
 class LastArrival(msgspec.Struct, frozen=True):
-    """When somebody last came by one channel and site: what tells a quiet hour from a source that is no longer read."""
+    """Latest arrival at one site of a channel, to detect a source that is no longer read."""
 
     channel: str
     site: str
     until: int | None
-    """Milliseconds since 1970, the end of five minutes: nobody has come since; None if nobody has come today."""
+    """End of the latest five minutes with an arrival, milliseconds since 1970; None if none arrived today."""
     quiet_after_seconds: float
 
 
 def queues_of(snapshot: Snapshot, options: WebOptions) -> list[Queue]:
-    """Return all queues, by channel: those that the options name, then those that were found."""
+    """Return all queues by channel: the configured ones, then the others."""
     known = {queue.dimensions for queue in options.queues}
     found = sorted(
         dimensions
         for dimensions in snapshot.totals.keys() - known
         if dimensions.channel in CHANNELS and (dimensions.queue or dimensions.channel == Channel.VISIT)
     )
-    queues = [*options.queues, *(_unknown(dimensions, options) for dimensions in found)]
+    queues = [*options.queues, *(_unconfigured(dimensions, options) for dimensions in found)]
     return [
         _queue_of(snapshot, queue, options)
         for channel in CHANNELS
-        for queue in _tell_apart([queue for queue in queues if queue.dimensions.channel == channel])
+        for queue in _with_unique_labels([queue for queue in queues if queue.dimensions.channel == channel])
     ]
 
 
@@ -123,10 +123,10 @@ def calls_of(snapshot: Snapshot, options: WebOptions) -> LiveFigures:
 
 
 def flows_of(figure: Figure, channel: str, options: WebOptions) -> Flows:
-    """Return what the counts of `figure`, of a channel that has queues, say happened."""
+    """Return the flows of `figure`, which belongs to a queue channel."""
     count = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True))
     short = within(figure, "abandon_wait", options.short_abandon_seconds)
-    patient = count["abandoned"] - short
+    abandoned_late = count["abandoned"] - short
     return Flows(
         received=count["offered"],
         answered=count["answered"],
@@ -135,7 +135,7 @@ def flows_of(figure: Figure, channel: str, options: WebOptions) -> Flows:
         left=left(figure),
         transferred=count["transferred"],
         service_level=_service_level(figure, channel, options),
-        abandonment=Ratio(patient, count["answered"] + patient),
+        abandonment=Ratio(abandoned_late, count["answered"] + abandoned_late),
         mean_wait_seconds=divide_seconds(count["wait_milliseconds"], count["answered"]),
         mean_handle_seconds=divide_seconds(
             count["handle_milliseconds"], sum(figure.counts[QUEUE_SCHEMA.start("handle") :])
@@ -144,12 +144,11 @@ def flows_of(figure: Figure, channel: str, options: WebOptions) -> Flows:
 
 
 def last_arrivals_of(snapshot: Snapshot, options: WebOptions) -> list[LastArrival]:
-    """Return when somebody last came, for each site of the channels that are judged by that."""
+    """Return the latest arrival at each site, for the channels with a limit (`WebOptions.quiet_after`)."""
     until: dict[tuple[str, str], int] = {}
     for dimensions in dict.fromkeys((*options.known, *sorted(snapshot.totals))):
-        if (
-            dimensions.queue or dimensions.channel != Channel.CALL
-        ):  # agents are told of without a queue: they are nobody who came
+        # Call figures without a queue count agents, not arrivals.
+        if dimensions.queue or dimensions.channel != Channel.CALL:
             source = dimensions.channel, dimensions.site
             end = snapshot.latest[dimensions] + BUCKET_SECONDS if dimensions in snapshot.latest else 0
             until[source] = max(end, until.get(source, 0))
@@ -161,7 +160,7 @@ def last_arrivals_of(snapshot: Snapshot, options: WebOptions) -> list[LastArriva
 
 
 def curve_of(snapshot: Snapshot) -> Curve:
-    """Return the day of calls so far."""
+    """Return the calls of today so far."""
     day, curve = snapshot.day, snapshot.curve.get(Channel.CALL, {})
     last = max([int(snapshot.taken_at.timestamp()), *curve])
     starts = range(day.start, min(last + 1, day.end), BUCKET_SECONDS)
@@ -172,8 +171,8 @@ def curve_of(snapshot: Snapshot) -> Curve:
     return Curve(day.start, day.end, BUCKET_SECONDS, received, answered, abandoned)
 
 
-def _tell_apart(queues: Sequence[QueueOptions]) -> list[QueueOptions]:
-    """Put behind a label that several queues have what tells them apart, mostly the site."""
+def _with_unique_labels(queues: Sequence[QueueOptions]) -> list[QueueOptions]:
+    """Return the queues with unique labels: the site, or more, is added to labels that several queues share."""
     french = _unique({queue.dimensions: queue.label_fr for queue in queues})
     english = _unique({queue.dimensions: queue.label_en for queue in queues})
     return [replace(queue, label_fr=french[queue.dimensions], label_en=english[queue.dimensions]) for queue in queues]
@@ -181,16 +180,16 @@ def _tell_apart(queues: Sequence[QueueOptions]) -> list[QueueOptions]:
 
 def _unique(labels: Mapping[Dimensions, str]) -> dict[Dimensions, str]:
     unique = dict(labels)
-    for known_by in (("site",), ("site", "service"), ("site", "service", "queue", "channel")):
+    for fields in (("site",), ("site", "service"), ("site", "service", "queue", "channel")):
         number = Counter(unique.values())
         for dimensions in [dimensions for dimensions, label in unique.items() if number[label] > 1]:
-            words = ", ".join(filter(None, (getattr(dimensions, name) for name in known_by)))
-            unique[dimensions] = f"{labels[dimensions]} ({words})" if words else labels[dimensions]
+            addition = ", ".join(filter(None, (getattr(dimensions, name) for name in fields)))
+            unique[dimensions] = f"{labels[dimensions]} ({addition})" if addition else labels[dimensions]
     return unique
 
 
-def _unknown(dimensions: Dimensions, options: WebOptions) -> QueueOptions:
-    """Return how a queue is shown that no setting names: by its name, that of its service, or of its site."""
+def _unconfigured(dimensions: Dimensions, options: WebOptions) -> QueueOptions:
+    """Return the options of a queue that is not configured; its label is its name, its service or its site."""
     name = dimensions.queue or dimensions.site
     french, english = (
         options.service_labels(dimensions.service) if dimensions.service and not dimensions.queue else (name, name)
@@ -224,13 +223,16 @@ def _now_of(snapshot: Snapshot, dimension_keys: Sequence[Dimensions], channel: s
 
 
 def _agents_of(snapshot: Snapshot, dimension_keys: Sequence[Dimensions], channel: str) -> dict[str, int | None]:
-    """Count agents once, if the figures do so: who serves several queues is in each of them, and once under no queue."""
+    """Return the agents, each counted once where possible.
+
+    An agent of several queues is counted in each of them, and once more under an empty queue.
+    """
     if channel != Channel.CALL:
         return {name: None for name in QUEUE_SCHEMA.stocks if name.startswith("agents_")}
-    once = add_up(snapshot.totals, [dimensions for dimensions in dimension_keys if not dimensions.queue], QUEUE_SCHEMA)
+    total = add_up(snapshot.totals, [dimensions for dimensions in dimension_keys if not dimensions.queue], QUEUE_SCHEMA)
     agents = {
         name: number
-        for name, number in zip(QUEUE_SCHEMA.stocks, once.stocks, strict=True)
+        for name, number in zip(QUEUE_SCHEMA.stocks, total.stocks, strict=True)
         if name.startswith("agents_")
     }
     return dict(agents) if any(agents.values()) else {}

@@ -1,4 +1,4 @@
-"""What citizens said in the last weeks, with how sure that is: what the wall draws."""
+"""Satisfaction measures of the last four weeks with their confidence intervals, for the wall."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,27 +13,27 @@ from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
 WINDOW: Final = "28d"
-"""Of `opinions.WINDOWS`: of a week a service has too few to say anything."""
+"""Key of `feedback_windows.WINDOWS`; most services have too few answers in a week."""
 
 
 class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):
-    """One measure of the answers of a window; bounds are Wilson's at 95 %."""
+    """One measure of satisfaction in the window, with Wilson bounds at 95 %."""
 
     measure: str
     """`streams.core.figures.satisfaction.Measure`."""
     service: str | None
-    """None: of all of them."""
+    """None for all services together."""
     label_fr: str
     label_en: str
     answers: int
     ratio: float | None
-    """From 0 to 1, of `nps` from -1 to 1; None, as its bounds, of fewer answers than `fewest_answers`."""
+    """From 0 to 1, for `nps` from -1 to 1. None, like its bounds, below `fewest_answers` answers."""
     lower: float | None
     upper: float | None
 
 
 def satisfaction_of(snapshot: Snapshot, options: WebOptions) -> list[Satisfaction]:
-    """Return each measure in use of all services together, then one of each service: the first that has enough answers."""
+    """Return each used measure for all services together, then the first measure of each service with enough answers."""
     sums = snapshot.feedback.get(WINDOW, {})
     services: dict[str, Figure] = {service.service: new_figure(FEEDBACK) for service in options.services}
     everything = new_figure(FEEDBACK)
@@ -45,7 +45,7 @@ def satisfaction_of(snapshot: Snapshot, options: WebOptions) -> list[Satisfactio
     if sum(1 for figure in services.values() if any(figure.counts)) > 1:
         for service, figure in services.items():
             own = list(_lines(service, options.service_labels(service), figure, options))
-            lines += [one for one in own if one.ratio is not None][:1] or own[:1]
+            lines += [line for line in own if line.ratio is not None][:1] or own[:1]
     return lines
 
 
@@ -53,8 +53,8 @@ def _lines(service: str | None, labels: tuple[str, str], figure: Figure, options
     for measure, scale in SCALES.items():
         given = answers(scale, figure)
         if number := sum(given.values()):
-            told = estimate(measure, given) if number >= options.fewest_answers else None
-            ratio, lower, upper = (None, None, None) if told is None else (round(part, 4) for part in told)
+            estimated = estimate(measure, given) if number >= options.fewest_answers else None
+            ratio, lower, upper = (None, None, None) if estimated is None else (round(part, 4) for part in estimated)
             yield Satisfaction(
                 measure=measure.value,
                 service=service,

@@ -1,4 +1,4 @@
-"""What a service has to do: letters, e-mails, forms, appointments, and what citizens think of it."""
+"""Board figures of services: letters, e-mails, forms, appointments and feedback."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -26,26 +26,26 @@ _INVITED: Final = FEEDBACK.index["invited"]
 
 
 class Cases(msgspec.Struct, frozen=True):
-    """Letters, e-mails or forms: what today has brought, and what is open now."""
+    """Cases of one channel (letters, e-mails or forms): flows of today and current stocks."""
 
     received: int
     closed: int
     """Answered, decided, or closed otherwise."""
     waiting: int
-    """Open, and nobody has taken them up."""
+    """Open, and not taken up by an agent yet."""
     in_progress: int
     pending_citizen: int
-    """Open, but it is the citizen who has to act."""
+    """Open, but waiting for the citizen."""
     oldest_open_at: int | None
-    """When the one was received that waits longest for the service to act, milliseconds since 1970; None if none does."""
+    """Receipt of the oldest case that waits for the service, milliseconds since 1970; None if none waits."""
     responded: int
-    """Those to which a person first answered today."""
+    """Cases that got their first answer of a person today."""
     mean_first_response_seconds: float | None
-    """How long these took since they were received, nights and holidays too; None without any."""
+    """Mean time from receipt to these answers, nights and holidays included; None without answers."""
 
 
 class Appointments(msgspec.Struct, frozen=True):
-    """Appointments: what happened today, and those to come."""
+    """Appointments: flows of today, and current stocks."""
 
     booked: int
     attended: int
@@ -53,27 +53,29 @@ class Appointments(msgspec.Struct, frozen=True):
     cancelled_by_citizen: int
     cancelled_by_service: int
     waiting: int
-    """Citizens who have come, and are not seen yet."""
+    """Citizens who have arrived and wait."""
     upcoming: int
-    """Booked, and yet to come, on any day."""
+    """Booked appointments in the future, on any day."""
 
 
 class FeedbackCounts(msgspec.Struct, frozen=True):
-    """What citizens said today. Of few answers a score says little: see `Board.fewest_answers`."""
+    """Survey answers of today. `Board.fewest_answers` is the minimum for showing a score."""
 
     invited: int
     given: int
-    """Answers, on all scales."""
+    """Answers on all scales."""
     response: Ratio | None
-    """Who answered of those invited, as far as scores tell: who answers on several scales is one. None where nobody was ever
-    invited, as on a page with a button: who answers there is not counted here. Today's answers may be to earlier invitations."""
+    """Response rate: citizens who answered ÷ citizens invited. An answer on several scales counts once.
+
+    None where invitations are not used, such as for a feedback button; its answers are not counted here. Answers of today may
+    be to earlier invitations."""
     scores: dict[str, Ratio]
-    """Scale that was ever used → its score: of `csat_1_5` the share that is satisfied, of `nps_0_10` promoters less detractors
-    (may be negative), of others the mean. The denominator is the number of answers."""
+    """Used scale → score: for `csat_1_5` the share of satisfied, for `nps_0_10` promoters minus detractors (may be negative), for
+    others the mean. The denominator is the number of answers."""
 
 
 class Channels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One service's figures, or those of all; None, and left out of what is sent, where there was never anything."""
+    """Figures of one service or of all services. Channels never used are None and left out of the JSON."""
 
     mail: Cases | None = None
     email: Cases | None = None
@@ -86,17 +88,18 @@ class Service(Channels, frozen=True, kw_only=True):
     """One row of the table."""
 
     service: str
-    """Empty for what no service has yet."""
+    """Empty for contacts without a service."""
     label_fr: str
     label_en: str
     calendar: str
-    """By which it is open or closed, see `Promises.openings`; empty if none is known."""
+    """Calendar of its opening hours (see `SlaOverview.openings`); empty if none is known."""
 
 
 def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list[Service]]:
-    """Return the figures of all services together, and of each: those that the options name first.
+    """Return the figures of all services together and of each service, the configured ones first.
 
-    Where all that was ever counted is counted elsewhere now, as of a letter that got its service, there is nothing to show.
+    Dimensions whose figures are all zero are skipped. They occur when contacts have moved, such as a letter without a service
+    that was assigned to one.
     """
     shown: dict[str, list[Dimensions]] = {service.service: [] for service in options.services}
     found = (dimensions for dimensions, figure in snapshot.totals.items() if any(figure.counts) or any(figure.stocks))
@@ -109,21 +112,21 @@ def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list
     for name, of_service in shown.items():
         if of_service:
             french, english = options.service_labels(name)
-            told = _channels_of(snapshot, of_service)
+            figures = _channels_of(snapshot, of_service)
             calendar = calendar_of(snapshot, of_service)
-            services.append(Service(**told, service=name, label_fr=french, label_en=english, calendar=calendar))
+            services.append(Service(**figures, service=name, label_fr=french, label_en=english, calendar=calendar))
     return Channels(**_channels_of(snapshot, dimension_keys)), services
 
 
 def _channels_of(snapshot: Snapshot, dimension_keys: Collection[Dimensions]) -> dict[str, Any]:
-    told = {}
+    figures = {}
     for channel, read in _READERS.items():
         if of_channel := [dimensions for dimensions in dimension_keys if dimensions.channel == channel]:
-            told[channel.value] = read(snapshot, of_channel)
-    return told
+            figures[channel.value] = read(snapshot, of_channel)
+    return figures
 
 
-def _read_matters(snapshot: Snapshot, dimension_keys: Sequence[Dimensions]) -> Cases:
+def _read_cases(snapshot: Snapshot, dimension_keys: Sequence[Dimensions]) -> Cases:
     total, today = (
         add_up(snapshot.totals, dimension_keys, CASE_SCHEMA),
         add_up(snapshot.today, dimension_keys, CASE_SCHEMA),
@@ -152,7 +155,7 @@ def _read_appointments(snapshot: Snapshot, dimension_keys: Sequence[Dimensions])
     )
 
 
-def _read_opinions(snapshot: Snapshot, dimension_keys: Sequence[Dimensions]) -> FeedbackCounts:
+def _read_feedback(snapshot: Snapshot, dimension_keys: Sequence[Dimensions]) -> FeedbackCounts:
     total, today = add_up(snapshot.totals, dimension_keys, FEEDBACK), add_up(snapshot.today, dimension_keys, FEEDBACK)
     scores = {scale.value: score(scale, today) for scale in FeedbackScale if any(answers(scale, total).values())}
     given = sum(ratio.denominator for ratio in scores.values())
@@ -160,20 +163,20 @@ def _read_opinions(snapshot: Snapshot, dimension_keys: Sequence[Dimensions]) -> 
 
 
 def _read_response(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]) -> Ratio | None:
-    asked = [
+    invited = [
         dimensions
         for dimensions in dimension_keys
         if dimensions in snapshot.totals and snapshot.totals[dimensions].counts[_INVITED]
     ]
-    if not asked:
+    if not invited:
         return None
-    today = [snapshot.today[dimensions] for dimensions in asked if dimensions in snapshot.today]
+    today = [snapshot.today[dimensions] for dimensions in invited if dimensions in snapshot.today]
     answered = (max(sum(answers(scale, figure).values()) for scale in FeedbackScale) for figure in today)
     return Ratio(sum(answered), sum(figure.counts[_INVITED] for figure in today))
 
 
 def score(scale: FeedbackScale, figure: Figure) -> Ratio:
-    """Return the score that the answers on a scale give; see `Opinions.scores`."""
+    """Return the score of the answers on a scale; see `FeedbackCounts.scores`."""
     number = answers(scale, figure)
     total = sum(number.values())
     match scale:
@@ -187,10 +190,10 @@ def score(scale: FeedbackScale, figure: Figure) -> Ratio:
 
 
 _READERS: Final[Mapping[Channel, Callable[[Snapshot, Sequence[Dimensions]], msgspec.Struct]]] = {
-    Channel.MAIL: _read_matters,
-    Channel.EMAIL: _read_matters,
-    Channel.FORM: _read_matters,
+    Channel.MAIL: _read_cases,
+    Channel.EMAIL: _read_cases,
+    Channel.FORM: _read_cases,
     Channel.APPOINTMENT: _read_appointments,
-    Channel.FEEDBACK: _read_opinions,
+    Channel.FEEDBACK: _read_feedback,
 }
-"""Channel → how the figures of its places are read."""
+"""Channel → function that reads its figures."""

@@ -1,4 +1,4 @@
-"""Every word of the board, French and English side by side."""
+"""Texts of the board in French and English."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import re
@@ -7,7 +7,7 @@ from typing import Final
 from streams.web.board.wall_texts import WALL_TEXTS
 
 LANGUAGES: Final = ("fr", "en")
-"""The first one is for whoever asks for none."""
+"""The first one is the default."""
 
 _TEXTS: Final = {
     # the head
@@ -35,7 +35,7 @@ _TEXTS: Final = {
     "empty": ("En attente des premières données", "Waiting for the first data"),
     "why_connection": (
         "Ce tableau n’a plus de liaison avec son serveur ; il réessaie.",
-        "This board has lost its server; it keeps trying.",
+        "This board has lost the connection to its server; it keeps trying.",
     ),
     "why_crowded": (
         "Trop de tableaux sont ouverts : celui-ci attend qu’un autre se ferme (web.max_viewers, ou limit_conn du relais).",
@@ -66,7 +66,7 @@ _TEXTS: Final = {
     # channels whose history is being read
     "incomplete": (
         "Chiffres encore incomplets, car l’historique est en cours de lecture : {channels}.",
-        "Figures not complete yet, since history is still being read: {channels}.",
+        "Figures not complete yet, because history is still being read: {channels}.",
     ),
     # a source that may have stopped
     "no_call_since": ("Aucun appel depuis {time}.", "No call since {time}."),
@@ -116,7 +116,7 @@ _TEXTS: Final = {
     "no_agent_logged_in": ("aucun agent connecté", "no agent logged in"),
     "in_target": ("{numerator} sur {denominator} en {target} s", "{numerator} of {denominator} within {target} s"),
     "abandoned_of": ("{numerator} sur {denominator}", "{numerator} of {denominator}"),
-    "short_apart": ("hors abandons en {limit} s ({short})", "abandons within {limit} s apart ({short})"),
+    "short_apart": ("hors abandons en {limit} s ({short})", "without abandons within {limit} s ({short})"),
     "too_few": ("Trop peu d’appels", "Too few calls"),
     "no_call_yet": ("pas encore d’appel", "no call yet"),
     "no_visit_yet": ("pas encore de visite", "no visit yet"),
@@ -148,7 +148,7 @@ _TEXTS: Final = {
     "abandoned": ("Abandonnés", "Abandoned"),
     "abandoned_of_short": (
         "dont {short} en {limit} s ou moins, hors du taux",
-        "{short} of them within {limit} s, which the rate leaves out",
+        "{short} of them within {limit} s, not counted in the rate",
     ),
     "left": ("Autres sorties", "Left otherwise"),
     "level_short": ("Niveau de service", "Service level"),
@@ -157,15 +157,15 @@ _TEXTS: Final = {
     "mean_handle": ("Durée moyenne", "Mean handle time"),
     "state_rule": (
         "État : la plus pressante des marques de la ligne, ou « Aucun agent » ; fermée, celle de qui attend encore.",
-        "State: the most pressing mark of the row, or “No agent”; once closed, of who still waits.",
+        "State: the most pressing mark of the row, or “No agent”; once closed, only marks of contacts that still wait.",
     ),
     "no_agent_rule": (
         "Aucun agent : quelqu’un attend, et aucun agent n’est disponible ni en ligne.",
-        "No agent: somebody waits, and no agent is available or on contact.",
+        "No agent: contacts wait, and no agent is available or on contact.",
     ),
     "share_rule": (
         "Les taux de moins de {n} appels sont gris, sans marque.",
-        "Rates of fewer than {n} calls are grey, and unmarked.",
+        "Rates of fewer than {n} calls are grey, without a mark.",
     ),
     "sum_rule": (
         "Reçus = répondus + abandonnés (courts compris) + autres sorties (file pleine, fermée, renvoi…) + en attente.",
@@ -178,7 +178,7 @@ _TEXTS: Final = {
     "small_sample_call": ("{sample} : trop peu d’appels pour une marque", "{sample}: too few calls for a mark"),
     "small_sample_visit": ("{sample} : trop peu de visites pour une marque", "{sample}: too few visits for a mark"),
     "no_name": ("Sans nom", "No name"),
-    "agents_unknown": ("aucune source ne parle des agents du guichet", "no source tells of agents at the desk"),
+    "agents_unknown": ("aucune source ne donne l’état des agents du guichet", "no source reports agents at the desk"),
     "no_queues": (
         "Aucune file : elles apparaissent avec leur premier appel, ou dès qu’elles sont configurées.",
         "No queue: queues appear with their first call, or as soon as they are configured.",
@@ -223,8 +223,8 @@ _TEXTS: Final = {
             " tant, et le service doit agir. 1re réponse : délai moyen de celles du jour, nuits et week-ends compris."
         ),
         (
-            "Received, done, booked, attended, missed, cancelled: today. The others: right now. Oldest: received so long ago,"
-            " and the service has to act. 1st resp.: mean time to the first responses of today, nights and weekends included."
+            "Received, done, booked, attended, missed, cancelled: today. The others: right now. Oldest: time since receipt,"
+            " while the service has to act. 1st resp.: mean time to the first responses of today, nights and weekends included."
         ),
     ),
     "opinions_rule": (
@@ -234,9 +234,9 @@ _TEXTS: Final = {
             " invite ; à moins de {n} invités, pas de taux ; au-delà de 100 % si l’on répond à des invitations d’avant."
         ),
         (
-            "Satisfied: scores 4 and 5. NPS: share of 9 and 10, less that of 0 to 6. In brackets: number of answers; of fewer"
-            " than {n}, no score. Rate: who answered today ÷ who was invited today, where anybody is; of fewer than {n}"
-            " invited, no rate; above 100% if earlier invitations are answered."
+            "Satisfied: scores 4 and 5. NPS: share of 9 and 10, minus that of 0 to 6. In brackets: number of answers; of fewer"
+            " than {n}, no score. Rate: citizens who answered today ÷ citizens invited today, where invitations are used; of"
+            " fewer than {n} invited, no rate; above 100% if earlier invitations are answered."
         ),
     ),
     # promises
@@ -298,8 +298,8 @@ _TEXTS: Final = {
             " celles d’un jour ensemble, à la première ; appels et visites se lisent dans leurs files."
         ),
         (
-            "Working time: hours and days of opening, by the calendar of the promise. Deadlines: to within 5 minutes, and from"
-            " tomorrow on those of a day together, by the first; calls and visits are seen in their queues."
+            "Working time: hours and days of opening, by the calendar of the promise. Deadlines: to within 5 minutes; from"
+            " tomorrow on, those of a day are one line, at its first deadline. Calls and visits are in their queues."
         ),
     ),
     # the chart
@@ -316,7 +316,7 @@ _TEXTS: Final = {
     "name_answered_share": ("des répondus", "of answered"),
     "name_removed_share": ("abandons rapides compris", "quick abandons included"),
     "name_offered_share": ("de tous les reçus", "of all received"),
-    "name_net_of_short": ("hors abandons courts", "short abandons apart"),
+    "name_net_of_short": ("hors abandons courts", "without short abandons"),
     "formula_answered_share": (
         "Niveau de service : répondus en {target} s ou moins ÷ répondus.",
         "Service level: answered within {target} s ÷ answered.",
@@ -343,7 +343,7 @@ _TEXTS: Final = {
 }
 
 _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’]))|(?<=«) ")
-"""Spaces where no line may end: before double signs of punctuation (Imprimerie nationale) and the unit of seconds."""
+"""Spaces that must not break: before double punctuation marks (Imprimerie nationale) and the unit of seconds."""
 
 TEXTS: Final = {
     language: {name: _NO_BREAK.sub("\N{NO-BREAK SPACE}", words[index]) for name, words in (_TEXTS | WALL_TEXTS).items()}

@@ -1,4 +1,4 @@
-"""How a day like this one went before: what there was by hour of the clock, and what is expected of it."""
+"""Typical course of the day from earlier days of the same weekday: calls by hour, and a forecast for the rest."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -15,28 +15,28 @@ from streams.core.forecast.arrivals import MAX_DAYS, Forecast, PastDay, forecast
 from streams.web.options import WebOptions
 
 WEEKS: Final = MAX_DAYS + 2
-"""So far back days are looked at: one or two of them may be public holidays."""
+"""Weeks to look back: one or two more than the forecast uses, since some days may be public holidays."""
 CHANNEL: Final = Channel.CALL
-"""The board draws the day of calls."""
+"""Channel of the day chart."""
 _DAYS: Final = 7 * (WEEKS + 1) + 1
-"""A week more than is asked for: it tells whether the first day of that was whole."""
+"""Retained days: one week more than `WEEKS`, to detect whether the first of them is complete."""
 
 _Row = tuple[str, int, Dimensions, int]
-"""Kind and start of a row, place, partition."""
+"""Kind of the row, start of the row, dimensions, partition."""
 
 
 class PastDays:
-    """Rows of buckets and days in, calls by hour out; for one thread at a time. What rows of both kinds hold is disjoint."""
+    """Sums rows of buckets and days to calls by hour; not thread-safe. Rows of both kinds do not overlap."""
 
     def __init__(self, zone: ZoneInfo, now: datetime) -> None:
         self._zone = zone
         self._today = now.astimezone(zone).toordinal()
         self._days: dict[int, dict[_Row, tuple[int, ...]]] = {}
-        """Civil day → row → how many came, in each hour, or for a bucket: hour, number."""
+        """Civil day → row → calls in each hour; for a bucket, its hour and number of calls."""
         self._sums: dict[int, list[int]] = {}
 
     def put(self, kind: str, start: int, dimensions: Dimensions, partition: int, value: bytes | None) -> None:
-        """Take in the row of a bucket or a day; None removes it. Raises `msgspec.DecodeError` for what is no row."""
+        """Apply the row of a bucket or a day; None removes it. Raise `msgspec.DecodeError` if it cannot be decoded."""
         if kind == "day":
             day, hour = start, -1
         else:
@@ -57,7 +57,7 @@ class PastDays:
             sums[:] = map(add, sums, _spread(new))
 
     def advance_to(self, now: datetime) -> None:
-        """Drop what is too old for `now`."""
+        """Drop days that are too old as of `now`."""
         today = now.astimezone(self._zone).toordinal()
         if today != self._today:
             self._today = today
@@ -65,9 +65,10 @@ class PastDays:
                 del self._days[day], self._sums[day]
 
     def whole_days(self, history_read_until: int | None) -> list[PastDay]:
-        """Return the days of the last `WEEKS` weeks, all but the first on which anybody came, which may be known in part.
+        """Return the complete days of the last `WEEKS` weeks.
 
-        While history is read, as of `being_read` (milliseconds since 1970), those are left out that it has not passed.
+        The first known day with calls is left out, since it may be incomplete. While history is being read, days from
+        `history_read_until` on (milliseconds since 1970) are left out too.
         """
         known = [day for day, sums in self._sums.items() if any(sums)]
         first = min(known, default=self._today)
@@ -77,14 +78,12 @@ class PastDays:
             else datetime.fromtimestamp(history_read_until / 1000, self._zone).toordinal()
         )
         days = range(self._today - 1, self._today - 7 * WEEKS - 1, -1)
-        nobody = [0] * HOURS
-        return [
-            PastDay(date.fromordinal(day), tuple(self._sums.get(day, nobody))) for day in days if first < day < read
-        ]
+        zeros = [0] * HOURS
+        return [PastDay(date.fromordinal(day), tuple(self._sums.get(day, zeros))) for day in days if first < day < read]
 
 
 def _spread(row: Sequence[int]) -> Sequence[int]:
-    """Return how many came in each hour."""
+    """Return the calls of a row in each hour."""
     if len(row) == HOURS:
         return row
     hour, number = row
@@ -92,44 +91,44 @@ def _spread(row: Sequence[int]) -> Sequence[int]:
 
 
 class TypicalDay(msgspec.Struct, frozen=True):
-    """How days of this weekday went before."""
+    """Mean of earlier days of this weekday, and the forecast for today."""
 
     days: list[str]
-    """From which it is made, ISO 8601."""
+    """Days that were compared, ISO 8601."""
     of_sundays: bool
-    """Whether these are Sundays since today is a public holiday; else they are the same weekdays, without public holidays."""
+    """True if `days` are Sundays because today is a public holiday. Otherwise they are the same weekdays, without holidays."""
     by_hour: list[float]
-    """How many came in each hour of the clock, in the mean."""
+    """Mean number of calls in each hour."""
     by_now: float
-    """How many had come by this time."""
+    """Mean number of calls up to this time of day."""
     rest: float
-    """How many still came."""
+    """Mean number of calls in the rest of the day."""
     low: float
-    """9 days of 10 more than this will still come, or as many."""
+    """`low` to `high`: calls expected in the rest of the day, on 9 days of 10."""
     high: float
 
 
 def typical_day_of(past: Sequence[PastDay], now: datetime, options: WebOptions) -> TypicalDay | None:
     """Return the forecast of the day from earlier whole days; None where too few are known."""
     local = now.astimezone(options.time_zone)
-    today, by_day = local.date(), {one.day: one for one in past}
-    like = [by_day[day] for day in similar_days(today, WEEKS, options.is_holiday) if day in by_day]
-    told = forecast(
-        like, local.hour + local.minute // 5 * 5 / 60
-    )  # by five minutes: what is sent changes no more often
-    if told is None:
+    today, by_day = local.date(), {past_day.day: past_day for past_day in past}
+    similar = [by_day[day] for day in similar_days(today, WEEKS, options.is_holiday) if day in by_day]
+    # In steps of five minutes, so that the message changes no more often.
+    prediction = forecast(similar, local.hour + local.minute // 5 * 5 / 60)
+    if prediction is None:
         return None
-    return _usual(told, {one.day: one.by_hour for one in like}, of_sundays=options.is_holiday(today))
+    by_hour = {past_day.day: past_day.by_hour for past_day in similar}
+    return _typical_day(prediction, by_hour, of_sundays=options.is_holiday(today))
 
 
-def _usual(told: Forecast, by_day: Mapping[date, Sequence[int]], *, of_sundays: bool) -> TypicalDay:
-    hours = zip(*(by_day[day] for day in told.days), strict=True)
+def _typical_day(prediction: Forecast, by_day: Mapping[date, Sequence[int]], *, of_sundays: bool) -> TypicalDay:
+    hours = zip(*(by_day[day] for day in prediction.days), strict=True)
     return TypicalDay(
-        days=[day.isoformat() for day in told.days],
+        days=[day.isoformat() for day in prediction.days],
         of_sundays=of_sundays,
         by_hour=[round(sum(hour) / len(hour), 1) for hour in hours],
-        by_now=round(told.by_now, 1),
-        rest=round(told.rest, 1),
-        low=round(told.low, 1),
-        high=round(told.high, 1),
+        by_now=round(prediction.by_now, 1),
+        rest=round(prediction.rest, 1),
+        low=round(prediction.low, 1),
+        high=round(prediction.high, 1),
     )

@@ -1,4 +1,4 @@
-"""Every word of the wall, and of what explains a figure, French and English side by side."""
+"""Texts of the wall and of the explanations of figures, in French and English."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 from typing import Final
@@ -59,7 +59,7 @@ WALL_TEXTS: Final = {
         "Unknown in views=: {names}. Possible views: {known}.",
     ),
     "nothing_to_show": ("Aucune vue n’a rien à montrer.", "No view has anything to show."),
-    # how such a day went before
+    # typical day
     "usual": ("d’habitude", "usually"),
     "nothing_to_compare": ("(pas encore d’historique pour comparer)", "(no history yet to compare with)"),
     "no_history": ("pas encore d’historique", "no history yet"),
@@ -108,63 +108,66 @@ WALL_TEXTS: Final = {
     "not_watched": ("non surveillée", "not watched"),
     "not_watched_rule": (
         "Non surveillée : si elle se tait, cet écran ne le dit pas.",
-        "Not watched: if it falls silent, this screen does not tell.",
+        "Not watched: this screen does not show if it falls silent.",
     ),
     "reading_history": ("lit l’historique", "reads history"),
-    # what explains a figure
+    # explanations of figures
     "close": ("Fermer", "Close"),
     "made_of": ("{numerator} ÷ {denominator}", "{numerator} ÷ {denominator}"),
     "levels_of": ("Seuils : {words}.", "Thresholds: {words}."),
-    "contacts_behind": ("Les contacts qui y comptent", "The contacts that it counts"),
+    "contacts_behind": ("Les contacts qui y comptent", "The contacts counted here"),
     "contacts_rule": (
         "Ce tableau ne contient aucun contact. Sur le serveur, qui en a le droit les liste :",
-        "This board holds no contact. On the server, who may do so lists them:",
+        "This board holds no contacts. On the server, users with the right can list them:",
     ),
     "contacts_none": (
         "Aucun contact n’est compté ici : ce chiffre ne vient pas d’eux.",
-        "No contact is counted here: this figure is not made of them.",
+        "This figure does not count contacts.",
     ),
     "copy": ("Copier", "Copy"),
     "copied": ("Copié", "Copied"),
     "of_today": ("Aujourd’hui, depuis minuit.", "Today, since midnight."),
     "of_now": ("En ce moment.", "Right now."),
-    "of_half_hour": ("La dernière demi-heure, par tranches de 5 minutes.", "The last half hour, by 5 minutes."),
-    "of_28_days": ("28 derniers jours, aujourd’hui compris.", "The last 28 days, today among them."),
+    "of_half_hour": (
+        "La dernière demi-heure, par tranches de 5 minutes.",
+        "The last half hour, in steps of 5 minutes.",
+    ),
+    "of_28_days": ("28 derniers jours, aujourd’hui compris.", "The last 28 days, today included."),
     "means_queues_waiting": (
         "Ceux qui sont dans la file et à qui personne n’a encore répondu.",
-        "Those who are in the queue and whom nobody has answered yet.",
+        "Contacts in the queue that no agent has answered yet.",
     ),
     "means_queues_longest": (
         "Depuis combien de temps attend celui qui attend le plus : la liste commence par lui.",
-        "For how long the one has waited who waits longest: the list begins with him.",
+        "Wait of the contact that waits longest: the list begins with it.",
     ),
-    "means_queues_in_progress": ("Ceux à qui un agent parle.", "Those to whom an agent is speaking."),
+    "means_queues_in_progress": ("Ceux à qui un agent parle.", "Contacts that are speaking with an agent."),
     "means_queues_available": (
         "Agents connectés à la file, qui ne parlent à personne et ne sont pas en pause.",
-        "Agents logged in to the queue who speak to nobody and are not paused.",
+        "Agents logged in to the queue who are neither on a contact nor paused.",
     ),
-    "means_queues_on_contact": ("Agents qui parlent à quelqu’un.", "Agents who speak to somebody."),
-    "means_queues_paused": ("Agents connectés, mais en pause.", "Agents who are logged in, but paused."),
+    "means_queues_on_contact": ("Agents qui parlent à quelqu’un.", "Agents who are on a contact."),
+    "means_queues_paused": ("Agents connectés, mais en pause.", "Agents logged in, but paused."),
     "means_queues_received": (
         "Entrés dans la file : répondus + abandonnés + autres sorties + en attente.",
         "Entered the queue: answered + abandoned + left otherwise + waiting.",
     ),
-    "means_queues_answered": ("Ceux à qui un agent a répondu.", "Those whom an agent answered."),
+    "means_queues_answered": ("Ceux à qui un agent a répondu.", "Contacts that an agent answered."),
     "means_queues_abandoned": (
         "Ceux qui sont partis sans réponse, même très vite.",
-        "Those who left without an answer, however soon.",
+        "Contacts that left without an answer, however soon.",
     ),
     "means_queues_left": (
         "Sortis autrement : renvoyés, fermés, délai de file dépassé, oubliés par la source.",
-        "Left otherwise: turned away, closed, timed out, forgotten by the source.",
+        "Left otherwise: turned away, closed, timed out, or without an end reported by the source.",
     ),
     "means_queues_recent": (
         "La même formule, sur la dernière demi-heure ; la liste est celle du jour.",
-        "The same formula, of the last half hour; the list is that of the day.",
+        "The same formula for the last half hour; the list is that of the day.",
     ),
     "means_queues_mean_wait": (
         "Attente totale des répondus ÷ nombre des répondus.",
-        "Total wait of those answered ÷ number of those answered.",
+        "Total wait of answered contacts ÷ their number.",
     ),
     "means_queues_mean_handle": (
         "Durée totale des conversations terminées ou transférées ÷ leur nombre.",
@@ -172,15 +175,15 @@ WALL_TEXTS: Final = {
     ),
     "means_queues_usual": (
         "Moyenne des 8 derniers mêmes jours, hors fériés et jours presque vides ; un férié : des dimanches (accueil forecast).",
-        "Mean of the last 8 same weekdays, without holidays and nearly empty days; on a holiday, of Sundays (accueil forecast).",
+        "Mean of the last 8 such weekdays, without holidays and nearly empty days; on a holiday, of Sundays (accueil forecast).",
     ),
     "means_matters_received": ("Reçus par le service.", "Received by the service."),
     "means_matters_closed": (
         "Répondus, décidés ou clos autrement.",
         "Answered, decided, or closed otherwise.",
     ),
-    "means_matters_to_do": ("Ouverts, et personne ne les a pris en charge.", "Open, and nobody has taken them up."),
-    "means_matters_in_progress": ("Ouverts, et pris en charge par un agent.", "Open, and an agent deals with them."),
+    "means_matters_to_do": ("Ouverts, et personne ne les a pris en charge.", "Open, and not taken up by an agent yet."),
+    "means_matters_in_progress": ("Ouverts, et pris en charge par un agent.", "Open, and taken up by an agent."),
     "means_matters_pending_citizen": ("Ouverts, mais l’usager doit agir.", "Open, but the citizen has to act."),
     "means_matters_open": (
         "À traiter et en cours : au service d’agir.",
@@ -188,7 +191,7 @@ WALL_TEXTS: Final = {
     ),
     "means_matters_oldest": (
         "Temps depuis la réception du premier des listes, qui attend le service le plus, nuits et week-ends compris.",
-        "How long ago the first of the lists was received, which waits longest for the service; nights and weekends too.",
+        "Time since receipt of the first in the lists, which waits longest for the service; nights and weekends included.",
     ),
     "means_matters_first_response": (
         "Délai total des premières réponses du jour ÷ leur nombre, nuits et week-ends compris.",
@@ -196,7 +199,7 @@ WALL_TEXTS: Final = {
     ),
     "means_appointments_booked": (
         "Rendez-vous pris, pour quelque jour que ce soit.",
-        "Appointments booked, for whatever day.",
+        "Appointments booked, for any day.",
     ),
     "means_appointments_attended": ("L’usager est venu.", "The citizen came."),
     "means_appointments_missed": ("L’usager n’est pas venu.", "The citizen did not come."),
@@ -206,16 +209,16 @@ WALL_TEXTS: Final = {
     ),
     "means_appointments_upcoming": (
         "Pris, et encore à venir, quel que soit le jour.",
-        "Booked, and yet to come, on any day.",
+        "Booked and in the future, on any day.",
     ),
     "means_appointments_waiting": (
         "Arrivés à leur rendez-vous, et pas encore reçus.",
-        "Have come to their appointment, and are not seen yet.",
+        "Arrived for their appointment, and still waiting.",
     ),
     "means_opinions_given": ("Avis donnés, sur toutes les échelles.", "Opinions given, on all scales."),
     "means_opinions_response": (
         "Qui a répondu ÷ qui a été invité, là où l’on invite.",
-        "Who answered ÷ who was invited, where anybody is.",
+        "Citizens who answered ÷ citizens invited, where invitations are used.",
     ),
     "means_opinions_csat": (
         "Notes 4 et 5 ÷ toutes les notes de 1 à 5.",
@@ -223,7 +226,7 @@ WALL_TEXTS: Final = {
     ),
     "means_opinions_nps": (
         "Part des 9 et 10, moins celle des 0 à 6, sur 10.",
-        "Share of 9 and 10 less that of 0 to 6, of 10.",
+        "Share of 9 and 10 minus that of 0 to 6, of 10.",
     ),
     "means_opinions_ces_1_5": (
         "Notes 4 et 5 ÷ toutes les notes de 1 à 5.",
@@ -238,29 +241,29 @@ WALL_TEXTS: Final = {
         "Scores 8 to 10 ÷ all scores from 0 to 10.",
     ),
     "means_opinions_mean": ("Moyenne des notes du jour.", "Mean of today’s scores."),
-    "wilson": ("Bornes de Wilson à 95 %.", "Wilson’s bounds at 95%."),
+    "wilson": ("Bornes de Wilson à 95 %.", "Wilson bounds at 95%."),
     "means_promises_running": (
         "Délais qui courent, ni à risque ni dépassés.",
         "Promises that run, neither at risk nor overdue.",
     ),
     "means_promises_at_risk": (
         "Délais dont la plus grande part est écoulée (part à risque de la politique).",
-        "Promises of which most of the time is over (the policy’s share at risk).",
+        "Promises for which most of the time has passed (the policy’s share at risk).",
     ),
     "means_promises_overdue": (
         "Délais dépassés de ce qui reste à faire.",
-        "Promises that passed, of what is still to be done.",
+        "Promises past their deadline, with the work still to be done.",
     ),
     "means_promises_paused": (
         "L’usager doit agir : le délai ne court pas.",
-        "The citizen has to act: the time does not run.",
+        "The citizen has to act: the clock is stopped.",
     ),
     "means_promises_longest_overdue": (
         "Depuis combien de temps est dépassé le délai qui l’est depuis le plus longtemps.",
-        "For how long the promise is overdue that is so for longest.",
+        "Delay of the promise that has been overdue for longest.",
     ),
     "means_promises_kept": (
         "Délais tenus ÷ délais tenus ou dépassés aujourd’hui ; un délai dépassé compte une fois, fait depuis ou non.",
-        "Promises kept ÷ promises kept or broken today; one that is broken counts once, whether it was done since or not.",
+        "Promises kept ÷ promises kept or broken today; a broken one counts once, even if it is done later.",
     ),
 }

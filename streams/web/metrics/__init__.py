@@ -1,1 +1,1 @@
-"""The business metrics: what each is called, which channels have it, and how it is read from figures."""
+"""Business metrics: names, help texts, channels, and the functions that read them from figures."""

@@ -1,4 +1,4 @@
-"""Appointments."""
+"""Metrics of appointments."""
 
 from models.events import Party
 from streams.core.figures.figure_schemas import APPOINTMENT_SCHEMA, CANCELLED_COUNTS
@@ -6,22 +6,31 @@ from streams.web.metrics.measure import Counter, FigureMeasure, Histogram, chann
 
 
 def measures() -> list[FigureMeasure]:
-    """Return the metrics of appointments; how many were booked is `contact_received_total`."""
+    """Return the metrics of appointments. `contact_received_total` counts the bookings."""
     channels = channels_of(APPOINTMENT_SCHEMA)
     return [
         Counter(
             "contact_appointment",
-            "What became of appointments, in the end.",
+            "Appointments by final outcome.",
             counts(APPOINTMENT_SCHEMA, {name: name for name in ("attended", "missed", *CANCELLED_COUNTS)}),
             ("outcome",),
         ),
         Counter(
             "contact_appointment_booked",
-            "Appointments booked, by whom.",
+            "Appointments booked, by who booked them.",
             counts(APPOINTMENT_SCHEMA, {by: f"booked_by_{by}" for by in Party}),
             ("by",),
         ),
         Counter("contact_appointment_moved", "Appointments moved at least once.", count(APPOINTMENT_SCHEMA, "moved")),
-        Counter("contact_appointment_checked_in", "Citizens who came to one.", count(APPOINTMENT_SCHEMA, "checked_in")),
-        Histogram("contact_appointment_lead_seconds", "From the booking to the time booked first.", "lead", channels),
+        Counter(
+            "contact_appointment_checked_in",
+            "Citizens who checked in for their appointment.",
+            count(APPOINTMENT_SCHEMA, "checked_in"),
+        ),
+        Histogram(
+            "contact_appointment_lead_seconds",
+            "Time from the booking to the start that was first booked.",
+            "lead",
+            channels,
+        ),
     ]

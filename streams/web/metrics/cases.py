@@ -1,4 +1,4 @@
-"""What is written: letters, e-mails, forms."""
+"""Metrics of cases: letters, e-mails and forms."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -32,15 +32,15 @@ STEPS: Final = {
     Channel.EMAIL: ("acknowledged",),
     Channel.FORM: ("assigned", "correction_requested", "corrected"),
 }
-"""What can happen on the way, as the event types have it: a channel has no series of what it cannot have."""
+"""Channel → its possible intermediate steps; a channel has no series of other steps."""
 OUTCOMES: Final = {
     Channel.MAIL: ("answered", *(outcome.value for outcome in CloseOutcome)),
     Channel.EMAIL: ("answered",),
     Channel.FORM: tuple(decision.value for decision in FormDecision),
 }
-"""How it can end."""
+"""Channel → its possible outcomes."""
 SENT: Final = {postage.value: f"sent_{postage}" for postage in PostageClass}
-"""Class of postage → its count; only letters are sent."""
+"""Class of postage → its count; only for letters."""
 FACTS: Final = {
     channel: (
         "received",
@@ -53,66 +53,68 @@ FACTS: Final = {
     )
     for channel, steps in STEPS.items()
 }
-"""All that is counted of a channel."""
+"""Channel → all its counts."""
 _CENTS: Final = {(postage.value,): CASE_SCHEMA.index[f"postage_cents_{postage}"] for postage in PostageClass}
 
 
 def measures() -> list[FigureMeasure]:
-    """Return the metrics of what is written."""
+    """Return the metrics of cases."""
     return [
-        _step("contact_registered", "Given a number in the register.", "registered"),
-        _step("contact_assigned", "Given to a service, or taken up by one.", "assigned"),
-        _step("contact_acknowledged", "Whose sender was told that it has come.", "acknowledged"),
+        _step("contact_registered", "Letters that got a number in the register.", "registered"),
+        _step("contact_assigned", "Cases assigned to a service, or taken up by one.", "assigned"),
+        _step("contact_acknowledged", "Cases whose sender got an acknowledgement of receipt.", "acknowledged"),
         Counter(
             "contact_form_correction",
-            "Forms whose sender was asked to correct them, or did so.",
+            "Forms: corrections requested from the sender, and corrections received.",
             counts(CASE_SCHEMA, {"requested": "correction_requested", "received": "corrected"}, Channel.FORM),
             ("step",),
         ),
         Counter(
             "contact_closed",
-            "Answered, decided, or closed otherwise, by outcome.",
+            "Cases answered, decided or closed otherwise, by outcome.",
             join(*map(_closed, OUTCOMES)),
             ("outcome",),
         ),
-        Counter("contact_sent", "Letters that left the house.", counts(CASE_SCHEMA, SENT, Channel.MAIL), ("postage",)),
+        Counter(
+            "contact_sent", "Letters sent, by class of postage.", counts(CASE_SCHEMA, SENT, Channel.MAIL), ("postage",)
+        ),
         Counter(
             "contact_postage_euros",
-            "Postage of the letters that left the house, by class.",
+            "Postage of the letters sent, by class.",
             {Channel.MAIL: _euros},
             ("postage",),
             has_corrected=False,
         ),
         Counter(
             "contact_postage_corrected_euros",
-            "Postage taken back, which the counter still holds.",
+            "Postage corrected later, which contact_postage_euros_total still contains.",
             {Channel.MAIL: _euros_corrected},
             ("postage",),
             has_corrected=False,
         ),
         Counter(
             "contact_reopened",
-            "Went on after it was closed; each once.",
+            "Cases reopened after they were closed; each counts once.",
             count(CASE_SCHEMA, "reopened"),
         ),
         Histogram(
             "contact_scan_seconds",
-            "Elapsed time from receipt to the scan, of letters of which both are told.",
+            "Elapsed time from receipt to the scan, for letters with both times.",
             "scan",
             (Channel.MAIL,),
         ),
         _delay("contact_registration_seconds", "the number in the register", "registration", "registered"),
-        _delay("contact_assignment_seconds", "the service that has it", "assignment", "assigned"),
+        _delay("contact_assignment_seconds", "the assignment to a service", "assignment", "assigned"),
         _delay("contact_acknowledgement_seconds", "the acknowledgement", "acknowledgement", "acknowledged"),
         Histogram(
             "contact_first_response_seconds",
-            "Elapsed time from receipt to a person's first answer, or request for a correction.",
+            "Elapsed time from receipt to the first answer of a person, or request for a correction.",
             "first_response",
             channels_of(CASE_SCHEMA),
         ),
         Histogram(
             "contact_resolution_seconds",
-            "Elapsed time from receipt to what closed it, last answer or decision.",
+            "Elapsed time from receipt to the closing answer or decision.",
             "resolution",
             channels_of(CASE_SCHEMA),
         ),
@@ -120,15 +122,16 @@ def measures() -> list[FigureMeasure]:
 
 
 AGES: Final = {"lt_1d": 1, "lt_2d": 2, "lt_5d": 5, "lt_10d": 10, "lt_15d": 15, "lt_30d": 30}
-"""Band → younger than so many civil days, and in no band before; received today is younger than one."""
+"""Age band → upper limit in civil days, exclusive. Each band excludes the earlier ones; a case received today is in the first."""
 OLDEST: Final = "ge_30d"
+"""Age band of all older cases."""
 
 
 def collect(snapshot: Snapshot, zone: ZoneInfo, cumulative: Figures) -> Iterator[Metric]:
-    """Yield how old what is open is; a place whose rows are of an earlier release is left out until they change."""
+    """Yield the backlog by age. Rows of an earlier release lack the ages: their dimensions are skipped until the rows change."""
     metric = GaugeMetricFamily(
         "contact_backlog_by_age_items",
-        "What waits for the service to act, by civil days since it was received; the bands add up to waiting and in_progress.",
+        "Cases that wait for the service, by civil days since receipt; the bands add up to the states waiting and in_progress.",
         labels=(*DIMENSION_LABELS, "age"),
     )
     today = snapshot.taken_at.astimezone(zone).date()
@@ -139,24 +142,23 @@ def collect(snapshot: Snapshot, zone: ZoneInfo, cumulative: Figures) -> Iterator
         ):
             bands = dict.fromkeys((*AGES, OLDEST), 0)
             for since, number in (figure.open_since or {}).items():
-                bands[next((band for band, begin in zip(AGES, begins, strict=True) if since >= begin), OLDEST)] += (
-                    number
-                )
+                age = next((band for band, begin in zip(AGES, begins, strict=True) if since >= begin), OLDEST)
+                bands[age] += number
             for band, number in bands.items():
                 metric.add_metric((*label(dimensions), band), number)
     yield metric
 
 
-def _having(step: str) -> tuple[Channel, ...]:
+def _channels_with(step: str) -> tuple[Channel, ...]:
     return tuple(channel for channel, steps in STEPS.items() if step in steps)
 
 
 def _step(name: str, about: str, step: str) -> Counter:
-    return Counter(name, about, count(CASE_SCHEMA, step, *_having(step)))
+    return Counter(name, about, count(CASE_SCHEMA, step, *_channels_with(step)))
 
 
 def _delay(name: str, until: str, duration: str, step: str) -> Histogram:
-    return Histogram(name, f"Elapsed time from receipt to {until}.", duration, _having(step))
+    return Histogram(name, f"Elapsed time from receipt to {until}.", duration, _channels_with(step))
 
 
 def _closed(channel: Channel) -> ReadByChannel:

@@ -1,7 +1,7 @@
-"""What citizens do, of periods that are over: gauges, since a counter would tell of who comes just now.
+"""Metrics of citizens in past periods. They are gauges: a counter would reveal who has just made contact.
 
-A number that is missing is withheld, or there was nothing of the kind: `streams.web.citizens` says when. Each is true of the
-period whose start `contact_citizen_period_start_timestamp_seconds` tells.
+A missing number is withheld (see `streams.web.citizens`) or zero. `contact_citizen_period_start_timestamp_seconds` exports the
+start of the period of each metric.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,37 +18,37 @@ from streams.web.citizens import DisclosedFigures
 
 
 class View(Protocol):
-    """What figures of citizens are asked of; `CitizensView` says more."""
+    """Source of publishable citizen figures, such as `CitizensView`."""
 
     def disclosed_figures(self) -> DisclosedFigures | None:
-        """Return what may be published, None before anything was read."""
+        """Return the publishable figures; None before the first complete reading."""
 
 
 class CitizensCollector(Collector):
-    """Exports what a `CitizensView` publishes; days begin at midnight in `zone`."""
+    """Exports the figures of a `CitizensView`; days begin at midnight in `zone`."""
 
     def __init__(self, view: View, zone: ZoneInfo) -> None:
         self._view = view
         self._zone = zone
 
     def describe(self) -> list[Metric]:
-        """Promise nothing, so that registering collects nothing."""
+        """Return nothing, so that registration does not collect."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics that have samples; from any thread."""
-        told = self._view.disclosed_figures()
-        if told is not None:
-            for metric in (*_metrics(told), self._starts(told)):
+        """Yield all metrics that have samples."""
+        disclosed = self._view.disclosed_figures()
+        if disclosed is not None:
+            for metric in (*_metrics(disclosed), self._starts(disclosed)):
                 if metric.samples:
                     yield metric
 
-    def _starts(self, told: DisclosedFigures) -> Metric:
-        days: dict[tuple[str, str], int] = {("began", period): start for period, start in told.starts.items()}
-        days["handled", Period.WEEK] = told.handled_start
+    def _starts(self, disclosed: DisclosedFigures) -> Metric:
+        days: dict[tuple[str, str], int] = {("began", period): start for period, start in disclosed.starts.items()}
+        days["handled", Period.WEEK] = disclosed.handled_start
         return _gauge(
             "contact_citizen_period_start_timestamp_seconds",
-            "When the period began that is told of; of handled contacts it is an earlier one.",
+            "Start of the period of these metrics; for handled contacts an earlier one.",
             ("figure", "period"),
             {
                 place: datetime.combine(date.fromordinal(day), time(), self._zone).timestamp()
@@ -57,62 +57,62 @@ class CitizensCollector(Collector):
         )
 
 
-def _metrics(told: DisclosedFigures) -> Iterator[Metric]:
+def _metrics(disclosed: DisclosedFigures) -> Iterator[Metric]:
     yield _gauge(
         "contact_citizens",
-        "Citizens who began a contact with a service in the last period that is over.",
+        "Citizens who began a contact with a service in the last completed period.",
         ("period", "service"),
-        told.active,
+        disclosed.active,
     )
     yield _gauge(
         "contact_citizens_of_all_services",
-        "Citizens who began a contact in the last period that is over; who turned to several services is one.",
+        "Citizens who began a contact in the last completed period; a citizen of several services counts once.",
         ("period",),
-        {(period,): number for period, number in told.active_of_all.items()},
+        {(period,): number for period, number in disclosed.active_of_all.items()},
     )
     yield _gauge(
         "contact_citizen_contacts",
-        "Contacts begun by citizens in the last week that is over, by why one would not have been needed; abandoned: a call after"
-        " one that was abandoned.",
+        "Contacts begun by citizens in the last completed week, by the reason that made them avoidable; abandoned: a call after"
+        " an abandoned one.",
         ("service", "channel", "reason"),
-        told.contacts_by_reason,
+        disclosed.contacts_by_reason,
     )
     yield _gauge(
         "contact_citizen_hops",
-        "The same contacts, by the channel of the one before, which began at most contact_citizen_recontact_days earlier.",
+        "The same contacts, by the channel of the previous one, which began at most contact_citizen_recontact_days earlier.",
         ("service", "channel", "after"),
-        told.contacts_by_previous_channel,
+        disclosed.contacts_by_previous_channel,
     )
     yield _gauge(
         "contact_citizen_unidentified",
-        "Contacts begun in that week of which it is not known whose they are: no other of these metrics has them.",
+        "Contacts begun in that week by unknown citizens; the other metrics of citizens do not count them.",
         ("service", "channel"),
-        told.unidentified,
+        disclosed.unidentified,
     )
     yield _gauge(
         "contact_citizen_handled",
-        "Contacts handled in the last week of which it is known what followed: whether at first contact, and whether a recontact"
-        " with the service came within contact_citizen_recontact_days.",
+        "Contacts handled in the last week whose recontact window is over: whether it was the first contact, and whether a"
+        " recontact with the service followed within contact_citizen_recontact_days.",
         ("service", "channel", "first_contact", "recontact"),
-        told.handled,
+        disclosed.handled,
     )
     yield _gauge(
         "contact_citizen_pending",
-        "Contacts handled in the last week that is over, if it is not known yet whether a recontact follows.",
+        "Contacts handled in the last completed week, while recontacts may still follow.",
         ("service", "channel"),
-        told.pending,
+        disclosed.pending,
     )
     yield _gauge(
         "contact_citizen_recontact_days",
-        "By the end of so many days after the day on which a contact was handled, the next one is a recontact.",
+        "Recontact window: days after the day on which a contact was handled.",
         (),
-        {(): told.recontact_days},
+        {(): disclosed.recontact_days},
     )
     yield _gauge(
         "contact_citizen_withheld",
-        f"Numbers that are not told, since they stand for fewer than {MIN_CITIZENS} citizens or would give such a one away.",
+        f"Numbers withheld because they count fewer than {MIN_CITIZENS} citizens, or would reveal such a number.",
         ("figure",),
-        {(name,): number for name, number in told.withheld.items()},
+        {(name,): number for name, number in disclosed.withheld.items()},
     )
 
 

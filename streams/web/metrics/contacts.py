@@ -1,4 +1,4 @@
-"""What is counted in every channel, whatever it is called there."""
+"""Metrics common to all channels."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
@@ -36,28 +36,30 @@ from streams.web.metrics.measure import (
 )
 from streams.web.options import WebOptions
 
-CALLED: Final = {"offered": "received", "booked": "received", "responded": "answered"}
-"""Count of a layout → the one word for it in all channels."""
+FACT_NAMES: Final = {"offered": "received", "booked": "received", "responded": "answered"}
+"""Count of a figure schema → its common name in all channels."""
 QUEUE_FLOWS: Final = ("received", "answered", "abandoned", "abandoned_short", "left", "transferred")
 
 
 def measures(options: WebOptions) -> list[FigureMeasure]:
-    """Return the metrics that channels share."""
-    opinions = {f"given_{scale}": list(score_names(scale).values()) for scale in FeedbackScale}
+    """Return the metrics common to all channels."""
+    given = {f"given_{scale}": list(score_names(scale).values()) for scale in FeedbackScale}
     return [
         Counter(
             "contact_received",
-            "Came: to a queue, also if it turned them away; by letter, e-mail or form; or booked an appointment.",
+            "Contacts received: calls and visits that entered a queue, even if turned away; letters, e-mails and forms;"
+            " booked appointments.",
             join(count(QUEUE_SCHEMA, "offered"), count(CASE_SCHEMA, "received"), count(APPOINTMENT_SCHEMA, "booked")),
         ),
         Counter(
             "contact_answered",
-            "Answered by an agent; or, of what is written, by a person for the first time.",
+            "Calls and visits answered by an agent; letters, e-mails and forms answered by a person for the first time.",
             join(count(QUEUE_SCHEMA, "answered"), count(CASE_SCHEMA, "responded")),
         ),
         Gauge(
             "contact_backlog_items",
-            "Open now: waiting in a queue or to be taken up, in_progress, or pending_citizen, who has to act or to come.",
+            "Open contacts: waiting (in a queue or not taken up yet), in_progress, or pending_citizen (the citizen has to act"
+            " or to come).",
             join(
                 stocks(QUEUE_SCHEMA, ("waiting", "in_progress")),
                 stocks(CASE_SCHEMA, CASE_SCHEMA.stocks),
@@ -67,17 +69,17 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
         ),
         Gauge(
             "contact_oldest_item_timestamp_seconds",
-            "When the one came who waits longest, in a queue or for a service to act; absent if nobody does.",
+            "Arrival time of the contact that waits longest, in a queue or for the service; absent if none waits.",
             dict.fromkeys(Channel, _oldest),
         ),
         Counter(
             "contact_corrected",
-            "Facts taken back, which counters still hold.",
+            "Facts corrected later, which counters still contain.",
             join(
-                corrected(QUEUE_SCHEMA, _called(QUEUE_SCHEMA.facts)),
-                *(corrected(CASE_SCHEMA, _called(facts), channel) for channel, facts in FACTS.items()),
-                corrected(APPOINTMENT_SCHEMA, _called(APPOINTMENT_SCHEMA.facts)),
-                corrected(FEEDBACK, {"invited": ["invited"], **opinions}),
+                corrected(QUEUE_SCHEMA, _fact_names(QUEUE_SCHEMA.facts)),
+                *(corrected(CASE_SCHEMA, _fact_names(facts), channel) for channel, facts in FACTS.items()),
+                corrected(APPOINTMENT_SCHEMA, _fact_names(APPOINTMENT_SCHEMA.facts)),
+                corrected(FEEDBACK, {"invited": ["invited"], **given}),
             ),
             ("fact",),
             has_corrected=False,
@@ -87,23 +89,23 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
             f"Exact counts since midnight ({options.time_zone.key}).",
             join(
                 {channel: _queue_flows(channel, options) for channel in channels_of(QUEUE_SCHEMA)},
-                *(_matter_flows(channel) for channel in STEPS),
-                sums(APPOINTMENT_SCHEMA, _called(APPOINTMENT_SCHEMA.facts)),
-                sums(FEEDBACK, {"invited": ["invited"], "given": [*chain.from_iterable(opinions.values())]}),
+                *(_case_flows(channel) for channel in STEPS),
+                sums(APPOINTMENT_SCHEMA, _fact_names(APPOINTMENT_SCHEMA.facts)),
+                sums(FEEDBACK, {"invited": ["invited"], "given": [*chain.from_iterable(given.values())]}),
             ),
             ("flow",),
             of_today=True,
         ),
         Gauge(
             "contact_today_duration_items",
-            f"What had a duration since midnight ({options.time_zone.key}), by which; waits are of the answered.",
+            f"Durations measured since midnight ({options.time_zone.key}), by kind; waits are those of answered contacts.",
             join(*(_durations(channel, _count_measured) for channel in FIGURE_SCHEMAS if channel in CONTACT_CHANNELS)),
             ("duration",),
             of_today=True,
         ),
         Gauge(
             "contact_today_duration_seconds",
-            "The sum of these durations: divided by contact_today_duration_items, their mean of today.",
+            "Sum of these durations; divided by contact_today_duration_items, it is their mean of today.",
             join(*(_durations(channel, _add_up_seconds) for channel in FIGURE_SCHEMAS if channel in CONTACT_CHANNELS)),
             ("duration",),
             of_today=True,
@@ -111,17 +113,17 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
     ]
 
 
-def _called(names: Iterable[str]) -> dict[str, list[str]]:
-    return {CALLED.get(name, name): [name] for name in names}
+def _fact_names(names: Iterable[str]) -> dict[str, list[str]]:
+    return {FACT_NAMES.get(name, name): [name] for name in names}
 
 
 def durations_of(channel: str) -> tuple[str, ...]:
-    """Return what is measured in a channel: of what is written, only what can happen there."""
+    """Return the durations of a channel; a case channel has only those of its possible steps."""
     figure_schema = FIGURE_SCHEMAS[channel]
     if figure_schema is not CASE_SCHEMA:
         return tuple(figure_schema.durations)
     facts = FACTS[Channel(channel)]
-    return tuple(name for name, told in figure_schema.durations.items() if set(told.of) & set(facts))
+    return tuple(name for name, duration in figure_schema.durations.items() if set(duration.of) & set(facts))
 
 
 def _durations(channel: str, measure: Callable[[FigureSchema, Figure, str], float]) -> ReadByChannel:
@@ -149,7 +151,7 @@ def _queue_flows(channel: str, options: WebOptions) -> ReadFigure:
     return read
 
 
-def _matter_flows(channel: Channel) -> ReadByChannel:
+def _case_flows(channel: Channel) -> ReadByChannel:
     flows: dict[str, Sequence[str]] = {name: (name,) for name in ("received", *STEPS[channel])}
     flows |= {"answered": ("responded",), "closed": CLOSED_COUNTS, "reopened": ("reopened",)}
     if channel is Channel.MAIL:

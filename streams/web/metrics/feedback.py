@@ -1,4 +1,4 @@
-"""What citizens say of a contact, under the channel that it was."""
+"""Metrics of feedback, labelled with the channel of the contact."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,156 +15,168 @@ from streams.web.metrics.measure import DIMENSION_LABELS, Counter, FigureRows, M
 from streams.web.options import WebOptions
 
 RESPONSE: Final = "response"
-"""The measure of how many of those invited answered."""
-EXPERIENCED_WITHIN: Final = "28d"
-MINIMUM_ANSWERS: Final = "contact_satisfaction_minimum_answers", "Of fewer answers no measure is told."
-_Said = tuple[Dimensions, str]
-"""Where, and in which window."""
+"""Name of the measure for the response rate."""
+EXPERIENCE_WINDOW: Final = "28d"
+"""Window of `contact_satisfaction_after_items`."""
+MINIMUM_ANSWERS: Final = (
+    "contact_satisfaction_minimum_answers",
+    "Minimum number of answers for the satisfaction measures.",
+)
+_WindowKey = tuple[Dimensions, str]
+"""Dimensions, window."""
 
 
 class _Estimated(NamedTuple):
-    """What answers say."""
+    """One measure of a window."""
 
     measure: str
     total: int
     """Number of answers, or of invitations."""
-    told: Estimate | None
+    estimate: Estimate | None
 
 
 def expected_dimensions(dimension_keys: Iterable[Dimensions]) -> Iterator[Dimensions]:
-    """Yield where opinions of the contacts at `places` will be counted."""
+    """Yield the dimensions under which feedback on contacts of `dimension_keys` is counted."""
     for channel, site, service, _ in dimension_keys:
         if channel in CONTACT_CHANNELS:
             yield Dimensions(Channel.FEEDBACK.value, site, service, channel)
 
 
 def measures(options: WebOptions) -> list[Measure[Any]]:
-    """Return the metrics of opinions; of a contact's answers on one scale the last counts."""
-    fewest = options.fewest_answers
+    """Return the metrics of feedback. Of several answers to a contact on one scale, the last counts."""
+    minimum = options.fewest_answers
     return [
-        Counter("contact_survey_invited", "Citizens asked for their opinion.", count(FEEDBACK, "invited")),
-        Scores(
-            "contact_satisfaction_score", "How satisfied citizens are, from 1 to 5 (CSAT).", (FeedbackScale.CSAT_5,)
-        ),
+        Counter("contact_survey_invited", "Citizens invited to give feedback.", count(FEEDBACK, "invited")),
+        Scores("contact_satisfaction_score", "Satisfaction scores from 1 to 5 (CSAT).", (FeedbackScale.CSAT_5,)),
         Scores(
             "contact_recommendation_score",
-            "Whether citizens would recommend the service, from 0 to 10 (NPS).",
+            "Recommendation scores from 0 to 10 (NPS).",
             (FeedbackScale.NPS,),
         ),
         Scores(
             "contact_effort_score",
-            "How easy it was, the highest score being the easiest (CES): from 1 to 5 or to 7, as the scale's name ends.",
+            "Ease scores (CES) from 1 to 5 or from 1 to 7, by scale; the highest score is the easiest.",
             (FeedbackScale.CES_5, FeedbackScale.CES_7),
             "scale",
         ),
-        Scores("contact_jdma_score", "What citizens say on JeDonneMonAvis, from 0 to 10.", (FeedbackScale.JDMA,)),
+        Scores("contact_jdma_score", "Scores from 0 to 10 on JeDonneMonAvis.", (FeedbackScale.JDMA,)),
         _Answers(),
         _Bound(
             "contact_satisfaction_ratio",
-            "What these answers say: shares from 0 to 1, nps from -1 to 1; absent with fewer answers than"
+            "Satisfaction measure of these answers: shares from 0 to 1, nps from -1 to 1; absent with fewer answers than"
             " contact_satisfaction_minimum_answers.",
             "ratio",
-            fewest,
+            minimum,
         ),
-        _Bound("contact_satisfaction_lower_ratio", "Lower bound of that, by Wilson, at 95 %.", "lower", fewest),
-        _Bound("contact_satisfaction_upper_ratio", "Upper bound of that, by Wilson, at 95 %.", "upper", fewest),
+        _Bound(
+            "contact_satisfaction_lower_ratio",
+            "Lower Wilson bound of the satisfaction ratio, at 95 %.",
+            "lower",
+            minimum,
+        ),
+        _Bound(
+            "contact_satisfaction_upper_ratio",
+            "Upper Wilson bound of the satisfaction ratio, at 95 %.",
+            "upper",
+            minimum,
+        ),
         _Experiences(),
     ]
 
 
-class _OfWindow(Measure[_Said]):
-    """A metric of what is said in a window."""
+class _OfWindow(Measure[_WindowKey]):
+    """A metric of the feedback in a window."""
 
-    def applies_to(self, key: _Said) -> bool:  # noqa: ARG002 - there are no others
-        """Return whether opinions are counted there."""
+    def applies_to(self, key: _WindowKey) -> bool:  # noqa: ARG002 - applies to all keys
+        """Return True: the rows contain feedback only."""
         return True
 
-    def select_figures(self, rows: FigureRows) -> Mapping[_Said, Figure]:
-        """Return the rows that it is read from."""
-        return rows.said
+    def select_figures(self, rows: FigureRows) -> Mapping[_WindowKey, Figure]:
+        """Return the sums by window."""
+        return rows.feedback
 
 
 class _Answers(_OfWindow):
-    """On how many answers the measures rest."""
+    """Number of answers of each measure."""
 
     def family(self) -> GaugeMetricFamily:
         """Return the metric without samples."""
         return GaugeMetricFamily(
             "contact_satisfaction_answers",
-            "Answers in a window of civil days, today included, on which the measures rest; of response, invitations.",
+            "Number of answers behind each measure, in a window of civil days that includes today; for response, of invitations.",
             labels=_LABELS,
         )
 
-    def read(self, key: _Said, figure: Figure) -> list[_Estimated]:  # noqa: ARG002 - of each alike
-        """Return what is said."""
+    def read(self, key: _WindowKey, figure: Figure) -> list[_Estimated]:  # noqa: ARG002 - the same for all keys
+        """Return the measures of the window."""
         return [*_estimates(figure)]
 
-    def add(self, metric: GaugeMetricFamily, key: _Said, values: list[_Estimated]) -> None:
-        """Add how many say so."""
+    def add(self, metric: GaugeMetricFamily, key: _WindowKey, values: list[_Estimated]) -> None:
+        """Add the numbers of answers."""
         dimensions, window = key
-        for said in values:
-            metric.add_metric((*label(dimensions), said.measure, window), said.total)
+        for estimated in values:
+            metric.add_metric((*label(dimensions), estimated.measure, window), estimated.total)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bound(_OfWindow):
-    """What answers say, or one end of what they may mean; nothing if they are too few."""
+    """A measure, or a bound of its confidence interval; no samples below the minimum of answers."""
 
     name: str
     about: str
     part: str
-    """Of an `Estimate`."""
-    fewest: int
+    """Field of `Estimate`."""
+    minimum: int
 
     def family(self) -> GaugeMetricFamily:
         """Return the metric without samples."""
         return GaugeMetricFamily(self.name, self.about, labels=_LABELS)
 
-    def read(self, key: _Said, figure: Figure) -> dict[str, float]:  # noqa: ARG002 - of each alike
-        """Return measure → what is said."""
+    def read(self, key: _WindowKey, figure: Figure) -> dict[str, float]:  # noqa: ARG002 - the same for all keys
+        """Return measure → value."""
         return {
-            said.measure: getattr(said.told, self.part)
-            for said in _estimates(figure)
-            if said.told is not None and said.total >= self.fewest
+            estimated.measure: getattr(estimated.estimate, self.part)
+            for estimated in _estimates(figure)
+            if estimated.estimate is not None and estimated.total >= self.minimum
         }
 
-    def add(self, metric: GaugeMetricFamily, key: _Said, values: dict[str, float]) -> None:
-        """Add what is said."""
+    def add(self, metric: GaugeMetricFamily, key: _WindowKey, values: dict[str, float]) -> None:
+        """Add the values."""
         dimensions, window = key
         for measure, number in values.items():
             metric.add_metric((*label(dimensions), measure, window), number)
 
 
 class _Experiences(_OfWindow):
-    """What is said by those who went through something."""
+    """Answers by what the citizens experienced: deadlines met or missed, long waits."""
 
     def family(self) -> GaugeMetricFamily:
         """Return the metric without samples."""
         return GaugeMetricFamily(
             "contact_satisfaction_after_items",
-            f"Answers of {EXPERIENCED_WITHIN} from 1 to 5, by what somebody went through: promises kept or not, the longest wait"
-            " in a queue in seconds.",
+            f"Answers from 1 to 5 of {EXPERIENCE_WINDOW}, by the experience of the citizen: deadline missed or not, and the"
+            " longest wait in a queue, in seconds.",
             labels=(*DIMENSION_LABELS, "experience", "satisfied"),
         )
 
-    def applies_to(self, key: _Said) -> bool:
-        """Return whether it is the window in which that is told."""
-        return key[1] == EXPERIENCED_WITHIN
+    def applies_to(self, key: _WindowKey) -> bool:
+        """Return whether the key is of `EXPERIENCE_WINDOW`."""
+        return key[1] == EXPERIENCE_WINDOW
 
-    def read(self, key: _Said, figure: Figure) -> dict[tuple[str, str], int]:  # noqa: ARG002 - of each alike
-        """Return what somebody went through, and whether satisfied → how many say so."""
-        return {told: figure.counts[index] for told, index in _AFTER.items()}
+    def read(self, key: _WindowKey, figure: Figure) -> dict[tuple[str, str], int]:  # noqa: ARG002 - the same for all keys
+        """Return (experience, whether satisfied) → number of answers."""
+        return {answer: figure.counts[index] for answer, index in _AFTER.items()}
 
-    def add(self, metric: GaugeMetricFamily, key: _Said, values: dict[tuple[str, str], int]) -> None:
-        """Add how many say so."""
-        for told, number in values.items():
-            metric.add_metric((*label(key[0]), *told), number)
+    def add(self, metric: GaugeMetricFamily, key: _WindowKey, values: dict[tuple[str, str], int]) -> None:
+        """Add the numbers of answers."""
+        for answer, number in values.items():
+            metric.add_metric((*label(key[0]), *answer), number)
 
 
 _LABELS: Final = (*DIMENSION_LABELS, "measure", "window")
 _AFTER: Final = {
-    (which, str(satisfied).lower()): FEEDBACK.index[csat_count_name(which, is_satisfied=satisfied)]
-    for which in EXPERIENCES
+    (experience, str(satisfied).lower()): FEEDBACK.index[csat_count_name(experience, is_satisfied=satisfied)]
+    for experience in EXPERIENCES
     for satisfied in (True, False)
 }
 

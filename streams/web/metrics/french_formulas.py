@@ -1,4 +1,4 @@
-"""What is counted, in French: the formulas of `explained` and of the processes' own tables that have words in them."""
+"""French versions of the formulas in `descriptions` and in the tables of the other processes."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 from collections.abc import Mapping
@@ -19,22 +19,22 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
         " email.answered, form.decided, form.correction_requested"
     ),
     "received − closed, by the state after the latest event": "arrivés − clos, par état après le dernier événement",
-    "min t(arrival) of state waiting; of what is written also in_progress": (
-        "min t(arrivée) de l’état waiting ; pour l’écrit aussi in_progress"
+    "min t(arrival) of state waiting; for letters, e-mails and forms also in_progress": (
+        "min t(arrivée) de l’état waiting ; pour courriers, courriels et formulaires aussi in_progress"
     ),
-    "what is true = counter − contact_corrected_total of the same fact": (
-        "le vrai = compteur − contact_corrected_total du même fait"
+    "true count = counter − contact_corrected_total of the same fact": (
+        "compte vrai = compteur − contact_corrected_total du même fait"
     ),
-    "facts of the civil day, without what was taken back": "faits du jour civil, sans ce qui a été repris",
-    "number of facts of today that have this duration": "nombre de faits du jour qui ont cette durée",
+    "facts of the civil day, without those corrected later": "faits du jour civil, sans ceux corrigés ensuite",
+    "number of facts of today with this duration": "nombre de faits du jour qui ont cette durée",
     "Σ duration of the facts of today": "Σ durée des faits du jour",
-    "call.transferred, data.to_queue; told of a call more than once: the latest queue that is known": (
-        "call.transferred, data.to_queue ; dit plusieurs fois d’un appel : la dernière file connue"
+    "call.transferred, data.to_queue; if a call reports several: the latest known queue": (
+        "call.transferred, data.to_queue ; s’il y en a plusieurs pour un appel : la dernière file connue"
     ),
     'call.abandoned + visit.left; short="true": wait ≤ web.short_abandon_seconds': (
         'call.abandoned + visit.left ; short="true" : attente ≤ web.short_abandon_seconds'
     ),
-    "call.left_queue by reason; forgotten: no end was told within worker.forget_*_after_seconds": (
+    "call.left_queue by reason; forgotten: no end reported within worker.forget_*_after_seconds": (
         "call.left_queue par raison ; forgotten : aucune fin connue après worker.forget_*_after_seconds"
     ),
     "answered_share, offered_share, net_of_short: answered with wait ≤ T; removed_share: + abandoned with wait ≤ T": (
@@ -63,8 +63,8 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
         "handle_seconds de la source, sinon t(call.ended, call.transferred ou visit.served) − t(réponse)"
     ),
     "latest agent.state_changed of each agent": "dernier agent.state_changed de chaque agent",
-    "by the event that decides the state: letter.answered, letter.closed, email.answered, form.decided": (
-        "selon l’événement qui décide de l’état : letter.answered, letter.closed, email.answered, form.decided"
+    "by the event that sets the state: letter.answered, letter.closed, email.answered, form.decided": (
+        "selon l’événement qui fixe l’état : letter.answered, letter.closed, email.answered, form.decided"
     ),
     "letter.sent by postage": "letter.sent par affranchissement",
     "Σ letter.sent.cost_cents / 100, by postage": "Σ letter.sent.cost_cents / 100, par affranchissement",
@@ -75,15 +75,14 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "t(letter.arrived) − letter.arrived.admitted_at, where the latter is earlier": (
         "t(letter.arrived) − letter.arrived.admitted_at, là où celui-ci précède"
     ),
-    "lt_1d: received today; each band without those before it": (
+    "lt_1d: received today; each band excludes the earlier ones": (
         "lt_1d : reçus aujourd’hui ; chaque tranche sans les précédentes"
     ),
-    "opening hours of the calendar between the two, pauses included; of kept and late promises of clock"
-    " first_response": (
-        "heures d’ouverture du calendrier entre les deux, pauses comprises ; délais first_response"
-        " tenus, à temps ou non"
+    "opening hours of the calendar from receipt to the response, pauses included; clocks first_response met or late": (
+        "heures d’ouverture du calendrier de la réception à la réponse, pauses comprises ; horloges first_response"
+        " tenues à temps ou non"
     ),
-    "as contact_first_response_business_seconds, of clock resolution": (
+    "as contact_first_response_business_seconds, for clock resolution": (
         "comme contact_first_response_business_seconds, pour resolution"
     ),
     f"t(letter.registered) − {_SINCE_EN}": f"t(letter.registered) − {_SINCE}",
@@ -117,7 +116,7 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     'last feedback.given of a contact on jdma_0_10; above le="7.0": 8 and more': (
         'dernier feedback.given d’un contact sur jdma_0_10 ; au-delà de le="7.0" : 8 et plus'
     ),
-    "answers of the scale in the window; of response: invitations": (
+    "answers on the scale in the window; for response: invitations": (
         "avis de l’échelle dans la période ; pour response : invitations"
     ),
     "csat: 4–5 of 5; ces_1_5: 4–5; ces_1_7: 5–7; jdma: 8–10; nps: share of 9–10 − share of 0–6;"
@@ -125,22 +124,23 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
         "csat : 4–5 sur 5 ; ces_1_5 : 4–5 ; ces_1_7 : 5–7 ; jdma : 8–10 ; nps : part de 9–10 − part de 0–6 ;"
         " response : invités ayant répondu / invités"
     ),
-    "Wilson score interval, z = 1.95996; of nps: of (nps + 1) / 2, wider than need be": (
+    "Wilson score interval, z = 1.95996; for nps: of (nps + 1) / 2, wider than necessary": (
         "intervalle de Wilson, z = 1,95996 ; pour nps : de (nps + 1) / 2, plus large que nécessaire"
     ),
     "as contact_satisfaction_lower_ratio": "comme contact_satisfaction_lower_ratio",
-    "promise_missed: any deadline of the contact passed; promise_kept: none, and one kept; wait_*:"
-    " longest wait of its stays": (
-        "promise_missed : une échéance du contact est passée ; promise_kept : aucune, et une tenue ; wait_*"
-        " : plus longue attente en file"
+    "promise_missed: a deadline of the contact passed; promise_kept: none passed, one was met; wait_*: longest wait"
+    " in a queue": (
+        "promise_missed : une échéance du contact est passée ; promise_kept : aucune n’est passée, une a été tenue ;"
+        " wait_* : plus longue attente en file"
     ),
     "clocks started; policy and clock are those of the SLA file": (
         "horloges démarrées ; policy et clock sont du fichier de délais"
     ),
-    "met: done by the deadline; breached: at the deadline; cancelled: before it": (
-        "met : fait avant l’échéance ; breached : à l’échéance ; cancelled : avant elle"
+    "met: done by the deadline; breached: not done at the deadline; cancelled: not needed any more before the"
+    " deadline": (
+        "met : fait avant l’échéance ; breached : pas fait à l’échéance ; cancelled : sans objet avant l’échéance"
     ),
-    "done after the deadline; each was breached before": "fait après l’échéance ; chacune était breached avant",
+    "done after the deadline; each counts as breached too": "fait après l’échéance ; chacune compte aussi comme breached",
     "open clocks by state": "horloges ouvertes, par état",
     "min deadline of open clocks that are overdue": "min échéance des horloges ouvertes en retard",
     "open clocks with deadline ≤ now + horizon": "horloges ouvertes dont l’échéance ≤ maintenant + horizon",
@@ -151,13 +151,15 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "the SLA file, as of now": "le fichier de délais, à cet instant",
     "openings, holidays and closures of the calendar": "ouvertures, jours fériés et fermetures du calendrier",
     "next change of the calendar": "prochain changement du calendrier",
-    "calendar of the first policy that fits": "calendrier de la première règle qui convient",
+    "calendar of the first policy that matches": "calendrier de la première règle qui convient",
     "opening hours of that calendar from contact_oldest_item_timestamp_seconds to now": (
         "heures d’ouverture de ce calendrier de contact_oldest_item_timestamp_seconds à maintenant"
     ),
-    "fingerprint of the file at the worker = here": "empreinte du fichier chez le worker = ici",
-    "ok: counted; duplicate: told again; dead: dead letters": (
-        "ok : comptés ; duplicate : redits ; dead : lettres mortes"
+    "fingerprint of the SLA file in the worker = fingerprint here": (
+        "empreinte du fichier de délais dans le worker = empreinte ici"
+    ),
+    "ok: counted; duplicate: received before; dead: dead letters": (
+        "ok : comptés ; duplicate : déjà reçus ; dead : lettres mortes"
     ),
     "records of contact.deadletter.v1": "enregistrements de contact.deadletter.v1",
     "step_at of each partition": "step_at de chaque partition",
@@ -166,20 +168,20 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "event time of the slowest partition": "heure des événements de la partition la plus lente",
     "partitions of accueil.figures.v1": "partitions d’accueil.figures.v1",
     "rows that could not be decoded": "lignes qui n’ont pu être décodées",
-    "time to make them, without writing them": "temps pour les faire, sans les écrire",
+    "time to collect the metrics, without writing them": "temps de collecte, sans l’écriture",
     "last reading of the SLA file": "dernière lecture du fichier de délais",
     "distinct pseudonyms with a contact begun": "pseudonymes distincts ayant commencé un contact",
     "contacts begun by reason; avoidable: all reasons but abandoned and other": (
         "contacts commencés par raison ; évitables : toutes sauf abandoned et other"
     ),
-    "channel of the contact before, none if there was none of late": (
-        "canal du contact précédent, none s’il n’y en a pas de récent"
+    "channel of the previous contact; none: no recent one": (
+        "canal du contact précédent ; none : pas de contact récent"
     ),
     "contacts begun without a pseudonym": "contacts commencés sans pseudonyme",
     "recontact: another contact with the service within contact_citizen_recontact_days": (
         "recontact : un autre contact avec le service dans les contact_citizen_recontact_days"
     ),
-    "handled − known what followed": "traités − ceux dont la suite est connue",
+    "handled − those whose recontact window is over": "traités − ceux dont la suite est connue",
     "see README.md": "voir README.fr.md",
     "midnight of its first day": "minuit de son premier jour",
     "records of committed steps": "enregistrements des transactions validées",
@@ -211,4 +213,4 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "events on disk": "événements sur disque",
     "settings of connect": "réglages de connect",
 }
-"""English → French; formulas of names and signs alone are the same in both."""
+"""English formula → French one; formulas of only names and signs are the same in both languages."""

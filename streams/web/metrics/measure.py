@@ -1,4 +1,4 @@
-"""What a metric of places is, and how it is read from rows of figures."""
+"""Kinds of metrics by dimensions, and the functions that read their samples from figures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CH
 from streams.core.figures.satisfaction import answers
 
 DIMENSION_LABELS: Final = Dimensions._fields
-"""The labels of every metric of places."""
+"""Labels of each metric with dimensions."""
 
 CORRECTED_SUFFIX: Final = "_corrected"
 """Suffix of a metric that holds the corrected counts of another one."""
@@ -25,38 +25,38 @@ CORRECTED_SUFFIX: Final = "_corrected"
 Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
 Values = Mapping[tuple[str, ...], float]
-"""Values of the labels beside `PLACE` → number."""
+"""Values of the labels after `DIMENSION_LABELS` → number."""
 ReadFigure = Callable[[Figure], Values]
 ReadByChannel = Mapping[str, ReadFigure]
-"""Channel → how one of its rows is read; channels that have no such number are missing."""
+"""Channel → function that reads its figures; channels without such a number are missing."""
 
 
 class FigureRows(NamedTuple):
-    """The same places in several lights."""
+    """Figures of the same dimensions over several periods."""
 
     number: int
-    """Another one if there are other places than before."""
+    """Version of the set of dimensions: changes when it does."""
     cumulative: Figures
-    """What was ever counted, taken back since or not: it never falls, which is what Prometheus asks of a counter. With the
-    stocks of now."""
+    """Counts since the beginning, including corrected ones, and current stocks. They never fall, as Prometheus requires of a
+    counter."""
     today: Figures
-    """What is true of today."""
+    """Exact counts of today."""
     corrected: Figures
-    """The corrected counts in `ever`. They never fall either; the difference of both is true now."""
-    said: Mapping[tuple[Dimensions, str], Figure]
-    """Place of opinions and window (`opinions.WINDOWS`) → what is said in it."""
+    """Corrected counts in `cumulative`. They never fall either; the difference of both is the true count."""
+    feedback: Mapping[tuple[Dimensions, str], Figure]
+    """Dimensions of feedback, window (`feedback_windows.WINDOWS`) → answers in the window."""
 
 
 class Samples(list[Sample]):
-    """The samples of a metric, and the lists that they come in: of one in which nothing changed the same object as before."""
+    """Samples of a metric, in `parts` by key. An unchanged part is the same object as at the last collection."""
 
     def __init__(self, parts: Sequence[list[Sample]]) -> None:
         super().__init__(chain.from_iterable(parts))
         self.parts: Final = parts
 
 
-class _Told(NamedTuple):
-    """What was told of a place."""
+class _CachedSamples(NamedTuple):
+    """Last samples of a key, with the figure and the values they were made from."""
 
     figure: Figure
     values: Any
@@ -64,37 +64,37 @@ class _Told(NamedTuple):
 
 
 class MeasureCache:
-    """What was collected last of one measure."""
+    """Samples of the last collection of one measure."""
 
     def __init__(self) -> None:
         self.number = 0
-        """Of the `Rows`, which says whether there are the same places still."""
-        self.told: dict[Any, _Told | None] = {}
-        """Place → what was told of it, nothing yet of a new one; others than these the measure does not tell of."""
+        """`FigureRows.number` of the last collection."""
+        self.samples: dict[Any, _CachedSamples | None] = {}
+        """Key → its last samples, None for a new key. Contains only keys to which the measure applies."""
 
 
 _ZEROS: Final = {channel: new_figure(figure_schema) for channel, figure_schema in FIGURE_SCHEMAS.items()}
 
 
 class FigureRowsBuilder:
-    """Makes rows; of a place of which nothing changed they are the same objects as before."""
+    """Builds `FigureRows`; unchanged figures are the same objects as in the last call."""
 
     def __init__(self) -> None:
-        self._places: list[Dimensions] = []
+        self._dimension_keys: list[Dimensions] = []
         self._number = 0
         self._split: dict[Dimensions, tuple[Figure, Figure, Figure]] = {}
 
     def make(
         self, dimension_keys: Iterable[Dimensions], totals: Figures, today: Figures, feedback: Mapping[str, Figures]
     ) -> FigureRows:
-        """Return the rows of `places`, where nothing came zeros."""
+        """Return the rows of `dimension_keys`; missing figures are zeros."""
         dimension_keys = list(dimension_keys)
-        if dimension_keys != self._places:
-            self._places = dimension_keys
+        if dimension_keys != self._dimension_keys:
+            self._dimension_keys = dimension_keys
             self._number += 1
-        asked = [dimensions for dimensions in dimension_keys if dimensions.channel == Channel.FEEDBACK]
+        of_feedback = [dimensions for dimensions in dimension_keys if dimensions.channel == Channel.FEEDBACK]
         counted = {
-            dimensions: self._count_ever(dimensions, totals.get(dimensions) or _ZEROS[dimensions.channel])
+            dimensions: self._split_corrected(dimensions, totals.get(dimensions) or _ZEROS[dimensions.channel])
             for dimensions in dimension_keys
         }
         return FigureRows(
@@ -104,13 +104,13 @@ class FigureRowsBuilder:
             {dimensions: corrected for dimensions, (_, corrected) in counted.items()},
             {
                 (dimensions, window): sums.get(dimensions) or _ZEROS[dimensions.channel]
-                for dimensions in asked
+                for dimensions in of_feedback
                 for window, sums in feedback.items()
             },
         )
 
-    def _count_ever(self, dimensions: Dimensions, figure: Figure) -> tuple[Figure, Figure]:
-        """Return all counts of a place, and the corrected ones among them."""
+    def _split_corrected(self, dimensions: Dimensions, figure: Figure) -> tuple[Figure, Figure]:
+        """Return the figure with all counts, and one with only the corrected counts."""
         if not figure.corrected:
             return figure, _ZEROS[dimensions.channel]
         before = self._split.get(dimensions)
@@ -128,7 +128,7 @@ class FigureRowsBuilder:
 
 
 class Measure(ABC, Generic[Key]):
-    """A metric of places; a key is a place, or one of several things of it that have samples each."""
+    """A metric; each key (dimensions, or dimensions and a window) has its own samples."""
 
     @abstractmethod
     def family(self) -> Any:
@@ -136,64 +136,64 @@ class Measure(ABC, Generic[Key]):
 
     @abstractmethod
     def applies_to(self, key: Key) -> bool:
-        """Return whether it has samples of such a place."""
+        """Return whether the metric has samples for the key."""
 
     @abstractmethod
     def select_figures(self, rows: FigureRows) -> Mapping[Key, Figure]:
-        """Return the rows that it is read from."""
+        """Return the figures to read, by key."""
 
     @abstractmethod
     def read(self, key: Key, figure: Figure) -> Any:
-        """Return what its samples say of a place: if that is equal, they are."""
+        """Return the values of the samples of a key; equal values give equal samples."""
 
     @abstractmethod
     def add(self, metric: Any, key: Key, values: Any) -> None:
-        """Add the samples of a place to a `family`: one of each value of the labels, zeros and empty distributions too."""
+        """Add the samples of a key to `metric`, including zeros and empty distributions."""
 
-    def collect(self, rows: FigureRows, kept: MeasureCache) -> Metric:
+    def collect(self, rows: FigureRows, cache: MeasureCache) -> Metric:
         """Return the metric with its `Samples`."""
         figures = self.select_figures(rows)
-        told = kept.told
-        if kept.number != rows.number:
-            kept.number = rows.number
-            told = kept.told = {key: told.get(key) for key in figures if self.applies_to(key)}
+        samples = cache.samples
+        if cache.number != rows.number:
+            cache.number = rows.number
+            samples = cache.samples = {key: samples.get(key) for key in figures if self.applies_to(key)}
         parts = []
-        for key, before in told.items():
+        for key, cached in samples.items():
             figure = figures[key]
-            if before is None or before.figure is not figure:
+            if cached is None or cached.figure is not figure:
                 values = self.read(key, figure)
-                if before is None or before.values != values:
-                    alone = self.family()
-                    self.add(alone, key, values)
-                    before = _Told(figure, values, alone.samples)
+                if cached is None or cached.values != values:
+                    part = self.family()
+                    self.add(part, key, values)
+                    cached = _CachedSamples(figure, values, part.samples)
                 else:
-                    before = before._replace(figure=figure)
-                told[key] = before
-            if before.samples:
-                parts.append(before.samples)
+                    cached = cached._replace(figure=figure)
+                samples[key] = cached
+            if cached.samples:
+                parts.append(cached.samples)
         metric: Metric = self.family()
         metric.samples = Samples(parts)
         return metric
 
 
 class FigureMeasure(Measure[Dimensions]):
-    """A metric of places by what was ever counted there, with the stocks of now."""
+    """A metric by dimensions, read from cumulative counts and current stocks."""
 
     def select_figures(self, rows: FigureRows) -> Figures:
-        """Return the rows that it is read from."""
+        """Return the cumulative figures."""
         return rows.cumulative
 
 
 @dataclass(frozen=True, slots=True)
 class Counted(FigureMeasure):
-    """A metric that never falls: it keeps corrected counts; its twin holds these alone (`with_twins`)."""
+    """A metric that never falls. It includes corrected counts; its correction metric holds these alone (`with_corrected`)."""
 
     name: str
-    """Of a counter without `_total`."""
+    """Name without the suffix `_total`."""
     about: str
     has_corrected: bool = field(default=True, kw_only=True)
-    """False if another metric holds its corrected counts, or if it holds those of another one."""
-    is_twin: bool = field(default=False, kw_only=True)
+    """Whether a correction metric is exported too. False if another metric holds the corrected counts."""
+    is_correction: bool = field(default=False, kw_only=True)
 
     @property
     def suffix(self) -> str:
@@ -202,29 +202,29 @@ class Counted(FigureMeasure):
 
     @property
     def documentation(self) -> str:
-        """The help text."""
-        if self.is_twin:
+        """Help text."""
+        if self.is_correction:
             other = f"{self.name.removesuffix(CORRECTED_SUFFIX)}{self.suffix}"
-            return f"Counts of {other} that later events corrected; {other} keeps them."
-        kept = (
-            f" Keeps corrected counts; {self.name}{CORRECTED_SUFFIX}{self.suffix} holds them."
+            return f"Counts of {other} that later events corrected; {other} still contains them."
+        note = (
+            f" Includes corrected counts, which {self.name}{CORRECTED_SUFFIX}{self.suffix} exports."
             if self.has_corrected
             else ""
         )
-        return f"{self.about}{kept}"
+        return f"{self.about}{note}"
 
     def select_figures(self, rows: FigureRows) -> Figures:
-        """Return the rows to read: the corrected counts for a twin."""
-        return rows.corrected if self.is_twin else rows.cumulative
+        """Return the cumulative figures, or the corrected counts for a correction metric."""
+        return rows.corrected if self.is_correction else rows.cumulative
 
-    def twin(self) -> Self:
-        """Return the metric of the corrected counts of this one."""
-        return replace(self, name=f"{self.name}{CORRECTED_SUFFIX}", is_twin=True)
+    def correction(self) -> Self:
+        """Return the correction metric of this one."""
+        return replace(self, name=f"{self.name}{CORRECTED_SUFFIX}", is_correction=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Counter(Counted):
-    """A metric that counts what ever was."""
+    """A counter by dimensions."""
 
     reads: ReadByChannel
     labels: tuple[str, ...] = ()
@@ -239,22 +239,22 @@ class Counter(Counted):
         return CounterMetricFamily(self.name, self.documentation, labels=(*DIMENSION_LABELS, *self.labels))
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether its channel has such a number."""
+        """Return whether the channel has this number."""
         return key.channel in self.reads
 
     def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return the numbers of a place."""
+        """Return the numbers by label values."""
         return self.reads[key.channel](figure)
 
     def add(self, metric: CounterMetricFamily, key: Dimensions, values: Values) -> None:
-        """Add the numbers of a place."""
-        for more, number in values.items():
-            metric.add_metric((*label(key), *more), number)
+        """Add one sample for each number."""
+        for label_values, number in values.items():
+            metric.add_metric((*label(key), *label_values), number)
 
 
 @dataclass(frozen=True, slots=True)
 class Gauge(FigureMeasure):
-    """A metric of what is true now, or of today."""
+    """A gauge of current stocks or of today's counts."""
 
     name: str
     about: str
@@ -267,53 +267,53 @@ class Gauge(FigureMeasure):
         return GaugeMetricFamily(self.name, self.about, labels=(*DIMENSION_LABELS, *self.labels))
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether its channel has such a number."""
+        """Return whether the channel has this number."""
         return key.channel in self.reads
 
     def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return the numbers of a place."""
+        """Return the numbers by label values."""
         return self.reads[key.channel](figure)
 
     def add(self, metric: GaugeMetricFamily, key: Dimensions, values: Values) -> None:
-        """Add the numbers of a place."""
-        for more, number in values.items():
-            metric.add_metric((*label(key), *more), number)
+        """Add one sample for each number."""
+        for label_values, number in values.items():
+            metric.add_metric((*label(key), *label_values), number)
 
     def select_figures(self, rows: FigureRows) -> Figures:
-        """Return the rows of today if it is of today."""
+        """Return the figures of today if `of_today`, otherwise the cumulative ones."""
         return rows.today if self.of_today else rows.cumulative
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram(Counted):
-    """A distribution of durations, in seconds."""
+    """A histogram of durations in seconds."""
 
     duration: str
-    """Its name in the layout of the channels."""
+    """Name of the duration in the figure schema of the channels."""
     channels: tuple[str, ...]
     clock: str = ""
-    """Of a promise: which clock; it is told of all policies that have it."""
+    """Kind of SLA clock, for durations of SLA clocks; empty for others."""
 
     def family(self) -> HistogramMetricFamily:
         """Return the metric without samples."""
         return HistogramMetricFamily(self.name, self.documentation, labels=self._labels)
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether its channel has such durations."""
+        """Return whether the channel has this duration."""
         return key.channel in self.channels and (not self.clock or label(key)[-1] == self.clock)
 
     def read(self, key: Dimensions, figure: Figure) -> tuple[list[int], int]:
-        """Return how many there are up to each bound and after the last, and their sum in milliseconds."""
+        """Return the counts by bucket, the last one above all bounds, and the sum in milliseconds."""
         figure_schema = FIGURE_SCHEMAS[key.channel]
         start = figure_schema.start(self.duration)
         end = start + len(figure_schema.durations[self.duration].bounds) + 1
         return figure.counts[start:end], figure.counts[figure_schema.index[f"{self.duration}_milliseconds"]]
 
     def add(self, metric: HistogramMetricFamily, key: Dimensions, values: tuple[list[int], int]) -> None:
-        """Add the distribution of a place."""
+        """Add the histogram of the key."""
         counts, milliseconds = values
-        texts = [*(f"{float(bound)}" for bound in FIGURE_SCHEMAS[key.channel].durations[self.duration].bounds), "+Inf"]
-        buckets = list(zip(texts, accumulate(counts), strict=True))
+        bounds = [*(f"{float(bound)}" for bound in FIGURE_SCHEMAS[key.channel].durations[self.duration].bounds), "+Inf"]
+        buckets = list(zip(bounds, accumulate(counts), strict=True))
         metric.add_metric(label(key)[: len(self._labels)], buckets, milliseconds / 1000)
 
     @property
@@ -323,11 +323,11 @@ class Histogram(Counted):
 
 @dataclass(frozen=True, slots=True)
 class Scores(Counted):
-    """A distribution of scores: of opinions, by the scale on which they are given."""
+    """A histogram of survey scores, by scale."""
 
     scales: tuple[FeedbackScale, ...]
     label: str = ""
-    """Says which scale, where there are several."""
+    """Label for the scale; empty for a metric of a single scale."""
 
     def family(self) -> HistogramMetricFamily:
         """Return the metric without samples."""
@@ -335,36 +335,39 @@ class Scores(Counted):
         return HistogramMetricFamily(self.name, self.documentation, labels=labels)
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether opinions are counted there."""
+        """Return whether the key is of feedback."""
         return key.channel == Channel.FEEDBACK
 
-    def read(self, key: Dimensions, figure: Figure) -> list[dict[int, int]]:  # noqa: ARG002 - of each place alike
-        """Return how many gave each score, of each scale."""
+    def read(self, key: Dimensions, figure: Figure) -> list[dict[int, int]]:  # noqa: ARG002 - the same for all keys
+        """Return score → number of answers, for each scale."""
         return [answers(scale, figure) for scale in self.scales]
 
     def add(self, metric: HistogramMetricFamily, key: Dimensions, values: list[dict[int, int]]) -> None:
-        """Add a distribution of each scale."""
+        """Add one histogram for each scale."""
         for scale, given in zip(self.scales, values, strict=True):
-            texts = [*(f"{float(score)}" for score in given), "+Inf"]
-            buckets = list(zip(texts, accumulate([*given.values(), 0]), strict=True))
+            bounds = [*(f"{float(score)}" for score in given), "+Inf"]
+            buckets = list(zip(bounds, accumulate([*given.values(), 0]), strict=True))
             labels = (*label(key), scale.value) if self.label else label(key)
             metric.add_metric(labels, buckets, sum(score * times for score, times in given.items()))
 
 
 def with_corrected(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
-    """Yield `measures`, and after each counter and histogram its twin.
+    """Yield `measures`, and after each counter and histogram its correction metric.
 
-    A twin has the same labels and buckets, and zeros from the start, so that Prometheus sees the first correction. True growth is
-    the growth of the metric less that of its twin.
+    A correction metric has the same labels and buckets, and zeros from the start, so that Prometheus sees the first
+    correction. The true increase is the increase of the metric minus that of its correction metric.
     """
     for measure in measures:
         yield measure
         if isinstance(measure, Counted) and measure.has_corrected:
-            yield measure.twin()
+            yield measure.correction()
 
 
 def label(dimensions: Dimensions) -> tuple[str, ...]:
-    """Return what `PLACE` says of a place, by the channel that it is about; then of promises which, and of transfers where to."""
+    """Return the values of `DIMENSION_LABELS`, with the channel of the contact.
+
+    Policy and clock follow for SLA clocks, and the target queue for transfers.
+    """
     if dimensions.channel == Channel.FEEDBACK:
         return dimensions.queue, dimensions.site, dimensions.service, ""
     if dimensions.channel == SLA:
@@ -376,30 +379,30 @@ def label(dimensions: Dimensions) -> tuple[str, ...]:
     return dimensions
 
 
-# ------------------------------------------------------------------------------------------------- how a row may be read
+# ------------------------------------------------------------------------------------------------- readers of figures
 def join(*reads: ReadByChannel) -> ReadByChannel:
-    """Return one reading of all channels from readings of some."""
-    return {channel: read for some in reads for channel, read in some.items()}
+    """Merge readers of different channels."""
+    return {channel: read for part in reads for channel, read in part.items()}
 
 
 def channels_of(figure_schema: FigureSchema) -> tuple[str, ...]:
-    """Return the channels whose rows have a layout."""
-    return tuple(channel for channel, its in FIGURE_SCHEMAS.items() if its is figure_schema)
+    """Return the channels with this figure schema."""
+    return tuple(channel for channel, schema in FIGURE_SCHEMAS.items() if schema is figure_schema)
 
 
 def count(figure_schema: FigureSchema, name: str, *channels: str) -> ReadByChannel:
-    """Read one count, of these channels or of all that have the layout."""
+    """Return a reader of one count, for `channels` or all channels with the figure schema."""
     index = figure_schema.index[name]
     return dict.fromkeys(channels or channels_of(figure_schema), lambda figure: {(): figure.counts[index]})
 
 
 def counts(figure_schema: FigureSchema, names: Mapping[str, str], *channels: str) -> ReadByChannel:
-    """Read several counts; `names` says which count belongs to a value of the label."""
+    """Return a reader of several counts; `names` maps a label value to its count."""
     return sums(figure_schema, {value: (name,) for value, name in names.items()}, *channels)
 
 
 def sums(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *channels: str) -> ReadByChannel:
-    """Read sums of counts; `names` says which counts belong to a value of the label."""
+    """Return a reader of sums; `names` maps a label value to the counts to add up."""
     indices = {(value,): [figure_schema.index[name] for name in added] for value, added in names.items()}
     return dict.fromkeys(
         channels or channels_of(figure_schema),
@@ -408,7 +411,7 @@ def sums(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *chann
 
 
 def stocks(figure_schema: FigureSchema, names: Iterable[str]) -> ReadByChannel:
-    """Read several stocks, each a value of the label."""
+    """Return a reader of stocks; their names are the label values."""
     indices = {(name,): figure_schema.stock_index[name] for name in names}
     return dict.fromkeys(
         channels_of(figure_schema),
@@ -417,7 +420,7 @@ def stocks(figure_schema: FigureSchema, names: Iterable[str]) -> ReadByChannel:
 
 
 def corrected(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *channels: str) -> ReadByChannel:
-    """Read how much was taken out of counts; `names` says which counts belong to a value of the label."""
+    """Return a reader of corrected counts; `names` maps a label value to the counts to add up."""
     indices = {(value,): [figure_schema.index[name] for name in added] for value, added in names.items()}
     return dict.fromkeys(
         channels or channels_of(figure_schema),

@@ -1,4 +1,4 @@
-"""How far the figures are, and what could not be counted."""
+"""Metrics of the pipeline: progress of the figures, dead letters, expected gaps."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,24 +14,24 @@ from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
 _HISTORY: Final = (
-    "Of channels whose history is being read, as of when that is: their figures lack what came since."
+    "Channels whose history is being read: time up to which it is read. Their figures lack all later events."
     " Other channels have no series."
 )
 _Family = type[CounterMetricFamily] | type[GaugeMetricFamily]
 _AS_OF: Final = (
-    "Figures are as of then: earlier than now if no worker writes, if one that writes has not caught up yet,"
-    " or while a connector reads an old log: then the time of its events, days or years ago."
+    "Time up to which the figures are complete. It lags behind if no worker writes, if a worker is catching up,"
+    " or while a connector reads an old log: it is then the time of the old events."
 )
 _GAP: Final = (
-    "A site that is open and of which nobody has come for so long is asked about: is its source still read?"
-    " Other channels have no series: nobody is surprised if no letter comes for hours."
+    "Time without arrivals after which the source of an open site may have stopped."
+    " Other channels have no series: hours without a letter are normal."
 )
-BUILD: Final = InfoMetricFamily("contact_pipeline_build", "What runs here: releases of Accueil and Python.")
+BUILD: Final = InfoMetricFamily("contact_pipeline_build", "Running versions of Accueil and Python.")
 BUILD.add_metric((), {"version": version("accueil"), "python": python_version()})
 
 
 def collect(snapshot: Snapshot, options: WebOptions) -> Iterator[Metric]:
-    """Yield the metrics of the way that figures take."""
+    """Yield the metrics of the pipeline."""
     parts = snapshot.progress
     dead = Counter({reason.value: 0 for reason in Reason})
     for part in parts.values():
@@ -48,13 +48,19 @@ def collect(snapshot: Snapshot, options: WebOptions) -> Iterator[Metric]:
     yield _labelled(CounterMetricFamily, "pipeline_dead_letters", "Records that could not be used.", "reason", dead)
     yield _labelled(GaugeMetricFamily, "contact_figures_timestamp_seconds", _AS_OF, "partition", as_of)
     yield _labelled(
-        GaugeMetricFamily, "contact_figures_written_timestamp_seconds", "A worker last wrote.", "partition", written
+        GaugeMetricFamily,
+        "contact_figures_written_timestamp_seconds",
+        "Time of the last write of a worker.",
+        "partition",
+        written,
     )
-    yield _labelled(GaugeMetricFamily, "contact_event_timestamp_seconds", "Latest event time.", "partition", event)
+    yield _labelled(
+        GaugeMetricFamily, "contact_event_timestamp_seconds", "Time of the latest event.", "partition", event
+    )
     history = {channel: at / 1000 for channel, at in snapshot.history.items()}
     yield _labelled(GaugeMetricFamily, "contact_history_timestamp_seconds", _HISTORY, "channel", history)
     yield unlabelled_gauge(
-        "pipeline_expected_partitions", "Partitions whose figures there must be.", len(snapshot.partitions)
+        "pipeline_expected_partitions", "Partitions that must have figures.", len(snapshot.partitions)
     )
     gaps = {
         channel: gap
@@ -63,7 +69,7 @@ def collect(snapshot: Snapshot, options: WebOptions) -> Iterator[Metric]:
     }
     yield _labelled(GaugeMetricFamily, "contact_expected_gap_seconds", _GAP, "channel", gaps)
     yield BUILD
-    errors = CounterMetricFamily("contact_collect_errors", "How often a row of figures could not be read.")
+    errors = CounterMetricFamily("contact_collect_errors", "Failed attempts to decode a row of figures.")
     errors.add_metric([], snapshot.unreadable)
     yield errors
 

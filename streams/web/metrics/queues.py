@@ -1,4 +1,4 @@
-"""Who waits in a queue, and the agents who serve it."""
+"""Metrics of queues (calls and visits) and their agents."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -26,24 +26,24 @@ CHANNELS: Final = channels_of(QUEUE_SCHEMA)
 def measures(options: WebOptions) -> list[FigureMeasure]:
     """Return the metrics of queues."""
     targets = f"{options.target_seconds} s, at desks {options.desk_target_seconds} s"
-    level = f"of the service level at {targets}, by the named formula."
+    level = f"of the service level at {targets}, by formula."
     short = options.short_abandon_seconds
     return [
         Counter(
             "contact_transferred",
-            "Handed on by an agent, by the queue where it went; empty if that is no queue, or not known.",
+            "Contacts transferred by an agent, by target queue; empty if the target is not a queue or unknown.",
             count(TRANSFER_SCHEMA, "handed_on"),
             ("to",),
         ),
         Counter(
             "contact_abandoned",
-            f"Abandoned while waiting; short: within {short} s.",
+            f"Contacts abandoned while waiting; short: within {short} s.",
             dict.fromkeys(CHANNELS, lambda figure: _abandoned(figure, short)),
             ("short",),
         ),
         Counter(
             "contact_left_queue",
-            "Left a queue neither answered nor abandoned, by reason, such as full, closed, diverted, timeout.",
+            "Contacts that left a queue neither answered nor abandoned, by reason, such as full, closed, diverted or timeout.",
             counts(QUEUE_SCHEMA, {name.removeprefix("left_"): name for name in LEFT_COUNTS}),
             ("reason",),
         ),
@@ -51,37 +51,37 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
         Counter("contact_service_level_denominator", f"Denominator {level}", _level(options, 1), ("formula",)),
         Gauge(
             "contact_today_service_level_numerator",
-            f"Of today, exact: numerator {level}",
+            f"Exact count of today: numerator {level}",
             _level(options, 0),
             ("formula",),
             of_today=True,
         ),
         Gauge(
             "contact_today_service_level_denominator",
-            f"Of today, exact: denominator {level}",
+            f"Exact count of today: denominator {level}",
             _level(options, 1),
             ("formula",),
             of_today=True,
         ),
-        Histogram("contact_wait_seconds", "Waits of the answered.", "wait", CHANNELS),
-        Histogram("contact_abandon_wait_seconds", "Waits of the abandoned.", "abandon_wait", CHANNELS),
-        Histogram("contact_handle_seconds", "Time of agents with contacts.", "handle", CHANNELS),
+        Histogram("contact_wait_seconds", "Waits of answered contacts.", "wait", CHANNELS),
+        Histogram("contact_abandon_wait_seconds", "Waits of abandoned contacts.", "abandon_wait", CHANNELS),
+        Histogram("contact_handle_seconds", "Handle times of agents.", "handle", CHANNELS),
         Gauge(
             "contact_agents",
-            "Agents now, in each queue that they serve, and once each under an empty queue.",
+            "Agents by state, in each queue that they serve, and each once under an empty queue.",
             {Channel.CALL: _agents},
             ("state",),
         ),
         Gauge(
             "contact_service_level_target_seconds",
-            "Waits of at most so long are in time, for the service level; what is promised is contact_sla_target_seconds.",
-            {channel: _always(options.service_level_target(channel)) for channel in CHANNELS},
+            "Target wait of the service level; SLA targets are in contact_sla_target_seconds.",
+            {channel: _constant(options.service_level_target(channel)) for channel in CHANNELS},
         ),
     ]
 
 
 def expected_dimensions(dimension_keys: Iterable[Dimensions]) -> Iterator[Dimensions]:
-    """Yield where transfers of calls from these places are counted that go to no queue that is known: `to` is empty."""
+    """Yield the dimensions of transfers to no known queue (with an empty `to`) from the queues of calls."""
     for channel, site, service, queue in dimension_keys:
         if channel == Channel.CALL and queue:
             yield Dimensions(TRANSFER_CHANNEL, site, service, f"{channel}:{queue}:")
@@ -106,5 +106,5 @@ def _agents(figure: Figure) -> Values:
     return {(state,): figure.stocks[QUEUE_SCHEMA.stock_index[f"agents_{state}"]] for state in AGENT_STATES}
 
 
-def _always(number: float) -> Callable[[Figure], Values]:
+def _constant(number: float) -> Callable[[Figure], Values]:
     return lambda _: {(): number}

@@ -1,5 +1,5 @@
-"""The page of metrics: what each means, of what it is made, its labels and buckets. It is made of what is exported."""
-# ruff: noqa: RUF001 - a minus is no hyphen
+"""Reference page of all metrics with labels, buckets and formulas, generated from the exported metrics."""
+# ruff: noqa: RUF001 - formulas have a minus sign
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
-OPEN: Final = frozenset(
+OPEN_LABELS: Final = frozenset(
     {
         "site",
         "service",
@@ -38,44 +38,46 @@ OPEN: Final = frozenset(
         "receiver",
     }
 )
-"""Labels whose values come from settings and files; those of the others are told."""
-OF_THE_SLA_FILE: Final = {"clock": tuple(map(str, ClockKind)), "unit": tuple(map(str, Unit))}
-"""Label → all that an SLA file may say, of which the example has some."""
+"""Labels whose values come from settings and files. The page lists the values of all other labels."""
+SLA_FILE_VALUES: Final = {"clock": tuple(map(str, ClockKind)), "unit": tuple(map(str, Unit))}
+"""Label → all values possible in an SLA file; the sample policies use only some."""
 SUFFIXES: Final = {"counter": "_total", "info": "_info"}
 
 
 class MetricDescription(NamedTuple):
-    """One metric."""
+    """One entry of the page."""
 
     name: str
-    """As queries have it; of a histogram without `_bucket`, `_sum` and `_count`."""
+    """Name in queries; for a histogram without `_bucket`, `_sum` and `_count`."""
     kind: str
     labels: Mapping[str, tuple[str, ...]]
-    """Label → all its values; none if settings say which there are."""
+    """Label → all its values; empty if they come from settings or files."""
     english: str
     french: str
     formula: str
     formula_french: str
     buckets: tuple[str, ...]
-    """Upper bounds, inclusive; of a histogram."""
+    """Inclusive upper bounds of a histogram."""
 
 
 def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText]) -> list[MetricDescription]:
-    """Return what is to be said of `metrics`. Raises `LookupError` for one that `texts` do not explain."""
-    known = list(metrics)
-    twins = {metric.name for metric in known if metric.name.endswith(CORRECTED_SUFFIX) and metric.name not in texts}
+    """Return the entries of `metrics`. Raise `LookupError` for a metric that is missing in `texts`."""
+    exported = list(metrics)
+    corrections = {
+        metric.name for metric in exported if metric.name.endswith(CORRECTED_SUFFIX) and metric.name not in texts
+    }
     return [
-        _describe_twin(metric)
-        if metric.name in twins
-        else _describe(metric, texts[metric.name], has_corrected=f"{metric.name}{CORRECTED_SUFFIX}" in twins)
-        for metric in known
+        _describe_correction(metric)
+        if metric.name in corrections
+        else _describe(metric, texts[metric.name], has_corrected=f"{metric.name}{CORRECTED_SUFFIX}" in corrections)
+        for metric in exported
     ]
 
 
 def _describe(metric: Metric, text: MetricText, *, has_corrected: bool) -> MetricDescription:
     suffix = SUFFIXES.get(metric.type, "")
-    kept = (
-        f" Garde les comptes corrigés ensuite ; {metric.name}{CORRECTED_SUFFIX}{suffix} les compte à part."
+    note = (
+        f" Garde les comptes corrigés ensuite ; {metric.name}{CORRECTED_SUFFIX}{suffix} les donne à part."
         if has_corrected
         else ""
     )
@@ -84,15 +86,15 @@ def _describe(metric: Metric, text: MetricText, *, has_corrected: bool) -> Metri
         metric.type,
         _labels_of(metric) if text.labels is None else text.labels,
         metric.documentation,
-        f"{text.french}{kept}",
+        f"{text.french}{note}",
         text.formula,
         FRENCH_FORMULAS.get(text.formula, text.formula),
         _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
     )
 
 
-def _describe_twin(metric: Metric) -> MetricDescription:
-    """Return the text of a twin; its labels and buckets are those of the other metric."""
+def _describe_correction(metric: Metric) -> MetricDescription:
+    """Return the entry of a correction metric, which has the labels and buckets of the corrected one."""
     other, suffix = metric.name.removesuffix(CORRECTED_SUFFIX), SUFFIXES.get(metric.type, "")
     return MetricDescription(
         f"{metric.name}{suffix}",
@@ -107,15 +109,15 @@ def _describe_twin(metric: Metric) -> MetricDescription:
 
 
 def describe_web_metrics(policies: Policies, others: Iterable[Metric] = ()) -> list[MetricDescription]:
-    """Return all metrics of `accueil web`, as the promises of `policies` make them; `others` are those of its process."""
+    """Return the entries of `accueil web` for `policies`; `others` are the metrics of its process."""
     options = WebOptions(brokers="")
-    figures = FiguresCollector(_Example(policies), options, lambda: sample_figures.NOW)
-    citizens = CitizensCollector(_Told(), options.time_zone)
+    figures = FiguresCollector(_SampleView(policies), options, lambda: sample_figures.NOW)
+    citizens = CitizensCollector(_SampleCitizensView(), options.time_zone)
     return describe(chain(figures.collect(), citizens.collect(), others), TEXTS)
 
 
 def write_markdown(language: str, sections: Mapping[str, Iterable[MetricDescription]]) -> str:
-    """Return the page as Markdown; `sections` are by the process that tells of them."""
+    """Return the page as Markdown; `sections` maps a process to its entries."""
     words = PAGE_TEXTS[language]
     lines = [f"# {words['title']}", "", words["language"], "", words["generated"], "", words["intro"], ""]
     for process, metrics in sections.items():
@@ -133,18 +135,17 @@ PAGE_TEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "en": {
         "title": "Metrics",
         "language": "*[En français](METRICS.fr.md)*",
-        "generated": "Written by `accueil metrics`; change nothing by hand.",
-        "intro": "A bucket counts what is at most its bound `le`. Several `accueil web`"
-        " say the same:"
-        " `max without (instance, job)`, never `sum`. Of opinions and promises `channel` is the one that they are about, and"
-        " `queue` is"
-        " empty. Counters and histograms never fall: a count that a later event corrects stays in `X`, and `X_corrected` holds it"
-        " too, with the same labels and buckets. So `increase(X[28d]) - increase(X_corrected[28d])` is true of a period, for each"
-        " bucket, sum and count. `contact_corrected_total` holds the same by fact.",
-        "of": "Told by",
+        "generated": "Generated by `accueil metrics`; do not edit.",
+        "intro": "A bucket counts values up to and including its bound `le`. All instances of `accueil web` export the same"
+        " values: combine them with `max without (instance, job)`, never with `sum`. For feedback and SLA clocks, `channel` is"
+        " the channel of the contact, and `queue` is empty. Counters and histograms never fall: a count that a later event"
+        " corrects stays in `X`. `X_corrected` exports the corrected counts with the same labels and buckets. The true increase"
+        " over a period is therefore `increase(X[28d]) - increase(X_corrected[28d])`, for each bucket, sum and count."
+        " `contact_corrected_total` counts the same corrections by fact.",
+        "of": "Metrics of",
         "heads": ("metric", "meaning", "what is counted"),
         "buckets": "Buckets",
-        "kpis": "What is made of them",
+        "kpis": "KPIs as queries",
         "colon": ":",
     },
     "fr": {
@@ -152,21 +153,20 @@ PAGE_TEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "language": "*[In English](METRICS.md)*",
         "generated": "Écrit par `accueil metrics --lang fr` ; ne rien changer à la main.",
         "intro": "Une classe compte ce qui vaut au plus sa borne `le`."
-        " Plusieurs `accueil web`"
-        " disent la même chose : `max without (instance, job)`, jamais `sum`. Pour les avis et les promesses, `channel` est"
-        " le canal"
-        " concerné, et `queue` est vide. Compteurs et histogrammes ne baissent jamais : un compte corrigé ensuite reste dans `X`,"
-        " et `X_corrected` l'a aussi, avec les mêmes étiquettes et classes. Sur une période, le chiffre vrai est donc"
+        " Toutes les instances d'`accueil web` donnent les mêmes valeurs : `max without (instance, job)`, jamais `sum`."
+        " Pour les avis et les délais promis, `channel` est le canal du contact, et `queue` est vide. Compteurs"
+        " et histogrammes ne baissent jamais : un compte corrigé ensuite reste dans `X`, et `X_corrected` donne les comptes"
+        " corrigés, avec les mêmes étiquettes et classes. Sur une période, le chiffre vrai est donc"
         " `increase(X[28d]) - increase(X_corrected[28d])`, pour chaque classe, somme et compte."
-        " `contact_corrected_total` dit la même chose par fait.",
-        "of": "Ce que dit",
+        " `contact_corrected_total` donne les mêmes corrections par fait.",
+        "of": "Métriques de",
         "heads": ("métrique", "sens", "ce qui est compté"),
         "buckets": "Classes",
-        "kpis": "Ce qu'on en tire",
+        "kpis": "Indicateurs, sous forme de requêtes",
         "colon": " :",
     },
 }
-"""Language → the page's words."""
+"""Language → texts of the page."""
 
 
 def _write_row(metric: MetricDescription, language: str) -> str:
@@ -185,7 +185,7 @@ def _write_row(metric: MetricDescription, language: str) -> str:
 def _labels_of(metric: Metric) -> dict[str, tuple[str, ...]]:
     names = dict.fromkeys(name for sample in metric.samples for name in sample.labels if name != "le")
     return {
-        name: () if name in OPEN else OF_THE_SLA_FILE.get(name) or tuple(dict.fromkeys(_values_of(metric, name)))
+        name: () if name in OPEN_LABELS else SLA_FILE_VALUES.get(name) or tuple(dict.fromkeys(_values_of(metric, name)))
         for name in names
     }
 
@@ -202,20 +202,20 @@ def _spell(bounds: Iterable[float]) -> tuple[str, ...]:
     return tuple(f"{bound:g}" for bound in sorted(bounds))
 
 
-class _Example:
-    """A view of the example."""
+class _SampleView:
+    """A view of the sample figures."""
 
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
 
     def snapshot(self, _: datetime) -> Snapshot:
-        """Return it."""
+        """Return the sample snapshot."""
         return sample_figures.snapshot(self._policies)
 
 
-class _Told:
-    """A view of the example's citizens."""
+class _SampleCitizensView:
+    """A view of the sample citizen figures."""
 
     def disclosed_figures(self) -> DisclosedFigures:
-        """Return it."""
+        """Return the sample figures."""
         return sample_figures.sample_disclosed_figures()

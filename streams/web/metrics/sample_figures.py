@@ -1,4 +1,4 @@
-"""Figures in which everything that can be counted was counted once: by them the page of metrics finds what there is."""
+"""Sample figures in which each count is set, so that the reference page finds all metrics and label values."""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -27,11 +27,11 @@ from streams.web.view import ReaderState, Snapshot
 
 NOW: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ENOUGH: Final = 1000
-"""So often each score was given: of few nothing would be told."""
+"""Value of each count, above all minimums for publication."""
 
 
 def snapshot(policies: Policies) -> Snapshot:
-    """Return figures of one place of each channel, with a clock of each promise that `policies` make there."""
+    """Return figures for one queue or service of each channel, with the SLA clocks of `policies`."""
     at = milliseconds(NOW)
     dimension_keys = [Dimensions(channel.value, "site", "service", _queue(channel)) for channel in CONTACT_CHANNELS]
     feedback = [
@@ -44,7 +44,7 @@ def snapshot(policies: Policies) -> Snapshot:
         for kind in kinds_at(version, dimensions)
     ]
     totals = {dimensions: _full(dimensions) for dimensions in (*dimension_keys, *feedback, *clocks)}
-    said = {dimensions: totals[dimensions] for dimensions in feedback}
+    answers = {dimensions: totals[dimensions] for dimensions in feedback}
     return Snapshot(
         taken_at=NOW,
         reader_state=ReaderState.FOLLOWING,
@@ -58,14 +58,14 @@ def snapshot(policies: Policies) -> Snapshot:
         curve={},
         latest={},
         due={},
-        feedback=dict.fromkeys(WINDOWS, said),
+        feedback=dict.fromkeys(WINDOWS, answers),
         policies=policies,
         unreadable=0,
     )
 
 
 def sample_disclosed_figures() -> DisclosedFigures:
-    """Return figures of citizens, one of each."""
+    """Return citizen figures with each label value once."""
     return DisclosedFigures(
         recontact_days=7,
         starts={period: NOW.toordinal() for period in Period},
@@ -78,15 +78,15 @@ def sample_disclosed_figures() -> DisclosedFigures:
             for reason in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
         },
         contacts_by_previous_channel={
-            ("service", channel, former): ENOUGH
+            ("service", channel, previous): ENOUGH
             for channel in CONTACT_CHANNELS
-            for former in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)
+            for previous in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)
         },
         unidentified={("service", channel): ENOUGH for channel in CONTACT_CHANNELS},
         handled={
-            ("service", channel, first, followed): ENOUGH
+            ("service", channel, is_first, is_followed): ENOUGH
             for channel in CONTACT_CHANNELS
-            for first, followed in product((True, False), repeat=2)
+            for is_first, is_followed in product((True, False), repeat=2)
         },
         pending={("service", channel): ENOUGH for channel in CONTACT_CHANNELS},
         withheld=dict.fromkeys(("active", "active_of_all", "began", "hops", "unidentified", "handled", "pending"), 1),

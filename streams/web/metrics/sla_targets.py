@@ -1,4 +1,4 @@
-"""What was promised, and how it is kept: one sample per policy and clock, where its contacts are; and when it is open there."""
+"""Metrics of SLA clocks by policy and clock, and of opening hours."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,55 +31,54 @@ from streams.web.metrics.measure import (
 from streams.web.view import Snapshot
 
 LABELS: Final = ("policy", "clock")
-"""After those of the place; its queue is empty."""
+"""Labels after those of `DIMENSION_LABELS`, of which `queue` is empty."""
 RESULTS: Final = {"met": ["met"], "breached": ["breached"], "cancelled": ["cancelled"]}
-"""What is known of a promise as soon as it is: that it was kept in time, that the deadline passed, or that nobody waits any more.
-Each has one of them, or is open."""
+"""Result of a clock → its counts: met in time, deadline passed, or no longer needed. A clock without a result is open."""
 HORIZONS: Final = {"1h": 3600, "4h": 14_400, "1d": 86_400, "3d": 3 * 86_400, "7d": 7 * 86_400}
-"""In seconds of elapsed time."""
+"""Horizon of `contact_sla_due_items` → elapsed time in seconds."""
 _NOT_OVERDUE: Final = (SLA_SCHEMA.stock_index["running"], SLA_SCHEMA.stock_index["at_risk"])
 
 
 def measures() -> list[FigureMeasure]:
     """Return the metrics of SLA clocks."""
     return [
-        Counter("contact_sla_started", "Promises made.", count(SLA_SCHEMA, "started"), LABELS),
+        Counter("contact_sla_started", "SLA clocks started.", count(SLA_SCHEMA, "started"), LABELS),
         Counter(
             "contact_sla_completed",
-            "Promises of which it is known what became of them: met in time, breached when the deadline passed, cancelled.",
+            "SLA clocks by result: met in time, breached when the deadline passed, or cancelled.",
             sums(SLA_SCHEMA, RESULTS),
             (*LABELS, "result"),
         ),
-        Counter("contact_sla_late", "What was promised, done after the deadline.", count(SLA_SCHEMA, "late"), LABELS),
+        Counter("contact_sla_late", "SLA clocks stopped after the deadline.", count(SLA_SCHEMA, "late"), LABELS),
         Gauge(
             "contact_sla_open_items",
-            "Promises still to be kept: running, at_risk, overdue, or paused while the citizen has to act.",
+            "Open SLA clocks: running, at_risk, overdue, or paused while the citizen has to act.",
             stocks(SLA_SCHEMA, SLA_SCHEMA.stocks),
             (*LABELS, "state"),
         ),
         Gauge(
             "contact_sla_oldest_overdue_timestamp_seconds",
-            "The earliest deadline that passed of what is still to be done; absent if none did.",
+            "Earliest deadline of the overdue SLA clocks; absent if none is overdue.",
             {SLA: _oldest},
             LABELS,
         ),
         Histogram(
             "contact_first_response_business_seconds",
-            "Opening hours from receipt to a person's first answer, by the calendar of the policy that promises one.",
+            "Opening hours from receipt to the first answer of a person, by the calendar of the SLA policy.",
             "work",
             (SLA,),
             ClockKind.FIRST_RESPONSE.value,
         ),
         Histogram(
             "contact_resolution_business_seconds",
-            "Opening hours from receipt to what closed it, by the calendar of the policy that promises that.",
+            "Opening hours from receipt to the closing answer or decision, by the calendar of the SLA policy.",
             "work",
             (SLA,),
             ClockKind.RESOLUTION.value,
         ),
         Counter(
             "contact_sla_corrected",
-            "Facts taken back, which counters still hold.",
+            "Facts corrected later, which counters still contain.",
             corrected(SLA_SCHEMA, {name: [name] for name in ("started", "met", "breached", "cancelled", "late")}),
             (*LABELS, "fact"),
             has_corrected=False,
@@ -93,7 +92,7 @@ def _oldest(figure: Figure) -> Values:
 
 
 def expected_dimensions(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]) -> Iterator[Dimensions]:
-    """Yield where the clocks of who arrives now at `places` will be counted."""
+    """Yield the dimensions of the SLA clocks of contacts that arrive now at `dimension_keys`."""
     versions = _in_force(snapshot)
     for dimensions in dimension_keys:
         if version := _find_version(versions, dimensions):
@@ -102,7 +101,7 @@ def expected_dimensions(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]
 
 
 def kinds_at(version: PolicyVersion, dimensions: Dimensions) -> list[ClockKind]:
-    """Return which of a policy's clocks there are at `place`."""
+    """Return the clocks of a policy that apply at `dimensions`."""
     return [
         kind
         for kind in version.clocks
@@ -111,20 +110,20 @@ def kinds_at(version: PolicyVersion, dimensions: Dimensions) -> list[ClockKind]:
 
 
 def collect(snapshot: Snapshot, cumulative: Figures) -> Iterator[Metric]:
-    """Yield what is due, what is promised by the SLA file, and where it is open."""
+    """Yield the metrics of deadlines, of the SLA file and of opening hours."""
     yield _due(snapshot, cumulative)
     versions = _in_force(snapshot)
     yield from _promised(versions)
     yield from _calendars(snapshot)
     yield _open(snapshot, versions, cumulative)
     yield _business_age(snapshot, versions, cumulative)
-    yield _in_force_where(snapshot)
+    yield _file_in_force(snapshot)
 
 
 def _due(snapshot: Snapshot, cumulative: Figures) -> Metric:
     metric = GaugeMetricFamily(
         "contact_sla_due_items",
-        "Open promises whose deadline is at most that far away, or up to five minutes more: all but the overdue and paused.",
+        "Open SLA clocks whose deadline is within the horizon, or up to five minutes later; without overdue and paused ones.",
         labels=(*DIMENSION_LABELS, *LABELS, "horizon"),
     )
     now = int(snapshot.taken_at.timestamp())
@@ -137,9 +136,9 @@ def _due(snapshot: Snapshot, cumulative: Figures) -> Metric:
 
 
 def _count_due(figure: Figure, due: Mapping[int, int], until: int) -> int:
-    """Return how many that are not overdue have their deadline by `until`: all without those that have it later.
+    """Return the number of clocks that are not overdue and have a deadline by `until`.
 
-    So what falls due in the present five minutes is in it, and what fell due in them is not.
+    It subtracts later deadlines from all open clocks. Deadlines in the current five minutes therefore count until they pass.
     """
     later = sum(number for start, number in due.items() if start >= until)
     return max(0, sum(figure.stocks[index] for index in _NOT_OVERDUE) - later)
@@ -147,34 +146,38 @@ def _count_due(figure: Figure, due: Mapping[int, int], until: int) -> int:
 
 def _promised(versions: Iterable[PolicyVersion]) -> Iterator[Metric]:
     objective = GaugeMetricFamily(
-        "contact_sla_objective_ratio", "The share of promises that is to be kept, for who comes now.", labels=LABELS
+        "contact_sla_objective_ratio",
+        "Share of SLA clocks that shall be met, for contacts that arrive now.",
+        labels=LABELS,
     )
     target = GaugeMetricFamily(
         "contact_sla_target_seconds",
-        "What is promised, in seconds of contact_sla_policy_info's unit; what is promised in days or months has none.",
+        "SLA target in seconds of the unit in contact_sla_policy_info; absent for targets in days or months.",
         labels=LABELS,
     )
     policy = InfoMetricFamily(
         "contact_sla_policy",
-        "What is promised for who comes now: target in units, by a calendar; of time in seconds.",
+        "SLA target for contacts that arrive now: its calendar, its unit, and the target in this unit (times in seconds).",
         labels=LABELS,
     )
     for version in versions:
         for kind, rule in version.clocks.items():
-            which = version.name, kind.value
-            objective.add_metric(which, rule.objective)
+            labels = version.name, kind.value
+            objective.add_metric(labels, rule.objective)
             if rule.unit in TIME_UNITS:
-                target.add_metric(which, rule.target)
+                target.add_metric(labels, rule.target)
             calendar = rule.calendar or version.calendar
-            policy.add_metric(which, {"calendar": calendar, "unit": rule.unit.value, "target": str(rule.target)})
+            policy.add_metric(labels, {"calendar": calendar, "unit": rule.unit.value, "target": str(rule.target)})
     yield from (objective, target, policy)
 
 
 def _calendars(snapshot: Snapshot) -> Iterator[Metric]:
-    is_open = GaugeMetricFamily("contact_calendar_open", "1 while it is open, else 0.", labels=["calendar"])
+    is_open = GaugeMetricFamily(
+        "contact_calendar_open", "1 if the calendar is open now, otherwise 0.", labels=["calendar"]
+    )
     change = GaugeMetricFamily(
         "contact_calendar_change_timestamp_seconds",
-        "When it next opens or closes; absent if it never does.",
+        "Next opening or closing time of the calendar; absent if none follows.",
         labels=["calendar"],
     )
     now = milliseconds(snapshot.taken_at)
@@ -188,7 +191,8 @@ def _calendars(snapshot: Snapshot) -> Iterator[Metric]:
 def _open(snapshot: Snapshot, versions: Sequence[PolicyVersion], dimension_keys: Iterable[Dimensions]) -> Metric:
     metric = GaugeMetricFamily(
         "contact_queue_open",
-        "Whether it is open there now, by the calendar of the policy that is for who comes now; absent without one.",
+        "1 if the queue is open now, otherwise 0, by the calendar of the policy for contacts that arrive now; absent without"
+        " a policy.",
         labels=(*DIMENSION_LABELS, "calendar"),
     )
     now = milliseconds(snapshot.taken_at)
@@ -202,8 +206,8 @@ def _open(snapshot: Snapshot, versions: Sequence[PolicyVersion], dimension_keys:
 def _business_age(snapshot: Snapshot, versions: Sequence[PolicyVersion], cumulative: Figures) -> Metric:
     metric = GaugeMetricFamily(
         "contact_oldest_item_business_age_seconds",
-        "For how long the one waits who waits longest, in opening hours of the calendar of the policy that is for who comes now;"
-        " absent if nobody waits, or there is no such policy.",
+        "Wait of the contact that waits longest, in opening hours of the calendar of the policy for contacts that arrive now;"
+        " absent if none waits, or without a policy.",
         labels=DIMENSION_LABELS,
     )
     now = milliseconds(snapshot.taken_at)
@@ -218,15 +222,15 @@ def _business_age(snapshot: Snapshot, versions: Sequence[PolicyVersion], cumulat
     return metric
 
 
-def _in_force_where(snapshot: Snapshot) -> Metric:
+def _file_in_force(snapshot: Snapshot) -> Metric:
     metric = GaugeMetricFamily(
         "contact_sla_file_in_force",
-        "1 where the clocks of all open contacts are set by the SLA file that is read here, 0 until then or with another one.",
+        "1 if the worker applies the SLA file of this process to all open contacts of the partition, otherwise 0.",
         labels=["partition"],
     )
-    wanted = snapshot.policies.fingerprint_at(milliseconds(snapshot.taken_at))
+    fingerprint = snapshot.policies.fingerprint_at(milliseconds(snapshot.taken_at))
     for number, part in snapshot.progress.items():
-        metric.add_metric([str(number)], part.sla == wanted)
+        metric.add_metric([str(number)], part.sla == fingerprint)
     return metric
 
 
@@ -235,7 +239,7 @@ def _in_force(snapshot: Snapshot) -> list[PolicyVersion]:
 
 
 def _find_version(versions: Iterable[PolicyVersion], dimensions: Dimensions) -> PolicyVersion | None:
-    """Return the policy for who comes there now; agents, of whom is told without a queue, do not."""
+    """Return the policy for contacts that arrive now; None for call figures without a queue, which count agents."""
     if dimensions.channel not in QUEUE_CHANNELS | WRITTEN_CHANNELS or (
         dimensions.channel == Channel.CALL and not dimensions.queue
     ):

@@ -46,7 +46,7 @@ class TestAway:
         exchange.pause(NINE + 52, "600", "PJSIP/31")
         exchange.log_out(NINE + 53, "600", "PJSIP/32")
         exchange.log_in(NINE + 54, "600", "PJSIP/33", paused=True)
-        scene.manager.voice.be_at(NINE + 60)
+        scene.manager.writer.advance_to(NINE + 60)
         events = scene.listen(lambda: exchange.give_up(NINE + 90, third))
         assert told(events) == [
             ("call.left_queue", "accueil", 1),
@@ -145,7 +145,9 @@ class TestLogin:
     ) -> None:
         scene = AsteriskHarness(tmp_path, manager, auth=auth, **wrong)
         with scene.harness.opened() as (flow, _):
-            with pytest.raises(SourceUnavailableError, match="refuses Login: are user and secret right") as trouble:
+            with pytest.raises(
+                SourceUnavailableError, match="refuses Login: are username and secret correct"
+            ) as trouble:
                 flow.step()
             assert "un-autre" not in str(trouble.value)
             with pytest.raises(SourceUnavailableError, match="refuses Login"):
@@ -165,7 +167,10 @@ class TestLogin:
                 ami={"host": "127.0.0.1", "port": listener.getsockname()[1], "username": "a", "secret": "b"}
             )
             harness = ConnectorHarness(asterisk.CONNECTOR, given, tmp_path / "data", tmp_path / "keys")
-            with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError, match="is no manager interface"):
+            with (
+                harness.opened() as (flow, _),
+                pytest.raises(SourceUnavailableError, match="is not an Asterisk manager interface"),
+            ):
                 flow.step()
             thread.join()
 
@@ -210,7 +215,7 @@ class TestEncrypted:
 
     def test_authorities_that_cannot_be_read_are_named(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, tls=True, authorities=str(tmp_path / "none.pem"))
-        with pytest.raises(SourceMisconfiguredError, match=r"none\.pem cannot be read"):
+        with pytest.raises(SourceMisconfiguredError, match=r"none\.pem is unreadable"):
             scene.harness.probe()
 
 
@@ -236,8 +241,8 @@ class TestSilence:
 
     def pause(self, session: ManagerSession, seconds: float) -> None:
         """Let nobody have looked for so long."""
-        session._peer.heard_at -= seconds
-        session._peer.asked_at -= seconds
+        session._connection.heard_at -= seconds
+        session._connection.asked_at -= seconds
 
     def test_what_came_while_nobody_looked_is_read(self, session: ManagerSession, manager: ManagerServer) -> None:
         ScriptedSwitchboard(lambda line: None, manager).arrive(NINE + 1, caller="", dialled="0199000010")

@@ -40,18 +40,18 @@ def found(comparing: InterfaceComparison) -> dict[Finding, int]:
 
 def test_what_both_tell_is_nothing_to_speak_of(comparing: InterfaceComparison) -> None:
     comparing.add_manager_outcome(queued(1))
-    comparing.read(queued(1), since=T - 1)
+    comparing.add_log_outcome(queued(1), since=T - 1)
     assert found(comparing) == {}
 
 
 def test_what_only_the_log_tells_is_missing(comparing: InterfaceComparison) -> None:
-    comparing.read(queued(1), since=T - 1)
-    comparing.read(queued(2), since=T - 1)
+    comparing.add_log_outcome(queued(1), since=T - 1)
+    comparing.add_log_outcome(queued(2), since=T - 1)
     assert found(comparing) == {Finding.MISSING: 2}
 
 
 def test_what_comes_in_the_end_was_late(comparing: InterfaceComparison) -> None:
-    comparing.read(queued(1), since=T - 1)
+    comparing.add_log_outcome(queued(1), since=T - 1)
     found(comparing)
     comparing.add_manager_outcome(queued(1))
     assert found(comparing) == {Finding.MISSING: 1, Finding.LATE: 1}
@@ -59,12 +59,12 @@ def test_what_comes_in_the_end_was_late(comparing: InterfaceComparison) -> None:
 
 @pytest.mark.parametrize("since", [0, T, T + 1])
 def test_what_began_before_somebody_listened_is_not_missing(comparing: InterfaceComparison, since: int) -> None:
-    comparing.read(queued(1), since)
+    comparing.add_log_outcome(queued(1), since)
     assert found(comparing) == {}
 
 
 def test_what_is_rejected_is_not_compared(comparing: InterfaceComparison) -> None:
-    for take in (comparing.add_manager_outcome, lambda outcome: comparing.read(outcome, since=T - 1)):
+    for take in (comparing.add_manager_outcome, lambda outcome: comparing.add_log_outcome(outcome, since=T - 1)):
         take(Reject(Reason.UNKNOWN_RECORD, b""))
     assert found(comparing) == {}
 
@@ -72,5 +72,5 @@ def test_what_is_rejected_is_not_compared(comparing: InterfaceComparison) -> Non
 def test_there_is_time_for_it(tmp_path: Path) -> None:
     with closing(InterfaceComparison(tmp_path)) as made:
         made.keep(made.take_changes())
-        made.read(queued(1), since=T - 1)
+        made.add_log_outcome(queued(1), since=T - 1)
         assert found(made) == {}, "it was missing at once"

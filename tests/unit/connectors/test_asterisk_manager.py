@@ -61,7 +61,7 @@ class Ear:
 
     def __init__(self, watch: CallTracker | None = None, *, beside_log: bool = False, **options: Any) -> None:
         self.watch = watch or CallTracker()
-        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.watch, beside_log=beside_log)
+        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.watch, with_log=beside_log)
         self.names = NameResolver(config(**options), KEY)
 
     def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:

@@ -186,7 +186,7 @@ class TestStaff:
         def late(agents: int) -> float:
             all_busy = load**agents / factorial(agents) * agents / (agents - load)
             waits = all_busy / (sum(load**n / factorial(n) for n in range(agents)) + all_busy)
-            return waits * exp(-(agents - load) * call_profile.WITHIN_SECONDS / 180)
+            return waits * exp(-(agents - load) * call_profile.ANSWER_SECONDS / 180)
 
         agents = agents_for(load, 180)
         assert late(agents) <= 1 - call_profile.ANSWERED_IN_TIME
@@ -346,7 +346,7 @@ class TestCommand:
         log.touch()
         assert write() == (0, f"{len(log.read_bytes().splitlines())} lines written to {log}\n")
         once = log.read_bytes()
-        refused = f"Error: {log} is not empty: --append puts the day after what it holds\n"
+        refused = f"Error: {log} is not empty: use --append to append the day\n"
         assert (write(), log.read_bytes()) == ((1, refused), once)
         assert write("--append") == (0, f"{len(once.splitlines())} lines written to {log}\n")
         assert log.read_bytes() == once * 2
@@ -361,7 +361,7 @@ class TestCommand:
         into = ["--into", str(tmp_path / "log")]
         result = CliRunner().invoke(command, ["--day", "2026-11-23", "--ami-port", "0", *into])
         assert result.exit_code == 2
-        assert "--ami-port needs --live" in result.output
+        assert "--ami-port requires --live" in result.output
 
     def test_a_port_in_use_is_one_clear_line(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -384,4 +384,4 @@ class TestCommand:
         arguments = ["--day", "2026-11-23", "--calls", "20", *(word for place in places.items() for word in place)]
         result = CliRunner().invoke(command, arguments)
         assert result.exit_code == 1
-        assert result.output.endswith(f"Error: {tmp_path}/nowhere is no folder: create it first\n")
+        assert result.output.endswith(f"Error: {tmp_path}/nowhere is not a folder: create it first\n")

@@ -42,8 +42,8 @@ def sums(place: Dimensions, **numbers: int) -> Sums:
     return {(day, place): figure(place, **numbers) for day in (None, DAY)}
 
 
-def counted(known: Sums, again: Sums, untold: Sums | None = None, *judged: ChangedVerdicts) -> Recount:
-    return Recount(known, again, again, again if untold is None else untold, judged, 30_000, AS_OF, None)
+def counted(known: Sums, again: Sums, without_ticks: Sums | None = None, *judged: ChangedVerdicts) -> Recount:
+    return Recount(known, again, again, again if without_ticks is None else without_ticks, judged, 30_000, AS_OF, None)
 
 
 RIGHT = counted(sums(CALLS, offered=3), sums(CALLS, offered=3))
@@ -115,7 +115,7 @@ def test_transient_differences_are_ignored_while_history_is_read(ask: Ask, slept
 
 
 def test_lasting_differences_are_not_delayed_by_transient_ones(ask: Ask, slept: list[float]) -> None:
-    both = counted(NOT_YET.known | sums(OPINIONS, invited=1), NOT_YET.again, NOT_YET.untold)
+    both = counted(NOT_YET.known | sums(OPINIONS, invited=1), NOT_YET.again, NOT_YET.without_ticks)
     assert "numbers that differ: 6" in ask(both).stdout
     assert slept == []
 

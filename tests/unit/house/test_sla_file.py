@@ -97,12 +97,12 @@ def test_all_settings_in_the_comments_of_the_example_are_valid(file: Path) -> No
         (
             'channel = "email"',
             'channel = "mail"',
-            "policy #4 (courriel).match: never counts: 'courrier', before it, is for",
+            "policy #4 (courriel).match: never applies: the earlier policy 'courrier' matches",
         ),
         (
             'channel = "form" }',
             'channel = ["mail"], service = "x" }',
-            "policy #5 (demarches).match: never counts: 'courrier'",
+            "policy #5 (demarches).match: never applies: the earlier policy 'courrier'",
         ),
         (
             'name = "guichets"',
@@ -128,14 +128,14 @@ def test_all_settings_in_the_comments_of_the_example_are_valid(file: Path) -> No
         (
             'unit = "elapsed", at_risk',
             'unit = "elapsed", roll = true, at_risk',
-            "policy #1 (telephone).clocks.answer.roll: moves no",
+            "policy #1 (telephone).clocks.answer.roll: has no effect",
         ),
         ("at_risk = 0.5", "at_risk = 1.5", "policy #1 (telephone).clocks.answer.at_risk: must be less than 1"),
         ("at_risk = 0.5", 'at_risk = "0.5"', "policy #1 (telephone).clocks.answer.at_risk: must be a number"),
         ("target = 60,", "target = true,", "policy #1 (telephone).clocks.answer.target: must be a whole number"),
-        ("target = 60,", f"target = {10**24},", "policy #1 (telephone).clocks.answer.target: is more than 10 years"),
-        ("target = 2, ", "target = 121, ", "policy #3 (courrier).clocks.resolution.target: is more than 10 years"),
-        ("target = 15, ", "target = 3661, ", "policy #3 (courrier).clocks.announced.target: is more than 10 years"),
+        ("target = 60,", f"target = {10**24},", "policy #1 (telephone).clocks.answer.target: exceeds 10 years"),
+        ("target = 2, ", "target = 121, ", "policy #3 (courrier).clocks.resolution.target: exceeds 10 years"),
+        ("target = 15, ", "target = 3661, ", "policy #3 (courrier).clocks.announced.target: exceeds 10 years"),
     ],
 )
 def test_an_error_is_reported_with_file_line_and_key(file: Path, old: str, new: str, error: str) -> None:
@@ -391,7 +391,7 @@ def test_calendars_are_exported_to_and_imported_from_icalendar(file: Path, tmp_p
     before, after = load_policies(EXAMPLE).calendars["siege"], load_policies(file).calendars["siege"]
     assert list(after.openings(2027)) == list(before.openings(2027))
     assert "unknown calendar agence; known: siege" in sla("export", "agence", *options)
-    assert "no iCalendar" in sla("import", str(file))
+    assert "not an iCalendar" in sla("import", str(file))
     assert "has no hours and cannot be an opening" in sla("import", "--extra", str(closed))
 
 

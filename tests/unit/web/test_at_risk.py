@@ -5,7 +5,7 @@ import pytest
 
 from models.timestamps import milliseconds
 from streams.web.board import at_risk
-from streams.web.board.at_risk import MAX_LISTED, SHORT, AtRiskTargets, AtRiskView
+from streams.web.board.at_risk import MAX_LISTED, SUFFIX_LENGTH, AtRiskTargets, AtRiskView
 from streams.web.board.payload import make_message
 from streams.web.board.sla_targets import WorkingTime
 from streams.web.options import ServiceOptions, WebOptions
@@ -114,7 +114,7 @@ def test_it_is_told_of_how_many_it_is_not_known_whose_they_are() -> None:
 
 
 def test_memory_is_bounded_by_what_falls_due_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(at_risk, "KEPT", 10)
+    monkeypatch.setattr(at_risk, "MAX_RETAINED", 10)
     view = view_of(*(told("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(11)))
     assert due(view) == [str(1000 + hours) for hours in range(1, 5)]
 
@@ -135,7 +135,7 @@ def test_the_board_tells_the_end_of_a_number_alone_with_its_working_time() -> No
         NOW + 7_200_000,
     )
     assert line.working_time == WorkingTime(0, 3600), "half an hour until lunch, and half after it"
-    assert len(line.contact) == SHORT
+    assert len(line.contact) == SUFFIX_LENGTH
     assert b"DOSSIER" not in msgspec.json.encode(board)
 
 

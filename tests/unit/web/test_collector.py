@@ -156,7 +156,7 @@ def test_what_is_received_is_called_so_everywhere_and_is_the_sum_of_what_became_
 def test_the_help_says_that_figures_may_be_of_long_ago(exported: Exported) -> None:
     helps = {family.name: family.documentation for family in exported.registry.collect()}
     assert "old log" in helps["contact_figures_timestamp_seconds"]
-    assert "turned them away" in helps["contact_received"]
+    assert "even if turned away" in helps["contact_received"]
 
 
 def test_there_are_no_figures_before_they_were_read() -> None:

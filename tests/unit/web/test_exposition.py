@@ -54,7 +54,7 @@ def test_it_is_what_the_client_would_write_each_time() -> None:
 
 
 def test_series_that_are_no_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exposition, "MAX_REMEMBERED", 3)
+    monkeypatch.setattr(exposition, "MAX_CACHED_SERIES", 3)
     registry = CollectorRegistry()
     registry.register(Changing())
     written = Exposition(registry)

@@ -22,7 +22,7 @@ def tables_of(page: Path) -> list[dict[str, Any]]:
     return [tomllib.loads(block) for block in blocks]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: "/".join(page.parts[-3:]))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: "/".join(page.parts[-2:]))
 def test_names_are_set_by_words_that_the_connector_uses(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "[web.queues." in text

@@ -140,10 +140,10 @@ def test_old_buckets_take_no_memory() -> None:
     worker = Worker(view)
     for day in range(400):
         worker.offered(SOCIAL, NOON - timedelta(days=day))
-    assert len(view._shown._rows) == 2
+    assert len(view._current._rows) == 2
     tomorrow = view.snapshot(NOON + timedelta(days=1))
-    assert len(view._shown._rows) == len(tomorrow.totals) == 1
-    assert not view._shown._buckets
+    assert len(view._current._rows) == len(tomorrow.totals) == 1
+    assert not view._current._buckets
 
 
 def test_deadlines_to_come_are_kept_until_their_day_is_over() -> None:

@@ -63,9 +63,9 @@ class TestVisits:
 
     def test_refusals_of_one_number_are_told_apart(self) -> None:
         memory = CallHistory()
-        numbers = [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_STAYS)]
+        numbers = [memory.number_refusal(CALL, f"{queue}|1") for queue in range(MAX_STAYS)]
         assert sorted(numbers) == list(range(MAX_STAYS + 1, 2 * MAX_STAYS + 1))
-        assert [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_STAYS)] == numbers
+        assert [memory.number_refusal(CALL, f"{queue}|1") for queue in range(MAX_STAYS)] == numbers
 
     def test_a_call_that_is_diverted_while_it_waits_leaves_the_queue_it_waits_in(self) -> None:
         assert Log().last(ENTER, line("DIVERTED", at=T + 9))[0].data.visit == 1

@@ -27,7 +27,7 @@ class TestConfig:
                 {"custom_events": {"FULL": "ful"}},
                 r"^essai\.custom_events\.FULL must be one of timeout, .*, did, menu, voicemail, ignore$",
             ),
-            ({"custom_events": {"ABANDON": "full"}}, r"essai\.custom_events\.ABANDON is an event of Asterisk's own"),
+            ({"custom_events": {"ABANDON": "full"}}, r"essai\.custom_events\.ABANDON is a standard Asterisk event"),
             ({"region": "France"}, r"essai\.region must be a country"),
             ({"region": "UK"}, r"essai\.region must be a country"),
             ({"sector": ""}, r"essai\.sector "),

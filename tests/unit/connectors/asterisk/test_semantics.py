@@ -81,7 +81,7 @@ class TestQueueNames:
 
     def test_two_tables_of_one_queue_must_agree(self) -> None:
         with pytest.raises(
-            ConfigError, match=r"^essai\.queues has Support and SUPPORT, which are one queue in Asterisk"
+            ConfigError, match=r"^essai\.queues has Support and SUPPORT, which are the same queue in Asterisk"
         ):
             Log(queues={"Support": {"label": "aide"}, "SUPPORT": {"label": "secours"}})
 
