@@ -79,7 +79,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
 
     with start(tmp_path, port) as up:
         wait_until(lambda: up.offered() >= offered, "the figures of before")
-        assert "as they must be" in (up.data / "logs" / "topics.log").read_text()
+        assert "up to date" in (up.data / "logs" / "topics.log").read_text()
         assert json.loads((up.data / "running.json").read_text())["url"] == f"{up.url}/"
         # Killed, it takes all of its parts with it.
         children = up.children()
