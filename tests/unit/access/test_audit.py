@@ -48,7 +48,7 @@ def head_of(directory: Path) -> ChainPosition:
     head, torn = read_head((directory / HEAD).read_bytes())
     assert head is not None
     assert torn == []
-    return head.mark
+    return head.position
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_another_history_is_whole_and_is_not_the_one_that_was_noted() -> None:
 def test_a_head_that_is_another_or_is_gone_is_found() -> None:
     assert first(verify(FILES, None)).damage is Damage.HEAD_LOST
     assert first(verify(FILES, Head(HEAD.file, HEAD.size, HEAD.sequence, "0" * 64, ""))).damage is Damage.HEAD_DIFFERS
-    assert first(verify(FILES, Head(HEAD.file, HEAD.size + 1, *HEAD.mark, ""))).damage is Damage.HEAD_DIFFERS
+    assert first(verify(FILES, Head(HEAD.file, HEAD.size + 1, *HEAD.position, ""))).damage is Damage.HEAD_DIFFERS
 
 
 @given(st.integers(0, SLOT_BYTES - 1), st.integers(1, 255))
