@@ -27,8 +27,8 @@ BEARER: Final = HTTPBearer(
     auto_error=False, description="A token of `accueil tokens add`, or one of the OpenID provider's."
 )
 """Documents the authentication in OpenAPI; `AuthMiddleware` checks the token."""
-DESCRIPTION: Final = """Citizens' timelines. Each request about a citizen is recorded in the audit log, with its purpose, before it
-is answered. Identifiers are sent in bodies, never in a URL. Errors follow RFC 9457."""
+DESCRIPTION: Final = """Citizens' timelines. Each request about a citizen is recorded in the audit log, with its purpose, before
+it is answered. Identifiers are sent in bodies, never in a URL. Errors follow RFC 9457."""
 JSON: Final = "application/json"
 PUBLISHED_NAMES: Final = {
     "ContactState": "State",

@@ -324,7 +324,7 @@ def test_who_reads_far_more_citizens_than_is_usual_is_a_figure(tmp_path: Path) -
 def test_what_was_read_an_hour_ago_is_no_longer_unusual() -> None:
     registry, now = CollectorRegistry(), [0.0]
     access_metrics = AccessMetrics(registry, 1, clock=lambda: now[0])
-    common = {"who": "camille", "operation": Operation.LOOK_UP, "why": Purpose.CONTACT, "result": Result.SHOWN}
+    common = {"actor": "camille", "operation": Operation.LOOK_UP, "why": Purpose.CONTACT, "result": Result.SHOWN}
     for number in range(2):
         access_metrics.count(Access(subject_id=f"phone:a1b2-{number}", **common))
     assert registry.get_sample_value("api_unusual_readers") == 1

@@ -91,7 +91,7 @@ def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> No
     subject_id = ["general", "phone:a1b2-0"]
     titles, first, *_ = table()
     assert titles == ["WHEN", "WHO", "OPERATION", "SECTOR", "WHOSE", "WHY", "RESULT"]
-    told = ["found by number, address or reference", *subject_id, "The citizen is here", "done"]
+    told = ["looked up by number, address or reference", *subject_id, "The citizen is here", "done"]
     assert first[1:] == ["guichet", *told], "in words; codes are for programs, which ask for JSON"
     assert json.loads(command("show", "--json").stdout.splitlines()[0])["operation"] == "look_up"
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
