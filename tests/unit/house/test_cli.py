@@ -216,7 +216,7 @@ def test_more_workers_than_partitions_give_a_warning(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("name", "bad", "good", "words"),
     [
-        ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "one told again would count again"),
+        ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "a duplicate would count again"),
         ("ACCUEIL_WEB__STALE_AFTER_SECONDS", "11.9", "12", "below 12 the board appears stale from time to time"),
     ],
 )
