@@ -12,7 +12,7 @@ from streams.settings.web import Web
 
 PAGES = [
     Path(connectors.__path__[0]) / folder / name
-    for folder in ("webhook/desk", "rdv")
+    for folder in ("kiosk", "rdv")
     for name in ("README.md", "README.fr.md")
 ]
 
