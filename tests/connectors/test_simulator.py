@@ -50,7 +50,7 @@ def test_the_chronicle_adds_up_to_the_ledger(month: Month) -> None:
 
 def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
     comparison = Comparison(month, serve(month.workers, month.policies).get("/metrics").text)
-    assert comparison.figure_differences == []
+    assert comparison.differences == []
     catalogue = {metric.name for metric in describe_processes()["web"]}
     assert comparison.compared | NOT_COMPARED.keys() == catalogue
     assert not comparison.compared & NOT_COMPARED.keys()
@@ -63,7 +63,7 @@ def test_metrics_and_promises_said_what_had_happened_when_clocks_were_changed_an
 ) -> None:
     then = month.as_of(datetime.fromisoformat(at).replace(tzinfo=PARIS).astimezone(UTC))
     app = serve(then.workers, then.policies)
-    assert Comparison(then, app.get("/metrics").text).figure_differences == []
+    assert Comparison(then, app.get("/metrics").text).differences == []
     assert then.promised.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
 
 

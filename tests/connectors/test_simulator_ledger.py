@@ -11,7 +11,7 @@ import pytest
 import connectors.asterisk as asterisk
 from connectors.asterisk.simulate.call_profile import CallProfile
 from connectors.sdk.testing import ConnectorHarness
-from connectors.simulator.case_tallies import KEPT
+from connectors.simulator.case_tallies import RETENTION
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
@@ -219,13 +219,13 @@ def test_all_that_seldom_happens_has_happened(week: Lived, months: Lived) -> Non
     assert ["arrived", "called"] in visits
     letters = [life for life in all_lives if life[0].type == "letter.arrived"]
     assert any(told[-2:] == ["closed", "answered"] for told in map(kinds, letters))
-    for pause, later in ((timedelta(), KEPT), (KEPT, timedelta.max)):
+    for pause, later in ((timedelta(), RETENTION), (RETENTION, timedelta.max)):
         assert any(
             came_after(life, "letter.assigned", max(pause, timedelta(days=19)))
             and not came_after(life, "letter.assigned", later)
             for life in letters
         )
-    assert any(came_after(life, "feedback.given", KEPT) for life in all_lives)
+    assert any(came_after(life, "feedback.given", RETENTION) for life in all_lives)
     booked = [kinds(life) for life in all_lives if life[0].type == "appointment.booked"]
     assert ["booked", "moved", "moved", "cancelled"] in booked
     assert any(event.type == "call.abandoned" and event.data.wait_seconds > 3600 for event in events)
@@ -233,7 +233,7 @@ def test_all_that_seldom_happens_has_happened(week: Lived, months: Lived) -> Non
 
 
 def test_of_what_was_over_long_ago_nothing_is_kept_and_no_log_is_counted_anew(months: Lived) -> None:
-    long_ago = milliseconds(months.span.until - KEPT - SWEPT_WITHIN)
+    long_ago = milliseconds(months.span.until - RETENTION - SWEPT_WITHIN)
     assert not any(row.is_closed and row.last_at < long_ago for row in months.workers.contacts.values())
     first_week = [
         event

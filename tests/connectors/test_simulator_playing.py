@@ -121,7 +121,7 @@ def test_the_command_prepares_settings_that_all_connectors_take(tmp_path: Path) 
     [
         ([], "--prepare"),
         (["--live", "--days", "3"], "--live"),
-        (["--days", "2", "--from", "2999-01-01"], "must be over"),
+        (["--days", "2", "--from", "2999-01-01"], "must be in the past"),
     ],
 )
 def test_the_command_refuses_what_makes_no_sense(

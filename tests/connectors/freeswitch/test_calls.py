@@ -284,7 +284,7 @@ class TestTiers:
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
         with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
             listening._listed_at -= RELIST_SECONDS
-            monkeypatch.setattr(Connection, "_answer", break_off)
+            monkeypatch.setattr(Connection, "_run_api", break_off)
             told = listening.receive(0.0)
             assert [one.message["CC-Action"] for one in told] == ["=arrived", "member-queue-start"]
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):

@@ -44,7 +44,7 @@ class TestLogin:
     @pytest.mark.parametrize(
         ("said", "told"),
         [
-            (b"SSH-2.0-OpenSSH_9.2\r\n\n\n", "is no event socket"),
+            (b"SSH-2.0-OpenSSH_9.2\r\n\n\n", "is not a FreeSWITCH event socket"),
             (
                 b"Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n",
                 "apply-inbound-acl",
@@ -90,20 +90,20 @@ class TestSilence:
 
     def pause(self, session: EventSocketSession, seconds: float) -> None:
         """Let nobody have looked for so long."""
-        session._peer.heard_at -= seconds
-        session._peer.asked_at -= seconds
+        session._connection.heard_at -= seconds
+        session._connection.asked_at -= seconds
 
     def test_one_that_had_nothing_to_tell_is_asked_first(self, session: EventSocketSession) -> None:
         self.pause(session, 600)
         assert session.receive(0.0) == []
-        assert session._peer.asked_at > session._peer.heard_at
+        assert session._connection.asked_at > session._connection.heard_at
         assert session.receive(5.0) == []
-        assert session._peer.heard_at > session._peer.asked_at
+        assert session._connection.heard_at > session._connection.asked_at
 
     def test_one_that_does_not_answer_is_given_up(
         self, session: EventSocketSession, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(Connection, "_answer", lambda connection, asked: None)
+        monkeypatch.setattr(Connection, "_run_api", lambda connection, asked: None)
         self.pause(session, PING_SECONDS + 1)
         assert session.receive(0.0) == []
         self.pause(session, ANSWER_SECONDS + 1)

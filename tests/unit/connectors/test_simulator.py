@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, ContactReason, Place
-from connectors.simulator.case_tallies import RULES, STAYS
+from connectors.simulator.case_tallies import RULES, VISIT_ACTIONS
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.office_hours import PARIS, OfficeHours, midnight
 from connectors.simulator.organisation import CALL_SHARE, EMAILS, VISITS
@@ -126,7 +126,7 @@ def test_a_story_does_not_depend_on_when_one_begins_to_look() -> None:
 
 def test_all_kinds_of_deeds_happen_each_after_the_one_it_follows(month: list[Action]) -> None:
     assert {action.kind for action in month} == {*ActionKind}
-    assert RULES.keys() | STAYS == {*ActionKind} - {ActionKind.CALLED}
+    assert RULES.keys() | VISIT_ACTIONS == {*ActionKind} - {ActionKind.CALLED}
     assert {action.citizen_case.reason for action in month} == {*ContactReason}
     first: dict[int, ActionKind] = {}
     for action in month:

@@ -342,7 +342,7 @@ class TestRejected:
             ),
             Reason.TIME_IN_FUTURE,
         )
-        watch = msgspec.json.decode(rejected.context, type=Context).watch
+        watch = msgspec.json.decode(rejected.context, type=Context).tracker
         assert Ear(watch).mapping.map(JournalEntry(rejected.record, NOW)) == told
 
     @pytest.mark.parametrize("time", ["", "x", "9" * 18, "-1"])
