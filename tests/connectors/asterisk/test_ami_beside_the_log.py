@@ -97,7 +97,9 @@ class TestOneDay:
         apart = collections.Counter((manager[name].time - log[name].time).total_seconds() for name in log)
         assert set(apart) == {0.0, 1.0}
 
-    def test_events_of_both_interfaces_count_once(self, by_log: list[Event], by_manager: list[Event], by_both: list[Event]) -> None:
+    def test_events_of_both_interfaces_count_once(
+        self, by_log: list[Event], by_manager: list[Event], by_both: list[Event]
+    ) -> None:
         assert len(in_calls(by_both)) == len(in_calls(by_log)) < 0.6 * len(by_both)
         assert fold(by_both) == fold(by_log) == fold(by_manager)
 
