@@ -55,7 +55,7 @@ def non_zero(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], 
 
 
 @given(EVENT_SETS)
-def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: Events) -> None:
+def test_duplicate_changes_nothing_and_rows_are_immutable(events: Events) -> None:
     row: Agent | None = None
     for event in events:
         bytes_before = agent.encode(row) if row else b""
@@ -68,7 +68,7 @@ def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: Events
         assert agent.fold(row, event) is row
 
 
-def test_all_of_a_long_log_told_twice_counts_every_ring_once() -> None:
+def test_long_log_read_twice_counts_every_ring_once() -> None:
     rings = [
         make("agent.state_changed", at, subject=AGENT, change=AgentChange.RING_UNANSWERED, queue="mdph")
         for at in range(3 * MAX_RINGS)

@@ -161,7 +161,7 @@ def check(question: Question, calendar: Calendar, plain: PlainCalendar) -> None:
     assert calendar.next_change(started_at) == plain.next_change(started_at)
 
 
-def test_a_plain_calendar_says_the_same() -> None:
+def test_calendar_matches_the_plain_calendar() -> None:
     asked: Counter[str] = Counter()
 
     @settings(
@@ -191,7 +191,7 @@ def test_a_plain_calendar_says_the_same() -> None:
 
 
 @pytest.mark.parametrize(("zone", "changed"), [(zone, day) for zone, days in ZONES.items() for day in days[:2]])
-def test_it_says_the_same_of_a_night_in_which_clocks_change(zone: str, changed: date) -> None:
+def test_calendar_matches_the_plain_calendar_at_clock_changes(zone: str, changed: date) -> None:
     hours = ["00:10-00:50", "01:30-01:40", "01:50-02:10", "02:20-02:25", "02:45-04:00"]
     described = {"timezone": zone, "versions": [{"from": changed, "sunday": hours}]}
     calendar = compile_calendar(CalendarRules.model_validate(described))

@@ -108,7 +108,7 @@ def test_order_and_repetition_do_not_matter(both: tuple[list[Entry], list[Entry]
 
 
 @given(contacts_of_one().flatmap(told))
-def test_figures_are_those_of_the_last_row_alone_and_never_fall(entries: list[Entry]) -> None:
+def test_figures_match_the_last_row_and_never_decrease(entries: list[Entry]) -> None:
     figures = Figures()
     row: Citizen | None = None
     for one in entries:
@@ -127,7 +127,7 @@ def test_figures_are_those_of_the_last_row_alone_and_never_fall(entries: list[En
 
 
 @given(contacts_of_one(), st.integers(0, 60))
-def test_what_is_forgotten_changes_no_figure_that_is_still_counted(entries: list[Entry], days: int) -> None:
+def test_forgotten_contacts_change_no_open_figure(entries: list[Entry], days: int) -> None:
     since = START_DAY + days
     row = fold(entries)
     kept = forget(row, since)
@@ -136,7 +136,7 @@ def test_what_is_forgotten_changes_no_figure_that_is_still_counted(entries: list
 
 
 @given(contacts_of_one(), contacts_of_one(most=3), st.data())
-def test_an_erasure_changes_no_figure_and_those_after_it_are_true_of_who_is_left(
+def test_erasure_changes_no_figure_and_later_ones_match_the_remaining_contacts(
     entries: list[Entry], later: list[Entry], data: st.DataObject
 ) -> None:
     figures, day = Figures(), START_DAY + data.draw(st.integers(0, 60))
@@ -155,7 +155,7 @@ def test_an_erasure_changes_no_figure_and_those_after_it_are_true_of_who_is_left
 
 
 @given(contacts_of_one(), contacts_of_one(most=3), st.integers(0, 60))
-def test_nor_one_of_what_happens_later(entries: list[Entry], later: list[Entry], days: int) -> None:
+def test_erasure_changes_no_figure_of_later_contacts(entries: list[Entry], later: list[Entry], days: int) -> None:
     since = START_DAY + days
     after = [
         entry(one.type, days + 1 + number, f"{one.channel}:later:{number}", one.service)
@@ -168,7 +168,7 @@ def test_nor_one_of_what_happens_later(entries: list[Entry], later: list[Entry],
 
 
 @given(contacts_of_one(), contacts_of_one(citizen="email:k1-b"))
-def test_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
+def test_figures_of_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
     figures = count_once(fold(one), fold(other))
     check(figures)
     days = {fact[0] for entries in (one, other) for fact in facts(fold(entries)) if fact[1] is None}
@@ -196,7 +196,7 @@ TOLD = events_of_many().flatmap(lambda events: st.tuples(st.just(events), delive
 
 
 @given(TOLD, st.randoms(use_true_random=False))
-def test_a_contact_is_its_last_citizens_alone(both: tuple[list[Event], list[Event]], random: Random) -> None:
+def test_contact_counts_only_for_its_last_citizen(both: tuple[list[Event], list[Event]], random: Random) -> None:
     events, delivered = both
     entries = entries_from_workers(delivered)
     random.shuffle(entries)
@@ -219,7 +219,7 @@ def test_a_contact_is_its_last_citizens_alone(both: tuple[list[Event], list[Even
 
 
 @given(TOLD, st.randoms(use_true_random=False))
-def test_of_the_erased_counts_what_was_told_until_then_whatever_the_batches_and_crashes(
+def test_entries_before_an_erasure_count_despite_batches_and_crashes(
     both: tuple[list[Event], list[Event]], random: Random
 ) -> None:
     delivered = both[1]

@@ -149,7 +149,7 @@ def play(life: list[Told], between: list[tuple[int, str]]) -> tuple[Followed, in
 
 @settings(max_examples=300)
 @given(lives(in_order=False), moments)
-def test_clocks_say_the_same_however_it_became_known(life: list[Told], between: list[tuple[int, str]]) -> None:
+def test_clocks_do_not_depend_on_order_and_delays(life: list[Told], between: list[tuple[int, str]]) -> None:
     followed, over = play(life, between)
     assert [facts(clock) for clock in followed.clocks] == [
         facts(clock) for clock in anew(life, followed.policies, over)
@@ -158,7 +158,7 @@ def test_clocks_say_the_same_however_it_became_known(life: list[Told], between: 
 
 @settings(max_examples=300)
 @given(lives(in_order=True), moments)
-def test_each_thing_is_told_once_by_its_true_time(life: list[Told], between: list[tuple[int, str]]) -> None:
+def test_each_change_is_reported_once_with_its_true_time(life: list[Told], between: list[tuple[int, str]]) -> None:
     followed, _ = play(life, between)
     ids = [json.loads(sla.record(FORM.encode(), "", news, ms(minute))[1])["id"] for news, minute in followed.told]
     assert len(set(ids)) == len(ids)
@@ -180,7 +180,7 @@ def test_each_thing_is_told_once_by_its_true_time(life: list[Told], between: lis
     moments,
     st.lists(st.tuples(st.integers(0, 2 * MONTH), st.sampled_from([*FILES])), min_size=1, max_size=6),
 )
-def test_files_that_change_set_what_is_open_and_leave_what_is_over(
+def test_changed_files_apply_to_open_clocks_only(
     life: list[Told], between: list[tuple[int, str]], changes: list[tuple[int, str]]
 ) -> None:
     followed, over = play(life, [*between, *changes])

@@ -76,7 +76,7 @@ PLAIN: Final[dict[Formula, Callable[[Sequence[Call], int, int], Share]]] = {
 
 @pytest.mark.parametrize("formula", Formula)
 @given(calls=CALLS, target=st.sampled_from(WAIT_BOUNDS), short=st.sampled_from(WAIT_BOUNDS))
-def test_the_service_level_of_any_calls_is_what_its_formula_says(
+def test_service_levels_match_the_plain_formulas(
     formula: Formula, calls: list[Call], target: int, short: int
 ) -> None:
     figures = Figures()

@@ -43,14 +43,14 @@ def history(worker: Worker) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("channel", COMES)
-def test_a_channel_whose_history_is_read_is_named_with_its_time(channel: str) -> None:
+def test_channel_whose_history_is_read_is_reported_with_its_time(channel: str) -> None:
     worker = told(10 * DAY_MS)
     worker.fold(*come(channel, MIN_OLD_EVENTS))
     assert history(worker) == {channel: START_MS + 1000 * (MIN_OLD_EVENTS - 1)}
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now, "all else is as of now"
 
 
-def test_history_ends_in_silence() -> None:
+def test_history_ends_without_old_events() -> None:
     worker = told(10 * DAY_MS)
     worker.fold(*come("email", MIN_OLD_EVENTS))
     worker.tick(SILENCE_MS - 1)
@@ -62,7 +62,7 @@ def test_history_ends_in_silence() -> None:
     assert history(worker) == {}
 
 
-def test_what_happens_now_does_not_end_it() -> None:
+def test_recent_event_does_not_end_the_history() -> None:
     """A webhook tells of now while the history is still asked for."""
     worker = told(10 * DAY_MS)
     worker.fold(*come("form", MIN_OLD_EVENTS), *come("form", 1, at=10 * DAY_MS / 1000))
@@ -73,14 +73,14 @@ def test_what_happens_now_does_not_end_it() -> None:
     ("channel", "late_ms"),
     [("mail", 4 * DAY_MS), ("feedback", DAY_MS), ("email", HOUR_MS // 2), ("visit", HOUR_MS // 2), ("form", 0)],
 )
-def test_what_is_told_as_late_as_it_always_is_is_no_history(channel: str, late_ms: int) -> None:
+def test_usual_delay_is_no_history(channel: str, late_ms: int) -> None:
     worker = told(late_ms)
     worker.fold(*come(channel, 10 * MIN_OLD_EVENTS))
     assert history(worker) == {}
 
 
 @pytest.mark.parametrize("channel", ["mail", "feedback", "email"])
-def test_what_was_there_before_anything_was_counted_is_history_however_late_it_is_told_else(channel: str) -> None:
+def test_contact_older_than_the_first_count_is_history(channel: str) -> None:
     """So the demo says of its letters of three days that they are not all there yet."""
     worker = told(HOUR_MS // 2, begins=True)
     worker.fold(*come(channel, MIN_OLD_EVENTS))
@@ -93,14 +93,14 @@ def test_what_was_there_before_anything_was_counted_is_history_however_late_it_i
     assert history(worker) == {}, "these came, and were told, as ever"
 
 
-def test_what_waited_in_kafka_for_the_first_worker_was_told_as_it_came() -> None:
+def test_backlog_in_kafka_is_no_history() -> None:
     worker = told(HOUR_MS // 2, begins=True)
     sent = [record(event, timestamp=worker.now - 60_000) for event in come("mail", MIN_OLD_EVENTS)]
     worker.job.fold(topics.SOURCES[topics.Channel.MAIL].name, sent, worker.step())
     assert history(worker) == {}
 
 
-def test_of_what_an_earlier_release_began_it_is_not_known_when() -> None:
+def test_partition_of_an_earlier_release_has_no_start_time() -> None:
     worker = told(HOUR_MS // 2, begins=True)
     worker.tick()
     worker.job.progress.edit(PROGRESS_KEY, lambda: pytest.fail("it is there")).began_at = 0
@@ -110,7 +110,7 @@ def test_of_what_an_earlier_release_began_it_is_not_known_when() -> None:
     assert worker.job.progress.rows[PROGRESS_KEY].began_at == 0
 
 
-def test_some_that_somebody_registers_late_are_no_history() -> None:
+def test_a_few_late_registrations_are_no_history() -> None:
     worker = told(10 * DAY_MS)
     for number in range(2 * MIN_OLD_EVENTS):
         worker.fold(*come("email", 1, at=number))
@@ -118,7 +118,7 @@ def test_some_that_somebody_registers_late_are_no_history() -> None:
         assert history(worker) == {}
 
 
-def test_late_news_of_what_is_known_is_no_history() -> None:
+def test_late_event_of_a_known_contact_is_no_history() -> None:
     worker = told(0)
     letters = come("mail", MIN_OLD_EVENTS)
     worker.fold(*letters)
@@ -128,7 +128,7 @@ def test_late_news_of_what_is_known_is_no_history() -> None:
     assert history(worker) == {}
 
 
-def test_dead_letters_sent_again_are_no_history() -> None:
+def test_replayed_dead_letters_are_no_history() -> None:
     worker = told(10 * DAY_MS)
     headers = [(topics.REPLAYED_FROM_HEADER, b"0:7")]
     sent = [record(event, timestamp=worker.now, headers=headers) for event in come("email", MIN_OLD_EVENTS)]
@@ -136,7 +136,7 @@ def test_dead_letters_sent_again_are_no_history() -> None:
     assert history(worker) == {}
 
 
-def test_the_history_of_calls_is_told_for_all_figures() -> None:
+def test_history_of_calls_is_reported_for_all_figures() -> None:
     worker = told(10 * DAY_MS)
     worker.fold(
         *[make("call.arrived", second, subject=f"call:asterisk/siege:{second}") for second in range(MIN_OLD_EVENTS)]

@@ -17,7 +17,7 @@ def erasure(at: float = 0, subject: str = CALL) -> Event:
     return make("personal_data.erased", at, subject=subject, channel="call", site="", service="")
 
 
-def test_whose_person_was_erased_is_told_of_no_more_in_timelines() -> None:
+def test_erased_contact_gets_no_timeline_entries() -> None:
     worker, told = Worker(), answered_call()
     first = worker.fold(*told[:2])
     second = worker.fold(erased := erasure(), *told)
@@ -31,7 +31,7 @@ def test_whose_person_was_erased_is_told_of_no_more_in_timelines() -> None:
     assert PHONE.encode() not in b"".join(filter(None, worker.written.values()))
 
 
-def test_an_erasure_changes_no_figure_and_tells_no_history() -> None:
+def test_erasure_changes_no_figure_and_is_no_history() -> None:
     worker, other = Worker(), Worker()
     for each in (worker, other):
         each.fold(*answered_call())
@@ -44,7 +44,7 @@ def test_an_erasure_changes_no_figure_and_tells_no_history() -> None:
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
 
 
-def test_a_call_that_was_dropped_and_then_erased_is_not_counted_again() -> None:
+def test_deleted_and_then_erased_call_is_not_counted_again() -> None:
     worker = Worker()
     worker.fold(*answered_call())
     worker.now += 50 * DAY_MS
@@ -59,7 +59,7 @@ def test_a_call_that_was_dropped_and_then_erased_is_not_counted_again() -> None:
     assert numbers(worker) == before
 
 
-def test_a_call_that_the_switchboard_forgot_is_given_up_by_a_tick() -> None:
+def test_tick_ends_a_call_without_an_end() -> None:
     worker = Worker()
     worker.fold(*answered_call()[:2])
     worker.commit()
@@ -71,7 +71,7 @@ def test_a_call_that_the_switchboard_forgot_is_given_up_by_a_tick() -> None:
     assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
 
 
-def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:
+def test_silent_agent_is_logged_out_and_can_return() -> None:
     worker = Worker()
     where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
     worker.fold(make("agent.state_changed", 0, change="logged_in", **where))
@@ -85,7 +85,7 @@ def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:
     assert worker.total() == {"agents_paused": 1}
 
 
-def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
+def test_expired_rows_are_deleted_and_stay_counted() -> None:
     worker = Worker()
     where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
     worker.now = START_MS + HOUR_MS
@@ -103,7 +103,7 @@ def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
     assert [start for start, _ in worker.job.figures.rows if start] == []
 
 
-def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_counts_there_too() -> None:
+def test_old_buckets_and_late_events_count_in_the_day_row() -> None:
     worker = Worker()
     worker.fold(*answered_call())
     worker.commit()
@@ -131,7 +131,7 @@ def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_cou
     assert not worker.job.days.rows
 
 
-def test_a_clock_that_was_ahead_for_a_moment_drops_nothing() -> None:
+def test_clock_ahead_for_a_moment_deletes_nothing() -> None:
     worker = Worker()
     worker.fold(*answered_call())
     worker.commit()

@@ -49,7 +49,7 @@ def matters(text: str = TWO) -> Worker:
     return Worker(policies(text))
 
 
-def test_the_dates_of_a_letter_are_told_when_it_comes_and_as_each_promise_is_kept() -> None:
+def test_targets_of_a_letter_are_sent_on_arrival_and_whenever_one_is_met() -> None:
     worker = matters()
     worker.at(5, make("letter.arrived", 0, **LETTER))
     worker.at(10, make("letter.assigned", 6, **LETTER))  # changes no date
@@ -63,7 +63,7 @@ def test_the_dates_of_a_letter_are_told_when_it_comes_and_as_each_promise_is_kep
     assert promise.at_risk_at == START_MS + DAY * 500
 
 
-def test_time_alone_tells_nothing_since_a_reader_has_the_date() -> None:
+def test_passing_time_sends_no_targets() -> None:
     worker = matters()
     worker.at(5, make("letter.arrived", 0, **LETTER))
     worker.at(DAY - 9)
@@ -73,7 +73,7 @@ def test_time_alone_tells_nothing_since_a_reader_has_the_date() -> None:
     assert len(worker.promised) == told
 
 
-def test_while_the_citizen_has_to_act_no_date_is_known() -> None:
+def test_target_has_no_deadline_while_the_citizen_has_to_act() -> None:
     worker = matters(TWO.replace("clocks.acknowledge", "clocks.announced").replace("clocks.resolution", "#"))
     worker.at(1, make("form.submitted", 0, **FORM))
     worker.at(101, make("form.correction_requested", 100, **FORM))
@@ -81,7 +81,7 @@ def test_while_the_citizen_has_to_act_no_date_is_known() -> None:
     assert due(worker) == [{"announced": DAY}, {"announced": None}, {"announced": DAY + 200}]
 
 
-def test_what_becomes_known_late_moves_the_date_and_what_is_opened_again_is_due_again() -> None:
+def test_late_event_moves_the_deadline_and_a_reopened_case_is_due_again() -> None:
     worker = matters()
     worker.at(50, make("letter.answered", 40, **LETTER))
     worker.at(60, make("letter.arrived", 0, **LETTER))
@@ -91,7 +91,7 @@ def test_what_becomes_known_late_moves_the_date_and_what_is_opened_again_is_due_
     assert due(worker)[-1] == {"acknowledge": DAY - 500, "resolution": 10 * DAY - 500}
 
 
-def test_of_calls_nothing_is_told() -> None:
+def test_calls_send_no_targets() -> None:
     worker = Worker(policies(FILE + TWO.partition("[[policy]]")[2].join(["[[policy]]", ""])))
     worker.at(1, waiting())
     worker.until(100)
@@ -100,7 +100,7 @@ def test_of_calls_nothing_is_told() -> None:
     assert worker.promised == []
 
 
-def test_nobody_who_was_erased_is_told_of() -> None:
+def test_erased_contact_sends_no_targets() -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER))
     worker.at(2, make("personal_data.erased", 1, subject=LETTER["subject"], channel="mail"))
@@ -111,7 +111,7 @@ def test_nobody_who_was_erased_is_told_of() -> None:
 
 
 @pytest.mark.parametrize("kills", [True, False])
-def test_another_target_moves_the_dates_of_what_is_open(kills: bool) -> None:
+def test_changed_target_moves_the_deadlines_of_open_cases(kills: bool) -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER), make("letter.arrived", 0, subject="mail:maarch/ged:2", **WHERE))
     worker.at(2)
@@ -125,7 +125,7 @@ def test_another_target_moves_the_dates_of_what_is_open(kills: bool) -> None:
     assert due(worker, told) == [{"acknowledge": DAY, "resolution": 5 * DAY}] * 2
 
 
-def test_what_an_earlier_release_did_not_tell_is_told_once() -> None:
+def test_targets_missing_from_an_earlier_release_are_sent_once() -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER), make("letter.answered", 1, subject="mail:maarch/ged:2", **WHERE))
     worker.at(2)
@@ -138,7 +138,7 @@ def test_what_an_earlier_release_did_not_tell_is_told_once() -> None:
     assert worker.job.progress.rows[PROGRESS_KEY].sla == worker.policies.fingerprint
 
 
-def test_a_file_that_is_gone_by_then_leaves_no_trace_of_it() -> None:
+def test_file_removed_during_the_renewal_leaves_no_trace() -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER))
     worker.at(2)
@@ -149,7 +149,7 @@ def test_a_file_that_is_gone_by_then_leaves_no_trace_of_it() -> None:
 
 
 @pytest.mark.parametrize("clocks", [(1, 2, 3, 4), (9, 2, 2, 1)], ids=["right", "put-back"])
-def test_later_news_has_a_later_time_whatever_the_clocks_of_workers_say(
+def test_later_record_has_a_later_time_despite_worker_clocks(
     clocks: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 1)
