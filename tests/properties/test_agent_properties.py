@@ -1,4 +1,4 @@
-"""Whatever order and however often: the same changes give the same agent and the same figures."""
+"""The same agent events give the same row and figures, in any order and with duplicates."""
 
 from collections import defaultdict
 
@@ -30,13 +30,13 @@ def fold_and_count(events: Events) -> tuple[Agent, Figures]:
         count_rings(row, after, figures.__getitem__)
         row = after
         stocks = {dimensions: row_of.stocks for (start, dimensions), row_of in figures.items() if start == 0}
-        told = states(row)
+        found = states(row)
         assert {
-            dimensions: dict(zip(QUEUE_SCHEMA.stocks, counts, strict=True))[told[dimensions]]
+            dimensions: dict(zip(QUEUE_SCHEMA.stocks, counts, strict=True))[found[dimensions]]
             for dimensions, counts in stocks.items()
-            if dimensions in told
-        } == dict.fromkeys(told, 1)
-        assert sum(map(sum, stocks.values())) == len(told)
+            if dimensions in found
+        } == dict.fromkeys(found, 1)
+        assert sum(map(sum, stocks.values())) == len(found)
     assert row is not None
     return row, figures
 

@@ -1,4 +1,4 @@
-"""Whatever order, however often, however contradictory: the same events give the same row, figures and index."""
+"""The same events give the same row, figures and index, in any order, with duplicates and contradictions."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -56,12 +56,12 @@ def count_once(row: Contact) -> Figures:
     return figures
 
 
-def what_is_true_now(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], list[int]]]:
+def current_numbers(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], list[int]]]:
     return {key: (row.counts, row.stocks) for key, row in figures.items() if any(row.counts) or any(row.stocks)}
 
 
 def check(figures: Figures) -> None:
-    """Check what holds in any figures, whatever was counted."""
+    """Check the invariants of all figures."""
     from_buckets = Figures()
     for (start, dimensions), figure in figures.items():
         counts, stocks = figure.counts, figure.stocks
@@ -96,7 +96,7 @@ def test_figures_match_the_last_row(events: list[Event]) -> None:
         for key, ever in ever_before.items():
             assert all(now >= then for now, then in zip(ever_counted(figures[key]), ever, strict=True))
     assert row is not None
-    assert what_is_true_now(figures) == what_is_true_now(count_once(row))
+    assert current_numbers(figures) == current_numbers(count_once(row))
 
 
 def ever_counted(figure: Figure) -> list[int]:
@@ -106,15 +106,15 @@ def ever_counted(figure: Figure) -> list[int]:
 TRANSFERS = st.tuples(
     st.integers(1, 2), SECONDS, st.sampled_from(["", "mdph", "rsa", "apa"]), st.sampled_from(["", "autonomie"])
 ).map(
-    lambda told: make(
+    lambda drawn: make(
         "call.transferred",
-        told[1],
+        drawn[1],
         queue="accueil",
         site="siege",
-        service=told[3],
-        visit=told[0],
+        service=drawn[3],
+        visit=drawn[0],
         kind="blind",
-        to_queue=told[2],
+        to_queue=drawn[2],
     )
 )
 
@@ -138,14 +138,14 @@ def test_transfer_counts_once_for_its_latest_target(events: list[Event], data: s
 
 
 def destinations(events: Iterable[Event]) -> dict[Dimensions, int]:
-    """Return how many stays went where: of each the latest known place that was told, apart from how rows have it."""
+    """Return the number of transfers by target, the latest known one of each stay, computed from the events."""
     counted: defaultdict[Dimensions, int] = defaultdict(int)
     stays: defaultdict[int, list[Event]] = defaultdict(list)
     for event in events:
         if event.type.startswith("call."):
             stays[vars(event.data)["visit"]].append(event)
-    for told in stays.values():
-        transfers = [event for event in told if event.type == "call.transferred"]
+    for stay_events in stays.values():
+        transfers = [event for event in stay_events if event.type == "call.transferred"]
         if not transfers:
             continue
         named = [event for event in transfers if event.data.to_queue]
@@ -159,7 +159,7 @@ def destinations(events: Iterable[Event]) -> dict[Dimensions, int]:
                 event.service,
                 event.data.queue,
             )
-            for event in told
+            for event in stay_events
         )[2:]
         counted[Dimensions(TRANSFER_CHANNEL, site, service, f"call:{queue}:{to}")] += 1
     return counted
@@ -173,7 +173,7 @@ def test_rows_may_be_counted_once_for_several_events(events: list[Event], data: 
     figures = count_once(first)
     count_contact(first, last, figures.__getitem__)
     check(figures)
-    assert what_is_true_now(figures) == what_is_true_now(count_once(last))
+    assert current_numbers(figures) == current_numbers(count_once(last))
 
 
 @given(EVENT_SETS, sets_of(contact_events(), max_size=4), st.data())
@@ -184,9 +184,9 @@ def test_sector_and_identities_come_from_the_contacts_source(
     others = [event.model_copy(update={"id": f"x-{event.id}", **about}) for event in more]
     row = fold_all(data.draw(st.permutations([*own, *others])))
     assert fold_all([*own, *others]) == row
-    told = min(((event.time, event.sector) for event in own if event.sector), default=(0, ""))[1]
-    assert row.sector == told
-    identities = {one for event in own if event.sector in ("", told) for one in event.identities.split()}
+    sector = min(((event.time, event.sector) for event in own if event.sector), default=(0, ""))[1]
+    assert row.sector == sector
+    identities = {one for event in own if event.sector in ("", sector) for one in event.identities.split()}
     assert {*row.identities.split()} == (set() if row.is_erased else identities)
 
 
@@ -214,10 +214,10 @@ def test_erasure_removes_the_identities_and_changes_no_figure(events: list[Event
     assert (erased.is_erased, erased.identities, erased.citizen) == (True, "", "")
     others = [event for event in events if event.type != "personal_data.erased"]
     if others:
-        assert what_is_true_now(count_once(erased)) == what_is_true_now(count_once(kept))
+        assert current_numbers(count_once(erased)) == current_numbers(count_once(kept))
         assert [*clock_intervals(erased)] == [*clock_intervals(fold_all(others))]
     else:
-        assert what_is_true_now(count_once(erased)) == {}
+        assert current_numbers(count_once(erased)) == {}
 
 
 @given(EVENT_SETS, EVENT_SETS)
@@ -239,9 +239,7 @@ def test_more_events_than_fingerprints(events: list[Event], data: st.DataObject)
 
 
 @given(EVENT_SETS.flatmap(deliveries), st.data())
-def test_assumed_ends_keep_the_invariant_and_yield_to_real_events(
-    events: list[Event], data: st.DataObject
-) -> None:
+def test_assumed_ends_keep_the_invariant_and_yield_to_real_events(events: list[Event], data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(events)))
     first = fold_all(events[:cut])
     forgotten = contact.forget(first, LATER, TTL)
@@ -251,7 +249,7 @@ def test_assumed_ends_keep_the_invariant_and_yield_to_real_events(
     check(figures)
     count_contact(forgotten, last, figures.__getitem__)
     check(figures)
-    assert what_is_true_now(figures) == what_is_true_now(count_once(last))
+    assert current_numbers(figures) == current_numbers(count_once(last))
     assert contact.forget(forgotten, LATER, TTL) is forgotten
     assert forgotten.state is not ContactState.WAITING or not forgotten.stays
     for visit, real in zip(last.stays, fold_all(events).stays, strict=True):

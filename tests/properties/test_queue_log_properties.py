@@ -1,4 +1,4 @@
-"""The connector counts a random `queue_log` like a plain count that follows Asterisk's code.
+"""The connector's events of a random `queue_log` match a plain count that follows Asterisk's code.
 
 `python -m tests.support.compare_queue_logs --logs 2000` compares many more.
 """

@@ -1,4 +1,4 @@
-"""Citizens who become known late, or are none any more: nothing names these after a day, and what was counted of them stays."""
+"""Citizens who become known late or lose their contacts: their rows are deleted after a day, and their figures stay."""
 
 from collections.abc import Collection
 from itertools import permutations
@@ -20,7 +20,7 @@ from tests.support.simulated_workers import DAY_MS
 
 
 class Known:
-    """Timelines of which these contacts were erased, and of which others have entries."""
+    """A timeline lookup with these erased contacts, and these identities with entries."""
 
     def __init__(self, erased: Collection[str] = (), owners: Collection[str] = ()) -> None:
         self.erased, self.owners = erased, {*owners}
@@ -33,7 +33,7 @@ class Known:
 
 
 def sweep(partition: CitizenCounter, day: int, known: Known | None = None) -> bool:
-    """Have a day begin; return whether the citizen is named."""
+    """Start a day, and return whether the citizen still has a row."""
     partition.tick(Step(0, START_MS + day * DAY_MS, ()), known or Known())
     for table in partition.tables:
         table.commit()
@@ -53,7 +53,7 @@ def test_erased_citizen_is_deleted_the_next_day_and_stays_counted() -> None:
     partition = CitizenCounter(TERMS)
     partition.fold([entry("letter.arrived", 0, "mail:s:1"), entry("letter.answered", 2, "mail:s:1")], START_MS)
     counted = named(partition.figures.rows)
-    assert sweep(partition, 3)  # the worker's row of it may be gone by now
+    assert sweep(partition, 3)  # the contacts agent may have deleted its row by now
     assert not sweep(partition, 4, Known(["mail:s:1"]))
     assert named(partition.figures.rows) == counted
 
@@ -98,12 +98,12 @@ def test_ended_contacts_leave_the_row_of_an_open_letter_but_decide_its_first_con
 
 
 def counted(events: list[Event]) -> dict[str, dict[str, int]]:
-    """Return what all these events are counted as in the end, by service."""
+    """Return the final figures of these events, by service."""
     partition = CitizenCounter(TERMS)
     partition.fold(entries_from_workers(events), START_MS)
     return {
-        key.service: told
-        for key, told in named(partition.figures.rows).items()
+        key.service: numbers
+        for key, numbers in named(partition.figures.rows).items()
         if key.period == TOTAL_PERIOD and key.service
     }
 
@@ -172,16 +172,16 @@ def test_reattribution_of_a_row_of_an_earlier_release_has_the_same_events() -> N
     row = contact.fold(None, letter)
     *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(row))
     assigned = make("letter.assigned", 1, subject=letter.subject, identities=PHONE)
-    told = []
+    found = []
     for before in (contact.decode(msgspec.msgpack.encode(known)), row):
         _, (key, adopted) = reattribution.records(before, contact.fold(before, assigned), letter.subject)
-        told.append((key, {*reattribution.decode(adopted).events}))
-    assert told == [(PHONE.encode(), {(letter.type, START_MS, ""), (letter.type, START_MS, "autonomie")})] * 2
+        found.append((key, {*reattribution.decode(adopted).events}))
+    assert found == [(PHONE.encode(), {(letter.type, START_MS, ""), (letter.type, START_MS, "autonomie")})] * 2
 
 
 def test_late_event_does_not_count_as_the_latest_in_a_row_of_an_earlier_release() -> None:
-    told = [("arrived", 0, "a"), ("assigned", 9, "b")]
-    events = [make(f"letter.{what}", at, subject="mail:s/x:1", service=service) for what, at, service in told]
+    steps = [("arrived", 0, "a"), ("assigned", 9, "b")]
+    events = [make(f"letter.{kind}", at, subject="mail:s/x:1", service=service) for kind, at, service in steps]
     row = None
     for event in events:
         row = contact.fold(row, event)

@@ -1,4 +1,4 @@
-"""Clocks in the contacts agent: what a tick tells, what a restart finds, what a changed file moves."""
+"""SLA clocks in the contacts agent: ticks, restarts, and changes of the SLA file."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def test_breach_is_reported_once_despite_kills_and_uncommitted_steps() -> None:
     worker = Worker()
     assert worker.at(1, waiting()) == ["sla.started"]
     assert worker.figures() == {"started": 1, "running": 1, "due": 1}
-    assert worker.until(34) == []  # its source may have been away as we were
+    assert worker.until(34) == []  # after an outage its source gets a grace period
     assert worker.at(35, commit=False) == ["sla.at_risk"]
     assert worker.at(35) == ["sla.at_risk"]
     worker.kill()
@@ -39,7 +39,7 @@ def test_breach_is_reported_once_despite_kills_and_uncommitted_steps() -> None:
     assert worker.at(700, make("call.answered", 90, subject=f"{CALL}1", **QUEUED)) == ["sla.met"]
     assert worker.figures() == {"started": 1, "breached": 1, "late": 1}
     assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
-    assert len({event["id"] for event in worker.told}) == len(worker.told) == 4
+    assert len({event["id"] for event in worker.reported}) == len(worker.reported) == 4
 
 
 def test_timeline_gets_the_results_of_clocks() -> None:
@@ -51,7 +51,7 @@ def test_timeline_gets_the_results_of_clocks() -> None:
     kept, broken = entries[f"{CALL}2", "sla.met"], entries[f"{CALL}1", "sla.breached"]
     assert (kept.state, broken.state) == (ContactState.IN_PROGRESS, ContactState.WAITING)
     assert broken.happened_at.isoformat() == "2025-03-03T08:01:00+00:00"
-    assert {kept.id, broken.id} < {event["id"] for event in worker.told}
+    assert {kept.id, broken.id} < {event["id"] for event in worker.reported}
     assert {entry.detail for entry in worker.entries if entry.type.startswith("sla.")} == {"telephone:answer"}
 
 
@@ -61,7 +61,7 @@ def test_breach_during_an_outage_is_reported_late_with_its_true_time() -> None:
     worker.kill()
     assert worker.at(86_400) == []
     assert worker.until(86_432).count("sla.breached") == 500
-    breaches = [event for event in worker.told if event["type"] == "sla.breached"]
+    breaches = [event for event in worker.reported if event["type"] == "sla.breached"]
     assert all(event["data"]["late"] for event in breaches)
     assert breaches[7]["time"] == "2025-03-03T08:01:00.007Z"
     assert worker.until(86_500) == []
@@ -84,7 +84,7 @@ def test_changed_file_moves_the_deadlines_of_open_contacts(*, kills: bool) -> No
     if kills:
         worker.kill()
     assert worker.at(3) == ["sla.moved"]
-    assert worker.told[-1]["data"]["deadline_at"] == "2025-03-03T08:02:00.000Z"
+    assert worker.reported[-1]["data"]["deadline_at"] == "2025-03-03T08:02:00.000Z"
     assert worker.at(4) == []
     assert worker.until(100) == ["sla.at_risk"]
     assert worker.until(122) == ["sla.breached"]
@@ -94,12 +94,12 @@ def test_version_for_open_contacts_applies_when_its_first_day_begins() -> None:
     version = 'name = "telephone"\nfrom = 2025-03-04\nopen_contacts = true\n'
     later = FILE[FILE.index("[[policy]]") :].replace('name = "telephone"\n', version)
     worker = Worker(policies(FILE.replace("target = 60", "target = 200000") + later.replace("= 60", "= 100000")))
-    evening, midnight = 10 * 3600, 15 * 3600  # 9 o'clock is the start
+    evening, midnight = 10 * 3600, 15 * 3600  # the start is at 9:00
     worker.at(evening, waiting(1, evening))
     assert worker.at(midnight - 1) == []
     worker.kill()
     assert worker.at(midnight) == ["sla.moved"]
-    assert worker.told[-1]["data"]["since"] == "2025-03-04"
+    assert worker.reported[-1]["data"]["since"] == "2025-03-04"
     assert worker.at(midnight + 1) == []
 
 
@@ -119,7 +119,7 @@ def test_file_reverted_during_the_renewal_is_reverted_for_all_clocks(
     if kills:
         worker.kill()
     worker.policies = first
-    assert [told for turn in range(4) for told in worker.at(6 + turn)] == ["sla.moved"] * 2
+    assert [kind for tick in range(4) for kind in worker.at(6 + tick)] == ["sla.moved"] * 2
     assert {clock.deadline_at for row in worker.job.contacts.rows.values() for clock in row.clocks} == {
         START_MS + 60_000
     }
@@ -135,7 +135,7 @@ def test_step_undone_during_the_renewal_skips_no_clock(monkeypatch: pytest.Monke
     worker.at(5, commit=False)
     for at in range(6, 10):
         worker.at(at)
-    assert sum(event["type"] == "sla.moved" for event in worker.told) == 5
+    assert sum(event["type"] == "sla.moved" for event in worker.reported) == 5
 
 
 def test_no_breach_while_the_source_reads_its_history() -> None:
@@ -152,11 +152,11 @@ def test_late_event_breaches_only_after_the_grace_period() -> None:
     worker = Worker()
     late = 600
     assert worker.at(late, waiting()) == ["sla.started"]
-    told = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
-    ((after, kinds),) = told.items()
+    reports = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
+    ((after, kinds),) = reports.items()
     assert kinds == ["sla.at_risk", "sla.breached"]
-    assert 0 < after - agent.GRACE_MS // 1000 <= 2  # counted from the first tick, and told by the next
-    (breach,) = [event for event in worker.told if event["type"] == "sla.breached"]
+    assert 0 < after - agent.GRACE_MS // 1000 <= 2  # counted from the first tick, and reported by the next
+    (breach,) = [event for event in worker.reported if event["type"] == "sla.breached"]
     assert (breach["time"], breach["data"]["late"]) == ("2025-03-03T08:01:00.000Z", True)
 
 
@@ -194,8 +194,8 @@ def test_satisfaction_with_a_letter_counts_by_its_sla_result() -> None:
     worker.at(5, make("feedback.given", 5, subject=LETTER["subject"], scale="csat_1_5", score=2))
     opinions = Dimensions("feedback", "siege", "autonomie", "mail")
     assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_no_promise_unsatisfied": 1}
-    told = worker.until(2 * 86_400)
-    assert "sla.breached" in told
+    kinds = worker.until(2 * 86_400)
+    assert "sla.breached" in kinds
     assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
     worker.kill()
     assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
@@ -230,7 +230,7 @@ def test_backlog_is_reported_by_time_of_receipt() -> None:
     assert open_since() == {half_hour: 2, half_hour + 7200: 1}, "the step was taken back"
     worker.at(9000, answer)
     assert open_since() == {half_hour: 1, half_hour + 7200: 1}
-    worker.job.figures.rows[0, dimensions].open_since = None  # as an earlier release left it
+    worker.job.figures.rows[0, dimensions].open_since = None  # as in a row of an earlier release
     worker.job.restore()
     worker.at(9004, commit=False)
     assert open_since() is None, "the step was taken back"

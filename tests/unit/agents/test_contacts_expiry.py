@@ -1,4 +1,4 @@
-"""What the contacts agent forgets: who was erased, of whom nothing is heard, what was kept long enough. Figures stay."""
+"""Erasure and expiry of rows in the contacts agent: the figures stay."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -18,15 +18,15 @@ def erasure(at: float = 0, subject: str = CALL) -> Event:
 
 
 def test_erased_contact_gets_no_timeline_entries() -> None:
-    worker, told = Worker(), answered_call()
-    first = worker.fold(*told[:2])
-    second = worker.fold(erased := erasure(), *told)
+    worker, call = Worker(), answered_call()
+    first = worker.fold(*call[:2])
+    second = worker.fold(erased := erasure(), *call)
     worker.commit()
     assert [len(step.outputs[topics.TIMELINE.name]) for step in (first, second)] == [2, 1]
     [(key, value)] = second.outputs[topics.TIMELINE.name]
     assert PHONE.encode() not in value
     assert (key, "personal_data.erased" in value.decode()) == (CALL.encode(), True)
-    assert worker.fold(*told, erased).outputs[topics.TIMELINE.name] == []  # the topic is told again
+    assert worker.fold(*call, erased).outputs[topics.TIMELINE.name] == []  # the topic is read again
     assert worker.job.contacts.rows[CALL.encode()].state is ContactState.CLOSED
     assert PHONE.encode() not in b"".join(filter(None, worker.written.values()))
 
@@ -93,7 +93,7 @@ def test_expired_rows_are_deleted_and_stay_counted() -> None:
     worker.commit()
     counted = {name: number for name, number in worker.total().items() if name in QUEUE_SCHEMA.counts}
     worker.tick(36 * DAY_MS)
-    for _ in range(2):  # the sweep begins anew, and goes over the rows
+    for _ in range(2):  # the first tick restarts the sweep, the second checks the rows
         worker.tick(HOUR_MS)
     assert worker.written[CALL.encode()] is None
     assert worker.written[AGENT.encode()] is None
@@ -112,7 +112,7 @@ def test_old_buckets_and_late_events_count_in_the_day_row() -> None:
     assert not any(start for start, _ in worker.job.figures.rows)
     began_at = datetime.fromtimestamp(START_MS / 1000, ZoneInfo("Europe/Paris"))
     day = worker.job.days.rows[began_at.date(), PLACE]
-    in_buckets = [sum(told) for told in zip(*(row.counts for row in buckets.values()), strict=True)]
+    in_buckets = [sum(column) for column in zip(*(row.counts for row in buckets.values()), strict=True)]
     assert day.counts == worker.job.figures.rows[0, PLACE].counts == in_buckets
     assert day.by_hour == [int(hour == began_at.hour) for hour in range(24)]
     worker.fold(*answered_call(f"{CALL}9"))

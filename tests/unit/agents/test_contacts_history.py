@@ -1,4 +1,4 @@
-"""The contacts agent, told of what was long ago or told again: figures are as of then, and nothing counts twice."""
+"""Old and repeated events in the contacts agent: figures have the time of the history, and nothing counts twice."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_no_call_is_ended_while_its_source_reads_its_history() -> None:
     worker.tick()
     worker.tick(60_000)
     other = "call:asterisk/annexe:1740988800.7"
-    worker.fold(*answered_call()[:2])  # of yesterday, told now
+    worker.fold(*answered_call()[:2])  # yesterday's events, read now
     worker.job.fold(TOPIC, [record(event) for event in answered_call(other, queue="apa")[:2]], worker.step())
     worker.commit()
     told_until = START_MS + 5_000
@@ -41,7 +41,7 @@ def test_no_call_is_ended_while_its_source_reads_its_history() -> None:
     worker.fold(*answered_call()[2:])
     worker.commit()
     assert "left_forgotten" not in worker.total()
-    worker.tick(35_000)  # the log is read to its end: now silence means something
+    worker.tick(35_000)  # the log is read to its end: without events, calls can end now
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
     worker.fold(make("call.arrived", 60, subject=f"{CALL}1"))
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == START_MS + 60_000
@@ -111,10 +111,10 @@ def test_log_read_again_from_its_start_counts_nothing_twice(opinion: list[Event]
     worker.fold(*log)
     worker.commit()
     counted = worker.total()
-    for _ in range(3):  # the first call is dropped: it was closed long enough ago, and nobody touched it for an hour
+    for _ in range(3):  # the first call's row is deleted: closed before the retention, and unchanged for an hour
         worker.tick(HOUR_MS)
     assert list(worker.job.contacts.rows) == [f"{CALL}9".encode()]
-    worker.fold(*opinion)  # of a call that nobody knows any more
+    worker.fold(*opinion)  # about a call without a row
     worker.commit()
     step = worker.fold(*log)
     worker.commit()
@@ -137,9 +137,9 @@ def test_history_does_not_end_during_an_outage() -> None:
     worker = Worker()
     worker.now += DAY_MS
     worker.tick(60_000)
-    worker.fold(*answered_call()[:2])  # of yesterday, told now
+    worker.fold(*answered_call()[:2])  # yesterday's events, read now
     worker.commit()
-    worker.now += 600_000  # the broker was away, and there was no tick
+    worker.now += 600_000  # an outage of the broker, without ticks
     worker.job.tick(worker.step())
     worker.commit()
     assert worker.total() == {"offered": 1, "waiting": 1}

@@ -1,4 +1,4 @@
-"""The contacts agent reads a source a second time: no figure changes, however late that is."""
+"""Reading a source a second time changes no figure of the contacts agent, at any later time."""
 
 import pytest
 
@@ -24,7 +24,7 @@ REREAD_HEADER = [(topics.REREAD_HEADER, b"1")]
 
 
 def sums(worker: Worker) -> Sums:
-    """Return totals and days; five minutes become a part of their day in time."""
+    """Return totals and days, with the buckets added to their days."""
     found: Sums = {}
     sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
     return found
@@ -47,7 +47,7 @@ def test_old_log_read_again_counts_once(days_after: int) -> None:
     worker.now = START_MS + (LOG_DAYS + days_after) * DAY_MS
     assert read(worker, LOG) == []
     counted = sums(worker)
-    pass_hours(worker, 3)  # contacts closed more than 35 days ago are dropped
+    pass_hours(worker, 3)  # rows of contacts closed more than 35 days ago are deleted
     assert abs(len(worker.job.contacts.rows) - max(0, 35 - days_after)) <= 1
     for _ in range(2):
         assert {*read(worker, LOG)} == {"told_again"}
@@ -65,25 +65,25 @@ def test_older_history_counts_while_no_row_of_its_source_was_deleted() -> None:
 
 
 def test_old_event_of_a_deleted_and_recreated_contact_is_rejected() -> None:
-    worker, told = Worker(), answered_call()
-    read(worker, told)
+    worker, call = Worker(), answered_call()
+    read(worker, call)
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
     read(worker, [make("call.queued", 49 * 86_400, queue="mdph", site="siege", service="autonomie", visit=2)])
     counted = sums(worker)
-    assert {*read(worker, told)} == {"told_again"}
+    assert {*read(worker, call)} == {"told_again"}
     assert compare(sums(worker), counted) == []
 
 
 def test_opinion_after_the_deletion_of_its_call_does_not_recreate_the_call() -> None:
-    worker, told = Worker(), answered_call()
-    read(worker, told)
+    worker, call = Worker(), answered_call()
+    read(worker, call)
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
     during = make("feedback.given", 10, survey="enquete", scale="csat_1_5", score=4)
     assert read(worker, [during]) == []
     counted = sums(worker)
-    assert read(worker, told) == ["told_again"] * 4
+    assert read(worker, call) == ["told_again"] * 4
     assert compare(sums(worker), counted) == []
 
 
@@ -94,8 +94,8 @@ def letter(kind: str, at: float, **data: object) -> Event:
 def test_letter_counts_once_when_its_source_is_reread_and_a_late_letter_is_accepted() -> None:
     worker = Worker()
     worker.now += DAY_MS
-    told = [letter("arrived", 0), letter("answered", 86_400)]
-    read(worker, told)
+    letters = [letter("arrived", 0), letter("answered", 86_400)]
+    read(worker, letters)
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
     assert not worker.job.contacts.rows
@@ -108,10 +108,10 @@ def test_letter_counts_once_when_its_source_is_reread_and_a_late_letter_is_accep
         worker.commit()
         return [one.reason for one in step.dead_letters]
 
-    assert read_again(*told) == ["told_again"] * 2
+    assert read_again(*letters) == ["told_again"] * 2
     assert compare(sums(worker), counted) == []
     late = make("letter.arrived", 3_600, subject="letter:maarch/siege:2", channel="mail")
-    assert read(worker, [late]) == []  # first told after weeks, as letters sometimes are
+    assert read(worker, [late]) == []  # published for the first time after weeks, as happens with letters
     assert read_again(late) == []
     assert worker.job.progress.rows[PROGRESS_KEY].duplicates == 1
 

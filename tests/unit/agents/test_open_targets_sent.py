@@ -1,4 +1,4 @@
-"""What the contacts agent tells the timelines of promises that are still to be kept: matters', whenever their dates change."""
+"""Records of open SLA targets that the contacts agent sends to the timelines, whenever a deadline of a case changes."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -35,13 +35,13 @@ Due = dict[str, float | None]
 
 
 def due(worker: Worker, since: int = 0) -> list[Due]:
-    """What was told, in order: each clock that runs, with the seconds from the start until it is due."""
+    """Return the records sent, in order: each running clock with its deadline in seconds after the start."""
     return [
         {
             promise.clock: None if promise.due_at is None else (promise.due_at - START_MS) / 1000
-            for promise in told.promises
+            for promise in record.promises
         }
-        for told in worker.promised[since:]
+        for record in worker.promised[since:]
     ]
 
 
@@ -56,9 +56,13 @@ def test_targets_of_a_letter_are_sent_on_arrival_and_whenever_one_is_met() -> No
     worker.at(20, make("letter.acknowledged", 15, **LETTER))
     worker.at(2 * DAY, make("letter.answered", 2 * DAY - 9, **LETTER))
     assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}, {"resolution": 10 * DAY}, {}]
-    (told, *_) = worker.promised
-    (promise, _) = told.promises
-    assert (told.contact, told.sector, told.happened_at) == (LETTER["subject"], "social", START + timedelta(seconds=5))
+    (record, *_) = worker.promised
+    (promise, _) = record.promises
+    assert (record.contact, record.sector, record.happened_at) == (
+        LETTER["subject"],
+        "social",
+        START + timedelta(seconds=5),
+    )
     assert (promise.policy, promise.service) == ("matters", "autonomie")
     assert promise.at_risk_at == START_MS + DAY * 500
 
@@ -67,10 +71,10 @@ def test_passing_time_sends_no_targets() -> None:
     worker = matters()
     worker.at(5, make("letter.arrived", 0, **LETTER))
     worker.at(DAY - 9)
-    told = len(worker.promised)
+    sent = len(worker.promised)
     worker.until(DAY + 200)
-    assert "sla.breached" in [event["type"] for event in worker.told]
-    assert len(worker.promised) == told
+    assert "sla.breached" in [event["type"] for event in worker.reported]
+    assert len(worker.promised) == sent
 
 
 def test_target_has_no_deadline_while_the_citizen_has_to_act() -> None:
@@ -96,7 +100,7 @@ def test_calls_send_no_targets() -> None:
     worker.at(1, waiting())
     worker.until(100)
     worker.at(101, make("call.answered", 100, subject=waiting().subject, queue="mdph", **WHERE))
-    assert {event["type"] for event in worker.told} >= {"sla.started", "sla.breached", "sla.met"}
+    assert {event["type"] for event in worker.reported} >= {"sla.started", "sla.breached", "sla.met"}
     assert worker.promised == []
 
 
@@ -115,14 +119,14 @@ def test_changed_target_moves_the_deadlines_of_open_cases(kills: bool) -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER), make("letter.arrived", 0, subject="mail:maarch/ged:2", **WHERE))
     worker.at(2)
-    told = len(worker.promised)
+    sent = len(worker.promised)
     worker.policies = policies(TWO.replace("864000", "432000"))
     if kills:
         worker.at(3, commit=False)
         worker.kill()
     worker.at(4)
     worker.at(5)
-    assert due(worker, told) == [{"acknowledge": DAY, "resolution": 5 * DAY}] * 2
+    assert due(worker, sent) == [{"acknowledge": DAY, "resolution": 5 * DAY}] * 2
 
 
 def test_targets_missing_from_an_earlier_release_are_sent_once() -> None:
@@ -131,7 +135,7 @@ def test_targets_missing_from_an_earlier_release_are_sent_once() -> None:
     worker.at(2)
     progress = worker.job.progress.rows[PROGRESS_KEY]
     worker.promised.clear()
-    progress.promised_at = 0  # as it wrote it
+    progress.promised_at = 0  # as in a row of an earlier release
     for second in range(3, 9):
         worker.at(second)
     assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}]
@@ -158,7 +162,7 @@ def test_later_record_has_a_later_time_despite_worker_clocks(
     for at, kind in zip(clocks, steps, strict=True):
         worker.at(at, make(kind, -900 if kind == "letter.assigned" else 0, **LETTER))
         worker.kill()
-    times = [milliseconds(told.happened_at) for told in worker.promised]
+    times = [milliseconds(record.happened_at) for record in worker.promised]
     assert len(times) >= 3
     assert all(one < other for one, other in pairwise(times))
     assert datetime.fromtimestamp(times[0] / 1000, UTC) == START + timedelta(seconds=clocks[0])

@@ -1,4 +1,4 @@
-"""What is counted again of one partition, beside a worker that was given other promises, or has just begun."""
+"""Recount of one partition, compared with a worker with other SLA targets or one that has just started."""
 
 import time
 from datetime import date
@@ -83,7 +83,7 @@ def test_wrong_row_is_not_taken_for_other_targets() -> None:
         assert find_changed_verdicts(rows[0], truth, PARIS) is None
     wrong = rows[1].__copy__()
     wrong.clocks = (rows[1].clocks[0].__copy__(),)
-    wrong.clocks[0].ended_at = START_MS + 30_000  # so it would be in time
+    wrong.clocks[0].ended_at = START_MS + 30_000  # as if it were in time
     truth = again(worker.policies, worker.now, *late()).contacts[CALL.encode()]
     assert find_changed_verdicts(wrong, truth, PARIS) is None
 
@@ -164,7 +164,7 @@ def test_counts_added_by_a_release_are_recorded_with_their_time() -> None:
 
 
 class Partitions:
-    """Partition 0 of topics, as a consumer of Kafka shows them: topic → first offset that is left, times of the records."""
+    """A fake Kafka consumer of partition 0: topic → first available offset, times of the records."""
 
     def __init__(self, **topics: tuple[int, list[int]]) -> None:
         self._topics, self._positions = topics, dict[TopicPartition, int]()

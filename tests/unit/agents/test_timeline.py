@@ -1,4 +1,4 @@
-"""The timeline agent without Kafka: entries to the store, all else to the dead letters."""
+"""Timeline agent without Kafka: entries go to the store, invalid records to the dead letters."""
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
@@ -27,7 +27,7 @@ from tests.support.events import CASE, START_MS, answered_call, make
 
 
 class Record(NamedTuple):
-    """As a fetch yields it."""
+    """A record as the consumer returns it."""
 
     offset: int
     timestamp: int
@@ -37,7 +37,7 @@ class Record(NamedTuple):
 
 
 class Store:
-    """Remembers what it is given."""
+    """A fake store that records its calls."""
 
     def __init__(self) -> None:
         self.batches: list[list[Entry]] = []
@@ -89,10 +89,10 @@ def test_batch_is_written_in_one_call_and_invalid_entries_are_rejected() -> None
 
 def test_open_targets_are_written_and_are_no_entries() -> None:
     _, queued, *_ = answered_call()
-    told = open_targets.record(contact.fold(None, queued), queued.subject, START_MS)
-    broken = told[1].replace(b'"promises":[]', b'"promises":[["a","b"]]')
+    promised = open_targets.record(contact.fold(None, queued), queued.subject, START_MS)
+    broken = promised[1].replace(b'"promises":[]', b'"promises":[["a","b"]]')
     store, step = Store(), Step(0, 0, [])
-    records = [Record(0, 0, *told), Record(1, 0, told[0], broken)]
+    records = [Record(0, 0, *promised), Record(1, 0, promised[0], broken)]
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, records, step)
     assert store.batches == [[]]
     assert [(one.contact, one.promises) for one in store.promised] == [(queued.subject, ())]
@@ -114,9 +114,7 @@ def test_replayed_dead_letter_of_an_erased_contact_does_not_count() -> None:
 
 @pytest.mark.parametrize("cuts", [(3,), (2, 3), (1, 2, 3)])
 @pytest.mark.parametrize("crash", [False, True])
-def test_entries_before_an_erasure_count_in_any_batch_and_after_a_crash(
-    cuts: tuple[int, ...], crash: bool
-) -> None:
+def test_entries_before_an_erasure_count_in_any_batch_and_after_a_crash(cuts: tuple[int, ...], crash: bool) -> None:
     name, records, row = {"subject": "mail:s:1"}, [], None
     for offset, kind in enumerate(("letter.arrived", "letter.answered", ERASED)):
         event = make(kind, offset, **name, **({"channel": "mail"} if kind == ERASED else {"identities": CASE}))
@@ -224,15 +222,15 @@ def test_undone_step_does_not_restart_the_sweep(monkeypatch: pytest.MonkeyPatch)
 def test_store_that_lacks_committed_entries_is_detected() -> None:
     store, topic = Store(), topics.TIMELINE.name
     part = make_job("accueil", store).open(0)
-    part.check_positions({})  # nothing was ever handed over
+    part.check_positions({})  # no offset was ever committed
     with pytest.raises(UnrecoverableStateError, match=r"lacks entries of citizen.timeline.v1: 0 to 7"):
         part.check_positions({topic: 7})
-    part.fold(topic, [], Step(0, START_MS, [], taken={topic: 7}))  # markers alone
+    part.fold(topic, [], Step(0, START_MS, [], taken={topic: 7}))  # only transaction markers
     part.check_positions({topic: 7})
     bad = Record(0, 0, b"phone:a", b"no entry")
     part.reject_record(topic, bad, ValueError(), Step(0, START_MS, [], taken={topic: 8}))
     part.check_positions({topic: 8})
-    part.check_positions({topic: 5})  # a crash came before Kafka was told
+    part.check_positions({topic: 5})  # a crash before the offsets were committed
     with pytest.raises(UnrecoverableStateError, match=r": 8 to 9"):
         part.check_positions({topic: 9})
     assert positions.find_missing({positions.EARLIER_RELEASE: 0}, 0, 9) is None
