@@ -402,11 +402,11 @@ def erase(row: Citizen, erased: Container[bytes]) -> Citizen:
 
     The row then contributes less. The caller must `close` it first, or changed figures would reveal the erased contacts.
     """
-    kept = tuple(known for known in row.contacts if known.fingerprint not in erased)
-    if len(kept) == len(row.contacts):
+    remaining = tuple(known for known in row.contacts if known.fingerprint not in erased)
+    if len(remaining) == len(row.contacts):
         return row
     after = row.__copy__()
-    after.contacts = kept
+    after.contacts = remaining
     return after
 
 
@@ -423,7 +423,7 @@ def forget(row: Citizen, since: int) -> Citizen:
     ):
         return row
     if row.overflow_at is not None:
-        kept: tuple[CitizenContact, ...] = ()
+        remaining: tuple[CitizenContact, ...] = ()
         overflow_at = row.overflow_at if day(row.overflow_at) >= since else None
     else:
         overflow_at = None
@@ -436,11 +436,11 @@ def forget(row: Citizen, since: int) -> Citizen:
         }
         row = _decide_first_contacts(row, {own for own, on in began.items() if on < since - MAX_LATE_DAYS})
         context = max(min([since, *began.values()]), since - MAX_LATE_DAYS) - within
-        kept = tuple(known for known in row.contacts if _is_needed(known, since, context, day))
-    if len(kept) == len(row.contacts) and overflow_at == row.overflow_at and since == row.counted_from:
+        remaining = tuple(known for known in row.contacts if _is_needed(known, since, context, day))
+    if len(remaining) == len(row.contacts) and overflow_at == row.overflow_at and since == row.counted_from:
         return row
     after = row.__copy__()
-    after.counted_from, after.contacts, after.overflow_at = since, kept, overflow_at
+    after.counted_from, after.contacts, after.overflow_at = since, remaining, overflow_at
     return after
 
 

@@ -85,45 +85,45 @@ def identity_rank(identity: str) -> tuple[int, str]:
     return _STRENGTH.get(kind_of(identity), len(_STRENGTH)), identity
 
 
-def resolve_identities(asked: str, neighbours: FindNeighbours, caps: LinkLimits = LinkLimits()) -> IdentityCluster:  # noqa: B008 - never changed
-    """Return the cluster of the citizen with the identity `asked`, with a bounded number of calls of `neighbours`.
+def resolve_identities(identity: str, neighbours: FindNeighbours, limits: LinkLimits = LinkLimits()) -> IdentityCluster:  # noqa: B008 - never changed
+    """Return the cluster of the citizen with `identity`, with a bounded number of calls of `neighbours`.
 
     A weak identity that leads to several persons, or exceeds a limit, forms a cluster of its own.
     """
     neighbours = _once(neighbours)
-    if is_strong(asked):
-        return _resolve_person(asked, neighbours, caps)
-    near = neighbours([asked])[asked]
-    links = {other: Link(asked, other) for other in near.identities[: caps.fan_out]}
-    of_several = IdentityCluster({asked: None}, links, len(links) == len(near.identities), is_own=False)
-    if _is_busy(asked, near, caps):
+    if is_strong(identity):
+        return _resolve_person(identity, neighbours, limits)
+    near = neighbours([identity])[identity]
+    links = {other: Link(identity, other) for other in near.identities[: limits.fan_out]}
+    of_several = IdentityCluster({identity: None}, links, len(links) == len(near.identities), is_own=False)
+    if _is_busy(identity, near, limits):
         return of_several
     person = next(filter(is_strong, links), None)
     if person is not None:
-        cluster = _resolve_person(person, neighbours, caps)
-        if asked not in cluster.identities:
+        cluster = _resolve_person(person, neighbours, limits)
+        if identity not in cluster.identities:
             return of_several
-        others = {other: link for other, link in cluster.identities.items() if other not in {asked, person}}
-        return IdentityCluster({asked: None, person: links[person], **others}, cluster.shared, cluster.is_whole)
-    if not _is_exclusive(asked, near, (), caps, max_strangers=1):
+        others = {other: link for other, link in cluster.identities.items() if other not in {identity, person}}
+        return IdentityCluster({identity: None, person: links[person], **others}, cluster.shared, cluster.is_whole)
+    if not _is_exclusive(identity, near, (), limits, max_strangers=1):
         return of_several
-    own, shared = _split_shared(links, {asked}, neighbours, caps, max_strangers=0)
-    return IdentityCluster({asked: None, **own}, shared)
+    own, shared = _split_shared(links, {identity}, neighbours, limits, max_strangers=0)
+    return IdentityCluster({identity: None, **own}, shared)
 
 
 def _once(neighbours: FindNeighbours) -> FindNeighbours:
     """Return `neighbours` with a cache, so that each identity is looked up once."""
     known: dict[str, Neighbourhood] = {}
 
-    def ask(asked: Sequence[str]) -> Mapping[str, Neighbourhood]:
-        if unknown := [identity for identity in asked if identity not in known]:
+    def ask(identities: Sequence[str]) -> Mapping[str, Neighbourhood]:
+        if unknown := [identity for identity in identities if identity not in known]:
             known.update(dict.fromkeys(unknown, _NO_NEIGHBOURS) | dict(neighbours(unknown)))
-        return {identity: known[identity] for identity in asked}
+        return {identity: known[identity] for identity in identities}
 
     return ask
 
 
-def _resolve_person(strong: str, neighbours: FindNeighbours, caps: LinkLimits) -> IdentityCluster:
+def _resolve_person(strong: str, neighbours: FindNeighbours, limits: LinkLimits) -> IdentityCluster:
     own: dict[str, Link | None] = {strong: None}
     weak: dict[str, Link] = {}
     frontier, is_whole = [strong], True
@@ -133,7 +133,7 @@ def _resolve_person(strong: str, neighbours: FindNeighbours, caps: LinkLimits) -
             for other in near[identity].identities:
                 if other in own or other in weak:
                     continue
-                if len(own) + len(weak) >= caps.identities:
+                if len(own) + len(weak) >= limits.identities:
                     is_whole = False
                 elif is_strong(other):
                     own[other] = Link(identity, other)
@@ -141,12 +141,12 @@ def _resolve_person(strong: str, neighbours: FindNeighbours, caps: LinkLimits) -
                 else:
                     weak[other] = Link(identity, other)
         frontier = further
-    exclusive, shared = _split_shared(weak, own.keys(), neighbours, caps, max_strangers=1)
+    exclusive, shared = _split_shared(weak, own.keys(), neighbours, limits, max_strangers=1)
     return IdentityCluster({**own, **exclusive}, shared, is_whole)
 
 
 def _split_shared(
-    weak: Mapping[str, Link], own: Collection[str], neighbours: FindNeighbours, caps: LinkLimits, max_strangers: int
+    weak: Mapping[str, Link], own: Collection[str], neighbours: FindNeighbours, limits: LinkLimits, max_strangers: int
 ) -> tuple[dict[str, Link], dict[str, Link]]:
     """Return the weak identities that lead only to the person of `own`, and those that lead to other persons too."""
     near = neighbours(list(weak))
@@ -154,13 +154,13 @@ def _split_shared(
     exclusive: dict[str, Link] = {}
     shared: dict[str, Link] = {}
     for identity, link in weak.items():
-        is_exclusive = _is_exclusive(identity, near[identity], around, caps, max_strangers)
+        is_exclusive = _is_exclusive(identity, near[identity], around, limits, max_strangers)
         (exclusive if is_exclusive else shared)[identity] = link
     return exclusive, shared
 
 
 def _is_exclusive(
-    identity: str, near: Neighbourhood, around: Collection[str], caps: LinkLimits, max_strangers: int
+    identity: str, near: Neighbourhood, around: Collection[str], limits: LinkLimits, max_strangers: int
 ) -> bool:
     """Return whether a weak identity leads only to the person with the identities `around`.
 
@@ -169,14 +169,14 @@ def _is_exclusive(
     """
     others = [other for other in near.identities if other not in around]
     return (
-        not _is_busy(identity, near, caps)
+        not _is_busy(identity, near, limits)
         and len(others) <= max_strangers
         and not any(is_strong(other) or kind_of(other) == kind_of(identity) for other in others)
     )
 
 
-def _is_busy(identity: str, near: Neighbourhood, caps: LinkLimits) -> bool:
-    return identity in caps.blocked or len(near.identities) > caps.fan_out or near.contacts > caps.contacts
+def _is_busy(identity: str, near: Neighbourhood, limits: LinkLimits) -> bool:
+    return identity in limits.blocked or len(near.identities) > limits.fan_out or near.contacts > limits.contacts
 
 
 def kind_of(identity: str) -> str:

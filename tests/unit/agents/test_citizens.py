@@ -188,6 +188,6 @@ def test_late_event_does_not_count_as_the_latest_in_a_row_of_an_earlier_release(
     assert row is not None
     *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(row))
     earlier = contact.decode(msgspec.msgpack.encode(known))
-    assert earlier == row, "as if this release had folded it"
+    assert earlier == row, "like a row of this release"
     late = make("letter.registered", 5, subject="mail:s/x:1", service="a", chrono="1")
     assert contact.fold(earlier, late).service == "b"

@@ -227,12 +227,12 @@ def test_backlog_is_reported_by_time_of_receipt() -> None:
     assert open_since() == {half_hour: 2, half_hour + 7200: 1}
     answer = make("letter.answered", 9000, **LETTER | {"subject": "mail:mailroom/siege:1"})
     worker.at(9000, answer, commit=False)
-    assert open_since() == {half_hour: 2, half_hour + 7200: 1}, "the step was taken back"
+    assert open_since() == {half_hour: 2, half_hour + 7200: 1}, "the step was undone"
     worker.at(9000, answer)
     assert open_since() == {half_hour: 1, half_hour + 7200: 1}
     worker.job.figures.rows[0, dimensions].open_since = None  # as in a row of an earlier release
     worker.job.restore()
     worker.at(9004, commit=False)
-    assert open_since() is None, "the step was taken back"
+    assert open_since() is None, "the step was undone"
     worker.at(9004)
     assert open_since() == {half_hour: 1, half_hour + 7200: 1}

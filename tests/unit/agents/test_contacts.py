@@ -184,7 +184,7 @@ def test_number_of_dimensions_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
     beside = [
         make("feedback.invited", 50, subject=f"{CALL}{number}", queue=f"extension-{number}") for number in range(3)
     ]
-    assert worker.fold(*beside).dead_letters == [], "what is counted beside a place takes no room"
+    assert worker.fold(*beside).dead_letters == [], "derived dimensions do not count"
 
 
 def test_queues_of_an_agent_and_sectors_of_a_contact_are_limited() -> None:

@@ -143,4 +143,4 @@ def test_clock_ahead_for_a_moment_deletes_nothing() -> None:
         assert CALL.encode() in worker.job.contacts.rows
     for after_ms in (40 * DAY_MS, PAUSE_MS):
         worker.tick(after_ms)
-    assert CALL.encode() not in worker.job.contacts.rows, "it stays ahead: so late it is"
+    assert CALL.encode() not in worker.job.contacts.rows, "the clock stays ahead: the event is that late"

@@ -52,7 +52,7 @@ def matters(text: str = TWO) -> Worker:
 def test_targets_of_a_letter_are_sent_on_arrival_and_whenever_one_is_met() -> None:
     worker = matters()
     worker.at(5, make("letter.arrived", 0, **LETTER))
-    worker.at(10, make("letter.assigned", 6, **LETTER))  # changes no date
+    worker.at(10, make("letter.assigned", 6, **LETTER))  # changes no deadline
     worker.at(20, make("letter.acknowledged", 15, **LETTER))
     worker.at(2 * DAY, make("letter.answered", 2 * DAY - 9, **LETTER))
     assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}, {"resolution": 10 * DAY}, {}]
@@ -89,7 +89,7 @@ def test_late_event_moves_the_deadline_and_a_reopened_case_is_due_again() -> Non
     worker = matters()
     worker.at(50, make("letter.answered", 40, **LETTER))
     worker.at(60, make("letter.arrived", 0, **LETTER))
-    assert due(worker) == [], "it was over before anything was promised"
+    assert due(worker) == [], "it ended before the policy existed"
     worker.at(70, make("letter.arrived", 0, subject="mail:maarch/ged:2", **WHERE))
     worker.at(80, make("letter.assigned", -500, subject="mail:maarch/ged:2", **WHERE))
     assert due(worker)[-1] == {"acknowledge": DAY - 500, "resolution": 10 * DAY - 500}

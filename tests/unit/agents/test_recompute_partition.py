@@ -111,7 +111,7 @@ def test_agents_of_a_read_log_are_logged_out_in_the_recount() -> None:
     counted = again(worker.policies, worker.now, AGENT_HERE).count()
     differing = {(one.name, one.known, one.again) for one in compare(known(worker), counted.again, counted.earlier)}
     assert differing == {("agents_available", 1, 0)}
-    assert compare(known(worker), *counted) == [], "it differs by time alone"
+    assert compare(known(worker), *counted) == [], "only the time differs"
     worker.until(late + 41 + _seconds_until_told(TIMES))
     counted = again(worker.policies, worker.now, AGENT_HERE).count()
     assert compare(known(worker), counted.again, counted.earlier) == []
@@ -193,7 +193,7 @@ class Partitions:
 
 def test_start_of_the_events_in_kafka_is_known_for_full_and_empty_topics() -> None:
     kept_ms, begun_at = 30 * 86_400_000, int(time.time() * 1000)
-    cases = {  # first offset and times of mail and calls → when the first event came, until when some are gone
+    cases = {  # first offset and times of mail and calls → when the first event came, end of the deleted events
         "whole": ((0, [2_000, 3_000]), (0, [1_000]), 1_000, 0),
         "cut": ((7, [2_000, 3_000]), (0, [1_000]), 1_000, 2_000),
     }
@@ -201,7 +201,7 @@ def test_start_of_the_events_in_kafka_is_known_for_full_and_empty_topics() -> No
         log = _Log(Partitions(**{MAIL: mail, TOPIC: call}), 0, kept_ms)
         assert len(list(log.read({MAIL: mail[0] + len(mail[1]), TOPIC: 1}))) == 2
         assert (log.begins_at, log.cut_at) == (begins_at, cut_at)
-    for left in ([begun_at], []):  # letters came long ago, and their events expired
+    for left in ([begun_at], []):  # letters arrived long ago, and their events expired
         log = _Log(Partitions(**{MAIL: (7, []), TOPIC: (0, left)}), 0, kept_ms)
         list(log.read({MAIL: 7, TOPIC: len(left)}))
         assert log.begins_at == sum(left)

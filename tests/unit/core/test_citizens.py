@@ -144,7 +144,7 @@ def test_row_of_an_earlier_release_is_read_and_its_withdrawn_contact_can_return(
     assert facts(fold([move(ADOPTED, 1, "mail:s:1", START_MS, past)], before))
     assert (
         facts(fold([move(ADOPTED, 1, "mail:s:1", START_MS, past)], row)) == []
-    )  # the sector is the same: it was before
+    )  # the sector is the same, so the move is older
 
 
 def test_indexes_of_event_types_are_stable() -> None:

@@ -99,7 +99,7 @@ def test_letter_with_events_after_its_closure_is_reopened_once() -> None:
         return make(kind, day * DAY, subject=MAIL, **WHERE, **data)
 
     closed = [*LETTER[:3], again("letter.closed", 2, outcome="resolved")]
-    assert "reopened" not in count([*closed, again("letter.answered", 3)])["mail/autonomie"], "an answer more"
+    assert "reopened" not in count([*closed, again("letter.answered", 3)])["mail/autonomie"], "a second answer"
     taken_up = [*closed, again("letter.assigned", 5)]
     for order in permutations(taken_up):
         counted = count(order)["mail/autonomie"]

@@ -129,7 +129,7 @@ def test_target_queue_of_an_earlier_release_has_the_time_of_the_transfer() -> No
     row = row.__copy__()
     row.stays = (visit,)
     for at, to, counted in ((210, "apa", "apa"), (190, "apa", "rsa")):
-        assert contact.fold(row, transferred(at, to)).stays[0].to_queue == counted, "as of its transfer"
+        assert contact.fold(row, transferred(at, to)).stays[0].to_queue == counted, "with the time of its transfer"
 
 
 def test_transfer_with_corrected_dimensions_counts_there() -> None:

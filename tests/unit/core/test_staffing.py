@@ -101,4 +101,4 @@ def test_limits() -> None:
     assert agents_needed(Load(100 * MAX_AGENTS, 180), 20, 0.8) is None
     too_few = estimate_performance(Load(200, 180), 10, 20)
     assert (too_few.service_level, too_few.mean_wait_seconds, too_few.occupancy) == (0, inf, 1)
-    assert estimate_performance(Load(200, 180, 60), 10, 20).service_level > 0.5, "who gives up makes room for others"
+    assert estimate_performance(Load(200, 180, 60), 10, 20).service_level > 0.5, "abandoned calls make room for others"
