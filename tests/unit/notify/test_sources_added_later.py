@@ -61,7 +61,7 @@ class Desk:
 
     def at(self, seconds: float, *events: Event) -> None:
         self.breaches += self.worker.at(seconds, *events).count("sla.breached")
-        told, self.worker.told = self.worker.told, []
+        told, self.worker.reported = self.worker.reported, []
         self.store.take([decode_sla(json.dumps(event).encode()) for event in told], {}, self.worker.now)
         self.store.release(self.worker.now)
 
