@@ -52,8 +52,8 @@ def test_states_of_the_board_are_put_into_words() -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("C", "siege takes nothing in: queue_log is not there"),
-        ("fr_FR.UTF-8", "siege ne prend rien : queue_log is not there"),
+        ("C", "siege reads nothing: queue_log is not there"),
+        ("fr_FR.UTF-8", "siege ne lit rien : queue_log is not there"),
     ],
 )
 def test_event_is_told_in_words_with_its_values(language: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,8 +67,8 @@ def test_why_kafka_is_away_is_told() -> None:
     assert parse_log_line(refused)[1] == "siege: Kafka cannot be reached (AuthenticationFailedError)"
     left = line("warning", "broker_left", connector="siege", reason="TopicAuthorizationFailedError", unconfirmed=3)
     assert parse_log_line(left)[1] == (
-        "siege: Kafka takes nothing (the broker refuses a right on a group, a topic, or a transactional id),"
-        " what comes is kept on disk"
+        "siege: Kafka accepts no events (the broker refuses a right on a group, a topic, or a transactional id),"
+        " they are kept on disk"
     )
 
 
@@ -82,7 +82,7 @@ def test_why_kafka_is_away_is_told() -> None:
 )
 def test_a_right_that_kafka_refuses_is_named(error: Exception, named: str) -> None:
     told = parse_log_line(line("error", "leaving", error=repr(error)))[1]
-    assert told.startswith("cannot go on: the broker refuses a right on ")
+    assert told.startswith("cannot continue: the broker refuses a right on ")
     assert named in told
 
 

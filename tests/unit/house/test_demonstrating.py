@@ -162,9 +162,9 @@ def test_the_demo_names_somebody_and_another_once_that_one_is_erased(
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(plan._name_citizens())
     assert capsys.readouterr().out.splitlines() == [
-        "accueil: somebody with a story: 01 99 00 00 07",
-        "accueil: somebody with a story: 01 99 00 00 08, jade@example.org, case 100008",
-        "accueil: somebody with a story: 01 99 00 00 09, case 100009",
+        "accueil: a citizen with a timeline: 01 99 00 00 07",
+        "accueil: a citizen with a timeline: 01 99 00 00 08, jade@example.org, case 100008",
+        "accueil: a citizen with a timeline: 01 99 00 00 09, case 100009",
     ]
     assert (tmp_path / "access" / "demo-number").read_text() == "01 99 00 00 09\n"
     assert len(waits) == 7, "of whom all is known nobody else is looked for until he is erased"

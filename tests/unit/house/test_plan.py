@@ -263,7 +263,7 @@ def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
     for is_there in (False, True):
         with pytest.raises(OperatorError, match="cannot run"):
             up(None, demo=True, verbose=False)
-        assert ("nothing of accueil.toml counts" in capsys.readouterr().out) == is_there
+        assert ("ignores accueil.toml" in capsys.readouterr().out) == is_there
         (tmp_path / "accueil.toml").write_text('sla = "sla.toml"\n', encoding="utf-8")
 
 

@@ -175,7 +175,7 @@ def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path
         await all_ready(tree.start(server("broker", tmp_path / "journal")))
         await all_ready(tree.start(python("worker", "raise SystemExit('no room')")))
 
-    with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nall it said: .*worker\.log") as gave_up:
+    with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nfull log: .*worker\.log") as gave_up:
         run(tmp_path, told, grow)
     assert gave_up.value.exit_code == os.EX_SOFTWARE
     assert told.count("restart in") == len(process_tree.RESTART_SECONDS)
@@ -261,7 +261,7 @@ def test_child_that_gets_nowhere_is_killed_and_started_again(
         interrupt()
 
     run(tmp_path, told, grow)
-    assert told.count("gets nowhere") == 1
+    assert told.count("makes no progress") == 1
 
 
 def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
@@ -277,7 +277,7 @@ def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
         interrupt()
 
     run(tmp_path, told, grow)
-    assert (told.count("gets nowhere"), told.count("✓")) == (1, 0)
+    assert (told.count("makes no progress"), told.count("✓")) == (1, 0)
 
 
 def test_child_that_is_long_not_ready_says_what_it_waits_for(
@@ -363,10 +363,10 @@ def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
 def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from streams.runtime.process_tree import Program, Tree\n"
+        "from streams.runtime.process_tree import ProcessTree, Program\n"
         "child = Program('web', (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=600)\n"
         "async def grow(tree): tree.start(child)\n"
-        "async def main(): await Tree(pathlib.Path(sys.argv[1]), lambda *_: None, verbose=False).run(grow)\n"
+        "async def main(): await ProcessTree(pathlib.Path(sys.argv[1]), lambda *_: None, verbose=False).run(grow)\n"
         "asyncio.run(main())\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path), STUBBORN]) as parent:
@@ -381,14 +381,14 @@ def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
 def test_all_is_stopped_though_nobody_listens_any_more(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from streams.runtime.process_tree import Program, Tree\n"
-        "from streams.runtime.supervisor import tell\n"
+        "from streams.runtime.process_tree import ProcessTree, Program\n"
+        "from streams.runtime.supervisor import report\n"
         "programs = [Program(name, (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=0.1)\n"
         "    for name in ('web', 'worker')]\n"
         "async def grow(tree): tree.start(*programs)\n"
-        "async def main(): await Tree(pathlib.Path(sys.argv[1]), tell, verbose=True).run(grow)\n"
+        "async def main(): await ProcessTree(pathlib.Path(sys.argv[1]), report, verbose=True).run(grow)\n"
         "asyncio.run(main())\n"
-        "tell('', 'stopped')\n"
+        "report('', 'stopped')\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path), STUBBORN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
@@ -448,7 +448,7 @@ def test_a_warning_that_does_not_pass_by_itself_is_shown_at_the_start_too(tmp_pa
 
     run(tmp_path, told, grow)
     assert [text for text in told.of("connect") if "✓" not in text] == [
-        "made a key that nothing replaces, keep a copy: keys/social.key"
+        "created a key that cannot be replaced, keep a copy: keys/social.key"
     ]
 
 

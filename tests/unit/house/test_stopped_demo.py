@@ -105,7 +105,7 @@ def test_connectors_are_the_demos_while_it_runs_and_none_are_set_up(monkeypatch:
     (systems / "accueil.toml").write_text(f'[connectors.standard]\nconnector = "asterisk"\npath = "{log}"\n')
     log.touch()
     monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
-    assert "connectors.standard: unknown; there are: none" in run("connectors", "check", "standard").stderr
+    assert "connectors.standard: unknown; configured: none" in run("connectors", "check", "standard").stderr
     with claim_data_directory(DEMO):
         instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         listed = run("connectors", "list")
@@ -118,7 +118,7 @@ def test_connectors_are_the_demos_while_it_runs_and_none_are_set_up(monkeypatch:
         Path("accueil.toml").write_text(f'[connectors.siege]\nconnector = "asterisk"\npath = "{log}"\n')
         assert "  siege  " in run("connectors", "list").stdout  # who sets up his own beside the demo means them
         assert run("connectors", "check", "siege").stderr == "accueil: settings: accueil.toml\n"
-        assert "connectors.standard: unknown; there are: siege" in run("connectors", "check", "standard").stderr
+        assert "connectors.standard: unknown; configured: siege" in run("connectors", "check", "standard").stderr
 
 
 def test_topics_are_made_on_the_demos_broker_only_if_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
