@@ -207,7 +207,7 @@ MESSAGES: Final = {
         "{number} boards are open, the maximum (web.max_viewers)",
         "{number} tableaux sont ouverts, le maximum (web.max_viewers)",
     ),
-    r"more than (?P<number>.*) contacts are at risk: those that fall due last are not listed": (
+    r"more than (?P<number>.*) contacts are at risk: those with the latest deadlines are not listed": (
         "more than {number} contacts are at risk: those with the latest deadlines are not listed",
         "plus de {number} contacts sont à risque : ceux dont l'échéance est la plus lointaine ne sont pas listés",
     ),

@@ -20,7 +20,7 @@ TOPIC = SOURCES[Channel.CALL].name
 
 
 @pytest.mark.parametrize("by_command", [True, False])
-def test_a_lost_cluster_is_noticed_and_the_source_read_again(
+def test_lost_cluster_is_detected_and_the_source_can_be_read_again(
     own_kafka: EmbeddedKafka, tmp_path: Path, *, by_command: bool
 ) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])

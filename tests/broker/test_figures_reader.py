@@ -77,7 +77,7 @@ def test_all_partitions_are_read_and_followed(kafka: EmbeddedKafka, topic: str) 
         assert all(milliseconds(NOW) <= at <= milliseconds(datetime.now(UTC)) for at in written_at.values())
 
 
-def test_what_was_compacted_away_is_not_missed_and_what_was_deleted_stays_deleted(
+def test_reader_handles_compaction_and_tombstones(
     kafka: EmbeddedKafka, topic: str
 ) -> None:
     make_topic(
@@ -109,7 +109,7 @@ def test_what_was_compacted_away_is_not_missed_and_what_was_deleted_stays_delete
         assert list(view.snapshot(NOW).today) == [SOCIAL]
 
 
-def test_only_committed_rows_are_seen(kafka: EmbeddedKafka, topic: str) -> None:
+def test_reader_sees_only_committed_rows(kafka: EmbeddedKafka, topic: str) -> None:
     make_topic(kafka, topic)
     worker = Worker()
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": topic})
@@ -141,7 +141,7 @@ def test_only_committed_rows_are_seen(kafka: EmbeddedKafka, topic: str) -> None:
         wait_until(lambda: offered(view) == 7, "the committed rows")
 
 
-def test_a_topic_that_was_made_anew_replaces_the_old_one(kafka: EmbeddedKafka, topic: str) -> None:
+def test_recreated_topic_replaces_the_old_rows(kafka: EmbeddedKafka, topic: str) -> None:
     make_topic(kafka, topic)
     worker = Worker()
     worker.offered(SOCIAL, NOW, 5)
@@ -178,7 +178,7 @@ def watching(view: FiguresView) -> Iterator[list[int | None]]:
         thread.join()
 
 
-def test_counts_never_fall_when_the_reader_starts_anew(kafka: EmbeddedKafka, topic: str) -> None:
+def test_counts_never_decrease_after_a_restart_of_the_reader(kafka: EmbeddedKafka, topic: str) -> None:
     make_topic(kafka, topic)
     worker = Worker()
     rows: list[tuple[bytes, bytes | None]] = []

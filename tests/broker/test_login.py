@@ -39,7 +39,7 @@ def listeners(kafka: EmbeddedKafka) -> list[str]:
     return [f"127.0.0.1:{one.laddr.port}" for one in found if one.status == psutil.CONN_LISTEN]
 
 
-def test_only_its_user_is_let_in(tmp_path: Path) -> None:
+def test_broker_accepts_only_its_user(tmp_path: Path) -> None:
     password = make_password()
     kafka = EmbeddedKafka(tmp_path / "kafka", password=password)
     kafka.start()
@@ -84,7 +84,7 @@ def client_options(password: str) -> dict[str, str]:
     }
 
 
-def test_data_without_a_password_get_one_and_a_new_one_replaces_it(
+def test_password_is_added_to_existing_data_and_can_change(
     own_kafka: EmbeddedKafka, caplog: pytest.LogCaptureFixture
 ) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec("events", 1)])
@@ -107,7 +107,7 @@ def test_data_without_a_password_get_one_and_a_new_one_replaces_it(
     assert "Sending username and password in the clear" not in caplog.messages
 
 
-def test_password_is_in_no_argument_and_commands_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_is_not_in_arguments_and_commands_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     monkeypatch.setenv("ACCUEIL_DATA", str(data))
     command = [sys.executable, "-m", "streams.cli.main", "broker"]

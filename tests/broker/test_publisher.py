@@ -110,7 +110,7 @@ def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
     return own_kafka
 
 
-def test_events_are_confirmed_in_order_and_lie_where_other_clients_put_them(
+def test_events_are_confirmed_in_order_in_the_partition_of_other_clients(
     broker: EmbeddedKafka, tmp_path: Path
 ) -> None:
     with sender(broker, tmp_path) as sending:
@@ -131,7 +131,7 @@ def test_events_are_confirmed_in_order_and_lie_where_other_clients_put_them(
     assert {message.key(): message.partition() for message in read(broker.bootstrap, "others")} == ours
 
 
-def test_the_broker_is_away_at_the_start(broker: EmbeddedKafka, tmp_path: Path) -> None:
+def test_publisher_waits_for_the_broker_at_the_start(broker: EmbeddedKafka, tmp_path: Path) -> None:
     broker.stop()
     with sender(broker, tmp_path) as sending:
         for _ in range(5):
@@ -153,7 +153,7 @@ def test_the_broker_is_away_at_the_start(broker: EmbeddedKafka, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_the_broker_goes_under_load_and_comes_back(broker: EmbeddedKafka, tmp_path: Path, how: int) -> None:
+def test_publisher_survives_a_broker_restart_under_load(broker: EmbeddedKafka, tmp_path: Path, how: int) -> None:
     with sender(broker, tmp_path) as sending:
         for round_ in range(60):
             if round_ == 20:
@@ -172,7 +172,7 @@ def test_the_broker_goes_under_load_and_comes_back(broker: EmbeddedKafka, tmp_pa
     check(broker, 3_000)
 
 
-def test_the_broker_hangs_for_longer_than_it_is_waited_for(broker: EmbeddedKafka, tmp_path: Path) -> None:
+def test_publisher_survives_a_broker_that_hangs_beyond_the_timeout(broker: EmbeddedKafka, tmp_path: Path) -> None:
     with sender(broker, tmp_path) as sending:
         sending.send(100)
         sending.poll_until(sending.all_safe)
@@ -189,7 +189,7 @@ def test_the_broker_hangs_for_longer_than_it_is_waited_for(broker: EmbeddedKafka
     check(broker, 300)
 
 
-def test_the_topic_is_not_there_yet(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_publisher_waits_for_a_missing_topic(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with sender(own_kafka, tmp_path) as sending:
         sending.send(100)
         assert sending.value("connector_spool_records") == 100
@@ -198,7 +198,7 @@ def test_the_topic_is_not_there_yet(own_kafka: EmbeddedKafka, tmp_path: Path) ->
     assert check(own_kafka, 100) == 0
 
 
-def test_what_somebody_waits_for_is_delivered_or_refused(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_synchronous_delivery_confirms_or_raises(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 2)])
     events = [event(number) for number in range(300)]
     for _ in range(2):

@@ -60,7 +60,7 @@ def refuse_one(kafka: EmbeddedKafka) -> None:
     assert producer.flush(60) == 0
 
 
-def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_another(
+def test_recompute_agrees_with_the_worker_and_names_each_difference(
     own_kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
     chain = SlaChain(own_kafka, tmp_path)
@@ -126,7 +126,7 @@ def check_promises_changed(kafka: EmbeddedKafka, directory: Path) -> None:
     assert datetime.fromisoformat(as_of) >= asked_at, "all events are compared, though the last one was earlier"
 
 
-def test_a_call_of_yesterday_that_a_new_worker_has_not_given_up_yet_is_no_difference(
+def test_unexpired_old_call_of_a_new_worker_is_no_difference(
     own_kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
     chain = SlaChain(own_kafka, tmp_path)

@@ -32,7 +32,7 @@ def found(bootstrap: str, name: str) -> tuple[set[int], set[int], str]:
     return replicas, {len(partition["isr_nodes"]) for partition in partitions}, config[MIN_INSYNC]["value"]
 
 
-def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
+def test_replicas_are_created_and_must_acknowledge(brokers: list[EmbeddedKafka]) -> None:
     bootstrap = brokers[0].bootstrap
     assert apply_specs(bootstrap, [TopicSpec("old", 4)]) == ["created old with 4 partitions"]
     assert found(bootstrap, "old") == ({1}, {1}, "1")
@@ -65,7 +65,7 @@ def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
     assert refused == [], "a record that one broker alone has is not acknowledged"
 
 
-def test_a_topic_that_nothing_can_be_written_to_is_mended(kafka: EmbeddedKafka) -> None:
+def test_unwritable_topic_is_repaired(kafka: EmbeddedKafka) -> None:
     apply_specs(kafka.bootstrap, [TopicSpec("strict", 2)])
     with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap)) as admin:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "strict", configs={MIN_INSYNC: "2"})])

@@ -37,7 +37,7 @@ def sla(directory: Path, brokers: str, *arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_contact_is_explained_as_it_was_committed_last(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_latest_committed_contact_is_explained(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     policies, row = load_policies(EXAMPLE), None
     rows = []
     for event in answered_call(wait=100):
@@ -53,7 +53,7 @@ def test_contact_is_explained_as_it_was_committed_last(own_kafka: EmbeddedKafka,
     assert "done, late" in text
 
 
-def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_due_clocks_are_listed_by_deadline(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     policies, now = load_policies(EXAMPLE), datetime.now(UTC).timestamp()
     rows = []
     for number, (days, service) in enumerate(((30, "rsa"), (20, "mdph"), (1, "rsa"))):
@@ -101,7 +101,7 @@ def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path:
     assert told("--overdue") == (0, "nothing is overdue")
 
 
-def test_brokers_that_are_away_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_brokers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.2)
     port = free_port()
     code, text = sla(tmp_path, f"127.0.0.1:{port}", "explain", CALL)

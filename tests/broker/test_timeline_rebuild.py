@@ -31,7 +31,7 @@ def rows(database: Path) -> list[tuple[str, ...]]:
     return []
 
 
-def test_a_lost_database_is_noticed_and_made_again(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_lost_database_is_detected_and_rebuilt(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     read = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
     specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in read]
     apply_specs(own_kafka.bootstrap, specs)

@@ -27,7 +27,7 @@ SERVE = (
 )
 
 
-def test_a_broker_may_be_away_at_the_start_and_be_killed_later(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_board_survives_a_missing_and_a_killed_broker(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     own_kafka.stop()
     port = free_port()
     worker = Worker()
@@ -116,7 +116,7 @@ def scraping(port: int) -> Iterator[list[Scrape]]:
         thread.join()
 
 
-def test_no_scrape_sees_less_than_there_was_whoever_starts_anew(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_counters_never_decrease_in_scrapes_across_restarts(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 2, config=COMPACTED)])
     worker, port = Worker(), free_port()
     now = datetime.now(UTC)

@@ -128,7 +128,7 @@ class Chain:
         return "".join([*metrics, *health, *(self.ask("web", path).text for path in ("/", "/api/board"))])
 
 
-def test_nothing_that_was_planted_is_found_anywhere(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_planted_personal_data_is_found_nowhere(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     lines = plant(int(time.time()))
     log, home = tmp_path / "queue_log", tmp_path / "data" / "connectors" / "asterisk" / "siege"
     bootstrap = own_kafka.bootstrap

@@ -163,7 +163,7 @@ def pick(timeline: Timeline, owners: Mapping[str, str]) -> tuple[str, set[str], 
     return best
 
 
-def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
+def test_no_personal_data_remains_and_nothing_names_erased_citizens(
     own_kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
     since = last_monday()

@@ -100,7 +100,7 @@ def told(own_kafka: EmbeddedKafka, tmp_path: Path) -> Told:
     return Told(own_kafka, tmp_path)
 
 
-def test_worker_killed_at_every_point_of_a_tick_that_tells(told: Told) -> None:
+def test_worker_killed_at_every_checkpoint_of_a_publishing_tick(told: Told) -> None:
     points = STEP_CHECKPOINTS[STEP_CHECKPOINTS.index("transaction_begun") :]
     torn, told_at_once = {}, {}
     with told.worker("one") as one:
@@ -121,7 +121,7 @@ def test_worker_killed_at_every_point_of_a_tick_that_tells(told: Told) -> None:
     told.verify()
 
 
-def test_second_worker_joins_in_the_middle_of_a_tick_that_tells(told: Told) -> None:
+def test_second_worker_joins_during_a_publishing_tick(told: Told) -> None:
     with told.worker("one", session_seconds=40) as one, told.worker("two", session_seconds=40) as two:
         told.prepare(one)
         one.start(ENGINE_STOP_AT="records_sent")
@@ -140,7 +140,7 @@ def test_second_worker_joins_in_the_middle_of_a_tick_that_tells(told: Told) -> N
     told.verify()
 
 
-def test_worker_that_slept_in_the_middle_of_a_tick_that_tells_finds_itself_replaced(told: Told) -> None:
+def test_worker_stopped_during_a_publishing_tick_is_fenced(told: Told) -> None:
     with told.worker("one") as one, told.worker("two") as two:
         told.prepare(one)
         one.start(ENGINE_STOP_AT="records_sent")

@@ -77,7 +77,7 @@ def settle(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
     return oracle.verify(kafka.bootstrap)
 
 
-def test_every_reason_becomes_a_dead_letter_and_stops_nothing(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_every_reject_reason_becomes_a_dead_letter(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     bad = bad_records()
     good = oracle.make_lives(60, 600)
     kafka_io.produce(kafka.bootstrap, [*oracle.records(good)])

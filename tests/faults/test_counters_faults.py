@@ -174,7 +174,7 @@ def falls(prometheus: Prometheus, series: str) -> list[str]:
     return [str(labels) for labels, told in found.items() if any(b < a for (_, a), (_, b) in pairwise(told))]
 
 
-def test_no_counter_falls_or_counts_twice_whoever_comes_and_goes(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_counters_never_decrease_or_double_across_rebalances(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     house, flow = House(own_kafka, tmp_path), Flow()
     webs = {name: house.child(name) for name in ("web-a", "web-b")}
     one, two = house.child("one"), house.child("two")

@@ -64,7 +64,7 @@ def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_p
 
 
 @pytest.mark.timeout(600)
-def test_burst_of_kills(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_repeated_kills_lose_and_duplicate_nothing(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     chance = random.Random(7)
     opened = torn = 0
     with supervised(worker(name, kafka, tmp_path / "worker.log", "--instance=one")) as child:
@@ -104,7 +104,7 @@ def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_
 
 
 @pytest.mark.timeout(600)
-def test_batches_lost_on_the_way_are_fetched_again(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_undelivered_batches_are_fetched_again(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with worker(name, kafka, tmp_path / "worker.log", "--lose=0.3", "--option=max_records=100").start() as child:
         child.wait_for(OPENED, 4)
         with ledger_job_oracle.trickle(name, kafka.bootstrap):
@@ -116,7 +116,7 @@ def test_batches_lost_on_the_way_are_fetched_again(name: str, kafka: EmbeddedKaf
 
 
 @pytest.mark.timeout(600)
-def test_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_worker_survives_a_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     """The watchdog: with its usual 180 s, a transaction's own 60 s would end such a process before."""
     name = "ledger-hung"
     make_topics(name, own_kafka.bootstrap)
@@ -139,7 +139,7 @@ def test_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("static", [False, True], ids=["dynamic", "static"])
-def test_zombie_is_fenced_and_leaves(name: str, kafka: EmbeddedKafka, tmp_path: Path, *, static: bool) -> None:
+def test_zombie_worker_is_fenced_and_exits(name: str, kafka: EmbeddedKafka, tmp_path: Path, *, static: bool) -> None:
     one = worker(name, kafka, tmp_path / "one.log", *(["--instance=same"] if static else []))
     two = worker(name, kafka, tmp_path / "two.log", *(["--instance=same"] if static else []))
     with two, one, ledger_job_oracle.trickle(name, kafka.bootstrap):

@@ -92,7 +92,7 @@ def house(request: pytest.FixtureRequest, own_kafka: EmbeddedKafka, tmp_path: Pa
         yield house
 
 
-def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: RunningStack) -> None:
+def test_erased_data_never_returns_and_other_data_remains(house: RunningStack) -> None:
     at = (datetime.now(UTC) - START).total_seconds() - 600
     told = lives(at)
     with house.worker as worker, house.timeline as timeline:
@@ -177,7 +177,7 @@ def _find_nothing(house: RunningStack) -> None:
 
 
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_a_broker_that_is_away_is_a_clear_refusal_and_nothing_is_begun(
+def test_erasure_without_a_broker_is_refused_before_it_begins(
     house: RunningStack, own_kafka: EmbeddedKafka
 ) -> None:
     with house.worker as worker, house.timeline as timeline:

@@ -85,7 +85,7 @@ def feed(lines: list[str], log: Path) -> None:
         time.sleep(0.15)
 
 
-def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_day_of_calls_with_kills_matches_the_ledger(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     day = (datetime.now(UTC) - timedelta(days=2)).date()
     day -= timedelta(days=max(0, day.weekday() - 4))  # a working day, older than any time to live
     ledger: Ledger = simulate_day(tmp_path / "day", day=day, seed=11, calls=CALLS)

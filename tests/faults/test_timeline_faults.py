@@ -181,7 +181,7 @@ def test_two_processes_share_the_partitions(
         verify(told, url, two)
 
 
-def test_what_the_database_cannot_hold_is_set_aside_alone(
+def test_only_entries_refused_by_the_database_become_dead_letters(
     kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path
 ) -> None:
     told, url = Told(), make_database(postgres, "strict")
@@ -201,7 +201,7 @@ def test_what_the_database_cannot_hold_is_set_aside_alone(
     assert {one.value() for one in kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)} == {letter}
 
 
-def test_who_waits_for_the_database_leaves_when_asked_to(tmp_path: Path) -> None:
+def test_process_waiting_for_the_database_stops_on_sigterm(tmp_path: Path) -> None:
     child = writer_to("127.0.0.1:1", tmp_path, "postgresql+psycopg://postgres@127.0.0.1:1/postgres")
     with child:
         child.start().wait_for("waiting_for_database")
@@ -211,7 +211,7 @@ def test_who_waits_for_the_database_leaves_when_asked_to(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("kind", "hold"), [("sqlite", "BEGIN IMMEDIATE"), ("postgresql", "LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")]
 )
-def test_who_writes_the_tables_anew_is_waited_for(
+def test_timeline_process_waits_during_a_table_rewrite(
     kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path, kind: str, hold: str
 ) -> None:
     """As at night, for longer than Kafka lets nobody hear of a process before it gives its partitions to others."""
@@ -239,7 +239,7 @@ def test_who_writes_the_tables_anew_is_waited_for(
     assert "tick_failed" not in child.text
 
 
-def test_the_database_crashes_and_comes_back(kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path) -> None:
+def test_timeline_process_survives_a_database_crash(kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path) -> None:
     told = Told()
     with supervised(writer(kafka, tmp_path, postgres.url)) as child:
         with kafka_io.trickle(kafka.bootstrap, told.batches()):

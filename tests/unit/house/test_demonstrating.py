@@ -30,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path)
 
 
-def test_a_token_is_made_once_and_is_for_this_user_alone(settings: Settings) -> None:
+def test_demo_token_is_created_once_and_private(settings: Settings) -> None:
     path = make_token(settings)
     secret = path.read_text().strip()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -45,7 +45,7 @@ def test_a_token_is_made_once_and_is_for_this_user_alone(settings: Settings) -> 
     ]
 
 
-def test_a_token_that_is_lost_or_was_revoked_is_replaced(settings: Settings) -> None:
+def test_lost_or_revoked_demo_token_is_replaced(settings: Settings) -> None:
     path = make_token(settings)
     path.unlink()
     make_token(settings)
@@ -56,7 +56,7 @@ def test_a_token_that_is_lost_or_was_revoked_is_replaced(settings: Settings) -> 
     assert find(tokens, path.read_text().strip(), now())
 
 
-def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) -> None:
+def test_citizen_is_found_after_contacts_by_several_channels(settings: Settings) -> None:
     assert find_citizen(settings, settings.data) is None  # nobody plays yet
     (settings.data / CITIZENS).write_text(
         "0199000001\tabel@example.org\t100001\n0199000007\t\t100007\n0199000008\tjade@example.org\t100008\n"
@@ -100,7 +100,7 @@ def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) 
     assert find_citizen(settings, settings.data) == lone
 
 
-def test_who_was_named_is_named_again_until_the_number_leads_to_another_too(settings: Settings) -> None:
+def test_saved_citizen_is_found_again_while_the_number_is_unambiguous(settings: Settings) -> None:
     people = [Citizen(f"01 99 00 00 {number:02}", f"c{number}@example.org", f"{number}") for number in range(10, 70)]
     lines = (f"{one.phone.replace(' ', '')}\t{one.email}\t{one.case}\n" for one in people)
     (settings.data / CITIZENS).write_text("".join(lines))
@@ -129,14 +129,14 @@ def test_who_was_named_is_named_again_until_the_number_leads_to_another_too(sett
         assert find_citizen(settings, settings.data) in people[:-1]
 
 
-def test_all_citizens_of_the_simulation_are_listed_with_what_finds_them() -> None:
+def test_simulation_lists_its_citizens_with_their_identities() -> None:
     lines = [line.split("\t") for line in list_citizens(7).splitlines()]
     assert (len(lines), len({case for *_, case in lines})) == (POPULATION, POPULATION)
     one = citizen(7, 4711)
     assert lines[4711] == [one.phone, one.email, one.case]
 
 
-def test_the_demo_names_somebody_and_another_once_that_one_is_erased(
+def test_demo_names_another_citizen_after_an_erasure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")

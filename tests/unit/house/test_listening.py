@@ -9,7 +9,7 @@ from connectors.sdk.sockets import listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_what_is_written_is_sent_at_once(host: str) -> None:
+def test_small_responses_are_sent_immediately(host: str) -> None:
     """A head and a body are two writes: by default the second waits until the client acknowledges the first."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("no IPv6 here")

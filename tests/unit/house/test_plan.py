@@ -34,7 +34,7 @@ def plan(settings: Settings, tmp_path: Path) -> Plan:
     return Plan(settings, EXAMPLE, tmp_path, demo=False)
 
 
-def test_parts_are_given_the_time_they_take_to_stop(settings: Settings, tmp_path: Path) -> None:
+def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -> None:
     here = plan(settings, tmp_path)
     seconds = {part.name: part.stop_seconds for part in (here.broker(), here.web(), *here.connect())}
     assert seconds["connect"] > GRACE_SECONDS
@@ -52,7 +52,7 @@ def test_parts_are_given_the_time_they_take_to_stop(settings: Settings, tmp_path
         ("accueil.example.org", "accueil.example.org", "http://accueil.example.org:8080/"),
     ],
 )
-def test_board_is_named_as_this_machine_reaches_it(
+def test_url_of_the_board_is_reachable_from_this_machine(
     settings: Settings, tmp_path: Path, host: str, asked: str, url: str
 ) -> None:
     here = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
@@ -60,7 +60,7 @@ def test_board_is_named_as_this_machine_reaches_it(
 
 
 @pytest.mark.parametrize(("exit_code", "ends_with"), [(2, EXIT_CONFIGURATION), (70, EXIT_RESTART), (1, EXIT_RESTART)])
-def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what_to_do(
+def test_program_that_cannot_run_decides_the_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exit_code: int, ends_with: int
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
@@ -117,7 +117,7 @@ def just_now(settings: Settings) -> Settings:
     return retaining_at(settings, datetime.now(UTC))
 
 
-def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_without_rewriting_if_that_failed(
+def test_retention_runs_daily_and_is_retried_without_rewrite(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nights, stamp = Nights(70, 0), tmp_path / APPLIED
@@ -140,7 +140,7 @@ def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_without_rew
     asyncio.run(plan(never, tmp_path).retain(nights))  # type: ignore[arg-type]
 
 
-def test_a_stamp_that_is_gone_or_of_a_time_to_come_keeps_nothing_from_being_removed(
+def test_missing_or_future_stamp_does_not_prevent_retention(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nights, stamp = Nights(0, 0), tmp_path / APPLIED
@@ -151,7 +151,7 @@ def test_a_stamp_that_is_gone_or_of_a_time_to_come_keeps_nothing_from_being_remo
     assert stamp.stat().st_mtime < to_come
 
 
-def test_what_the_machine_refuses_is_told_and_tried_again_in_an_hour(
+def test_os_error_of_retention_is_reported_and_retried(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nights = Nights(OSError(errno.EAGAIN, "no more processes"), 0, 0)
@@ -171,7 +171,7 @@ def test_what_the_machine_refuses_is_told_and_tried_again_in_an_hour(
     assert capsys.readouterr().out.count("in an hour") == 2
 
 
-def test_what_is_over_is_removed_though_a_source_is_away(
+def test_retention_starts_although_a_source_is_not_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told, here = asyncio.Event(), plan(settings, tmp_path)
@@ -199,7 +199,7 @@ def test_what_is_over_is_removed_though_a_source_is_away(
     asyncio.run(grow())
 
 
-def test_connectors_of_the_demo_begin_once_its_systems_listen(
+def test_connectors_of_the_demo_start_after_the_simulator_is_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, started = Plan(settings, EXAMPLE, tmp_path, demo=True), dict[str, Child]()
@@ -233,7 +233,7 @@ def test_connectors_of_the_demo_begin_once_its_systems_listen(
     asyncio.run(asyncio.wait_for(grow(), 30))
 
 
-def test_who_started_it_all_is_not_who_removes_at_night(
+def test_sudo_user_is_not_passed_to_the_children(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUDO_USER", "marie")
@@ -241,7 +241,7 @@ def test_who_started_it_all_is_not_who_removes_at_night(
 
 
 @pytest.mark.parametrize("config", [None, EXAMPLE])
-def test_who_has_no_connector_is_told_that_nothing_comes_in(
+def test_missing_connectors_are_reported_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -253,7 +253,7 @@ def test_who_has_no_connector_is_told_that_nothing_comes_in(
     assert ("no connector configured" in capsys.readouterr().out) == (config is None)
 
 
-def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
+def test_demo_warns_about_ignored_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -267,7 +267,7 @@ def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
         (tmp_path / "accueil.toml").write_text('sla = "sla.toml"\n', encoding="utf-8")
 
 
-def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instance_id_of_workers_is_the_host_name(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for hostname in ("accueil-1", "b" * 64, "with spaces (and more)"):
         monkeypatch.setattr(socket, "gethostname", lambda name=hostname: name)
         two = settings.model_copy(update={"worker": Worker(processes=2)})
@@ -276,7 +276,7 @@ def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, m
         assert len(set(names)) == 2
 
 
-def test_worker_keeps_the_name_it_is_given(settings: Settings, tmp_path: Path) -> None:
+def test_instance_id_comes_from_the_settings(settings: Settings, tmp_path: Path) -> None:
     named = settings.model_copy(update={"worker": Worker(instance_id="guichet")})
     (worker,) = plan(named, tmp_path).workers()
     assert worker.environment["ACCUEIL_WORKER__INSTANCE_ID"] == "guichet-1"

@@ -99,7 +99,7 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_children_stop_in_the_reverse_of_their_order(tmp_path: Path, told: Told) -> None:
+def test_children_stop_in_reverse_order(tmp_path: Path, told: Told) -> None:
     journal = tmp_path / "journal"
 
     async def grow(tree: ProcessTree) -> None:
@@ -113,7 +113,7 @@ def test_children_stop_in_the_reverse_of_their_order(tmp_path: Path, told: Told)
     assert children() == []
 
 
-def test_what_is_done_once_tells_its_code_ends_nothing_and_is_stopped_with_the_others(
+def test_run_once_returns_the_exit_code_and_stops_with_the_tree(
     tmp_path: Path, told: Told
 ) -> None:
     codes = list[int]()
@@ -136,7 +136,7 @@ def test_what_is_done_once_tells_its_code_ends_nothing_and_is_stopped_with_the_o
     assert children() == []
 
 
-def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
+def test_child_that_ends_is_restarted(tmp_path: Path, told: Told) -> None:
     code = (
         "import pathlib, sys, time\n"
         "lives = pathlib.Path(sys.argv[1])\n"
@@ -159,7 +159,7 @@ def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
     ]
 
 
-def test_child_that_is_killed_is_started_again(tmp_path: Path, told: Told) -> None:
+def test_killed_child_is_restarted(tmp_path: Path, told: Told) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("worker", tmp_path / "journal")))
         children()[0].kill()
@@ -170,7 +170,7 @@ def test_child_that_is_killed_is_started_again(tmp_path: Path, told: Told) -> No
     assert told.count("ended (SIGKILL), restart") == 1
 
 
-def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path, told: Told) -> None:
+def test_tree_stops_if_a_child_cannot_start(tmp_path: Path, told: Told) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("broker", tmp_path / "journal")))
         await all_ready(tree.start(python("worker", "raise SystemExit('no room')")))
@@ -183,7 +183,7 @@ def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path
     assert children() == []
 
 
-def test_child_that_has_proven_itself_is_never_given_up(
+def test_child_that_has_run_for_long_is_always_restarted(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "PROVEN_SECONDS", 1.0)
@@ -203,7 +203,7 @@ def test_child_that_has_proven_itself_is_never_given_up(
     assert told.count("restart in") > len(process_tree.RESTART_SECONDS)
 
 
-def test_child_for_which_there_is_no_memory_is_tried_again(
+def test_child_that_cannot_be_forked_is_retried(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start, failures = (
@@ -230,7 +230,7 @@ def test_child_for_which_there_is_no_memory_is_tried_again(
     assert told.count("✓") == 1
 
 
-def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
+def test_configuration_error_is_not_retried(tmp_path: Path, told: Told) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", "print('accueil: web.port is unknown'); raise SystemExit(2)")))
 
@@ -240,7 +240,7 @@ def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
     assert told.count("restart") == 0
 
 
-def test_task_that_ends_well_is_done(tmp_path: Path, told: Told) -> None:
+def test_one_shot_program_that_succeeds_is_ready(tmp_path: Path, told: Told) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("topics", "", is_one_shot=True)))
         interrupt()
@@ -249,7 +249,7 @@ def test_task_that_ends_well_is_done(tmp_path: Path, told: Told) -> None:
     assert told.of("topics")[0].startswith("✓")
 
 
-def test_child_that_gets_nowhere_is_killed_and_started_again(
+def test_unhealthy_child_is_killed_and_restarted(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
@@ -264,7 +264,7 @@ def test_child_that_gets_nowhere_is_killed_and_started_again(
     assert told.count("makes no progress") == 1
 
 
-def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
+def test_unhealthy_child_is_killed_before_it_was_ever_ready(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
@@ -280,7 +280,7 @@ def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
     assert (told.count("makes no progress"), told.count("✓")) == (1, 0)
 
 
-def test_child_that_is_long_not_ready_says_what_it_waits_for(
+def test_reason_is_shown_if_a_child_is_not_ready_for_long(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "PATIENCE_SECONDS", 0.0)
@@ -295,7 +295,7 @@ def test_child_that_is_long_not_ready_says_what_it_waits_for(
     assert len(told.of("web")) == 1
 
 
-def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
+def test_changes_of_the_readiness_are_shown(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
@@ -314,7 +314,7 @@ def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
     assert [text[:9].rstrip(" 0123456789.s") for text in told.of("web")] == ["✓", "not ready", "✓"]
 
 
-def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(
+def test_late_children_are_named_once_with_their_url(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
@@ -334,7 +334,7 @@ def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(
     assert told.of("connect") == [f"waiting: Kafka is still starting → {late.address('/readyz')}"]
 
 
-def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
+def test_child_that_ignores_sigterm_is_killed(tmp_path: Path, told: Told) -> None:
     async def grow(tree: ProcessTree) -> None:
         tree.start(python("web", STUBBORN, stop_seconds=0.1))
         await until(lambda: (tmp_path / "logs" / "web.log").exists() and (tmp_path / "logs" / "web.log").read_text())
@@ -345,7 +345,7 @@ def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
     assert children() == []
 
 
-def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
+def test_second_signal_kills_the_children(tmp_path: Path, told: Told) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(*(server(name, tmp_path / "journal") for name in ("broker", "topics", "worker"))))
         tree.start(python("web", STUBBORN, stop_seconds=600))
@@ -360,7 +360,7 @@ def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for it")
-def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
+def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
         "from streams.runtime.process_tree import ProcessTree, Program\n"
@@ -378,7 +378,7 @@ def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
     wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
 
 
-def test_all_is_stopped_though_nobody_listens_any_more(tmp_path: Path) -> None:
+def test_tree_stops_after_its_output_pipe_was_closed(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
         "from streams.runtime.process_tree import ProcessTree, Program\n"
@@ -427,7 +427,7 @@ SAID = "\n".join(
         (True, False, ["fetching Kafka", "siege: Kafka cannot be reached (TimeoutError)", "no JSON"]),
     ],
 )
-def test_start_is_shown_of_those_that_talk(
+def test_output_is_shown_at_the_start_if_requested(
     tmp_path: Path, told: Told, *, verbose: bool, shows_output: bool, shown: list[str]
 ) -> None:
     async def grow(tree: ProcessTree) -> None:
@@ -439,7 +439,7 @@ def test_start_is_shown_of_those_that_talk(
     assert (tmp_path / "logs" / "kafka.log").read_text() == SAID + "\n"
 
 
-def test_a_warning_that_does_not_pass_by_itself_is_shown_at_the_start_too(tmp_path: Path, told: Told) -> None:
+def test_lasting_warning_is_shown_at_the_start(tmp_path: Path, told: Told) -> None:
     made = json.dumps({"event": "key_made", "level": "warning", "logger": "x", "path": "keys/social.key"})
 
     async def grow(tree: ProcessTree) -> None:
@@ -452,7 +452,7 @@ def test_a_warning_that_does_not_pass_by_itself_is_shown_at_the_start_too(tmp_pa
     ]
 
 
-def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None:
+def test_warnings_are_shown_after_a_child_is_ready(tmp_path: Path, told: Told) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)")))
         await until(lambda: told.count("siege: Kafka cannot be reached (TimeoutError)"))
@@ -462,7 +462,7 @@ def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None
     assert [text for text in told.of("web") if "✓" not in text] == ["siege: Kafka cannot be reached (TimeoutError)"]
 
 
-def test_one_that_speaks_up_is_ready_once_it_has_said_something(tmp_path: Path, told: Told) -> None:
+def test_ready_on_output_child_is_ready_after_its_first_line(tmp_path: Path, told: Told) -> None:
     begun, is_listening = tmp_path / "begun", tmp_path / "listens"
     code = (
         "import pathlib, sys, time\nbegun, listens = map(pathlib.Path, sys.argv[1:])\nbegun.touch()\n"
@@ -481,7 +481,7 @@ def test_one_that_speaks_up_is_ready_once_it_has_said_something(tmp_path: Path, 
     assert [text[0] for text in told.of("simulator")] == ["✓"]
 
 
-def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_files_of_children_are_limited_in_size(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_tree, "LOG_BYTES", 10_000)
 
     async def grow(tree: ProcessTree) -> None:
@@ -495,7 +495,7 @@ def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monk
     assert "4999 x" in files[0].read_text()
 
 
-def test_full_disk_is_told_once_and_stops_nothing(
+def test_full_disk_is_reported_once_and_does_not_stop_the_child(
     tmp_path: Path, told: Told, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "logs").mkdir()
@@ -512,7 +512,7 @@ def test_full_disk_is_told_once_and_stops_nothing(
     assert capfd.readouterr().err == ""
 
 
-def test_line_longer_than_any_of_ours_does_no_harm(tmp_path: Path, told: Told) -> None:
+def test_line_over_the_length_limit_is_dropped(tmp_path: Path, told: Told) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", "print('x' * 5_000_000); print('after')", is_one_shot=True)))
         interrupt()

@@ -13,7 +13,7 @@ from streams.timeline.database import Unavailable
 from tests.support.processes import wait_until
 
 
-def test_it_beats_while_the_database_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeats_continue_while_the_database_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     beats, opened, tries = list[float](), object(), count()
     engine: Any = SimpleNamespace(record_heartbeat=lambda: beats.append(time.monotonic()))
 

@@ -34,7 +34,7 @@ def refused(data: Path, port: int) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
+def test_demo_starts_recovers_stops_and_restarts(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as up:
         ready = [line.split()[0] for line in up.lines if "✓" in line]
@@ -97,7 +97,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         ('sla = "sla.toml"\n', "sla.toml:2: policy #1.nom: is unknown"),
     ],
 )
-def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path, text: str, mistake: str) -> None:
+def test_wrong_setting_is_reported_before_any_process_starts(tmp_path: Path, text: str, mistake: str) -> None:
     config = tmp_path / "accueil.toml"
     config.write_text(text)
     (tmp_path / "sla.toml").write_text('[[policy]]\nnom = "courrier"\n')
