@@ -1,4 +1,4 @@
-"""Connectors notice that the Kafka cluster is another one than that which has what they have read."""
+"""Connectors detect that their events were sent to another Kafka cluster."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_lost_cluster_is_detected_and_the_source_can_be_read_again(
     home = tmp_path / "data" / "connectors" / "asterisk" / "siege"
 
     def stop_once_read() -> int:
-        wait_until(lambda: [*home.glob("cursor-*")], "the position to be kept")
+        wait_until(lambda: [*home.glob("cursor-*")], "a saved position")
         return connect.stop()
 
     with connect, reread:

@@ -1,4 +1,4 @@
-"""Rows of a later release: workers and commands name them, and end with code 2."""
+"""Rows of a later release: workers and commands name them, and end with exit code 2."""
 
 from pathlib import Path
 

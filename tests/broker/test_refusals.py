@@ -1,4 +1,4 @@
-"""Kafka refuses a login, or rights: each process names the missing right, and is not ready until Kafka grants it."""
+"""Missing logins and rights in Kafka: each process names them, and is not ready until Kafka grants them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,9 @@ def answer(port: int) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("command", [["worker"], ["timeline"], ["topics", "apply"], ["dead-letters", "list"]])
-def test_wrong_password_ends_the_worker_with_exit_code_2(secured: EmbeddedKafka, tmp_path: Path, command: list[str]) -> None:
+def test_wrong_password_ends_the_worker_with_exit_code_2(
+    secured: EmbeddedKafka, tmp_path: Path, command: list[str]
+) -> None:
     own = environment(secured, tmp_path / "data", "autre")
     with Child(["-m", "streams.cli.main", *command], tmp_path / "child.log", **own).start() as child:
         assert child.wait() == 2

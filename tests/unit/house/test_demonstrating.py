@@ -1,4 +1,4 @@
-"""What the demo has ready: a token, and by what somebody with a story is found."""
+"""Demo: its token, and the identities of a simulated citizen with a timeline."""
 
 import asyncio
 import sqlite3
@@ -57,7 +57,7 @@ def test_lost_or_revoked_demo_token_is_replaced(settings: Settings) -> None:
 
 
 def test_citizen_is_found_after_contacts_by_several_channels(settings: Settings) -> None:
-    assert find_citizen(settings, settings.data) is None  # nobody plays yet
+    assert find_citizen(settings, settings.data) is None  # the simulation has not started
     (settings.data / CITIZENS).write_text(
         "0199000001\tabel@example.org\t100001\n0199000007\t\t100007\n0199000008\tjade@example.org\t100008\n"
     )
@@ -72,7 +72,9 @@ def test_citizen_is_found_after_contacts_by_several_channels(settings: Settings)
         shared, own = known(IdentityKind.PHONE, "0199000001"), known(IdentityKind.PHONE, "0199000007")
         for number, of in enumerate((f"{case} {shared}", f"{other} {shared}", f"{other} {own}")):
             timeline.write(entries_of(letter(str(number), 0, of, sector=SECTOR)))
-        assert find_citizen(settings, settings.data) is None  # one is several people's, the other wrote letters alone
+        assert (
+            find_citizen(settings, settings.data) is None
+        )  # one number is shared, the other citizen used only one channel
         timeline.write(entries_of(call("1", 100, own, sector=SECTOR)))
         lone = Citizen("01 99 00 00 07", "", "100007")
         assert find_citizen(settings, settings.data) == lone
@@ -87,11 +89,11 @@ def test_citizen_is_found_after_contacts_by_several_channels(settings: Settings)
         timeline.write(entries_of(letter("8", 0, f"{whole} {mail} {phone}", sector=SECTOR)))
         timeline.write(entries_of(call("8", 100, phone, sector=SECTOR)))
     named = find_citizen(settings, settings.data)
-    assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "of whom all three are known"
+    assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "the citizen with all three identities"
     make_token(settings)
     save_demo_citizen(settings, named)
-    kept = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
-    assert kept == ["01 99 00 00 08\n", "jade@example.org\n", "100008\n"]
+    saved = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
+    assert saved == ["01 99 00 00 08\n", "jade@example.org\n", "100008\n"]
     assert is_one_citizen(settings, named.phone)
     with closing(sqlite3.connect(settings.data / "timeline.db")) as connection, connection:
         connection.execute("DELETE FROM entries WHERE contact IN ('mail:ged:8', 'call:standard:8')")
@@ -106,7 +108,7 @@ def test_saved_citizen_is_found_again_while_the_number_is_unambiguous(settings: 
     (settings.data / CITIZENS).write_text("".join(lines))
     key = load_key(settings.data / "connectors" / "keys", SECTOR)
 
-    def tell(timeline: Timeline, one: Citizen, *also: str, letters: int = 1) -> None:
+    def write_entries(timeline: Timeline, one: Citizen, *also: str, letters: int = 1) -> None:
         kinds = zip((IdentityKind.PHONE, IdentityKind.EMAIL, IdentityKind.CASE), one, strict=True)
         phone, *others = (key.pseudonym(kind, normalise(kind, value) or "") for kind, value in kinds)
         for number in range(letters):
@@ -115,17 +117,17 @@ def test_saved_citizen_is_found_again_while_the_number_is_unambiguous(settings: 
         timeline.write(entries_of(call(one.case, 100, phone, sector=SECTOR)))
 
     with closing(open_timeline(settings)) as timeline:
-        tell(timeline, people[-1])
+        write_entries(timeline, people[-1])
         named = find_citizen(settings, settings.data)
         assert named == people[-1]
         make_token(settings)
         save_demo_citizen(settings, named)
         for one in people[:-1]:
-            tell(timeline, one, letters=2)
-        assert find_citizen(settings, settings.data) == people[-1], "though many others have more of a story"
+            write_entries(timeline, one, letters=2)
+        assert find_citizen(settings, settings.data) == people[-1], "although many others have more entries"
         assert is_one_citizen(settings, named.phone)
-        tell(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
-        assert not is_one_citizen(settings, named.phone), "an account that nothing links to the case"
+        write_entries(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
+        assert not is_one_citizen(settings, named.phone), "an account without a link to the case"
         assert find_citizen(settings, settings.data) in people[:-1]
 
 
@@ -167,4 +169,4 @@ def test_demo_names_another_citizen_after_an_erasure(
         "accueil: a citizen with a timeline: 01 99 00 00 09, case 100009",
     ]
     assert (tmp_path / "access" / "demo-number").read_text() == "01 99 00 00 09\n"
-    assert len(waits) == 7, "of whom all is known nobody else is looked for until he is erased"
+    assert len(waits) == 7, "a citizen with all identities is replaced only after an erasure"

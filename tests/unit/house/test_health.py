@@ -1,4 +1,4 @@
-"""The health server answers from what the process says of itself."""
+"""Health server: HTTP answers of the checks."""
 
 from collections.abc import Iterator
 from threading import Event, Thread
@@ -13,7 +13,7 @@ from streams.runtime.health import HealthServer, State
 
 
 class Process:
-    """Something with a state that the test changes."""
+    """Fake process whose state the test changes."""
 
     def __init__(self) -> None:
         self.healthy: State = (True, "step 0.2 s ago")

@@ -1,4 +1,4 @@
-"""Logs say what operators need, nothing about persons, and nothing a thousand times."""
+"""Logging: allowed keys, masking of personal data, and suppression of repeated messages."""
 
 import ast
 import io
@@ -19,7 +19,7 @@ from streams.runtime import logs
 
 
 class Output(io.StringIO):
-    """What was logged."""
+    """Log output."""
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -240,7 +240,7 @@ def test_console_format_is_plain_text(output: Output) -> None:
 
 
 def keys_of(source: str) -> set[str]:
-    """Every key that a call like `log.info("…", key=…)` gives."""
+    """Return the keys of calls like `log.info("…", key=…)`."""
     return {
         word.arg
         for node in ast.walk(ast.parse(source))

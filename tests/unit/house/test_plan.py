@@ -1,4 +1,4 @@
-"""What `accueil up` starts, without starting it."""
+"""Programs that `accueil up` starts, with their options, without starting them."""
 
 import asyncio
 import errno
@@ -39,11 +39,11 @@ def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -
     seconds = {part.name: part.stop_seconds for part in (here.broker(), here.web(), *here.connect())}
     assert seconds["connect"] > GRACE_SECONDS
     assert seconds["web"] > STOP_SECONDS
-    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # how often it looks whether it is to stop
+    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # plus the interval of its check for a signal
 
 
 @pytest.mark.parametrize(
-    ("host", "asked", "url"),
+    ("host", "address", "url"),
     [
         ("127.0.0.1", "127.0.0.1", "http://127.0.0.1:8080/"),
         ("0.0.0.0", "127.0.0.1", "http://127.0.0.1:8080/"),
@@ -53,10 +53,10 @@ def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -
     ],
 )
 def test_url_of_the_board_is_reachable_from_this_machine(
-    settings: Settings, tmp_path: Path, host: str, asked: str, url: str
+    settings: Settings, tmp_path: Path, host: str, address: str, url: str
 ) -> None:
     here = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
-    assert (here.web().health, here.url) == ((asked, 8080), url)
+    assert (here.web().health, here.url) == ((address, 8080), url)
 
 
 @pytest.mark.parametrize(("exit_code", "ends_with"), [(2, EXIT_CONFIGURATION), (70, EXIT_RESTART), (1, EXIT_RESTART)])
@@ -74,7 +74,7 @@ def test_program_that_cannot_run_decides_the_exit_code(
 
 
 class Nights:
-    """What stands in for the tree, and for `asyncio.sleep`: what is done, for how long is waited, and what happens meanwhile."""
+    """Fake of the process tree and of `asyncio.sleep` that records commands and pauses and runs code during pauses."""
 
     def __init__(self, *codes: int | OSError) -> None:
         self.done = list[tuple[str, ...]]()
@@ -88,7 +88,7 @@ class Nights:
         return code
 
     def pass_by(self, here: Plan, monkeypatch: pytest.MonkeyPatch, *meanwhile: Callable[[], object]) -> None:
-        """Have `here` retain until it waits once more than there is to happen meanwhile."""
+        """Run `here.retain`, call one function in each pause, and cancel it in the pause after the last."""
         left = iter(meanwhile)
 
         async def sleep(seconds: float) -> None:
@@ -113,7 +113,7 @@ def retaining_at(settings: Settings, moment: datetime) -> Settings:
 
 @pytest.fixture
 def just_now(settings: Settings) -> Settings:
-    """Settings by which what is over is removed at this minute."""
+    """Settings with `retention.at` at the current minute."""
     return retaining_at(settings, datetime.now(UTC))
 
 
@@ -123,7 +123,7 @@ def test_retention_runs_daily_and_is_retried_without_rewrite(
     nights, stamp = Nights(70, 0), tmp_path / APPLIED
 
     def become_due() -> None:
-        assert not nights.done, "of a new directory nothing is over"
+        assert not nights.done, "a new directory contains no expired data"
         os.utime(stamp, (0, 0))
 
     def pass_an_hour() -> None:
@@ -174,7 +174,7 @@ def test_os_error_of_retention_is_reported_and_retried(
 def test_retention_starts_although_a_source_is_not_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told, here = asyncio.Event(), plan(settings, tmp_path)
+    retaining, here = asyncio.Event(), plan(settings, tmp_path)
 
     class Grown:
         def start(self, *programs: Program) -> list[Child]:
@@ -185,11 +185,11 @@ def test_retention_starts_although_a_source_is_not_ready(
             return children
 
     async def retain(_: object) -> None:
-        told.set()
+        retaining.set()
 
     async def grow() -> None:
         growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
-        await asyncio.wait_for(told.wait(), 30)
+        await asyncio.wait_for(retaining.wait(), 30)
         assert not growing.done()
         growing.cancel()
         await asyncio.gather(growing, return_exceptions=True)
@@ -221,7 +221,7 @@ def test_connectors_of_the_demo_start_after_the_simulator_is_ready(
     async def grow() -> None:
         growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
         await has_begun["simulator"].wait()
-        for _ in range(100):  # whatever does not wait for it is done then
+        for _ in range(100):  # enough for everything that does not wait for the simulator
             await asyncio.sleep(0)
         assert not has_begun["connect"].is_set()
         started["simulator"].ready.set()
@@ -267,7 +267,9 @@ def test_demo_warns_about_ignored_settings(
         (tmp_path / "accueil.toml").write_text('sla = "sla.toml"\n', encoding="utf-8")
 
 
-def test_instance_id_of_workers_is_the_host_name(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instance_id_of_workers_is_the_host_name(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for hostname in ("accueil-1", "b" * 64, "with spaces (and more)"):
         monkeypatch.setattr(socket, "gethostname", lambda name=hostname: name)
         two = settings.model_copy(update={"worker": Worker(processes=2)})

@@ -1,4 +1,4 @@
-"""What stands in the way of a start is one clear line that says what to do."""
+"""Checks before the start: each failure is one line with the remedy."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ from streams.settings.schema import ConfigError
 
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
-    """Keep what a start asks for its process from the other tests."""
+    """Restore the umask that a start sets for its process."""
     before = os.umask(0o022)
     yield
     os.umask(before)
@@ -103,9 +103,7 @@ def test_brokers_come_from_the_settings_or_the_running_instance(
     assert find_cluster(load()).brokers == "kafka:9092"
 
 
-def test_broker_of_the_demo_is_only_for_commands_that_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_broker_of_the_demo_is_only_for_commands_that_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     demo = tmp_path / instance_lock.DEMO
     with claim_data_directory(demo):
@@ -118,9 +116,7 @@ def test_broker_of_the_demo_is_only_for_commands_that_read(
             assert find_cluster(load(), or_demo=True).brokers == "127.0.0.1:2"
 
 
-def test_explain_and_notify_use_the_running_demo(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_explain_and_notify_use_the_running_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     (tmp_path / "accueil.toml").write_text('sla = "own.toml"\n[notify.alertmanagers.a]\nurl = "http://127.0.0.1:9"\n')
@@ -165,10 +161,10 @@ def test_killed_instance_with_a_reused_pid_is_not_running(tmp_path: Path) -> Non
     with claim_data_directory(tmp_path):
         write_running_file(tmp_path, "127.0.0.1:1", "")
         left = (tmp_path / "running.json").read_text()
-    (tmp_path / "running.json").write_text(left)  # as SIGKILL leaves it; the process id is ours
+    (tmp_path / "running.json").write_text(left)  # as after SIGKILL, with the process id of this test
     assert instance_lock.read(tmp_path) is None
     with claim_data_directory(tmp_path):
-        assert instance_lock.read(tmp_path) is None  # it has announced nothing yet
+        assert instance_lock.read(tmp_path) is None  # it has not written its file yet
 
 
 def test_check_for_a_running_instance_does_not_block_a_start(tmp_path: Path) -> None:
@@ -197,7 +193,7 @@ def test_new_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) for path in (data, data.parent)] == [0o700, 0o700]
     tmp_path.chmod(0o750)
     with claim_data_directory(tmp_path):
-        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750  # what was there is as its owner wants it
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750  # an existing directory is not changed
         (tmp_path / "logs").mkdir()
         subprocess.run([sys.executable, "-c", "open('queue_log', 'w')"], cwd=tmp_path, check=True)
     assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("logs", "queue_log")] == [0o700, 0o600]
