@@ -73,7 +73,7 @@ def test_without_receivers_there_is_nothing_to_do(tmp_path: Path) -> None:
     path.write_text("", encoding="utf-8")
     code, text = accueil(path, "notify")
     assert code == 2
-    assert "accueil: nobody to tell: write a table [notify.alertmanagers.<name>]" in text
+    assert "accueil: no receiver: write a table [notify.alertmanagers.<name>]" in text
 
 
 def test_it_tells_how_it_is_and_runs_once_on_its_data(tmp_path: Path) -> None:

@@ -100,5 +100,5 @@ def test_it_is_started_if_anybody_is_to_be_told(tmp_path: Path) -> None:
     (program,) = Plan(load(write(GOOD)), None, tmp_path, demo=False).notify()
     assert program.name == "notify"
     assert program.health is not None
-    with pytest.raises(ConfigError, match="nobody to tell"):
+    with pytest.raises(ConfigError, match="no receiver"):
         notify_options(load(write("")), brokers="")
