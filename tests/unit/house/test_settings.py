@@ -77,7 +77,7 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
         (
             '[web.queues.rsa]\nname = "RSA"',
             (
-                "accueil.toml: web.queues.rsa.name is unknown; there are: queue, channel, site, service, label_fr, label_en, "
+                "accueil.toml: web.queues.rsa.name is unknown; known: queue, channel, site, service, label_fr, label_en, "
                 "waiting, longest_wait_seconds"
             ),
         ),

@@ -74,7 +74,7 @@ def test_secrets_are_shown_to_nobody() -> None:
         (SECRET, "court", "notify.webhooks.astreinte.secret must be whsec_"),
         ('"critical"', '"fatal"', "notify.webhooks.astreinte.severities #1 "),
         ("superviseurs@", "superviseurs", "notify.mails.superviseurs.recipients #1 "),
-        ('username = "accueil"', 'username = "accueil"\nsecurity = "none"', "must not send a password unsecured"),
+        ('username = "accueil"', 'username = "accueil"\nsecurity = "none"', "must not send a password unencrypted"),
         ('username = "accueil"', 'username = "accueillé"', "notify.mails.superviseurs.username must be ASCII"),
         ('"password"', '"accents"', "notify.mails.superviseurs.password must be ASCII"),
         ('"password"', '"passwort"', "(password_file) passwort is not there"),
