@@ -260,7 +260,7 @@ class Demo(Section):
     seed: NonNegativeInt = 1
     calls_per_hour: PositiveFloat = 300.0
     contacts_per_year: PositiveFloat = 250_000.0
-    """Contacts of all channels, including the calls of `calls_per_hour`."""
+    """Contacts per year of all channels together; `calls_per_hour` replaces the share of calls."""
     history_days: Annotated[int, Field(ge=0, le=60)] = 3
     """Days simulated immediately at the first start, including today, so that the board is not empty."""
     speed: PositiveFloat = 1.0

@@ -349,7 +349,7 @@ class TestReread:
 
 class TestDocs:
     def test_the_table_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "| `inbox` | path | *required* | The directory" in command("docs", "mailroom").stdout
+        assert "| `inbox` | path | *required* | Directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert "| `inbox` | chemin | *obligatoire* | Le dossier" in command("docs", "mailroom").stdout
 

@@ -1,4 +1,4 @@
-"""What all servers listen with."""
+"""Options of listening sockets."""
 
 import asyncio
 import socket
@@ -9,28 +9,28 @@ from connectors.sdk.sockets import listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_what_is_written_is_sent_at_once(host: str) -> None:
-    """A head and a body are two writes: by default the second waits until the client acknowledges the first."""
+def test_connections_have_nagle_s_algorithm_disabled(host: str) -> None:
+    """Head and body of a response are two writes; with Nagle's algorithm, the second waits for an acknowledgement."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
 
     async def serve() -> bool:
-        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        nodelay: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def accept() -> asyncio.Protocol:
-            class Told(asyncio.Protocol):
+            class Probe(asyncio.Protocol):
                 def connection_made(self, transport: asyncio.BaseTransport) -> None:
                     connection = transport.get_extra_info("socket")
-                    told.set_result(bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+                    nodelay.set_result(bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
                     transport.close()
 
-            return Told()
+            return Probe()
 
         with listen(host, 0) as listener:
             server = await asyncio.get_running_loop().create_server(accept, sock=listener)
             _, writer = await asyncio.open_connection(host, listener.getsockname()[1])
             try:
-                return await told
+                return await nodelay
             finally:
                 writer.close()
                 server.close()

@@ -1,4 +1,4 @@
-"""What `accueil up` starts, without starting it."""
+"""Plan of `accueil up`: programs, retention and order of starts, without starting them."""
 
 import asyncio
 import errno
@@ -34,12 +34,12 @@ def plan(settings: Settings, tmp_path: Path) -> Plan:
     return Plan(settings, EXAMPLE, tmp_path, demo=False)
 
 
-def test_parts_are_given_the_time_they_take_to_stop(settings: Settings, tmp_path: Path) -> None:
+def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -> None:
     here = plan(settings, tmp_path)
     seconds = {part.name: part.stop_seconds for part in (here.broker(), here.web(), *here.connect())}
     assert seconds["connect"] > GRACE_SECONDS
     assert seconds["web"] > STOP_SECONDS
-    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # how often it looks whether it is to stop
+    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # interval of its checks for a stop request
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_parts_are_given_the_time_they_take_to_stop(settings: Settings, tmp_path
         ("accueil.example.org", "accueil.example.org", "http://accueil.example.org:8080/"),
     ],
 )
-def test_board_is_named_as_this_machine_reaches_it(
+def test_the_board_url_is_reachable_from_this_machine(
     settings: Settings, tmp_path: Path, host: str, asked: str, url: str
 ) -> None:
     here = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
@@ -60,7 +60,7 @@ def test_board_is_named_as_this_machine_reaches_it(
 
 
 @pytest.mark.parametrize(("exit_code", "ends_with"), [(2, EXIT_CONFIGURATION), (70, EXIT_RESTART), (1, EXIT_RESTART)])
-def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what_to_do(
+def test_a_program_that_keeps_failing_ends_accueil_up_with_its_kind_of_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exit_code: int, ends_with: int
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
@@ -74,7 +74,7 @@ def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what
 
 
 class Nights:
-    """What stands in for the tree, and for `asyncio.sleep`: what is done, for how long is waited, and what happens meanwhile."""
+    """Fake process tree and `asyncio.sleep`: records runs and waits, and triggers actions during the waits."""
 
     def __init__(self, *codes: int | OSError) -> None:
         self.done = list[tuple[str, ...]]()
@@ -87,15 +87,15 @@ class Nights:
             raise code
         return code
 
-    def pass_by(self, here: Plan, monkeypatch: pytest.MonkeyPatch, *meanwhile: Callable[[], object]) -> None:
-        """Have `here` retain until it waits once more than there is to happen meanwhile."""
-        left = iter(meanwhile)
+    def run_loop(self, here: Plan, monkeypatch: pytest.MonkeyPatch, *actions: Callable[[], object]) -> None:
+        """Run the retention loop of `here`, with one action per wait; cancel it at the next wait."""
+        remaining = iter(actions)
 
         async def sleep(seconds: float) -> None:
             self.waited.append(seconds)
-            if (happen := next(left, None)) is None:
+            if (action := next(remaining, None)) is None:
                 raise asyncio.CancelledError
-            happen()
+            action()
 
         monkeypatch.setattr("streams.runtime.supervisor.asyncio.sleep", sleep)
         with pytest.raises(asyncio.CancelledError):
@@ -113,17 +113,17 @@ def retaining_at(settings: Settings, moment: datetime) -> Settings:
 
 @pytest.fixture
 def just_now(settings: Settings) -> Settings:
-    """Settings by which what is over is removed at this minute."""
+    """Settings with the daily retention at the current minute."""
     return retaining_at(settings, datetime.now(UTC))
 
 
-def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_without_rewriting_if_that_failed(
+def test_retention_runs_daily_and_is_repeated_without_rewriting_after_a_failure(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nights, stamp = Nights(70, 0), tmp_path / APPLIED
 
     def become_due() -> None:
-        assert not nights.done, "of a new directory nothing is over"
+        assert not nights.done, "a new directory has nothing to remove"
         os.utime(stamp, (0, 0))
 
     def pass_an_hour() -> None:
@@ -131,7 +131,7 @@ def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_without_rew
         here._settings = retaining_at(here._settings, an_hour_ago)
 
     here = plan(just_now, tmp_path)
-    nights.pass_by(here, monkeypatch, become_due, pass_an_hour)
+    nights.run_loop(here, monkeypatch, become_due, pass_an_hour)
     assert nights.done == [APPLY, LATE]
     assert nights.waited == [LOOK_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
     assert capsys.readouterr().out.count("retention.log") == 1
@@ -140,18 +140,18 @@ def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_without_rew
     asyncio.run(plan(never, tmp_path).retain(nights))  # type: ignore[arg-type]
 
 
-def test_a_stamp_that_is_gone_or_of_a_time_to_come_keeps_nothing_from_being_removed(
+def test_a_missing_or_future_stamp_does_not_prevent_retention(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nights, stamp = Nights(0, 0), tmp_path / APPLIED
-    to_come = datetime.now(UTC).timestamp() + 900 * 86_400
-    nights.pass_by(plan(just_now, tmp_path), monkeypatch, stamp.unlink, lambda: os.utime(stamp, (to_come, to_come)))
+    future = datetime.now(UTC).timestamp() + 900 * 86_400
+    nights.run_loop(plan(just_now, tmp_path), monkeypatch, stamp.unlink, lambda: os.utime(stamp, (future, future)))
     assert nights.done == [APPLY] * 2
     assert nights.waited == [LOOK_SECONDS] * 3
-    assert stamp.stat().st_mtime < to_come
+    assert stamp.stat().st_mtime < future
 
 
-def test_what_the_machine_refuses_is_told_and_tried_again_in_an_hour(
+def test_errors_of_the_system_are_reported_and_retried_after_an_hour(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nights = Nights(OSError(errno.EAGAIN, "no more processes"), 0, 0)
@@ -165,16 +165,16 @@ def test_what_the_machine_refuses_is_told_and_tried_again_in_an_hour(
         os.utime(path)
 
     monkeypatch.setattr(Path, "touch", touch)
-    nights.pass_by(plan(just_now, tmp_path), monkeypatch, lambda: None, lambda: None)
+    nights.run_loop(plan(just_now, tmp_path), monkeypatch, lambda: None, lambda: None)
     assert nights.done == [APPLY] * 3
     assert nights.waited == [RETRY_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
     assert capsys.readouterr().out.count("in an hour") == 2
 
 
-def test_what_is_over_is_removed_though_a_source_is_away(
+def test_retention_runs_even_if_a_source_is_unavailable(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told, here = asyncio.Event(), plan(settings, tmp_path)
+    retention_started, here = asyncio.Event(), plan(settings, tmp_path)
 
     class Grown:
         def start(self, *programs: Program) -> list[Child]:
@@ -185,11 +185,11 @@ def test_what_is_over_is_removed_though_a_source_is_away(
             return children
 
     async def retain(_: object) -> None:
-        told.set()
+        retention_started.set()
 
     async def grow() -> None:
         growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
-        await asyncio.wait_for(told.wait(), 30)
+        await asyncio.wait_for(retention_started.wait(), 30)
         assert not growing.done()
         growing.cancel()
         await asyncio.gather(growing, return_exceptions=True)
@@ -199,7 +199,7 @@ def test_what_is_over_is_removed_though_a_source_is_away(
     asyncio.run(grow())
 
 
-def test_connectors_of_the_demo_begin_once_its_systems_listen(
+def test_connectors_of_the_demo_start_once_its_systems_listen(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, started = Plan(settings, EXAMPLE, tmp_path, demo=True), dict[str, Child]()
@@ -221,7 +221,7 @@ def test_connectors_of_the_demo_begin_once_its_systems_listen(
     async def grow() -> None:
         growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
         await has_begun["simulator"].wait()
-        for _ in range(100):  # whatever does not wait for it is done then
+        for _ in range(100):  # enough for everything that does not wait for it
             await asyncio.sleep(0)
         assert not has_begun["connect"].is_set()
         started["simulator"].ready.set()
@@ -233,7 +233,7 @@ def test_connectors_of_the_demo_begin_once_its_systems_listen(
     asyncio.run(asyncio.wait_for(grow(), 30))
 
 
-def test_who_started_it_all_is_not_who_removes_at_night(
+def test_retention_does_not_run_in_the_name_of_the_sudo_user(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUDO_USER", "marie")
@@ -241,7 +241,7 @@ def test_who_started_it_all_is_not_who_removes_at_night(
 
 
 @pytest.mark.parametrize("config", [None, EXAMPLE])
-def test_who_has_no_connector_is_told_that_nothing_comes_in(
+def test_a_start_without_connectors_gives_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -253,7 +253,7 @@ def test_who_has_no_connector_is_told_that_nothing_comes_in(
     assert ("no connector configured" in capsys.readouterr().out) == (config is None)
 
 
-def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
+def test_the_demo_says_that_it_ignores_the_settings_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -267,7 +267,9 @@ def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
         (tmp_path / "accueil.toml").write_text('sla = "sla.toml"\n', encoding="utf-8")
 
 
-def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_instances_are_named_after_the_machine(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for hostname in ("accueil-1", "b" * 64, "with spaces (and more)"):
         monkeypatch.setattr(socket, "gethostname", lambda name=hostname: name)
         two = settings.model_copy(update={"worker": Worker(processes=2)})
@@ -276,7 +278,7 @@ def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, m
         assert len(set(names)) == 2
 
 
-def test_worker_keeps_the_name_it_is_given(settings: Settings, tmp_path: Path) -> None:
+def test_worker_instances_use_the_configured_name(settings: Settings, tmp_path: Path) -> None:
     named = settings.model_copy(update={"worker": Worker(instance_id="guichet")})
     (worker,) = plan(named, tmp_path).workers()
     assert worker.environment["ACCUEIL_WORKER__INSTANCE_ID"] == "guichet-1"

@@ -70,7 +70,7 @@ def test_secrets_are_shown_to_nobody() -> None:
         ('url = "http://127.0.0.1:9093/"', 'url = "127.0.0.1:9093"', "notify.alertmanagers.local.url must be http"),
         ('url = "http://127.0.0.1:9093/"', 'url = "http://a:b@example.org"', "notify.alertmanagers.local.url must be"),
         ('url = "http://127.0.0.1:9093/"', 'url = "http://example.org:x"', "notify.alertmanagers.local.url must be"),
-        ("{service}", "{citizen}", "notify.dashboard_url may have in braces {contact}, "),
+        ("{service}", "{citizen}", "notify.dashboard_url may contain only the fields {contact}, "),
         (SECRET, "court", "notify.webhooks.astreinte.secret must be whsec_"),
         ('"critical"', '"fatal"', "notify.webhooks.astreinte.severities #1 "),
         ("superviseurs@", "superviseurs", "notify.mails.superviseurs.recipients #1 "),
