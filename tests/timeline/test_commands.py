@@ -151,9 +151,9 @@ def test_open_matters_come_first_with_what_became_of_promises(
     (promise,) = [
         line
         for line in run("timeline", "show", phone, "--purpose", "contact").stdout.splitlines()
-        if "Promise broken" in line
+        if "SLA target missed" in line
     ]
-    what = ["Promise broken: resolution, policy letters", "siege/mdph", "mail:ged:7"]
+    what = ["SLA target missed: resolution, policy letters", "siege/mdph", "mail:ged:7"]
     assert re.split("  +", promise)[1:] == what, "how things stood is not told of a promise, which may be judged later"
     assert "no open case" in run("timeline", "show", "call:a:1", "--purpose", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -535,7 +535,7 @@ def test_a_number_whose_only_link_was_revoked_is_not_unknown(data: Path) -> None
     assert run("links", "revoke", number, CASE, "--reason", "mistaken").exit_code == 0
     done = run("timeline", "show", number, "--purpose", "contact")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert f"(Told or typed wrongly); to undo: accueil links restore {CASE} {number}" in done.stderr
+    assert f"(Wrong value typed or given); to undo: accueil links restore {CASE} {number}" in done.stderr
     assert "nothing to show" in done.stderr
     assert "no data about" not in done.stderr
 

@@ -249,7 +249,7 @@ def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) 
     assert found is not None
     assert [*format_erasure(found, UTC)] == [
         (f"request {name}", f"demande {name}"),
-        ("told, but not all is erased yet", "dit, mais tout n'est pas encore effacé"),
+        ("published, but not everything is erased yet", "publié, mais tout n'est pas encore effacé"),
     ]
     world.work()
     found = world.erasures.look(name, world.proofs.append)
@@ -260,8 +260,8 @@ def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) 
     assert french.startswith(f"demande {name}\neffacé : 2 contacts")
     assert "rows of the state: 2 erased, 0 with identities" in english
     assert "entrées : 6, désormais 0" in french
-    assert "running promises: 0" in english
-    assert "until 2026-12-28 06:00+00:00: events and entries told before" in english
+    assert "open SLA targets: 0" in english
+    assert "until 2026-12-28 06:00+00:00: events and entries from before" in english
     assert {remnant.what for remnant in found.proof.remains} <= REMNANTS.keys()
     assert "accueil retention apply" in english
     assert found.sha256 in english

@@ -103,7 +103,7 @@ def test_colours_are_the_systems_until_others_are_chosen(desk: Desk) -> None:
 
 def test_english_is_spoken_throughout(desk: Desk) -> None:
     desk.open(language="en").sign_in().ask(NUMBER)
-    assert "4 open matters" in desk.text
+    assert "4 open cases" in desk.text
     assert "Income support" in desk.text
     french = ("affaire", "Courrier", "Délai", "usager", "Rendez", "dernier", "depuis")
     assert [word for word in french if word in desk.text.replace("Département", "")] == []

@@ -91,7 +91,7 @@ def test_show_prints_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -
     subject_id = ["general", "phone:a1b2-0"]
     titles, first, *_ = table()
     assert titles == ["WHEN", "CLIENT", "OPERATION", "SECTOR", "SUBJECT", "PURPOSE", "RESULT"]
-    labels = ["found by number, address or reference", *subject_id, "The citizen is here", "done"]
+    labels = ["looked up by number, address or reference", *subject_id, "The citizen is here", "done"]
     assert first[1:] == ["guichet", *labels], "labels in the table, codes only in JSON"
     assert json.loads(command("show", "--json").stdout.splitlines()[0])["operation"] == "look_up"
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")

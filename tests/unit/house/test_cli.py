@@ -216,8 +216,8 @@ def test_more_workers_than_partitions_give_a_warning(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("name", "bad", "good", "words"),
     [
-        ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "one told again would count again"),
-        ("ACCUEIL_WEB__STALE_AFTER_SECONDS", "11.9", "12", "below 12 the board is stale now and then"),
+        ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "a duplicate would count again"),
+        ("ACCUEIL_WEB__STALE_AFTER_SECONDS", "11.9", "12", "below 12 the board appears stale from time to time"),
     ],
 )
 def test_settings_that_would_falsify_figures_give_a_warning(
@@ -267,7 +267,7 @@ def test_a_process_reports_a_port_in_use_in_one_line(command: str) -> None:
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     setting = "web.port" if command == "web" else f"{command}.health_port"
-    assert line.startswith(f"accueil: port {port} on 127.0.0.1 cannot be had (")
+    assert line.startswith(f"accueil: port {port} on 127.0.0.1 is not available (")
     assert f"choose another ({setting}, " in line
 
 
@@ -393,20 +393,38 @@ def test_every_command_is_in_one_section_of_the_help() -> None:
     assert sorted(listed) == sorted(main.list_commands(click.Context(main)))
 
 
-@pytest.mark.parametrize("document", ["README.md", "README.fr.md"])
-def test_the_readme_lists_all_commands_and_no_others(document: str) -> None:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    rows = [
-        re.findall(r"`([^`]+)`", line.split("|")[1]) for line in text.splitlines() if line.startswith("| `accueil ")
-    ]
-    listed = set()
-    for first, *more in rows:
-        words = [word for word in first.removeprefix("accueil ").split() if word[0] not in "[-"]
-        listed |= {" ".join(words), *(" ".join([*words[:-1], other]) for other in more)}
-    assert listed == commands(main)
-    targets = set(re.findall(r"`make (\w+)`", text))
+DOCUMENTS = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def commands_in(text: str) -> Iterator[list[str]]:
+    """Yield the words after `accueil` of each command in the code blocks and the inline code of a page."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text)
+    for line in lines:
+        before, found, after = line.partition("#")[0].partition("accueil ")
+        if (
+            found
+            and re.search(r"(^|[ =]|[^ ]/)$", before)
+            and not before.startswith(("useradd", "systemctl", "install"))
+        ):
+            yield after.split()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_of_the_docs_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for words in commands_in(text):
+        command: click.Command = main
+        options = {option for parameter in main.params for option in parameter.opts}
+        for word in words:
+            if word.startswith("--"):
+                assert word.partition("=")[0] in options | {"--help"}, words
+            elif isinstance(command, click.Group) and (found := command.get_command(click.Context(command), word)):
+                command = found
+                options |= {option for parameter in command.params for option in parameter.opts}
+        assert command is not main or words == ["--help"], words
+    targets = set(re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE))
     assert targets <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert targets >= {"run", "test"}
 
 
 def test_a_missing_settings_file_is_named_with_its_option_or_variable(monkeypatch: pytest.MonkeyPatch) -> None:

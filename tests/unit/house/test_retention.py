@@ -37,7 +37,7 @@ from streams.runtime.prechecks import claim_data_directory
 from streams.runtime.privacy_backend import retention_periods
 from streams.runtime.process_tree import _LogFile
 from streams.runtime.timeline_database import open_timeline
-from streams.runtime.timeline_process import TIDY_EVERY_MS, make_sink
+from streams.runtime.timeline_process import EXPIRY_INTERVAL_MS, make_sink
 from streams.settings.loader import load
 from streams.timeline import erasures
 from streams.timeline.erasures import ErasureRequest
@@ -290,7 +290,7 @@ def test_proof_table_and_process_agree_on_how_long_erased_contacts_are_known(
         assert datetime.fromisoformat(until) == asked_at + timedelta(days=days)
         sink.timeline = timeline
         at = milliseconds(datetime.fromisoformat(until))
-        for moment, known in ((at, {contact}), (at + TIDY_EVERY_MS, set[str]())):
+        for moment, known in ((at, {contact}), (at + EXPIRY_INTERVAL_MS, set[str]())):
             for _ in range(2):  # the second run finishes the first
                 sink.expire(moment)
             assert timeline.find_erased().keys() == known

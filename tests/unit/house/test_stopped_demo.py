@@ -41,13 +41,13 @@ def run(*arguments: str) -> Result:
             ("links", "list", "case:0a1b-0000000000000000000001"),
             "no timelines in accueil-data yet: accueil up, or accueil timeline, writes them",
         ),
-        (("timeline", "show", "--purpose", "contact"), "nobody is known"),
+        (("timeline", "show", "--purpose", "contact"), "no citizen is known until then"),
     ],
 )
 def test_commands_without_data_mention_a_stopped_demo(
     command: tuple[str, ...], where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hint = f"{where}; beside it is a demo that is stopped: start it, or ACCUEIL_DATA={DEMO}\n"
+    hint = f"{where}; a stopped demo is next to it: start it, or set ACCUEIL_DATA={DEMO}\n"
     assert hint in run(*command).output
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert f"démonstration arrêtée : la démarrer, ou ACCUEIL_DATA={DEMO}\n" in run(*command).output
@@ -70,7 +70,7 @@ def test_commands_report_once_that_they_use_the_running_demo(monkeypatch: pytest
     with claim_data_directory(DEMO):
         instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         for command in commands:
-            assert run(*command).stderr.count(f"accueil: this is about the demo that runs, in {DEMO}\n") == 1
+            assert run(*command).stderr.count(f"accueil: using the running demo in {DEMO}\n") == 1
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert f"accueil: il s'agit de la démonstration qui tourne, dans {DEMO}\n" in run("rejects", "list").stderr
         monkeypatch.setenv("ACCUEIL_DATA", str(DEMO))
@@ -111,7 +111,7 @@ def test_connectors_uses_the_running_demo_unless_some_are_configured(monkeypatch
         listed = run("connectors", "list")
         assert "  standard  " in listed.stdout
         assert listed.stderr == (
-            f"accueil: this is about the demo that runs, in {DEMO}\naccueil: settings: {systems}/accueil.toml\n"
+            f"accueil: using the running demo in {DEMO}\naccueil: settings: {systems}/accueil.toml\n"
         )
         checked = run("connectors", "check", "standard")
         assert checked.exit_code == 0, checked.output
@@ -126,7 +126,7 @@ def test_topics_apply_uses_the_demo_only_if_its_data_directory_is_set(monkeypatc
         instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         left = run("topics", "apply")
         assert left.exit_code == 2
-        assert left.stderr.endswith(f"; the demo that runs there is left alone: to mean it, ACCUEIL_DATA={DEMO}\n")
+        assert left.stderr.endswith(f"; the demo that runs there is not used: to use it, set ACCUEIL_DATA={DEMO}\n")
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert " ; la démonstration qui y tourne n'est pas touchée : pour la viser, " in run("topics", "apply").stderr
         monkeypatch.setenv("ACCUEIL_DATA", str(DEMO))
