@@ -138,15 +138,15 @@ def test_open_matters_come_first_with_what_became_of_promises(
     timeline.write([*entries_of([arrived]), breach_entry("mail:ged:7", START_MS)], [due])
     timeline.close()
     done = run("timeline", "show", phone, "--purpose", "contact", "--limit", "1")
-    head, matter, blank, *_ = done.stdout.splitlines()
+    head, case, blank, *_ = done.stdout.splitlines()
     assert head.split() == ["OPEN", "CASE", "SERVICE", "STATE", "SINCE", "DUE", "SLA", "RESULTS"]
-    assert matter.startswith("mail:ged:7   siege/mdph  Waiting for the service  ")
-    assert matter.endswith("  resolution (promise broken, due 2025-03-03 09:00:00+01:00)")
-    assert " (received 2025-03-01 09:00:00+01:00)  " in matter
-    overdue, running, paused = matter.partition(")  ")[2].rpartition("  ")[0].split(", ")
+    assert case.startswith("mail:ged:7  siege/mdph  Waiting for the service  ")
+    assert case.endswith("  resolution (promise broken, due 2025-03-03 09:00:00+01:00)")
+    assert " (received 2025-03-01 09:00:00+01:00)  " in case
+    overdue, running, paused = case.partition(")  ")[2].rpartition("  ")[0].split(", ")
     assert overdue == "first response 2025-03-03 09:00:00+01:00 (overdue)"
     assert running == "acknowledgement 2109-05-15 09:35:11+02:00"
-    assert paused == "announced delay (paused: it is for the citizen to act)"
+    assert paused == "announced delay (paused: waiting for the citizen)"
     assert blank == ""
     (promise,) = [
         line
