@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from streams.notify import alertmanager
-from streams.notify.alertmanager import AlertWriter, AwayError, Client
+from streams.notify.alertmanager import AlertWriter, Client, UnavailableError
 from streams.notify.incidents import ClockIncidents, Incident, fold
 from streams.notify.options import AlertmanagerOptions, Language, NotifyOptions
 from tests.support.alertmanager import EXAMPLE, WebhookReceiver, find, running, webhook_receiver
@@ -155,10 +155,10 @@ def test_what_alertmanager_will_not_have_keeps_no_other_alert_back(tmp_path: Pat
 def test_who_is_no_alertmanager_is_told_nothing() -> None:
     hook = WebhookReceiver()
     client = Client(AlertmanagerOptions("one", hook.url))
-    with pytest.raises(AwayError, match="does not answer"):
+    with pytest.raises(UnavailableError, match="does not answer"):
         client.started_at()
     hook.come()
-    with pytest.raises(AwayError, match="takes nothing now \\(501\\)"):
+    with pytest.raises(UnavailableError, match="refuses alerts at present \\(501\\)"):
         client.started_at()
     client.close()
     hook.go()

@@ -198,7 +198,7 @@ def test_after_an_outage_one_digest_follows_what_was_tried(mailbox: Mailbox, tmp
     post.tell(*(SlaClockStub(number) for number in range(2, 6)))
     mailbox.refusal = "451 Later"
     with serving(mailbox, port):
-        with pytest.raises(NotMailedError, match="takes no mail now \\(451\\)"):
+        with pytest.raises(NotMailedError, match="accepts no mail at present \\(451\\)"):
             post.deliver()
         mailbox.refusal = ""
         post.deliver()
@@ -278,7 +278,7 @@ def test_message_that_is_sent_again_is_the_same_one(mailbox: Mailbox, tmp_path: 
             message = post.store.next_message("mails.garde", 10, 100, after_outage=False)
             assert message is not None
             (delivery,) = post.speakers
-            delivery._courier.send(delivery._write(message))
+            delivery._transport.send(delivery._write(message))
     first, second = mailbox.messages
     assert first["Message-ID"] == second["Message-ID"]
     assert first.as_bytes() == second.as_bytes()

@@ -47,7 +47,7 @@ def test_topic_that_lost_its_end_is_read_again_until_it_is_read_to_its_end(store
     assert reader.begin("one", {0: 0}) == {0: 7}
     take(reader, 0)  # it ends before that
     assert store.is_rereading
-    reader.tell(Phase.FOLLOWING, "")
+    reader.set_state(Phase.FOLLOWING, "")
     assert not store.is_rereading
     take(reader, 1)
     assert not store.is_rereading
@@ -58,7 +58,7 @@ def test_topic_made_anew_is_read_again(store: Store, reader: Reader) -> None:
     take(reader, 5)
     assert reader.begin("another", {0: 0}) == {0: 0}
     take(reader, 0)
-    reader.tell(Phase.LOADING, "")
+    reader.set_state(Phase.LOADING, "")
     assert store.is_rereading
-    reader.tell(Phase.FOLLOWING, "")
+    reader.set_state(Phase.FOLLOWING, "")
     assert not store.is_rereading

@@ -138,22 +138,22 @@ def test_incident_of_an_earlier_release_is_told_without_what_it_did_not_record()
     assert [line.partition(":")[0] for line in lines] == [
         "Service",
         "Channel",
-        "Promised",
+        "Target",
         "Deadline",
         "Contact",
         "Details",
     ]
-    assert lines[2] == "Promised: first response (policy demarches)"
+    assert lines[2] == "Target: first response (policy demarches)"
 
 
 def test_what_is_over_says_since_when_and_why_and_how_late() -> None:
     _, overtaken, broken, met = notices()
     assert overtaken.incident.end == BROKEN
-    assert "Over: the deadline passed, 2026-03-16 13:00 CET" in EN.explain(overtaken, 0).splitlines()
+    assert "Ended: the deadline passed, 2026-03-16 13:00 CET" in EN.explain(overtaken, 0).splitlines()
     assert "Terminé : c'est fait, 16/03/2026 13:05 CET, 5 min après l'échéance" in FR.explain(met, 0).splitlines()
     assert [EN.headline((one,)).split(",")[0] for one in (broken, met)] == [
         "Deadline passed: solidarites",
-        "Over: Deadline passed: solidarites",
+        "Ended: Deadline passed: solidarites",
     ]
 
 
@@ -169,7 +169,7 @@ def test_a_deadline_at_the_end_of_a_day_is_told_as_that_day() -> None:
 def test_digest_counts_what_began_and_what_ended_and_leaves_out_what_there_is_none_of() -> None:
     warned, overtaken, broken, met = notices()
     assert EN.headline((warned, overtaken, broken, met)) == (
-        "2 deadlines passed or near, 1 warning whose deadline passed, 1 incident over"
+        "2 deadlines passed or near, 1 warning whose deadline passed, 1 incident ended"
     )
     assert FR.headline((met, met)) == "2 incidents terminés"
     assert {one.what for one in (overtaken, met)} == {ChangeKind.ENDED}
