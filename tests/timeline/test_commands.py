@@ -141,7 +141,7 @@ def test_open_matters_come_first_with_what_became_of_promises(
     head, matter, blank, *_ = done.stdout.splitlines()
     assert head.split() == ["OPEN", "MATTER", "SERVICE", "STATE", "SINCE", "DUE", "PROMISES"]
     assert matter.startswith("mail:ged:7   siege/mdph  Waiting for the service  ")
-    assert matter.endswith("  resolution (promise broken, due 2025-03-03 09:00:00+01:00)")
+    assert matter.endswith("  resolution (target missed, due 2025-03-03 09:00:00+01:00)")
     assert " (received 2025-03-01 09:00:00+01:00)  " in matter
     overdue, running, paused = matter.partition(")  ")[2].rpartition("  ")[0].split(", ")
     assert overdue == "first response 2025-03-03 09:00:00+01:00 (overdue)"
@@ -151,9 +151,9 @@ def test_open_matters_come_first_with_what_became_of_promises(
     (promise,) = [
         line
         for line in run("timeline", "show", phone, "--why", "contact").stdout.splitlines()
-        if "SLA target missed" in line
+        if "Target missed" in line
     ]
-    what = ["SLA target missed: resolution, policy letters", "siege/mdph", "mail:ged:7"]
+    what = ["Target missed: resolution, policy letters", "siege/mdph", "mail:ged:7"]
     assert re.split("  +", promise)[1:] == what, "how things stood is not told of a promise, which may be judged later"
     assert "no open matter" in run("timeline", "show", "call:a:1", "--why", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -177,7 +177,7 @@ def test_what_is_promised_until_the_end_of_a_day_is_told_by_that_day(
     shown = ("timeline", "show", phone, "--why", "contact", "--limit", "1")
     matter = run(*shown).stdout.splitlines()[1]
     assert "  first response 2025-03-03 (overdue), acknowledgement 2025-03-04 00:00:01+01:00 (overdue)  " in matter
-    assert matter.endswith("  resolution (promise broken, due 2025-03-03)")
+    assert matter.endswith("  resolution (target missed, due 2025-03-03)")
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert run(*shown).stdout.splitlines()[1].endswith("  traitement (délai dépassé, échéance 2025-03-03)")
 

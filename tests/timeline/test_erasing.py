@@ -78,7 +78,7 @@ class World:
     def erase(self, asked: str) -> str:
         found = self.erasures.finder.find_for_erasure(asked, "")
         request = self.erasures.begin(make_request_id(), found.contacts, found.sector, "camille")
-        self.erasures.tell()
+        self.erasures.publish_pending()
         return request.id
 
     def _fold(self, event: Event) -> Contact:
@@ -108,8 +108,8 @@ def test_what_kafka_took_in_part_is_finished_by_the_next_who_asks(world: World) 
         (open_,) = requests.read_unpublished(connection)
     assert world.look(open_.id)["state"] == "begun"
     world.room = 1000
-    assert world.erasures.tell() == 1
-    assert world.erasures.tell() == 0
+    assert world.erasures.publish_pending() == 1
+    assert world.erasures.publish_pending() == 0
     assert len({event.id for event in world.told}) == 2 < len(world.told)
     world.work()
     assert world.look(open_.id)["proof"]["kept_as_erased"] == 2
