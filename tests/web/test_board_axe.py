@@ -35,7 +35,7 @@ def house() -> Iterator[Served]:
     [(WALL, "fr", "dark"), (LAPTOP, "en", "light"), (TABLET, "fr", "dark"), (PHONE, "en", "light")],
     ids=["1920", "1366", "820", "390"],
 )
-def test_every_channel_and_every_promise(
+def test_board_with_all_channels_and_targets(
     house: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
     page.open(f"{house.url}/?lang={language}&theme={theme}", size)
@@ -47,7 +47,7 @@ def test_every_channel_and_every_promise(
 
 
 @LOOKS
-def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: str) -> None:
+def test_board_with_alerts_and_stale_board(page: Page, language: str, theme: str) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
         fill_queues(served)
@@ -62,7 +62,7 @@ def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: s
 
 
 @LOOKS
-def test_nothing_to_show_yet(page: Page, language: str, theme: str) -> None:
+def test_board_without_figures(page: Page, language: str, theme: str) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
         page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
         page.is_in("empty")
@@ -70,7 +70,7 @@ def test_nothing_to_show_yet(page: Page, language: str, theme: str) -> None:
 
 
 @LOOKS
-def test_the_page_of_metrics(house: Served, page: Page, language: str, theme: str) -> None:
+def test_metrics_page(house: Served, page: Page, language: str, theme: str) -> None:
     page.open(f"{house.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
     axe.check(page)
     page.picture(f"metrics-{language}-{theme}")

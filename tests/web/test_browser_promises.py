@@ -36,7 +36,7 @@ def house() -> Iterator[Served]:
 
 
 @LOOKS
-def test_promises_stand_on_the_wall_beside_the_queues(house: Served, page: Page, language: str, theme: str) -> None:
+def test_promises_are_next_to_the_queues_on_a_wall(house: Served, page: Page, language: str, theme: str) -> None:
     page.open(f"{house.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
     page.picture(f"promises-wall-{language}-{theme}")
@@ -55,7 +55,7 @@ def overdue_at(served: Served, number: int) -> None:
         served.worker.stocks(place, MIDNIGHT - (9 + number - service) * DAY, running=6, overdue=2)
 
 
-def test_what_is_late_takes_the_room_that_there_is_and_says_what_is_left_out(page: Page) -> None:
+def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
         served.follow()
         fill(served.worker)
@@ -83,7 +83,7 @@ return rows / row.getBoundingClientRect().height;
 
 
 @pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_a_link_to_a_service_leads_to_what_is_promised_there(house: Served, page: Page, size: tuple[int, int]) -> None:
+def test_link_to_a_service_scrolls_to_its_promises(house: Served, page: Page, size: tuple[int, int]) -> None:
     page.open(f"{house.url}/?lang=fr&service=rsa", size)
     page.is_in("live")
     marked = plain(page.run("return [...document.querySelectorAll('[aria-current] > th')].map((one) => one.innerText)"))
@@ -98,7 +98,7 @@ def test_a_link_to_a_service_leads_to_what_is_promised_there(house: Served, page
     page.assert_quiet()
 
 
-def test_where_it_is_closed_nobody_is_missed(page: Page) -> None:
+def test_closed_queue_reports_no_silence(page: Page) -> None:
     quiet = {}
     for hours in (1.5, 2):
         at = AFTERNOON + timedelta(hours=hours)
@@ -111,7 +111,7 @@ def test_where_it_is_closed_nobody_is_missed(page: Page) -> None:
     assert quiet == {1.5: True, 2: False}, "it closes at 17:30"
 
 
-def test_a_banner_finds_room_beside_promises_too(page: Page) -> None:
+def test_banner_fits_together_with_promises(page: Page) -> None:
     with serving(
         replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=1.5), policies=POLICIES
     ) as served:
@@ -166,7 +166,7 @@ def served() -> Iterator[Served]:
         yield served
 
 
-def test_a_promise_says_how_many_are_on_time_at_risk_late_and_kept(served: Served, page: Page) -> None:
+def test_promise_shows_its_states_and_the_share_kept(served: Served, page: Page) -> None:
     worker = served.worker
     worker.count(LATE, AFTERNOON, started=90, met=17, breached=3)
     worker.stocks(LATE, MIDNIGHT - 4 * DAY, running=1204, at_risk=12, overdue=3, paused=7)
@@ -235,7 +235,7 @@ def test_a_promise_says_how_many_are_on_time_at_risk_late_and_kept(served: Serve
         ),
     ],
 )
-def test_what_is_late_and_what_is_due_is_told_in_working_time(
+def test_overdue_and_due_lines_show_working_time(
     served: Served, page: Page, language: str, late: list[str], due: list[list[str]]
 ) -> None:
     worker = served.worker
@@ -263,7 +263,7 @@ def test_what_is_late_and_what_is_due_is_told_in_working_time(
     assert {line[1] for line in told_due} == {"Disability office (MDPH)" if language == "en" else "MDPH, handicap"}
 
 
-def test_what_is_done_leaves_the_list_at_once(served: Served, page: Page) -> None:
+def test_done_work_leaves_the_list_immediately(served: Served, page: Page) -> None:
     served.worker.count(FORMS, AFTERNOON + DAY, started=1, due=1)
     served.worker.stocks(FORMS, running=1)
     page.open(served.url, WALL)
@@ -276,7 +276,7 @@ def test_what_is_done_leaves_the_list_at_once(served: Served, page: Page) -> Non
     assert not page.run("return document.querySelector('#deadlines-table').checkVisibility()")
 
 
-def test_it_says_whether_it_is_open_and_until_when(page: Page) -> None:
+def test_opening_state_and_next_change_are_shown(page: Page) -> None:
     told = {}
     for hours in (0, 2, 80):
         with serving(
@@ -298,7 +298,7 @@ def test_it_says_whether_it_is_open_and_until_when(page: Page) -> None:
     }
 
 
-def test_several_calendars_have_names_and_several_policies_of_one_kind_too(page: Page) -> None:
+def test_several_calendars_or_similar_policies_show_their_names(page: Page) -> None:
     night = {"versions": [{"tuesday": "20:00-24:00"}]}
     letters = {
         "match": {"channel": "mail", "service": "mdph"},
@@ -326,7 +326,7 @@ def test_several_calendars_have_names_and_several_policies_of_one_kind_too(page:
         assert plain(page.run(shown)) == "○ siege: closed, opens Wednesday 11 March, 08:30"
 
 
-def test_promises_about_a_channel_whose_history_is_read_alarm_nobody(served: Served, page: Page) -> None:
+def test_promises_of_a_channel_with_history_being_read_raise_no_alerts(served: Served, page: Page) -> None:
     worker = served.worker
     worker.count(FORMS, AFTERNOON + DAY, started=4, due=2)
     worker.stocks(FORMS, MIDNIGHT - 9 * DAY, running=1, at_risk=1, overdue=2)
@@ -346,7 +346,7 @@ def test_promises_about_a_channel_whose_history_is_read_alarm_nobody(served: Ser
 
 
 @pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_promises_of_a_telephone_alone_stand_below_its_queues(page: Page, size: tuple[int, int]) -> None:
+def test_promises_of_calls_alone_are_below_the_queues(page: Page, size: tuple[int, int]) -> None:
     options = replace(OPTIONS, queues=OPTIONS.queues[:7], services=(), stale_after_seconds=600)
     with serving(options, AFTERNOON, policies=POLICIES) as served:
         served.follow()
@@ -365,7 +365,7 @@ def test_promises_of_a_telephone_alone_stand_below_its_queues(page: Page, size: 
         page.assert_quiet()
 
 
-def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
+def test_board_without_targets_does_not_mention_promises(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
         fill(served.worker)
@@ -375,14 +375,14 @@ def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
         assert not page.run("return document.body.hasAttribute('data-promises')")
 
 
-def test_every_cell_of_promises_stands_under_its_heading(house: Served, page: Page) -> None:
+def test_each_cell_of_promises_is_under_its_heading(house: Served, page: Page) -> None:
     page.open(house.url, LAPTOP)
     page.is_in("live")
     assert page.run(STRUCTURE) == [[1, 0, 0]] * 4
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_how_promises_are_counted_is_said_on_the_wall(house: Served, page: Page, theme: str) -> None:
+def test_counting_of_promises_is_explained_on_the_wall(house: Served, page: Page, theme: str) -> None:
     page.open(f"{house.url}/?lang=fr&theme={theme}", WALL)
     page.is_in("live")
     page.driver.find_element("css selector", "summary").click()
@@ -394,7 +394,7 @@ def test_how_promises_are_counted_is_said_on_the_wall(house: Served, page: Page,
     page.picture(f"promises-wall-definitions-{theme}")
 
 
-def test_the_keyboard_reaches_the_promises(house: Served, page: Page) -> None:
+def test_keyboard_reaches_the_promises(house: Served, page: Page) -> None:
     page.open(house.url, WALL)
     page.is_in("live")
     reached = []

@@ -53,7 +53,7 @@ FIRING: Final = {"groups": [{"name": "example", "rules": [{"alert": "Example", "
 
 @pytest.mark.broker
 @pytest.mark.timeout(900)
-def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
+def test_each_query_returns_data_of_a_real_run(tmp_path: Path) -> None:
     with demo.start(tmp_path, free_port(), **LIVELY) as up:
         jobs = {f"accueil-{name}": target for name, target in up.metrics_addresses().items()}
         settings, port = tmp_path / "accueil.toml", free_port()
@@ -95,7 +95,7 @@ class Week(CitizensView):
         )
 
 
-def test_what_may_be_empty_gives_data_once_there_is_any(tmp_path: Path) -> None:
+def test_queries_that_may_be_empty_return_data_once_it_exists(tmp_path: Path) -> None:
     rules = tmp_path / "firing.yml"
     rules.write_text(json.dumps(FIRING), encoding="utf-8")
     assert all(any(metric in one.expr for one in OPTIONAL) for metric in MAY_BE_EMPTY), "what is listed is asked"

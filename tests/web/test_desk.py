@@ -188,7 +188,7 @@ def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: D
     page.assert_quiet_at(stand.url)
 
 
-def test_who_speaks_english_is_answered_in_english(stand: Stand, page: DeskPage) -> None:
+def test_english_browser_gets_english_pages(stand: Stand, page: DeskPage) -> None:
     page.open(stand.url, KIOSK)
     page.click('[data-lang="en"]')
     page.shows("#welcome", "Welcome")
@@ -206,7 +206,7 @@ def test_who_speaks_english_is_answered_in_english(stand: Stand, page: DeskPage)
     page.run("localStorage.clear()")
 
 
-def test_an_agent_calls_for_some_queues_only_and_says_who_did_not_come(stand: Stand, page: DeskPage) -> None:
+def test_agent_calls_for_selected_queues_and_marks_absent_visitors(stand: Stand, page: DeskPage) -> None:
     for queue in (GENERAL, CHILDREN, CHILDREN):
         stand.served.act("take", queue=queue)
     page.open(f"{stand.url}/agent", LAPTOP)
@@ -238,7 +238,7 @@ def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: DeskPage) -
     assert stand.told() == {"visit.arrived": 1, "visit.called": 1}
 
 
-def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Stand, page: DeskPage) -> None:
+def test_actions_during_an_outage_are_kept_and_done_once(stand: Stand, page: DeskPage) -> None:
     """Also if the page is loaded anew meanwhile."""
     page.open(stand.url, KIOSK)
     page.shows(f"{QUEUE} strong", "Accueil général")
@@ -260,7 +260,7 @@ def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Sta
     assert stand.events[0].time < stand.events[1].time
 
 
-def test_an_agent_sees_that_the_desk_is_away_and_goes_on(stand: Stand, page: DeskPage) -> None:
+def test_agent_sees_an_outage_and_continues(stand: Stand, page: DeskPage) -> None:
     ticket = stand.served.act("take", queue=GENERAL)[1]["ticket"]["id"]
     stand.served.act("call", counter="1")
     page.open(f"{stand.url}/agent", LAPTOP)
@@ -288,7 +288,7 @@ def test_both_pages_fit_on_a_phone(stand: Stand, page: DeskPage) -> None:
         page.audit()
 
 
-def test_every_answer_has_the_policy_and_none_has_the_secret(stand: Stand) -> None:
+def test_each_response_has_the_policy_and_none_has_the_secret(stand: Stand) -> None:
     files = [f"/static/{path.name}" for path in STATIC.iterdir()]
     assert len(files) >= 7
     for path in ("/", "/agent", "/api/state", "/nowhere", *files):
@@ -304,7 +304,7 @@ def test_every_answer_has_the_policy_and_none_has_the_secret(stand: Stand) -> No
             assert SECRET.removeprefix("whsec_").encode() not in answer.read()
 
 
-def test_pages_have_no_script_or_style_of_their_own_and_name_nobody_else() -> None:
+def test_pages_have_no_inline_script_or_style_and_no_other_host() -> None:
     for page in STATIC.glob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|https?:", text), page.name
@@ -312,7 +312,7 @@ def test_pages_have_no_script_or_style_of_their_own_and_name_nobody_else() -> No
         assert "http" not in file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", ""), file.name
 
 
-def test_all_is_said_in_both_languages(page: DeskPage, stand: Stand) -> None:
+def test_all_texts_exist_in_both_languages(page: DeskPage, stand: Stand) -> None:
     page.open(stand.url, LAPTOP)
     names = {
         name

@@ -31,7 +31,7 @@ return [...document.querySelectorAll("th:not(.long), td:not(.long), h1, h2, capt
 
 @pytest.mark.parametrize("size", [DESK, (1000, 800), PHONE], ids=["1280", "1000", "390"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_export_is_for_everybody(page: Page, tmp_path: Path, language: str, size: tuple[int, int]) -> None:
+def test_export_is_accessible(page: Page, tmp_path: Path, language: str, size: tuple[int, int]) -> None:
     timeline = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
     finder = fill(timeline, events())
     place = tmp_path / "export.html"

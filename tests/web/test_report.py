@@ -129,9 +129,7 @@ def test_yesterday_is_written_and_shown(
         (("--output", "-", "--format", "csv", "--format", "html"), "--output - is for one file"),
     ],
 )
-def test_a_period_that_is_none_is_refused(
-    arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_period_is_refused(arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     refused = report(*arguments)
     assert refused.exit_code == 2

@@ -54,13 +54,13 @@ def test_rules_and_configuration_are_valid() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_alert_has_scenes_in_which_it_fires_and_not() -> None:
+def test_each_alert_has_scenes_with_and_without_firing() -> None:
     fires = {alert: {scene.fires > 0 for scene in scenes} for alert, scenes in (SCENES | AMISS | DROPS).items()}
     assert fires.pop("Watchdog") == {True}
     assert fires == {name: {False, True} for name in read_alerts() if name != "Watchdog"}
 
 
-def test_each_alert_says_in_both_languages_what_people_need() -> None:
+def test_each_alert_has_all_texts_in_both_languages() -> None:
     told: dict[str, set[str]] = {}
     for name, alert in read_alerts().items():
         labels, notes = alert["labels"], alert["annotations"]
@@ -78,7 +78,7 @@ def test_each_alert_says_in_both_languages_what_people_need() -> None:
     }
 
 
-def test_alerts_find_their_receivers() -> None:
+def test_alerts_reach_their_receivers() -> None:
     receivers = {
         ("service", "critical"): "superviseurs-immediat,superviseurs-courriel",
         ("service", "warning"): "superviseurs-courriel",
@@ -96,7 +96,7 @@ def test_alerts_find_their_receivers() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_figures_that_are_not_whole_say_nothing_of_services(tmp_path: Path) -> None:
+def test_partial_figures_mute_alerts_on_services(tmp_path: Path) -> None:
     def alert(name: str, category: str) -> dict[str, Any]:
         return {"labels": {"alertname": name, "category": category, "severity": "warning", "service": "rsa"}}
 
@@ -200,7 +200,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     return {"up": {"job": set()}, **samples_of(chain(*told, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
 
 
-def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:
+def test_rules_use_existing_metrics(measured: Samples) -> None:
     recorded = {rule["name"] for rule in read_rules() if rule["type"] == "recording"}
     known = {label for labels in measured.values() for label in labels}
     used: set[str] = set()
@@ -228,7 +228,7 @@ def written_queries() -> Iterable[str]:
         yield from re.findall(r"`((?:sum|max|count) .*?)`", page.read_text("utf-8"))
 
 
-def test_what_several_boards_tell_counts_once() -> None:
+def test_several_instances_count_once() -> None:
     found = 0
     for query in (*(rule["query"] for rule in read_rules()), *(kpi.promql for kpi in KPIS), *written_queries()):
         for node, above in walk(promql_parser.parse(query)):
@@ -244,7 +244,7 @@ def test_what_several_boards_tell_counts_once() -> None:
     assert found > 60
 
 
-def test_pages_name_what_is_measured(measured: Samples) -> None:
+def test_documentation_names_existing_metrics(measured: Samples) -> None:
     known = measured.keys() | {rule["name"] for rule in read_rules()}
     promised = {name for name in measured if re.match("contact_(sla|calendar|queue_open)", name)}
     for page in (*RUNBOOKS, *sorted(DEPLOYED.glob("README*.md"))):

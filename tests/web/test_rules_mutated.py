@@ -73,7 +73,7 @@ EQUIVALENT: Final = (
 """Names of rules, what was changed in them, and why that changes nothing."""
 
 
-def test_each_rule_that_is_another_is_found_out(tmp_path: Path) -> None:
+def test_each_changed_rule_fails_a_scene(tmp_path: Path) -> None:
     changed: dict[str, tuple[str, str]] = {}
     scenes: list[tuple[RuleScenario, dict[str, str]]] = []
     for rule in read_rules():
@@ -99,7 +99,7 @@ def waits(rule: dict[str, Any], scene: RuleScenario) -> Iterator[tuple[dict[str,
             yield {"alert": rule["name"] + name, "expr": rule["query"], "for": f"{duration}s"}, scene
 
 
-def test_each_alert_waits_for_as_long_as_it_should(tmp_path: Path) -> None:
+def test_each_alert_has_the_expected_for_duration(tmp_path: Path) -> None:
     alerts = {rule["name"]: rule for rule in read_rules() if rule["type"] == "alerting"}
     played = [
         one

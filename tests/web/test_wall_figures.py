@@ -24,7 +24,7 @@ from tests.web.wall import CALM, SWITCHBOARD, house, key, open_wall, remember, t
 pytestmark = pytest.mark.browser
 
 
-def test_who_comes_is_compared_with_the_same_weekdays(page: Page) -> None:
+def test_arrivals_are_compared_with_the_same_weekdays(page: Page) -> None:
     with house(is_promised=False) as served:  # its clock has just begun
         fill(served.worker)
         remember(served.worker)
@@ -37,7 +37,7 @@ def test_who_comes_is_compared_with_the_same_weekdays(page: Page) -> None:
         assert page.run(dashes) != "none"
 
 
-def test_where_there_is_no_history_it_is_said(page: Page) -> None:
+def test_missing_history_is_reported(page: Page) -> None:
     with house(is_promised=False) as served:
         fill(served.worker)
         legend = "return document.querySelector('#legend').innerText.replace(/\\s+/g, ' ').trim()"
@@ -63,7 +63,7 @@ return [...document.querySelectorAll(".view:not([hidden]) .explains")]
 """Of each share in sight whether it is grey."""
 
 
-def test_a_share_of_few_is_grey_on_the_wall_as_on_the_board(page: Page) -> None:
+def test_share_of_few_contacts_is_grey_on_the_wall(page: Page) -> None:
     with house(CALM, is_promised=False) as served:
         for number, is_grey in ((9, True), (1, False)):
             for _ in range(number):
@@ -85,7 +85,7 @@ return told.filter((value, index) => index % 4 === 3 && value > 0).length;
 """How much is drawn beside the curve."""
 
 
-def test_after_the_last_hour_of_the_curve_nothing_is_under_way_in_it(page: Page) -> None:
+def test_curve_shows_no_current_step_after_its_last_hour(page: Page) -> None:
     with serving(replace(CALM, stale_after_seconds=600), AFTERNOON + timedelta(hours=3)) as served:
         served.follow()
         fill(served.worker)
@@ -95,7 +95,7 @@ def test_after_the_last_hour_of_the_curve_nothing_is_under_way_in_it(page: Page)
         page.picture("wall-day-is-over")
 
 
-def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served, page: Page) -> None:
+def test_next_deadlines_at_risk_are_listed_with_number_suffixes(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="deadlines", seconds=3600)
     *_, last = turn_all(page)
     page.run("document.querySelector('#previous').click()")
@@ -121,7 +121,7 @@ return [card.querySelector(".level").innerText, card.querySelector("dl .entry:la
     ("language", "days", "given", "few"),
     [("fr", "28 jours", "Réponses112", "Réponses, trop peu3"), ("en", "28 days", "Answers112", "Answers, too few3")],
 )
-def test_the_card_of_opinions_says_of_which_days_they_are(
+def test_satisfaction_card_shows_its_days(
     busy: Served, page: Page, language: str, days: str, given: str, few: str
 ) -> None:
     open_wall(page, busy, views="overview", seconds=3600, lang=language)
@@ -167,7 +167,7 @@ return [[...shown.querySelectorAll("tbody tr")].map((row) => [...row.children].m
         ),
     ],
 )
-def test_sources_that_come_when_they_like_are_listed_too(
+def test_unwatched_sources_are_listed_too(
     busy: Served, page: Page, language: str, rows: list[list[str]], rule: str
 ) -> None:
     open_wall(page, busy, views="sources", seconds=3600, lang=language)
@@ -181,7 +181,7 @@ def test_sources_that_come_when_they_like_are_listed_too(
     assert len(shown) == 10, "beside the telephone and four desks"
 
 
-def test_a_source_of_letters_that_is_watched_stands_once_and_one_whose_history_is_read_says_so(page: Page) -> None:
+def test_watched_letters_are_listed_once_and_history_being_read_is_shown(page: Page) -> None:
     with house(replace(CALM, quiet_after_seconds_of={"mail": 3600}), is_promised=False) as served:
         fill(served.worker)
         history = {"email": int(AFTERNOON.timestamp() - 86_400) * 1000}
@@ -208,7 +208,7 @@ return new Promise((resolve) => {
 """The notes at the moment at which three promises are told to be at risk."""
 
 
-def test_figures_that_are_a_moment_ahead_of_warnings_are_no_old_warnings(page: Page) -> None:
+def test_figures_ahead_of_warnings_are_not_unknown_contacts(page: Page) -> None:
     with house() as served:
         place = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
         served.worker.count(place, served.now(), started=3)
@@ -230,7 +230,7 @@ def test_figures_that_are_a_moment_ahead_of_warnings_are_no_old_warnings(page: P
         assert page.run(note)[0].startswith("Et 1 de plus")
 
 
-def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served, page: Page) -> None:
+def test_figure_is_explained_by_click_and_keyboard(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="phone", seconds=5, lang="en")
     page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody tr:first-child td:nth-child(6) .explains").click()
     panel = "#explained"
@@ -251,7 +251,7 @@ def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served,
     page.assert_quiet()
 
 
-def test_what_a_card_counts_is_what_its_command_lists(busy: Served, page: Page) -> None:
+def test_command_of_a_card_lists_what_it_counts(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="overview,satisfaction", seconds=3600, lang="en")
 
     def command(selector: str) -> str:
@@ -272,7 +272,7 @@ def test_what_a_card_counts_is_what_its_command_lists(busy: Served, page: Page) 
     assert re.fullmatch(recent, command("#rows tr:not(.channel) .recent .explains"))
 
 
-def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -> None:
+def test_figures_of_the_board_have_explanations(busy: Served, page: Page) -> None:
     page.open(f"{busy.url}/?lang=en", WALL)
     page.is_in("live")
     assert re.match(r"\(\d+\) Live board", page.driver.title), "the tab counts what needs attention"
@@ -296,7 +296,7 @@ def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -
     axe.check(page)
 
 
-def test_how_many_are_open_and_the_oldest_of_them_are_of_the_same_matters(page: Page) -> None:
+def test_open_cases_and_their_oldest_have_the_same_scope(page: Page) -> None:
     with house(CALM, is_promised=False) as served:
         mail = Dimensions("mail", "siege", "rsa", "")
         served.worker.count(mail, served.now(), received=3)

@@ -45,7 +45,7 @@ def outlook_of(worker: Worker) -> QueueForecast:
     return one
 
 
-def test_an_outlook_is_of_the_same_weekdays_and_says_who_is_needed() -> None:
+def test_forecast_uses_the_same_weekdays_and_gives_the_agents_needed() -> None:
     worker = Worker()
     past(worker, 5)
     worker.offered(SOCIAL, NOON - timedelta(hours=2), 7)
@@ -65,7 +65,7 @@ def test_an_outlook_is_of_the_same_weekdays_and_says_who_is_needed() -> None:
     )  # Erlang C, 3 erlangs, 5 agents: 1 - 0.236 e^(-40/180)
 
 
-def test_a_public_holiday_is_left_out_and_one_that_is_today_is_compared_with_sundays() -> None:
+def test_public_holiday_is_left_out_and_todays_is_compared_with_sundays() -> None:
     worker = Worker()
     past(worker, 6)  # the second of them on 11 November
     one = forecast_queues(history_of(worker), NOON, replace(OPTIONS, holidays="FR"))[0]
@@ -89,7 +89,7 @@ def test_a_public_holiday_is_left_out_and_one_that_is_today_is_compared_with_sun
         (date(2026, 3, 10), []),
     ],
 )
-def test_the_command_says_what_public_holidays_have_to_do_with_it(
+def test_command_explains_the_use_of_public_holidays(
     today: date, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
@@ -97,7 +97,7 @@ def test_the_command_says_what_public_holidays_have_to_do_with_it(
     assert describe_holidays(today, OPTIONS) == []
 
 
-def test_patience_is_all_that_was_waited_for_each_who_gave_up() -> None:
+def test_patience_is_total_wait_by_abandoned_contact() -> None:
     worker = Worker()
     past(worker, 5, abandoned=10)
     worker.offered(SOCIAL, NOON - timedelta(weeks=6))
@@ -113,7 +113,7 @@ def test_patience_is_all_that_was_waited_for_each_who_gave_up() -> None:
     assert estimate_patience(3000, 20) == 150
 
 
-def test_where_too_little_is_known_it_says_so() -> None:
+def test_too_little_data_is_reported() -> None:
     worker = Worker()
     past(worker, 3)
     one = outlook_of(worker)  # the first of the three days may be known in part only, so two are left
@@ -126,7 +126,7 @@ def test_where_too_little_is_known_it_says_so() -> None:
     assert one.staffing is None, "how long a call takes is not known"
 
 
-def test_of_a_queue_days_before_its_first_contact_are_not_days_on_which_nobody_came() -> None:
+def test_days_before_the_first_contact_of_a_queue_do_not_count() -> None:
     worker = Worker()
     past(worker, 2)
     for week in range(1, 10):
@@ -148,7 +148,7 @@ def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
     assert one.forecast.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (6, 5, 4, 3))
 
 
-def test_desks_have_no_agents_and_letters_no_outlook() -> None:
+def test_desks_have_no_agents_and_letters_no_forecast() -> None:
     worker = Worker()
     worker.count(MAIL, NOON, received=9)
     for number in range(6):

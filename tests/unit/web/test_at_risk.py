@@ -31,13 +31,13 @@ def due(view: AtRiskView) -> list[str]:
     return [risk.contact_suffix for risk in risks.next]
 
 
-def test_the_next_deadline_stands_first_and_the_list_is_bounded() -> None:
+def test_list_starts_with_the_next_deadline_and_is_limited() -> None:
     view = view_of(*(told("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(40, 0, -1)))
     assert due(view) == [str(1000 + hours) for hours in range(1, MAX_LISTED + 1)]
 
 
 @pytest.mark.parametrize("kind", ["met", "breached", "cancelled", "paused", "resumed", "moved"])
-def test_whatever_else_is_told_ends_it(kind: str) -> None:
+def test_any_later_event_of_the_clock_ends_the_risk(kind: str) -> None:
     view = view_of(told("at_risk", "2026-0001"), told("at_risk", "2026-0002"), told(kind, "2026-0001"))
     assert due(view) == ["0002"]
     view.apply_all(0, [told("at_risk", "2026-0001", NOON + HOUR / 2)])
@@ -45,7 +45,7 @@ def test_whatever_else_is_told_ends_it(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["resumed", "moved"])
-def test_what_goes_on_while_it_is_at_risk_is_so_without_being_told_again(kind: str) -> None:
+def test_resumed_or_moved_clock_may_already_be_at_risk(kind: str) -> None:
     stopped = [told("at_risk", "2026-0001"), told("paused", "2026-0001", None)]
     goes_on = told(kind, "2026-0001", NOON + 2 * HOUR, at_risk_at=NOON.isoformat())
     has_time = told(kind, "2026-0001", NOON + 9 * HOUR, at_risk_at=(NOON + HOUR).isoformat())
@@ -55,11 +55,11 @@ def test_what_goes_on_while_it_is_at_risk_is_so_without_being_told_again(kind: s
 
 
 @pytest.mark.parametrize(("number", "told_of_it"), [("812", "2"), ("7", ""), ("4711", "11"), ("2026-000812", "0812")])
-def test_no_number_is_told_whole(number: str, told_of_it: str) -> None:
+def test_only_the_suffix_of_a_number_is_shown(number: str, told_of_it: str) -> None:
     assert due(view_of(told("at_risk", number))) == [told_of_it]
 
 
-def test_clocks_of_one_contact_are_told_apart() -> None:
+def test_clocks_of_one_contact_are_listed_separately() -> None:
     view = view_of(
         told("at_risk", "2026-0001"),
         told("at_risk", "2026-0001", NOON + 2 * HOUR, clock="resolution"),
@@ -70,12 +70,12 @@ def test_clocks_of_one_contact_are_told_apart() -> None:
     assert [risk.clock for risk in risks.next] == ["resolution"]
 
 
-def test_what_is_due_is_no_longer_at_risk_and_calls_are_seen_in_their_queues() -> None:
+def test_passed_deadlines_and_calls_are_not_listed() -> None:
     view = view_of(told("at_risk", "2026-0001", NOON - HOUR), told("at_risk", "1765.1", channel="call"))
     assert due(view) == []
 
 
-def test_nothing_is_said_before_all_is_read_and_what_cannot_be_read_is_left_out() -> None:
+def test_nothing_is_listed_before_the_topic_is_read_and_unreadable_records_are_skipped() -> None:
     view = AtRiskView()
     assert view.next(NOW) is None
     view.set_state(ReaderState.LOADING)
@@ -89,13 +89,13 @@ def test_nothing_is_said_before_all_is_read_and_what_cannot_be_read_is_left_out(
     assert due(view) == []
 
 
-def test_where_the_topic_does_not_exist_nothing_is_at_risk() -> None:
+def test_missing_topic_means_no_risk() -> None:
     view = AtRiskView()
     view.set_state(ReaderState.NO_TOPIC)
     assert view.next(NOW) == AtRiskTargets([], 0)
 
 
-def test_it_is_told_of_how_many_it_is_not_known_whose_they_are() -> None:
+def test_number_of_unknown_contacts_at_risk_is_shown() -> None:
     view = FiguresView(WebOptions(brokers="").time_zone, NOON, lambda: POLICIES)
     worker = Worker(view)
     for place, number in ((ANNOUNCED, 5), (ANSWERED, 7)):
@@ -113,13 +113,13 @@ def test_it_is_told_of_how_many_it_is_not_known_whose_they_are() -> None:
     assert unknown(known) == 0, "which of both is told first does not matter"
 
 
-def test_memory_is_bounded_by_what_falls_due_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_limited_to_the_next_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(at_risk, "MAX_RETAINED", 10)
     view = view_of(*(told("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(11)))
     assert due(view) == [str(1000 + hours) for hours in range(1, 5)]
 
 
-def test_the_board_tells_the_end_of_a_number_alone_with_its_working_time() -> None:
+def test_board_shows_the_suffix_of_a_number_and_the_working_time() -> None:
     options = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
     view = FiguresView(options.time_zone, NOON, lambda: POLICIES)
     view.begin([0])
@@ -139,6 +139,6 @@ def test_the_board_tells_the_end_of_a_number_alone_with_its_working_time() -> No
     assert b"DOSSIER" not in msgspec.json.encode(board)
 
 
-def test_who_has_no_reader_of_deadlines_says_so() -> None:
+def test_board_without_reader_of_deadlines_says_so() -> None:
     view = FiguresView(WebOptions(brokers="").time_zone, NOON, lambda: POLICIES)
     assert make_message(view.snapshot(NOON), WebOptions(brokers=""), "v").board.promises.next_at_risk is None

@@ -65,7 +65,7 @@ def samples(view: CitizensView) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def test_a_week_is_told_when_it_is_over_and_what_followed_when_that_is_known() -> None:
+def test_week_is_published_when_over_and_recontacts_once_their_window_is_over() -> None:
     people = [call(who, 1) for who in range(6)] + [call(who, 2) + call(who, 4, nth=1) for who in range(6, 12)]
     assert samples(view_of(people, MONDAY + 6)).get(("contact_citizens", ("week", "autonomie"))) is None
     week = samples(view_of(people, MONDAY + 7))
@@ -85,14 +85,14 @@ def test_a_week_is_told_when_it_is_over_and_what_followed_when_that_is_known() -
     assert later["contact_citizen_recontact_days", ()] == 7
 
 
-def test_nothing_is_told_of_a_period_of_which_nothing_is_known() -> None:
+def test_period_without_data_is_not_published() -> None:
     told = samples(view_of([call(who, 8) for who in range(9)], MONDAY + 9))
     whom = {labels: number for (name, labels), number in told.items() if name.startswith("contact_citizens")}
     assert whom == {("day",): 9}, "the week before, and four weeks, were before all that is known"
     assert not any(number for (name, _), number in told.items() if name == "contact_citizen_withheld")
 
 
-def test_one_who_calls_often_stands_for_one() -> None:
+def test_citizen_with_many_calls_counts_as_one() -> None:
     people = [[one for nth in range(9) for one in call(who, nth / 4, nth=nth)] for who in range(4)]
     told = samples(view_of(people, MONDAY + 7))
     assert {labels for (name, labels), number in told.items() if "start" not in name and number} == {
@@ -101,7 +101,7 @@ def test_one_who_calls_often_stands_for_one() -> None:
     }
 
 
-def test_who_is_withheld_cannot_be_had_as_the_difference_of_what_is_told() -> None:
+def test_withheld_number_is_not_the_difference_of_published_ones() -> None:
     people = [call(who, 1) for who in range(20)] + [call(who, 1, "enfance") for who in range(20, 30)]
     people += [call(who, 1, "routes") for who in range(30, 33)]
     told = samples(view_of(people, MONDAY + 7))
@@ -110,7 +110,7 @@ def test_who_is_withheld_cannot_be_had_as_the_difference_of_what_is_told() -> No
     assert told["contact_citizen_withheld", ("active",)] == 2
 
 
-def test_a_week_with_a_day_of_few_is_not_told_beside_its_days() -> None:
+def test_week_with_a_withheld_day_is_withheld() -> None:
     people = [call(who, 1) for who in range(20)] + [call(who, 2) for who in range(20, 23)]
     told = samples(view_of(people, MONDAY + 7))
     assert ("contact_citizens_of_all_services", ("week",)) not in told
@@ -134,7 +134,7 @@ def test_a_week_with_a_day_of_few_is_not_told_beside_its_days() -> None:
         ),
     ],
 )
-def test_who_came_to_several_services_or_again_cannot_be_had_if_they_are_few(
+def test_few_citizens_of_several_services_or_contacts_are_not_revealed(
     people: list[tuple[str, ...]], told: set[str]
 ) -> None:
     week = samples(
@@ -153,7 +153,7 @@ def test_who_came_to_several_services_or_again_cannot_be_had_if_they_are_few(
     )
 
 
-def test_who_came_in_one_week_of_four_alone_cannot_be_had_if_they_are_few() -> None:
+def test_few_citizens_of_a_single_week_of_four_are_not_revealed() -> None:
     people = [call(who, 1) for who in range(12)]
     returned = [call(who, 8, nth=1) for who in range(6)]
     for new, is_told in ((0, True), (3, False), (5, True)):
@@ -167,7 +167,7 @@ def test_who_came_in_one_week_of_four_alone_cannot_be_had_if_they_are_few() -> N
         assert (("contact_citizens", ("four_weeks", "autonomie")) in told) is is_told
 
 
-def test_few_of_whom_nobody_knows_are_not_the_rest_of_all_who_came() -> None:
+def test_few_unidentified_contacts_are_not_the_rest_of_a_total() -> None:
     nobody = [[entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(3)]
     people = [call(who, 1) for who in range(20)] + [call(who, 1) + call(who, 3, nth=1) for who in range(20, 30)]
     told = samples(view_of([*people, *nobody], MONDAY + 7))
@@ -177,7 +177,7 @@ def test_few_of_whom_nobody_knows_are_not_the_rest_of_all_who_came() -> None:
     assert not any(name == "contact_citizen_unidentified" for name, _ in told)
 
 
-def test_nothing_is_told_while_partitions_do_not_agree_or_are_missing() -> None:
+def test_nothing_is_published_while_partitions_disagree_or_are_missing() -> None:
     view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
     assert view.disclosed_figures() is not None
     view.apply_all(0, [(PROGRESS_KEY, encode_progress(Progress(MONDAY + 7, 14, "Europe/Paris")))])
@@ -201,7 +201,7 @@ CELLS = st.dictionaries(
 
 
 @given(CELLS, st.booleans())
-def test_what_is_missing_of_a_sum_stands_for_enough_citizens_or_for_none(
+def test_withheld_part_of_a_sum_counts_enough_citizens_or_none(
     drawn: dict[str, tuple[int, int]], hides_sum: bool
 ) -> None:
     cells = {name: Cell(*numbers) for name, numbers in drawn.items()}
@@ -213,7 +213,7 @@ def test_what_is_missing_of_a_sum_stands_for_enough_citizens_or_for_none(
         assert missing or not hides_sum
 
 
-def test_no_number_of_few_is_all_that_fits_what_is_told() -> None:
+def test_no_small_number_is_the_only_solution_for_the_published_ones() -> None:
     """Who knows the rule, and the sum, finds for each number that is withheld one that it may be and that is not small."""
     fit: defaultdict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
     most = 20
@@ -242,7 +242,7 @@ def weeks_of_people(draw: st.DrawFn) -> list[list[Entry]]:
 
 
 @given(weeks_of_people())
-def test_nothing_can_be_worked_out_of_a_week_and_of_what_counters_of_contacts_tell(people: list[list[Entry]]) -> None:
+def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[Entry]]) -> None:
     view = view_of(people, MONDAY + 14)
     now, known = view_of(people, MONDAY + 7).disclosed_figures(), view.disclosed_figures()
     assert now is not None
@@ -299,7 +299,7 @@ def weeks_of_services(draw: st.DrawFn) -> list[list[tuple[int, str]]]:
 
 
 @given(weeks_of_services())
-def test_no_two_numbers_of_citizens_tell_of_few_by_their_difference(people: list[list[tuple[int, str]]]) -> None:
+def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tuple[int, str]]]) -> None:
     entries = [
         [one for nth, visit in enumerate(own) for one in call(who, *visit, nth=nth)] for who, own in enumerate(people)
     ]

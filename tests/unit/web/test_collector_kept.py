@@ -52,7 +52,7 @@ steps = st.lists(
 
 @settings(max_examples=20)  # each writes some thousands of series anew for each of its steps
 @given(steps)
-def test_each_scrape_is_as_if_it_were_the_first(changes: list[tuple[tuple[Dimensions, str], int, bool, int]]) -> None:
+def test_cached_scrape_equals_a_first_scrape(changes: list[tuple[tuple[Dimensions, str], int, bool, int]]) -> None:
     now = Now()
     view = FiguresView(ZoneInfo("Europe/Paris"), now.at, lambda: POLICIES)
     view.begin(range(2))

@@ -44,7 +44,7 @@ def facts(draw: st.DrawFn) -> Facts:
 
 
 @given(facts(), facts())
-def test_counter_less_its_twin_is_what_is_true(right: Facts, wrong: Facts) -> None:
+def test_counter_minus_its_correction_metric_is_the_true_count(right: Facts, wrong: Facts) -> None:
     exported, true = (Exported(HOUSE, POLICIES) for _ in range(2))
     for place, fact, amount in (*right, *wrong):
         exported.worker.count(place, NOON, fact, amount=amount)
@@ -73,7 +73,7 @@ def test_counter_less_its_twin_is_what_is_true(right: Facts, wrong: Facts) -> No
     assert compared > 500
 
 
-def test_each_help_text_names_the_other_metric() -> None:
+def test_help_texts_of_counter_and_correction_metric_refer_to_each_other() -> None:
     helps = {family.name: family.documentation for family in Exported(HOUSE, POLICIES).registry.collect()}
     corrections = [
         name for name in helps if name.endswith(CORRECTED_SUFFIX) and name.removesuffix(CORRECTED_SUFFIX) in helps

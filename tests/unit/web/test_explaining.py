@@ -114,7 +114,7 @@ def house() -> House:
     return house
 
 
-def test_what_is_listed_of_the_promises_card_is_what_it_counts(house: House) -> None:
+def test_command_of_the_promises_card_lists_what_it_counts(house: House) -> None:
     standing = [told for told in house.board().promises.standing if told.channel not in ("call", "visit")]
     channels = {told.channel for told in standing}
     assert channels == {"mail", "email"}
@@ -128,7 +128,7 @@ def test_what_is_listed_of_the_promises_card_is_what_it_counts(house: House) -> 
     assert house.listed(["overdue"], FigureQuery(queue="courrier:resolution:mail")) == (2, 0)
 
 
-def test_what_is_listed_of_the_last_half_hour_is_what_it_counts(house: House) -> None:
+def test_command_of_the_last_half_hour_lists_what_it_counts(house: House) -> None:
     board = house.board()
     assert (board.recent.since, board.recent.until) == ("2025-03-03T11:35+01:00", "2025-03-03T12:05+01:00")
     since, until = (int(datetime.fromisoformat(at).timestamp()) for at in (board.recent.since, board.recent.until))
@@ -145,7 +145,7 @@ def test_what_is_listed_of_the_last_half_hour_is_what_it_counts(house: House) ->
     assert 0 < recent.denominator < today.denominator < 6
 
 
-def test_what_is_listed_of_opinions_is_what_they_count(house: House) -> None:
+def test_command_of_feedback_figures_lists_what_they_count(house: House) -> None:
     board = house.board()
     assert board.all_services.feedback is not None
     assert house.listed(EXPLAIN_NAMES["opinions_given"], days(1)._replace(channels=["feedback"])) == (3, 0)
@@ -158,24 +158,24 @@ def test_what_is_listed_of_opinions_is_what_they_count(house: House) -> None:
     )
 
 
-def test_a_service_or_a_place_that_is_not_named_is_any(house: House) -> None:
+def test_omitted_service_or_site_matches_all(house: House) -> None:
     assert house.listed(["waiting"], FigureQuery(service="rsa"))[0] == 6
     assert house.listed(["waiting"], FigureQuery(site="siege"))[0] == 3
     assert house.listed(["waiting"], FigureQuery(service=""))[0] == 3, "none has this name"
 
 
-def test_what_lists_contacts_is_called_as_accueil_explain_calls_it() -> None:
+def test_explain_names_exist_in_accueil_explain() -> None:
     assert {name for several in EXPLAIN_NAMES.values() for name in several} <= set(figure_names())
 
 
-def test_a_figure_without_contacts_is_one_of_agents_or_of_days_before() -> None:
+def test_only_figures_of_agents_and_earlier_days_have_no_contacts() -> None:
     agents = {f"queues_{name}" for name in ("available", "on_contact", "paused")}
     assert {figure for figure, several in EXPLAIN_NAMES.items() if not several} == agents | {"queues_usual"}
 
 
 @pytest.mark.parametrize(("number", "shown"), [("1", "1"), ("9", "9"), ("10", "9+"), ("007", "7"), ("999999", "9+")])
 @pytest.mark.parametrize("level", ["attention", "action"])
-def test_the_icon_tells_how_many(number: str, shown: str, level: str) -> None:
+def test_icon_shows_the_number(number: str, shown: str, level: str) -> None:
     icon = ET.fromstring(draw_icon(number, level))
     assert [text.text for text in icon.iter("{http://www.w3.org/2000/svg}text")] == [shown]
 
@@ -187,5 +187,5 @@ def test_each_level_has_its_own_shape() -> None:
 @pytest.mark.parametrize(
     ("number", "level"), [("", ""), ("0", "action"), ("3", "x"), ("<b>", "action"), ("-1", "action"), ("٣", "action")]
 )
-def test_what_is_no_number_or_no_level_has_the_plain_icon(number: str, level: str) -> None:
+def test_invalid_number_or_level_returns_the_plain_icon(number: str, level: str) -> None:
     assert draw_icon(number, level) == PLAIN

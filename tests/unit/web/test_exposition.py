@@ -44,7 +44,7 @@ class Changing(Collector):
         yield GaugeMetricFamily("nothing", "No samples.", labels=("a",))
 
 
-def test_it_is_what_the_client_would_write_each_time() -> None:
+def test_output_equals_that_of_the_client_at_each_scrape() -> None:
     registry, changing = CollectorRegistry(), Changing()
     registry.register(changing)
     written = Exposition(registry)
@@ -53,7 +53,7 @@ def test_it_is_what_the_client_would_write_each_time() -> None:
         assert written.write() == generate_latest(registry)
 
 
-def test_series_that_are_no_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_series_leave_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exposition, "MAX_CACHED_SERIES", 3)
     registry = CollectorRegistry()
     registry.register(Changing())
@@ -78,7 +78,7 @@ class Alone(Collector):
         yield GaugeMetricFamily("now", "Now.", value=1)
 
 
-def test_scrapes_at_the_same_time_are_written_one_after_the_other() -> None:
+def test_concurrent_scrapes_run_one_after_the_other() -> None:
     registry, alone = CollectorRegistry(), Alone()
     registry.register(alone)
     written = Exposition(registry)

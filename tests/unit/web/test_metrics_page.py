@@ -39,7 +39,7 @@ class NoReader:
 
 
 @pytest.mark.parametrize("language", PAGES)
-def test_the_committed_page_is_what_the_command_prints(language: str) -> None:
+def test_committed_page_equals_the_output_of_the_command(language: str) -> None:
     printed = CliRunner().invoke(command, ["--lang", language])
     assert printed.exit_code == 0
     assert PAGES[language].read_text(encoding="utf-8") == printed.output, (
@@ -47,7 +47,7 @@ def test_the_committed_page_is_what_the_command_prints(language: str) -> None:
     )
 
 
-def test_all_that_is_exported_is_explained_with_its_type_and_labels() -> None:
+def test_all_exported_metrics_are_described_with_type_and_labels() -> None:
     exported = Exported(HOUSE, POLICIES)
     fill(exported.worker)
     exported.worker.count(KEPT, NOON, "started", "due")
@@ -63,7 +63,7 @@ def test_all_that_is_exported_is_explained_with_its_type_and_labels() -> None:
                 assert not values or label not in sample.labels or sample.labels[label] in values, (name, label)
 
 
-def test_nothing_is_explained_that_is_not_there() -> None:
+def test_all_described_metrics_exist() -> None:
     told = {re.sub("_(total|info)$", "", metric.name) for metric in PROCESSES["web"]}
     twins = {name for name in told if name.removesuffix(CORRECTED_SUFFIX) in told - {name}} - descriptions.TEXTS.keys()
     assert told - twins == descriptions.TEXTS.keys()
@@ -75,7 +75,7 @@ def test_nothing_is_explained_that_is_not_there() -> None:
     assert there == metrics_cli.TEXTS.keys()
 
 
-def test_each_explanation_is_in_both_languages() -> None:
+def test_each_description_is_in_both_languages() -> None:
     for metric in NAMES.values():
         assert metric.english
         assert metric.french
@@ -83,7 +83,7 @@ def test_each_explanation_is_in_both_languages() -> None:
         assert metric.english != metric.french, metric.name
 
 
-def test_each_formula_with_words_in_it_is_in_both_languages() -> None:
+def test_each_formula_with_words_is_in_both_languages() -> None:
     formulas = {metric.formula for metric in NAMES.values()}
     assert formulas >= FRENCH_FORMULAS.keys(), "a translation of nothing"
     formulas = {metric.formula for metric in NAMES.values() if metric.formula_french == metric.formula}
@@ -101,7 +101,7 @@ def selectors(node: object) -> list[promql_parser.VectorSelector]:
 
 
 @pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.english[:20])
-def test_what_is_made_of_metrics_asks_for_some_that_there_are(kpi: descriptions.Kpi) -> None:
+def test_kpi_queries_use_existing_metrics(kpi: descriptions.Kpi) -> None:
     found = selectors(promql_parser.parse(kpi.promql))
     assert found
     for selector in found:
@@ -113,21 +113,21 @@ def test_what_is_made_of_metrics_asks_for_some_that_there_are(kpi: descriptions.
             assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.english
 
 
-def test_a_metric_without_words_is_named() -> None:
+def test_metric_without_texts_is_named_in_the_error() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
     with pytest.raises(LookupError, match="connector_"):
         metrics_cli.describe(registry.collect(), {})
 
 
-def test_what_would_break_the_table_is_escaped() -> None:
+def test_cells_are_escaped() -> None:
     odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", "a | b", ())
     row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
     assert row.count("|") == 4
 
 
 @pytest.mark.parametrize(("language", "word"), [("fr", "Métriques"), ("en", "Metrics")])
-def test_the_board_serves_it(language: str, word: str) -> None:
+def test_board_serves_the_page(language: str, word: str) -> None:
     view = FiguresView(ZoneInfo("Europe/Paris"), NOON)
     app = create_app(view, NoReader(), WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
     with TestClient(app) as client:

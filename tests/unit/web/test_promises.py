@@ -66,12 +66,12 @@ def house() -> House:
     return House()
 
 
-def test_where_nothing_is_promised_there_is_nothing() -> None:
+def test_without_targets_the_overview_is_empty() -> None:
     promises = House(policies=Policies()).board().promises
     assert (promises.openings, promises.standing, promises.overdue, promises.due) == ([], [], [], [])
 
 
-def test_a_promise_is_told_of_all_services_together(house: House) -> None:
+def test_status_of_a_target_adds_up_all_services(house: House) -> None:
     oldest = midnight(date(2026, 3, 6))
     house.worker.count(ANNOUNCED, NOON, started=30, met=8, breached=1, late=1, cancelled=3)
     house.worker.count(ANNOUNCED._replace(service="routes"), NOON, started=9, met=1)
@@ -94,7 +94,7 @@ def test_a_promise_is_told_of_all_services_together(house: House) -> None:
     )
 
 
-def test_promises_stand_as_in_the_file_and_those_of_former_policies_last(house: House) -> None:
+def test_targets_follow_the_sla_file_and_former_policies_come_last(house: House) -> None:
     former = ANNOUNCED._replace(queue="ancienne:announced:mail")
     for place in (former, ANSWERED, FORMS, ANNOUNCED, ACKNOWLEDGED):
         house.worker.count(place, NOON, "started")
@@ -111,7 +111,7 @@ def test_promises_stand_as_in_the_file_and_those_of_former_policies_last(house: 
     assert house.overdue()[0].working_time is None
 
 
-def test_what_is_late_is_told_by_service_and_the_longest_first(house: House) -> None:
+def test_overdue_lines_are_by_service_with_the_longest_first(house: House) -> None:
     worker = house.worker
     for site, days, number in (("siege", 1, 2), ("annexe", 4, 1)):
         place = ANNOUNCED._replace(site=site)
@@ -129,7 +129,7 @@ def test_what_is_late_is_told_by_service_and_the_longest_first(house: House) -> 
     assert (routes.service, routes.label_fr, routes.number, routes.clock) == ("routes", "routes", 7, "acknowledge")
 
 
-def test_what_falls_due_next_is_told_in_its_order_the_first_as_at_risk(house: House) -> None:
+def test_next_deadlines_are_sorted_and_the_first_are_at_risk(house: House) -> None:
     tonight, friday = midnight(date(2026, 3, 11)), midnight(date(2026, 3, 14))
     house.open(ANNOUNCED, friday, 4)
     house.open(ANNOUNCED, tonight, 2)
@@ -152,7 +152,7 @@ def test_what_falls_due_next_is_told_in_its_order_the_first_as_at_risk(house: Ho
     assert house.overdue() == []
 
 
-def test_of_the_present_five_minutes_what_is_over_is_not_told_as_due(house: House) -> None:
+def test_passed_deadlines_of_the_current_bucket_are_not_due(house: House) -> None:
     house.open(FORMS, NOON, 3)
     house.open(FORMS, NOON + DAY, 2)
     house.worker.stocks(FORMS, NOON, running=1, at_risk=2, overdue=2)
@@ -164,7 +164,7 @@ def test_of_the_present_five_minutes_what_is_over_is_not_told_as_due(house: Hous
     assert [one.number for one in house.due()] == [2]
 
 
-def test_what_falls_due_on_a_later_day_is_told_together_by_the_first(house: House) -> None:
+def test_deadlines_of_a_later_day_are_one_line_at_the_first(house: House) -> None:
     tomorrow = midnight(date(2026, 3, 11))
     at = [tomorrow, tomorrow + timedelta(hours=9), tomorrow + timedelta(hours=16), tomorrow + DAY, tomorrow + 2 * DAY]
     for number, due_at in enumerate(at, start=1):
@@ -178,7 +178,7 @@ def test_what_falls_due_on_a_later_day_is_told_together_by_the_first(house: Hous
     ]
 
 
-def test_the_nearest_alone_are_told(house: House) -> None:
+def test_only_the_nearest_deadlines_are_listed(house: House) -> None:
     for number in range(2 * MAX_LISTED):
         house.open(FORMS, NOON + number * DAY + DAY)
         house.worker.stocks(FORMS, running=number + 1)
@@ -187,7 +187,7 @@ def test_the_nearest_alone_are_told(house: House) -> None:
     ]
 
 
-def test_calls_and_channels_whose_history_is_read_are_in_no_list(house: House) -> None:
+def test_calls_and_channels_with_unread_history_are_not_listed(house: House) -> None:
     house.open(ANSWERED, NOON + timedelta(minutes=1))
     house.worker.stocks(ANSWERED, running=1)
     house.open(FORMS, NOON + DAY)
@@ -199,7 +199,7 @@ def test_calls_and_channels_whose_history_is_read_are_in_no_list(house: House) -
     assert len(house.board().promises.standing) == 2
 
 
-def test_it_is_open_or_closed_by_the_calendars_of_the_policies_in_force(house: House) -> None:
+def test_opening_state_follows_the_calendars_in_force(house: House) -> None:
     monday = datetime(2026, 3, 16, tzinfo=PARIS)
     assert house.board().promises.openings == [
         OpeningState("siege", True, milliseconds(NOON.replace(hour=12, minute=30, second=0))),
@@ -208,7 +208,7 @@ def test_it_is_open_or_closed_by_the_calendars_of_the_policies_in_force(house: H
     assert house.board(NOON.replace(hour=13)).promises.openings[0].is_open is False
 
 
-def test_queues_and_services_are_open_by_the_policy_of_who_comes_now() -> None:
+def test_queues_and_services_have_the_calendar_of_new_contacts() -> None:
     queues = (QueueOptions(ROADS, "Routes", "Roads"), QueueOptions(DESK, "Guichet", "Desk"))
     house = House(WebOptions(brokers="", queues=queues))
     house.worker.count(MAIL, NOON, "received")
@@ -218,7 +218,7 @@ def test_queues_and_services_are_open_by_the_policy_of_who_comes_now() -> None:
     assert {service.service: service.calendar for service in board.services} == {"social": "siege", "pmi": ""}
 
 
-def test_what_is_sent_is_told_in_one_form(house: House) -> None:
+def test_json_form_is_stable(house: House) -> None:
     house.open(ANNOUNCED, NOON + DAY)
     house.worker.stocks(ANNOUNCED, NOON - DAY, running=1, overdue=1)
     told = msgspec.json.decode(msgspec.json.encode(house.board()))
@@ -238,17 +238,17 @@ def test_what_is_sent_is_told_in_one_form(house: House) -> None:
     ],
     ids=["today", "tomorrow morning", "tomorrow's end", "late since midnight", "late by a day", "a weekend", "Easter"],
 )
-def test_working_time_is_that_of_the_calendar(begin: str, end: str, days: int, hours: float) -> None:
+def test_working_time_follows_the_calendar(begin: str, end: str, days: int, hours: float) -> None:
     span = [milliseconds(datetime.fromisoformat(at).replace(tzinfo=PARIS)) for at in (begin, end)]
     assert measure_working_time(SIEGE, *span) == WorkingTime(days, round(hours * 3600))
 
 
-def test_beyond_all_calendars_there_is_no_working_time() -> None:
+def test_working_time_beyond_the_calendar_is_none() -> None:
     end = milliseconds(datetime(2101, 6, 1, tzinfo=PARIS))
     assert measure_working_time(SIEGE, milliseconds(NOON), end) is None
 
 
-def test_of_who_waits_it_is_told_where_and_of_what_is_written_nothing(house: House) -> None:
+def test_waiting_counts_cover_queue_channels_only(house: House) -> None:
     for place, stocks in (
         (Dimensions(SLA, "siege", "social", "telephone:answer:call"), {"at_risk": 2, "overdue": 1}),
         (Dimensions(SLA, "siege", "social", "urgences:answer:call"), {"at_risk": 1, "overdue": 3}),

@@ -45,13 +45,13 @@ def house() -> House:
     return House()
 
 
-def test_where_there_are_only_telephones_there_are_no_services(house: House) -> None:
+def test_calls_alone_give_no_services(house: House) -> None:
     house.worker.offered(SOCIAL, NOON)
     assert house.services() == []
     assert house.board().all_services == Channels()
 
 
-def test_letters_are_told_by_what_today_brought_and_what_is_open(house: House) -> None:
+def test_letters_show_flows_of_today_and_open_cases(house: House) -> None:
     yesterday = NOON - timedelta(days=1)
     house.worker.count(MAIL, yesterday, "received", "closed_answered", amount=60)
     for days in (1, 4):
@@ -74,14 +74,14 @@ def test_letters_are_told_by_what_today_brought_and_what_is_open(house: House) -
     assert service.email is service.form is service.appointment is service.feedback is None
 
 
-def test_nothing_answered_today_has_no_mean(house: House) -> None:
+def test_mean_without_answers_is_none(house: House) -> None:
     house.worker.count(EMAIL, NOON, "received")
     (service,) = house.services()
     assert service.email is not None
     assert service.email.mean_first_response_seconds is service.email.oldest_open_at is None
 
 
-def test_a_service_is_one_row_whatever_its_sites_and_procedures(house: House) -> None:
+def test_service_is_one_row_for_all_sites_and_procedures(house: House) -> None:
     worker = house.worker
     worker.count(FORM, NOON, received=2)
     worker.count(FORM._replace(queue="mdph"), NOON, received=3)
@@ -101,7 +101,7 @@ def test_a_service_is_one_row_whatever_its_sites_and_procedures(house: House) ->
     assert (together.mail.received, together.appointment) == (1, None)
 
 
-def test_appointments_are_told_by_how_they_ended_today(house: House) -> None:
+def test_appointments_are_counted_by_outcome_of_today(house: House) -> None:
     worker = house.worker
     worker.count(APPOINTMENT, NOON, "booked", amount=DAY)
     worker.count(APPOINTMENT, NOON, attended=5, missed=2, cancelled_by_citizen=3, cancelled_by_service=1, checked_in=6)
@@ -113,7 +113,7 @@ def test_appointments_are_told_by_how_they_ended_today(house: House) -> None:
     )
 
 
-def test_opinions_are_told_per_scale_that_is_in_use(house: House) -> None:
+def test_feedback_has_a_score_for_each_used_scale(house: House) -> None:
     worker = house.worker
     worker.count(OPINION, NOON, invited=20, given_csat_1_5_5=3, given_csat_1_5_4=1, given_csat_1_5_3=2)
     worker.count(OPINION._replace(queue="mail"), NOON, given_csat_1_5_1=2)
@@ -125,7 +125,7 @@ def test_opinions_are_told_per_scale_that_is_in_use(house: House) -> None:
     )
 
 
-def test_who_answers_on_several_scales_answers_once(house: House) -> None:
+def test_answer_on_several_scales_counts_once(house: House) -> None:
     worker = house.worker
     worker.count(OPINION, NOON, invited=20, given_csat_1_5_5=3, given_csat_1_5_1=1, given_nps_0_10_9=3)
     worker.count(OPINION._replace(service="archives"), NOON, invited=10, given_nps_0_10_9=2)
@@ -137,7 +137,7 @@ def test_who_answers_on_several_scales_answers_once(house: House) -> None:
     assert (all_services.given, all_services.response) == (9, Ratio(6, 30))
 
 
-def test_where_nobody_is_ever_invited_there_is_no_response_rate(house: House) -> None:
+def test_no_response_rate_without_invitations(house: House) -> None:
     house.worker.count(OPINION, NOON, given_jdma_0_10_9=7)
     (service,) = house.services()
     assert service.feedback
@@ -162,7 +162,7 @@ def test_each_scale_has_its_score(scale: FeedbackScale, scores: list[int], expec
     assert score(scale, figure) == expected
 
 
-def test_services_stand_as_the_settings_say_then_by_name_and_what_has_none_last() -> None:
+def test_services_follow_the_settings_then_their_names_and_unnamed_last() -> None:
     house = House(
         WebOptions(
             brokers="",
@@ -182,21 +182,21 @@ def test_services_stand_as_the_settings_say_then_by_name_and_what_has_none_last(
     ]
 
 
-def test_a_place_that_the_settings_name_is_there_before_its_first_contact() -> None:
+def test_configured_service_is_shown_before_its_first_contact() -> None:
     house = House(WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM)),)))
     (service,) = house.services()
     assert service.mail == service.form == Cases(0, 0, 0, 0, 0, None, 0, None)
     assert service.email is None
 
 
-def test_what_is_sent_is_told_in_one_form(house: House) -> None:
+def test_json_form_is_stable(house: House) -> None:
     house.worker.count(OPINION, NOON, given_csat_1_5_5=1)
     told = msgspec.json.decode(msgspec.json.encode(house.board()))
     assert told == msgspec.to_builtins(house.board())
     assert told["services"][0]["feedback"]["scores"] == {"csat_1_5": {"numerator": 1, "denominator": 1}}
 
 
-def test_where_everything_is_counted_elsewhere_by_now_there_is_no_row(house: House) -> None:
+def test_dimensions_without_remaining_counts_have_no_row(house: House) -> None:
     unassigned = MAIL._replace(service="")
     house.worker.count(unassigned, NOON, "received")
     assert [row.service for row in house.services()] == [""]
