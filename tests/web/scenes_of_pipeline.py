@@ -1,4 +1,4 @@
-"""Scenes of the alerts of Accueil itself: what processes tell, and what each alert says of it."""
+"""Scenes for the pipeline alerts: series of the processes and expected alerts."""
 
 from itertools import accumulate
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from tests.support.promtool import OTHER, WEB, RuleScenario, Samples, Values
 
 MINUTES: Final = [60.0 * step for step in range(400)]
-"""The time at each step of a minute."""
+"""Time at each step of a minute."""
 
 
 def amiss(
@@ -18,12 +18,12 @@ def amiss(
     *,
     since: int | None = None,
 ) -> RuleScenario:
-    """`fires`: what the alert says, and of whom; None: it does not."""
+    """Return a scene; `fires` are the expected labels and texts, None if the alert does not fire."""
     return RuleScenario(name, series, len(fires or {}), steps, step, fires or {}, since)
 
 
 def behind(seconds: float) -> list[float]:
-    """A time that is always so long ago."""
+    """A timestamp with a constant age."""
     return [minute - seconds for minute in MINUTES]
 
 
@@ -40,7 +40,7 @@ def partitions(number: int, web: str = WEB) -> dict[str, Values]:
 
 
 BACK_THEN: Final = 7 * 24 * 2
-"""Half hours in a week; scenes of silence last two hours longer."""
+"""Half hours in a week; scenes of silence are two hours longer."""
 
 
 def came(

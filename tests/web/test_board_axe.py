@@ -1,4 +1,4 @@
-"""The board in all its states as axe-core sees it: WCAG 2.2 AA and its own best practice."""
+"""axe-core tests of the board in all states: WCAG 2.2 AA and best practices."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Served]:
-    """Every channel, and promises of each kind."""
+    """A board with all channels and all kinds of targets."""
     with serving(replace(ALL_CHANNELS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
         served.follow()
         fill(served.worker)

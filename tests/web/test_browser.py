@@ -1,4 +1,4 @@
-"""The board as people see it: a real Chromium on a real server. Pictures are kept under tests/artifacts."""
+"""Tests of the board in Chromium on a real server. Screenshots are stored under tests/artifacts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,7 @@ from tests.web.telephone import NAMES, OPTIONS, PLACES, alarm, fill
 pytestmark = pytest.mark.browser
 
 HASTY = replace(OPTIONS, stale_after_seconds=2)
-"""For what is to grow old: elsewhere no machine is so slow that figures do."""
+"""Options with a short limit, for stale figures; other tests use a limit that slow machines never reach."""
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def hasty() -> Iterator[Served]:
 
 
 def test_page_contains_the_figures(served: Served, page: Page) -> None:
-    """A browser that looks once, as one that takes a picture does, waits for no stream."""
+    """A browser that loads the page once does not wait for the stream."""
     served.broadcaster.listen = nothing  # type: ignore[method-assign]
     for _ in range(5):
         page.open(served.url)
@@ -58,7 +58,7 @@ def test_page_contains_the_figures(served: Served, page: Page) -> None:
 
 
 async def nothing() -> AsyncIterator[bytes]:
-    """A stream that never says anything."""
+    """A stream without messages."""
     await asyncio.Event().wait()
     yield b""
 
@@ -396,7 +396,7 @@ def test_figures_of_a_lagging_worker_show_their_time(page: Page) -> None:
 
 
 def assert_no_alarm(page: Page) -> None:
-    """Nothing of `main` has a level, by colour, symbol or word; nobody is said to have waited until now."""
+    """Check that `main` shows no level (colour, symbol, word) and no wait until now."""
     assert page.run("return document.querySelectorAll('main [data-level]:not([data-level=normal])').length") == 0
     words = "return [...document.querySelectorAll('#rows .state, .tile .level')].map((e) => e.textContent.trim())"
     assert set(page.run(words)) == {"", "\N{EN DASH}"}
@@ -489,7 +489,9 @@ def test_board_beyond_the_limit_says_so_and_starts_when_another_closes(page: Pag
 
 def test_board_without_figures_shows_what_it_waits_for(page: Page) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
-        served.worker.stocks(SOCIAL, AFTERNOON - timedelta(days=2), waiting=12)  # of another partition than is missing
+        served.worker.stocks(
+            SOCIAL, AFTERNOON - timedelta(days=2), waiting=12
+        )  # of another partition than the missing one
         served.view.set_state(ReaderState.NO_TOPIC)
         page.open(served.url, WALL)
         page.is_in("empty")

@@ -1,4 +1,4 @@
-"""The board of a house that is reached in every way: queues, desks and services, in a real Chromium."""
+"""Tests of the board with all channels in Chromium: queues, desks and services."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,14 +21,14 @@ from tests.web.served import Served, serving
 pytestmark = pytest.mark.browser
 
 WINDOW = (1920, 860)
-"""A browser with its bars on the desk of who has a large screen."""
+"""Window of a browser with toolbars on a large screen."""
 ROWS = 1 + len(SERVICES) + 1
-"""All, each, and what has no service yet."""
+"""Rows: the total, each service, and contacts without a service."""
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Served]:
-    """One board for all tests that do not change it."""
+    """A board shared by the tests that do not change it."""
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
         fill(served.worker)
@@ -43,7 +43,7 @@ def served() -> Iterator[Served]:
 
 
 def cells(page: Page, row: int) -> dict[str, str]:
-    """Return what a row of services says: channel and heading → text."""
+    """Return the texts of a row of services: channel and heading → text."""
     found = page.run(
         f"const row = document.querySelectorAll('#services-rows tr')[{row}]; let group = ''; const said = {{}};"
         "for (const cell of row.querySelectorAll('td')) {"
@@ -174,7 +174,9 @@ def test_service_shows_flows_open_cases_and_feedback(house: Served, page: Page) 
     assert accueil["Avis du jour: Satisfaits"] == "75 % (28)"
     assert accueil["Avis du jour: JDMA, sur 10"] == "8,0 (7)"
     assert cells(page, listed.index("Transport adapté"))["Démarches en ligne: Chez l’usager"] == "17"  # noqa: RUF001
-    assert cells(page, ROWS - 1)["Courrier: Plus ancien"] in {f"{n} min" for n in range(50, 60)}  # time goes on
+    assert cells(page, ROWS - 1)["Courrier: Plus ancien"] in {
+        f"{n} min" for n in range(50, 60)
+    }  # depends on the time of the test
 
 
 def test_minimum_of_answers_for_a_score_is_configurable(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""What is promised, on the board, in a real Chromium."""
+"""Tests of SLA targets on the board in Chromium."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,7 +46,7 @@ def test_promises_are_next_to_the_queues_on_a_wall(house: Served, page: Page, la
 
 
 def overdue_at(served: Served, number: int) -> None:
-    """Let a promise to each of so many services be late, the first for the longest, of two contacts each; and many be due."""
+    """Count two overdue contacts for each of `number` services, the first overdue for longest, and many due ones."""
     for service in range(number):
         place = Dimensions(SLA, "siege", f"service-{service:02}", "courrier:announced:mail")
         served.worker.count(place, AFTERNOON, started=9)

@@ -1,4 +1,4 @@
-"""Each query of each panel of the dashboards is answered by a real Prometheus."""
+"""Test that a real Prometheus returns data for each query of the dashboards."""
 
 import json
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from tests.web.rows import OPINION
 from tests.web.served import serving
 
 ASKED: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path)]
-"""The queries of other languages are the same (`tests/unit/grafana`)."""
+"""Queries are the same in all languages (`tests/unit/grafana`)."""
 MAY_BE_EMPTY: Final = {
     "contact_citizens_of_all_services": "told of a week that is over, and of five citizens at least",
     "contact_citizen_handled": "the same",
@@ -31,7 +31,7 @@ MAY_BE_EMPTY: Final = {
     "contact_sla_oldest_overdue_timestamp_seconds": "nothing is overdue",
     "ALERTS": "nothing is wrong",
 }
-"""Metric → why there need be no data of it where all is well."""
+"""Metric → why it may have no data in normal operation."""
 OPTIONAL: Final = [one for one in ASKED if any(metric in one.expr for metric in MAY_BE_EMPTY)]
 LIVELY: Final = {
     "ACCUEIL_DEMO__HISTORY_DAYS": "2",
@@ -76,7 +76,7 @@ def test_each_query_returns_data_of_a_real_run(tmp_path: Path) -> None:
 
 
 class Week(CitizensView):
-    """A week that is over, with something of each kind."""
+    """Citizen figures of a completed week, with a number of each kind."""
 
     def disclosed_figures(self) -> DisclosedFigures:
         week, place = Period.WEEK, ("rsa", "call")

@@ -1,4 +1,4 @@
-"""The pages of a desk in a real browser, on a real desk that tells a real connector."""
+"""Tests of the desk pages in Chromium, with a real desk and a real connector."""
 
 import re
 from collections import Counter
@@ -58,11 +58,11 @@ return {
   lang: document.documentElement.lang,
 };
 """
-"""What of WCAG 2.2 AA a program can see: 1.3.1, 1.4.3, 1.4.10, 2.5.8 (and more: 44 px), 3.1.1, 4.1.2."""
+"""Script for criteria of WCAG 2.2 AA that a program can check: 1.3.1, 1.4.3, 1.4.10, 2.5.8 (stricter: 44 px), 3.1.1, 4.1.2."""
 
 
 class DeskPage(Page):
-    """A window on a desk."""
+    """A browser window on a desk."""
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
@@ -87,7 +87,7 @@ class DeskPage(Page):
         super().picture(f"desk-{name}")
 
     def audit(self) -> None:
-        """What a program can see of accessibility is right."""
+        """Check the accessibility criteria of `AUDIT`."""
         found = self.run(AUDIT)
         assert found.pop("lang") in {"fr", "en"}
         assert found == {
@@ -101,7 +101,7 @@ class DeskPage(Page):
         }
 
     def assert_quiet_at(self, url: str) -> None:
-        """No script complained, no policy was broken, and nobody else was asked anything."""
+        """Check for script errors, policy violations and requests to other hosts."""
         self.assert_quiet()
         asked = self.requests()
         assert asked
@@ -115,7 +115,7 @@ def page(driver: webdriver.Chrome) -> Iterator[DeskPage]:
 
 
 class Stand:
-    """A desk that can be taken away and put back, and the connector that hears it."""
+    """A desk that can be stopped and restarted, and its connector."""
 
     def __init__(self, directory: Path) -> None:
         self._stack = ExitStack()
@@ -138,7 +138,7 @@ class Stand:
         self._stack.close()
 
     def told(self) -> Counter[str]:
-        """What was told, once all was sent."""
+        """Return the published events, once all are sent."""
         self.served.all_is_sent()
         return Counter(event.type for event in self.events)
 
@@ -239,7 +239,7 @@ def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: DeskPage) -
 
 
 def test_actions_during_an_outage_are_kept_and_done_once(stand: Stand, page: DeskPage) -> None:
-    """Also if the page is loaded anew meanwhile."""
+    """Also if the page is reloaded during the outage."""
     page.open(stand.url, KIOSK)
     page.shows(f"{QUEUE} strong", "Accueil général")
     stand.take_away()
@@ -293,7 +293,7 @@ def test_each_response_has_the_policy_and_none_has_the_secret(stand: Stand) -> N
     assert len(files) >= 7
     for path in ("/", "/agent", "/api/state", "/nowhere", *files):
         try:
-            answer = urlopen(stand.url + path)  # our own server
+            answer = urlopen(stand.url + path)  # the server of this test
         except HTTPError as error:
             answer = error
             assert path == "/nowhere"

@@ -268,7 +268,7 @@ def test_incomplete_requests_do_not_block_other_clients(target: Target) -> None:
         for client in clients:
             with suppress(ConnectionError):
                 client.sendall(b"b")
-        most = http_server.CONNECTIONS + 500  # the board has as many more as it may have viewers
+        most = http_server.CONNECTIONS + 500  # the board allows `max_viewers` more
         wait_until(lambda: sum(not is_closed(client) for client in clients) <= most, "the rest to be closed", 30)
 
 

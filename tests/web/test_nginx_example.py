@@ -1,4 +1,4 @@
-"""The example for nginx says what the board needs of a proxy: its name, the stream unbuffered, and where it is."""
+"""Tests of the nginx example: host name, unbuffered stream and address of the board."""
 
 import re
 from dataclasses import replace
@@ -58,7 +58,7 @@ def test_single_address_cannot_take_all_connections() -> None:
 
 
 def test_proxy_passes_all_paths_of_the_page() -> None:
-    """By `location /` or one of its own: nothing is answered, refused or sent elsewhere by the proxy itself."""
+    """By `location /` or a location of its own, without responses, refusals or redirects of the proxy itself."""
     locations = re.findall(r"location (.+) {$", "\n".join(LINES), re.MULTILINE)
     assert "/" in locations
     assert [location for location in locations if "proxy_pass" not in block(location)] == []

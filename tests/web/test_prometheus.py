@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the metrics and answers what the board shows."""
+"""Tests with a real Prometheus: its answers equal the figures of the board."""
 
 from collections.abc import Iterator
 from datetime import timedelta

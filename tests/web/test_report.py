@@ -1,4 +1,4 @@
-"""`accueil report` from a real topic to a page in a real browser, and on paper."""
+"""Tests of `accueil report` from a real topic to a page in Chromium and in print."""
 
 import base64
 import io
@@ -43,7 +43,7 @@ def run(*arguments: str) -> Result:
 
 
 def write_rows(brokers: str, day: date) -> None:
-    """Write a day's five minutes, and days like the next one of the weeks before."""
+    """Write the buckets of a day, and earlier days of the same weekday as the next one."""
     noon = datetime.combine(day, datetime.min.time(), PARIS) + timedelta(hours=12)
     worker = Worker()
     for wait in (5, 15, 30):

@@ -1,4 +1,4 @@
-"""The rules of Prometheus that are shipped: of what they are made, what they tell people, and where their alerts go."""
+"""Tests of the Prometheus rules: metrics, texts and receivers."""
 
 import re
 import subprocess
@@ -42,7 +42,7 @@ from tests.web.scenes_of_satisfaction import SCENES as DROPS
 RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 NAME: Final = r"[a-z][a-z0-9_:]*"
 CLOSED: Final = {"result", "fact", "state", "horizon"}
-"""Labels all of whose values are told from the start."""
+"""Labels whose values all have series from the start."""
 
 
 def test_rules_and_configuration_are_valid() -> None:
@@ -125,7 +125,7 @@ def samples_of(metrics: Iterable[Metric]) -> Samples:
     found: Samples = {}
     for metric in metrics:
         if metric.type == "histogram":
-            found[metric.name] = {}  # pages name it so
+            found[metric.name] = {}  # name used in the documentation
         for sample in metric.samples:
             labels = found.setdefault(sample.name, {"job": set(), "instance": set()})
             for label, value in sample.labels.items():
@@ -146,7 +146,7 @@ recipients = ["b@example.org"]
 
 
 def tell_of_notify(directory: Path) -> list[Metric]:
-    """Return the metrics of an `accueil notify`."""
+    """Return the metrics of `accueil notify`."""
     path, port = directory / "accueil.toml", free_port()
     path.write_text(NOTIFY.format(broker=free_port(), data=directory / "data", port=port), encoding="utf-8")
     found: list[Metric] = []
@@ -163,7 +163,7 @@ def tell_of_notify(directory: Path) -> list[Metric]:
 
 
 class Told(CitizensView):
-    """A week that is over, with a number of each kind."""
+    """Citizen figures of a completed week, with a number of each kind."""
 
     def disclosed_figures(self) -> DisclosedFigures:
         week, place, some = Period.WEEK, ("rsa", "call"), 9
@@ -184,7 +184,7 @@ class Told(CitizensView):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
-    """What the processes of Accueil tell."""
+    """Metrics exported by the processes of Accueil."""
     web = Exported(HOUSE, POLICIES)
     web.worker.count(KEPT, web.now, "started", "due")
     for scale in FeedbackScale:
@@ -222,7 +222,7 @@ def test_rules_use_existing_metrics(measured: Samples) -> None:
 
 
 def written_queries() -> Iterable[str]:
-    """Yield what the pages tell people to ask."""
+    """Yield the queries in the documentation."""
     for page in sorted(DEPLOYED.glob("README*.md")):
         yield from re.findall(r"^(?:sum|max|count) .*$", page.read_text("utf-8"), re.MULTILINE)
         yield from re.findall(r"`((?:sum|max|count) .*?)`", page.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""The alerts of Accueil itself, played by promtool."""
+"""Tests of the pipeline alerts with promtool."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The alerts of promises, played by promtool: what they fire at."""
+"""Tests of the SLA alerts with promtool."""
 
 from pathlib import Path
 from typing import Final

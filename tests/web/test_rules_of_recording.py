@@ -1,4 +1,4 @@
-"""What rules record, played by promtool: each is what its formula says, whoever tells it, and however often."""
+"""Tests of the recording rules with promtool, for several instances and jobs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The alert of satisfaction, played by promtool: what it fires at."""
+"""Tests of the satisfaction alert with promtool."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The board's stream and pages over HTTP, from a real server."""
+"""Tests of the event stream and the pages over HTTP, with a real server."""
 
 import json
 import re
@@ -77,7 +77,7 @@ def test_clock_is_sent_without_the_board_when_nothing_changes() -> None:
             assert "board" in message
             while (
                 "board" in message
-            ):  # a few: on a busy machine it was old already before somebody listened, or five minutes are over
+            ):  # a few: on a busy machine, figures may be stale before the first message, or a bucket may end
                 message = listener.message()
             messages = [message, *(listener.message() for _ in range(2))]
         assert all("board" not in message for message in messages)
@@ -118,7 +118,7 @@ def test_old_figures_are_dropped_without_listeners_too(served: Served, monkeypat
     served.worker.offered(SOCIAL, served.now())
     assert len(served.view._current._rows) == 2, "a total and five minutes"
     served.let_pass(timedelta(days=1))
-    monkeypatch.setattr(broadcast, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(broadcast, "IDLE_REFRESH_SECONDS", 0)
     wait_until(lambda: len(served.view._current._rows) == 1, "the five minutes of yesterday to be dropped")
     assert served.broadcaster._listeners == 0
 

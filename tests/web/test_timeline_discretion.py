@@ -1,4 +1,4 @@
-"""What the timeline page keeps to itself, in a real Chromium: identifiers, sessions that are over, names that are markup."""
+"""Tests of the confidentiality of the timeline page in Chromium: identifiers, ended sessions, markup in names."""
 
 from pathlib import Path
 

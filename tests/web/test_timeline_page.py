@@ -1,4 +1,4 @@
-"""The timeline page as people use it, in a real Chromium on a real `accueil api`: what it tells, and what they do with it."""
+"""Tests of the timeline page in Chromium on a real `accueil api`: contents and actions."""
 
 import re
 from datetime import datetime
@@ -128,7 +128,7 @@ const kept = middles.filter(({ label }) => label.startsWith("Délai tenu"));
 const together = middles.filter(({ kind, x }) => kind === "end" && kept.some((other) => Math.abs(other.x - x) < 1));
 return [together.length, middles.filter(({ kind }) => kind === "end").filter((end) => kept.some((one) => near(one, end))).length];
 """
-"""How many closures happened with a promise that was kept, and how many of them are hidden by it."""
+"""Script for the number of closures with a met target, and of those hidden by it."""
 
 
 @pytest.mark.parametrize("size", [LAPTOP, REFLOWED], ids=["laptop", "narrow"])

@@ -1,4 +1,4 @@
-"""Export, erasure and the other language on the timeline page, in a real Chromium: what they do, ask before, and leave."""
+"""Tests of export, erasure and language on the timeline page in Chromium."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import json
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.browser
 
 
 class Works(ApiHarness):
-    """An office on a port of its own, whose worker does at once what Kafka is told, but for erasures: they wait for `work`."""
+    """An API on its own port whose test worker applies Kafka records immediately, but erasures only in `work`."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory, f"sqlite:///{directory / 'timeline.db'}")
@@ -240,7 +240,7 @@ def test_actions_without_permission_are_not_offered(desk: Desk) -> None:
 def test_refusal_is_shown(desk: Desk, works: Works) -> None:
     desk.open().sign_in().ask(NUMBER)
     phone, other = (works.pseudonym(IdentityKind.PHONE, NUMBER), works.pseudonym(IdentityKind.CASE, "D-2026-18"))
-    works.write(call("9", 300, f"{other} {phone}"))  # it is somebody else's too by now
+    works.write(call("9", 300, f"{other} {phone}"))  # now shared with another citizen
     desk.page.run("document.getElementById('erase-button').click()")
     desk.wait_for("#question[open]")
     desk.press(Keys.SPACE, Keys.ENTER)
@@ -251,7 +251,7 @@ def test_refusal_is_shown(desk: Desk, works: Works) -> None:
 @pytest.mark.parametrize(("value", "kind"), [(NUMBER, "phone"), ("mail:ged:1", "contact")])
 def test_timeline_is_shown_again_in_the_other_language(desk: Desk, value: str, kind: str) -> None:
     desk.open().sign_in().ask(value, kind, "follow_up")
-    desk.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the form does that is sent
+    desk.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the submitted form does
     desk.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
     desk.press(Keys.ENTER)
     wait_until(lambda: desk.is_there("#story-title") and "open matter" in desk.text, "the story in English")

@@ -1,4 +1,4 @@
-"""The timeline page for everybody, in a real Chromium: on every screen and paper, in each look and language, with axe-core."""
+"""Accessibility tests of the timeline page in Chromium: screens, print, themes, languages, axe-core."""
 
 import base64
 from collections.abc import Callable
@@ -124,7 +124,7 @@ def test_print_shows_the_timeline_without_buttons(desk: Desk) -> None:
 
 
 def test_no_motion_is_made(desk: Desk) -> None:
-    """There is none to be reduced (WCAG 2.2, 2.3.3)."""
+    """The page has no motion to reduce (WCAG 2.2, 2.3.3)."""
     desk.open().sign_in().ask(NUMBER)
     assert desk.page.run("return document.getAnimations().length") == 0
     css = "".join(httpx.get(f"{desk.served.url}/static/{name}.css").text for name in ("timeline", "story"))

@@ -1,4 +1,4 @@
-"""What goes wrong on the timeline page, in a real Chromium: it is said, and nothing is shown that was not recorded."""
+"""Tests of failures on the timeline page in Chromium: errors are shown, and no data without an audit record."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import resource
@@ -77,7 +77,7 @@ def test_data_is_not_shown_if_the_audit_fails(page: Page, tmp_path: Path) -> Non
         headers = {"authorization": "Bearer camille"}
         body = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
         audit = served.data / "audit" / "000001.jsonl"
-        for _ in range(30):  # so that it is longer than the log, which needs room too
+        for _ in range(30):  # longer than the log, which needs space too
             assert httpx.post(f"{served.url}/v1/look-up", json=body, headers=headers).status_code == 200
         room = audit.stat().st_size + 10
         assert room > served.child.log.stat().st_size + 2000

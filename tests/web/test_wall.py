@@ -1,4 +1,4 @@
-"""The wall as people see it, in a real Chromium: how its views are laid out and turn. Pictures are kept under tests/artifacts."""
+"""Tests of the wall in Chromium: layout and rotation of views. Screenshots are stored under tests/artifacts."""
 # ruff: noqa: RUF001 - the page writes dashes
 
 from dataclasses import replace
@@ -54,7 +54,7 @@ range.selectNodeContents(keys);
 const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
 return [keys.textContent.split(";")[0].trim(), lines, keys.scrollWidth > keys.clientWidth];
 """
-"""What the space bar does, in how many lines that stands, and whether it is cut off."""
+"""Script for the key help: its text, number of lines, and whether it is cut off."""
 
 
 @pytest.mark.parametrize("size", [WALL, (1280, 800), (1280, 1024)], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -108,7 +108,7 @@ def test_views_rotate_and_can_be_paused(busy: Served, page: Page) -> None:
 
 
 LATER = "const now = performance.now.bind(performance); performance.now = () => now() + 181_000;"
-"""Three minutes go by, and nobody touches anything."""
+"""Script that lets three minutes pass without input."""
 
 
 def test_panel_left_open_closes_and_rotation_continues(busy: Served, page: Page) -> None:
@@ -138,7 +138,7 @@ def test_keyboard_focus_holds_a_view_and_survives_rotation(busy: Served, page: P
     page.driver.switch_to.active_element.send_keys(Keys.TAB)
     shown = page.run(
         "return document.querySelector('.view:not([hidden])').className"
-    )  # it may have turned, on a slow machine
+    )  # the view may have changed on a slow machine
     assert page.run(focused) == shown, "it goes on from there"
     before = title(page)
     page.run(LATER)
@@ -182,7 +182,7 @@ return [...document.querySelectorAll(".overview .card")].map((card) => {
   return [parseFloat(getComputedStyle(figure).fontSize), Math.max(...apart) / innerWidth, cut];
 });
 """
-"""Of each card: how large its figure is, how far from its name a value begins, how many names end in dots."""
+"""Script for each card: size of the figure, distance from name to value, number of truncated names."""
 
 
 @LOOKS
@@ -220,7 +220,7 @@ const pen = document.createElement("canvas").getContext("2d");
 pen.font = `${getComputedStyle(document.querySelector("#chart")).fontSize} Inter`;
 return chart.getBoundingClientRect().right - plot.getBoundingClientRect().right - pen.measureText("18:00").width / 2;
 """
-"""How much room there is beside the last hour of the day's curve, which stands below its end."""
+"""Script for the free room next to the last hour label of the curve."""
 
 
 def test_last_hour_label_of_the_curve_is_complete(busy: Served, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""What asks for attention on the wall, in a real Chromium: above every view, as on the board, told once. Pictures are kept."""
+"""Tests of the alerts on the wall in Chromium: above each view, as on the board, announced once."""
 # ruff: noqa: RUF001 - the page writes dashes
 
 import re
@@ -79,7 +79,7 @@ def test_marks_of_the_board_count_on_both_pages_everywhere(page: Page) -> None:
         words = "Income support (RSA): service level 30 min 39.4%"
         page.open(f"{served.url}/?lang=en", WALL)
         page.is_called("(1) Live board – Accueil du Département")
-        row = 1 + [queue.dimensions for queue in OPTIONS.queues].index(RSA) + 1  # below the name of the channel
+        row = 1 + [queue.dimensions for queue in OPTIONS.queues].index(RSA) + 1  # below the heading of the channel
         cell = f"#rows tr:nth-child({row})"
         assert page.run(f"return document.querySelector('{cell} .recent').dataset.level") == "action"
         assert page.text(f"{cell} .state") == "■ Act"
@@ -250,7 +250,7 @@ def test_new_alert_is_announced_once_and_again_on_return(page: Page) -> None:
             wait_until(lambda: alerts(page) == shown, f"{number} who wait")
 
         wait(12)
-        served.worker.answered(RSA, served.now(), 5)  # another message, in which nothing is new
+        served.worker.answered(RSA, served.now(), 5)  # another message without new alerts
         page.shows(".view.phone tbody tr:nth-child(3) td:nth-child(6)", "100%")
         wait(0)
         wait(12)

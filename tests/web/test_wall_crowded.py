@@ -1,4 +1,4 @@
-"""The wall of a house whose names are long and whose figures all ask for attention: nothing of it is cut off."""
+"""Tests of the wall with long names and all figures marked: nothing is cut off."""
 # ruff: noqa: RUF001 - names have dashes
 
 from collections.abc import Iterator, Sequence
@@ -51,11 +51,11 @@ return [...document.querySelectorAll(texts)]
   .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1 && box.clientWidth)
   .map((box) => box.textContent);
 """
-"""What ends in dots."""
+"""Script for truncated texts."""
 
 
 def press_all(worker: Worker, served: Served, queues: Sequence[QueueOptions] = CROWDED.queues) -> None:
-    """Let every figure of every queue be marked."""
+    """Make all figures of all queues marked."""
     now = served.now()
     for queue in queues:
         place, is_call = queue.dimensions, queue.dimensions.channel == "call"
@@ -102,7 +102,7 @@ BESIDE_TABLES = """
 return [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibility())
   .map((box) => [box.scrollWidth - box.clientWidth, box.hasAttribute("data-more")]);
 """
-"""How much of each table of the board stands beside what is in sight, and whether that is seen."""
+"""Script for the width of each table outside the visible area, and whether its edge fades."""
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -122,7 +122,7 @@ def test_metrics_page_does_not_scroll_sideways_on_a_phone(crowded: Served, page:
         "return [...document.querySelectorAll('section, html')].filter((box) => box.scrollWidth > innerWidth).length"
     )
     assert page.run(beside) == 0
-    assert "Ce que dit accueil web" in page.text("main")
+    assert "Métriques exportées par accueil web" in page.text("main")
 
 
 UNDER = """
@@ -131,7 +131,7 @@ return [...document.querySelectorAll("#rows tr:not(.channel)")]
   .filter(([name, state]) => state.left < name.right && state.top < name.bottom)
   .length;
 """
-"""Of how many queues the state lies under the name."""
+"""Script for the number of queues whose state overlaps the name."""
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -194,7 +194,7 @@ def test_contacts_in_closed_queues_do_not_make_the_board_higher(page: Page, lang
 
 NOBODY = {"waiting": 0, "in_progress": 0}
 INSIDE = [{"waiting": 14}, {"in_progress": 12}, {"waiting": 114, "in_progress": 12}, {}]
-"""Who is in each queue though it is closed."""
+"""Contacts in each closed queue."""
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -233,7 +233,7 @@ SIXTEEN = replace(
         ),
     ),
 )
-"""As many queues as there is room for: eleven of the telephone and five desks."""
+"""Queues that fit: eleven of the telephone and five desks."""
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

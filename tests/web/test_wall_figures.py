@@ -1,4 +1,4 @@
-"""The figures of the wall and what explains them, on the board too, in a real Chromium. Pictures are kept."""
+"""Tests of the figures of the wall, and of their explanations on wall and board, in Chromium."""
 # ruff: noqa: RUF001 - the page writes dashes
 
 import re
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_arrivals_are_compared_with_the_same_weekdays(page: Page) -> None:
-    with house(is_promised=False) as served:  # its clock has just begun
+    with house(is_promised=False) as served:  # its clock has just started
         fill(served.worker)
         remember(served.worker)
         open_wall(page, served, views="day", lang="en")
@@ -60,7 +60,7 @@ return [...document.querySelectorAll(".view:not([hidden]) .explains")]
   .filter((figure) => figure.textContent.endsWith("%"))
   .map((figure) => getComputedStyle(figure).color === grey);
 """
-"""Of each share in sight whether it is grey."""
+"""Script for whether each visible share is grey."""
 
 
 def test_share_of_few_contacts_is_grey_on_the_wall(page: Page) -> None:
@@ -82,7 +82,7 @@ const height = Math.floor((plot.bottom - box.top - 20) * scale);
 const told = canvas.getContext("2d").getImageData(left, 0, canvas.width - left, height).data;
 return told.filter((value, index) => index % 4 === 3 && value > 0).length;
 """
-"""How much is drawn beside the curve."""
+"""Script for the size of the band after the curve."""
 
 
 def test_curve_shows_no_current_step_after_its_last_hour(page: Page) -> None:
@@ -163,7 +163,7 @@ return [[...shown.querySelectorAll("tbody tr")].map((row) => [...row.children].m
                 ["Appointments", "○ not watched", "today: 93"],
                 ["Opinions", "○ not watched", "today: 224"],
             ],
-            "Not watched: if it falls silent, this screen does not tell.",
+            "Not watched: this screen does not show if it falls silent.",
         ),
     ],
 )
@@ -197,7 +197,7 @@ def test_watched_letters_are_listed_once_and_history_being_read_is_shown(page: P
         page.picture("wall-sources-of-all-kinds")
 
 
-ONCE_TOLD = """
+ONCE_AT_RISK = """
 const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
 const isTold = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));
 return new Promise((resolve) => {
@@ -205,7 +205,7 @@ return new Promise((resolve) => {
   look();
 });
 """
-"""The notes at the moment at which three promises are told to be at risk."""
+"""Script for the notes at the moment when three clocks at risk are shown."""
 
 
 def test_figures_ahead_of_warnings_are_not_unknown_contacts(page: Page) -> None:
@@ -225,7 +225,7 @@ def test_figures_ahead_of_warnings_are_not_unknown_contacts(page: Page) -> None:
         )
         assert page.run(note) == []
         served.worker.stocks(place, running=0, at_risk=3)
-        assert page.run(ONCE_TOLD) == [], "not yet: the warning may be on its way"
+        assert page.run(ONCE_AT_RISK) == [], "not yet: the warning may be on its way"
         wait_until(lambda: len(page.run(note)) == 1, "it to last")
         assert page.run(note)[0].startswith("Et 1 de plus")
 
@@ -247,7 +247,7 @@ def test_figure_is_explained_by_click_and_keyboard(busy: Served, page: Page) -> 
     wait_until(lambda: not page.run("return document.querySelector('#explained').open"), "the panel to close")
     page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN, Keys.ENTER)
     assert page.text(f"{panel} h2").endswith("Agents available"), "arrows move between figures"
-    assert page.text(f"{panel} .rule").startswith("No contact is counted here")
+    assert page.text(f"{panel} .rule").startswith("This figure does not count contacts")
     page.assert_quiet()
 
 

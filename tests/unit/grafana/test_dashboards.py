@@ -1,4 +1,4 @@
-"""Dashboards as code: what is committed is what is written, and nothing is wrong with it."""
+"""Tests of the dashboards: up to date and valid."""
 
 import re
 from collections.abc import Callable

@@ -1,10 +1,10 @@
-"""Colours of dashboards can be told from Grafana's dark panels, and from each other without colour (WCAG 2.2, 1.4.3, 1.4.11)."""
+"""Tests of the dashboards' colours: contrast on dark panels, and distinction without colour (WCAG 2.2, 1.4.3, 1.4.11)."""
 
 from grafana.palette import STATES, STROKES
 from tests.unit.web.contrast import GRAPHICS, TEXT, contrast
 
 PANEL = "#181b1f"
-"""Of Grafana's dark theme."""
+"""Background of panels in the dark theme of Grafana."""
 
 
 def test_states_have_word_and_shape_and_are_legible() -> None:

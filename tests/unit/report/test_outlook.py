@@ -1,4 +1,4 @@
-"""The outlook of a day: from the same weekdays, their calls and the patience of callers."""
+"""Tests of the queue forecast: same weekdays, staffing and patience."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -28,7 +28,7 @@ def history_of(worker: Worker) -> History:
 
 
 def past(worker: Worker, weeks: int, abandoned: int = 0) -> None:
-    """So many Wednesdays with 10 calls at 9 and 60 from half past 12 on, of 3 minutes; and Thursdays, which are not alike."""
+    """Count calls of 3 minutes on `weeks` Wednesdays (10 at 9:00, 60 from 12:30), and different ones on Thursdays."""
     for number in range(1, weeks + 1):
         morning = datetime.combine(WEDNESDAY - timedelta(weeks=number), datetime.min.time(), PARIS) + timedelta(hours=9)
         for _ in range(10):
@@ -49,7 +49,7 @@ def test_forecast_uses_the_same_weekdays_and_gives_the_agents_needed() -> None:
     worker = Worker()
     past(worker, 5)
     worker.offered(SOCIAL, NOON - timedelta(hours=2), 7)
-    worker.offered(SOCIAL, NOON - timedelta(weeks=6), 1)  # the first day of which anything is kept may be known in part
+    worker.offered(SOCIAL, NOON - timedelta(weeks=6), 1)  # the first stored day may be incomplete
     worker.stocks(SOCIAL, agents_available=1, agents_on_contact=4, agents_paused=9)
     one = outlook_of(worker)
     assert one.forecast is not None
@@ -116,7 +116,7 @@ def test_patience_is_total_wait_by_abandoned_contact() -> None:
 def test_too_little_data_is_reported() -> None:
     worker = Worker()
     past(worker, 3)
-    one = outlook_of(worker)  # the first of the three days may be known in part only, so two are left
+    one = outlook_of(worker)  # the first of the three days may be incomplete, so two remain
     assert (one.forecast, one.staffing) == (None, None)
     worker = Worker()
     for number in range(1, 6):
@@ -157,4 +157,4 @@ def test_desks_have_no_agents_and_letters_no_forecast() -> None:
     one = outlook_of(worker)
     assert (one.dimensions, one.agents, one.so_far) == (DESK, None, 5)
     assert one.staffing is not None
-    assert one.staffing.agents_erlang_c == 2  # 10 an hour of 10 minutes, called within a quarter of an hour
+    assert one.staffing.agents_erlang_c == 2  # 10 per hour of 10 minutes each, called within a quarter of an hour

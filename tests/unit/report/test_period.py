@@ -1,4 +1,4 @@
-"""Periods are whole civil days, named as ISO 8601 does."""
+"""Tests of report periods."""
 
 from datetime import date
 

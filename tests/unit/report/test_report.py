@@ -1,4 +1,4 @@
-"""What a report tells of given figures: exact days, named formulas, nothing about few, in both languages."""
+"""Tests of reports: exact days, named formulas, no small numbers, both languages."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import csv
@@ -96,7 +96,7 @@ def test_calls_use_the_configured_formula() -> None:
     assert cell(told, SOCIAL, "mean_handle").value == 120
     assert cell(told, None, "received").value == 31
     assert cell(told, None, "service_level")[:4] == (17 / 29, "share", 17, 29)
-    assert cell(table(report, "visit"), DESK, "service_level").value == 1  # by the target of desks
+    assert cell(table(report, "visit"), DESK, "service_level").value == 1  # by the target of front desks
     for formula, level in {
         Formula.ANSWERED_SHARE: (10, 20),
         Formula.REMOVED_SHARE: (11, 23),
@@ -150,7 +150,7 @@ def test_scores_have_an_interval_and_need_five_answers() -> None:
     assert (value.value, value.denominator) == (0.9, 10)
     assert (value.low, value.high) == pytest.approx((0.5958, 0.9821), abs=1e-4)  # 9 of 10, by Wilson
     assert cell(told, OTHERS, "given").value == 10
-    assert "nps" not in {table.name for table in report.tables}  # four opinions: nothing
+    assert "nps" not in {table.name for table in report.tables}  # four answers are too few
     response = table(report, "feedback")
     assert cell(response, None, "response_rate")[:4] == (14 / 38, "share", 14, 38)
 
@@ -177,7 +177,7 @@ def test_day_is_the_civil_day_of_any_length(day: date, hours: int) -> None:
     (arrival_profile,) = report.arrival_profiles
     assert [(told.day, told.number) for told in arrival_profile.by_day] == [(day, hours)]
     assert sum(arrival_profile.by_hour) == hours
-    assert arrival_profile.by_hour[2] == {23: 0, 24: 1, 25: 2}[hours]  # left out, or told twice, by the clocks
+    assert arrival_profile.by_hour[2] == {23: 0, 24: 1, 25: 2}[hours]  # skipped or repeated by the clock change
 
 
 def test_day_and_bucket_rows_of_one_day_add_up_over_partitions() -> None:
@@ -288,7 +288,7 @@ OF_BOARD = {
     "overdue": "overdue",
     "agents_available": "agents_available",
 }
-"""What `accueil explain` counts → what the board calls it."""
+"""Name in `accueil explain` → text on the board."""
 
 
 def test_a_figure_has_one_name_on_board_report_and_console(monkeypatch: pytest.MonkeyPatch) -> None:

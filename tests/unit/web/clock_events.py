@@ -1,4 +1,4 @@
-"""An event of a clock, as a worker tells it to whoever lists what is about to be late."""
+"""Clock events as a worker writes them, for tests of contacts at risk."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 def told(
     kind: str, number: str, due_at: datetime | None = NOON + HOUR, channel: str = "mail", **data: Any
 ) -> tuple[bytes, bytes]:
-    """An event of a clock as a worker writes it, with its key."""
+    """Return the key and value of a clock event."""
     subject = contact_id(Channel(channel), "courrier", number)
     event = {
         "specversion": "1.0",

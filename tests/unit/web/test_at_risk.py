@@ -1,4 +1,4 @@
-"""What is about to be late, by contact: what the wall lists."""
+"""Tests of the contacts at risk on the wall."""
 
 import msgspec
 import pytest

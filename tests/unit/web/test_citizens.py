@@ -1,4 +1,4 @@
-"""What is published of citizens: only what is over, nothing that stands for few of them, and nothing by which that can be had."""
+"""Tests of disclosure control: only past periods, and no number that reveals few citizens."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ MONDAY = START_DAY  # 2025-03-03
 
 
 def view_of(people: Iterable[Iterable[Entry]], over: int) -> CitizensView:
-    """A view of what is counted of these citizens, in two partitions that have told all until `over`."""
+    """Return a view of these citizens, in two partitions complete until `over`."""
     view = CitizensView()
     view.begin(range(2))
     parts = Figures(), Figures()
@@ -50,7 +50,7 @@ def view_of(people: Iterable[Iterable[Entry]], over: int) -> CitizensView:
 
 
 def call(who: int, day: float, service: str = "autonomie", end: str = "call.ended", nth: int = 0) -> list[Entry]:
-    """A call of somebody."""
+    """Return a call of a citizen."""
     contact = f"call:s:{who}-{nth}-{service}"
     return [entry(kind, day, contact, service, f"phone:k1-{who}") for kind in ("call.queued", end)]
 
@@ -96,8 +96,8 @@ def test_citizen_with_many_calls_counts_as_one() -> None:
     people = [[one for nth in range(9) for one in call(who, nth / 4, nth=nth)] for who in range(4)]
     told = samples(view_of(people, MONDAY + 7))
     assert {labels for (name, labels), number in told.items() if "start" not in name and number} == {
-        (),  # the days of a recontact
-        *((name,) for name in ("active", "active_of_all", "began", "hops", "pending")),  # so many are withheld
+        (),  # the recontact window
+        *((name,) for name in ("active", "active_of_all", "began", "hops", "pending")),  # numbers of withheld values
     }
 
 
@@ -214,12 +214,12 @@ def test_withheld_part_of_a_sum_counts_enough_citizens_or_none(
 
 
 def test_no_small_number_is_the_only_solution_for_the_published_ones() -> None:
-    """Who knows the rule, and the sum, finds for each number that is withheld one that it may be and that is not small."""
+    """Even with the rule and the sum, each withheld number may also be one that is not small."""
     fit: defaultdict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
     most = 20
     for numbers in product(range(most + 1), repeat=3):
         told = disclose({name: Cell(number, number) for name, number in enumerate(numbers)})
-        if told and sum(numbers) - sum(told.values()) <= most:  # all that fits is among these
+        if told and sum(numbers) - sum(told.values()) <= most:  # all solutions are among these
             fit[sum(numbers), tuple(told.items())].append(numbers)
     for tables in fit.values():
         for found in map(set, zip(*tables, strict=True)):
@@ -228,7 +228,7 @@ def test_no_small_number_is_the_only_solution_for_the_published_ones() -> None:
 
 @st.composite
 def weeks_of_people(draw: st.DrawFn) -> list[list[Entry]]:
-    """A few dozen citizens who call two services, some often, some after giving up; of some it is not known who they are."""
+    """Generate a few dozen citizens who call two services: some often, some after an abandoned call, some unidentified."""
     people = []
     for who in range(draw(st.integers(0, 30))):
         entries = []
@@ -283,7 +283,7 @@ def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[E
                 assert not any(missing) or max(missing) >= MIN_CITIZENS
             sums.append(any(missing) or not shown)
         if (service, "call") not in now.unidentified and nobody:
-            assert all(sums)  # who is not known would be the rest of all who came
+            assert all(sums)  # unidentified contacts would be the rest of the total
         for first, followed in product((True, False), (True, False)):
             number = known.handled.get((service, "call", first, followed))
             name = citizens.handled_count_name("call", is_first=first, is_followed=followed)
@@ -292,7 +292,7 @@ def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[E
 
 @st.composite
 def weeks_of_services(draw: st.DrawFn) -> list[list[tuple[int, str]]]:
-    """Two groups of citizens who do the same, and some who do as they like: so there are sums of many and overlaps of few."""
+    """Generate two groups with the same behaviour and some random citizens, for large sums with small overlaps."""
     visits = st.lists(st.tuples(st.integers(0, 27), st.sampled_from(["autonomie", "enfance"])), min_size=1, max_size=3)
     groups = [[draw(visits)] * draw(st.integers(5, 12)) for _ in range(2)]
     return [one for group in groups for one in group] + draw(st.lists(visits, max_size=6))
@@ -329,5 +329,5 @@ def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tup
         splits += [[name for name in inner if name[0] == period and name[2]]] if not service else []
         for parts in splits:
             assert not any(0 < number - told[part][0] < MIN_CITIZENS for part in parts)
-            if sum(told[part][2] for part in parts) == contacts:  # else there is a part of which nobody is told
+            if sum(told[part][2] for part in parts) == contacts:  # otherwise a part of the period is unknown
                 assert not 0 < sum(told[part][0] for part in parts) - number < MIN_CITIZENS

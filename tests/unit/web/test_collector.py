@@ -23,7 +23,7 @@ OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),
 
 
 class Exported:
-    """A registry with the collector alone, and its samples by name and labels."""
+    """A registry with only the collector, and its samples by name and labels."""
 
     def __init__(self) -> None:
         self.view = FiguresView(OPTIONS.time_zone, NOON)

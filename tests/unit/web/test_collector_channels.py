@@ -1,4 +1,4 @@
-"""The metrics of letters, e-mails, forms, appointments, visits and opinions."""
+"""Tests of the metrics of letters, e-mails, forms, appointments, visits and feedback."""
 
 import shutil
 import subprocess
@@ -231,8 +231,7 @@ def test_configured_dimensions_have_all_series_from_the_start(exported: Exported
 
 
 NOT_SHOWN = {"ended_forgotten", "ring_unanswered", "invited_answered", *(n for n in FEEDBACK.facts if n[:5] == "csat_")}
-"""What is counted, and told by no counter: a call that the switchboard forgot, an agent who let it ring; and of opinions what is
-told of weeks."""
+"""Counts without a counter: forgotten calls, calls that an agent let ring, and feedback counts used only by windows."""
 
 
 def test_all_counts_are_exported(exported: Exported) -> None:

@@ -1,4 +1,4 @@
-"""The metrics of SLA clocks."""
+"""Tests of the metrics of SLA clocks."""
 
 import subprocess
 from datetime import datetime, timedelta

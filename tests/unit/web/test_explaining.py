@@ -1,4 +1,4 @@
-"""What stands behind the figures of the pages, and the icon that tells how much needs attention."""
+"""Tests of the explanations of figures, and of the icon."""
 
 import tomllib
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ POLICIES = Policies(
 
 
 class House:
-    """Contacts as they are in the state, and the board of their figures."""
+    """Contacts in the state, and the board with their figures."""
 
     def __init__(self) -> None:
         self.rows: list[Contact] = []
@@ -71,7 +71,7 @@ class House:
         return make_message(view.snapshot(NOW), OPTIONS, "v").board
 
     def listed(self, figures: Iterable[str], asked: FigureQuery) -> tuple[int, int]:
-        """Return how many facts the commands of figures list, in the numerator and in the denominator."""
+        """Return the numbers of facts that the commands list, in the numerator and in the denominator."""
         judged = [
             formula_of(name, OPTIONS.formula, OPTIONS.target_seconds, OPTIONS.short_abandon_seconds).judge(
                 fact.name, fact.amount
@@ -88,7 +88,7 @@ class House:
 
 
 def days(number: int) -> FigureQuery:
-    """Ask as `--days` does."""
+    """Query like `--days`."""
     midnight = datetime.combine(NOW.astimezone(OPTIONS.time_zone), datetime.min.time(), OPTIONS.time_zone)
     first, end = midnight - timedelta(days=number - 1), midnight + timedelta(days=1)
     return FigureQuery(since=int(first.timestamp()), until=int(end.timestamp()))

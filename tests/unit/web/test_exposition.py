@@ -1,4 +1,4 @@
-"""What is written is what prometheus-client would write."""
+"""Tests that the text output equals that of prometheus-client."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from streams.web.exposition import Exposition
 
 
 class Changing(Collector):
-    """Metrics of each kind, with labels that have to be escaped, and numbers of each form."""
+    """Metrics of each kind, with labels that need escaping and all forms of numbers."""
 
     def __init__(self) -> None:
         self.number = 0.0
@@ -65,7 +65,7 @@ def test_deleted_series_leave_the_cache(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class Alone(Collector):
-    """Metrics that take a moment, and notice who else collects them."""
+    """A slow collector that detects concurrent collections."""
 
     def __init__(self) -> None:
         self.now = self.most = 0

@@ -1,4 +1,4 @@
-"""The page of metrics: what is committed is what the command prints, and it tells of all that is exported."""
+"""Tests of the metrics reference page: up to date, and complete."""
 
 import re
 from zoneinfo import ZoneInfo
@@ -32,10 +32,10 @@ PAGES = {"en": DEPLOYED / "METRICS.md", "fr": DEPLOYED / "METRICS.fr.md"}
 
 class NoReader:
     def start(self) -> None:
-        """Read nothing."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """End nothing."""
+        """Do nothing."""
 
 
 @pytest.mark.parametrize("language", PAGES)
@@ -70,7 +70,7 @@ def test_all_described_metrics_exist() -> None:
     connectors = CollectorRegistry()
     Metrics(connectors)
     of_the_engine = (family for family in REGISTRY.collect() if family.name.startswith("pipeline_"))
-    # What a worker made by another test in this process tells of the SLA file is explained with the web's own.
+    # Workers of other tests in this process export the SLA file metric too; it is described with those of web.
     there = {family.name for family in (*connectors.collect(), *of_the_engine)} - descriptions.TEXTS.keys()
     assert there == metrics_cli.TEXTS.keys()
 

@@ -1,4 +1,4 @@
-"""READMEs of connectors whose figures stand on the board say where people's names for them are set, and what they say works."""
+"""Tests that the READMEs of connectors give valid examples of `[web.queues]` and `[web.services]`."""
 
 import re
 import tomllib

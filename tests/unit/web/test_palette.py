@@ -1,4 +1,4 @@
-"""Colours of both palettes can be told from their grounds (WCAG 2.2, 1.4.3 and 1.4.11)."""
+"""Tests of the contrast of both palettes (WCAG 2.2, 1.4.3 and 1.4.11)."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How days like this one went before."""
+"""Tests of the typical day."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,7 +43,7 @@ def bucket_of(number: int) -> bytes:
 
 def filled(weeks: int = 4, number: int = 20) -> PastDays:
     past = PastDays(PARIS, NOON)
-    for week in range(1, weeks + 2):  # the first day that is known is none that counts: it may be a part of one
+    for week in range(1, weeks + 2):  # the first known day does not count: it may be incomplete
         past.put("day", (TODAY - week * WEEK).toordinal(), SOCIAL, 0, day_of(calls(number)))
     return past
 

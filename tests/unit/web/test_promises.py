@@ -1,4 +1,4 @@
-"""What the board shows of promises."""
+"""Tests of the board's figures of SLA targets."""
 
 from datetime import date, datetime, timedelta
 
@@ -37,7 +37,7 @@ def midnight(day: date) -> datetime:
 
 
 class House:
-    """A board and the worker who fills it."""
+    """A board and its test worker."""
 
     def __init__(self, options: WebOptions = OPTIONS, policies: Policies = POLICIES) -> None:
         self.options = options
@@ -56,7 +56,7 @@ class House:
         return self.board(now).promises.due
 
     def open(self, place: Dimensions, due_at: datetime, number: int = 1) -> None:
-        """Let so many clocks be open that have their deadline then."""
+        """Count open clocks with a deadline at this time."""
         self.worker.count(place, NOON, started=number)
         self.worker.count(place, due_at, due=number)
 

@@ -1,4 +1,4 @@
-"""What citizens said in the last weeks, as the wall draws it."""
+"""Tests of the satisfaction measures on the wall."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ def told(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]
 def test_share_has_its_bounds() -> None:
     (line,) = told((OPINION, 3, {"given_csat_1_5_5": 60, "given_csat_1_5_4": 20, "given_csat_1_5_1": 20}))
     assert (line.measure, line.service, line.answers, line.ratio) == ("csat", None, 100, 0.8)
-    # Wilson's bounds of 80 of 100 at 95 %, as any table of them says.
+    # Wilson bounds of 80 of 100 at 95 %, as in published tables.
     assert line.lower == pytest.approx(0.7112, abs=1e-4)
     assert line.upper == pytest.approx(0.8666, abs=1e-4)
 

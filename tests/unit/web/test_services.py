@@ -1,4 +1,4 @@
-"""What the board shows of letters, e-mails, forms, appointments and opinions."""
+"""Tests of the board's figures of letters, e-mails, forms, appointments and feedback."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ DAY = 86_400
 
 
 class House:
-    """A board and the worker who fills it."""
+    """A board and its test worker."""
 
     def __init__(self, options: WebOptions = PLAIN) -> None:
         self.options = options

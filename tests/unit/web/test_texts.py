@@ -37,7 +37,7 @@ NAMED_BY_VALUE = {
     *(f"means_{figure}" for figure in EXPLAIN_NAMES if figure not in BY_FORMULA),
     *(f"measure_{measure.value}" for measure in Measure),
     *(f"view_{view}" for view in WALL_VIEWS),
-    "contact",  # of a column of the wall, as others that have their own names
+    "contact",  # a column of the wall, whose key is built from its name
     *(f"alert_{name}" for name in ("overdue", "at_risk")),
     *(f"still_{name}" for name in ("waiting", "in_progress")),
 }

@@ -227,7 +227,7 @@ STEP = st.tuples(
     st.integers(0, 2),  # partition
     st.integers(-30 * 12, 12),  # five minutes from now
     st.integers(0, 50),
-    st.booleans(),  # look at the figures in between
+    st.booleans(),  # take a snapshot in between
     st.booleans(),  # a tombstone
 )
 
