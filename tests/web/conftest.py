@@ -16,7 +16,7 @@ from tests.support import timeline_page
 from tests.web.browser import WATCH, Page
 from tests.web.served import Served
 from tests.web.timeline import HOUSE, Desk
-from tests.web.wall import fill_views, house
+from tests.web.wall import fill_views, organisation
 
 SHELLS = ("chrome-headless-shell", "/usr/lib/chromium/chromium-headless-shell")
 """Headless shell of Chromium: the same engine with three quarters of the processor time; packaged in Debian."""
@@ -77,7 +77,7 @@ def page(driver: webdriver.Chrome) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Served]:
     """A wall on which all views are present and full."""
-    with house() as served:
+    with organisation() as served:
         fill_views(served)
         yield served
 

@@ -33,7 +33,7 @@ class Burn:
         yield self.scene("broken a little too often", 1, self.shares(over, over))
         yield self.scene("not too often in the long window", 0, self.shares(under, far))
         yield self.scene("not too often any more", 0, self.shares(far, under))
-        yield two_webs(self.scene("too few, told twice", 0, self.all_of(self.floor - 1)))
+        yield two_webs(self.scene("too few, from two instances", 0, self.all_of(self.floor - 1)))
         often = self.shares(far, far)
         yield self.scene("taken back", 0, often, taken_back=often[0])
         yield self.scene("closed", 0, often, is_open=0)
@@ -132,7 +132,7 @@ def more_due() -> Iterator[RuleScenario]:
         return RuleScenario(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
 
     yield scene("more than that", 1, due=31, done=20)
-    yield two_webs(scene("more than that, told twice", 1, due=31, done=20))
+    yield two_webs(scene("more than that, from two instances", 1, due=31, done=20))
     yield scene("closed", 0, due=31, done=20, is_open=0)
     read = {f'contact_history_timestamp_seconds{{{WEB},channel="mail"}}': 0}
     yield add(scene("history is read", 0, due=31, done=20), read)

@@ -13,7 +13,7 @@ CALL, VISIT, MAIL = (
 )
 
 
-def told(metric: str, labels: str, value: Values, behind: Values) -> dict[str, Values]:
+def exported(metric: str, labels: str, value: Values, behind: Values) -> dict[str, Values]:
     """Series of the instances: the first has `value`, the others older values."""
     return {f"{metric}{{{web},{labels}}}": value if web == WEBS[0] else behind for web in WEBS}
 
@@ -26,7 +26,7 @@ def latest(metric: str, *places: str) -> RuleScenario:
     """Maximum over the instances for each dimensions."""
     series: dict[str, Values] = {}
     for number, place in enumerate(places):
-        series |= told(metric, place, number + 0.5, number + 0.25)
+        series |= exported(metric, place, number + 0.5, number + 0.25)
     return shown("boards", series, {f"{{{place}}}": number + 0.5 for number, place in enumerate(places)})
 
 
@@ -43,26 +43,26 @@ def calendars() -> RuleScenario:
     )
     series: dict[str, Values] = {}
     for one in info:
-        series |= told("contact_sla_policy_info", one, 1, 1)
-    series |= told("contact_calendar_open", 'calendar="siege"', 1, 0)
-    series |= told("contact_calendar_open", 'calendar="annexe"', 0, 0)
-    series |= told("contact_calendar_open", 'calendar="mairie"', 1, 1)
+        series |= exported("contact_sla_policy_info", one, 1, 1)
+    series |= exported("contact_calendar_open", 'calendar="siege"', 1, 0)
+    series |= exported("contact_calendar_open", 'calendar="annexe"', 0, 0)
+    series |= exported("contact_calendar_open", 'calendar="mairie"', 1, 1)
     shows = {f'{{policy="{policy}",clock="c"}}': is_open for policy, is_open in (("p", 1), ("q", 0), ("r", 1))}
     return shown("by any calendar of a clock", series, shows)
 
 
 def earliest() -> RuleScenario:
-    series = told("contact_sla_oldest_overdue_timestamp_seconds", MAIL, 100, 200)
-    series |= told("contact_sla_oldest_overdue_timestamp_seconds", CALL, 400, 300)
+    series = exported("contact_sla_oldest_overdue_timestamp_seconds", MAIL, 100, 200)
+    series |= exported("contact_sla_oldest_overdue_timestamp_seconds", CALL, 400, 300)
     return shown("the earliest that a board tells", series, {f"{{{MAIL}}}": 100, f"{{{CALL}}}": 300})
 
 
 def net() -> RuleScenario:
     series: dict[str, Values] = {}
     for result, number in (("met", 10), ("breached", 4), ("cancelled", 7)):
-        series |= told("contact_sla_completed_total", f'{CALL},result="{result}"', number, number - 1)
+        series |= exported("contact_sla_completed_total", f'{CALL},result="{result}"', number, number - 1)
     for fact, number in (("met", 1), ("breached", 2), ("cancelled", 3), ("started", 5)):
-        series |= told("contact_sla_corrected_total", f'{CALL},fact="{fact}"', number, number - 1)
+        series |= exported("contact_sla_corrected_total", f'{CALL},fact="{fact}"', number, number - 1)
     shows = {f'{{{CALL},result="met"}}': 9, f'{{{CALL},result="breached"}}': 2}
     return shown("less what was taken back", series, shows)
 
@@ -102,11 +102,11 @@ def burns(window: str) -> RuleScenario:
 
 
 def done() -> RuleScenario:
-    series = told("contact_sla_completed_total", f'{MAIL},result="met"', 10, 9)
-    series |= told("contact_sla_completed_total", f'{MAIL},result="breached"', 20, 19)
-    series |= told("contact_sla_late_total", MAIL, 5, 4)
+    series = exported("contact_sla_completed_total", f'{MAIL},result="met"', 10, 9)
+    series |= exported("contact_sla_completed_total", f'{MAIL},result="breached"', 20, 19)
+    series |= exported("contact_sla_late_total", MAIL, 5, 4)
     for fact, number in (("met", 3), ("late", 2), ("breached", 7)):
-        series |= told("contact_sla_corrected_total", f'{MAIL},fact="{fact}"', number, number - 1)
+        series |= exported("contact_sla_corrected_total", f'{MAIL},fact="{fact}"', number, number - 1)
     return shown("in time or late, without what was taken back", series, {f"{{{MAIL}}}": 10})
 
 
@@ -115,7 +115,7 @@ def history() -> Iterator[RuleScenario]:
 
     def behind(metric: str, labels: str, seconds: int) -> dict[str, Values]:
         """The first instance is this far behind, the others an hour less."""
-        return told(metric, labels, hours * 3600 - seconds, hours * 3600 - seconds + 3600)
+        return exported(metric, labels, hours * 3600 - seconds, hours * 3600 - seconds + 3600)
 
     def scene(name: str, figures: int, shows: Samples, *channels: tuple[str, int]) -> RuleScenario:
         series = behind("contact_figures_timestamp_seconds", 'partition="0"', figures)
@@ -138,7 +138,7 @@ def behind() -> Iterator[RuleScenario]:
         series: dict[str, Values] = {}
         for partition, late in (("0", seconds), ("1", [0] * len(seconds))):
             values = [float(number * 50 - one) for number, one in enumerate(late)]
-            series |= told("contact_figures_timestamp_seconds", f'partition="{partition}"', values, values)
+            series |= exported("contact_figures_timestamp_seconds", f'partition="{partition}"', values, values)
         return shown(name, series, shows, len(seconds) - 1, "50s")
 
     yield scene("a quarter of an hour", {}, *[800] * 8)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Served]:
+def organisation() -> Iterator[Served]:
     """A board with all channels and all kinds of targets."""
     with serving(replace(ALL_CHANNELS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
         served.follow()
@@ -36,9 +36,9 @@ def house() -> Iterator[Served]:
     ids=["1920", "1366", "820", "390"],
 )
 def test_board_with_all_channels_and_targets(
-    house: Served, page: Page, size: tuple[int, int], language: str, theme: str
+    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", size)
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     axe.check(page)
     page.run("document.querySelector('details').open = true")
@@ -70,9 +70,9 @@ def test_board_without_figures(page: Page, language: str, theme: str) -> None:
 
 
 @LOOKS
-def test_metrics_page(house: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{house.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
+def test_metrics_page(organisation: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{organisation.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
     axe.check(page)
     page.picture(f"metrics-{language}-{theme}")
-    page.open(f"{house.url}/metrics/help?lang={language}&theme={theme}", PHONE)
+    page.open(f"{organisation.url}/metrics/help?lang={language}&theme={theme}", PHONE)
     axe.check(page)

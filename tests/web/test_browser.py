@@ -288,7 +288,7 @@ def test_levels_have_word_symbol_and_colour(served: Served, page: Page) -> None:
     page.shows("#rows tr:nth-child(5) .state", "▲ Attention")
     page.shows("#tile-waiting .level", "■ Agir")
     page.shows("#tile-longest_wait .level", "■ Agir")
-    assert page.text("#announce"), "screen readers are told"
+    assert page.text("#announce"), "screen readers get an announcement"
     stay_live(served)
     page.picture("alarm")
 
@@ -429,7 +429,7 @@ def test_history_being_read_shows_its_date_and_no_alerts(
         page.is_in("catching_up")
         assert page.run("return document.querySelector('#stale').innerText").replace("\n", " ")[2:].startswith(moment)
         assert_no_alarm(page)
-        assert not page.text("#announce"), "nor is a screen reader told of any"
+        assert not page.text("#announce"), "and no announcement for screen readers"
         assert page.run(CONTRASTS) == []
         assert page.run("return document.documentElement.scrollWidth") == size[0]
         page.picture(f"history-{size[0]}-{language}-{days}")
@@ -483,7 +483,7 @@ def test_board_beyond_the_limit_says_so_and_starts_when_another_closes(page: Pag
             other.board()
             page.open(served.url)
             page.is_in("stale")
-            wait_until(lambda: "Trop de tableaux" in page.text("#stale-detail"), "the reason to be told")
+            wait_until(lambda: "Trop de tableaux" in page.text("#stale-detail"), "the reason")
         be_live(served, page)
 
 
@@ -499,7 +499,7 @@ def test_board_without_figures_shows_what_it_waits_for(page: Page) -> None:
         assert "accueil topics apply" in page.text("#stale-detail")
         parts = "return [...document.querySelector('main').children].filter((part) => part.checkVisibility()).length"
         assert page.run(parts) == 0
-        assert not page.text("#announce"), "nor are screen readers told what was long ago"
+        assert not page.text("#announce"), "and no announcement of old alerts"
         page.picture("empty")
         served.follow()
         page.is_in("live")

@@ -27,7 +27,7 @@ ROWS = 1 + len(SERVICES) + 1
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Served]:
+def organisation() -> Iterator[Served]:
     """A board shared by the tests that do not change it."""
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
@@ -70,10 +70,10 @@ return [...document.querySelectorAll("#services-rows tr")].map(shown);
 
 
 @LOOKS
-def test_all_channels_fit_a_wall_without_scrolling(house: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", WALL)
+def test_all_channels_fit_a_wall_without_scrolling(organisation: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
-    house.worker.progress(house.now())
+    organisation.worker.progress(organisation.now())
     page.picture(f"channels-wall-{language}-{theme}")
     assert len(names(page, "services-rows")) == ROWS
     assert len(names(page, "rows")) == len(OPTIONS.queues) + 2, "and the names of two channels"
@@ -110,8 +110,10 @@ def test_all_sites_may_be_silent_together(page: Page) -> None:
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("size", [WINDOW, LAPTOP, DESK, (1120, 800)], ids=["1920", "1366", "1280", "1120"])
-def test_desk_screen_never_scrolls_sideways(house: Served, page: Page, size: tuple[int, int], language: str) -> None:
-    page.open(f"{house.url}/?lang={language}&theme=light", size)
+def test_desk_screen_never_scrolls_sideways(
+    organisation: Served, page: Page, size: tuple[int, int], language: str
+) -> None:
+    page.open(f"{organisation.url}/?lang={language}&theme=light", size)
     page.is_in("live")
     page.picture(f"channels-{size[0]}-{language}")
     wide, _, *boxes, cut = page.run(ROOM)
@@ -125,9 +127,9 @@ def test_desk_screen_never_scrolls_sideways(house: Served, page: Page, size: tup
 @LOOKS
 @pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
 def test_narrow_screen_shows_each_service_by_channel(
-    house: Served, page: Page, size: tuple[int, int], language: str, theme: str
+    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", size)
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     assert page.run(BESIDE) == []
@@ -144,8 +146,8 @@ def test_narrow_screen_shows_each_service_by_channel(
     page.picture(f"channels-{size[0]}-{language}-{theme}-services")
 
 
-def test_service_shows_flows_open_cases_and_feedback(house: Served, page: Page) -> None:
-    page.open(f"{house.url}/?lang=fr", WALL)
+def test_service_shows_flows_open_cases_and_feedback(organisation: Served, page: Page) -> None:
+    page.open(f"{organisation.url}/?lang=fr", WALL)
     page.is_in("live")
     listed = names(page, "services-rows")
     assert (listed[0], listed[1], listed[-1]) == ("Ensemble", "Accueil général", "Sans service")
@@ -191,8 +193,8 @@ def test_minimum_of_answers_for_a_score_is_configurable(page: Page) -> None:
         assert "moins de 4, pas de note" in page.text("#opinions-rule")
 
 
-def test_total_row_is_the_sum(house: Served, page: Page) -> None:
-    page.open(f"{house.url}/?lang=en", WALL)
+def test_total_row_is_the_sum(organisation: Served, page: Page) -> None:
+    page.open(f"{organisation.url}/?lang=en", WALL)
     page.is_in("live")
     total, *others = (cells(page, row) for row in range(ROWS))
     for name in ("Letters: Received", "E-mails: To do", "Online procedures: With citizen", "Appointments: To come"):
@@ -210,7 +212,7 @@ def test_desks_are_a_separate_group_without_agents(served: Served, page: Page) -
     served.worker.stocks(nord, served.now() - timedelta(seconds=30), waiting=1)
     row = "#rows tr:nth-child(10)"
     page.shows(f"{row} td.waiting", "1")
-    assert page.text(f"{row} .state") == "● Normal", "nobody is missed who was never told of"
+    assert page.text(f"{row} .state") == "● Normal", "no agent is missing where none was ever reported"
     assert page.text(f"{row} td.available") == "\N{EN DASH}"
     assert page.text("#tile-waiting .value") == "0", "tiles are the telephone's"
     served.worker.stocks(nord, served.now() - timedelta(seconds=1801), waiting=1)
@@ -282,8 +284,8 @@ def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> N
     assert quiet(replace(options, quiet_after_seconds=DAY)) == ""
 
 
-def test_keyboard_reaches_the_table_of_services(house: Served, page: Page) -> None:
-    page.open(house.url, WALL)
+def test_keyboard_reaches_the_table_of_services(organisation: Served, page: Page) -> None:
+    page.open(organisation.url, WALL)
     page.is_in("live")
     reached = []
     for _ in range(17):
@@ -304,17 +306,17 @@ def test_keyboard_reaches_the_table_of_services(house: Served, page: Page) -> No
         ("en", ["\N{EN DASH}", "0 min", "59 min", "1 h", "23 h", "1 d 0 h", "9 d 23 h", "10 d", "1,204 d"]),
     ],
 )
-def test_age_has_a_useful_precision(house: Served, page: Page, language: str, ages: list[str]) -> None:
-    page.open(house.url)
-    told = page.run(
+def test_age_has_a_useful_precision(organisation: Served, page: Page, language: str, ages: list[str]) -> None:
+    page.open(organisation.url)
+    texts = page.run(
         f"const {{ Format }} = await import('/static/format.js'); const format = new Format('{language}', 'UTC');"
         "return [null, 59, 3599, 3600, 86399, 86400, 863999, 864000, 1204 * 86400].map((age) => format.age(age));"
     )
-    assert [age.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ") for age in told] == ages
+    assert [age.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ") for age in texts] == ages
 
 
-def test_each_cell_is_under_its_heading(house: Served, page: Page) -> None:
-    page.open(house.url, WALL)
+def test_each_cell_is_under_its_heading(organisation: Served, page: Page) -> None:
+    page.open(organisation.url, WALL)
     page.is_in("live")
     assert page.run(STRUCTURE) == [[1, 0, 0], [1, 0, 0]]
     twice = "const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.length - new Set(ids).size"
@@ -322,8 +324,8 @@ def test_each_cell_is_under_its_heading(house: Served, page: Page) -> None:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_definitions_are_available_on_the_wall(house: Served, page: Page, theme: str) -> None:
-    page.open(f"{house.url}/?lang=fr&theme={theme}", WALL)
+def test_definitions_are_available_on_the_wall(organisation: Served, page: Page, theme: str) -> None:
+    page.open(f"{organisation.url}/?lang=fr&theme={theme}", WALL)
     page.is_in("live")
     assert page.run(VISIBLE) == []
     page.driver.find_element("css selector", "summary").click()
@@ -399,10 +401,10 @@ def test_channel_with_history_being_read_is_named_and_others_stay_live(
     served.worker.progress(served.now(), history={"form": form, "mail": mail})
     page.open(served.url, size)
     page.is_in("live")
-    told = page.text("#incomplete").replace("\N{NO-BREAK SPACE}", " ")
-    assert told.startswith("▲ Chiffres encore incomplets, car l’historique est en cours de lecture : Démarches")  # noqa: RUF001
-    assert "Démarches en ligne (on en est à 12:37:12, il y a 3:00:" in told
-    assert told.endswith("Courrier (on en est au 6 mai 2024, 09:00).")
+    text = page.text("#incomplete").replace("\N{NO-BREAK SPACE}", " ")
+    assert text.startswith("▲ Chiffres encore incomplets, car l’historique est en cours de lecture : Démarches")  # noqa: RUF001
+    assert "Démarches en ligne (on en est à 12:37:12, il y a 3:00:" in text
+    assert text.endswith("Courrier (on en est au 6 mai 2024, 09:00).")
     assert page.text("#status .word") == "En direct en partie"
     assert page.text("#tile-waiting .level .word") == "Normal", "telephones are judged as ever"
     assert page.run(CONTRASTS) == []

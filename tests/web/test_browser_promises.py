@@ -27,7 +27,7 @@ ANSWER = Dimensions(SLA, "siege", "rsa", "telephone:answer:call")
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Served]:
+def organisation() -> Iterator[Served]:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
         served.follow()
         fill(served.worker)
@@ -36,8 +36,8 @@ def house() -> Iterator[Served]:
 
 
 @LOOKS
-def test_promises_are_next_to_the_queues_on_a_wall(house: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", WALL)
+def test_promises_are_next_to_the_queues_on_a_wall(organisation: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
     page.picture(f"promises-wall-{language}-{theme}")
     assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
@@ -83,8 +83,8 @@ return rows / row.getBoundingClientRect().height;
 
 
 @pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_link_to_a_service_scrolls_to_its_promises(house: Served, page: Page, size: tuple[int, int]) -> None:
-    page.open(f"{house.url}/?lang=fr&service=rsa", size)
+def test_link_to_a_service_scrolls_to_its_promises(organisation: Served, page: Page, size: tuple[int, int]) -> None:
+    page.open(f"{organisation.url}/?lang=fr&service=rsa", size)
     page.is_in("live")
     marked = plain(page.run("return [...document.querySelectorAll('[aria-current] > th')].map((one) => one.innerText)"))
     assert len(marked) >= 2
@@ -92,7 +92,7 @@ def test_link_to_a_service_scrolls_to_its_promises(house: Served, page: Page, si
     seen = "const {top, bottom} = document.querySelector('#deadlines-rows [aria-current]').getBoundingClientRect();"
     assert page.run(f"{seen} return top >= 0 && bottom <= innerHeight")
     page.picture(f"promises-of-a-service-{size[0]}")
-    page.open(f"{house.url}/?lang=fr&service=nulle-part", size)
+    page.open(f"{organisation.url}/?lang=fr&service=nulle-part", size)
     page.is_in("live")
     assert page.run("return [document.querySelectorAll('[aria-current]').length, scrollY]") == [0, 0]
     page.assert_quiet()
@@ -127,8 +127,10 @@ def test_banner_fits_together_with_promises(page: Page) -> None:
 
 @LOOKS
 @pytest.mark.parametrize("size", [LAPTOP, DESK, TABLET, PHONE], ids=["1366", "1280", "820", "390"])
-def test_promises_fit_any_screen(house: Served, page: Page, size: tuple[int, int], language: str, theme: str) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", size)
+def test_promises_fit_any_screen(
+    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
+) -> None:
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     page.run("document.querySelector('#promises').scrollIntoView()")
     page.picture(f"promises-{size[0]}-{language}-{theme}")
@@ -155,8 +157,8 @@ return [...document.querySelectorAll("#deadlines-rows tr")].map((row) =>
 """
 
 
-def plain(told: Any) -> Any:
-    return told.translate(PLAIN) if isinstance(told, str) else [plain(one) for one in told] if told else told
+def plain(value: Any) -> Any:
+    return value.translate(PLAIN) if isinstance(value, str) else [plain(one) for one in value] if value else value
 
 
 @pytest.fixture
@@ -277,7 +279,7 @@ def test_done_work_leaves_the_list_immediately(served: Served, page: Page) -> No
 
 
 def test_opening_state_and_next_change_are_shown(page: Page) -> None:
-    told = {}
+    shown = {}
     for hours in (0, 2, 80):
         with serving(
             replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=hours), policies=POLICIES
@@ -286,9 +288,9 @@ def test_opening_state_and_next_change_are_shown(page: Page) -> None:
             for language in ("fr", "en"):
                 page.open(f"{at.url}/?lang={language}", WALL)
                 page.is_in("live")
-                told[hours, language] = plain(page.text("#openings"))
+                shown[hours, language] = plain(page.text("#openings"))
             assert page.text("#rows tr:nth-child(10) .state") == ("○ Idle" if hours == 0 else "○ Closed"), "a desk"
-    assert told == {
+    assert shown == {
         (0, "fr"): "● Ouvert jusqu'à 17:30",
         (0, "en"): "● Open until 17:30",
         (2, "fr"): "○ Fermé, ouvre mercredi 11 mars à 08:30",
@@ -375,15 +377,15 @@ def test_board_without_targets_does_not_mention_promises(page: Page) -> None:
         assert not page.run("return document.body.hasAttribute('data-promises')")
 
 
-def test_each_cell_of_promises_is_under_its_heading(house: Served, page: Page) -> None:
-    page.open(house.url, LAPTOP)
+def test_each_cell_of_promises_is_under_its_heading(organisation: Served, page: Page) -> None:
+    page.open(organisation.url, LAPTOP)
     page.is_in("live")
     assert page.run(STRUCTURE) == [[1, 0, 0]] * 4
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_counting_of_promises_is_explained_on_the_wall(house: Served, page: Page, theme: str) -> None:
-    page.open(f"{house.url}/?lang=fr&theme={theme}", WALL)
+def test_counting_of_promises_is_explained_on_the_wall(organisation: Served, page: Page, theme: str) -> None:
+    page.open(f"{organisation.url}/?lang=fr&theme={theme}", WALL)
     page.is_in("live")
     page.driver.find_element("css selector", "summary").click()
     rules = page.run(VISIBLE)
@@ -394,8 +396,8 @@ def test_counting_of_promises_is_explained_on_the_wall(house: Served, page: Page
     page.picture(f"promises-wall-definitions-{theme}")
 
 
-def test_keyboard_reaches_the_promises(house: Served, page: Page) -> None:
-    page.open(house.url, WALL)
+def test_keyboard_reaches_the_promises(organisation: Served, page: Page) -> None:
+    page.open(organisation.url, WALL)
     page.is_in("live")
     reached = []
     for _ in range(15):

@@ -69,24 +69,24 @@ def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[PanelQuery,
 
 
 def test_each_query_is_right_after_corrections_between_scrapes(tmp_path: Path) -> None:
-    with serving(OPTIONS, policies=POLICIES) as house, serving(OPTIONS, policies=POLICIES) as other:
-        for served in (house, other):
+    with serving(OPTIONS, policies=POLICIES) as organisation, serving(OPTIONS, policies=POLICIES) as other:
+        for served in (organisation, other):
             served.follow()
             for place in PLACES:
                 served.worker.count(place, served.now())
-        jobs = {"corrected": house.url.removeprefix("http://"), "true": other.url.removeprefix("http://")}
+        jobs = {"corrected": organisation.url.removeprefix("http://"), "true": other.url.removeprefix("http://")}
         with running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs) as prometheus:
 
             def wait_for(series: str, value: float) -> None:
                 wait_until(lambda: prometheus.value(series) == value, series)
 
             wait_for("min(count_over_time(up[1m])) >= bool 3", 1)  # a slow machine may never have 3
-            count(house, WRONG, wrong=True)
+            count(organisation, WRONG, wrong=True)
             wait_for(RECEIVED.format(""), WRONG)
-            count(house, RIGHT)
+            count(organisation, RIGHT)
             count(other, RIGHT)
             wait_for(RECEIVED.format(""), WRONG + RIGHT)
-            count(house, WRONG, wrong=True, is_taken_back=True)
+            count(organisation, WRONG, wrong=True, is_taken_back=True)
             wait_for(RECEIVED.format(CORRECTED_SUFFIX), WRONG)
             at = time.time()
             assert list(differences(prometheus, at)) == []

@@ -23,7 +23,7 @@ from tests.web.served import serving
 ASKED: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path)]
 """Queries are the same in all languages (`tests/unit/grafana`)."""
 MAY_BE_EMPTY: Final = {
-    "contact_citizens_of_all_services": "told of a week that is over, and of five citizens at least",
+    "contact_citizens_of_all_services": "only for a completed week, and from five citizens on",
     "contact_citizen_handled": "the same",
     "contact_citizen_contacts": "the same",
     "contact_recommendation_score": "a scale on which nobody ever answered has no series, and the simulated survey has others",

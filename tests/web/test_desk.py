@@ -137,7 +137,7 @@ class Stand:
         self._desk.close()
         self._stack.close()
 
-    def told(self) -> Counter[str]:
+    def published(self) -> Counter[str]:
         """Return the published events, once all are sent."""
         self.served.all_is_sent()
         return Counter(event.type for event in self.events)
@@ -184,7 +184,7 @@ def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: D
     page.shows("#nobody", "Personne n'attend.")
     assert page.run("return document.activeElement.id") == "serve", "it is off, and the place is not lost"
     page.click("#serve", is_on=False)
-    assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
+    assert stand.published() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
     page.assert_quiet_at(stand.url)
 
 
@@ -224,7 +224,7 @@ def test_agent_calls_for_selected_queues_and_marks_absent_visitors(stand: Stand,
     wait_until(lambda: page.text(".current").startswith("P002"), "the ticket")
     page.click('#waiting button[aria-label="A001 est parti"]')
     page.shows("#nobody", "Personne n'attend.")
-    assert stand.told() == {"visit.arrived": 3, "visit.called": 2, "visit.left": 2}
+    assert stand.published() == {"visit.arrived": 3, "visit.called": 2, "visit.left": 2}
     page.run("localStorage.clear()")
 
 
@@ -235,7 +235,7 @@ def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: DeskPage) -
     stand.served.act("call", counter="2")
     page.run("document.querySelector('#call').ariaDisabled = 'false'; document.querySelector('#call').click()")
     page.shows("#refusal", "Plus personne n'attend.")
-    assert stand.told() == {"visit.arrived": 1, "visit.called": 1}
+    assert stand.published() == {"visit.arrived": 1, "visit.called": 1}
 
 
 def test_actions_during_an_outage_are_kept_and_done_once(stand: Stand, page: DeskPage) -> None:
@@ -255,7 +255,7 @@ def test_actions_during_an_outage_are_kept_and_done_once(stand: Stand, page: Des
     stand.serve()
     page.open(stand.url, KIOSK)
     wait_until(lambda: page.run(kept) == 0, "all to be sent")
-    assert stand.told() == {"visit.arrived": 2}
+    assert stand.published() == {"visit.arrived": 2}
     assert [one["number"] for one in stand.served.state()["waiting"]] == ["A001", "P001"]
     assert stand.events[0].time < stand.events[1].time
 
@@ -274,7 +274,7 @@ def test_agent_sees_an_outage_and_continues(stand: Stand, page: DeskPage) -> Non
     stand.serve()
     page.shows(".current", "Personne à ce guichet")
     wait_until(lambda: not page.sees("#trouble"), "no notice")
-    assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
+    assert stand.published() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
     assert stand.events[-1].subject.endswith(ticket)
 
 

@@ -128,5 +128,5 @@ def test_prometheus_evaluates_the_recording_rules(tmp_path: Path) -> None:
         assert prometheus.value(f'{one}_horizon:contact_sla_due_items:max{which},horizon="7d"}}') == 0
         assert prometheus.value(f'{one}_result:contact_sla_completed:net{which},result="breached"}}') == 1
         assert prometheus.value('policy_clock:contact_sla_objective:max{policy="telephone"}') == 0.8
-        told = [one["annotations"]["summary_en"] for one in prometheus.get("alerts")["alerts"]]
-        assert "Always firing" in told
+        summaries = [one["annotations"]["summary_en"] for one in prometheus.get("alerts")["alerts"]]
+        assert "Always firing" in summaries

@@ -107,15 +107,15 @@ def test_yesterday_is_written_and_shown(
     received = 13 + 240 * sum(one.year == yesterday.year for one in days)
     assert f"Telephone,Total,,,,Received,{received},count" in Path(f"accueil-{yesterday:%Y}.csv").read_text("utf-8-sig")
 
-    told = run("forecast")
-    assert told.exit_code == 0, told.output
-    (line,) = (line for line in told.output.splitlines() if line.startswith("aide-sociale siege"))
+    result = run("forecast")
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.output.splitlines() if line.startswith("aide-sociale siege"))
     _, _, so_far, by_now, rest, *_ = line.split()
     assert so_far == "0"
     assert int(by_now) + int(rest) in {239, 240, 241}
     assert line.split()[-2] in {"1", "2", "3"}, "half a call at once needs somebody, and somebody for when two come"
-    assert "80% are answered within 20 s" in told.output
-    assert "no Erlang A" in told.output
+    assert "80% are answered within 20 s" in result.output
+    assert "no Erlang A" in result.output
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_each_alert_has_scenes_with_and_without_firing() -> None:
 
 
 def test_each_alert_has_all_texts_in_both_languages() -> None:
-    told: dict[str, set[str]] = {}
+    documented: dict[str, set[str]] = {}
     for name, alert in read_alerts().items():
         labels, notes = alert["labels"], alert["annotations"]
         assert labels.keys() == {"severity", "category"}
@@ -72,8 +72,8 @@ def test_each_alert_has_all_texts_in_both_languages() -> None:
             page, _, heading = notes[f"runbook_url{language}"].rpartition("/")[2].partition("#")
             assert heading == name.lower()
             assert page.removesuffix(end) in {"promises", "pipeline", "satisfaction"}
-            told.setdefault(page, set()).add(name)
-    assert told == {
+            documented.setdefault(page, set()).add(name)
+    assert documented == {
         page.name: set(re.findall(r"^## (\w+)$", page.read_text("utf-8"), re.MULTILINE)) for page in RUNBOOKS
     }
 
@@ -100,7 +100,7 @@ def test_partial_figures_mute_alerts_on_services(tmp_path: Path) -> None:
     def alert(name: str, category: str) -> dict[str, Any]:
         return {"labels": {"alertname": name, "category": category, "severity": "warning", "service": "rsa"}}
 
-    told = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
+    sent = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
     with webhook_receiver() as hook, running_alertmanager(tmp_path / "alertmanager", hook) as manager:
 
         def tell(*alerts: dict[str, Any]) -> None:
@@ -109,8 +109,8 @@ def test_partial_figures_mute_alerts_on_services(tmp_path: Path) -> None:
         def muted() -> set[str]:
             return {one["labels"]["alertname"] for one in manager.alerts() if one["status"]["inhibitedBy"]}
 
-        tell(*told)
-        wait_until(lambda: len(manager.alerts()) == len(told), "the alerts")
+        tell(*sent)
+        wait_until(lambda: len(manager.alerts()) == len(sent), "the alerts")
         assert muted() == set()
         tell(alert("StreamStopped", "pipeline"))
         expected = {"SlaBurnRateDays", "FiguresBehind"}
@@ -196,8 +196,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     citizens = CitizensCollector(Told(), ZoneInfo("Europe/Paris"))
     readers = AccessMetrics(CollectorRegistry(), 60)
     registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), readers, citizens)
-    told = (registry.collect() for registry in registries)
-    return {"up": {"job": set()}, **samples_of(chain(*told, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
+    families = (registry.collect() for registry in registries)
+    return {"up": {"job": set()}, **samples_of(chain(*families, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
 
 
 def test_rules_use_existing_metrics(measured: Samples) -> None:
@@ -232,8 +232,12 @@ def test_several_instances_count_once() -> None:
     found = 0
     for query in (*(rule["query"] for rule in read_rules()), *(kpi.promql for kpi in KPIS), *written_queries()):
         for node, above in walk(promql_parser.parse(query)):
-            told = isinstance(node, promql_parser.VectorSelector) and re.match("(contact|pipeline)_", node.name or "")
-            if told and not any(isinstance(one, promql_parser.Call) and one.func.name == "absent" for one in above):
+            is_metric = isinstance(node, promql_parser.VectorSelector) and re.match(
+                "(contact|pipeline)_", node.name or ""
+            )
+            if is_metric and not any(
+                isinstance(one, promql_parser.Call) and one.func.name == "absent" for one in above
+            ):
                 merged = [one for one in above if isinstance(one, promql_parser.AggregateExpr)][-1]
                 assert str(merged.op) in {"max", "min"}, query
                 labels = set(merged.modifier.labels) & {"job", "instance"} if merged.modifier else set()

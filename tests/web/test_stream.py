@@ -214,7 +214,7 @@ def test_page_is_french_by_default_and_english_on_demand(served: Served) -> None
     assert '<html lang="en"' in english
     assert "Longest wait" in english
     assert "Maison &lt;test&gt;" in french
-    assert "Maison &lt;test&gt;" in english, "a house that has one name"
+    assert "Maison &lt;test&gt;" in english, "an organisation with one name"
 
 
 def test_organisation_may_have_an_english_name() -> None:

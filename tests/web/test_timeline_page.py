@@ -111,11 +111,11 @@ def test_list_is_filtered_and_equals_the_table_of_lanes(desk: Desk) -> None:
 def test_deadline_is_shown_as_a_day_only_at_its_end(desk: Desk) -> None:
     desk.open()
     midnight = milliseconds(datetime.fromisoformat("2026-12-03T23:00:00Z"))
-    told = desk.page.run(
+    dates = desk.page.run(
         "const { deadline } = await import('/static/say.js');"
         f"return [0, 1, 30_000, -1, 3_600_000].map((later) => deadline({midnight} + later)[0].textContent);"
     )
-    assert told == ["3 déc. 2026", *["4 déc. 2026, 00:00"] * 2, "3 déc. 2026, 23:59", "4 déc. 2026, 01:00"]
+    assert dates == ["3 déc. 2026", *["4 déc. 2026, 00:00"] * 2, "3 déc. 2026, 23:59", "4 déc. 2026, 01:00"]
 
 
 HIDDEN = """
@@ -217,8 +217,8 @@ def test_number_with_only_a_revoked_link_says_so_and_can_be_restored(page: Page,
         served.add("camille")
         served.add("agent", Role.AGENT)
         phone, case = served.pseudonym(IdentityKind.PHONE, lone), served.pseudonym(IdentityKind.CASE, "D-2026-77")
-        told = {"subject": "mail:ged:77", "service": "rsa", "sector": SECTOR, "identities": f"{case} {phone}"}
-        served.write([make("letter.arrived", 0, **told)])
+        fields = {"subject": "mail:ged:77", "service": "rsa", "sector": SECTOR, "identities": f"{case} {phone}"}
+        served.write([make("letter.arrived", 0, **fields)])
         served.timeline.revoke(Link(case, phone), 1_790_000_000_000, RevocationReason.MISTAKEN)
         desk = Desk(page, served).open().sign_in("agent").ask(lone)
         assert "1 contact donnait cet identifiant avec un autre" in desk.text
@@ -256,6 +256,6 @@ def test_ten_thousand_events_are_read_page_by_page(desk: Desk) -> None:
 def test_target_shows_no_state_that_may_be_outdated(desk: Desk) -> None:
     desk.open().sign_in().ask(NUMBER)
     cells = "['.what', '.after'].map((cell) => row.querySelector(cell).innerText)"
-    told = desk.page.run(f"return [...document.querySelectorAll('.facts tr[data-channel]')].map((row) => {cells})")
-    assert {what.startswith(("Délai", "■ Délai")) for what, _ in told} == {True, False}
-    assert all((state == "") == what.startswith(("Délai", "■ Délai")) for what, state in told)
+    rows = desk.page.run(f"return [...document.querySelectorAll('.facts tr[data-channel]')].map((row) => {cells})")
+    assert {what.startswith(("Délai", "■ Délai")) for what, _ in rows} == {True, False}
+    assert all((state == "") == what.startswith(("Délai", "■ Délai")) for what, state in rows)

@@ -16,7 +16,7 @@ from tests.web.browser import CONTRASTS, LAPTOP, LOOKS, PHONE, PORTRAIT, TABLET,
 from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON, be_live
 from tests.web.served import Served, serving
-from tests.web.wall import BEYOND, CALM, SMALL, alerts, house, key, open_wall, title, turn_all
+from tests.web.wall import BEYOND, CALM, SMALL, alerts, key, open_wall, organisation, title, turn_all
 
 pytestmark = pytest.mark.browser
 
@@ -69,11 +69,11 @@ def test_key_help_is_one_line_and_correct(
     busy: Served, page: Page, size: tuple[int, int], language: str, pauses: str, resumes: str
 ) -> None:
     open_wall(page, busy, size, seconds=3600, lang=language)
-    for told in (pauses, resumes):
+    for help_text in (pauses, resumes):
         for name in turn_all(page):
-            assert page.run(KEYS) == [told, 1, False], name
+            assert page.run(KEYS) == [help_text, 1, False], name
             assert page.run(BEYOND) == [], name
-        page.picture(f"wall-keys-{size[0]}x{size[1]}-{language}-{told[-5:]}")
+        page.picture(f"wall-keys-{size[0]}x{size[1]}-{language}-{help_text[-5:]}")
         key(page, Keys.SPACE)
     assert page.run(KEYS)[0] == pauses
 
@@ -159,14 +159,14 @@ def test_reduced_motion_is_respected(busy: Served, page: Page) -> None:
 
 
 def test_view_without_content_is_skipped(page: Page) -> None:
-    with house(WebOptions(brokers="", queues=OPTIONS.queues[:2]), is_promised=False) as served:
+    with organisation(WebOptions(brokers="", queues=OPTIONS.queues[:2]), is_promised=False) as served:
         open_wall(page, served, seconds=3600)
         seen = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
         assert seen == ["overview", "phone", "day", "sources"]
         mail = Dimensions("mail", "siege", "rsa", "")
         served.worker.count(mail, served.now(), "received")
         served.worker.stocks(mail, served.now() - timedelta(days=61), waiting=1)
-        wait_until(lambda: "■ Courrier : le plus ancien a 61 j" in alerts(page), "the oldest letter to be told")
+        wait_until(lambda: "■ Courrier : le plus ancien a 61 j" in alerts(page), "the alert of the oldest letter")
         views = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
         assert "written" in views
 
@@ -192,7 +192,7 @@ def test_few_cards_are_large_and_keep_their_texts_together(
     page: Page, number: int, size: tuple[int, int], language: str, theme: str
 ) -> None:
     queues = tuple(queue for queue in OPTIONS.queues if queue.dimensions.channel in CHANNELS[:number])
-    with house(replace(OPTIONS, queues=queues, services=()), is_promised=False) as served:
+    with organisation(replace(OPTIONS, queues=queues, services=()), is_promised=False) as served:
         for queue in queues:
             for wait in (5, 90):
                 for _ in range(30):
@@ -234,7 +234,7 @@ def test_last_hour_label_of_the_curve_is_complete(busy: Served, page: Page) -> N
 
 def test_history_being_read_is_marked_on_both_pages(page: Page) -> None:
     colours = {}
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         fill(served.worker)
         served.worker.progress(served.now(), history={"mail": int(AFTERNOON.timestamp() - 86_400) * 1000})
         for address in ("/?lang=en", "/wall?lang=en"):
@@ -246,7 +246,7 @@ def test_history_being_read_is_marked_on_both_pages(page: Page) -> None:
 
 
 def test_measure_of_a_service_with_a_long_name_is_complete(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         for service in ("pmi", "mdph"):
             opinion = Dimensions("feedback", "siege", service, "call")
             served.worker.count(opinion, served.now(), given_jdma_0_10_8=12)
@@ -321,12 +321,12 @@ def test_wall_opens_by_url_or_from_the_board(busy: Served, page: Page) -> None:
 def test_unknown_view_is_reported_with_the_known_ones(
     busy: Served, page: Page, language: str, size: tuple[int, int]
 ) -> None:
-    told = "#unknown-views"
+    selector = "#unknown-views"
     wrong = {"fr": "▲ Inconnu dans views=\N{NO-BREAK SPACE}: ", "en": "▲ Unknown in views=: "}[language]
     there = {"fr": ". Vues possibles\N{NO-BREAK SPACE}: ", "en": ". Possible views: "}[language]
     open_wall(page, busy, size, views="telephone,%20day,<b>x</b>,phone", seconds=3600, lang=language)
-    assert page.text(told) == f"{wrong}telephone, <b>x</b>{there}{', '.join(WALL_VIEWS)}."
-    assert page.run(f"return document.querySelector('{told}').checkVisibility()")
+    assert page.text(selector) == f"{wrong}telephone, <b>x</b>{there}{', '.join(WALL_VIEWS)}."
+    assert page.run(f"return document.querySelector('{selector}').checkVisibility()")
     expected = {"fr": "Appels du jour", "en": "Calls today"}[language]
     assert title(page) == expected, "those that there are, in the order of the address"
     if size == WALL:
@@ -335,9 +335,9 @@ def test_unknown_view_is_reported_with_the_known_ones(
     axe.check(page)
     page.picture(f"wall-unknown-view-{language}")
     open_wall(page, busy, size, views="telephone", seconds=3600, lang=language)
-    assert page.text(told) == f"{wrong}telephone{there}{', '.join(WALL_VIEWS)}."
+    assert page.text(selector) == f"{wrong}telephone{there}{', '.join(WALL_VIEWS)}."
     assert len(list(turn_all(page))) >= len(WALL_VIEWS), "none is known: those of the settings"
     for right in ({}, {"views": "phone,day"}, {"views": ""}):
         open_wall(page, busy, size, **right, lang=language)
-        assert not page.run(f"return document.querySelector('{told}').checkVisibility()")
+        assert not page.run(f"return document.querySelector('{selector}').checkVisibility()")
     page.assert_quiet()

@@ -16,13 +16,13 @@ from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON
 from tests.web.promises import POLICIES
 from tests.web.served import serving
-from tests.web.wall import BEYOND, CALM, RSA, SWITCHBOARD, alerts, house, open_wall, turn_all
+from tests.web.wall import BEYOND, CALM, RSA, SWITCHBOARD, alerts, open_wall, organisation, turn_all
 
 pytestmark = pytest.mark.browser
 
 
 def test_alerts_are_above_each_view_and_counted_in_the_tab(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         fill(served.worker)
         open_wall(page, served, views="overview,phone,satisfaction", seconds=3600, lang="en")
         assert page.text("#no-alert") == "● Nothing needs attention"
@@ -36,7 +36,7 @@ def test_alerts_are_above_each_view_and_counted_in_the_tab(page: Page) -> None:
         icon = page.run("return document.querySelector('link[rel=icon]').getAttribute('href')")
         assert icon == "/icon.svg?n=1&level=action"
         assert page.text("#announce") == "New alert: Switchboard: 12 waiting"
-        assert page.run("return document.querySelector('#announce').role") == "status", "told politely"
+        assert page.run("return document.querySelector('#announce').role") == "status", "a polite live region"
         for name in turn_all(page):
             assert page.run("return document.querySelector('#alert-list li').checkVisibility()"), name
         served.worker.stocks(SWITCHBOARD, waiting=0, agents_available=1)
@@ -47,7 +47,7 @@ def test_alerts_are_above_each_view_and_counted_in_the_tab(page: Page) -> None:
 
 
 def test_rate_marked_on_a_card_is_an_alert(page: Page) -> None:
-    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
         open_wall(page, served, views="overview", seconds=3600, lang="en")
         assert alerts(page) == []
         for wait in (5,) * 15 + (60,) * 5:
@@ -69,7 +69,7 @@ def test_rate_marked_on_a_card_is_an_alert(page: Page) -> None:
 
 
 def test_marks_of_the_board_count_on_both_pages_everywhere(page: Page) -> None:
-    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
         for _ in range(400):
             served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), 5)
             served.worker.answered(SWITCHBOARD, served.now(), 5)
@@ -102,7 +102,7 @@ return [".figure", ".detail", ".level"]
 
 
 def test_tile_marked_for_another_figure_colours_that_figure(page: Page) -> None:
-    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
         for wait in (5,) * 70 + (60,) * 30:
             served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), wait)
         for _ in range(400):
@@ -115,7 +115,7 @@ def test_tile_marked_for_another_figure_colours_that_figure(page: Page) -> None:
 
 
 def test_missed_objective_is_an_alert_in_each_channel(page: Page) -> None:
-    with house(CALM) as served:
+    with organisation(CALM) as served:
         for name, channel, met, breached in (
             ("telephone", "call", 60, 40),
             ("guichets", "visit", 90, 0),
@@ -133,7 +133,7 @@ def test_missed_objective_is_an_alert_in_each_channel(page: Page) -> None:
 
 
 def test_long_wait_is_one_alert_of_the_queue_and_none_of_promises(page: Page) -> None:
-    with house(CALM) as served:
+    with organisation(CALM) as served:
         answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
         letters = answer._replace(queue="courrier:announced:mail")
         served.worker.count(answer, served.now(), started=6)
@@ -157,7 +157,7 @@ def test_long_wait_is_one_alert_of_the_queue_and_none_of_promises(page: Page) ->
 
 def test_overdue_contacts_of_a_queue_do_not_exceed_its_waiting_contacts(page: Page) -> None:
     other = QueueOptions(RSA._replace(queue="rsa-2"), "Rappels", "Call-backs")
-    with house(replace(CALM, queues=(*CALM.queues, other))) as served:
+    with organisation(replace(CALM, queues=(*CALM.queues, other))) as served:
         answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
         served.worker.count(answer, served.now(), started=6)
         served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=4, agents_available=1)
@@ -240,7 +240,7 @@ new MutationObserver((changes) => changes.forEach(({ addedNodes: [words] }) => w
 
 
 def test_new_alert_is_announced_once_and_again_on_return(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         open_wall(page, served, views="phone", seconds=3600, lang="en")
         page.run(NEWS)
 
@@ -258,7 +258,7 @@ def test_new_alert_is_announced_once_and_again_on_return(page: Page) -> None:
 
 
 def test_board_announces_new_alerts_like_the_wall(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         page.open(f"{served.url}/?lang=en", WALL)
         page.is_in("live")
         page.run(NEWS)

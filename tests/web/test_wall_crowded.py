@@ -18,7 +18,7 @@ from tests.web.live import AFTERNOON
 from tests.web.promises import POLICIES, promise
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
-from tests.web.wall import BEYOND, SMALL, alerts, house, open_wall, turn_all
+from tests.web.wall import BEYOND, SMALL, alerts, open_wall, organisation, turn_all
 
 pytestmark = pytest.mark.browser
 
@@ -69,7 +69,7 @@ def press_all(worker: Worker, served: Served, queues: Sequence[QueueOptions] = C
 
 @pytest.fixture(scope="module")
 def crowded() -> Iterator[Served]:
-    with house(CROWDED) as served:
+    with organisation(CROWDED) as served:
         fill(served.worker)
         promise(served.worker)
         press_all(served.worker, served)
@@ -163,7 +163,7 @@ def test_no_arrow_covers_a_name_on_a_phone(crowded: Served, page: Page, language
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_mark_of_a_single_queue_does_not_make_a_tile_higher(page: Page, language: str) -> None:
-    with house(CROWDED) as served:
+    with organisation(CROWDED) as served:
         fill(served.worker)
         promise(served.worker)
         for _ in range(60):

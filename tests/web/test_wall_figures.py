@@ -13,19 +13,19 @@ from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
 from streams.web.view import ReaderState
 from tests.support.processes import wait_until
-from tests.unit.web.clock_events import told
+from tests.unit.web.clock_events import clock_event
 from tests.web import axe
 from tests.web.browser import WALL, Page
 from tests.web.channels import fill
 from tests.web.live import AFTERNOON
 from tests.web.served import Served, serving
-from tests.web.wall import CALM, SWITCHBOARD, house, key, open_wall, remember, title, turn_all
+from tests.web.wall import CALM, SWITCHBOARD, key, open_wall, organisation, remember, title, turn_all
 
 pytestmark = pytest.mark.browser
 
 
 def test_arrivals_are_compared_with_the_same_weekdays(page: Page) -> None:
-    with house(is_promised=False) as served:  # its clock has just started
+    with organisation(is_promised=False) as served:  # its clock has just started
         fill(served.worker)
         remember(served.worker)
         open_wall(page, served, views="day", lang="en")
@@ -38,7 +38,7 @@ def test_arrivals_are_compared_with_the_same_weekdays(page: Page) -> None:
 
 
 def test_missing_history_is_reported(page: Page) -> None:
-    with house(is_promised=False) as served:
+    with organisation(is_promised=False) as served:
         fill(served.worker)
         legend = "return document.querySelector('#legend').innerText.replace(/\\s+/g, ' ').trim()"
         for language, told_so in {
@@ -64,7 +64,7 @@ return [...document.querySelectorAll(".view:not([hidden]) .explains")]
 
 
 def test_share_of_few_contacts_is_grey_on_the_wall(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         for number, is_grey in ((9, True), (1, False)):
             for _ in range(number):
                 served.worker.answered(SWITCHBOARD, served.now(), 5)
@@ -105,7 +105,7 @@ def test_next_deadlines_at_risk_are_listed_with_number_suffixes(busy: Served, pa
     )
     assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)], "as many as find room"
     assert re.search(r"5\d.min ouvréesCourrier .*16:37", rows[0]), "the working time that is left, and until when"
-    assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "of whom it is told no more"
+    assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "the contacts that are unknown"
     assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
 
 
@@ -126,7 +126,7 @@ def test_satisfaction_card_shows_its_days(
 ) -> None:
     open_wall(page, busy, views="overview", seconds=3600, lang=language)
     assert page.run(OF_OPINIONS) == [days, given, False]
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         served.worker.count(Dimensions("feedback", "siege", "rsa", "call"), served.now(), given_csat_1_5_5=3)
         open_wall(page, served, views="overview", seconds=3600, lang=language)
         assert page.run(OF_OPINIONS) == [days, few, False]
@@ -182,7 +182,7 @@ def test_unwatched_sources_are_listed_too(
 
 
 def test_watched_letters_are_listed_once_and_history_being_read_is_shown(page: Page) -> None:
-    with house(replace(CALM, quiet_after_seconds_of={"mail": 3600}), is_promised=False) as served:
+    with organisation(replace(CALM, quiet_after_seconds_of={"mail": 3600}), is_promised=False) as served:
         fill(served.worker)
         history = {"email": int(AFTERNOON.timestamp() - 86_400) * 1000}
         served.worker.progress(served.now(), history=history)
@@ -209,13 +209,13 @@ return new Promise((resolve) => {
 
 
 def test_figures_ahead_of_warnings_are_not_unknown_contacts(page: Page) -> None:
-    with house() as served:
+    with organisation() as served:
         place = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
         served.worker.count(place, served.now(), started=3)
         served.worker.stocks(place, running=1, at_risk=2)
         served.risks.begin([0])
         served.risks.apply_all(
-            0, [told("at_risk", f"2026-{number}", AFTERNOON + timedelta(hours=2)) for number in (1001, 1002)]
+            0, [clock_event("at_risk", f"2026-{number}", AFTERNOON + timedelta(hours=2)) for number in (1001, 1002)]
         )
         served.risks.set_state(ReaderState.FOLLOWING)
         open_wall(page, served, views="deadlines", seconds=3600)
@@ -256,9 +256,9 @@ def test_command_of_a_card_lists_what_it_counts(busy: Served, page: Page) -> Non
 
     def command(selector: str) -> str:
         page.run(f"document.querySelector({selector!r}).click()")
-        told = page.text("#explained .commands")
+        text = page.text("#explained .commands")
         page.run("document.querySelector('#explained .close').click()")
-        return told
+        return text
 
     promises = ".view.overview .card:last-child .main .explains"
     assert command(promises) == (
@@ -297,7 +297,7 @@ def test_figures_of_the_board_have_explanations(busy: Served, page: Page) -> Non
 
 
 def test_open_cases_and_their_oldest_have_the_same_scope(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         mail = Dimensions("mail", "siege", "rsa", "")
         served.worker.count(mail, served.now(), received=3)
         served.worker.stocks(

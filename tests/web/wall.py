@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 
 from streams.web.options import Thresholds, WebOptions
 from streams.web.view import NO_POLICIES, ReaderState
-from tests.unit.web.clock_events import told
+from tests.unit.web.clock_events import clock_event
 from tests.web.browser import WALL, Page
 from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON
@@ -68,7 +68,7 @@ def press(served: Served) -> None:
 
 
 @contextmanager
-def house(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterator[Served]:
+def organisation(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterator[Served]:
     policies = POLICIES if is_promised else NO_POLICIES
     with serving(replace(options, stale_after_seconds=600), AFTERNOON, policies=policies) as served:
         served.follow()
@@ -81,7 +81,7 @@ def fill_views(served: Served) -> None:
     promise(served.worker)
     remember(served.worker)
     press(served)
-    due = [told("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
+    due = [clock_event("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
     served.risks.begin([0])
     served.risks.apply_all(0, due)
     served.risks.set_state(ReaderState.FOLLOWING)

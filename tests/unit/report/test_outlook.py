@@ -40,7 +40,7 @@ def past(worker: Worker, weeks: int, abandoned: int = 0) -> None:
         worker.offered(SOCIAL, morning + timedelta(days=1), 500)
 
 
-def outlook_of(worker: Worker) -> QueueForecast:
+def forecast_of(worker: Worker) -> QueueForecast:
     (one,) = forecast_queues(history_of(worker), NOON, OPTIONS)
     return one
 
@@ -51,7 +51,7 @@ def test_forecast_uses_the_same_weekdays_and_gives_the_agents_needed() -> None:
     worker.offered(SOCIAL, NOON - timedelta(hours=2), 7)
     worker.offered(SOCIAL, NOON - timedelta(weeks=6), 1)  # the first stored day may be incomplete
     worker.stocks(SOCIAL, agents_available=1, agents_on_contact=4, agents_paused=9)
-    one = outlook_of(worker)
+    one = forecast_of(worker)
     assert one.forecast is not None
     assert (one.so_far, one.forecast.by_now, one.forecast.rest, one.forecast.per_hour) == (7, 10, 60, 60)
     assert len(one.forecast.days) == 5
@@ -82,7 +82,7 @@ def test_public_holiday_is_left_out_and_todays_is_compared_with_sundays() -> Non
 
 
 @pytest.mark.parametrize(
-    ("today", "told"),
+    ("today", "lines"),
     [
         (date(2026, 11, 25), ["left out, public holidays: 2026-11-11"]),
         (date(2026, 11, 11), ["today is a public holiday: compared with Sundays"]),
@@ -90,10 +90,10 @@ def test_public_holiday_is_left_out_and_todays_is_compared_with_sundays() -> Non
     ],
 )
 def test_command_explains_the_use_of_public_holidays(
-    today: date, told: list[str], monkeypatch: pytest.MonkeyPatch
+    today: date, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
-    assert describe_holidays(today, WebOptions(brokers="")) == told
+    assert describe_holidays(today, WebOptions(brokers="")) == lines
     assert describe_holidays(today, OPTIONS) == []
 
 
@@ -101,7 +101,7 @@ def test_patience_is_total_wait_by_abandoned_contact() -> None:
     worker = Worker()
     past(worker, 5, abandoned=10)
     worker.offered(SOCIAL, NOON - timedelta(weeks=6))
-    one = outlook_of(worker)
+    one = forecast_of(worker)
     assert one.staffing is not None
     assert one.staffing.load.patience_seconds == (5 * 70 * 10 + 50 * 30) / 50
     assert one.staffing.agents_erlang_a is not None
@@ -116,12 +116,12 @@ def test_patience_is_total_wait_by_abandoned_contact() -> None:
 def test_too_little_data_is_reported() -> None:
     worker = Worker()
     past(worker, 3)
-    one = outlook_of(worker)  # the first of the three days may be incomplete, so two remain
+    one = forecast_of(worker)  # the first of the three days may be incomplete, so two remain
     assert (one.forecast, one.staffing) == (None, None)
     worker = Worker()
     for number in range(1, 6):
         worker.offered(ROADS, NOON - timedelta(weeks=number), 5)
-    one = outlook_of(worker)
+    one = forecast_of(worker)
     assert one.forecast is not None
     assert one.staffing is None, "how long a call takes is not known"
 
@@ -133,9 +133,9 @@ def test_days_before_the_first_contact_of_a_queue_do_not_count() -> None:
         worker.offered(ROADS, NOON - timedelta(weeks=week, days=1))
     by_place = {one.dimensions: one.forecast for one in forecast_queues(history_of(worker), NOON, OPTIONS)}
     assert by_place[SOCIAL] is None
-    told = by_place[ROADS]
-    assert told is not None, "of Wednesdays it is known that nobody comes"
-    assert (told.rest, told.high) == (0, 0)
+    expected = by_place[ROADS]
+    assert expected is not None, "Wednesdays without contacts are known"
+    assert (expected.rest, expected.high) == (0, 0)
 
 
 def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
@@ -154,7 +154,7 @@ def test_desks_have_no_agents_and_letters_no_forecast() -> None:
     for number in range(6):
         for _ in range(5):
             worker.answered(DESK, NOON - timedelta(weeks=number), 300, handle_seconds=600)
-    one = outlook_of(worker)
+    one = forecast_of(worker)
     assert (one.dimensions, one.agents, one.so_far) == (DESK, None, 5)
     assert one.staffing is not None
     assert one.staffing.agents_erlang_c == 2  # 10 per hour of 10 minutes each, called within a quarter of an hour

@@ -61,9 +61,9 @@ def table(report: Report, name: str) -> Table:
     return found
 
 
-def cell(told: Table, dimensions: Dimensions | None, column: str) -> Value:
-    (row,) = (row for row in told.rows if row.dimensions == dimensions)
-    return row.values[told.columns.index(column)]
+def cell(report_table: Table, dimensions: Dimensions | None, column: str) -> Value:
+    (row,) = (row for row in report_table.rows if row.dimensions == dimensions)
+    return row.values[report_table.columns.index(column)]
 
 
 def busy_worker() -> Worker:
@@ -83,19 +83,20 @@ def busy_worker() -> Worker:
 def test_calls_use_the_configured_formula() -> None:
     worker = busy_worker()
     report = report_of(worker)
-    told = table(report, "call")
-    assert cell(told, SOCIAL, "received").value == 24
-    assert cell(told, SOCIAL, "answered").value == 20
-    assert (cell(told, SOCIAL, "abandoned").value, cell(told, SOCIAL, "abandoned_short").value) == (3, 1), (
-        "as on the board"
-    )
-    assert cell(told, SOCIAL, "left_otherwise").value == 1
-    assert cell(told, SOCIAL, "service_level")[:4] == (10 / 22, "share", 10, 22)
-    assert cell(told, SOCIAL, "abandonment")[:4] == (2 / 22, "share", 2, 22)
-    assert cell(told, SOCIAL, "mean_wait").value == 37.5
-    assert cell(told, SOCIAL, "mean_handle").value == 120
-    assert cell(told, None, "received").value == 31
-    assert cell(told, None, "service_level")[:4] == (17 / 29, "share", 17, 29)
+    report_table = table(report, "call")
+    assert cell(report_table, SOCIAL, "received").value == 24
+    assert cell(report_table, SOCIAL, "answered").value == 20
+    assert (cell(report_table, SOCIAL, "abandoned").value, cell(report_table, SOCIAL, "abandoned_short").value) == (
+        3,
+        1,
+    ), "as on the board"
+    assert cell(report_table, SOCIAL, "left_otherwise").value == 1
+    assert cell(report_table, SOCIAL, "service_level")[:4] == (10 / 22, "share", 10, 22)
+    assert cell(report_table, SOCIAL, "abandonment")[:4] == (2 / 22, "share", 2, 22)
+    assert cell(report_table, SOCIAL, "mean_wait").value == 37.5
+    assert cell(report_table, SOCIAL, "mean_handle").value == 120
+    assert cell(report_table, None, "received").value == 31
+    assert cell(report_table, None, "service_level")[:4] == (17 / 29, "share", 17, 29)
     assert cell(table(report, "visit"), DESK, "service_level").value == 1  # by the target of front desks
     for formula, level in {
         Formula.ANSWERED_SHARE: (10, 20),
@@ -103,8 +104,8 @@ def test_calls_use_the_configured_formula() -> None:
         Formula.OFFERED_SHARE: (10, 24),
     }.items():
         options = WebOptions(brokers="", formula=formula)
-        told = table(make_report(history_of(busy_worker(), report.period), report.period, options), "call")
-        assert cell(told, SOCIAL, "service_level")[2:4] == level
+        report_table = table(make_report(history_of(busy_worker(), report.period), report.period, options), "call")
+        assert cell(report_table, SOCIAL, "service_level")[2:4] == level
 
 
 def test_cases_appointments_and_targets_have_tables() -> None:
@@ -144,12 +145,12 @@ def test_scores_have_an_interval_and_need_five_answers() -> None:
     worker.count(OPINION._replace(service="routes"), NOON, invited=8, given_csat_1_5_1=4)
     worker.count(OPINION._replace(service="archives"), NOON, given_csat_1_5_4=6, given_nps_0_10_9=4)
     report = report_of(worker)
-    told = table(report, "csat")
-    assert [row.dimensions and row.dimensions.service for row in told.rows] == [None, "social", ""]
-    value = cell(told, OPINION._replace(site=""), "score_csat")
+    report_table = table(report, "csat")
+    assert [row.dimensions and row.dimensions.service for row in report_table.rows] == [None, "social", ""]
+    value = cell(report_table, OPINION._replace(site=""), "score_csat")
     assert (value.value, value.denominator) == (0.9, 10)
     assert (value.low, value.high) == pytest.approx((0.5958, 0.9821), abs=1e-4)  # 9 of 10, by Wilson
-    assert cell(told, OTHERS, "given").value == 10
+    assert cell(report_table, OTHERS, "given").value == 10
     assert "nps" not in {table.name for table in report.tables}  # four answers are too few
     response = table(report, "feedback")
     assert cell(response, None, "response_rate")[:4] == (14 / 38, "share", 14, 38)
@@ -175,7 +176,7 @@ def test_day_is_the_civil_day_of_any_length(day: date, hours: int) -> None:
         worker.offered(SOCIAL, midnight + timedelta(hours=hour))
     report = report_of(worker, period_of(PeriodKind.DAY, day))
     (arrival_profile,) = report.arrival_profiles
-    assert [(told.day, told.number) for told in arrival_profile.by_day] == [(day, hours)]
+    assert [(day.day, day.number) for day in arrival_profile.by_day] == [(day, hours)]
     assert sum(arrival_profile.by_hour) == hours
     assert arrival_profile.by_hour[2] == {23: 0, 24: 1, 25: 2}[hours]  # skipped or repeated by the clock change
 
@@ -197,7 +198,7 @@ def test_day_and_bucket_rows_of_one_day_add_up_over_partitions() -> None:
     view.apply_all(1, [(day_key(DAY, SOCIAL), None), (b"no row", b"{}"), (None, b"")])
     history = view.history()
     (arrival_profile,) = make_report(history, period, OPTIONS).arrival_profiles
-    assert {told.day: told.number for told in arrival_profile.by_day if told.number} == {
+    assert {day.day: day.number for day in arrival_profile.by_day if day.number} == {
         date(2026, 11, 1): 6,
         DAY: 3 + 2,
     }

@@ -13,7 +13,7 @@ from tests.unit.web.promises import NOON
 HOUR = timedelta(hours=1)
 
 
-def told(
+def clock_event(
     kind: str, number: str, due_at: datetime | None = NOON + HOUR, channel: str = "mail", **data: Any
 ) -> tuple[bytes, bytes]:
     """Return the key and value of a clock event."""

@@ -86,16 +86,16 @@ def test_week_is_published_when_over_and_recontacts_once_their_window_is_over() 
 
 
 def test_period_without_data_is_not_published() -> None:
-    told = samples(view_of([call(who, 8) for who in range(9)], MONDAY + 9))
-    whom = {labels: number for (name, labels), number in told.items() if name.startswith("contact_citizens")}
+    published = samples(view_of([call(who, 8) for who in range(9)], MONDAY + 9))
+    whom = {labels: number for (name, labels), number in published.items() if name.startswith("contact_citizens")}
     assert whom == {("day",): 9}, "the week before, and four weeks, were before all that is known"
-    assert not any(number for (name, _), number in told.items() if name == "contact_citizen_withheld")
+    assert not any(number for (name, _), number in published.items() if name == "contact_citizen_withheld")
 
 
 def test_citizen_with_many_calls_counts_as_one() -> None:
     people = [[one for nth in range(9) for one in call(who, nth / 4, nth=nth)] for who in range(4)]
-    told = samples(view_of(people, MONDAY + 7))
-    assert {labels for (name, labels), number in told.items() if "start" not in name and number} == {
+    published = samples(view_of(people, MONDAY + 7))
+    assert {labels for (name, labels), number in published.items() if "start" not in name and number} == {
         (),  # the recontact window
         *((name,) for name in ("active", "active_of_all", "began", "hops", "pending")),  # numbers of withheld values
     }
@@ -104,21 +104,21 @@ def test_citizen_with_many_calls_counts_as_one() -> None:
 def test_withheld_number_is_not_the_difference_of_published_ones() -> None:
     people = [call(who, 1) for who in range(20)] + [call(who, 1, "enfance") for who in range(20, 30)]
     people += [call(who, 1, "routes") for who in range(30, 33)]
-    told = samples(view_of(people, MONDAY + 7))
-    assert told["contact_citizens_of_all_services", ("week",)] == 33
-    assert {labels[1] for name, labels in told if name == "contact_citizens"} == {"autonomie"}
-    assert told["contact_citizen_withheld", ("active",)] == 2
+    published = samples(view_of(people, MONDAY + 7))
+    assert published["contact_citizens_of_all_services", ("week",)] == 33
+    assert {labels[1] for name, labels in published if name == "contact_citizens"} == {"autonomie"}
+    assert published["contact_citizen_withheld", ("active",)] == 2
 
 
 def test_week_with_a_withheld_day_is_withheld() -> None:
     people = [call(who, 1) for who in range(20)] + [call(who, 2) for who in range(20, 23)]
-    told = samples(view_of(people, MONDAY + 7))
-    assert ("contact_citizens_of_all_services", ("week",)) not in told
-    assert told["contact_citizens", ("week", "autonomie")] == 23
+    published = samples(view_of(people, MONDAY + 7))
+    assert ("contact_citizens_of_all_services", ("week",)) not in published
+    assert published["contact_citizens", ("week", "autonomie")] == 23
 
 
 @pytest.mark.parametrize(
-    ("people", "told"),
+    ("people", "published"),
     [
         pytest.param([*[("autonomie",)] * 9, *[("enfance",)] * 9], {"all", "autonomie", "enfance"}, id="apart"),
         pytest.param(
@@ -135,7 +135,7 @@ def test_week_with_a_withheld_day_is_withheld() -> None:
     ],
 )
 def test_few_citizens_of_several_services_or_contacts_are_not_revealed(
-    people: list[tuple[str, ...]], told: set[str]
+    people: list[tuple[str, ...]], published: set[str]
 ) -> None:
     week = samples(
         view_of(
@@ -149,32 +149,32 @@ def test_few_citizens_of_several_services_or_contacts_are_not_revealed(
     shown = {labels[1] for name, labels in week if name == "contact_citizens" and labels[0] == "week"}
     assert (
         shown | {"all" for name, labels in week if (name, labels) == ("contact_citizens_of_all_services", ("week",))}
-        == told
+        == published
     )
 
 
 def test_few_citizens_of_a_single_week_of_four_are_not_revealed() -> None:
     people = [call(who, 1) for who in range(12)]
     returned = [call(who, 8, nth=1) for who in range(6)]
-    for new, is_told in ((0, True), (3, False), (5, True)):
-        told = samples(
+    for new, is_published in ((0, True), (3, False), (5, True)):
+        published = samples(
             view_of(
                 [[*first, *again] for first, again in zip(people, [*returned, *[[]] * 6], strict=True)]
                 + [call(who, 8) for who in range(20, 20 + new)],
                 MONDAY + 28,
             )
         )
-        assert (("contact_citizens", ("four_weeks", "autonomie")) in told) is is_told
+        assert (("contact_citizens", ("four_weeks", "autonomie")) in published) is is_published
 
 
 def test_few_unidentified_contacts_are_not_the_rest_of_a_total() -> None:
     nobody = [[entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(3)]
     people = [call(who, 1) for who in range(20)] + [call(who, 1) + call(who, 3, nth=1) for who in range(20, 30)]
-    told = samples(view_of([*people, *nobody], MONDAY + 7))
-    known = {labels for name, labels in told if name in ("contact_citizen_contacts", "contact_citizen_hops")}
+    published = samples(view_of([*people, *nobody], MONDAY + 7))
+    known = {labels for name, labels in published if name in ("contact_citizen_contacts", "contact_citizen_hops")}
     assert ("autonomie", "call", "other") not in known
     assert ("autonomie", "call", "call") not in known
-    assert not any(name == "contact_citizen_unidentified" for name, _ in told)
+    assert not any(name == "contact_citizen_unidentified" for name, _ in published)
 
 
 def test_nothing_is_published_while_partitions_disagree_or_are_missing() -> None:
@@ -205,10 +205,10 @@ def test_withheld_part_of_a_sum_counts_enough_citizens_or_none(
     drawn: dict[str, tuple[int, int]], hides_sum: bool
 ) -> None:
     cells = {name: Cell(*numbers) for name, numbers in drawn.items()}
-    told = disclose(cells, hides_sum=hides_sum)
-    assert all(told[name] == cells[name].value and not cells[name].is_small for name in told)
-    missing = [cells[name].citizens for name in cells.keys() - told.keys()]
-    if told:
+    published = disclose(cells, hides_sum=hides_sum)
+    assert all(published[name] == cells[name].value and not cells[name].is_small for name in published)
+    missing = [cells[name].citizens for name in cells.keys() - published.keys()]
+    if published:
         assert not any(missing) or (max(missing) >= MIN_CITIZENS and sum(missing) + hides_sum >= MIN_WITHHELD)
         assert missing or not hides_sum
 
@@ -218,9 +218,9 @@ def test_no_small_number_is_the_only_solution_for_the_published_ones() -> None:
     fit: defaultdict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
     most = 20
     for numbers in product(range(most + 1), repeat=3):
-        told = disclose({name: Cell(number, number) for name, number in enumerate(numbers)})
-        if told and sum(numbers) - sum(told.values()) <= most:  # all solutions are among these
-            fit[sum(numbers), tuple(told.items())].append(numbers)
+        published = disclose({name: Cell(number, number) for name, number in enumerate(numbers)})
+        if published and sum(numbers) - sum(published.values()) <= most:  # all solutions are among these
+            fit[sum(numbers), tuple(published.items())].append(numbers)
     for tables in fit.values():
         for found in map(set, zip(*tables, strict=True)):
             assert found == {0} or max(found) >= MIN_CITIZENS
@@ -275,8 +275,8 @@ def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[E
         )
         nobody = value["unidentified_call"]
         sums = []
-        for cells, told in tables:
-            shown = {name: number for name, number in told.items() if name in cells}
+        for cells, published in tables:
+            shown = {name: number for name, number in published.items() if name in cells}
             missing = [cells[name].citizens for name in cells.keys() - shown.keys()]
             assert all(cells[name].citizens == 0 or cells[name].citizens >= MIN_CITIZENS for name in shown)
             if shown:
@@ -303,7 +303,7 @@ def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tup
     entries = [
         [one for nth, visit in enumerate(own) for one in call(who, *visit, nth=nth)] for who, own in enumerate(people)
     ]
-    told: dict[tuple[str, int, str], tuple[int, set[int], int]] = {}
+    published: dict[tuple[str, int, str], tuple[int, set[int], int]] = {}
     view = view_of(entries, MONDAY)
     for days in range(1, 29):
         over = (PROGRESS_KEY, encode_progress(Progress(MONDAY + days, 7, "Europe/Paris")))
@@ -319,15 +319,17 @@ def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tup
             begun = [
                 (who, on) for who, own in enumerate(people) for on, at in own if on in span and service in {"", at}
             ]
-            told[period, start, service] = number, {who for who, _ in begun}, len(begun)
-    for (period, start, service), (number, who, contacts) in told.items():
+            published[period, start, service] = number, {who for who, _ in begun}, len(begun)
+    for (period, start, service), (number, who, contacts) in published.items():
         assert number == len(who)
         assert not 0 < contacts - number < MIN_CITIZENS
         ends = start + citizen_figures.DAYS[Period(period)]
-        inner = [name for name in told if name[1] >= start and name[1] + citizen_figures.DAYS[Period(name[0])] <= ends]
+        inner = [
+            name for name in published if name[1] >= start and name[1] + citizen_figures.DAYS[Period(name[0])] <= ends
+        ]
         splits = [[name for name in inner if name[0] == one and name[2] == service] for one in Period if one != period]
         splits += [[name for name in inner if name[0] == period and name[2]]] if not service else []
         for parts in splits:
-            assert not any(0 < number - told[part][0] < MIN_CITIZENS for part in parts)
-            if sum(told[part][2] for part in parts) == contacts:  # otherwise a part of the period is unknown
-                assert not 0 < sum(told[part][0] for part in parts) - number < MIN_CITIZENS
+            assert not any(0 < number - published[part][0] < MIN_CITIZENS for part in parts)
+            if sum(published[part][2] for part in parts) == contacts:  # otherwise a part of the period is unknown
+                assert not 0 < sum(published[part][0] for part in parts) - number < MIN_CITIZENS

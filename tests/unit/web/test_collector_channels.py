@@ -103,36 +103,36 @@ def test_feedback_has_the_channel_of_its_contact(exported: Exported) -> None:
 
 
 def test_satisfaction_measures_have_confidence_bounds(exported: Exported) -> None:
-    def told(measure: str, window: str = "28d", place: Dimensions = ABOUT_CALLS) -> list[float | None]:
+    def measured(measure: str, window: str = "28d", place: Dimensions = ABOUT_CALLS) -> list[float | None]:
         names = ("answers", "ratio", "lower_ratio", "upper_ratio")
         values = (exported(f"contact_satisfaction_{name}", place, measure=measure, window=window) for name in names)
         return [value if value is None else round(value, 3) for value in values]
 
     exported.worker.count(OPINION, NOON, given_csat_1_5_5=4)
-    assert told("csat") == [4, None, None, None], "too few"
+    assert measured("csat") == [4, None, None, None], "too few"
     exported.worker.count(OPINION, NOON - timedelta(days=1), given_csat_1_5_1=1)
     exported.worker.count(
         OPINION, NOON - timedelta(days=10), given_csat_1_5_4=5, given_nps_0_10_9=5, given_nps_0_10_0=5
     )
-    assert told("csat", "7d") == [5, 0.8, 0.376, 0.964]
-    assert told("csat") == [10, 0.9, 0.596, 0.982]
-    assert told("nps") == [10, 0, -0.527, 0.527]
-    assert told("nps", "7d") == [0, None, None, None]
-    assert told("jdma") == [0, None, None, None]
-    assert told("csat", place=Dimensions("mail", "siege", "social", "")) == [0, None, None, None]
+    assert measured("csat", "7d") == [5, 0.8, 0.376, 0.964]
+    assert measured("csat") == [10, 0.9, 0.596, 0.982]
+    assert measured("nps") == [10, 0, -0.527, 0.527]
+    assert measured("nps", "7d") == [0, None, None, None]
+    assert measured("jdma") == [0, None, None, None]
+    assert measured("csat", place=Dimensions("mail", "siege", "social", "")) == [0, None, None, None]
     assert exported("contact_satisfaction_minimum_answers") == 5
 
 
 def test_response_rate_is_answers_of_invited_citizens(exported: Exported) -> None:
     exported.worker.count(OPINION, NOON, invited=20, invited_answered=5)
 
-    def told(name: str, place: Dimensions = ABOUT_CALLS) -> float | None:
+    def measured(name: str, place: Dimensions = ABOUT_CALLS) -> float | None:
         return exported(f"contact_satisfaction_{name}", place, measure="response", window="7d")
 
-    assert (told("answers"), told("ratio")) == (20, 0.25)
-    assert round(told("upper_ratio") or 0, 3) == 0.469
+    assert (measured("answers"), measured("ratio")) == (20, 0.25)
+    assert round(measured("upper_ratio") or 0, 3) == 0.469
     nobody = Dimensions("mail", "siege", "social", "")
-    assert (told("answers", nobody), told("ratio", nobody)) == (0, None)
+    assert (measured("answers", nobody), measured("ratio", nobody)) == (0, None)
 
 
 def test_answers_are_counted_by_experience(exported: Exported) -> None:
@@ -140,12 +140,12 @@ def test_answers_are_counted_by_experience(exported: Exported) -> None:
         OPINION, NOON, given_csat_1_5_1=3, csat_promise_missed_unsatisfied=3, csat_wait_gt_300_unsatisfied=2
     )
 
-    def told(experience: str, satisfied: str) -> float | None:
+    def measured(experience: str, satisfied: str) -> float | None:
         labels = {"experience": experience, "satisfied": satisfied}
         return exported("contact_satisfaction_after_items", ABOUT_CALLS, **labels)
 
-    assert (told("promise_missed", "false"), told("promise_missed", "true")) == (3, 0)
-    assert (told("wait_gt_300", "false"), told("wait_le_60", "false")) == (2, 0)
+    assert (measured("promise_missed", "false"), measured("promise_missed", "true")) == (3, 0)
+    assert (measured("wait_gt_300", "false"), measured("wait_le_60", "false")) == (2, 0)
 
 
 def test_backlog_is_counted_by_civil_days_since_receipt(exported: Exported) -> None:
@@ -249,10 +249,10 @@ def test_all_counts_are_exported(exported: Exported) -> None:
 
 def test_steps_of_a_channel_match_its_event_types() -> None:
     nouns = {"letter": Channel.MAIL, "email": Channel.EMAIL, "form": Channel.FORM}
-    told: dict[Channel, set[str]] = {channel: set() for channel in nouns.values()}
+    emitted: dict[Channel, set[str]] = {channel: set() for channel in nouns.values()}
     for kind, step in facts._STEPS.items():
-        told[nouns[kind.partition(".")[0]]].add(step)
-    assert {channel: set(steps) for channel, steps in STEPS.items()} == told
+        emitted[nouns[kind.partition(".")[0]]].add(step)
+    assert {channel: set(steps) for channel, steps in STEPS.items()} == emitted
     every = {name for facts_ in FACTS.values() for name in facts_}
     assert every == set(CASE_SCHEMA.facts)
     assert set(CLOSED_COUNTS) == {f"closed_{name}" for name in ("answered", *CloseOutcome, *FormDecision)}
@@ -261,12 +261,12 @@ def test_steps_of_a_channel_match_its_event_types() -> None:
 def test_metrics_and_board_show_the_same_figures_of_services(exported: Exported) -> None:
     fill(exported.worker)
     (service,) = make_message(exported.view.snapshot(NOON), OPTIONS, "v").board.services
-    for place, told in ((MAIL, service.mail), (EMAIL, service.email), (FORM, service.form)):
-        assert told is not None
-        assert exported("contact_today_items", place, flow="received") == told.received
-        assert exported("contact_today_items", place, flow="closed") == told.closed
+    for place, cases in ((MAIL, service.mail), (EMAIL, service.email), (FORM, service.form)):
+        assert cases is not None
+        assert exported("contact_today_items", place, flow="received") == cases.received
+        assert exported("contact_today_items", place, flow="closed") == cases.closed
         for state in ("waiting", "in_progress", "pending_citizen"):
-            assert exported("contact_backlog_items", place, state=state) == getattr(told, state)
+            assert exported("contact_backlog_items", place, state=state) == getattr(cases, state)
     appointment = service.appointment
     assert appointment is not None
     for outcome in ("attended", "missed", "cancelled_by_citizen", "cancelled_by_service"):

@@ -58,9 +58,9 @@ def test_due_clocks_are_counted_by_horizon() -> None:
 
     assert due() == [2, 3, 4, 5, 6], "neither what passed in these five minutes nor what stands still"
     exported.now += timedelta(minutes=1)
-    assert due() == [3, 3, 4, 5, 6], "of five minutes that have begun all is told"
+    assert due() == [3, 3, 4, 5, 6], "the current five minutes count in full"
     exported.now += timedelta(days=30)
-    assert due() == [7] * 5, "whose deadline passed while nobody told so is due at once"
+    assert due() == [7] * 5, "a passed deadline without a breach event is due now"
 
 
 def test_sla_file_is_exported_as_of_now() -> None:
@@ -72,20 +72,20 @@ def test_sla_file_is_exported_as_of_now() -> None:
     def target(policy: str, clock: str) -> float | None:
         return exported("contact_sla_target_seconds", policy=policy, clock=clock)
 
-    def told(clock: str, **terms: str) -> float | None:
+    def policy_info(clock: str, **terms: str) -> float | None:
         return exported("contact_sla_policy_info", policy="courrier", clock=clock, **terms)
 
     assert (objective("telephone", "answer"), target("telephone", "answer")) == (0.8, 60)
     assert (objective("courrier", "acknowledge"), target("courrier", "acknowledge")) == (0.95, None), (
-        "days are no seconds"
+        "a target in days has no seconds"
     )
     assert (objective("courrier", "resolution"), target("courrier", "resolution")) == (0.9, 72_000)
-    assert told("acknowledge", calendar="siege", unit="calendar_days", target="7") == 1
-    assert told("resolution", calendar="always", unit="opening_hours", target="72000") == 1
+    assert policy_info("acknowledge", calendar="siege", unit="calendar_days", target="7") == 1
+    assert policy_info("resolution", calendar="always", unit="opening_hours", target="72000") == 1
 
     exported.now = datetime(2026, 3, 11, 0, 0, tzinfo=NOON.tzinfo)
     assert (objective("courrier", "acknowledge"), objective("courrier", "resolution")) == (0.9, None)
-    assert told("acknowledge", calendar="always", unit="months", target="2") == 1
+    assert policy_info("acknowledge", calendar="always", unit="months", target="2") == 1
 
 
 def test_opening_state_has_the_time_of_the_next_change() -> None:
@@ -190,9 +190,9 @@ def test_durations_are_exported_in_opening_hours_too() -> None:
     exported.worker.count(resolved, NOON, "started", "met", "worked", amount=7 * 3600)
     exported.worker.count(KEPT, NOON, "worked", amount=60)
 
-    def told(suffix: str, **labels: str) -> float | None:
+    def resolution(suffix: str, **labels: str) -> float | None:
         return exported(f"contact_resolution_business_seconds_{suffix}", LETTERS, policy="courrier", **labels)
 
-    assert (told("count"), told("sum")) == (1, 7 * 3600), "an acknowledgement is none"
-    assert (told("bucket", le="7200.0"), told("bucket", le="25200.0")) == (0, 1)
+    assert (resolution("count"), resolution("sum")) == (1, 7 * 3600), "an acknowledgement is none"
+    assert (resolution("bucket", le="7200.0"), resolution("bucket", le="25200.0")) == (0, 1)
     assert exported("contact_first_response_business_seconds_count", LETTERS, policy="courrier") is None, "not promised"

@@ -55,18 +55,20 @@ def test_all_exported_metrics_are_described_with_type_and_labels() -> None:
     exported.worker.progress(NOON, event_at=1, history={"mail": 1})
     for family in exported.registry.collect():
         name = f"{family.name}{'_total' * (family.type == 'counter')}{'_info' * (family.type == 'info')}"
-        told = NAMES[name]
-        assert told.kind == family.type
+        entry = NAMES[name]
+        assert entry.kind == family.type
         for sample in family.samples:
-            assert sample.labels.keys() - {"le"} <= told.labels.keys(), name
-            for label, values in told.labels.items():
+            assert sample.labels.keys() - {"le"} <= entry.labels.keys(), name
+            for label, values in entry.labels.items():
                 assert not values or label not in sample.labels or sample.labels[label] in values, (name, label)
 
 
 def test_all_described_metrics_exist() -> None:
-    told = {re.sub("_(total|info)$", "", metric.name) for metric in PROCESSES["web"]}
-    twins = {name for name in told if name.removesuffix(CORRECTED_SUFFIX) in told - {name}} - descriptions.TEXTS.keys()
-    assert told - twins == descriptions.TEXTS.keys()
+    described = {re.sub("_(total|info)$", "", metric.name) for metric in PROCESSES["web"]}
+    corrections = {
+        name for name in described if name.removesuffix(CORRECTED_SUFFIX) in described - {name}
+    } - descriptions.TEXTS.keys()
+    assert described - corrections == descriptions.TEXTS.keys()
     connectors = CollectorRegistry()
     Metrics(connectors)
     of_the_engine = (family for family in REGISTRY.collect() if family.name.startswith("pipeline_"))

@@ -16,7 +16,7 @@ ROADS = Dimensions("feedback", "siege", "routes", "mail")
 OPTIONS = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
 
 
-def told(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]:
+def measures(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]:
     view = FiguresView(OPTIONS.time_zone, NOON)
     worker = Worker(view)
     for place, days, numbers in answers:
@@ -25,7 +25,7 @@ def told(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]
 
 
 def test_share_has_its_bounds() -> None:
-    (line,) = told((OPINION, 3, {"given_csat_1_5_5": 60, "given_csat_1_5_4": 20, "given_csat_1_5_1": 20}))
+    (line,) = measures((OPINION, 3, {"given_csat_1_5_5": 60, "given_csat_1_5_4": 20, "given_csat_1_5_1": 20}))
     assert (line.measure, line.service, line.answers, line.ratio) == ("csat", None, 100, 0.8)
     # Wilson bounds of 80 of 100 at 95 %, as in published tables.
     assert line.lower == pytest.approx(0.7112, abs=1e-4)
@@ -33,16 +33,16 @@ def test_share_has_its_bounds() -> None:
 
 
 def test_few_answers_show_only_their_number() -> None:
-    (line,) = told((OPINION, 0, {"given_csat_1_5_5": OPTIONS.fewest_answers - 1}))
+    (line,) = measures((OPINION, 0, {"given_csat_1_5_5": OPTIONS.fewest_answers - 1}))
     assert (line.answers, line.ratio, line.lower, line.upper) == (4, None, None, None)
 
 
 def test_old_answers_do_not_count() -> None:
-    assert told((OPINION, 28, {"given_csat_1_5_5": 50})) == []
+    assert measures((OPINION, 28, {"given_csat_1_5_5": 50})) == []
 
 
 def test_several_services_follow_their_total_and_a_single_one_does_not() -> None:
-    lines = told((OPINION, 1, {"given_csat_1_5_5": 6}), (ROADS, 2, {"given_csat_1_5_1": 6, "given_nps_0_10_9": 8}))
+    lines = measures((OPINION, 1, {"given_csat_1_5_5": 6}), (ROADS, 2, {"given_csat_1_5_1": 6, "given_nps_0_10_9": 8}))
     assert [(line.service, line.measure, line.answers) for line in lines] == [
         (None, "csat", 12),
         (None, "nps", 8),
@@ -55,7 +55,7 @@ def test_several_services_follow_their_total_and_a_single_one_does_not() -> None
 
 def test_service_shows_its_first_measure_with_enough_answers_or_their_number() -> None:
     archives = ROADS._replace(service="archives")
-    lines = told(
+    lines = measures(
         (OPINION, 1, {"given_csat_1_5_5": 6}),
         (ROADS, 1, {"given_csat_1_5_1": 2, "given_nps_0_10_9": 30}),
         (archives, 1, {"given_jdma_0_10_9": 1}),
@@ -68,5 +68,5 @@ def test_service_shows_its_first_measure_with_enough_answers_or_their_number() -
 
 
 def test_each_service_is_shown() -> None:
-    lines = told(*((ROADS._replace(service=f"s{number}"), 1, {"given_csat_1_5_5": 9}) for number in range(60)))
+    lines = measures(*((ROADS._replace(service=f"s{number}"), 1, {"given_csat_1_5_5": 9}) for number in range(60)))
     assert len({line.service for line in lines}) == 61

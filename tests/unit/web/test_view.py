@@ -304,12 +304,12 @@ def test_feedback_windows_are_whole_civil_days() -> None:
     old.counts[FEEDBACK.index[score]] = 10
     view.apply(0, day_key((NOON - 20 * ago).date(), OPINION), encode(old))
 
-    def told(now: datetime) -> tuple[int, ...]:
+    def counts_of_score(now: datetime) -> tuple[int, ...]:
         feedback = view.snapshot(now).feedback
         return tuple(feedback[window][OPINION].counts[FEEDBACK.index[score]] for window in ("7d", "28d"))
 
-    assert told(NOON) == (2, 14)
-    assert told(NOON + 12 * timedelta(hours=1)) == (1, 13), "a day later each window begins a day later"
+    assert counts_of_score(NOON) == (2, 14)
+    assert counts_of_score(NOON + 12 * timedelta(hours=1)) == (1, 13), "a day later each window begins a day later"
     assert view.snapshot(NOON + 40 * ago).feedback["28d"][OPINION].counts == new_figure(FEEDBACK).counts
 
 
