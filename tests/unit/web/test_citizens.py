@@ -303,7 +303,7 @@ def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tup
     entries = [
         [one for nth, visit in enumerate(own) for one in call(who, *visit, nth=nth)] for who, own in enumerate(people)
     ]
-    published: dict[tuple[str, int, str], tuple[int, set[int], int]] = {}
+    by_period: dict[tuple[str, int, str], tuple[int, set[int], int]] = {}
     view = view_of(entries, MONDAY)
     for days in range(1, 29):
         over = (PROGRESS_KEY, encode_progress(Progress(MONDAY + days, 7, "Europe/Paris")))
@@ -319,17 +319,17 @@ def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tup
             begun = [
                 (who, on) for who, own in enumerate(people) for on, at in own if on in span and service in {"", at}
             ]
-            published[period, start, service] = number, {who for who, _ in begun}, len(begun)
-    for (period, start, service), (number, who, contacts) in published.items():
+            by_period[period, start, service] = number, {who for who, _ in begun}, len(begun)
+    for (period, start, service), (number, who, contacts) in by_period.items():
         assert number == len(who)
         assert not 0 < contacts - number < MIN_CITIZENS
         ends = start + citizen_figures.DAYS[Period(period)]
         inner = [
-            name for name in published if name[1] >= start and name[1] + citizen_figures.DAYS[Period(name[0])] <= ends
+            name for name in by_period if name[1] >= start and name[1] + citizen_figures.DAYS[Period(name[0])] <= ends
         ]
         splits = [[name for name in inner if name[0] == one and name[2] == service] for one in Period if one != period]
         splits += [[name for name in inner if name[0] == period and name[2]]] if not service else []
         for parts in splits:
-            assert not any(0 < number - published[part][0] < MIN_CITIZENS for part in parts)
-            if sum(published[part][2] for part in parts) == contacts:  # otherwise a part of the period is unknown
-                assert not 0 < sum(published[part][0] for part in parts) - number < MIN_CITIZENS
+            assert not any(0 < number - by_period[part][0] < MIN_CITIZENS for part in parts)
+            if sum(by_period[part][2] for part in parts) == contacts:  # otherwise a part of the period is unknown
+                assert not 0 < sum(by_period[part][0] for part in parts) - number < MIN_CITIZENS
