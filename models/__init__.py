@@ -1,1 +1,1 @@
-"""The vocabulary of Accueil: events, contacts, identities, topics, reasons. No I/O, no clock, no Kafka."""
+"""Event models, identifiers, topics, calendars and SLA policies. No I/O, no clock, no Kafka; imports no other package."""

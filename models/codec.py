@@ -1,4 +1,4 @@
-"""Bytes to event and back: the only place that knows how events are written."""
+"""Encoding and decoding of events as CloudEvents JSON."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,28 +14,28 @@ from models.reasons import Reason
 from models.structs import DECODE_ERRORS, Decoder
 
 MAX_EVENT_BYTES: Final = 65_536
-"""Longest value of one event; ours have about 500 bytes."""
+"""Maximum length of one encoded event, in bytes. Accueil's own connectors write about 500."""
 MAX_AHEAD: Final = timedelta(minutes=5)
-"""How far clocks may differ before an event is from the future."""
+"""Largest tolerated difference between an event's time and a later-reading local clock."""
 MAX_AGE: Final = timedelta(days=3653)
-"""Ten years, the longest history that is replayed."""
+"""Maximum age of an event: ten years, the longest history that can be replayed."""
 
-# Strings that are told once, such as ids, would only push each other out of pydantic's cache.
+# Caching string values would not help: ids and times do not repeat, and would evict each other.
 _EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event, config=ConfigDict(cache_strings="keys"))
 _validate = cast("Callable[[bytes | None], Event]", _EVENT.validator.validate_json)
 
 
-def _told(part: EventPart) -> dict[str, Any]:
+def _present_fields(part: EventPart) -> dict[str, Any]:
     fields = part.__dict__
     return {name: value for name, value in fields.items() if value is not None} if None in fields.values() else fields
 
 
 _read = cast("Callable[[bytes | None], Event]", Decoder(get_args(get_args(Event)[0])).decode)
-_dump: Final = msgspec.json.Encoder(enc_hook=_told).encode  # as pydantic writes it, in a fifth of the time
+_dump: Final = msgspec.json.Encoder(enc_hook=_present_fields).encode  # same output as pydantic, in a fifth of the time
 
 
 class UnusableRecord(Exception):  # noqa: N818 - names what the record is, not what went wrong in the program
-    """A record is no usable event: `reason`, and `detail` without any of the record's values."""
+    """A record that is not a usable event: `reason`, and `detail` without any of the record's values."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
@@ -44,10 +44,7 @@ class UnusableRecord(Exception):  # noqa: N818 - names what the record is, not w
 
 
 def decode(value: bytes | None) -> Event:
-    """Return the event that `value` (CloudEvents JSON, UTF-8) holds.
-
-    Raises `Unusable` with a closed reason, and no other error, for anything else.
-    """
+    """Return the event encoded in `value` (CloudEvents JSON, UTF-8). Raises only `UnusableRecord`."""
     try:
         if len(value) <= MAX_EVENT_BYTES:  # type: ignore[arg-type]  # None: see explain
             return _validate(value)
@@ -57,9 +54,10 @@ def decode(value: bytes | None) -> Event:
 
 
 def read(value: bytes | None) -> Event:
-    """Return what `decode` returns, as a struct with the attributes of the model (`models.structs`): in less than half the time.
+    """Return the event as a struct with the model's attributes (`models.structs`), in less than half of `decode`'s time.
 
-    Raises `Unusable` as `decode` does. What only a model can judge is one. A second's seventh digit is rounded, not cut off.
+    Falls back to the model for events that structs cannot check. The seventh decimal of a second is rounded here, while
+    `decode` truncates it. Raises only `UnusableRecord`.
     """
     try:
         return _read(value)
@@ -68,13 +66,13 @@ def read(value: bytes | None) -> Event:
 
 
 def encode(event: Event) -> bytes:
-    """Return `event` as CloudEvents JSON in UTF-8; what is None is left out."""
-    # Of the envelope, `recordedtime` alone may be None.
-    return _dump(_told(event) if event.recordedtime is None else event.__dict__)
+    """Return `event` as CloudEvents JSON in UTF-8, without the fields that are None."""
+    # `recordedtime` is the only field of the envelope that may be None.
+    return _dump(_present_fields(event) if event.recordedtime is None else event.__dict__)
 
 
 def check_event_time(happened_at: datetime, now: datetime) -> None:
-    """Raise `Unusable` if an event that is taken in at `now` cannot have happened at `happened_at`."""
+    """Raise `UnusableRecord` if `happened_at` is too far before or after `now`, the time of reading."""
     ahead = happened_at - now
     if ahead > MAX_AHEAD:
         raise UnusableRecord(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
@@ -83,7 +81,7 @@ def check_event_time(happened_at: datetime, now: datetime) -> None:
 
 
 def explain(value: bytes | None, error: Exception) -> UnusableRecord:
-    """Return why `value` could not be decoded, given what decoding it raised."""
+    """Return the reason of a failed decoding of `value`, given the `error` that it raised."""
     if value is None:
         return UnusableRecord(Reason.NULL_VALUE)
     if not isinstance(error, ValidationError):

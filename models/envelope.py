@@ -1,7 +1,7 @@
-"""The envelope of every event: CloudEvents 1.0, structured JSON mode (https://github.com/cloudevents/spec).
+"""Envelope of all events: CloudEvents 1.0, structured JSON mode (https://github.com/cloudevents/spec).
 
-`id source type subject time` are CloudEvents' own; `sector site service channel recordedtime sequence identities dataversion`
-are extensions. Extension values are plain strings or integers, as CloudEvents asks: `identities` is one string.
+`id source type subject time` are CloudEvents attributes. Accueil's extension attributes are `sector site service channel
+recordedtime sequence identities dataversion`. CloudEvents allows only strings and integers there, so `identities` is one string.
 """
 
 from collections.abc import Mapping
@@ -12,53 +12,53 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 LABEL_PATTERN: Final = r"^[A-Za-z0-9._-]*$"
 Label = Annotated[str, StringConstraints(max_length=64, pattern=LABEL_PATTERN)]
-"""A word from a closed set of the configuration (site, service, queue …): short, so that it can be a metric label."""
+"""A configured name from a closed set (site, service, queue …), short enough for a metric label."""
 
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 
 
 class EventPart(BaseModel):
-    """What all models share: frozen, strict about types, silent about values in error texts.
+    """Base of all event models: frozen, strict about types, without input values in error messages.
 
-    Unknown fields are ignored, so that a newer producer may add some.
+    Unknown fields are ignored, so that a newer producer may add fields.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
 
     @classmethod
     def make(cls, fields: Mapping[str, Any]) -> Self:
-        """Return what the constructors of this and of the parts in it would, given all fields at once, in two thirds of the time.
+        """Return an instance made from nested mappings, in two thirds of the time that the constructors take.
 
         Raises `pydantic.ValidationError`.
         """
-        made: Self = cls.__pydantic_validator__.validate_python(fields)
-        return made
+        instance: Self = cls.__pydantic_validator__.validate_python(fields)
+        return instance
 
 
 class Envelope(EventPart):
-    """CloudEvents attributes of one event; a subclass per event type says what `type` is, and adds `data`."""
+    """CloudEvents attributes of one event. Each event type has a subclass that fixes `type` and adds `data`."""
 
     type: str = ""
-    """First in JSON: who decodes an event need not look for it."""
+    """First in the JSON, so that decoders find it without a search."""
     specversion: Literal["1.0"] = "1.0"
     id: Text
-    """Deterministic (`models.ids.event_id`): the same fact has the same id, however often it is told.
+    """Deterministic (`models.ids.event_id`): a fact keeps its id when it is published again.
 
-    Unique whatever the source, which is more than CloudEvents asks for: of two facts with one id one is taken for the other told
-    again, or set aside. A source that numbers its events needs its name in their ids, as `event_id` puts it there.
+    Unique across all sources, which is stricter than CloudEvents: two facts with one id count as duplicates, or one of them is
+    rejected. `event_id` includes the source's name for this reason.
     """
     source: Text
-    """What told it: `<connector>/<instance>`, as in `asterisk/siege`."""
+    """Origin of the event: `<connector>/<instance>`, as in `asterisk/siege`."""
     subject: Text
-    """The contact id `<channel>:<source>:<native id>`, or `agent:<source>:<pseudonym>`; also the Kafka key."""
+    """Contact id `<channel>:<source>:<native id>`, or `agent:<source>:<pseudonym>`; also the Kafka key."""
     time: AwareDatetime
     """When it happened."""
     recordedtime: AwareDatetime | None = None
     """When the connector learned of it."""
     sequence: Annotated[str, StringConstraints(max_length=32)] = ""
-    """Order of events of one source with the same time: compared as text, so numbers are padded."""
+    """Order among events of one source with the same time. Compared as text, so numbers are zero-padded."""
     sector: Label = ""
-    """The sector whose key made the pseudonyms (aide sociale, routes …); sectors do not mix."""
+    """Sector whose key made the pseudonyms (aide sociale, routes …). Pseudonyms of two sectors cannot be linked."""
     site: Label = ""
     service: Label = ""
     identities: Annotated[str, StringConstraints(max_length=1000)] = ""

@@ -1,7 +1,7 @@
-"""Every event type, and the one discriminated union that decodes them.
+"""Event types of all channels, and their discriminated union.
 
-A type is a noun and a verb in the past. Adding an optional field is compatible; anything else is a new `dataversion`.
-Times are aware; durations are seconds.
+A type's name is a noun and a verb in the past tense. A new optional field is compatible; any other change needs a new
+`dataversion`. Times are aware datetimes; durations are in seconds.
 """
 
 from datetime import datetime
@@ -14,46 +14,46 @@ from models.envelope import Envelope, EventPart, Label
 from models.topics import Channel
 
 Seconds = Annotated[float, Field(ge=0, le=315_576_000, allow_inf_nan=False)]
-"""A duration; ten years is the longest that means anything."""
+"""A duration in seconds, at most ten years."""
 YEARS: Final = range(1970, 2200)
-"""In which something can be planned: the first and the last that can be written are in no year in other time zones."""
+"""Years in which an appointment may take place. Far from years 1 and 9999, which other time zones cannot represent."""
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-"""A source's own reference (chrono, dossier, rdv id): never a name, never free text."""
+"""The source system's reference (chrono, dossier, rdv id): never a name, never free text."""
 AgentName = Annotated[str, StringConstraints(max_length=100)]
 """An agent's pseudonym (`models.identities`), or empty if unknown."""
 Ordinal = Annotated[int, Field(ge=1, le=1000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class Nothing(EventPart):
-    """Data of an event that says all in its type and time."""
+class NoData(EventPart):
+    """Data of an event type without fields of its own."""
 
 
 # ---------------------------------------------------------------------------------------------------------------- calls
 class LeaveReason(StrEnum):
-    """Why a call left a queue without an answer and without giving up."""
+    """Why a call left a queue neither answered nor abandoned."""
 
     TIMEOUT = "timeout"
-    """Waited as long as the queue lets one wait."""
+    """The queue's maximum wait passed."""
     EMPTY = "empty"
-    """No agent was there (any more)."""
+    """The queue had no agent, or no longer had one."""
     KEY = "key"
     """The caller pressed a key."""
     FULL = "full"
-    """The queue took no more callers."""
+    """The queue had reached its maximum number of callers."""
     CLOSED = "closed"
-    """Outside opening hours, or closed for the day."""
+    """The service was closed: outside opening hours, or for the whole day."""
     DIVERTED = "diverted"
     """The dialplan sent the call elsewhere."""
     WITHDRAWN = "withdrawn"
-    """Taken out of the queue by a manager action."""
+    """A manager action took the call out of the queue."""
     INCOMPATIBLE = "incompatible"
-    """Caller and agent could not be connected (SYSCOMPAT)."""
+    """Caller and agent had no channel format in common (SYSCOMPAT)."""
     OTHER = "other"
 
 
 class EndedBy(StrEnum):
-    """Who ended a conversation."""
+    """The party that ended a conversation."""
 
     CALLER = "caller"
     AGENT = "agent"
@@ -61,7 +61,7 @@ class EndedBy(StrEnum):
 
 
 class TransferKind(StrEnum):
-    """How a call was handed on."""
+    """Kind of transfer by an agent."""
 
     BLIND = "blind"
     ATTENDED = "attended"
@@ -69,7 +69,7 @@ class TransferKind(StrEnum):
 
 
 class AgentChange(StrEnum):
-    """What changed in an agent's state."""
+    """A change of an agent's state."""
 
     LOGGED_IN = "logged_in"
     LOGGED_OUT = "logged_out"
@@ -88,10 +88,10 @@ class CallEvent(Envelope):
 
 
 class CallArrivedData(EventPart):
-    """The call reached the switchboard."""
+    """Data of `call.arrived`."""
 
     line: Label = ""
-    """The configuration's name of the dialled line; never the number."""
+    """Configured name of the dialled line; never the number."""
 
 
 class CallArrived(CallEvent):
@@ -102,14 +102,18 @@ class CallArrived(CallEvent):
 
 
 class InQueue(EventPart):
-    """One stay of a call in a queue. A call that enters queues n times has visits 1 … n, and others where it was not taken."""
+    """The queue stay that a call event belongs to.
+
+    The queue stays of a call are numbered from 1. Entries that a queue refused have numbers of their own.
+    """
 
     queue: Label
     visit: Ordinal = 1
+    """Number of the queue stay."""
 
 
 class CallQueuedData(InQueue):
-    """The caller began to wait."""
+    """Data of `call.queued`."""
 
     position: Count | None = None
 
@@ -122,7 +126,7 @@ class CallQueued(CallEvent):
 
 
 class CallAnsweredData(InQueue):
-    """An agent took the call."""
+    """Data of `call.answered`."""
 
     agent: AgentName = ""
     wait_seconds: Seconds | None = None
@@ -137,7 +141,7 @@ class CallAnswered(CallEvent):
 
 
 class CallAbandonedData(InQueue):
-    """The caller hung up while waiting."""
+    """Data of `call.abandoned`."""
 
     wait_seconds: Seconds | None = None
     position: Count | None = None
@@ -145,32 +149,32 @@ class CallAbandonedData(InQueue):
 
 
 class CallAbandoned(CallEvent):
-    """A caller gave up waiting."""
+    """A caller hung up while waiting in a queue."""
 
     type: Literal["call.abandoned"] = "call.abandoned"
     data: CallAbandonedData
 
 
 class CallLeftQueueData(InQueue):
-    """The wait ended otherwise."""
+    """Data of `call.left_queue`."""
 
     reason: LeaveReason
     wait_seconds: Seconds | None = None
 
 
 class CallLeftQueue(CallEvent):
-    """A call left a queue, neither answered nor abandoned."""
+    """A call left a queue neither answered nor abandoned."""
 
     type: Literal["call.left_queue"] = "call.left_queue"
     data: CallLeftQueueData
 
 
 class CallTransferredData(InQueue):
-    """The agent handed the call on, which ends the agent's part."""
+    """Data of `call.transferred`. The transfer ends the agent's part of the call."""
 
     kind: TransferKind
     to_queue: Label = ""
-    """The queue it went to, if the configuration knows the extension as one."""
+    """Target queue, if the configuration maps the dialled extension to one."""
     wait_seconds: Seconds | None = None
     handle_seconds: Seconds | None = None
 
@@ -183,7 +187,7 @@ class CallTransferred(CallEvent):
 
 
 class CallEndedData(InQueue):
-    """The conversation is over."""
+    """Data of `call.ended`."""
 
     ended_by: EndedBy
     wait_seconds: Seconds | None = None
@@ -198,10 +202,10 @@ class CallEnded(CallEvent):
 
 
 class CallMenuChosenData(EventPart):
-    """What the caller chose in a voice menu."""
+    """Data of `call.menu_chosen`."""
 
     option: Label = ""
-    """The configuration's name of the choice; empty if it has none."""
+    """Configured name of the choice; empty if it has none."""
 
 
 class CallMenuChosen(CallEvent):
@@ -212,7 +216,7 @@ class CallMenuChosen(CallEvent):
 
 
 class CallVoicemailLeftData(EventPart):
-    """The message itself stays where it is."""
+    """Data of `call.voicemail_left`. The recording stays in the telephone system."""
 
     duration_seconds: Seconds | None = None
 
@@ -225,11 +229,11 @@ class CallVoicemailLeft(CallEvent):
 
 
 class AgentStateChangedData(EventPart):
-    """One change; the subject is the agent."""
+    """Data of `agent.state_changed`. The event's subject is the agent."""
 
     change: AgentChange
     queue: Label = ""
-    """The queue it concerns; empty for all of them."""
+    """The queue that the change concerns; empty for all queues."""
 
 
 class AgentStateChanged(CallEvent):
@@ -247,11 +251,11 @@ class LetterEvent(Envelope):
 
 
 class LetterArrivedData(EventPart):
-    """What the envelope and the scan tell."""
+    """Data of `letter.arrived`, read from the envelope and the scan."""
 
     pages: Count | None = None
     admitted_at: AwareDatetime | None = None
-    """When the public body received it, if the scan came later: the start of legal delays."""
+    """When the public body received the letter, if it was scanned later. Legal delays start here."""
 
 
 class LetterArrived(LetterEvent):
@@ -262,9 +266,10 @@ class LetterArrived(LetterEvent):
 
 
 class LetterRegisteredData(EventPart):
-    """Its number in the register."""
+    """Data of `letter.registered`."""
 
     chrono: Reference
+    """Number of the letter in the mail register."""
 
 
 class LetterRegistered(LetterEvent):
@@ -275,28 +280,28 @@ class LetterRegistered(LetterEvent):
 
 
 class LetterAssigned(LetterEvent):
-    """A letter was given to the service in the envelope's `service`."""
+    """A letter was assigned to the service named in the envelope's `service`."""
 
     type: Literal["letter.assigned"] = "letter.assigned"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class LetterAcknowledged(LetterEvent):
-    """The citizen was told that the letter arrived."""
+    """An acknowledgement of receipt was sent to the citizen."""
 
     type: Literal["letter.acknowledged"] = "letter.acknowledged"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class LetterAnswered(LetterEvent):
-    """The letter was answered."""
+    """An answer to a letter was sent."""
 
     type: Literal["letter.answered"] = "letter.answered"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class CloseOutcome(StrEnum):
-    """How a matter was closed."""
+    """Outcome of a closed case."""
 
     RESOLVED = "resolved"
     REJECTED = "rejected"
@@ -306,20 +311,20 @@ class CloseOutcome(StrEnum):
 
 
 class LetterClosedData(EventPart):
-    """How it ended."""
+    """Data of `letter.closed`."""
 
     outcome: CloseOutcome = CloseOutcome.RESOLVED
 
 
 class LetterClosed(LetterEvent):
-    """Nothing more is to be done for a letter."""
+    """A letter's case was closed: no further work is expected."""
 
     type: Literal["letter.closed"] = "letter.closed"
     data: LetterClosedData = LetterClosedData()
 
 
 class PostageClass(StrEnum):
-    """How a letter was sent; the French post's own classes."""
+    """Postage class of an outgoing letter, as La Poste names them."""
 
     GREEN = "lettre_verte"
     SERVICES_PLUS = "lettre_services_plus"
@@ -330,7 +335,7 @@ class PostageClass(StrEnum):
 
 
 class LetterSentData(EventPart):
-    """Outgoing mail and what it cost."""
+    """Data of `letter.sent`."""
 
     postage: PostageClass
     cost_cents: Count
@@ -338,7 +343,7 @@ class LetterSentData(EventPart):
 
 
 class LetterSent(LetterEvent):
-    """A letter left the house."""
+    """The organisation posted a letter."""
 
     type: Literal["letter.sent"] = "letter.sent"
     data: LetterSentData
@@ -352,30 +357,30 @@ class EmailEvent(Envelope):
 
 
 class EmailReceivedData(EventPart):
-    """Where it waits."""
+    """Data of `email.received`."""
 
     queue: Label = ""
 
 
 class EmailReceived(EmailEvent):
-    """An e-mail came in."""
+    """An e-mail was received."""
 
     type: Literal["email.received"] = "email.received"
     data: EmailReceivedData = EmailReceivedData()
 
 
 class EmailAcknowledged(EmailEvent):
-    """An automatic or personal acknowledgement went out."""
+    """An acknowledgement was sent, automatically or by an agent."""
 
     type: Literal["email.acknowledged"] = "email.acknowledged"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class EmailAnswered(EmailEvent):
-    """A person's answer went out."""
+    """An agent's answer was sent."""
 
     type: Literal["email.answered"] = "email.answered"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 # ---------------------------------------------------------------------------------------------------------------- forms
@@ -386,41 +391,41 @@ class FormEvent(Envelope):
 
 
 class FormSubmittedData(EventPart):
-    """Which procedure."""
+    """Data of `form.submitted`."""
 
     procedure: Label
 
 
 class FormSubmitted(FormEvent):
-    """A citizen submitted an online procedure."""
+    """A citizen submitted an online form."""
 
     type: Literal["form.submitted"] = "form.submitted"
     data: FormSubmittedData
 
 
 class FormTakenUp(FormEvent):
-    """An agent took it up."""
+    """An agent began to process a form."""
 
     type: Literal["form.taken_up"] = "form.taken_up"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class FormCorrectionRequested(FormEvent):
-    """The citizen was asked for a correction or a paper: now it is the citizen's turn."""
+    """The citizen was asked for a correction or a document. The form now waits for the citizen."""
 
     type: Literal["form.correction_requested"] = "form.correction_requested"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class FormCorrected(FormEvent):
-    """The citizen has corrected it."""
+    """The citizen sent the correction."""
 
     type: Literal["form.corrected"] = "form.corrected"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class FormDecision(StrEnum):
-    """What was decided."""
+    """Outcome of a form."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -428,13 +433,13 @@ class FormDecision(StrEnum):
 
 
 class FormDecidedData(EventPart):
-    """The decision."""
+    """Data of `form.decided`."""
 
     decision: FormDecision
 
 
 class FormDecided(FormEvent):
-    """A decision was taken."""
+    """The service decided on a form."""
 
     type: Literal["form.decided"] = "form.decided"
     data: FormDecidedData
@@ -442,7 +447,7 @@ class FormDecided(FormEvent):
 
 # --------------------------------------------------------------------------------------------------------- appointments
 class Party(StrEnum):
-    """Who did it."""
+    """The party that booked, moved or cancelled an appointment."""
 
     CITIZEN = "citizen"
     SERVICE = "service"
@@ -455,68 +460,68 @@ class AppointmentEvent(Envelope):
 
 
 class AppointmentSlotData(EventPart):
-    """When it takes place."""
+    """Data of `appointment.booked` and `appointment.moved`."""
 
     starts_at: AwareDatetime
     """In the years 1970 to 2199."""
     by: Party = Party.CITIZEN
     queue: Label = ""
-    """What it is for, as a word of the configuration."""
+    """Configured name of the appointment's purpose."""
 
     @field_validator("starts_at")
     @classmethod
     def _check_year(cls, starts_at: datetime) -> datetime:
         if starts_at.year not in YEARS:
-            raise ValueError("no year of an appointment")
+            raise ValueError("the year of an appointment must be 1970 to 2199")
         return starts_at
 
 
 class AppointmentBooked(AppointmentEvent):
-    """An appointment was made."""
+    """An appointment was booked."""
 
     type: Literal["appointment.booked"] = "appointment.booked"
     data: AppointmentSlotData
 
 
 class AppointmentMoved(AppointmentEvent):
-    """It was moved to another time."""
+    """An appointment was moved to another time."""
 
     type: Literal["appointment.moved"] = "appointment.moved"
     data: AppointmentSlotData
 
 
 class AppointmentCancelledData(EventPart):
-    """By whom."""
+    """Data of `appointment.cancelled`."""
 
     by: Party
 
 
 class AppointmentCancelled(AppointmentEvent):
-    """It was cancelled."""
+    """An appointment was cancelled."""
 
     type: Literal["appointment.cancelled"] = "appointment.cancelled"
     data: AppointmentCancelledData
 
 
 class AppointmentCheckedIn(AppointmentEvent):
-    """The citizen is there."""
+    """The citizen arrived for an appointment."""
 
     type: Literal["appointment.checked_in"] = "appointment.checked_in"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class AppointmentAttended(AppointmentEvent):
-    """It took place."""
+    """An appointment took place."""
 
     type: Literal["appointment.attended"] = "appointment.attended"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class AppointmentMissed(AppointmentEvent):
-    """The citizen did not come."""
+    """The citizen did not come to an appointment."""
 
     type: Literal["appointment.missed"] = "appointment.missed"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 # --------------------------------------------------------------------------------------------------------------- visits
@@ -527,7 +532,7 @@ class VisitEvent(Envelope):
 
 
 class VisitArrivedData(EventPart):
-    """Where the visitor waits."""
+    """Data of `visit.arrived`."""
 
     queue: Label = ""
 
@@ -540,29 +545,29 @@ class VisitArrived(VisitEvent):
 
 
 class VisitCalled(VisitEvent):
-    """The visitor was called to a desk."""
+    """A visitor was called to a desk."""
 
     type: Literal["visit.called"] = "visit.called"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class VisitServed(VisitEvent):
-    """The visitor was served."""
+    """A visitor was served."""
 
     type: Literal["visit.served"] = "visit.served"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class VisitLeft(VisitEvent):
-    """The visitor left without being served."""
+    """A visitor left without being served."""
 
     type: Literal["visit.left"] = "visit.left"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 # ------------------------------------------------------------------------------------------------------------- feedback
 class FeedbackScale(StrEnum):
-    """What a score means; the name ends with the lowest and the highest."""
+    """Scale of a satisfaction score. The value ends with the lowest and the highest score."""
 
     CSAT_5 = "csat_1_5"
     CES_5 = "ces_1_5"
@@ -572,7 +577,7 @@ class FeedbackScale(StrEnum):
 
     @property
     def scores(self) -> range:
-        """All scores that there are on it."""
+        """Return the valid scores."""
         lowest, highest = self.value.rsplit("_", 2)[1:]
         return range(int(lowest), int(highest) + 1)
 
@@ -587,11 +592,11 @@ class FeedbackInvited(FeedbackEvent):
     """A citizen was asked for an opinion."""
 
     type: Literal["feedback.invited"] = "feedback.invited"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 class FeedbackGivenData(EventPart):
-    """The opinion, as a number. Free text stays in the connector."""
+    """Data of `feedback.given`: the opinion as a number. Free text stays in the source system."""
 
     scale: FeedbackScale
     score: Annotated[int, Field(ge=0, le=10)]
@@ -612,11 +617,11 @@ class FeedbackGiven(FeedbackEvent):
 
 # -------------------------------------------------------------------------------------------------------------- erasure
 class PersonalDataErased(Envelope):
-    """The source erased a contact's person, or was asked to: on the channel whose contact it is."""
+    """The source erased the personal data of a contact, or was asked to. `channel` is the contact's channel."""
 
     channel: Channel
     type: Literal["personal_data.erased"] = "personal_data.erased"
-    data: Nothing = Nothing()
+    data: NoData = NoData()
 
 
 CallEvents = (
@@ -658,4 +663,4 @@ Event = Annotated[
     | PersonalDataErased,
     Field(discriminator="type"),
 ]
-"""Any event, those of a channel in the order in which they happen as a rule; decode with `models.codec.decode`."""
+"""Any event. Within a channel the types are in their usual order of occurrence. Decode with `models.codec.decode`."""

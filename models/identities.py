@@ -1,7 +1,7 @@
-"""Identities of a citizen as keyed pseudonyms: normalised, then HMAC-SHA-256 with a key per sector.
+"""Keyed pseudonyms of citizens' identities: normalised values, then HMAC-SHA-256 with a key per sector.
 
-A raw value enters here, inside a connector, and does not come out again. Who holds no key can neither read a pseudonym nor
-test a guess; two sectors give unrelated pseudonyms for the same person.
+Connectors call this module with raw values, and publish only the pseudonyms. Without the key nobody can reverse a pseudonym or
+test a guess. Two sectors give unrelated pseudonyms for the same person.
 """
 
 import base64
@@ -17,13 +17,13 @@ import phonenumbers
 
 KEY_BYTES = 32
 MAX_IDENTITIES: Final = 8
-"""Of one contact so many count, the strongest."""
+"""Maximum number of identities used per contact; the strongest kinds come first."""
 _FRENCH: Final = re.compile(r"0([1-9]\d{8})", re.ASCII)
-"""A number as nearly every caller of a French switchboard has one."""
+"""National format of a French number, the format of nearly every caller."""
 
 
 class IdentityKind(StrEnum):
-    """What an identity is, strongest first: the order decides under which one a timeline entry is stored."""
+    """Kinds of identity, strongest first. A timeline entry is stored under the contact's strongest identity."""
 
     CASE = "case"
     DOSSIER = "dossier"
@@ -34,30 +34,30 @@ class IdentityKind(StrEnum):
 
 
 IsBlocked = Callable[[IdentityKind, str], bool]
-"""Tells of a normalised value whether it is no citizen's own, as a switchboard's number is."""
+"""Predicate of a kind and a normalised value: true for values that belong to no citizen, such as a switchboard's number."""
 
 
 @dataclass(frozen=True, slots=True)
 class PseudonymKey:
-    """The key of one sector. Its secret is not in its `repr`; `key_id` names it without telling it."""
+    """The key of one sector. `key_id` identifies it without revealing the secret, which `repr` omits."""
 
     sector: str
     secret: bytes = field(repr=False)
     is_blocked: IsBlocked | None = field(default=None, repr=False, compare=False)
-    """What gets no pseudonym."""
+    """Values that get no pseudonym."""
 
     def __post_init__(self) -> None:
-        """Refuse a short key: phone numbers can be guessed, the key is all that protects them."""
+        """Reject a short key. Phone numbers can be enumerated, so only the key protects them."""
         if len(self.secret) < KEY_BYTES:
             raise ValueError(f"the key of sector {self.sector!r} has {len(self.secret)} bytes, it needs {KEY_BYTES}")
 
     @property
     def key_id(self) -> str:
-        """Four characters that change with the key, so that pseudonyms of two keys are told apart."""
+        """Return four hexadecimal digits derived from the secret, which mark the pseudonyms of this key."""
         return hashlib.sha256(b"accueil key id\0" + self.secret).hexdigest()[:4]
 
     def pseudonym(self, kind: IdentityKind, normalised: str) -> str:
-        """Return `<kind>:<key id>-<22 characters>` for a value that is already normalised; empty for one that is blocked."""
+        """Return `<kind>:<key id>-<22 characters>` for a normalised value; empty if it is blocked."""
         if self.is_blocked is not None and self.is_blocked(kind, normalised):
             return ""
         digest = hmac.digest(self.secret, f"{kind.value}\0{normalised}".encode(), "sha256")[:16]
@@ -65,7 +65,7 @@ class PseudonymKey:
 
 
 def normalise(kind: IdentityKind, raw: str, region: str = "FR") -> str | None:
-    """Return what a person typed as the connectors have it, or None if it cannot be of this kind."""
+    """Return a typed value in the connectors' normal form, or None if it cannot be of this kind."""
     match kind:
         case IdentityKind.PHONE:
             return normalise_phone(raw.strip(), region)
@@ -76,9 +76,9 @@ def normalise(kind: IdentityKind, raw: str, region: str = "FR") -> str | None:
 
 
 def normalise_phone(raw: str, region: str = "FR") -> str | None:
-    """Return the number as E.164, or None if `raw` is no possible number (withheld, an extension, a name)."""
+    """Return the number in E.164 format, or None if `raw` is not a possible number (withheld, an extension, a name)."""
     if region == "FR" and (usual := _FRENCH.fullmatch(raw)):
-        return f"+33{usual[1]}"  # as the library does, in a fraction of the time
+        return f"+33{usual[1]}"  # same result as the library, in a fraction of the time
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:
@@ -89,7 +89,7 @@ def normalise_phone(raw: str, region: str = "FR") -> str | None:
 
 
 def normalise_email(raw: str) -> str | None:
-    """Return the address in lower case without surrounding space, or None if it has not the form of one."""
+    """Return the address in lower case without surrounding space, or None if it is not an e-mail address."""
     address = raw.strip().lower()
     local, at, domain = address.rpartition("@")
     return address if at and local and "." in domain and " " not in address else None

@@ -1,8 +1,8 @@
-"""SLA policies: what is promised to whom, and by when that has to be done.
+"""SLA policies: which contacts have which SLA targets.
 
-A policy is a table of the SLA file; several tables with one name are its versions. For a contact the first policy counts, in the
-order of the file, of which the version of its arrival is for it. A version that is for open contacts too takes over those that
-arrived before it, from its date on.
+Each `[[policy]]` table of the SLA file is one version of a policy; versions of a policy share its name. Policies are tried in the
+order of the file. A contact gets the first policy whose version at the contact's arrival matches it. From its first day on, a
+version with `open_contacts` also applies to contacts that arrived earlier and are still open.
 """
 
 from bisect import bisect_right
@@ -24,45 +24,46 @@ from models.topics import Channel
 
 
 class ClockKind(StrEnum):
-    """What a promise is about."""
+    """The action that ends an SLA clock."""
 
     ANSWER = "answer"
-    """Calls and visits: that somebody answers, per stay in a queue."""
+    """Calls and visits: an agent answers. One clock per queue stay."""
     ACKNOWLEDGE = "acknowledge"
-    """Letters, e-mail, forms: that the citizen is told, by anybody or anything, that it has come."""
+    """Letters, e-mail, forms: the citizen gets an acknowledgement of receipt, automatic or not."""
     FIRST_RESPONSE = "first_response"
-    """That a person first tells the citizen something, be it a question."""
+    """An agent first contacts the citizen; a question counts."""
     ANNOUNCED = "announced"
-    """That what was asked for is done in the time that the service announces to everybody: a question does not count."""
+    """The request is fulfilled, within the delay that the service publicly announces; a question does not count."""
     RESOLUTION = "resolution"
-    """That the matter is closed."""
+    """The case is closed."""
 
 
 QUEUE_CHANNELS: Final = frozenset({Channel.CALL, Channel.VISIT})
 WRITTEN_CHANNELS: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
 LONGEST_YEARS: Final = 10
+"""Longest SLA target, in years."""
 _PER_YEAR: Final = {Unit.MONTHS: 12, **dict.fromkeys(TIME_UNITS, 366 * 86_400)}
-"""How many of a unit are a year; of days, 366."""
+"""Length of a year in units that are not days."""
 
 
 class ClockRule(BaseModel):
-    """One promise: `[policy.clocks.<clock>]`."""
+    """One SLA target: `[policy.clocks.<clock>]`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     target: Annotated[int, Field(gt=0, strict=True)]
-    """How many of `unit`; seconds of `opening_hours` and `elapsed`."""
+    """The target in `unit`; in seconds for `opening_hours` and `elapsed`."""
     unit: Unit
     at_risk: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.8
-    """After this share of the target it is at risk."""
+    """Share of the target after which the contact is at risk."""
     objective: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.9
-    """The share of promises that is to be kept."""
+    """Share of contacts that must meet the target."""
     pause: tuple[Literal["pending_citizen"], ...] = ("pending_citizen",)
-    """In which states the clock does not run."""
+    """States of the contact in which the clock is paused."""
     roll: StrictBool = False
-    """Units of days: a last day on which nobody works is followed by the next one on which somebody does."""
+    """Units of days and months: a deadline on a non-working day moves to the next working day."""
     calendar: Label = ""
-    """In place of the policy's."""
+    """Calendar of this target; empty for the policy's calendar."""
 
 
 def _as_tuple(value: object) -> object:
@@ -70,7 +71,7 @@ def _as_tuple(value: object) -> object:
 
 
 class Match(BaseModel):
-    """Whom a policy is for: what is empty does not matter."""
+    """Contacts that a policy applies to. An empty field matches all values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -81,7 +82,7 @@ class Match(BaseModel):
     """Queue of a call or visit, procedure of a form."""
 
     def fits(self, channel: str, site: str, service: str, reason: str) -> bool:
-        """Whether a contact there is meant."""
+        """Return whether a contact with these values matches."""
         return (
             (not self.channel or channel in self.channel)
             and (not self.site or site in self.site)
@@ -90,9 +91,9 @@ class Match(BaseModel):
         )
 
     def covers(self, other: "Match") -> bool:
-        """Whether all whom `other` means are meant."""
-        mine, theirs = ([set(getattr(match, name)) for name in Match.model_fields] for match in (self, other))
-        return all(not one or (two and two <= one) for one, two in zip(mine, theirs, strict=True))
+        """Return whether this matches every contact that `other` matches."""
+        own, others = ([set(getattr(match, name)) for name in Match.model_fields] for match in (self, other))
+        return all(not wide or (narrow and narrow <= wide) for wide, narrow in zip(own, others, strict=True))
 
 
 class PolicyVersion(BaseModel):
@@ -102,16 +103,16 @@ class PolicyVersion(BaseModel):
 
     name: Annotated[Label, Field(min_length=1)]
     since: Annotated[KnownDate | None, Field(alias="from")] = None
-    """Contacts that arrive on this day or later; if not given, all before the next version."""
+    """First day of arrival; without it the version applies to all contacts that arrive before the next version."""
     open_contacts: StrictBool = False
-    """From that day on it is also for contacts that are open then."""
+    """Whether the version also applies, from its first day on, to contacts that arrived earlier and are open."""
     match: Match = Match()
     calendar: Annotated[Label, Field(min_length=1)]
     clocks: Annotated[dict[ClockKind, ClockRule], Field(min_length=1)]
 
 
 class SlaFile(BaseModel):
-    """The whole file."""
+    """Content of the SLA file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -119,47 +120,47 @@ class SlaFile(BaseModel):
     policy: tuple[PolicyVersion, ...] = ()
 
     def mistakes(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
-        """Yield what tables say that does not fit together: where, and why in English and French."""
+        """Yield contradictions between tables: the path of the key, and the error message in English and French."""
         yield from self._shadowed()
         seen: set[tuple[str, date | None]] = set()
         for index, version in enumerate(self.policy):
-            where = ("policy", index)
-            calendars = {(*where, "calendar"): version.calendar} | {
-                (*where, "clocks", kind.value, "calendar"): rule.calendar for kind, rule in version.clocks.items()
+            path = ("policy", index)
+            calendars = {(*path, "calendar"): version.calendar} | {
+                (*path, "clocks", kind.value, "calendar"): rule.calendar for kind, rule in version.clocks.items()
             }
-            for place, name in calendars.items():
+            for key, name in calendars.items():
                 if name and name not in self.calendars:
-                    yield place, f"there is no calendar {name!r}", f"il n'y a pas de calendrier {name!r}"
+                    yield key, f"unknown calendar {name!r}", f"calendrier inconnu {name!r}"
             if (version.name, version.since) in seen:
                 yield (
-                    (*where, "from"),
+                    (*path, "from"),
                     f"{version.name!r} has two versions from the same day",
                     f"{version.name!r} a deux versions du même jour",
                 )
             seen.add((version.name, version.since))
             if version.open_contacts and version.since is None:
-                yield (*where, "open_contacts"), "needs from", "demande from"
+                yield (*path, "open_contacts"), "needs from", "demande from"
             channels = set(version.match.channel)
             for kind, rule in version.clocks.items():
                 if rule.target > LONGEST_YEARS * _PER_YEAR.get(rule.unit, 366):
                     yield (
-                        (*where, "clocks", kind.value, "target"),
-                        f"is more than {LONGEST_YEARS} years",
+                        (*path, "clocks", kind.value, "target"),
+                        f"exceeds {LONGEST_YEARS} years",
                         f"dépasse {LONGEST_YEARS} ans",
                     )
                 if rule.roll and rule.unit in TIME_UNITS:
                     yield (
-                        (*where, "clocks", kind.value, "roll"),
-                        f"moves no delay in {rule.unit}",
-                        f"ne reporte aucun délai en {rule.unit}",
+                        (*path, "clocks", kind.value, "roll"),
+                        f"has no effect on a target in {rule.unit}",
+                        f"est sans effet sur un délai en {rule.unit}",
                     )
                 possible = QUEUE_CHANNELS if kind is ClockKind.ANSWER else WRITTEN_CHANNELS
                 if channels and not channels & possible:
-                    words = ", ".join(sorted(possible))
-                    yield (*where, "clocks", kind.value), f"only for {words}", f"seulement pour {words}"
+                    names = ", ".join(sorted(possible))
+                    yield (*path, "clocks", kind.value), f"only for {names}", f"seulement pour {names}"
 
     def _shadowed(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
-        """Yield policies that never count, since another that is before them, always, is for the same contacts."""
+        """Yield policies that never apply, because an earlier policy without a first day matches all their contacts."""
         versions = Counter(version.name for version in self.policy)
         for index, version in enumerate(self.policy):
             for other in self.policy[:index]:
@@ -167,18 +168,18 @@ class SlaFile(BaseModel):
                 if always and other.match.covers(version.match):
                     yield (
                         ("policy", index, "match"),
-                        f"never counts: {other.name!r}, before it, is for the same contacts",
-                        f"ne compte jamais : {other.name!r}, avant elle, vaut pour les mêmes contacts",
+                        f"never applies: the earlier policy {other.name!r} matches the same contacts",
+                        f"ne s'applique jamais : {other.name!r}, placée avant elle, vise les mêmes contacts",
                     )
                     break
 
 
 class TargetTerms(NamedTuple):
-    """What holds for one clock of one contact."""
+    """Terms of one SLA target, resolved from the policy and the clock rule."""
 
     policy: str
     since: str
-    """First day of the version, ISO 8601; empty if it has none."""
+    """First day of the policy's version, ISO 8601; empty if the version has none."""
     kind: ClockKind
     target: int
     unit: Unit
@@ -189,65 +190,71 @@ class TargetTerms(NamedTuple):
 
     @property
     def amount(self) -> int:
-        """The target as calendars count it: of time milliseconds."""
+        """Return the target as an amount for `Calendar`: milliseconds for time units, else days or months."""
         return self.target * 1000 if self.unit in TIME_UNITS else self.target
 
 
 class _Version(NamedTuple):
     since: int
-    """Milliseconds since 1970; 0 if it has no first day."""
+    """Start of the first day, in milliseconds since 1970; 0 without a first day."""
     takes_over: bool
     match: Match
     terms: Mapping[ClockKind, TargetTerms]
 
 
 class Policies:
-    """The policies of a file, ready to be asked; without a file, none."""
+    """Compiled policies of an SLA file; empty without a file."""
 
     def __init__(self, file: SlaFile | None = None, fingerprint: str = "") -> None:
         file = file or SlaFile()
         self.fingerprint: Final = fingerprint
-        """Of the file's content: another one may mean other deadlines."""
+        """Hash of the file's content. If it changes, deadlines may change."""
         self.empty: Final = not file.policy
         self.calendars: Final[Mapping[str, Calendar]] = {
             name: compile_calendar(rules) for name, rules in file.calendars.items()
         }
         self._versions: Final = [(self._compile(version), version) for version in file.policy]
         self._by_name: Final = [
-            sorted((made for made, version in self._versions if version.name == name), key=lambda one: one.since)
+            sorted(
+                (compiled for compiled, version in self._versions if version.name == name),
+                key=lambda compiled: compiled.since,
+            )
             for name in dict.fromkeys(version.name for version in file.policy)
         ]
         starts = {version.since for versions in self._by_name for version in versions}
         self._starts: Final = sorted(starts)
-        self._takeovers: Final = sorted(made.since for made, _ in self._versions if made.takes_over)
+        self._takeovers: Final = sorted(compiled.since for compiled, _ in self._versions if compiled.takes_over)
         self._find = cache(self._search)
 
     def fingerprint_at(self, now: int) -> str:
-        """Return what is another one as soon as open contacts may have other deadlines: a version that is for them began, too."""
+        """Return a value that changes whenever deadlines of open contacts may change.
+
+        This happens with another file, and when a version with `open_contacts` begins.
+        """
         begun = bisect_right(self._takeovers, now)
         return f"{self.fingerprint}+{begun}" if begun else self.fingerprint
 
     def sla_targets(self) -> Iterator[tuple[TargetTerms, ClockRule]]:
-        """Yield all that is promised, in the order of the file."""
+        """Yield all SLA targets, in the order of the file."""
         for _, terms, rule in self.versions():
             yield terms, rule
 
     def versions(self) -> Iterator[tuple[PolicyVersion, TargetTerms, ClockRule]]:
-        """Yield the same, each promise with the version that makes it."""
-        for made, version in self._versions:
+        """Yield all SLA targets with their policy versions, in the order of the file."""
+        for compiled, version in self._versions:
             for kind, rule in version.clocks.items():
-                yield version, made.terms[kind], rule
+                yield version, compiled.terms[kind], rule
 
     def in_force(self, at: int) -> list[PolicyVersion]:
-        """Return the version of each policy that is for those who arrive at `at`, in the order of the file."""
-        begun = sorted((told for told in self._versions if told[0].since <= at), key=lambda told: told[0].since)
+        """Return the version of each policy that applies to contacts arriving at `at`, in the order of the file."""
+        begun = sorted((pair for pair in self._versions if pair[0].since <= at), key=lambda pair: pair[0].since)
         latest = {version.name: version for _, version in begun}
         return [latest[name] for name in dict.fromkeys(version.name for _, version in self._versions) if name in latest]
 
     def find(
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
     ) -> Mapping[ClockKind, TargetTerms]:
-        """Return the terms of a contact that arrived then, if it is still open now; empty if nothing was promised."""
+        """Return the terms of a contact that arrived at `arrived_at` and is open at `now`; empty without SLA targets."""
         arrival, present = bisect_right(self._starts, arrived_at), bisect_right(self._starts, max(arrived_at, now))
         return self._find(channel, site, service, reason, arrival, present)
 

@@ -1,49 +1,50 @@
-"""Why an input could not be used: one closed list for dead letters, rejects, metrics labels and documents."""
+"""Closed list of reasons for which a record cannot be used."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a record became a dead letter, or a source's record was rejected.
+    """Reason for a dead letter, or for the rejection of a source's record.
 
-    The value is used verbatim as a metric label and in the ``reason`` header of a dead letter.
+    The value is the metric label and the ``reason`` header of a dead letter.
     """
 
     NULL_VALUE = "null_value"
-    """The record has no value: an event topic is not compacted, a tombstone means nothing there."""
+    """The record has no value. Event topics are not compacted, so a tombstone has no meaning there."""
     MISSING_KEY = "missing_key"
     """The record has no key, so it cannot be tied to a contact's partition."""
     KEY_MISMATCH = "key_mismatch"
-    """The key is not the event's subject, or the record lies in another partition than Kafka's own partitioner (murmur2) gives
-    its key: one contact would get two rows."""
+    """The key is not the event's subject, or the partition is not the one that Kafka's partitioner (murmur2) gives the key.
+    One contact would get two rows."""
     OVERSIZED = "oversized"
-    """The value is longer than the limit for one event."""
+    """The value is longer than the maximum for one event."""
     INVALID_UTF8 = "invalid_utf8"
     """The value is not UTF-8 text."""
     INVALID_JSON = "invalid_json"
     """The value is not JSON."""
     MISSING_FIELD = "missing_field"
-    """A required attribute or data field is not there."""
+    """A required attribute or data field is missing."""
     INVALID_FIELD = "invalid_field"
     """An attribute or data field has a value of the wrong type or form."""
     UNKNOWN_TYPE = "unknown_type"
-    """The event type is not in the vocabulary."""
+    """The event type is unknown."""
     UNKNOWN_VERSION = "unknown_version"
-    """The event type is known, this version of its data is not."""
+    """The event type is known, but not this version of its data."""
     UNKNOWN_ENUM = "unknown_enum"
-    """A field that takes one of a closed list of values has another one."""
+    """A field with a closed list of values has a value outside the list."""
     TOO_MANY_DIMENSIONS = "too_many_places"
-    """A site, service, queue, sector or source too many: of closed sets, in which nothing belongs that tells contacts apart."""
+    """The number of sites, services, queues, sectors or sources exceeds its limit. These are closed sets: a value that differs
+    per contact does not belong in them."""
     TIME_IN_FUTURE = "time_in_future"
-    """The event claims to have happened later than clocks may differ."""
+    """The event's time is further ahead of the local clock than clocks may differ."""
     TIME_IN_PAST = "time_in_past"
-    """The event claims to be older than any contact kept."""
+    """The event's time is further in the past than the longest history that can be replayed."""
     DUPLICATE = "told_again"
-    """The event is of an unknown call or visit, or an unanswered ring, and long before what its source told already: most likely
-    it was counted, and its contact or agent dropped since."""
+    """The event belongs to an unknown call or visit, or is an unanswered ring, and is much older than its source's latest event.
+    Most likely it was counted before, and its contact or agent was deleted since."""
     UNREADABLE_LINE = "unreadable_line"
-    """A line or record of a source system has not the form that the source's format promises."""
+    """A line or record of a source system does not follow the source's format."""
     UNKNOWN_RECORD = "unknown_record"
-    """A line or record of a source system is of a kind that neither the format nor the configuration names."""
+    """A line or record of a source system has a kind that neither the format nor the configuration knows."""
     INTERNAL_ERROR = "internal_error"
-    """A defect of Accueil's own: the event is kept for replay after the fix."""
+    """A defect in Accueil. The event is stored and can be replayed after the fix."""

@@ -1,16 +1,16 @@
-"""Why a link between two identities does not hold: for the timelines, and for the audit of who said so."""
+"""Closed list of reasons for which an agent revokes the link between two identities."""
 
 from enum import StrEnum
 
 
 class RevocationReason(StrEnum):
-    """Why a link does not hold. A closed list: a free text would hold names."""
+    """Reason for the revocation of an identity link. Free text is not allowed, as it would contain names."""
 
     SHARED = "shared"
-    """Several people use it: a family, a social worker, a neighbour who helps."""
+    """Several people use the identity: a family, a social worker, a neighbour who helps."""
     MISTAKEN = "mistaken"
-    """It was told or typed wrongly."""
+    """The identity was dictated or typed wrongly."""
     REASSIGNED = "reassigned"
-    """It is somebody else's by now."""
+    """The identity now belongs to another person."""
     REQUESTED = "requested"
-    """The citizen asked for it."""
+    """The citizen asked for the revocation."""

@@ -1,8 +1,7 @@
-"""JSON Schemas of the events, and which changes of them are compatible.
+"""JSON Schemas of the events, and the check that changes to them are compatible.
 
-`models/schemas/<type>.v<version>.json` are generated from the models: `python -m models.schema` writes them anew.
-`models/schemas/published.json` is what was promised to others: schemas only ever widen against it. `--publish` adds what
-is new to the promise.
+`python -m models.schema` generates `models/schemas/<type>.v<version>.json` from the models. `models/schemas/published.json` holds
+the schemas published with the last release. New schemas must accept every event that a published schema accepts.
 """
 
 import argparse
@@ -26,7 +25,7 @@ DIALECT: Final = GenerateJsonSchema.schema_dialect
 
 
 def event_types() -> dict[str, type[Envelope]]:
-    """Return the model of every event, and of the envelope, by the name of its schema: `call.queued.v1`."""
+    """Return schema name → model of all events and of the envelope, for example `call.queued.v1` → `CallQueued`."""
     models = {"envelope.v1": Envelope}
     for model in (*get_args(get_args(Event)[0]), *get_args(get_args(AnySlaEvent)[0])):
         (kind,), (version,) = (get_args(model.model_fields[name].annotation) for name in ("type", "dataversion"))
@@ -35,28 +34,28 @@ def event_types() -> dict[str, type[Envelope]]:
 
 
 def generate() -> dict[str, Schema]:
-    """Return, by name, the JSON Schema of every event as it is read: unknown fields may be there, defaults left out."""
+    """Return name → JSON Schema of all events as readers accept them: unknown fields allowed, defaults optional."""
     return {name: {"$schema": DIALECT, **_schema_of(model)} for name, model in sorted(event_types().items())}
 
 
 def _schema_of(model: type[Envelope]) -> Schema:
     (_, definitions) = models_json_schema([(model, "validation")])
-    # Without references it is read by the simplest of tools, and can be compared.
+    # Simple tools do not resolve references, and `incompatibilities` does not either.
     schema = inline({"$ref": f"#/$defs/{model.__name__}"}, definitions["$defs"])
     if model is not Envelope:
-        schema["required"].append("type")  # has a default for those who make events; readers choose the model by it
+        schema["required"].append("type")  # a default for producers only: readers choose the model by it
     return {key: schema[key] for key in sorted(schema)}
 
 
 def inline(node: Any, definitions: Schema) -> Any:
-    """Return a schema with each reference replaced by what it refers to; `definitions` are by the last part of references."""
+    """Return a schema with each reference replaced by its definition. Keys of `definitions` are the last part of references."""
     if isinstance(node, list):
         return [inline(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
         node = {**definitions[node["$ref"].rpartition("/")[2]], **{k: v for k, v in node.items() if k != "$ref"}}
-    # A title is the field's name once more; a field that is called title has a schema, not a text.
+    # Titles only repeat the field's name. A dict under "title" is a field of that name.
     return {key: inline(v, definitions) for key, v in node.items() if key != "title" or isinstance(v, dict)}
 
 
@@ -66,9 +65,9 @@ _FIXED: Final = ("pattern", "format")
 
 
 def incompatibilities(old: Schema, new: Schema, place: str = "") -> Iterator[str]:
-    """Yield why events that follow `old` might be refused, or mean something else, under `new`.
+    """Yield the changes from `old` to `new` that reject events valid under `old`, or change their meaning.
 
-    A new optional field, a wider type, bound or list of values is compatible.
+    A new optional field is compatible, as is a wider type, bound or list of values.
     """
     if "anyOf" in old or "anyOf" in new:
         yield from _alternatives(old, new, place)
@@ -89,7 +88,7 @@ def incompatibilities(old: Schema, new: Schema, place: str = "") -> Iterator[str
 
 
 def _alternatives(old: Schema, new: Schema, place: str) -> Iterator[str]:
-    """Each of the old alternatives must be taken by one of the new ones."""
+    """Yield a reason for each old alternative that no new alternative accepts."""
     candidates = new.get("anyOf", [new])
     for alternative in old.get("anyOf", [old]):
         reasons = [list(incompatibilities(alternative, candidate, place)) for candidate in candidates]
@@ -125,23 +124,23 @@ def _fields(old: Schema, new: Schema, place: str) -> Iterator[str]:
             yield f"{path}: is gone"
         else:
             yield from incompatibilities(before[field], now[field], path)
-            if "default" in before[field] and not _is_kept(before[field]["default"], now[field].get("default")):
-                yield f"{path}: means something else when it is left out"
+            if "default" in before[field] and not _is_same_default(before[field]["default"], now[field].get("default")):
+                yield f"{path}: its default changed"
     for field in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
         yield f"{place}.{field}: is now required" if place else f"{field}: is now required"
     if new.get("additionalProperties", True) is False and old.get("additionalProperties", True):
         yield f"{place or 'the event'}: no longer takes further fields"
 
 
-def _is_kept(before: Any, now: Any) -> bool:
-    """Return whether what is left out means what it did; a new field of a table that is left out has a default of its own."""
+def _is_same_default(before: Any, now: Any) -> bool:
+    """Return whether two defaults are equal. A default object may have additional fields, with their own defaults."""
     if isinstance(before, dict) and isinstance(now, dict):
         return before.items() <= now.items()
     return bool(before == now)
 
 
 def find_incompatible_changes(schemas: Mapping[str, Schema], published: Mapping[str, Schema]) -> list[str]:
-    """Return one line per way in which `schemas` refuse what was published."""
+    """Return one line per incompatible change from the published schemas to `schemas`."""
     lines = [f"{name}: is gone" for name in published if name not in schemas]
     for name, schema in published.items():
         lines += [f"{name}: {line}" for line in incompatibilities(schema, schemas.get(name, schema))]
@@ -149,19 +148,19 @@ def find_incompatible_changes(schemas: Mapping[str, Schema], published: Mapping[
 
 
 def render(schema: Any) -> str:
-    """Return `schema` as it stands in its file: the same on every machine."""
+    """Return `schema` as the text of its file, identical on every machine."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
-    """Write the schemas; refuse, with a line per reason, to write any that breaks what was published."""
+    """Write the JSON Schemas of the events, unless one is incompatible with its published version."""
     parser = argparse.ArgumentParser(prog="python -m models.schema", description=main.__doc__)
-    parser.add_argument("--publish", action="store_true", help="promise what is new to others (with a release)")
+    parser.add_argument("--publish", action="store_true", help="also update published.json (for a release)")
     publish = parser.parse_args().publish
     schemas = generate()
     published = json.loads(PUBLISHED.read_text(encoding="utf-8")) if PUBLISHED.exists() else {}
     if broken := find_incompatible_changes(schemas, published):
-        sys.stderr.write("\n".join([*broken, "Such a change needs a new dataversion of the type.", ""]))
+        sys.stderr.write("\n".join([*broken, "Incompatible changes need a new dataversion of the event type.", ""]))
         return 1
     DIRECTORY.mkdir(exist_ok=True)
     files = {DIRECTORY / f"{name}.json": render(schema) for name, schema in schemas.items()}

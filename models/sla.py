@@ -1,4 +1,4 @@
-"""What is told of SLA clocks on `contact.sla.v1`: CloudEvents, one type for each thing that can happen to a clock."""
+"""Events of SLA clocks on `contact.sla.v1`: CloudEvents, one type for each change of a clock."""
 
 from typing import Annotated, Literal
 
@@ -13,83 +13,86 @@ SLA_SOURCE = "accueil/sla"
 
 
 class SlaData(EventPart):
-    """A clock as it is after that."""
+    """State of the SLA clock after the change."""
 
     policy: Label
     since: str = ""
-    """First day of the policy's version, ISO 8601; empty if it has none."""
+    """First day of the policy's version, ISO 8601; empty if the version has none."""
     clock: ClockKind = Field(strict=False)
     number: int = Field(0, ge=0)
-    """Of the stay in a queue; 0 for what concerns the contact as a whole."""
+    """Number of the queue stay; 0 for a clock of the whole contact."""
     queue: Label = ""
     target: int = Field(gt=0)
-    """How many of `unit`."""
+    """The target, in `unit`."""
     unit: Unit = Field(strict=False)
     calendar: Label
     started_at: AwareDatetime
     deadline_at: AwareDatetime | None = None
-    """None while the citizen has to act."""
+    """None while the clock is paused."""
     at_risk_at: AwareDatetime | None = None
-    """When most of the time is over; None while the citizen has to act."""
+    """When the share `at_risk` of the target is used up; None while the clock is paused."""
     ended_at: AwareDatetime | None = None
-    """When it stopped, if it has: what was promised was done, or nobody waits for it any more."""
+    """When the clock stopped, because the target was met or cancelled; None while it is open."""
     late: bool = False
-    """It was told long after it was so: the worker stood still, or it became known only then."""
+    """Whether the change was published long after it took effect: the worker was down, or learned of it late."""
     in_time: bool | None = None
-    """Of what was done: whether the deadline had not passed."""
+    """For a met target: whether it was met before the deadline."""
 
 
 class SlaEvent(Envelope):
-    """The envelope of them all: `subject` is the contact, `time` when it was so, `recordedtime` when it was told."""
+    """Envelope of SLA events.
+
+    `subject` is the contact, `time` is when the change took effect, and `recordedtime` is when it was published.
+    """
 
     channel: Channel = Field(strict=False)
     data: SlaData
 
 
 class SlaStarted(SlaEvent):
-    """Something was promised."""
+    """A clock started: the contact has an SLA target."""
 
     type: Literal["sla.started"] = "sla.started"
 
 
 class SlaPaused(SlaEvent):
-    """The citizen has to act: the clock stands still."""
+    """A clock was paused: the service waits for the citizen."""
 
     type: Literal["sla.paused"] = "sla.paused"
 
 
 class SlaResumed(SlaEvent):
-    """The clock runs again."""
+    """A paused clock resumed."""
 
     type: Literal["sla.resumed"] = "sla.resumed"
 
 
 class SlaMoved(SlaEvent):
-    """The deadline is another one than was told: more became known, or policy or calendar changed."""
+    """A deadline changed, because of a late event or a change of policy or calendar."""
 
     type: Literal["sla.moved"] = "sla.moved"
 
 
 class SlaAtRisk(SlaEvent):
-    """Most of the time is over."""
+    """The share `at_risk` of the target is used up."""
 
     type: Literal["sla.at_risk"] = "sla.at_risk"
 
 
 class SlaBreached(SlaEvent):
-    """The deadline passed."""
+    """A deadline passed."""
 
     type: Literal["sla.breached"] = "sla.breached"
 
 
 class SlaMet(SlaEvent):
-    """What was promised was done: in time, or late."""
+    """The target was met, in time or late (`in_time`)."""
 
     type: Literal["sla.met"] = "sla.met"
 
 
 class SlaCancelled(SlaEvent):
-    """Nobody waits for it any more: the citizen hung up, or went elsewhere."""
+    """The target no longer applies: the citizen hung up, or the contact left the queue."""
 
     type: Literal["sla.cancelled"] = "sla.cancelled"
 
@@ -102,5 +105,5 @@ _ADAPTER: TypeAdapter[AnySlaEvent] = TypeAdapter(AnySlaEvent)
 
 
 def decode_sla(value: bytes) -> AnySlaEvent:
-    """Return the event that `value` (CloudEvents JSON, UTF-8) holds. Raises `pydantic.ValidationError`."""
+    """Return the event encoded in `value` (CloudEvents JSON, UTF-8). Raises `pydantic.ValidationError`."""
     return _ADAPTER.validate_json(value)

@@ -1,8 +1,7 @@
-"""The events of `models.events` once more, as msgspec structs made from them: decoded in less than half the time.
+"""Msgspec structs generated from the models of `models.events`, which decode in less than half the time.
 
-The models stay what says how events look: a struct has each field of its model under the same name and within the same bounds, so
-who only reads an event need not know which of the two it is. What a model asks that has no counterpart here is an error when this
-module is loaded, but for checks of its own (validators): such a model has no struct.
+A struct has the fields of its model, with the same names and bounds, so readers can use either. Loading raises `TypeError` for a
+constraint without a msgspec counterpart. Models with validators get no struct.
 """
 
 import re
@@ -22,19 +21,19 @@ from models.envelope import LABEL_PATTERN, Envelope, EventPart
 
 DECODE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)  # UnicodeDecodeError is a ValueError
 MAX_LABELS: Final = 100_000
-"""So many labels are known by heart; a whole country has fewer sites, services and queues."""
+"""Maximum number of validated labels in the cache: more than a whole country has sites, services and queues."""
 MAX_BYTES: Final = 1000
-"""Twice as long as events of ours are. To a model, a number of thousands of digits is none, and two hundred objects in each other
-are nothing: they would be longer."""
+"""Longest event that structs decode, in bytes: twice the usual length. The models reject numbers with thousands of digits and
+objects nested two hundred deep; msgspec does not, but such events are longer."""
 _ARRAY: Final = ord("[")
 _TAG_FIELD: Final = "type"
 _BOUNDS: Final = ("min_length", "max_length", "ge", "le")
-_CONSTRAINTS: Final = frozenset({"StringConstraints", "Ge", "Le", "AllowInfNan"})  # JSON of msgspec has no infinity
+_CONSTRAINTS: Final = frozenset({"StringConstraints", "Ge", "Le", "AllowInfNan"})  # msgspec's JSON has no infinity
 _is_label: Final = re.compile(LABEL_PATTERN).fullmatch
 
 
 class Decoder:
-    """Decodes the events of some models."""
+    """Decoder of events as structs, for a set of models."""
 
     def __init__(self, models: Iterable[type[Envelope]]) -> None:
         structs = {model: _make_event(model) for model in models if not _has_checks(model)}
@@ -42,40 +41,40 @@ class Decoder:
         self._labels: Final[Mapping[type, Callable[[Any], tuple[str, ...]]]] = {
             struct: attrgetter(*_find_labels(model)) for model, struct in structs.items()
         }
-        self._known: Final = {""}
+        self._valid: Final = {""}
 
     def decode(self, value: bytes) -> Any:
         """Return the struct of an event.
 
-        Raises one of `REFUSALS` for what is none, and for what only its model can judge: by a check of its own, or since it is
-        unusually long, deep, or written. Of a time the seventh digit after a second is rounded here, and cut off there.
+        Raises one of `DECODE_ERRORS` for an invalid event, and for events that only the model can check: types with validators,
+        and events of unusual length, depth or notation. The seventh decimal of a second is rounded; the models truncate it.
         """
-        if len(value) > MAX_BYTES or _ARRAY in value:  # no event has one, but two hundred in each other may be in it
-            raise ValueError("unusually long, or an array")
+        if len(value) > MAX_BYTES or _ARRAY in value:  # no event has an array, and arrays could nest two hundred deep
+            raise ValueError("the event is unusually long or contains an array")
         if not value.isascii():
-            value.decode()  # msgspec does not look into what it leaves out
+            value.decode()  # msgspec does not check the UTF-8 of unknown fields
         event = self._decode(value)
         labels = self._labels[type(event)](event)
-        if not self._known.issuperset(labels):  # a pattern for each of them would take longer than all else
-            self._learn(labels)
+        if not self._valid.issuperset(labels):  # matching the pattern every time would dominate the decoding time
+            self._check_labels(labels)
         return event
 
-    def _learn(self, labels: Iterable[str]) -> None:
+    def _check_labels(self, labels: Iterable[str]) -> None:
         for label in labels:
             if not _is_label(label):
-                raise ValueError("no label")
-            if len(self._known) < MAX_LABELS:
-                self._known.add(label)
+                raise ValueError("a label contains invalid characters")
+            if len(self._valid) < MAX_LABELS:
+                self._valid.add(label)
 
 
 def field_values(part: Any) -> dict[str, Any]:
-    """Return name → value of a part of an event, model or struct, in the order of the model. Not to be changed."""
+    """Return name → value of a model or struct, in the model's order. Callers must not modify the result."""
     return vars(part) if isinstance(part, EventPart) else msgspec.structs.asdict(part)
 
 
 # ---------------------------------------------------------------------------------------------------- struct of a model
 def _make_event(model: type[Envelope]) -> type[msgspec.Struct]:
-    """Return the struct of an event: `type` tells it from others, and, as a channel that is always the same, is no field."""
+    """Return the struct of an event. `type` and a constant channel are class attributes, not fields."""
     [kind] = get_args(model.model_fields[_TAG_FIELD].annotation)
     members: dict[str, Any] = {_TAG_FIELD: kind}
     channel = model.model_fields["channel"].annotation
@@ -90,19 +89,19 @@ def _make_part(model: type[EventPart]) -> type[msgspec.Struct]:
 
 
 def _make_struct(model: type[EventPart], members: dict[str, Any], tag: str | None = None) -> type[msgspec.Struct]:
-    """Return a struct of the model's fields; `members` are the same for all of them: only checked."""
-    made, renamed = [], {}
+    """Return a struct with the model's fields. Fields in `members` are constants: decoding only checks them."""
+    fields, renamed = [], {}
     for name, field in model.model_fields.items():
         if tag and name == _TAG_FIELD:
             continue
         if field.alias or field.validation_alias or field.default_factory:
             raise TypeError(f"{model.__name__}.{name}: {field}")
-        known_as = f"told_{name}" if name in members else name
-        renamed[known_as] = name
-        made.append((known_as, _convert(field.annotation, field.metadata), *_default(field)))
+        attribute = f"decoded_{name}" if name in members else name
+        renamed[attribute] = name
+        fields.append((attribute, _convert(field.annotation, field.metadata), *_default(field)))
     return msgspec.defstruct(
         model.__name__,
-        made,
+        fields,
         namespace=members,
         rename=renamed,
         tag=tag,
@@ -119,7 +118,7 @@ def _default(field: FieldInfo) -> tuple[Any, ...]:
     if isinstance(field.default, EventPart):
         make = _make_part(type(field.default))
         if field.default != type(field.default)():
-            raise TypeError(f"the default is not that of its fields: {field}")
+            raise TypeError(f"the default differs from the defaults of its fields: {field}")
         return (msgspec.field(default_factory=make),)
     return (
         field.default.value if isinstance(field.default, Enum) and _is_literal(field.annotation) else field.default,
@@ -127,10 +126,10 @@ def _default(field: FieldInfo) -> tuple[Any, ...]:
 
 
 def _convert(annotation: Any, metadata: Iterable[Any] = ()) -> Any:
-    """Return what msgspec calls a type of pydantic's. Raises `TypeError` for what it may not check alike."""
+    """Return the msgspec type for a pydantic type. Raises `TypeError` if msgspec may check it differently."""
     arguments, metadata = get_args(annotation), [*metadata]
     if get_origin(annotation) is Annotated:
-        return _convert(arguments[0], [*metadata, *(bound for told in arguments[1:] for bound in _bounds_of(told))])
+        return _convert(arguments[0], [*metadata, *(bound for item in arguments[1:] for bound in _bounds_of(item))])
     if annotation in {str, int, float} or (isinstance(annotation, type) and issubclass(annotation, Enum)):
         if any(type(bound).__name__ not in _CONSTRAINTS or _changes(bound) for bound in metadata):
             raise TypeError(f"{annotation} with {metadata}")
@@ -141,9 +140,9 @@ def _convert(annotation: Any, metadata: Iterable[Any] = ()) -> Any:
     if metadata:
         raise TypeError(f"{annotation} with {metadata}")
     if _is_literal(annotation):
-        return Literal[tuple(one.value if isinstance(one, Enum) else one for one in arguments)]
+        return Literal[tuple(value.value if isinstance(value, Enum) else value for value in arguments)]
     if NoneType in arguments:
-        return reduce(or_, (None if one is NoneType else _convert(one) for one in arguments))
+        return reduce(or_, (None if kind is NoneType else _convert(kind) for kind in arguments))
     if annotation is AwareDatetime:
         return Annotated[datetime, msgspec.Meta(tz=True)]
     if isinstance(annotation, type) and issubclass(annotation, EventPart):
@@ -152,14 +151,14 @@ def _convert(annotation: Any, metadata: Iterable[Any] = ()) -> Any:
 
 
 def _changes(bound: Any) -> bool:
-    """Return whether it changes a text instead of judging it."""
+    """Return whether a bound modifies the text instead of only checking it."""
     return any(getattr(bound, name, None) for name in ("strip_whitespace", "to_upper", "to_lower"))
 
 
-def _bounds_of(told: Any) -> list[Any]:
-    bounds: list[Any] = told.metadata if isinstance(told, FieldInfo) else [told]
+def _bounds_of(item: Any) -> list[Any]:
+    bounds: list[Any] = item.metadata if isinstance(item, FieldInfo) else [item]
     if any(getattr(bound, "pattern", None) for bound in bounds):
-        raise TypeError("a label that may be missing is empty, not None: only such are found here")
+        raise TypeError("an optional label must have the default '', not None: _find_labels does not look into unions")
     return bounds
 
 
@@ -167,7 +166,7 @@ def _is_literal(annotation: Any) -> bool:
     return get_origin(annotation) is Literal
 
 
-# ---------------------------------------------------------------------------------------------- what structs do not check
+# ------------------------------------------------------------------------------------------- checks that structs cannot do
 def _has_checks(model: type[EventPart]) -> bool:
     checks = model.__pydantic_decorators__
     return bool(checks.model_validators or checks.field_validators) or any(map(_has_checks, _parts(model).values()))
@@ -179,7 +178,7 @@ def _parts(model: type[EventPart]) -> dict[str, type[EventPart]]:
 
 
 def _find_labels(model: type[EventPart], prefix: str = "") -> list[str]:
-    """Return the names of the fields that must be labels: no other pattern is known. Raises `TypeError` for another one."""
+    """Return the names of the fields that must be labels. Raises `TypeError` for a field with another pattern."""
     found = []
     for name, field in model.model_fields.items():
         for pattern in filter(None, (getattr(bound, "pattern", None) for bound in field.metadata)):

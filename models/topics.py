@@ -1,7 +1,7 @@
-"""Every topic: what it carries, its key, how long it is kept.
+"""Catalogue of the Kafka topics: content, key and retention.
 
-All topics have the same number of partitions and the same partitioner (Kafka's murmur2), so all that concerns one key has
-one partition number everywhere.
+All topics have the same number of partitions and the same partitioner (Kafka's murmur2). A key therefore has the same
+partition number in every topic.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ EVENT_RETENTION_MS: Final = 30 * DAY_MS
 
 
 class Channel(StrEnum):
-    """How a citizen reached the service."""
+    """Channel through which a citizen contacted the service."""
 
     MAIL = "mail"
     EMAIL = "email"
@@ -28,8 +28,8 @@ class Channel(StrEnum):
 class Topic:
     """One topic of the catalogue.
 
-    ``retention_ms`` is None for a compacted topic: the last record of each key is kept for ever. Of the others it is the default,
-    which `[retention]` in the settings changes.
+    ``retention_ms`` is None for a compacted topic, which keeps the last record of each key for ever. For other topics it is
+    the default retention, which `[retention]` in the settings overrides.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Topic:
 
     @property
     def compacted(self) -> bool:
-        """Whether the topic keeps the last record of each key instead of a span of time."""
+        """Whether the topic is compacted: it keeps the last record of each key, without a time limit."""
         return self.retention_ms is None
 
 
 def _events(name: str, about: str) -> Topic:
-    # By the broker's clock: with the event's own time, old history would be deleted before it is read, and a clock that is
-    # ahead would be refused.
+    # LogAppendTime: with the event's own time, the broker would delete replayed history before it is read, and reject
+    # events from a source whose clock is ahead.
     config = {
         "message.timestamp.type": "LogAppendTime",
-        "max.message.bytes": "1048588",
-    }  # a dead letter holds that much
+        "max.message.bytes": "1048588",  # small enough to fit into a dead letter
+    }
     return Topic(name, key="contact id", about=about, retention_ms=EVENT_RETENTION_MS, config=config)
 
 
@@ -66,13 +66,13 @@ SOURCES: Final[dict[Channel, Topic]] = {
 CONTACTS: Final = Topic("accueil.contacts.v1", key="contact id", about="state: one row per contact or agent")
 FIGURES: Final = Topic("accueil.figures.v1", key="figure", about="state: totals, stocks, buckets of 5 minutes, days")
 TIMELINE: Final = Topic(
-    "citizen.timeline.v1", key="identity, or contact id", about="timeline entries", retention_ms=EVENT_RETENTION_MS
+    "citizen.timeline.v1", key="identity or contact id", about="timeline entries", retention_ms=EVENT_RETENTION_MS
 )
 TIMELINE_STATE: Final = Topic(
-    "accueil.timeline.v1", key="offsets", about="state of the timeline agent: how far the entries are written"
+    "accueil.timeline.v1", key="offsets", about="state of the timeline agent: offsets of the entries written"
 )
 CITIZENS: Final = Topic(
-    "accueil.citizens.v1", key="identity, or contact id", about="state: one row per citizen with contacts of late"
+    "accueil.citizens.v1", key="identity or contact id", about="state: one row per citizen with recent contacts"
 )
 CITIZEN_FIGURES: Final = Topic(
     "accueil.citizen-figures.v1", key="citizen figure", about="state: figures of citizens by day, week and four weeks"
@@ -95,8 +95,11 @@ TIMELINE_STATES: Final = (TIMELINE_STATE, CITIZENS, CITIZEN_FIGURES)
 TOPIC_CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, *TIMELINE_STATES, SLA, DEAD_LETTERS)
 
 REPLAYED_FROM_HEADER: Final = "replayed_from"
-"""Header of a record that is sent late because it could not be used at first: the place of the dead letter that it was,
-PARTITION:OFFSET, or `rejects` if a connector had rejected what it is made of. Late as it is, it tells of no history."""
+"""Header of a record that is published again after it could not be used the first time.
+
+The value is the dead letter's position, PARTITION:OFFSET, or `rejects` for a record that a connector had rejected. The record
+does not count as a replay of history, although it is late.
+"""
 
 REREAD_HEADER: Final = "reread"
-"""Header of a record whose source is read a second time on purpose: its contact may have been counted and dropped."""
+"""Header of a record whose source is deliberately read a second time. Its contact may have been counted and deleted before."""

@@ -1,4 +1,7 @@
-"""Asterisk: calls and agents of its queues, from `queue_log`, the manager interface, or both."""
+"""Asterisk connector: calls and agents of its queues, from `queue_log`, the manager interface, or both.
+
+Imports `connectors.sdk` and `models` only.
+"""
 
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.probe import probe

@@ -1,4 +1,4 @@
-"""What agents do, as events: by themselves, and in a call."""
+"""Events about agents: state changes, unanswered rings, and the start and end of conversations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,60 +15,61 @@ from models.ids import agent_id, event_id
 from models.reasons import Reason
 
 Envelope = dict[str, Any]
-"""What all events of a record have in common, to which each event adds its own: one is made at a time."""
+"""Fields shared by the events of one record. Each new event overwrites its own fields here, so build one at a time."""
 
 
 class QueueStay(msgspec.Struct, frozen=True):
     """A call's stay in a queue."""
 
-    remembered: Call
-    call: str
+    stored: Call
+    call_id: str
     subject: str
-    own: str
-    """See `Names.own_queue`."""
+    queue_key: str
+    """See `NameResolver.queue_key`."""
     queue: str
-    visit: int
+    ordinal: int
+    """Number of this stay in the call; 0 outside queues."""
     service: str
     site: str
 
 
 class AgentEvents:
-    """Tells what records say of agents."""
+    """Builds the `agent.state_changed` events of one Asterisk."""
 
-    def __init__(self, source: str, names: NameResolver, memory: CallHistory) -> None:
+    def __init__(self, source: str, names: NameResolver, history: CallHistory) -> None:
         self._source = source
         self._names = names
-        self._memory = memory
+        self._history = history
 
-    def ring_unanswered(self, stay: QueueStay, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
-        """Return that a call rang unanswered: the first, second … time in this stay at this agent."""
+    def ring_unanswered(self, stay: QueueStay, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
+        """Return the event for a ring that the agent did not answer; empty if the record names no agent."""
         agent = self._names.agent(record.agent)
         if not agent:
             return ()
-        turn = self._memory.ordinal(stay.call, f"{agent}|{stay.visit}", record.second)
-        return self._in_call(agent, stay, AgentChange.RING_UNANSWERED, said, f"|{turn}")
+        occurrence = self._history.ordinal(stay.call_id, f"{agent}|{stay.ordinal}", record.second)
+        return self._in_call(agent, stay, AgentChange.RING_UNANSWERED, envelope, f"|{occurrence}")
 
-    def started(self, stay: QueueStay, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
-        """Return that a conversation began."""
+    def started(self, stay: QueueStay, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
+        """Record that a conversation began, and return its event; empty if the record names no agent."""
         agent = self._names.agent(record.agent)
         if not agent:
             return ()
-        self._memory.begin_talk(agent, stay.call, stay.visit, record.second)
-        return self._in_call(agent, stay, AgentChange.CONTACT_STARTED, said)
+        self._history.begin_talk(agent, stay.call_id, stay.ordinal, record.second)
+        return self._in_call(agent, stay, AgentChange.CONTACT_STARTED, envelope)
 
-    def ended(self, stay: QueueStay, record: QueueLogRecord, said: Envelope, *, busy: bool) -> Sequence[Event]:
-        """Return that a conversation is over; nothing if the agent is `busy` with another one."""
+    def ended(self, stay: QueueStay, record: QueueLogRecord, envelope: Envelope, *, busy: bool) -> Sequence[Event]:
+        """Return the event for the end of a conversation; empty if the agent is still `busy` with another call."""
         agent = self._names.agent(record.agent)
-        return self._in_call(agent, stay, AgentChange.CONTACT_ENDED, said) if agent and not busy else ()
+        return self._in_call(agent, stay, AgentChange.CONTACT_ENDED, envelope) if agent and not busy else ()
 
     def _in_call(
-        self, agent: str, stay: QueueStay, change: AgentChange, said: Envelope, note: str = ""
+        self, agent: str, stay: QueueStay, change: AgentChange, envelope: Envelope, note: str = ""
     ) -> Sequence[Event]:
-        native = f"{agent}|{stay.queue}|{change}|{stay.call}|{stay.visit}{note}"
-        return (self.event(agent, change, stay.queue, stay.service, stay.site, native, said),)
+        native = f"{agent}|{stay.queue}|{change}|{stay.call_id}|{stay.ordinal}{note}"
+        return (self.event(agent, change, stay.queue, stay.service, stay.site, native, envelope),)
 
-    def changed(self, change: AgentChange, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
-        """Return what an agent did by himself. Raises `Unusable`."""
+    def changed(self, change: AgentChange, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
+        """Return the events of an agent's own action: log in, log out, pause or unpause. Raises `UnusableRecord`."""
         agent = self._names.agent(record.agent)
         if not agent:
             raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no agent", "elle ne nomme pas d'agent"))
@@ -77,21 +78,21 @@ class AgentEvents:
         if record.event == "ADDMEMBER" and record.text(0) == "PAUSED":
             changes.append(AgentChange.PAUSED)
         events = []
-        for place, each in enumerate(changes):
-            what = f"{agent}|{queue.label}|{each}"
-            native = f"{what}|{record.second}|{self._memory.count_change(record.second, what)}"
-            if place:
-                said["sequence"] = f"{said['sequence']}.{place}"
-            events.append(self.event(agent, each, queue.label, *self._names.place(queue), native, said))
+        for index, single_change in enumerate(changes):
+            change_key = f"{agent}|{queue.label}|{single_change}"
+            native = f"{change_key}|{record.second}|{self._history.count_change(record.second, change_key)}"
+            if index:
+                envelope["sequence"] = f"{envelope['sequence']}.{index}"
+            events.append(self.event(agent, single_change, queue.label, *self._names.place(queue), native, envelope))
         return events
 
     def event(
-        self, agent: str, change: AgentChange, queue: str, service: str, site: str, native: str, said: Envelope
+        self, agent: str, change: AgentChange, queue: str, service: str, site: str, native: str, envelope: Envelope
     ) -> AgentStateChanged:
-        """Return one change of an agent's state; `agent` is the pseudonym."""
-        said["id"] = event_id(self._source, native)
-        said["subject"] = agent_id(self._source, agent)
-        said["service"] = service
-        said["site"] = site
-        said["data"] = {"change": change, "queue": queue}
-        return AgentStateChanged.make(said)
+        """Return one agent state event. `agent` is the pseudonym, `native` the key that the event id is derived from."""
+        envelope["id"] = event_id(self._source, native)
+        envelope["subject"] = agent_id(self._source, agent)
+        envelope["service"] = service
+        envelope["site"] = site
+        envelope["data"] = {"change": change, "queue": queue}
+        return AgentStateChanged.make(envelope)

@@ -1,4 +1,4 @@
-"""How one switchboard is configured."""
+"""Options of one Asterisk instance."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, Self
@@ -14,9 +14,9 @@ from models.envelope import Label
 from models.events import LeaveReason
 
 
-def _not_asterisks_own(name: str) -> str:
+def _is_custom(name: str) -> str:
     if name in KNOWN:
-        raise ValueError(say("is an event of Asterisk's own", "est un événement d'Asterisk lui-même"))
+        raise ValueError(say("is a standard Asterisk event", "est un événement standard d'Asterisk"))
     return name
 
 
@@ -26,14 +26,14 @@ def _is_an_outcome(outcome: str) -> str:
     return outcome
 
 
-def _once_each(queues: dict[str, QueueOptions]) -> dict[str, QueueOptions]:
-    known: dict[str, str] = {}
+def _without_conflicts(queues: dict[str, QueueOptions]) -> dict[str, QueueOptions]:
+    names: dict[str, str] = {}
     for name, queue in queues.items():
-        other = known.setdefault(normalise_queue_name(name), name)
+        other = names.setdefault(normalise_queue_name(name), name)
         if queues[other] != queue:
             raise ValueError(
                 say(
-                    f"has {other} and {name}, which are one queue in Asterisk: remove one, or give both the same options",
+                    f"has {other} and {name}, which are the same queue in Asterisk: remove one, or give both the same options",
                     f"contient {other} et {name}, qui sont une seule file pour Asterisk : supprimez l'une, "
                     "ou donnez-leur les mêmes options",
                 )
@@ -42,47 +42,47 @@ def _once_each(queues: dict[str, QueueOptions]) -> dict[str, QueueOptions]:
 
 
 OUTCOMES: Final = (*LeaveReason, "did", "menu", "voicemail", "ignore")
-"""What an event of the dialplan's own can mean."""
-EventName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^|\s]+$"), AfterValidator(_not_asterisks_own)]
+"""Possible meanings of a custom `QueueLog()` event of the dialplan."""
+EventName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^|\s]+$"), AfterValidator(_is_custom)]
 CustomOutcome = Annotated[str, AfterValidator(_is_an_outcome)]
 
 
 class Manager(Options):
-    """The manager interface (AMI) of one Asterisk: `manager.conf`."""
+    """Connection to the manager interface (AMI) of one Asterisk."""
 
     host: Host
-    """Where it is."""
+    """Host name or address of the manager interface."""
     port: Port | None = None
-    """Its port; 5038 if not given, 5039 with TLS."""
+    """TCP port. Default: 5038, or 5039 with TLS."""
     username: Word
-    """The user of `manager.conf`, with `read = agent,call,dialplan,user`."""
+    """User in `manager.conf`, with `read = agent,call,dialplan,user`."""
     secret: Secret
-    """Its secret."""
+    """Password (`secret`) of this user."""
     auth: Literal["md5", "plain"] = "md5"
-    """How the secret is shown: as the answer to a challenge, or as it is, which some gateways ask for."""
+    """How the client logs in: with a challenge and its MD5 response, or with the plain password, as some gateways require."""
     tls: bool | None = None
-    """Whether the connection is encrypted (`tlsenable` in `manager.conf`); if not given, yes unless it is on this machine."""
+    """Whether to use TLS (`tlsenable` in `manager.conf`). Default: yes, unless the host is this machine."""
     authorities: Path | None = None
-    """A file of certificates (PEM) that its own is checked by; those of the system if not given."""
+    """PEM file of the CA certificates that sign the server certificate. Default: the system's."""
     log_elsewhere: bool = False
-    """Whether another Accueil reads the log of this Asterisk: it alone then tells of calls that began before the connection."""
+    """Whether another Accueil reads the log of this Asterisk. Calls that began before the connection are then left to it."""
 
     french_descriptions: ClassVar = {
-        "host": "Où elle se trouve.",
-        "port": "Son port ; 5038 à défaut, 5039 avec TLS.",
-        "username": "L'utilisateur de `manager.conf`, avec `read = agent,call,dialplan,user`.",
-        "secret": "Son mot de passe (`secret`).",
-        "auth": "Comment il est montré : en réponse à un défi (`md5`), ou tel quel (`plain`), ce que demandent certaines "
-        "passerelles.",
-        "tls": "Si la connexion est chiffrée (`tlsenable` dans `manager.conf`) ; à défaut, oui sauf sur cette machine.",
-        "authorities": "Un fichier de certificats (PEM) qui valident le sien ; ceux du système à défaut.",
-        "log_elsewhere": "Si un autre Accueil lit le journal de cet Asterisk : lui seul parle alors des appels commencés "
-        "avant la connexion.",
+        "host": "Nom ou adresse de l'interface de gestion.",
+        "port": "Port TCP. À défaut : 5038, ou 5039 avec TLS.",
+        "username": "Utilisateur dans `manager.conf`, avec `read = agent,call,dialplan,user`.",
+        "secret": "Mot de passe (`secret`) de cet utilisateur.",
+        "auth": "Mode de connexion : par défi et réponse MD5 (`md5`), ou par mot de passe en clair (`plain`), comme l'exigent "
+        "certaines passerelles.",
+        "tls": "Utiliser TLS ou non (`tlsenable` dans `manager.conf`). À défaut : oui, sauf si l'hôte est cette machine.",
+        "authorities": "Fichier PEM des autorités qui signent le certificat du serveur. À défaut : celles du système.",
+        "log_elsewhere": "Un autre Accueil lit-il le journal de cet Asterisk ? Les appels commencés avant la connexion lui sont "
+        "alors laissés.",
     }
 
     @property
     def encrypted(self) -> bool:
-        """Whether the connection is encrypted."""
+        """Whether the connection uses TLS."""
         return self.tls if self.tls is not None else not is_here(self.host)
 
     @property
@@ -92,60 +92,62 @@ class Manager(Options):
 
 
 class AsteriskConfig(ConnectorConfig):
-    """One Asterisk, by its `queue_log`, its manager interface, or both."""
+    """One Asterisk, read through its `queue_log`, its manager interface, or both."""
 
     path: Path | None = None
-    """The file, usually `/var/log/asterisk/queue_log`. Rotated files are looked for in the same directory."""
+    """The queue log, usually `/var/log/asterisk/queue_log`. Rotated files are read from the same directory."""
     start: Literal["beginning", "end"] = "beginning"
-    """Where to begin on a first start: with the oldest rotated file (not compressed ones), or at the log's end; afterwards it
-    goes on where it was."""
+    """Where to begin on the first start: at the oldest uncompressed rotated file, or at the end of the log. Later starts
+    resume at the saved position."""
     ami: Manager | None = None
-    """The manager interface, beside the log or in its place."""
+    """The manager interface, in addition to the log or instead of it."""
     sector: Sector = "general"
-    """Sector whose key makes the pseudonyms: callers of different sectors cannot be told to be the same."""
+    """Sector whose key creates the pseudonyms. The same caller has different pseudonyms in different sectors."""
     site: Label = ""
-    """Site of what neither queue nor line has one for."""
+    """Default site, for queues and lines without one."""
     service: Label = ""
-    """Service of what neither queue nor line has one for."""
-    queues: Annotated[dict[str, QueueOptions], AfterValidator(_once_each)] = Field(default_factory=dict)
-    """What the queues are for, by their names in Asterisk. Capitals do not matter: to Asterisk, `Support` and `support` are one.
-    Others are taken as well, under their own names in small letters."""
+    """Default service, for queues and lines without one."""
+    queues: Annotated[dict[str, QueueOptions], AfterValidator(_without_conflicts)] = Field(default_factory=dict)
+    """Labels, services and sites of the queues, by queue name in Asterisk. Case does not matter: `Support` and `support` are
+    the same queue. Other queues are read too, under their own names in lower case."""
     dids: dict[str, PhoneLine] = Field(default_factory=dict)
-    """The numbers that citizens dial, as the log has them or in any usual form; `*` and `?` match any digits and one."""
+    """Numbers that citizens dial, as the log writes them or in any usual format; `*` matches any digits, `?` one digit."""
     custom_events: dict[EventName, CustomOutcome] = Field(default_factory=dict)
-    """What the dialplan's own `QueueLog()` events mean, by name: a reason to leave a queue (`full`, `closed`, `diverted` …),
-    `did` (the first parameter is the number dialled), `menu` (the parameters are what was chosen), `voicemail` (the first is the
-    duration in seconds), or `ignore`. `DID` means `did` if nothing else is said. With `ami`, those of `UserEvent()` as well."""
+    """Meaning of the dialplan's own `QueueLog()` events, by name: a reason to leave a queue (`full`, `closed`, `diverted`
+    …), `did` (first parameter: the number dialled), `menu` (parameters: the choice), `voicemail` (first parameter: the
+    duration in seconds), or `ignore`. `DID` means `did` by default. With `ami`, `UserEvent()` events of these names are
+    read too."""
     menu_options: dict[str, Label] = Field(default_factory=dict)
-    """What is chosen in voice menus, by what the dialplan writes: a key (`2`), or several parameters with `-` between (`main-2`).
-    Of others, only single digits are shown."""
+    """Labels of the choices in voice menus, by what the dialplan writes: a key (`2`), or several parameters joined by `-`
+    (`main-2`). Without a label, only single digits are shown."""
     region: Region = "FR"
-    """Country whose national way of writing phone numbers is used."""
+    """Country whose national phone number format is used."""
 
     french_descriptions: ClassVar = {
-        "path": "Le fichier, en général `/var/log/asterisk/queue_log`. Les fichiers archivés sont cherchés dans le "
-        "même répertoire.",
-        "start": "Où commencer la première fois : au plus ancien fichier archivé (sauf compressés ; `beginning`), ou à la fin du "
-        "journal (`end`) ; ensuite il reprend là où il en était.",
-        "ami": "L'interface de gestion (AMI), à côté du journal ou à sa place.",
-        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un "
-        "appelant.",
-        "site": "Site de ce qui n'en a ni par la file ni par la ligne.",
-        "service": "Service de ce qui n'en a ni par la file ni par la ligne.",
-        "queues": "À quoi servent les files, par leur nom dans Asterisk ; les majuscules ne comptent pas : pour Asterisk, "
-        "`Support` et `support` sont une seule file. Les autres sont lues aussi, sous leur propre nom en minuscules.",
-        "dids": "Les numéros que composent les usagers, sous toute forme usuelle ; `*` et `?` remplacent des chiffres.",
+        "path": "Journal des files, en général `/var/log/asterisk/queue_log`. Les fichiers archivés sont lus dans le même "
+        "répertoire.",
+        "start": "Où commencer au premier démarrage : au plus ancien fichier archivé non compressé (`beginning`), ou à la fin du "
+        "journal (`end`). Les démarrages suivants reprennent à la position enregistrée.",
+        "ami": "Interface de gestion (AMI), en plus du journal ou à sa place.",
+        "sector": "Secteur dont la clé crée les pseudonymes. Un même appelant a des pseudonymes différents d'un secteur à "
+        "l'autre.",
+        "site": "Site par défaut, pour les files et les lignes qui n'en ont pas.",
+        "service": "Service par défaut, pour les files et les lignes qui n'en ont pas.",
+        "queues": "Libellés, services et sites des files, par nom de file dans Asterisk. Les majuscules ne comptent pas : "
+        "`Support` et `support` sont la même file. Les autres files sont lues aussi, sous leur propre nom en minuscules.",
+        "dids": "Numéros que composent les usagers, tels que le journal les écrit ou sous toute forme usuelle ; `*` remplace "
+        "plusieurs chiffres, `?` un seul.",
         "custom_events": "Sens des événements `QueueLog()` du plan de numérotation, par nom : un motif de sortie (`full`, "
-        "`closed`, `diverted` …), `did` (le premier paramètre est le numéro composé), `menu` (les paramètres sont le choix), "
-        "`voicemail` (le premier est la durée en secondes) ou `ignore`. `DID` a le sens de `did` si rien d'autre n'est dit. Avec "
-        "`ami`, ceux de `UserEvent()` par ces noms aussi.",
-        "menu_options": "Ce qui est choisi dans les menus vocaux, par ce qu'écrit le plan de numérotation : une touche (`2`), ou "
-        "plusieurs paramètres séparés par `-` (`main-2`). Des autres, seuls les chiffres isolés sont montrés.",
-        "region": "Pays dont l'écriture nationale des numéros est suivie.",
+        "`closed`, `diverted` …), `did` (premier paramètre : le numéro composé), `menu` (paramètres : le choix), `voicemail` "
+        "(premier paramètre : la durée en secondes) ou `ignore`. `DID` a par défaut le sens de `did`. Avec `ami`, les "
+        "événements `UserEvent()` de ces noms sont lus aussi.",
+        "menu_options": "Libellés des choix dans les menus vocaux, par ce qu'écrit le plan de numérotation : une touche (`2`), "
+        "ou plusieurs paramètres joints par `-` (`main-2`). Sans libellé, seuls les chiffres isolés sont montrés.",
+        "region": "Pays dont le format national des numéros est utilisé.",
     }
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
         if self.path is None and self.ami is None:
-            raise ValueError(say("needs path, ami, or both", "a besoin de path, d'ami, ou des deux"))
+            raise ValueError(say("needs path, ami, or both", "attend path, ami, ou les deux"))
         return self

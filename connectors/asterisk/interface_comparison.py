@@ -1,4 +1,4 @@
-"""What the manager interface should have told, and only the log did: how far it can be relied on."""
+"""Comparison of the two interfaces: call events in the log that the manager interface did not report."""
 
 import time
 from collections import deque
@@ -14,24 +14,24 @@ from models.events import Event
 from models.topics import Channel
 
 GRACE_SECONDS: Final = 10.0
-"""So much later than the log the manager interface may tell the same."""
+"""Longest delay of the manager interface behind the log before an event counts as missing, in seconds."""
 ROUND_SECONDS: Final = 60.0
-"""How often it is said that all was compared until then."""
+"""Interval between the ends of comparison rounds, in seconds."""
 MENTIONED_FOR: Final = timedelta(hours=6)
-"""How long after an event either may still tell it."""
+"""Time after an event during which either interface may still report it."""
 ALWAYS: Final = 0
-"""An event is the same whenever it is told."""
+"""Constant version of every event: call events do not change once reported."""
 
 
 class _Due(NamedTuple):
     at: float
-    """When it is to be compared, by the monotonic clock."""
+    """When to compare it, by the monotonic clock."""
     id: str
     until: datetime
 
 
 class InterfaceComparison:
-    """The events of calls that both tell, kept in `directory`."""
+    """Compares the call events of both interfaces. Its state is in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         self._reconciler = Reconciler(directory)
@@ -40,24 +40,27 @@ class InterfaceComparison:
 
     @property
     def reconcile_stats(self) -> ReconcileStats:
-        """What was found, as far as it is kept."""
+        """Stored totals of the comparison."""
         return self._reconciler.stored_stats
 
     def add_manager_outcome(self, outcome: Outcome) -> None:
-        """Take note of what the manager interface told."""
-        for event in _of_calls(outcome):
+        """Record the call events from the manager interface."""
+        for event in _call_events(outcome):
             self._reconciler.record_pushed(event.id, ALWAYS, "", event.time + MENTIONED_FOR)
 
-    def read(self, outcome: Outcome, since: int) -> None:
-        """Take note of what the log told; of calls that began after `since` the manager interface should tell it too."""
+    def add_log_outcome(self, outcome: Outcome, since: int) -> None:
+        """Schedule the comparison of call events from the log.
+
+        Only calls that began after `since`, the start of the manager connection in seconds since 1970, are compared.
+        """
         at = time.monotonic() + GRACE_SECONDS
-        for event in _of_calls(outcome):
+        for event in _call_events(outcome):
             made = UNIQUE_ID.fullmatch(event.subject.rpartition(":")[2])
             if made and int(made["second"]) > since > 0:
                 self._due.append(_Due(at, event.id, event.time + MENTIONED_FOR))
 
     def take_changes(self) -> ReconcileChanges:
-        """Compare what it is time for, and return what was learned since this was called last."""
+        """Compare the events that are due, and return the changes since the previous call."""
         now = time.monotonic()
         while self._due and self._due[0].at <= now:
             due = self._due.popleft()
@@ -68,14 +71,14 @@ class InterfaceComparison:
         return self._reconciler.take_changes()
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Keep what was learned."""
+        """Store the changes."""
         self._reconciler.keep(changes)
 
     def close(self) -> None:
-        """Close the memory."""
+        """Close the database."""
         self._reconciler.close()
 
 
-def _of_calls(outcome: Outcome) -> Iterator[Event]:
+def _call_events(outcome: Outcome) -> Iterator[Event]:
     if not isinstance(outcome, Reject):
         yield from (event for event in outcome if event.type.startswith(f"{Channel.CALL.value}."))

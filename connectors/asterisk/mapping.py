@@ -1,4 +1,4 @@
-"""What a line of `queue_log` means, or why it means nothing."""
+"""Mapping of `queue_log` lines to events or rejects."""
 
 import re
 from typing import Final
@@ -21,41 +21,46 @@ _ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNEC
 
 
 class QueueLogMapping:
-    """Maps the lines of one log, in order; what earlier lines said is in `memory`."""
+    """Maps the lines of one log in order. `history` is the memory of earlier lines."""
 
     def __init__(
-        self, source: str, config: AsteriskConfig, key: PseudonymKey, memory: CallHistory, *, again: bool = False
+        self, source: str, config: AsteriskConfig, key: PseudonymKey, history: CallHistory, *, again: bool = False
     ) -> None:
         self._names = NameResolver(config, key)
-        self._memory = memory
+        self._history = history
         self._latest = SECONDS.stop if again else 0
-        """Latest time of a line, as far as it was computed. The SDK judges the time of a line that is mapped `again`."""
+        """Latest accepted time of a line, in seconds since 1970; the limit is updated when a line exceeds it.
+
+        For lines mapped `again`, the SDK checks the time."""
         self._known = KNOWN | {"DID", *config.custom_events}
-        self._facts = RecordInterpreter(source, config, self._names, memory)
+        self._interpreter = RecordInterpreter(source, config, self._names, history)
 
     def map(self, line: LogLine) -> Outcome:
-        """Return what `line` means, or why it means nothing; raises nothing."""
+        """Return the events of `line`, or its rejection. Never raises."""
         try:
             record = parse(line.content, self._known)
             if record is None:
                 return ()
             if record.second > self._latest:
                 self._check_time(record, line)
-            events = self._facts.interpret(record, line.read_at)
+            events = self._interpreter.interpret(record, line.read_at)
         except UnusableRecord as error:
             return self.reject(line, error.reason, error.detail)
         if events is None:
-            return self.reject(line, Reason.UNKNOWN_RECORD, _no_meaning_of(record.event))
+            return self.reject(line, Reason.UNKNOWN_RECORD, _missing_meaning(record.event))
         return events
 
     def _check_time(self, record: QueueLogRecord, line: LogLine) -> None:
-        """Raise `Unusable` for a line of the future, before anything of it is remembered: its time may be a telephone number."""
+        """Raise `UnusableRecord` for a line from the future before anything of it is remembered.
+
+        An impossible time may really be a telephone number.
+        """
         self._latest = int(line.read_at.timestamp()) + AHEAD_SECONDS
         if record.second > self._latest:
             raise UnusableRecord(Reason.TIME_IN_FUTURE)
 
     def reject(self, line: LogLine, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the line that was mapped last, with what is to be known of earlier ones."""
+        """Return the rejection of the line mapped last, with the memory needed to map it again."""
         try:
             record = parse(line.content, self._known)
         except UnusableRecord:
@@ -63,13 +68,13 @@ class QueueLogMapping:
         context = CallHistory()
         if record:
             call, agent = self._names.call(record.call, record.second), self._names.agent(record.agent)
-            context = self._memory.excerpt(record.second, call, agent)
+            context = self._history.excerpt(record.second, call, agent)
         answer = _ANSWER.search(line.content) is not None
         return Reject(reason, line.content, detail, msgspec.json.encode(context), answer)
 
 
-def _no_meaning_of(event: str) -> str:
-    """Return what to do about an event of no meaning; empty if its name is not one that can be shown."""
+def _missing_meaning(event: str) -> str:
+    """Return a hint about an event without a meaning; empty if its name may not be shown."""
     if not LABEL.fullmatch(event):
         return ""
     return say(f"{event} has no meaning in custom_events", f"{event} n'a pas de sens dans custom_events")

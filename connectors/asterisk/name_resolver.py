@@ -1,4 +1,4 @@
-"""Names of Asterisk's as names of events: the configuration's, or ones that tell nothing about a person."""
+"""Conversion of names in Asterisk to names in events: configured labels, or pseudonyms and hashes."""
 
 import re
 from functools import lru_cache, partial
@@ -12,38 +12,38 @@ from models.identities import IdentityKind, PseudonymKey
 UNIQUE_ID: Final = re.compile(
     r"(?:(?P<system>[A-Za-z0-9_.-]{1,40})-)?(?P<second>[12]\d{9})\.(?:0|[1-9]\d{0,7})", re.ASCII
 )
-"""The id that Asterisk gives a channel: its system's name, if it has one, the second and a number.
+"""Unique id that Asterisk gives a channel: optional system name, creation second and a counter.
 
-No second begins with 0, as phone numbers do, and no switchboard has had a hundred million channels.
-"""
-MADE_BEFORE: Final = range(-86_400, 30 * 86_400)
-"""Age of a call's id in a record, in seconds. An older or newer number only looks like an id."""
+The second does not begin with 0, unlike phone numbers. Eight digits suffice for the counter."""
+ID_AGE_SECONDS: Final = range(-86_400, 30 * 86_400)
+"""Accepted age of a call id in a record, in seconds. Outside this range, the id may be another number, such as a phone
+number."""
 CACHED: Final = 8_192
-"""So many names of each kind are remembered."""
+"""Names of each kind kept in the cache."""
 CALLERS: Final = 65_536
-"""Of callers more: to normalise a number takes long, and in a large log the same come back after weeks."""
+"""Callers kept in the cache. Normalising a number is slow, and in a large log the same callers return after weeks."""
 
 
 class ResolvedName(str):
-    """A name as `Names` gave it, which it will not change again."""
+    """A name that `NameResolver` has already converted and will not change again."""
 
     __slots__ = ()
 
 
 class QueuePlace(NamedTuple):
-    """A queue, and where its events are."""
+    """A queue with its label, service and site."""
 
-    own: str
-    """See `Names.own_queue`."""
-    previous: str
-    """See `Names.former_queue`."""
+    key: str
+    """See `NameResolver.queue_key`."""
+    previous_key: str
+    """See `NameResolver.previous_queue_key`."""
     label: str
     service: str
     site: str
 
 
 class NameResolver:
-    """How queues, agents, callers, calls and dialled numbers of one Asterisk are called in its events."""
+    """Converts queues, agents, callers, call ids and dialled numbers of one Asterisk to their names in events."""
 
     def __init__(self, config: AsteriskConfig, key: PseudonymKey) -> None:
         self._config = config
@@ -51,8 +51,8 @@ class NameResolver:
         self._extensions = {extension: name for name, queue in config.queues.items() for extension in queue.extensions}
         self._cached_second = lru_cache(CACHED)(self._second)
         self._cached_queue = lru_cache(CACHED)(self._queue)
-        self._cached_own_queue = lru_cache(CACHED)(self._own_queue)
-        self._cached_place = lru_cache(CACHED, typed=True)(self._place)  # a `Known` name and its text are equal
+        self._cached_queue_key = lru_cache(CACHED)(self._queue_key)
+        self._cached_place = lru_cache(CACHED, typed=True)(self._place)  # a `ResolvedName` and its text are equal
         self._cached_agent = lru_cache(CACHED)(self._agent)
         numbers = PhoneNumbers(config.dids, config.region, key)
         self.caller = lru_cache(CALLERS)(numbers.caller)
@@ -61,70 +61,70 @@ class NameResolver:
         self._queues: dict[str, QueueOptions] = {}
         for name, queue in config.queues.items():
             label = queue.label or as_label(name)
-            self._queues.setdefault(self._own_queue(name), queue.model_copy(update={"label": label}))
+            self._queues.setdefault(self._queue_key(name), queue.model_copy(update={"label": label}))
 
     def call(self, unique_id: str, second: int) -> str:
-        """Return the native id of a call in a record of `second`: an id that Asterisk made is kept, all else is replaced."""
+        """Return the native id of a call in a record of `second`: Asterisk's own id as is, anything else as a keyed hash."""
         if type(unique_id) is ResolvedName:
             return str(unique_id)
-        made = self._cached_second(unique_id)
-        return unique_id if second - made in MADE_BEFORE else self.keyed_hash("call", unique_id)
+        created = self._cached_second(unique_id)
+        return unique_id if second - created in ID_AGE_SECONDS else self.keyed_hash("call", unique_id)
 
     def queue(self, name: str) -> QueueOptions:
-        """Return a queue, with the label that events give it; one of no name stands for all queues."""
+        """Return the options of a queue, with its label in events. An empty name means all queues."""
         return self._cached_queue(self.queue_key(name))
 
     def queue_key(self, name: str) -> str:
-        """Return the name by which a queue is remembered: the same for all its spellings, with a label if it has one."""
-        return str(name) if isinstance(name, ResolvedName) else self._cached_own_queue(name)
+        """Return the name that identifies a queue in the memory: the same for all its spellings, and not its label."""
+        return str(name) if isinstance(name, ResolvedName) else self._cached_queue_key(name)
 
     def previous_queue_key(self, name: str) -> str:
-        """Return what `own_queue` returned in earlier versions, which kept the spelling; empty if that is the same."""
-        return self.queue_place(name).previous
+        """Return the key that earlier versions saved, which kept the spelling; empty if it is the same."""
+        return self.queue_place(name).previous_key
 
     def queue_place(self, name: str) -> QueuePlace:
-        """Return all that is known of a queue by its name."""
+        """Return a queue with its keys, label, service and site."""
         return self._cached_place(name)
 
     def agent(self, name: str) -> str:
-        """Return the pseudonym of an agent, empty if there is none."""
+        """Return the pseudonym of an agent, empty if the name is empty."""
         return str(name) if isinstance(name, ResolvedName) else self._cached_agent(name)
 
     def queue_of_extension(self, extension: str) -> str:
-        """Return the label of the queue that an extension leads to, empty if the configuration names none."""
+        """Return the label of the queue with this extension, empty if none is configured."""
         name = self._extensions.get(extension)
         label: str = self.queue(name).label if name else ""
         return label
 
     def menu_option(self, chosen: str) -> str:
-        """Return the label of a choice in a menu: the configuration's, or the key if it is one digit, else empty."""
+        """Return the label of a menu choice: the configured one, or the key if it is one digit, else empty."""
         return self._config.menu_options.get(chosen) or (chosen if re.fullmatch("[0-9]", chosen) else "")
 
-    def place(self, of: QueueOptions | PhoneLine | None) -> tuple[str, str]:
-        """Return service and site of a queue or a line. Never of both: all that concerns a queue is to be in one place."""
-        return (of and of.service) or self._config.service, (of and of.site) or self._config.site
+    def place(self, scope: QueueOptions | PhoneLine | None) -> tuple[str, str]:
+        """Return the service and site of a queue or a line. Queue events never use the line: one queue has one place."""
+        return (scope and scope.service) or self._config.service, (scope and scope.site) or self._config.site
 
     def _second(self, unique_id: str) -> int:
-        """Return when Asterisk made an id, in seconds since 1970; 0 if it is none of its own."""
-        made = UNIQUE_ID.fullmatch(unique_id)
-        own = made and (made["system"] is None or LABEL.fullmatch(made["system"]))
-        return int(made["second"]) if made and own else 0
+        """Return when Asterisk created an id, in seconds since 1970; 0 if the id is not one of Asterisk's."""
+        created = UNIQUE_ID.fullmatch(unique_id)
+        is_valid = created and (created["system"] is None or LABEL.fullmatch(created["system"]))
+        return int(created["second"]) if created and is_valid else 0
 
-    def _queue(self, own: str) -> QueueOptions:
-        if not own:
+    def _queue(self, key: str) -> QueueOptions:
+        if not key:
             return QueueOptions()
-        known = self._queues.get(own, QueueOptions())
-        shown, _, hidden = own.partition("~")
+        known = self._queues.get(key, QueueOptions())
+        shown, _, hidden = key.partition("~")
         return known.model_copy(update={"label": known.label or shown or hidden})
 
-    def _own_queue(self, name: str) -> str:
+    def _queue_key(self, name: str) -> str:
         return "" if name in UNNAMED else self._as_one_word(normalise_queue_name(name))
 
     def _place(self, name: str) -> QueuePlace:
-        own = self.queue_key(name)
-        previous = self._as_one_word(name) if own and not isinstance(name, ResolvedName) else own
+        key = self.queue_key(name)
+        previous_key = self._as_one_word(name) if key and not isinstance(name, ResolvedName) else key
         queue = self.queue(name)
-        return QueuePlace(own, "" if previous == own else previous, queue.label, *self.place(queue))
+        return QueuePlace(key, "" if previous_key == key else previous_key, queue.label, *self.place(queue))
 
     def _as_one_word(self, name: str) -> str:
         return name if LABEL.fullmatch(name) else f"{as_label(name)}~{self.keyed_hash('queue', name)}"

@@ -1,4 +1,4 @@
-"""Try whether log and manager interface can be reached, and understood."""
+"""Check that the log and the manager interface can be reached and read."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,24 +18,24 @@ from connectors.sdk.journaled_stream import JournalEntry
 from connectors.sdk.probe import ProbedOutcomes, read_available
 
 WAIT_SECONDS: Final = 2.0
-"""How long something new in the log is waited for."""
+"""Longest wait for new lines in the log, in seconds."""
 
 
 def probe(config: AsteriskConfig, context: Context) -> Sequence[Outcome]:
-    """Return what the next lines of the log mean, and who is in the queues. Raises `SourceUnavailableError`."""
+    """Return the outcomes of the next log lines and of the queue status. Raises `SourceUnavailableError`."""
     outcomes = ProbedOutcomes()
     if config.path is not None:
         with closing(AsteriskSource(config.model_copy(update={"ami": None}), context)) as source:
             outcomes = read_available(source, WAIT_SECONDS)
     if config.ami is not None:
-        outcomes.append(_ask(config.ami, config, context))
+        outcomes.append(_probe_manager(config.ami, config, context))
     return outcomes
 
 
-def _ask(manager: Manager, config: AsteriskConfig, context: Context) -> Outcome:
+def _probe_manager(manager: Manager, config: AsteriskConfig, context: Context) -> Outcome:
     with closing(ManagerSession(manager, events=False)) as session:
-        told = list_queues(session)
+        status = list_queues(session)
     mapping = ManagerMapping(
-        context.source, config, context.pseudonym_key(config.sector), CallTracker(), beside_log=False
+        context.source, config, context.pseudonym_key(config.sector), CallTracker(), with_log=False
     )
-    return mapping.map(JournalEntry(msgspec.json.encode(told), datetime.now(UTC)))
+    return mapping.map(JournalEntry(msgspec.json.encode(status), datetime.now(UTC)))

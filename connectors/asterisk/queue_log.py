@@ -1,6 +1,6 @@
-"""Records as Asterisk writes them to `queue_log`: `epoch|callid|queue|agent|EVENT|parameter|…`.
+"""Records of Asterisk's `queue_log`: `epoch|callid|queue|agent|EVENT|parameter|…`.
 
-Which events there are, and what their parameters mean: the Queue Logs page of the Asterisk documentation, and every
+Events and their parameters are described on the Queue Logs page of the Asterisk documentation and by every
 `ast_queue_log` call in `apps/app_queue.c`.
 """
 
@@ -19,11 +19,11 @@ from models.events import AgentChange, EndedBy, LeaveReason, TransferKind
 from models.reasons import Reason
 
 NO_CALL: Final = frozenset({"", "NONE", "REALTIME", "MANAGER", "CLI"})
-"""What stands in place of a call's id when the line is about none."""
+"""Values of the call id field in lines that are not about a call."""
 UNNAMED: Final = frozenset({"", "NONE"})
-"""What stands in place of a queue or an agent."""
+"""Values of the queue and agent fields that mean none."""
 
-# Event → where its parameters are. A number that is not there is None: versions of Asterisk differ in how many they write.
+# Missing numbers are read as None: versions of Asterisk write different numbers of parameters.
 LEFT: Final = {
     "EXITWITHTIMEOUT": (LeaveReason.TIMEOUT, 2),
     "EXITEMPTY": (LeaveReason.EMPTY, 2),
@@ -31,15 +31,15 @@ LEFT: Final = {
     "WITHDRAW": (LeaveReason.WITHDRAWN, 2),
     "SYSCOMPAT": (LeaveReason.INCOMPATIBLE, None),
 }
-"""The wait's place."""
+"""Events of callers who leave the queue unanswered → reason, and position of the wait time among the parameters."""
 COMPLETED: Final = {"COMPLETEAGENT": EndedBy.AGENT, "COMPLETECALLER": EndedBy.CALLER}
-"""Wait and conversation are at 0 and 1."""
+"""Events at the end of a conversation → the party who ended it. Parameters 0 and 1 are wait and conversation seconds."""
 TRANSFERRED: Final = {
     "BLINDTRANSFER": TransferKind.BLIND,
     "ATTENDEDTRANSFER": TransferKind.ATTENDED,
     "TRANSFER": TransferKind.UNKNOWN,
 }
-"""See `Record.transfer_seconds`."""
+"""Events of transfers → kind of transfer. See `QueueLogRecord.transfer_seconds`."""
 AGENTS: Final = {
     "AGENTLOGIN": AgentChange.LOGGED_IN,
     "AGENTCALLBACKLOGIN": AgentChange.LOGGED_IN,
@@ -57,16 +57,17 @@ TURNED_AWAY: Final = {
     "=empty": LeaveReason.EMPTY,
     "=other": LeaveReason.OTHER,
 }
-"""Why a call left a queue, or did not enter it, where the log says nothing; the wait is at 0, if it is there."""
+"""Internal events for exits and refusals that the log does not report. Parameter 0, if present, is the wait."""
 CONVERSATION_OVER: Final = "=over"
-"""A conversation ended while nobody looked; wait and conversation are at 0 and 1, if they are there."""
+"""Internal event: a conversation ended unobserved. Parameters 0 and 1, if present, are wait and conversation seconds."""
 MESSAGE_LEFT: Final = "=message"
-"""A voice message was left; its duration is at 0, if it is there."""
+"""Internal event: a voice message was left. Parameter 0, if present, is its duration."""
 IGNORED: Final = frozenset(
     {"QUEUESTART", "CONFIGRELOAD", "PENALTY", "RINGINUSE", "RINGCANCELED", "OUTCALL", "AGENTDUMP"}
 )
-"""Events that change neither a contact nor an agent's state. After AGENTDUMP the caller still waits: the agent hung up during the
-announcement."""
+"""Events that change neither a contact nor an agent's state.
+
+After AGENTDUMP, the agent hung up during the announcement and the caller still waits."""
 KNOWN: Final = frozenset(
     {"ENTERQUEUE", "CONNECT", "ABANDON", "RINGNOANSWER", *LEFT, *COMPLETED, *TRANSFERRED, *AGENTS, *IGNORED}
 )
@@ -83,28 +84,31 @@ _NUMBERS_OF_AGENTS: Final = {
     **dict.fromkeys(COMPLETED, re.compile(r"-?[0-9]+(?:\|-?[0-9]+){1,2}")),
     **dict.fromkeys(TRANSFERRED, re.compile(r"[^|]*\|.*(?:\|-?[0-9]+){2,3}")),
 }
-"""Events of a call that name an agent, and their parameters."""
+"""Parameter formats of the call events that name an agent."""
 _LONGEST_AGENT: Final = 80
-"""Size of an agent's name in Asterisk, in bytes, with the NUL at its end: it has fewer `|` than that."""
+"""Size of an agent's name in Asterisk, in bytes, including the final NUL. It limits the number of `|` in a name."""
 
 
 def normalise_queue_name(queue: str) -> str:
-    """Return a queue's name in small letters. Asterisk compares names of queues with `strcasecmp`, which knows A to Z."""
+    """Return a queue name in lower case, ASCII letters only.
+
+    Asterisk compares queue names with `strcasecmp`, which folds A to Z only.
+    """
     return queue.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 class LogLine(msgspec.Struct, frozen=True):
-    """A raw record: one line, and when it was read."""
+    """A line of the log and the time it was read."""
 
     content: bytes
     read_at: datetime
 
 
 class QueueLogRecord(msgspec.Struct, frozen=True):
-    """A line taken apart, or what another interface tells in its place."""
+    """A parsed line, or an equivalent record from the manager interface."""
 
     second: int
-    """Seconds since 1970, always UTC."""
+    """Seconds since 1970, UTC."""
     time: datetime
     call: str
     queue: str
@@ -113,13 +117,13 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
     parameters: list[str]
 
     def text(self, place: int) -> str:
-        """Return the parameter at `place`, counted from the end if negative; empty if it is not there."""
+        """Return the parameter at `place`, counted from the end if negative; empty if missing."""
         return self.parameters[place] if -len(self.parameters) <= place < len(self.parameters) else ""
 
     def seconds(self, place: int | None) -> int | None:
-        """Return the duration at `place`; None if it is not there, or no duration.
+        """Return the duration at `place`; None if it is missing or not a duration.
 
-        A record says more than its numbers: it counts without them too. A duration is negative if the clock was set back.
+        A record remains useful without its numbers. A duration is negative if the clock was set back.
         """
         parameters = self.parameters
         if place is None or not -len(parameters) <= place < len(parameters):
@@ -127,22 +131,23 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
         return whole(parameters[place], LONGEST_SECONDS)
 
     def position(self, place: int) -> int | None:
-        """Return the position in the queue at `place`; None if it is not there, or no position."""
+        """Return the queue position at `place`; None if it is missing or not a position."""
         return whole(self.text(place), LAST_POSITION)
 
     def transfer_seconds(self) -> tuple[int | None, int | None]:
-        """Return wait and conversation of a transfer.
+        """Return the wait and conversation seconds of a transfer.
 
-        They come last, before the position, which early versions do not write: those have four parameters.
+        They are the last parameters before the position. Early versions do not write the position and have four
+        parameters.
         """
         last = 0 if len(self.parameters) <= 4 else 1
         return self.seconds(-2 - last), self.seconds(-1 - last)
 
     def entry(self) -> tuple[str, int | None]:
-        """Return the caller's number and position of `ENTERQUEUE`.
+        """Return the caller's number and the position of an `ENTERQUEUE` record.
 
-        Its parameters are URL, number, position, and the caller's name if `log-caller-id-name` says so. Asterisk replaces `|` in
-        the name, and not in the number, which the caller may choose: so the position is found from the end.
+        Its parameters are URL, number, position and, with `log-caller-id-name`, the caller's name. Asterisk replaces `|`
+        in the name but not in the number, which the caller may choose. So the position is searched from the end.
         """
         place = 2
         if len(self.parameters) > 3:
@@ -152,9 +157,9 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
 
 
 def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> QueueLogRecord | None:
-    """Return the record of a line, None if it is blank. `known` are the events that have a meaning.
+    """Return the record of a line, None for a blank line. `known` are the events with a meaning.
 
-    Raises `Unusable` if it is too long, or has not the form of a line.
+    Raises `UnusableRecord` if the line is too long or malformed.
     """
     if len(content) > MAX_LINE_BYTES:
         raise UnusableRecord(
@@ -171,7 +176,7 @@ def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> QueueLogRecord | N
         raise UnusableRecord(
             Reason.UNREADABLE_LINE,
             say(
-                f"it has too few fields: {len(fields)}, not {_FIELDS}",
+                f"it has too few fields: {len(fields)} instead of {_FIELDS}",
                 f"elle a trop peu de champs : {len(fields)} au lieu de {_FIELDS}",
             ),
         )
@@ -183,15 +188,15 @@ def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> QueueLogRecord | N
         raise UnusableRecord(
             Reason.UNREADABLE_LINE,
             say(
-                "its time is no number of seconds, of 2001 to 2096",
-                "son heure n'est pas un nombre de secondes, de 2001 à 2096",
+                "its time is not a number of seconds since 1970 between 2001 and 2096",
+                "son heure n'est pas un nombre de secondes depuis 1970, entre 2001 et 2096",
             ),
         )
     return QueueLogRecord(second, datetime.fromtimestamp(second, UTC), call, queue, agent, event, parameters)
 
 
 def _join_agent(fields: list[str]) -> list[str]:
-    """Return the fields with an agent's name that holds `|` as one field, if an event of an agent comes after it."""
+    """Return the fields with an agent's name that contains `|` joined into one field."""
     if fields[_AGENT] not in UNNAMED:
         for place in range(_EVENT + 1, min(_AGENT + _LONGEST_AGENT, len(fields))):
             event = fields[place]

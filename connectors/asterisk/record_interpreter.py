@@ -1,9 +1,11 @@
-"""What the records of one Asterisk mean, whichever interface told them: a call's stay in a queue, and what agents do.
+"""Meaning of Asterisk records, read from the log or from the manager interface: queue stays of calls and agent states.
 
-A call (its unique id) may stay in several queues one after the other; the stays are its visits 1 … n. A queue that does not take
-it is visited too, but not every interface tells of that: such visits have numbers of their own. Ids of events are made of what
-records say, never of where they stand, and of no time where the fact can be told without: so a copy of the log, and the manager
-interface of the same Asterisk, which tells things some milliseconds sooner or later, tell the same events.
+A call (its unique id) may stay in several queues in turn; its stays are numbered from 1. A queue that refuses a call
+counts as a stay too. Not every interface reports refusals, so refused stays have a separate range of numbers.
+
+Event ids are derived from the content of records, never from their position in the log, and from a time only where
+nothing else distinguishes two facts. So a copy of the log produces the same ids, and so does the manager interface of the
+same Asterisk, whose times differ by some milliseconds.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,22 +56,22 @@ from models.reasons import Reason
 from models.topics import Channel
 
 LEAVES: Final = "LEAVE"
-"""Beginning of the names of the dialplan's own events about a caller who was in the queue: `LEAVEEMPTY`, `LEAVEUNAVAIL`."""
+"""Prefix of the dialplan's own events about a caller who left the queue, such as `LEAVEEMPTY` and `LEAVEUNAVAIL`."""
 AFTER_A_WAIT: Final = frozenset({LeaveReason.TIMEOUT, LeaveReason.KEY, LeaveReason.WITHDRAWN, LeaveReason.INCOMPATIBLE})
-"""Reasons for which a call leaves a queue that it was in: no queue turns it away for them."""
-_Told = TypeVar("_Told", bound=CallEvent)
+"""Reasons that only apply to calls that waited in the queue; a queue never refuses a call for them."""
+_CallEvent = TypeVar("_CallEvent", bound=CallEvent)
 _Handler = Callable[[QueueLogRecord, Envelope], Sequence[Event]]
 
 
 class RecordInterpreter:
-    """Tells what records mean, in order; what earlier ones said is in `memory`."""
+    """Interprets records in order. `history` is the memory of earlier ones."""
 
-    def __init__(self, source: str, config: AsteriskConfig, names: NameResolver, memory: CallHistory) -> None:
+    def __init__(self, source: str, config: AsteriskConfig, names: NameResolver, history: CallHistory) -> None:
         self._source = source
         self._config = config
         self._names = names
-        self._memory = memory
-        self._agents = AgentEvents(source, names, memory)
+        self._history = history
+        self._agents = AgentEvents(source, names, history)
         self._subject = lru_cache(CACHED)(partial(contact_id, Channel.CALL, source))
         custom: dict[str, CustomOutcome] = {"DID": "did", **config.custom_events}
         self._handlers: dict[str, _Handler] = {
@@ -89,136 +91,139 @@ class RecordInterpreter:
         }
 
     def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event] | None:
-        """Return what `record` means; None if its event has no meaning, by itself or by the configuration.
+        """Return the events of `record`; None if its event has neither a standard nor a configured meaning.
 
-        Raises `Unusable`.
+        Raises `UnusableRecord`.
         """
-        said: Envelope = {
+        envelope: Envelope = {
             "source": self._source,
             "time": record.time,
             "recordedtime": read_at,
-            "sequence": self._memory.begin_line(record.second),
+            "sequence": self._history.begin_line(record.second),
             "sector": self._config.sector,
         }
         handler = self._handlers.get(record.event)
         if handler is None:
             self._reserve(record)
             return None
-        return handler(record, said)
+        return handler(record, envelope)
 
     # --------------------------------------------------------------------------------------------------- outside queues
-    def _arrived(self, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
+    def _arrived(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         line = self._names.line(record.text(0))
         data = {"line": line.line if line else ""}
-        return (self._event(CallArrived, self._outside(record, line), said, data),)
+        return (self._event(CallArrived, self._outside(record, line), envelope, data),)
 
-    def _menu_chosen(self, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
+    def _menu_chosen(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         stay = self._outside(record)
         chosen = _joined(record)
-        note = f"{self._names.keyed_hash('menu', chosen)}|{self._turn(stay.call, record, chosen)}"
+        id_suffix = f"{self._names.keyed_hash('menu', chosen)}|{self._count(stay.call_id, record, chosen)}"
         data = {"option": self._names.menu_option(chosen)}
-        return (self._event(CallMenuChosen, stay, said, data, note),)
+        return (self._event(CallMenuChosen, stay, envelope, data, id_suffix),)
 
-    def _message_left(self, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
+    def _message_left(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         stay = self._outside(record)
-        note = str(self._turn(stay.call, record))
-        return (self._event(CallVoicemailLeft, stay, said, {"duration_seconds": record.seconds(0)}, note),)
+        id_suffix = str(self._count(stay.call_id, record))
+        return (self._event(CallVoicemailLeft, stay, envelope, {"duration_seconds": record.seconds(0)}, id_suffix),)
 
-    def _turn(self, call: str, record: QueueLogRecord, what: str = "") -> int:
-        """Return whether such a record comes the first, second … time in a call."""
-        return self._memory.ordinal(call, self._names.keyed_hash("step", f"{record.event}|{what}"), record.second)
+    def _count(self, call: str, record: QueueLogRecord, detail: str = "") -> int:
+        """Count this kind of record in a call and return its ordinal."""
+        return self._history.ordinal(call, self._names.keyed_hash("step", f"{record.event}|{detail}"), record.second)
 
     # ------------------------------------------------------------------------------------------------------- in a queue
-    def _queued(self, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
+    def _queued(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         stay = self._stay(record, Call.enter)
         number, position = record.entry()
-        data = {"queue": stay.queue, "visit": stay.visit, "position": position}
-        said["identities"] = self._names.caller(number)
-        return (self._event(CallQueued, stay, said, data),)
+        data = {"queue": stay.queue, "visit": stay.ordinal, "position": position}
+        envelope["identities"] = self._names.caller(number)
+        return (self._event(CallQueued, stay, envelope, data),)
 
-    def _answered(self, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
+    def _answered(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         stay = self._stay(record)
-        stay.remembered.stays[stay.visit - 1].answered = record.second
+        stay.stored.stays[stay.ordinal - 1].answered = record.second
         data = {
             "queue": stay.queue,
-            "visit": stay.visit,
+            "visit": stay.ordinal,
             "agent": self._names.agent(record.agent),
             "wait_seconds": record.seconds(0),
             "ring_seconds": record.seconds(2),
         }
         return (
-            self._event(CallAnswered, stay, said, data),
-            *self._agents.started(stay, record, said),
+            self._event(CallAnswered, stay, envelope, data),
+            *self._agents.started(stay, record, envelope),
         )
 
-    def _abandoned(self, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
-        # It may name an agent, if the caller hung up just as one answered: the conversation did not begin.
-        stay = self._last_of(record)
+    def _abandoned(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
+        # The record names an agent if the caller hung up just as the agent answered. The conversation did not begin.
+        stay = self._end_stay(record)
         data = {
             "queue": stay.queue,
-            "visit": stay.visit,
+            "visit": stay.ordinal,
             "position": record.position(0),
             "original_position": record.position(1),
             "wait_seconds": record.seconds(2),
         }
-        return (self._event(CallAbandoned, stay, said, data),)
+        return (self._event(CallAbandoned, stay, envelope, data),)
 
-    def _left(self, reason: LeaveReason, wait: int | None, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
-        return self._tell_left(self._last_of(record), reason, wait, record, said)
+    def _left(
+        self, reason: LeaveReason, wait: int | None, record: QueueLogRecord, envelope: Envelope
+    ) -> Sequence[Event]:
+        return self._left_event(self._end_stay(record), reason, wait, record, envelope)
 
     def _turned_away(
-        self, reason: LeaveReason, wait: int | None, record: QueueLogRecord, said: Envelope
+        self, reason: LeaveReason, wait: int | None, record: QueueLogRecord, envelope: Envelope
     ) -> Sequence[Event]:
-        """Return that a call left a queue, if it waited in it, or was not taken.
+        """Return that a call left a queue in which it waited, or was refused by it.
 
-        Several names may tell one refusal: the first that one name tells is the first that any does, and so on.
+        Several event names may report the same refusal. Refusals are counted per name and queue: the first of any name is
+        the first refusal, and so on.
         """
         stay = self._stay(record, Call.wait)
-        if stay.visit:
-            stay.remembered.end(stay.visit, record.second)
+        if stay.ordinal:
+            stay.stored.end(stay.ordinal, record.second)
         else:
-            turn = self._turn(stay.call, record, stay.own)
-            stay = replace(stay, visit=self._memory.refuse(stay.call, f"{stay.own}|{turn}"))
-        return self._tell_left(stay, reason, wait, record, said)
+            occurrence = self._count(stay.call_id, record, stay.queue_key)
+            stay = replace(stay, ordinal=self._history.number_refusal(stay.call_id, f"{stay.queue_key}|{occurrence}"))
+        return self._left_event(stay, reason, wait, record, envelope)
 
-    def _tell_left(
-        self, stay: QueueStay, reason: LeaveReason, wait: int | None, record: QueueLogRecord, said: Envelope
+    def _left_event(
+        self, stay: QueueStay, reason: LeaveReason, wait: int | None, record: QueueLogRecord, envelope: Envelope
     ) -> Sequence[Event]:
-        data = {"queue": stay.queue, "visit": stay.visit, "reason": reason, "wait_seconds": record.seconds(wait)}
-        return (self._event(CallLeftQueue, stay, said, data, reason.value),)
+        data = {"queue": stay.queue, "visit": stay.ordinal, "reason": reason, "wait_seconds": record.seconds(wait)}
+        return (self._event(CallLeftQueue, stay, envelope, data, reason.value),)
 
-    def _ended(self, by: EndedBy, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
+    def _ended(self, by: EndedBy, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         stay, busy = self._conversation(record)
         data = {
             "queue": stay.queue,
-            "visit": stay.visit,
+            "visit": stay.ordinal,
             "ended_by": by,
             "wait_seconds": record.seconds(0),
             "handle_seconds": record.seconds(1),
         }
         return (
-            self._event(CallEnded, stay, said, data),
-            *self._agents.ended(stay, record, said, busy=busy),
+            self._event(CallEnded, stay, envelope, data),
+            *self._agents.ended(stay, record, envelope, busy=busy),
         )
 
-    def _transferred(self, kind: TransferKind, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
+    def _transferred(self, kind: TransferKind, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         stay, busy = self._conversation(record)
         waited, talked = record.transfer_seconds()
         data = {
             "queue": stay.queue,
-            "visit": stay.visit,
+            "visit": stay.ordinal,
             "kind": kind,
             "to_queue": "" if kind is TransferKind.ATTENDED else self._names.queue_of_extension(record.text(0)),
             "wait_seconds": waited,
             "handle_seconds": talked,
         }
         return (
-            self._event(CallTransferred, stay, said, data),
-            *self._agents.ended(stay, record, said, busy=busy),
+            self._event(CallTransferred, stay, envelope, data),
+            *self._agents.ended(stay, record, envelope, busy=busy),
         )
 
-    def _ring_unanswered(self, record: QueueLogRecord, said: Envelope) -> Sequence[Event]:
-        return self._agents.ring_unanswered(self._stay(record), record, said)
+    def _ring_unanswered(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
+        return self._agents.ring_unanswered(self._stay(record), record, envelope)
 
     def _custom(self, event: str, outcome: CustomOutcome) -> _Handler:
         match outcome:
@@ -240,64 +245,69 @@ class RecordInterpreter:
         name = self._call_of(record)
         if record.queue in UNNAMED:
             raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
-        own, previous, label, service, site = self._names.queue_place(record.queue)
-        call = self._memory.call(name, record.second)
-        if previous:
-            call.rename(previous, own)
-        visit = find(call, own, record.second)
-        return QueueStay(call, name, self._subject(name), own, label, visit, service, site)
+        queue_key, previous_key, label, service, site = self._names.queue_place(record.queue)
+        call = self._history.call(name, record.second)
+        if previous_key:
+            call.rename(previous_key, queue_key)
+        ordinal = find(call, queue_key, record.second)
+        return QueueStay(call, name, self._subject(name), queue_key, label, ordinal, service, site)
 
-    def _last_of(self, record: QueueLogRecord) -> QueueStay:
-        """Return the stay that `record` says is over."""
+    def _end_stay(self, record: QueueLogRecord) -> QueueStay:
+        """Record the end of the stay that `record` is about, and return it."""
         stay = self._stay(record)
-        stay.remembered.end(stay.visit, record.second)
+        stay.stored.end(stay.ordinal, record.second)
         return stay
 
     def _conversation(self, record: QueueLogRecord) -> tuple[QueueStay, bool]:
-        """Return the stay whose conversation `record` says is over, and whether its agent has another one."""
+        """Record the end of a conversation. Return its stay, and whether the agent has another conversation."""
         stay = self._stay(record, Call.conversation)
         if agent := self._names.agent(record.agent):
-            visit, busy = self._memory.end_talk(agent, stay.call, record.second)
-            if visit not in {0, stay.visit} and stay.remembered.stays[visit - 1].queue == stay.own:
-                stay = replace(stay, visit=visit)
+            ordinal, busy = self._history.end_talk(agent, stay.call_id, record.second)
+            if ordinal not in {0, stay.ordinal} and stay.stored.stays[ordinal - 1].queue == stay.queue_key:
+                stay = replace(stay, ordinal=ordinal)
         else:
             busy = False
-        stay.remembered.end(stay.visit, record.second)
+        stay.stored.end(stay.ordinal, record.second)
         return stay, busy
 
     def _outside(self, record: QueueLogRecord, line: PhoneLine | None = None) -> QueueStay:
-        """Return the call of a record, as a stay in no queue."""
+        """Return the call of a record as a stay in no queue."""
         name = self._call_of(record)
-        call = self._memory.call(name, record.second)
+        call = self._history.call(name, record.second)
         return QueueStay(call, name, self._subject(name), "", "", 0, *self._names.place(line))
 
     def _reserve(self, record: QueueLogRecord) -> None:
-        """Count a record of an unknown event in all ways in which it may count, should somebody say later what it means."""
+        """Count an unknown event in every way it may count later.
+
+        Ordinals then stay the same if its meaning is configured later.
+        """
         if record.call in NO_CALL:
             return
         name = self._call_of(record)
-        self._memory.call(name, record.second)
-        self._turn(name, record)
-        self._turn(name, record, _joined(record))
-        self._turn(name, record, self._names.queue_key(record.queue))
+        self._history.call(name, record.second)
+        self._count(name, record)
+        self._count(name, record, _joined(record))
+        self._count(name, record, self._names.queue_key(record.queue))
 
     def _call_of(self, record: QueueLogRecord) -> str:
         if record.call in NO_CALL:
             raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
         return self._names.call(record.call, record.second)
 
-    def _event(self, kind: type[_Told], stay: QueueStay, said: Envelope, data: dict[str, Any], note: str = "") -> _Told:
+    def _event(
+        self, kind: type[_CallEvent], stay: QueueStay, envelope: Envelope, data: dict[str, Any], id_suffix: str = ""
+    ) -> _CallEvent:
         native = (
-            f"{stay.call}|{stay.visit}|{_type_of(kind)}|{note}"
-            if note
-            else f"{stay.call}|{stay.visit}|{_type_of(kind)}"
+            f"{stay.call_id}|{stay.ordinal}|{_type_of(kind)}|{id_suffix}"
+            if id_suffix
+            else f"{stay.call_id}|{stay.ordinal}|{_type_of(kind)}"
         )
-        said["id"] = event_id(self._source, native)
-        said["subject"] = stay.subject
-        said["service"] = stay.service
-        said["site"] = stay.site
-        said["data"] = data
-        return kind.make(said)
+        envelope["id"] = event_id(self._source, native)
+        envelope["subject"] = stay.subject
+        envelope["service"] = stay.service
+        envelope["site"] = stay.site
+        envelope["data"] = data
+        return kind.make(envelope)
 
 
 @cache
@@ -307,10 +317,10 @@ def _type_of(kind: type[CallEvent]) -> str:
 
 
 def _ignore(_: QueueLogRecord, __: Envelope) -> Sequence[Event]:
-    """Say nothing: the record concerns neither a contact nor an agent's state."""
+    """Return no events: the record concerns neither a contact nor an agent's state."""
     return ()
 
 
 def _joined(record: QueueLogRecord) -> str:
-    """Return what was chosen in a menu: the parameters, of which there may be several."""
+    """Return the choice in a menu, whose levels may be several parameters."""
     return "-".join(filter(None, record.parameters))

@@ -1,4 +1,4 @@
-"""One Asterisk as a source: its log, its manager interface, or both, and what has to be remembered of each."""
+"""Asterisk as a source: reads its log, its manager interface, or both."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from connectors.sdk.tail import LineTail, TailPosition
 from models.reasons import Reason
 
 LOOK_SECONDS: Final = 0.05
-"""While nobody tells anything, the log is looked at this often."""
+"""Longest wait for one interface while the other is read too, in seconds."""
 
 
 class _Saved(msgspec.Struct):
@@ -34,14 +34,14 @@ class _Saved(msgspec.Struct):
 
 
 class Position(NamedTuple):
-    """Where the source is."""
+    """Position of the source in both interfaces."""
 
     saved: bytes
-    """What the cursor keeps."""
+    """Content of the cursor file."""
     journal_position: SpoolPosition | None
-    """Up to where the journal of the manager interface is no longer needed."""
+    """Position up to which the journal of the manager interface can be deleted."""
     changes: ReconcileChanges | None
-    """What was learned by comparing the two."""
+    """New results of the comparison of the two interfaces."""
 
 
 class LogPart:
@@ -51,8 +51,8 @@ class LogPart:
         self.memory = saved.memory
         self.tail = LineTail(path, saved.tail, config.start)
         self.is_behind = True
-        """Whether its end was not reached yet since the start; one that cannot be opened has none."""
-        self._begun = False
+        """Whether the end of the log has not been reached since the start. False for a log that cannot be opened."""
+        self._was_read = False
         self._mapping_with = partial(QueueLogMapping, context.source, config, context.pseudonym_key(config.sector))
         self._mapping = self._mapping_with(self.memory)
 
@@ -61,23 +61,23 @@ class LogPart:
         try:
             lines = self.tail.read(wait_seconds)
         except SourceUnavailableError:
-            self.is_behind = self.is_behind and self._begun
+            self.is_behind = self.is_behind and self._was_read
             raise
-        self._begun = True
+        self._was_read = True
         self.is_behind = self.is_behind and bool(lines)
         now = datetime.now(UTC)
         return [LogLine(line, now) for line in lines]
 
     def map(self, raw: LogLine) -> Outcome:
-        """Return what a line means."""
+        """Return the outcome of a line."""
         return self._mapping.map(raw)
 
     def reject(self, raw: LogLine, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a line, with what its call did before."""
+        """Return the rejection of a line, with the memory of its call."""
         return self._mapping.reject(raw, reason, detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return what a line means that was rejected, with a memory of its own."""
+        """Return the outcome of a rejected line, mapped again with the memory saved in its rejection."""
         memory = msgspec.json.decode(reject.context, type=CallHistory)
         return self._mapping_with(memory, again=True).map(LogLine(reject.record, read_at))
 
@@ -87,12 +87,13 @@ class LogPart:
 
 
 class AsteriskSource(Source[LogLine | JournalEntry, Position]):
-    """What one Asterisk tells. If one of its two parts is away, the other goes on.
+    """Source for one Asterisk. If one of its two interfaces is unavailable, the other is still read.
 
-    After a start, the log is read to its end before anybody listens: what happens now is not to be told before what was.
+    After a start, the log is read to its end before the manager interface is connected. Otherwise new events would make
+    the older ones appear late.
     """
 
-    checkpoint_seconds = 1.0  # what is remembered of calls is in the position: much, while an old log is read
+    checkpoint_seconds = 1.0  # the position contains the memory of calls, which is large while an old log is read
 
     def __init__(self, config: AsteriskConfig, context: Context) -> None:
         self._cursor = context.cursor
@@ -105,18 +106,18 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
 
     @property
     def reconcile_stats(self) -> ReconcileStats | None:
-        """How well the manager interface tells what the log has."""
+        """Totals of the comparison: how completely the manager interface reports the events of the log."""
         return self._comparison.reconcile_stats if self._comparison else None
 
     @property
     def trouble(self) -> str:
-        """Why one of the two is not read now."""
+        """Reason why one of the interfaces cannot be read now."""
         return self._trouble
 
     def read(self, wait_seconds: float) -> Sequence[LogLine | JournalEntry]:
-        """Return what is new of both."""
+        """Return the new records of both interfaces. Raises `SourceUnavailableError` if neither can be read."""
         found: list[LogLine | JournalEntry] = []
-        there: list[LogPart | ManagerInput] = []
+        readable: list[LogPart | ManagerInput] = []
         troubles: list[SourceUnavailableError] = []
         for part in self._parts:
             if part is self._manager and self._is_behind:
@@ -125,22 +126,22 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
             longest = wait_seconds if len(self._parts) == 1 else min(wait_seconds, LOOK_SECONDS)
             try:
                 found += part.read(longest if idle else 0.0)
-                there.append(part)
+                readable.append(part)
             except SourceUnavailableError as error:
                 troubles.append(error)
         self._trouble = "; ".join(map(str, troubles))
-        if not there:
+        if not readable:
             raise troubles[0] if len(troubles) == 1 else SourceUnavailableError(self._trouble)
-        return there[0].read(wait_seconds) if troubles and not found else found
+        return readable[0].read(wait_seconds) if troubles and not found else found
 
     def map(self, raw: LogLine | JournalEntry) -> Outcome:
-        """Return what a line or a message means."""
+        """Return the outcome of a line or a message."""
         if isinstance(raw, LogLine):
             assert self._log is not None
             outcome = self._log.map(raw)
             if self._comparison is not None and self._manager is not None:
-                # What happened before it listens it need not tell.
-                self._comparison.read(outcome, 0 if self._is_behind else self._manager.state.watch.since)
+                # The manager interface does not report events from before its connection.
+                self._comparison.add_log_outcome(outcome, 0 if self._is_behind else self._manager.state.tracker.since)
             return outcome
         assert self._manager is not None
         outcome = self._manager.map(raw)
@@ -157,14 +158,17 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
         return self._manager.reject(raw, reason, detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return what a line or a message means that was rejected; the rejection itself if that part is no longer configured."""
+        """Return the outcome of a rejected line or message, mapped again.
+
+        Return the rejection itself if its interface is no longer configured.
+        """
         if reject.context.startswith(b'{"manager"'):
-            watch = msgspec.json.decode(reject.context, type=ManagerContext).manager
-            return self._manager.map_rejected(reject.record, watch, read_at) if self._manager else reject
+            tracker = msgspec.json.decode(reject.context, type=ManagerContext).manager
+            return self._manager.map_rejected(reject.record, tracker, read_at) if self._manager else reject
         return self._log.map_rejected(reject, read_at) if self._log else reject
 
     def position(self) -> Position:
-        """Return the place in the log, the number of the last message, and what is remembered there."""
+        """Return the position in the log and in the journal, with the memory at this point."""
         if self._log is not None:
             self._saved.tail = self._log.tail.position
         return Position(
@@ -174,7 +178,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
         )
 
     def acknowledge(self, position: Position) -> None:
-        """Keep it."""
+        """Save the position."""
         self._cursor.save(position.saved)
         if self._comparison is not None and position.changes is not None:
             self._comparison.keep(position.changes)
@@ -182,7 +186,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
             self._manager.drop(position.journal_position)
 
     def close(self) -> None:
-        """Let go of both."""
+        """Close both interfaces."""
         for part in self._parts:
             part.close()
         if self._comparison is not None:

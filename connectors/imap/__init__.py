@@ -1,4 +1,4 @@
-"""E-mail: one mailbox of a service, by IMAP."""
+"""IMAP connector: publishes the e-mail conversations of one service mailbox. Imports only the SDK and `models`."""
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.simulate.command import command

@@ -1,8 +1,9 @@
-"""What messages are, one after the other: whose they are, and which conversation they go on with.
+"""Classify messages by kind and assign each one to a conversation.
 
-A conversation is a contact. It begins with a message that follows none that is known, and is named after the first message that
-it refers to, and who wrote: so it has the same name if it is met from its middle, and a circular that many answer makes as many
-contacts. What follows a known message, by whoever it is, is of its conversation.
+A conversation is one contact. A message that refers to no known message starts a new conversation.
+Its name is a digest of the first message in the reference chain and the sender. Reading from the middle of a conversation
+therefore gives the same name, and a circular with many replies gives one contact per sender.
+A message that refers to a known message joins its conversation, regardless of the sender.
 """
 
 from datetime import datetime
@@ -22,29 +23,32 @@ log = structlog.get_logger(__name__)
 
 
 class Addresses:
-    """What the configuration says of addresses."""
+    """Lookup of the configured addresses, domains and form senders."""
 
     def __init__(self, config: ImapConfig) -> None:
-        self._mains = {alias: main for main, place in config.addresses.items() for alias in (main, *place.aliases)}
+        self._mains = {alias: main for main, routing in config.addresses.items() for alias in (main, *routing.aliases)}
         self._domains = frozenset(config.domains)
         self._forms = frozenset(config.forms)
 
     def main(self, *addresses: str) -> str:
-        """Return the first of the configured addresses that one of these is, or is an alias or a plus address of; or empty."""
+        """Return the configured address for the first match among `addresses`, or an empty string.
+
+        Aliases and plus addresses match too.
+        """
         known = (self._mains.get(address) or self._mains.get(_plain(address)) for address in addresses)
         return next(filter(None, known), "")
 
     def is_ours(self, address: str) -> bool:
-        """Return whether the service itself writes from there."""
+        """Return whether the address belongs to the service."""
         return bool(self.main(address)) or address.rpartition("@")[2] in self._domains
 
     def is_form(self, address: str) -> bool:
-        """Return whether what comes from there was written by who is to be replied to."""
+        """Return whether a contact form sends from this address; the citizen is then in `Reply-To`."""
         return address in self._forms
 
 
 class MailClassifier:
-    """Sorts messages, each once, and remembers their conversations in `threads`."""
+    """Classify each message once and store its conversation in `conversations`."""
 
     def __init__(self, config: ImapConfig, conversations: ConversationStore, attempts: Attempts | None = None) -> None:
         self._addresses = Addresses(config)
@@ -52,7 +56,7 @@ class MailClassifier:
         self.conversations = conversations
 
     def classify(self, folder: str, fetched: FetchedMessage, read_at: datetime, *, sent: bool) -> Mail | None:
-        """Return what a message of a folder (one of `sent` mail?) is; None if it was told before."""
+        """Return the classified message, or None if it was published before. `sent`: the folder holds sent mail."""
         mail = partial(Mail, folder, fetched.uid, fetched.received_at, read_at)
         if not fetched.headers:
             return mail(MailKind.UNREADABLE)
@@ -70,19 +74,21 @@ class MailClassifier:
         if not is_form and (headers.report or (headers.automatic and not is_ours)):
             return mail(MailKind.AUTOMATIC)
         writer = headers.reply_to if is_form else headers.sender or headers.reply_to
-        new = self._thread_sent(headers) if is_ours else self._thread_received(headers, writer)
-        thread = known[0] if known else new
-        if thread is None:
+        new = self._sent_conversation(headers) if is_ours else self._received_conversation(headers, writer)
+        conversation = known[0] if known else new
+        if conversation is None:
             return mail(MailKind.OTHER)
-        self.conversations.add(headers.message_id, message, thread)
+        self.conversations.add(headers.message_id, message, conversation)
         kind, people = MailKind.RECEIVED, tuple(filter(None, [writer]))
         if is_ours:
-            people = tuple(one for one in headers.recipients if self.conversations.person(one) in thread.people)
+            people = tuple(
+                address for address in headers.recipients if self.conversations.person(address) in conversation.people
+            )
             kind = MailKind.OTHER if not people else MailKind.ACKNOWLEDGED if headers.automatic else MailKind.ANSWERED
-        return mail(kind, message.hex(), thread.contact.hex(), thread.place, people)
+        return mail(kind, message.hex(), conversation.contact.hex(), conversation.place, people)
 
     def _parse(self, fetched: FetchedMessage) -> Headers | None:
-        """Return the headers of a message; None if they cannot be parsed, or have ended too many processes."""
+        """Return the headers of a message; None if parsing fails or has crashed the process too often."""
         try:
             return self._attempts.attempt(b"\n".join(fetched.headers), lambda: parse(fetched.headers), lambda: None)
         except Exception as error:  # noqa: BLE001 - one message must not hold up its mailbox
@@ -90,26 +96,28 @@ class MailClassifier:
             return None
 
     def _name(self, headers: Headers) -> bytes:
-        """Return what tells a message from all others: some programs give the same id to many."""
+        """Return a digest that identifies the message; includes the date because some programs reuse message ids."""
         if headers.message_id:
             return self.conversations.digest("message", headers.message_id, headers.date)
         return self.conversations.digest("message", "", headers.date, headers.sender, *headers.recipients)
 
-    def _thread_received(self, headers: Headers, writer: str) -> Conversation:
-        reachable = [one for one in (writer, headers.reply_to) if one and not self._addresses.is_ours(one)]
-        people = map(self.conversations.person, reachable)
+    def _received_conversation(self, headers: Headers, writer: str) -> Conversation:
+        citizens = [
+            address for address in (writer, headers.reply_to) if address and not self._addresses.is_ours(address)
+        ]
+        people = map(self.conversations.person, citizens)
         place = self._addresses.main(*headers.delivered_to, *headers.recipients)
         if before := self.conversations.follow(headers.references):
             return Conversation(before.contact, tuple(dict.fromkeys([*people, *before.people])), place or before.place)
         return Conversation(self._contact(headers, writer), tuple(dict.fromkeys(people)), place)
 
-    def _thread_sent(self, headers: Headers) -> Conversation | None:
+    def _sent_conversation(self, headers: Headers) -> Conversation | None:
         if before := self.conversations.follow(headers.references):
             return before
-        # An automatic acknowledgement may be there a moment before what it acknowledges.
-        strangers = [one for one in headers.recipients if not self._addresses.is_ours(one)]
-        if headers.automatic and headers.references and len(strangers) == 1:
-            contact, people = self._contact(headers, strangers[0]), (self.conversations.person(strangers[0]),)
+        # An automatic acknowledgement may be readable a moment before the message that it acknowledges.
+        citizens = [address for address in headers.recipients if not self._addresses.is_ours(address)]
+        if headers.automatic and headers.references and len(citizens) == 1:
+            contact, people = self._contact(headers, citizens[0]), (self.conversations.person(citizens[0]),)
             return Conversation(contact, people, self._addresses.main(headers.sender))
         return None
 
@@ -117,12 +125,12 @@ class MailClassifier:
         root = headers.references[-1] if headers.references else headers.message_id
         if not root or (
             not headers.references and self.conversations.follow([root])
-        ):  # another message has the same id
+        ):  # another message has the same Message-ID
             root = self._name(headers).hex()
         return self.conversations.digest("contact", root, citizen)
 
 
 def _plain(address: str) -> str:
-    """Return an address without what follows a plus (RFC 5233)."""
+    """Return an address without its subaddress, the part after a plus sign (RFC 5233)."""
     local_part, _, domain = address.rpartition("@")
     return f"{local_part.partition('+')[0]}@{domain}"

@@ -1,4 +1,4 @@
-"""How one mailbox is configured."""
+"""Settings of one IMAP mailbox."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from models.identities import normalise_email
 
 PORTS: Final = {"implicit": 993, "starttls": 143, "none": 143}
 LONGEST_POLL_SECONDS: Final = 1500
-"""IDLE is asked for anew at each turn: servers may log off who has not for 29 minutes (RFC 2177)."""
+"""Upper limit of `poll_seconds`. Each poll renews IDLE; servers may close connections that idle for 29 minutes (RFC 2177)."""
 
 
 def _check_address(text: str) -> str:
@@ -44,90 +44,94 @@ Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\x00]+$")
 
 
 class Routing(Options):
-    """What mail to one address is for."""
+    """Queue, service, site and sector of mail to one address."""
 
     aliases: tuple[Address, ...] = ()
-    """Other addresses that mean the same."""
+    """Other addresses for the same mail."""
     queue: Label = ""
-    """The queue that it waits in."""
+    """Queue of mail to this address."""
     service: Label = ""
-    """The service that answers."""
+    """Service that answers this mail."""
     site: Label = ""
-    """Where it is."""
+    """Site of the service."""
     sector: Label = ""
-    """Sector whose key makes the pseudonyms of those who write; the instance's if not given."""
+    """Sector whose key pseudonymises the senders. Default: the sector of the instance."""
 
     french_descriptions: ClassVar = {
-        "aliases": "D'autres adresses qui veulent dire la même chose.",
-        "queue": "La file où il attend.",
-        "service": "Le service qui répond.",
-        "site": "Où il se trouve.",
-        "sector": "Secteur dont la clé fait les pseudonymes de qui écrit ; à défaut celui de l'instance.",
+        "aliases": "Autres adresses pour le même courrier.",
+        "queue": "File du courrier à cette adresse.",
+        "service": "Service qui répond à ce courrier.",
+        "site": "Site du service.",
+        "sector": "Secteur dont la clé sert aux pseudonymes des expéditeurs. À défaut, celui de l'instance.",
     }
 
 
 class ImapConfig(ConnectorConfig):
-    """One mailbox, by IMAP."""
+    """Settings of one IMAP mailbox."""
 
     host: Annotated[str, StringConstraints(pattern=r"^[^\s/]+$")]
-    """The server."""
+    """Host name or address of the IMAP server."""
     username: Line
-    """Who logs in; reading is all that is needed."""
+    """User name for the login. Read access is sufficient."""
     addresses: Annotated[dict[Address, Routing], Field(min_length=1)]
-    """The addresses of this mailbox, and what mail to each is for. `mdph+enfants@…` means the same as `mdph@…`, unless it is
-    here itself."""
+    """Addresses of this mailbox and the routing of their mail. `mdph+enfants@…` is treated as `mdph@…`, unless it has its own
+    entry."""
     token_command: tuple[Line, ...] = ()
-    """A command, word by word, that prints an OAuth 2.0 access token: it takes the place of a password (XOAUTH2)."""
+    """Command and arguments that print an OAuth 2.0 access token, used instead of a password (XOAUTH2)."""
     password: Annotated[SecretStr | None, Field(validate_default=True)] = None
-    """The password. Give it as `password_file` or `password_env`."""
+    """Password. Set `password_file` or `password_env` instead of writing it here."""
     tls: Literal["implicit", "starttls", "none"] = "implicit"
-    """How the connection is encrypted: from the start, by STARTTLS, or not at all, to this machine only."""
+    """Encryption of the connection. `none` is allowed only for a server on this machine."""
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
-    """The port; 993, or 143 without `implicit`, if not given."""
+    """Port. Default: 993 for `implicit`, otherwise 143."""
     ca_file: Path | None = None
-    """The authority that the server's certificate is of, in PEM; the system's authorities if not given."""
+    """PEM file of the authority that signed the server's certificate. Default: the authorities of the system."""
     folders: Annotated[tuple[Line, ...], Field(min_length=1)] = ("INBOX",)
-    """Folders that mail comes to or is filed in, as the server writes them; the first is watched. `*` stands for anything, `%`
-    for one level, but for what the server marks as drafts, junk or trash."""
+    """Folders of received and filed mail, as the server writes their names. The first is watched with IDLE. `*` matches any
+    text, `%` one level. Patterns skip folders marked as drafts, junk or trash."""
     sent: tuple[Line, ...] = ()
-    """Folders that answers are kept in; the one that the server says is for that, if not given."""
+    """Folders of sent mail. Default: the folder that the server marks as Sent."""
     domains: tuple[Domain, ...] = ()
-    """Domains of the service's own people: what they write asks for nothing, and answers if it goes to who asked."""
+    """E-mail domains of the agents. Mail from these domains never starts a contact; mail to the citizen of a contact is an
+    answer."""
     forms: tuple[Address, ...] = ()
-    """Addresses that a website's contact form sends from: who wrote is in `Reply-To`."""
+    """Sender addresses of website contact forms. The citizen is then in `Reply-To`."""
     start: date | None = None
-    """What came before this day, as the server counts, is not read; all is if not given."""
+    """Mail received before this day, by the server's clock, is skipped. Default: read all mail."""
     sector: Sector = "general"
-    """Sector whose key makes the pseudonyms: who writes in different sectors cannot be told to be the same."""
+    """Sector whose key pseudonymises the senders. Contacts of different sectors cannot be linked to one person."""
     service: Label = ""
-    """Service of mail to addresses that have none."""
+    """Service of mail to addresses without one."""
     site: Label = ""
-    """Site of mail to addresses that have none."""
+    """Site of mail to addresses without one."""
     poll_seconds: Annotated[float, Field(ge=5, le=LONGEST_POLL_SECONDS)] = 60.0
-    """How often all folders are looked at. The first is watched meanwhile, where the server can (IDLE)."""
+    """Interval between polls of all folders, in seconds. Between polls, IDLE watches the first folder if the server supports
+    it."""
 
     french_descriptions: ClassVar = {
-        "host": "Le serveur.",
-        "username": "Qui s'identifie ; le droit de lire suffit.",
-        "addresses": "Les adresses de cette boîte, et à quoi sert le courrier de chacune. `mdph+enfants@…` veut dire la même "
-        "chose que `mdph@…`, sauf si elle est ici elle-même.",
-        "token_command": "Une commande, mot par mot, qui écrit un jeton d'accès OAuth 2.0 : il remplace un mot de passe "
+        "host": "Nom ou adresse du serveur IMAP.",
+        "username": "Nom d'utilisateur pour la connexion. Le droit de lecture suffit.",
+        "addresses": "Adresses de cette boîte et destination de leur courrier. `mdph+enfants@…` est traitée comme `mdph@…`, "
+        "sauf si elle a sa propre entrée.",
+        "token_command": "Commande et arguments qui affichent un jeton d'accès OAuth 2.0, utilisé à la place d'un mot de passe "
         "(XOAUTH2).",
-        "password": "Le mot de passe. À donner par `password_file` ou `password_env`.",
-        "tls": "Comment la connexion est chiffrée : dès le début, par STARTTLS, ou pas du tout, vers cette machine seulement.",
-        "port": "Le port ; à défaut 993, ou 143 sans `implicit`.",
-        "ca_file": "L'autorité dont est le certificat du serveur, en PEM ; à défaut celles du système.",
-        "folders": "Dossiers où le courrier arrive ou se range, écrits comme le serveur ; le premier est surveillé. `*` remplace "
-        "tout, `%` un niveau, sauf ce que le serveur marque comme brouillons, indésirables ou corbeille.",
-        "sent": "Dossiers où sont gardées les réponses ; à défaut celui que le serveur dit l'être.",
-        "domains": "Domaines des agents eux-mêmes : ce qu'ils écrivent ne demande rien, et répond si cela va à qui a demandé.",
-        "forms": "Adresses d'où écrit le formulaire de contact d'un site : qui a écrit est dans `Reply-To`.",
-        "start": "Ce qui est arrivé avant ce jour, selon le serveur, n'est pas lu ; à défaut, tout l'est.",
-        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut dire que qui écrit est le même.",
+        "password": "Mot de passe. À donner par `password_file` ou `password_env` plutôt qu'ici.",
+        "tls": "Chiffrement de la connexion. `none` n'est permis que vers un serveur de cette machine.",
+        "port": "Port. À défaut, 993 pour `implicit`, sinon 143.",
+        "ca_file": "Fichier PEM de l'autorité qui a signé le certificat du serveur. À défaut, les autorités du système.",
+        "folders": "Dossiers du courrier reçu et classé, nommés comme sur le serveur. Le premier est surveillé par IDLE. `*` "
+        "remplace tout texte, `%` un niveau. Les motifs ignorent les brouillons, les indésirables et la corbeille.",
+        "sent": "Dossiers du courrier envoyé. À défaut, celui que le serveur marque comme tel.",
+        "domains": "Domaines des agents. Leur courrier n'ouvre jamais de contact ; adressé à l'usager d'un contact, c'est une "
+        "réponse.",
+        "forms": "Adresses d'expédition des formulaires de contact. L'usager est alors dans `Reply-To`.",
+        "start": "Le courrier reçu avant ce jour, selon le serveur, est ignoré. À défaut, tout est lu.",
+        "sector": "Secteur dont la clé sert aux pseudonymes des expéditeurs. Les contacts de secteurs différents ne peuvent pas "
+        "être rapprochés d'une même personne.",
         "service": "Service du courrier aux adresses qui n'en ont pas.",
         "site": "Site du courrier aux adresses qui n'en ont pas.",
-        "poll_seconds": "À quel intervalle tous les dossiers sont regardés. Le premier est surveillé entre-temps, si le serveur "
-        "le peut (IDLE).",
+        "poll_seconds": "Intervalle entre deux relevés de tous les dossiers, en secondes. Entre-temps, IDLE surveille le premier "
+        "dossier si le serveur le permet.",
     }
 
     @field_validator("password")
@@ -135,7 +139,7 @@ class ImapConfig(ConnectorConfig):
     def _check_login(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if not info.data.get("token_command", True) and (password is None or not password.get_secret_value()):
             raise ValueError(
-                say("is missing, as is a token_command", "manque, de même qu'un token_command"),
+                say("is missing; set it or token_command", "manque : à donner, ou bien token_command"),
             )
         return password
 
@@ -145,8 +149,8 @@ class ImapConfig(ConnectorConfig):
         if tls == "none" and not _is_here(info.data.get("host", "localhost")):
             raise ValueError(
                 say(
-                    "must not be none but for this machine: what is read is personal",
-                    "ne peut être none que vers cette machine : ce qui est lu est personnel",
+                    "must not be none, except for a server on this machine: mail is personal data",
+                    "ne peut être none que vers cette machine : le courrier contient des données personnelles",
                 )
             )
         return tls
@@ -154,13 +158,13 @@ class ImapConfig(ConnectorConfig):
     @field_validator("addresses")
     @classmethod
     def _check_aliases(cls, addresses: dict[str, Routing]) -> dict[str, Routing]:
-        named = Counter([*addresses, *(alias for place in addresses.values() for alias in place.aliases)])
-        if twice := [address for address, times in named.items() if times > 1]:
-            raise ValueError(say(f"names {twice[0]} twice", f"nomme deux fois {twice[0]}"))
+        counts = Counter([*addresses, *(alias for routing in addresses.values() for alias in routing.aliases)])
+        if duplicates := [address for address, count in counts.items() if count > 1]:
+            raise ValueError(say(f"names {duplicates[0]} twice", f"nomme deux fois {duplicates[0]}"))
         return addresses
 
     def exclusive_resources(self) -> Iterator[ExclusiveResource]:
-        """Yield what no other instance may have: its folders. Those that a pattern names are not known yet."""
+        """Yield the folders, which no other instance may read. The folders matched by a pattern are not known yet."""
         yield from super().exclusive_resources()
         host, port = self.endpoint
         for folder in self.folders:
@@ -169,5 +173,5 @@ class ImapConfig(ConnectorConfig):
 
     @property
     def endpoint(self) -> tuple[str, int]:
-        """The server's name and port."""
+        """Host name and port of the server."""
         return self.host, self.port or PORTS[self.tls]

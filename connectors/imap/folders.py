@@ -1,7 +1,7 @@
-"""The folders of one mailbox, each followed from uid to uid, and their messages in the order in which they came.
+"""Incremental reading of IMAP folders, with the messages of all folders merged in order of receipt.
 
-A message never gets a smaller uid than those before it, so a folder is read as far as its mark. Folders are read side by side:
-what has waited while nobody looked comes out as it would have come, a question before its answer.
+New messages always get a higher uid, so the last uid read marks the position in a folder. Merging the folders keeps the order
+of a backlog: a question comes before its answer.
 """
 
 import time
@@ -18,38 +18,41 @@ from connectors.imap.session import FetchedMessage, ImapSession
 from connectors.sdk.i18n import say
 
 WINDOW: Final = 50_000
-"""How many uids are asked for at a time, whether they are there or not: their list must fit in one line (1 MB)."""
-MOST: Final = 500
-"""How many messages are fetched at a time: their uids must fit in one line that any server takes (8 kB, RFC 2683). From all
-folders together about twice as many are held."""
-FIRST: Final = 50
-LEAST: Final = 2
-"""Not fewer, if there are more: beside one that is read it is plain that the other cannot be."""
+"""Width of one uid search range; the uids found must fit in one response line (1 MB)."""
+MAX_BATCH: Final = 500
+"""Most messages per fetch; their uids must fit in a command line that all servers accept (8 kB, RFC 2683). All folders
+together hold about twice as many."""
+FIRST_BATCH: Final = 50
+"""Messages in the first fetch."""
+MIN_BATCH: Final = 2
+"""Fewest messages per fetch, if available: with two, one readable message shows that the other one is damaged."""
 PATIENCE_SECONDS: Final = 600.0
-"""How long it is tried anew to read messages of which the server reads none, though it says when they came. Then the first of
-them is gone without: no more of them, since it may be for lack of something else."""
+"""Retry period for a batch without any readable message. Then only the first message is rejected, because the cause may be a
+temporary failure of the server."""
 FAST_SECONDS: Final = 1.0
+"""A full batch fetched faster than this doubles the batch size."""
 SLOW_SECONDS: Final = 5.0
+"""A fetch slower than this halves the batch size."""
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class ReadMark(msgspec.Struct):
-    """How far a folder was read."""
+    """Read position in one folder."""
 
     validity: int = 0
-    """The UIDVALIDITY that `uid` belongs to."""
+    """UIDVALIDITY to which `uid` belongs."""
     uid: int = 0
-    """What has this uid, or a smaller one, was read."""
+    """Highest uid read."""
 
 
 class Folder:
-    """One folder from `mark` on, which it keeps up to date. Mail from before `since` is passed over."""
+    """Reader of one folder. Starts at `mark`, keeps it up to date, and skips mail received before `since`."""
 
     def __init__(self, name: str, label: str, mark: ReadMark, since: date | None, *, sent: bool) -> None:
         self.name = name
         self.sent = sent
         self.trouble = ""
-        """Why it is not read, in words for people, in which it is called `label`; empty if it is."""
+        """Message for the operator on why the folder cannot be read, naming it `label`; empty if it can."""
         self._label = label
         self._mark = mark
         self._since = since
@@ -57,14 +60,14 @@ class Folder:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was not taken yet."""
+        """Drop the messages that were fetched but not taken."""
         self._searched = self._last = self._mark.uid
         self._found: deque[int] = deque()
         self._ready: deque[FetchedMessage] = deque()
 
     def examine(self, session: ImapSession) -> None:
-        """See what is new."""
-        with self._trying(say("does not open the folder", "n'ouvre pas le dossier")):
+        """Open the folder and record its highest uid; start over if UIDVALIDITY changed."""
+        with self._record_refusal(say("does not open the folder", "n'ouvre pas le dossier")):
             opened = session.examine(self.name)
             if opened.validity != self._mark.validity:
                 self._mark.validity, self._mark.uid = opened.validity, 0
@@ -75,104 +78,109 @@ class Folder:
 
     @property
     def behind(self) -> bool:
-        """Whether there may be more to take."""
+        """Whether the folder may hold unread messages."""
         return bool(self._ready) or bool(self._found) or self._searched < self._last
 
     @property
     def next_at(self) -> datetime | None:
-        """When the next message came; None if it is not known."""
+        """Time of receipt of the next message; None if no message is fetched."""
         if not self._ready:
             return None
         return self._ready[0].received_at or _NO_TIME
 
-    def fill(self, session: ImapSession, most: int) -> int:
-        """Fetch the next messages, `most` or fewer, if there are none, and return how many; look for them at least."""
+    def fill(self, session: ImapSession, limit: int) -> int:
+        """Fetch up to `limit` messages if none are ready, and return their number.
+
+        A call may also only search the next uid range and return 0.
+        """
         if self._ready:
             return 0
-        with self._trying(say("does not read all mail in the folder", "ne lit pas tout le courrier du dossier")):
+        with self._record_refusal(
+            say("does not read all mail in the folder", "ne lit pas tout le courrier du dossier")
+        ):
             if not self._found:
                 first, self._searched = self._searched + 1, min(self._searched + WINDOW, self._last)
                 self._found.extend(session.search(self.name, first, self._searched, self._since))
-            batch = [self._found.popleft() for _ in range(min(most, len(self._found)))]
+            batch = [self._found.popleft() for _ in range(min(limit, len(self._found)))]
             if batch:
                 self._ready.extend(self._fetch(session, batch))
-            self._settle()
+            self._skip_to_searched()
             self.trouble = ""
             return len(batch)
         return 0
 
     def take(self) -> FetchedMessage:
-        """Return the next message."""
+        """Return the next message and advance the mark."""
         fetched = self._ready.popleft()
         self._mark.uid = fetched.uid
-        self._settle()
+        self._skip_to_searched()
         return fetched
 
     def _fetch(self, session: ImapSession, uids: Sequence[int]) -> list[FetchedMessage]:
         found = session.fetch(self.name, uids)
-        if not found or any(one.headers for one in found):
+        if not found or any(message.headers for message in found):
             return found
         if not self._is_given_up(found[0].uid):
-            raise IMAPClientError("none of these messages can be read")  # for lack of something else, which may pass
-        self._found.extendleft(one.uid for one in reversed(found[1:]))
+            raise IMAPClientError("none of these messages can be read")  # the cause may be temporary
+        self._found.extendleft(message.uid for message in reversed(found[1:]))
         return found[:1]
 
     def _is_given_up(self, uid: int) -> bool:
-        """Return whether a message could not be read for so long that it is gone without."""
+        """Return whether a message has been unreadable for `PATIENCE_SECONDS`."""
         now = time.monotonic()
         if uid != self._unread[0]:
             self._unread = (uid, now)
         return now - self._unread[1] >= PATIENCE_SECONDS
 
     @contextmanager
-    def _trying(self, what: str) -> Iterator[None]:
-        """Take note of it if the server refuses; it is tried anew after the next look, and others are read meanwhile."""
+    def _record_refusal(self, failure: str) -> Iterator[None]:
+        """Record a refusal of the server in `trouble`. The next poll tries again; the other folders are read meanwhile."""
         try:
             yield
         except IMAPClientAbortError:
             raise
         except IMAPClientError:
             self.reset()
-            self.trouble = say(f"the server {what} {self._label}", f"le serveur {what} {self._label}")
+            self.trouble = say(f"the server {failure} {self._label}", f"le serveur {failure} {self._label}")
 
-    def _settle(self) -> None:
+    def _skip_to_searched(self) -> None:
         if not self._ready and not self._found:
             self._mark.uid = max(self._mark.uid, self._searched)
 
 
 class FolderMessage(NamedTuple):
-    """A message, and where it was."""
+    """Message and its folder."""
 
     folder: Folder
     fetched: FetchedMessage
 
 
 class AdaptiveBatchSize:
-    """How many messages are fetched at a time: as many as the server gives in good time."""
+    """Number of messages per fetch, adapted to the speed of the server."""
 
     def __init__(self) -> None:
-        self.size = FIRST
+        self.size = FIRST_BATCH
 
     def fill(self, folder: Folder, session: ImapSession, share: int) -> None:
-        """Let `folder` fetch what is next, one of `share` that do."""
-        began_at, count = time.monotonic(), 0
+        """Fetch the next messages of `folder`, one of `share` folders that hold messages, and adapt the size."""
+        started_at, count = time.monotonic(), 0
         try:
-            count = folder.fill(session, max(LEAST, min(self.size, 2 * MOST // share)))
-        finally:  # or they were not given at all
-            took = time.monotonic() - began_at
-            if took > SLOW_SECONDS:
-                self.size = max(LEAST, self.size // 2)
-            elif count >= self.size and took < FAST_SECONDS:
-                self.size = min(2 * self.size, MOST)
+            count = folder.fill(session, max(MIN_BATCH, min(self.size, 2 * MAX_BATCH // share)))
+        finally:  # a fetch that fails late also reduces the size
+            elapsed = time.monotonic() - started_at
+            if elapsed > SLOW_SECONDS:
+                self.size = max(MIN_BATCH, self.size // 2)
+            elif count >= self.size and elapsed < FAST_SECONDS:
+                self.size = min(2 * self.size, MAX_BATCH)
 
 
 def merge(
     folders: Sequence[Folder], session: ImapSession, batch: AdaptiveBatchSize, deadline: float
 ) -> list[FolderMessage]:
-    """Return the next messages of all folders, in the order in which they came; of one second, those of earlier folders first.
+    """Return the next messages of all folders in order of receipt; in the same second, earlier folders come first.
 
-    It ends where one of them has to fetch more, or at `deadline` of the monotonic clock; with none, it is to be called again
-    while any folder is behind.
+    Stop when a folder must fetch more, or at `deadline` on the monotonic clock. The result may then be empty: call again while
+    any folder is behind.
     """
     behind = [folder for folder in folders if folder.behind]
     for folder in behind:
@@ -184,6 +192,6 @@ def merge(
         times = [(folder.next_at, folder) for folder in behind]
         if any(at is None for at, _ in times):
             break
-        _, first = min(times, key=lambda one: one[0] or _NO_TIME)
+        _, first = min(times, key=lambda entry: entry[0] or _NO_TIME)
         taken.append(FolderMessage(first, first.take()))
     return taken

@@ -1,6 +1,6 @@
-"""What the headers of one message say, as far as it is asked for: RFC 5322, and RFC 3834 on automatic messages.
+"""Parser of the message headers that the connector requests (RFC 5322; automatic messages: RFC 3834).
 
-Whatever they hold can be read: what is malformed is taken for not there. Nothing that a person wrote is asked for.
+Malformed headers count as absent. The connector requests no subject and no text.
 """
 
 import re
@@ -26,45 +26,48 @@ FIELDS: Final = (
     ),
     ("References", "To", "Cc", "Bcc", "Delivered-To", "X-Original-To", "Envelope-To"),
 )
-"""The headers that are asked for: those that tell what a message is, and those that may be long, which must not hide them."""
+"""Requested headers in two groups, each with its own size limit, so that long reference or recipient lists cannot cut off the
+headers of the first group."""
 LIMIT_BYTES: Final = 32_768
-"""As much is read of each group."""
-MOST_REFERENCES: Final = 50
-MOST_RECIPIENTS: Final = 200
+"""Largest part read of each header group, in bytes."""
+MAX_REFERENCES: Final = 50
+"""Message ids kept from the reference chain."""
+MAX_RECIPIENTS: Final = 200
+"""Addresses kept per kind of header."""
 
 _ID: Final = re.compile(r"<([^<>\s]{1,998})>")
 _BETWEEN_WORDS: Final = re.compile(r"[\s<>()\[\],;:\"\\]+")
-MOST_NESTED: Final = 50
-"""Deepest nesting of comments, and most groups, that are parsed: `getaddresses` calls itself for each."""
+MAX_NESTING: Final = 50
+"""Deepest nesting of comments, and most groups, that are parsed; `getaddresses` recurses for each."""
 _BULK: Final = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
-"""Values of `Precedence`. A `list` is none of them: what citizens write may come to a service by a list of its own."""
+"""Values of `Precedence` of automatic mail. `list` is absent: citizens may write to a mailing list of the service."""
 _SUPPRESSED: Final = frozenset({"all", "oof", "autoreply"})
-"""Values of `X-Auto-Response-Suppress` ([MS-OXCMAIL] 2.1.3.2.20): no automatic reply is wanted, as to one."""
+"""Values of `X-Auto-Response-Suppress` that mark automatic mail ([MS-OXCMAIL] 2.1.3.2.20)."""
 
 
 class Headers(NamedTuple):
-    """The headers of one message; addresses are in lower case."""
+    """Parsed headers of one message; addresses are in lower case."""
 
     message_id: str
-    """Without its brackets; empty if there is none."""
+    """`Message-ID` without brackets; empty if absent."""
     date: str
-    """`Date` as it is written, but for white space."""
+    """`Date` as written, with white space normalised."""
     references: tuple[str, ...]
-    """The messages that it follows, the nearest first, and last the one that all began with."""
+    """Ids of the preceding messages, nearest first; the last one started the conversation."""
     sender: str
     reply_to: str
     delivered_to: tuple[str, ...]
-    """The addresses that the servers say it was delivered to."""
+    """Addresses from the delivery headers of the mail servers."""
     recipients: tuple[str, ...]
-    """Those it was written to."""
+    """Addresses from `To`, `Cc` and `Bcc`."""
     automatic: bool
-    """Whether a program wrote it."""
+    """Whether a program wrote the message."""
     report: bool
-    """Whether it tells what became of another message: not delivered, read …"""
+    """Whether the message is a delivery report or a read receipt."""
 
 
 def parse(groups: tuple[bytes, ...]) -> Headers:
-    """Return what the headers say, given as the server has them, by the groups of `FIELDS`."""
+    """Parse raw headers, one item per group of `FIELDS`."""
     message = HeaderParser().parsestr("".join(map(_text, groups)))
     sender = next(iter([*_addresses(message, "From"), *_addresses(message, "Sender")]), "")
     local_part = sender.partition("@")[0]
@@ -88,7 +91,7 @@ def parse(groups: tuple[bytes, ...]) -> Headers:
 
 
 def _text(group: bytes) -> str:
-    """Return a group of headers as text, without the empty line after them, and what was cut off at the end."""
+    """Return a header group as text, without the empty line at its end and without a truncated last item."""
     if len(group) >= LIMIT_BYTES:
         group = group[: max(group.rfind(separator) for separator in (b" ", b",", b"\n"))]
     try:
@@ -103,7 +106,7 @@ def _value(message: Message, name: str) -> str:
 
 
 def _id(text: str) -> str:
-    """Return a message id, whether it has the brackets that it should have or not."""
+    """Return a message id without brackets; some programs omit them."""
     found = _ID.search(text)
     return found[1] if found else "".join(text.split())[:998]
 
@@ -112,24 +115,24 @@ def _references(message: Message) -> tuple[str, ...]:
     replied_to = _ID.findall(_value(message, "In-Reply-To"))
     before = [*reversed(_ID.findall(_value(message, "References")))]
     chain = [*dict.fromkeys([*replied_to, *before])]
-    return tuple(chain if len(chain) <= MOST_REFERENCES else [*chain[: MOST_REFERENCES - 1], chain[-1]])
+    return tuple(chain if len(chain) <= MAX_REFERENCES else [*chain[: MAX_REFERENCES - 1], chain[-1]])
 
 
 def _addresses(message: Message, *names: str) -> tuple[str, ...]:
-    """Return the addresses in these headers, each once, in order."""
+    """Return the distinct addresses in these headers, in order."""
     texts = [str(text) for name in names for text in message.get_all(name, [])]
     found = [address for _, address in getaddresses(texts)] if _is_flat(", ".join(texts)) else []
-    if not any(found):  # a newer getaddresses refuses all of what is ambiguous
+    if not any(found):  # newer versions of getaddresses reject ambiguous headers as a whole
         words = (word for text in texts for word in _BETWEEN_WORDS.split(text))
         found = [word for word in words if "@" in word[1:-1]]
     usable = filter(None, map(normalise_email, found))
-    return tuple(dict.fromkeys(usable))[:MOST_RECIPIENTS]
+    return tuple(dict.fromkeys(usable))[:MAX_RECIPIENTS]
 
 
 def _is_flat(text: str) -> bool:
-    """Return whether `text` nests so little that it can be parsed by recursion."""
-    depths = accumulate((letter == "(") - (letter == ")") for letter in text)
-    return text.count(":") <= MOST_NESTED and max(depths, default=0) <= MOST_NESTED
+    """Return whether `text` has so few nested comments and groups that a recursive parser can read it."""
+    depths = accumulate((char == "(") - (char == ")") for char in text)
+    return text.count(":") <= MAX_NESTING and max(depths, default=0) <= MAX_NESTING
 
 
 def _is_automatic(message: Message) -> bool:

@@ -1,4 +1,4 @@
-"""One message as it is mapped: what it is, which contact it is of, and whose."""
+"""Classified message, as passed to the mapping: kind, contact and citizens."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,43 +10,43 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class MailKind(StrEnum):
-    """What a message is."""
+    """Kind of a message."""
 
     RECEIVED = "received"
     """A citizen wrote."""
     ANSWERED = "answered"
-    """A person of the service wrote to who had asked."""
+    """An agent wrote to the citizen of the conversation."""
     ACKNOWLEDGED = "acknowledged"
-    """A program of the service did."""
+    """A program of the service wrote to the citizen of the conversation."""
     AUTOMATIC = "automatic"
-    """A program of somebody else's wrote, or a server that could not deliver."""
+    """An external program wrote, or a mail server reported a failed delivery."""
     OTHER = "other"
-    """The service wrote to somebody else, or of its own accord."""
+    """The service wrote to another recipient, or outside any conversation."""
     UNIDENTIFIED = "nameless"
-    """Nothing tells which message it is."""
+    """The message has neither `Message-ID` nor `Date`."""
     UNREADABLE = "unreadable"
-    """The server cannot read it."""
+    """The server cannot read the message."""
     UNPARSABLE = "unparsable"
-    """Its headers cannot be parsed."""
+    """The headers cannot be parsed."""
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """One message."""
+    """Classified message."""
 
     folder: str
     uid: int
     received_at: Time | None
-    """When the server received it (INTERNALDATE); None if it does not say so."""
+    """Time of receipt by the server (INTERNALDATE); None if unknown."""
     read_at: Time
     kind: MailKind
     message: str = ""
-    """What tells it from all others: a keyed digest of its id and date."""
+    """Keyed digest that identifies the message."""
     contact: str = ""
-    """The same of its conversation."""
+    """Keyed digest that identifies the conversation."""
     place: str = ""
-    """The address, of those configured, that was asked; empty for another."""
+    """Configured address that the citizen wrote to; empty for another address."""
     people: tuple[str, ...] = ()
-    """The addresses of those whose contact it is."""
+    """Addresses of the citizens of the contact."""
 
 
 encode: Final = msgspec.json.encode

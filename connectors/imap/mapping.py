@@ -1,4 +1,4 @@
-"""What a message means, once it is sorted."""
+"""Mapping of classified messages to events."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,21 +14,22 @@ from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
 
-MOST_PEOPLE: Final = 8
-_ELSEWHERE: Final = Routing()
+MAX_IDENTITIES: Final = 8
+"""Citizens named in one event."""
+_NO_ROUTING: Final = Routing()
 
 
 class MailMapping:
-    """Maps messages, each for itself."""
+    """Map messages to events; each message is mapped on its own."""
 
     def __init__(self, source: str, config: ImapConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
         self._source = source
         self._config = config
-        sectors = {config.sector, *(place.sector for place in config.addresses.values() if place.sector)}
+        sectors = {config.sector, *(routing.sector for routing in config.addresses.values() if routing.sector)}
         self._keys = {sector: pseudonym_key(sector) for sector in sorted(sectors)}
 
     def map(self, mail: Mail) -> Outcome:
-        """Return what a message means, or why it means nothing; raises nothing."""
+        """Return the event of a message, nothing, or its rejection; never raises."""
         if mail.kind in {MailKind.AUTOMATIC, MailKind.OTHER}:
             return ()
         if mail.kind is MailKind.UNIDENTIFIED:
@@ -40,26 +41,26 @@ class MailMapping:
             return Reject(Reason.INTERNAL_ERROR, encode(mail), detail)
         if mail.received_at is None:
             return _reject(mail, say("no time of receipt", "pas d'heure de réception"))
-        place = self._config.addresses.get(mail.place, _ELSEWHERE)
-        sector = place.sector or self._config.sector
-        about: dict[str, Any] = {
+        routing = self._config.addresses.get(mail.place, _NO_ROUTING)
+        sector = routing.sector or self._config.sector
+        attributes: dict[str, Any] = {
             "id": event_id(self._source, f"{mail.kind.value}|{mail.message}"),
             "source": self._source,
             "subject": contact_id(Channel.EMAIL, self._source, mail.contact),
             "time": mail.received_at,
             "recordedtime": mail.read_at,
             "sector": sector,
-            "site": place.site or self._config.site,
-            "service": place.service or self._config.service,
+            "site": routing.site or self._config.site,
+            "service": routing.service or self._config.service,
             "identities": self._identities(mail, sector),
         }
         if mail.kind is MailKind.RECEIVED:
-            return (EmailReceived(**about, data=EmailReceivedData(queue=place.queue)),)
-        return (EmailAnswered(**about) if mail.kind is MailKind.ANSWERED else EmailAcknowledged(**about),)
+            return (EmailReceived(**attributes, data=EmailReceivedData(queue=routing.queue)),)
+        return (EmailAnswered(**attributes) if mail.kind is MailKind.ANSWERED else EmailAcknowledged(**attributes),)
 
     def _identities(self, mail: Mail, sector: str) -> str:
         key = self._keys[sector]
-        return join(key.pseudonym(IdentityKind.EMAIL, one) for one in mail.people[:MOST_PEOPLE])
+        return join(key.pseudonym(IdentityKind.EMAIL, address) for address in mail.people[:MAX_IDENTITIES])
 
 
 def _reject(mail: Mail, detail: str) -> Reject:

@@ -1,6 +1,6 @@
-"""One connection to an IMAP server, logged in: RFC 3501, with IDLE (RFC 2177) and SPECIAL-USE (RFC 6154) where it has them.
+"""Read-only IMAP session (RFC 3501), with IDLE (RFC 2177) and SPECIAL-USE (RFC 6154) where the server supports them.
 
-Nothing is changed there: folders are opened by EXAMINE, headers are read by PEEK, and bodies are not asked for.
+The session changes nothing in the mailbox: it opens folders with EXAMINE, reads headers with PEEK, and requests no bodies.
 """
 
 import logging
@@ -26,94 +26,99 @@ from connectors.sdk.i18n import say
 
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)
 TOTAL_SECONDS: Final = 30.0
-"""The longest that the server is waited for in one go, whatever comes meanwhile; an instance that does not move for 60 seconds
-is stuck."""
+"""Longest time for one exchange with the server; the SDK treats an instance without progress for 60 seconds as stuck."""
 TOKEN_SECONDS: Final = 15
+"""Longest run time of `token_command`."""
 HEADERS: Final = tuple(f"BODY.PEEK[HEADER.FIELDS ({' '.join(names).upper()})]<0.{LIMIT_BYTES}>" for names in FIELDS)
 NO_MAIL: Final = frozenset(
     {b"\\noselect", b"\\nonexistent", b"\\drafts", b"\\junk", b"\\trash", b"\\all", b"\\flagged"}
 )
-"""Marks of folders that a pattern does not stand for."""
+"""Flags of folders that patterns skip."""
 
-# At level DEBUG it tells whole answers, addresses and all.
+# At level DEBUG the library logs whole responses, which hold addresses.
 logging.getLogger("imapclient").setLevel(logging.WARNING)
 
 
 class Opened(NamedTuple):
-    """What the server says of a folder."""
+    """State of an opened folder."""
 
     validity: int
-    """While this is the same, uids mean the same messages (UIDVALIDITY)."""
+    """UIDVALIDITY: uids are stable while this value stays the same."""
     next_uid: int
-    """What the next message's uid is at least (UIDNEXT)."""
+    """UIDNEXT: lower bound of the next message's uid."""
 
 
 class FetchedMessage(NamedTuple):
-    """One message."""
+    """Message as fetched from the server."""
 
     uid: int
     received_at: datetime | None
     headers: tuple[bytes, ...]
-    """As the server has them, by the groups of `FIELDS`; empty if it cannot read them."""
+    """Raw headers, one item per group of `FIELDS`; empty if the server cannot read the message."""
 
 
-class HereError(Exception):
-    """Something on this machine is not as it should be; the text says what, for people."""
+class LocalError(Exception):
+    """Wrong certificate file or failed token command on this machine; the text is a message for the operator."""
 
 
-FAILURES: Final = (IMAPClientError, OSError, ValueError, HereError)
-"""What any method of a session may raise: the server is away, does not do what is asked, or answers otherwise."""
+FAILURES: Final = (IMAPClientError, OSError, ValueError, LocalError)
+"""Exceptions of all session methods: the server is unreachable, refuses a command, or sends an unexpected response."""
 
 
 class ImapSession:
-    """A connection as `config` says. It raises `FAILURES`, as do all methods; `explain` has words for them."""
+    """Logged-in connection to the server of `config`.
+
+    The constructor and all methods raise `FAILURES`; `explain` returns the message for the operator.
+    """
 
     def __init__(self, config: ImapConfig) -> None:
         self._client = connect(config)
         with self.time_limit():
             self._can_idle = self._client.has_capability("IDLE")
         self.opened = ""
-        """The folder that was opened last, and is watched by `wait`."""
+        """Folder opened last; `wait` watches it."""
         self._idling = False
 
     def names(self, pattern: str) -> list[str]:
-        """Return the folders that `pattern` stands for, in order; those for drafts, junk and trash are left out."""
+        """Return the folders that match `pattern`, sorted, without drafts, junk and trash."""
         self._stop_idling()
         found = self._client.list_folders("", pattern)
         return sorted(name for flags, _, name in found if NO_MAIL.isdisjoint(flag.lower() for flag in flags))
 
     def find_sent(self) -> str | None:
-        """Return the folder that the server says, or custom has it, sent mail is in."""
+        """Return the folder of sent mail, by its flag or its usual name."""
         self._stop_idling()
         found: str | None = self._client.find_special_folder(SENT)
         return found
 
     def examine(self, folder: str) -> Opened:
-        """Open `folder` for reading, and return how it is now."""
+        """Open `folder` read-only and return its state."""
         self._stop_idling()
-        self.opened = ""  # as it is if the server refuses
-        told = self._client.select_folder(folder, readonly=True)
-        opened = Opened(int(told.get(b"UIDVALIDITY", 0)), int(told.get(b"UIDNEXT", 0)) or self._find_next_uid(told))
+        self.opened = ""  # stays empty if the server refuses
+        response = self._client.select_folder(folder, readonly=True)
+        next_uid = int(response.get(b"UIDNEXT", 0)) or self._find_next_uid(response)
+        opened = Opened(int(response.get(b"UIDVALIDITY", 0)), next_uid)
         self.opened = folder
         return opened
 
     def search(self, folder: str, first: int, last: int, since: date | None) -> list[int]:
-        """Return, in order, the uids between these two that are there, of mail that came on `since` or later."""
+        """Return the existing uids from `first` to `last`, sorted, of mail received on `since` or later."""
         self._enter(folder)
         criteria: list[Any] = ["UID", f"{first}:{last}"]
         found = self._client.search([*criteria, "SINCE", since] if since else criteria)
         return sorted(uid for uid in found if first <= uid <= last)
 
     def fetch(self, folder: str, uids: Sequence[int]) -> list[FetchedMessage]:
-        """Return the messages that are still there, in order.
+        """Return the messages that still exist, ordered by uid.
 
-        Some servers refuse a whole answer for one message that they cannot read, or leave it out: that one has no headers.
+        Some servers refuse a whole fetch because of one unreadable message, or leave it out. Such a message is returned without
+        headers.
         """
         self._enter(folder)
-        return self._fetch_around(uids)
+        return self._fetch_readable(uids)
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, and return whether the server had something to tell of the folder that was opened last."""
+        """Wait up to `seconds`, and return whether the server reported a change of the opened folder."""
         if not self._can_idle:
             time.sleep(seconds)
             return False
@@ -124,15 +129,15 @@ class ImapSession:
             return bool(selector.select(seconds))
 
     def time_limit(self) -> AbstractContextManager[None]:
-        """Cut the connection off if what is done within takes longer than `TOTAL_SECONDS`: that raises `TimeoutError`."""
-        return _in_time(self._client)
+        """Return a context that shuts the connection down after `TOTAL_SECONDS` and raises `TimeoutError`."""
+        return _time_limit(self._client)
 
     def close(self) -> None:
-        """Let go of the server, without waiting for it."""
+        """Close the connection without logging out."""
         with suppress(OSError):
             self._client.shutdown()
 
-    def _fetch_around(self, uids: Sequence[int]) -> list[FetchedMessage]:
+    def _fetch_readable(self, uids: Sequence[int]) -> list[FetchedMessage]:
         try:
             found = self._fetch(uids)
         except IMAPClientAbortError:
@@ -140,23 +145,23 @@ class ImapSession:
         except IMAPClientError:
             if len(uids) > 1:
                 half = len(uids) // 2
-                return [*self._fetch_around(uids[:half]), *self._fetch_around(uids[half:])]
+                return [*self._fetch_readable(uids[:half]), *self._fetch_readable(uids[half:])]
             found = {}
         if missing := [uid for uid in uids if uid not in found]:
-            told = self._client.fetch(missing, ["INTERNALDATE"])  # of what is gone it knows nothing more
-            found |= {uid: FetchedMessage(uid, _received_at(told[uid]), ()) for uid in missing if uid in told}
+            times = self._client.fetch(missing, ["INTERNALDATE"])  # deleted messages are not in the response
+            found |= {uid: FetchedMessage(uid, _received_at(times[uid]), ()) for uid in missing if uid in times}
         return [found[uid] for uid in sorted(found)]
 
     def _fetch(self, uids: Sequence[int]) -> dict[int, FetchedMessage]:
         found = {}
-        for uid, told in self._client.fetch(uids, ["INTERNALDATE", *HEADERS]).items():
-            groups = tuple(value or b"" for name, value in told.items() if name.startswith(b"BODY["))
-            if groups:  # it may tell of a message of its own accord, though it does not read it
-                found[uid] = FetchedMessage(uid, _received_at(told), groups)
+        for uid, items in self._client.fetch(uids, ["INTERNALDATE", *HEADERS]).items():
+            groups = tuple(value or b"" for name, value in items.items() if name.startswith(b"BODY["))
+            if groups:  # an unsolicited response, for instance on changed flags, has none
+                found[uid] = FetchedMessage(uid, _received_at(items), groups)
         return found
 
-    def _find_next_uid(self, told: dict[bytes, Any]) -> int:
-        if not told.get(b"EXISTS"):
+    def _find_next_uid(self, response: dict[bytes, Any]) -> int:
+        if not response.get(b"EXISTS"):
             return 1
         return max(self._client.search(["UID", "*"]), default=0) + 1
 
@@ -166,8 +171,8 @@ class ImapSession:
         self._stop_idling()
 
     def _idle(self) -> bool:
-        """Begin to idle, if the server lets us, and return whether it had something to tell before."""
-        told = False
+        """Start IDLE if the server accepts it, and return whether it reported a change before."""
+        has_change = False
         try:
             self._client.idle()
         except IMAPClientAbortError:
@@ -176,21 +181,24 @@ class ImapSession:
             if "b'* " not in str(error):
                 self._can_idle = False
                 return False
-            # The library expects nothing here, but servers may tell at any time (RFC 3501, 5.2).
-            told = True
-            while self._client._imap._get_response() is not None:  # noqa: SLF001 - until it says that it idles
+            # The library expects no data here, but servers may send it at any time (RFC 3501, 5.2).
+            has_change = True
+            while self._client._imap._get_response() is not None:  # noqa: SLF001 - until the server accepts IDLE
                 pass
         self._idling = True
-        return told
+        return has_change
 
     def _has_more(self) -> bool:
-        """Return whether more has come with what was read last: mail between a look and idling is told so, and once."""
+        """Return whether the read buffer holds more data.
+
+        The server reports mail received between EXAMINE and IDLE only once, and the report may already be in this buffer.
+        """
         connection = self._client.socket()
         seconds = connection.gettimeout()
         connection.settimeout(0)
         try:
             with suppress(ssl.SSLWantReadError):
-                return bool(self._client._imap.file.peek(1))  # noqa: SLF001 - the library looks at the socket alone
+                return bool(self._client._imap.file.peek(1))  # noqa: SLF001 - the library checks only the socket
         finally:
             connection.settimeout(seconds)
         return False
@@ -202,31 +210,31 @@ class ImapSession:
 
 
 def explain(error: Exception, config: ImapConfig) -> str:
-    """Return, in words for people that hold nothing of what the server said, what is wrong."""
-    if isinstance(error, HereError):
+    """Return a message for the operator that quotes nothing of the server's responses."""
+    if isinstance(error, LocalError):
         return str(error)
     host, port = config.endpoint
     return f"{host}:{port} {_explain(error)}"
 
 
 def is_refused(error: Exception) -> bool:
-    """Return whether the server did not let us in: to try again soon may lock the account."""
+    """Return whether the server refused the login; frequent attempts may lock the account."""
     return isinstance(error, LoginError) and not isinstance(error.__context__, IMAPClientAbortError)
 
 
 def is_misconfigured(error: Exception) -> bool:
-    """Return whether an option is to be mended; a command for a token that ran, and failed, may go well the next time."""
-    return isinstance(error, HereError) and not isinstance(error.__context__, subprocess.SubprocessError)
+    """Return whether a setting is wrong. A token command that ran and failed may succeed the next time."""
+    return isinstance(error, LocalError) and not isinstance(error.__context__, subprocess.SubprocessError)
 
 
 def connect(config: ImapConfig) -> IMAPClient:
-    """Return a connection that is logged in. Raises `FAILURES`."""
+    """Return a logged-in connection. Raises `FAILURES`."""
     host, port = config.endpoint
     context = _tls_context(config) if config.tls != "none" else None
     client = IMAPClient(host, port, ssl=config.tls == "implicit", ssl_context=context, timeout=TIMEOUT)
     try:
-        client.normalise_times = False  # times come with their zone
-        with _in_time(client):
+        client.normalise_times = False  # keep the time zone
+        with _time_limit(client):
             if config.tls == "starttls":
                 client.starttls(context)
             _log_in(client, config)
@@ -237,13 +245,13 @@ def connect(config: ImapConfig) -> IMAPClient:
 
 
 @contextmanager
-def _in_time(client: IMAPClient) -> Iterator[None]:
-    late = threading.Event()
+def _time_limit(client: IMAPClient) -> Iterator[None]:
+    expired = threading.Event()
 
     def cut() -> None:
-        late.set()
-        with suppress(OSError):  # it is closed already
-            socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)  # below TLS, whose state is the other thread's
+        expired.set()
+        with suppress(OSError):  # already closed
+            socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)  # below TLS, whose state the other thread uses
 
     timer = threading.Timer(TOTAL_SECONDS, cut)
     timer.daemon = True
@@ -251,18 +259,18 @@ def _in_time(client: IMAPClient) -> Iterator[None]:
     try:
         yield
     except FAILURES:
-        if late.is_set():
+        if expired.is_set():
             raise TimeoutError from None
         raise
     finally:
         timer.cancel()
 
 
-def _received_at(told: dict[bytes, Any]) -> datetime | None:
-    received_at: datetime | None = told.get(b"INTERNALDATE")
+def _received_at(items: dict[bytes, Any]) -> datetime | None:
+    received_at: datetime | None = items.get(b"INTERNALDATE")
     try:
         return received_at.astimezone(UTC) if received_at else None
-    except OverflowError:  # a program that stores a message may give it any time
+    except OverflowError:  # APPEND accepts any time
         return None
 
 
@@ -270,11 +278,11 @@ def _tls_context(config: ImapConfig) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=config.ca_file)
     except ssl.SSLError:
-        raise HereError(
-            say(f"{config.ca_file} is no certificate in PEM", f"{config.ca_file} n'est pas un certificat en PEM")
+        raise LocalError(
+            say(f"{config.ca_file} is not a PEM certificate", f"{config.ca_file} n'est pas un certificat en PEM")
         ) from None
     except OSError as error:
-        raise HereError(describe_os_error(error, config.ca_file)) from None
+        raise LocalError(describe_os_error(error, config.ca_file)) from None
 
 
 def _log_in(client: IMAPClient, config: ImapConfig) -> None:
@@ -282,43 +290,45 @@ def _log_in(client: IMAPClient, config: ImapConfig) -> None:
         client.oauth2_login(config.username, _fetch_token(config.token_command))
     elif config.password:
         password = config.password.get_secret_value()
-        log_in = client.login if password.isascii() else client.plain_login  # LOGIN knows no other letters
+        log_in = client.login if password.isascii() else client.plain_login  # LOGIN accepts only ASCII
         log_in(config.username, password)
 
 
 def _fetch_token(command: Sequence[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TOKEN_SECONDS)  # noqa: S603
+        completed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TOKEN_SECONDS)  # noqa: S603
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
-        name = type(error).__name__  # what it printed may be a token
-        raise HereError(say(f"token_command failed ({name})", f"token_command a échoué ({name})")) from None
-    return done.stdout.strip()
+        name = type(error).__name__  # the output may hold a token
+        raise LocalError(say(f"token_command failed ({name})", f"token_command a échoué ({name})")) from None
+    return completed.stdout.strip()
 
 
 def _explain(error: Exception) -> str:
     match error:
         case LoginError() if is_refused(error):
             return say(
-                "refuses the user name, or the password or token: are they right, and is IMAP allowed for this user?",
+                "refuses the user name, or the password or token: check them, and check that IMAP is allowed for this user",
                 "refuse le nom d'utilisateur, ou le mot de passe ou jeton : sont-ils justes, et IMAP est-il permis ?",
             )
         case IMAPClientAbortError() | LoginError() | ConnectionResetError() | BrokenPipeError():
-            return say("broke the connection off", "a coupé la connexion")
+            return say("closed the connection", "a coupé la connexion")
         case ssl.SSLCertVerificationError():
             return say(
-                "shows a certificate that is not trusted here: name its authority in ca_file",
+                "shows a certificate that is not trusted here: set ca_file to its authority",
                 "présente un certificat auquel on ne fait pas confiance ici : nommer son autorité par ca_file",
             )
         case ssl.SSLError():
-            return say("does not speak TLS in this way: is tls right?", "ne parle pas TLS ainsi : tls est-il juste ?")
+            return say(
+                "does not accept TLS this way: check tls and port", "ne parle pas TLS ainsi : vérifier tls et port"
+            )
         case TimeoutError():
             return say("does not answer in time", "ne répond pas à temps")
         case socket.gaierror():
-            return say("is not known: is the name right?", "est inconnu : le nom est-il juste ?")
+            return say("is unknown: check the host name", "est inconnu : vérifier le nom")
         case OSError():
-            return say("cannot be reached: is the network there?", "est injoignable : le réseau est-il là ?")
+            return say("cannot be reached: check the network", "est injoignable : vérifier le réseau")
         case _:
             return say(
-                "refuses what is asked, or answers otherwise than expected",
-                "refuse ce qui est demandé, ou répond autrement que prévu",
+                "refuses a command, or sends an unexpected response",
+                "refuse une commande, ou répond autrement que prévu",
             )

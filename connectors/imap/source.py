@@ -1,4 +1,4 @@
-"""One mailbox, as a source that is asked for what is new."""
+"""Source of the IMAP connector: reads, classifies and maps the messages of one mailbox."""
 
 import time
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ from models.reasons import Reason
 
 class _Saved(msgspec.Struct):
     marks: dict[str, ReadMark] = {}
-    """How far each folder was read, by a keyed digest of its name; also those that are no longer configured."""
+    """Read position of each folder, by keyed digest of its name; includes folders that are no longer configured."""
     told: int = 0
-    """The number of the last message that was told, see `Threads`."""
+    """Number of the last published message, see `ConversationStore`."""
     hidden: bool = False
-    """Whether folders are named by keyed digests; earlier versions had their names, which may be those of people."""
+    """Whether `marks` is keyed by digests; earlier versions used folder names, which may be names of citizens."""
 
 
 class ImapSource(Source[Mail, bytes]):
-    """Messages of all folders, each once, in the order in which they came."""
+    """Messages of all folders, each once, in order of receipt."""
 
     checkpoint_seconds = 1.0
 
@@ -47,65 +47,65 @@ class ImapSource(Source[Mail, bytes]):
             self._saved.hidden = True
         self._mapping = MailMapping(context.source, config, context.pseudonym_key)
         self._reader = MailboxReader(config, self._saved.marks, self._hide)
-        self._sorter: MailClassifier | None = None
+        self._classifier: MailClassifier | None = None
 
     def read(self, wait_seconds: float) -> Sequence[Mail]:
-        """Return the next messages, their conversations safe on disk."""
-        sorter = self._sorter or self._open()
+        """Return the next messages, after storing their conversations on disk."""
+        classifier = self._classifier or self._open()
         deadline = time.monotonic() + BUSY_SECONDS
         while taken := self._reader.read(wait_seconds):
-            mails = classify(sorter, taken)
-            sorter.conversations.commit()
+            mails = classify(classifier, taken)
+            classifier.conversations.commit()
             if mails or time.monotonic() > deadline:
                 return mails
             wait_seconds = 0.0
         return ()
 
     def map(self, raw: Mail) -> Outcome:
-        """Return what a message means."""
+        """Return the events of a message, or its rejection."""
         return self._mapping.map(raw)
 
     def reject(self, raw: Mail, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a message: as what it was sorted, and where it is."""
+        """Return the rejection of a message, with its classification and its place in the mailbox."""
         return Reject(reason, encode(raw), detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the message has it
-        """Return what a message means that was rejected."""
+        """Map a rejected message again."""
         return self._mapping.map(decode(reject.record))
 
     def position(self) -> bytes:
-        """Return how far each folder was read, and which messages are told."""
-        if self._sorter:
-            self._saved.told = self._sorter.conversations.newest
+        """Return the read positions of the folders and the number of the last published message."""
+        if self._classifier:
+            self._saved.told = self._classifier.conversations.newest
         return msgspec.json.encode(self._saved)
 
     def acknowledge(self, position: bytes) -> None:
-        """Keep it."""
+        """Save the position."""
         self._context.cursor.save(position)
 
     def close(self) -> None:
-        """Let go of the server and of the file of conversations."""
+        """Close the connection and the conversation store."""
         self._reader.close()
-        if self._sorter:
-            self._sorter.conversations.close()
+        if self._classifier:
+            self._classifier.conversations.close()
 
     def _open(self) -> MailClassifier:
-        # Not before there is something to read: who only maps again what was rejected may do so while another reads.
+        # Opened only on the first read: mapping rejected records again must work while another process reads.
         key = self._context.pseudonym_key(self._config.sector)
         conversations = ConversationStore(self._context.directory, key, self._saved.told)
-        self._sorter = MailClassifier(self._config, conversations, self._context.attempts)
-        return self._sorter
+        self._classifier = MailClassifier(self._config, conversations, self._context.attempts)
+        return self._classifier
 
 
-def classify(sorter: MailClassifier, taken: Sequence[FolderMessage]) -> list[Mail]:
-    """Return what these messages are, but for those that were told before."""
+def classify(classifier: MailClassifier, taken: Sequence[FolderMessage]) -> list[Mail]:
+    """Classify these messages, and leave out those that were published before."""
     now = datetime.now(UTC)
-    sorted_ = (sorter.classify(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
-    return [mail for mail in sorted_ if mail]
+    mails = (classifier.classify(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
+    return [mail for mail in mails if mail]
 
 
 def probe(config: ImapConfig, context: Context) -> Sequence[Outcome]:
-    """Look at every folder, and return what the first messages mean. Raises `SourceUnavailableError` if one does not open."""
+    """Open every folder and map the first messages. Raises `SourceUnavailableError` if a folder cannot be opened."""
     key, mapping = context.pseudonym_key(config.sector), MailMapping(context.source, config, context.pseudonym_key)
     with (
         TemporaryDirectory() as directory,

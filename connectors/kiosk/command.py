@@ -1,4 +1,4 @@
-"""`accueil desk`."""
+"""`accueil kiosk`."""
 
 import errno
 import os
@@ -30,10 +30,10 @@ LOOK_SECONDS = 1.0
 
 
 @click.command(
-    "desk",
+    "kiosk",
     help=say(
-        "Serve the pages of a front desk: a kiosk for tickets, and the agents'. FILE has its settings.",
-        "Sert les pages d'un guichet : une borne à tickets, et celle des agents. FILE en a les réglages.",
+        "Serve the web pages of a front desk: the ticket kiosk and the agents' page. FILE is its settings file.",
+        "Servir les pages web d'un guichet : la borne à tickets et la page des agents. FILE est son fichier de réglages.",
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))

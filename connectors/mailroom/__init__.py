@@ -1,4 +1,4 @@
-"""Mailroom: letters by their scans in a hot folder, what happens to them by sidecars."""
+"""Mailroom connector: publishes letters scanned into a hot folder. Imports only the SDK and `models`."""
 
 from connectors.mailroom.config import MailroomConfig
 from connectors.mailroom.simulate.command import command

@@ -1,10 +1,11 @@
-"""Count the pages of files that cannot be trusted, and find their separator sheets: a program that may be killed at any time.
+"""Sandboxed program that counts the pages of untrusted scans and finds their separator sheets.
 
-Started as `counting.py SOCKET SECONDS MEGABYTES`, with `Sheets` as a JSON list as its input, it takes open files by that socket,
-one message each: `COUNT`, or `FIND` with the sheets too. It answers each with a JSON list, the number of pages and the sheets
-as `[page, text]`, or with a word that says why not: all of them, or none. Of other barcodes it tells nothing. It can write no
-file, and has so much memory, and for each file so much processor time. Who started it ends it: what stops a whole service does
-not.
+Started as `barcode_worker.py SOCKET SECONDS MEGABYTES`, with `SeparatorSheets` as a JSON list on standard input. Requests arrive
+on the socket: one byte, `COUNT` or `FIND`, with an open file descriptor. The response is a JSON list of the page count and the
+sheets as `[page, text]`, or one word for the reason of the failure. Other barcodes are not reported.
+
+The program can write no file, and its memory and processor time per file are limited. It ignores the signals that stop a whole
+service; its parent process ends it.
 """
 
 import json
@@ -24,8 +25,9 @@ from pypdf.errors import LimitReachedError
 COUNT, FIND = b"c", b"f"
 ENCRYPTED, UNREADABLE, UNSHOWABLE, TOO_COSTLY = "encrypted", "unreadable", "unshowable", "too_costly"
 ANSWER_BYTES: Final = 64 << 10
+"""Longest response, in bytes."""
 HEAD_BYTES: Final = 1024
-"""Where the mark of a PDF must be."""
+"""Part of a file that must contain the PDF marker, in bytes."""
 TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FORMATS: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode])
 
@@ -33,21 +35,21 @@ Pages = Iterable[Iterable[Image.Image]]
 
 
 class SeparatorSheets(NamedTuple):
-    """What separator sheets say."""
+    """Barcode texts of separator sheets."""
 
     texts: Collection[str]
     prefix: str = ""
-    """What begins with it is a sheet too, but not one of these; empty: nothing else is."""
+    """Barcodes that begin with this prefix mark unknown sheets; empty: no unknown sheets."""
 
     def read(self, codes: Collection[str]) -> str | None:
-        """Return what a page says that has these barcodes: a text, nothing if it is none of these, None if it is no sheet."""
+        """Return the text of a page with these barcodes: empty for an unknown sheet, None if the page is no sheet."""
         if text := next((code for code in codes if code in self.texts), None):
             return text
         return "" if self.prefix and any(code.startswith(self.prefix) for code in codes) else None
 
 
 def examine(file: BinaryIO, sheets: SeparatorSheets | None) -> str:
-    """Return what is to be answered for `file`, by what it is and not by its name; `sheets` are looked for, if there are any."""
+    """Return the response for `file`, whose type is detected from its content. None as `sheets`: only count pages."""
     try:
         file.seek(0)
         head = file.read(HEAD_BYTES)
@@ -65,7 +67,7 @@ def examine(file: BinaryIO, sheets: SeparatorSheets | None) -> str:
         return _answer(count, (_images(reader, page) for page in range(count)), sheets)
     except (MemoryError, LimitReachedError):
         return TOO_COSTLY
-    except Exception:  # noqa: BLE001 - whatever a parser says of it
+    except Exception:  # noqa: BLE001 - parsers raise many kinds of errors
         return UNREADABLE
 
 
@@ -76,13 +78,13 @@ def _answer(count: int, pages: Pages, sheets: SeparatorSheets | None) -> str:
         answer = json.dumps([count, list(_find(pages, sheets)) if sheets else []])
     except (MemoryError, LimitReachedError):
         raise
-    except Exception:  # noqa: BLE001 - whatever a decoder of images says
+    except Exception:  # noqa: BLE001 - image decoders raise many kinds of errors
         return UNSHOWABLE
     return answer if len(answer) <= ANSWER_BYTES else TOO_COSTLY
 
 
 def _find(pages: Pages, sheets: SeparatorSheets) -> Iterator[tuple[int, str]]:
-    """Yield the pages that are sheets, each once, and what they say."""
+    """Yield the page number and the text of each separator sheet."""
     for number, images in enumerate(pages):
         read = (code for image in images for code in zxingcpp.read_barcodes(image.convert("L"), formats=FORMATS))
         if (text := sheets.read([code.text for code in read])) is not None:
@@ -97,7 +99,7 @@ def _images(reader: PdfReader, page: int) -> Iterator[Image.Image]:
 
 
 def main() -> None:
-    """Answer until nobody asks."""
+    """Answer requests until the socket is closed."""
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.SIG_IGN)
     texts, prefix = json.load(sys.stdin)
@@ -105,17 +107,17 @@ def main() -> None:
     descriptor, seconds, megabytes = map(int, sys.argv[1:])
     resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    with socket.socket(fileno=descriptor) as link:
-        link.send(b"!")  # the time for a file does not begin before
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_CPU)
+    with socket.socket(fileno=descriptor) as connection:
+        connection.send(b"!")  # ready: the time limit of a file does not include the start
         while True:
-            wish, files, *_ = socket.recv_fds(link, 1, 1)
+            request, files, *_ = socket.recv_fds(connection, 1, 1)
             if not files:
                 return
-            resource.setrlimit(resource.RLIMIT_CPU, (int(sum(os.times()[:2])) + seconds + 1, most))
+            resource.setrlimit(resource.RLIMIT_CPU, (int(sum(os.times()[:2])) + seconds + 1, hard_limit))
             with os.fdopen(files[0], "rb") as file:
-                answer = examine(file, sheets if wish == FIND else None)
-            link.send(answer.encode())
+                answer = examine(file, sheets if request == FIND else None)
+            connection.send(answer.encode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How one mailroom is configured."""
+"""Settings of one mailroom."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -29,22 +29,22 @@ FieldName = Literal[
 ]
 
 
-def _is_a_form(form: str) -> str:
+def _check_register_format(form: str) -> str:
     if not is_register_format(form):
         raise ValueError(
             say(
-                "must hold {year} and {number}, as in {year}-{number:06}",
+                "must contain {year} and {number}, as in {year}-{number:06}",
                 "doit contenir {year} et {number}, comme {year}-{number:06}",
             )
         )
     return form
 
 
-def _is_a_departure_form(form: str) -> str:
+def _check_departure_format(form: str) -> str:
     if not is_departure_format(form):
         raise ValueError(
             say(
-                "must hold {number}, and may hold {year}, once each, as in D{year}-{number:06}",
+                "must contain {number}, and may contain {year}, once each, as in D{year}-{number:06}",
                 "doit contenir {number}, et peut contenir {year}, une fois chacun, comme D{year}-{number:06}",
             )
         )
@@ -52,70 +52,74 @@ def _is_a_departure_form(form: str) -> str:
 
 
 class MailroomConfig(FolderConfig):
-    """One mailroom, by its hot folder."""
+    """Settings of one mailroom with its hot folder."""
 
     sector: Sector = "general"
-    """Sector whose key makes the pseudonyms: senders of different sectors cannot be told to be the same."""
+    """Sector whose key pseudonymises the senders. Letters of different sectors cannot be linked to one person."""
     site: Label = ""
-    """Site of letters whose sidecar names none."""
+    """Site of letters whose sidecar has none."""
     service: Label = ""
-    """Service of letters whose sidecar names none."""
+    """Service of letters whose sidecar has none."""
     sites: dict[str, Label] = Field(default_factory=dict)
-    """What sites are called in events, by their names in sidecars. A sidecar that names another is rejected."""
+    """Site labels in events, by site name in sidecars. A sidecar with another name is rejected."""
     services: dict[str, Label] = Field(default_factory=dict)
-    """The same for services."""
+    """Service labels in events, by service name in sidecars. A sidecar with another name is rejected."""
     separators: dict[str, Label] = Field(default_factory=dict)
-    """Services by what their separator sheets say (Code 128 or QR, `separator_prefix` before it or not). A scan without a sidecar
-    is as many letters as sheets divide it into. Without any, no sheets are looked for, which is faster."""
+    """Services by the text of their separator sheets (Code 128 or QR, with or without `separator_prefix`). Sheets split a scan
+    without a sidecar into letters. If this table is empty, scans are not searched for sheets, which is faster."""
     separator_prefix: Annotated[str, StringConstraints(max_length=100)] = "MAARCH_"
-    """How the codes of all separator sheets begin, but of no other barcodes: a sheet with such a code that `separators` does not
-    have rejects the scan. Empty: sheets that `separators` does not have are pages like others."""
+    """Common prefix of the codes of all separator sheets, used by no other barcode. A sheet with this prefix that is missing in
+    `separators` rejects the scan. If empty, unknown sheets are ordinary pages."""
     fields: dict[FieldName, str] = Field(default_factory=dict)
-    """What sidecars call the fields, by their names here; these themselves if not given."""
-    chrono: Annotated[str, AfterValidator(_is_a_form)] = "{year}-{number:06}"
-    """How chrono numbers are written: `{year}` of the scan, `{number}` from 1 on in each year. What has one keeps it."""
-    departures: list[Annotated[str, AfterValidator(_is_a_departure_form)]] = Field(default_factory=list)
-    """How numbers of mail are written that was only sent, as `D{year}-{number:06}` for a series of departures, or
-    `2019-{number:06}` for letters of an older register. A `sent` step with such a number needs no letter of this register."""
+    """Field names used in sidecars, by the standard field name. Default: the standard names."""
+    chrono: Annotated[str, AfterValidator(_check_register_format)] = "{year}-{number:06}"
+    """Format of chrono numbers: `{year}` of the scan and `{number}`, which restarts at 1 each year. Letters keep numbers
+    assigned earlier."""
+    departures: list[Annotated[str, AfterValidator(_check_departure_format)]] = Field(default_factory=list)
+    """Number formats of outgoing mail that answers no letter of this register: `D{year}-{number:06}` for a departure series,
+    or `2019-{number:06}` for an older register. A `sent` step with such a number needs no registered letter."""
     timezone: Zone = "Europe/Paris"
-    """Where times in sidecars are local, if they do not say."""
+    """Time zone of times in sidecars without an offset."""
     page_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
-    """How long reading the pages of one file may take; beyond, it is rejected. Sheets take some 0.1 s per page."""
+    """Longest time for reading the pages of one file, in seconds; slower files are rejected. Searching for sheets takes about
+    0.1 s per page."""
     region: Region = "FR"
-    """Country whose national way of writing phone numbers sidecars have."""
+    """Country of phone numbers written without a country code."""
 
     french_descriptions: ClassVar = {
-        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un expéditeur.",
-        "site": "Site des courriers dont la fiche n'en nomme pas.",
-        "service": "Service des courriers dont la fiche n'en nomme pas.",
-        "sites": "Nom des sites dans les événements, par leur nom dans les fiches. Une fiche qui en nomme un autre est rejetée.",
-        "services": "La même chose pour les services.",
-        "fields": "Comment les fiches appellent les champs, par leur nom ici ; ces noms mêmes à défaut.",
-        "chrono": "Forme des numéros chrono : `{year}`, année du scan, et `{number}`, à partir de 1 chaque année. Ce qui en a un "
-        "le garde.",
-        "departures": "Forme des numéros du courrier qui a seulement été expédié, comme `D{year}-{number:06}` pour une série de "
-        "départ, ou `2019-{number:06}` pour les courriers d'un ancien registre. Une étape `sent` qui en porte un n'a pas besoin "
-        "d'un courrier de ce registre.",
-        "timezone": "Où les heures des fiches sont locales, si elles ne le disent pas.",
-        "separators": "Services par ce que disent leurs feuilles de séparation (Code 128 ou QR, précédé ou non de "
-        "`separator_prefix`). Un scan sans fiche fait autant de courriers que les feuilles y délimitent. Sans cette option, "
-        "elles ne sont pas cherchées : c'est plus rapide.",
-        "separator_prefix": "Début des codes de toutes les feuilles de séparation, et d'aucun autre code-barres : une feuille "
-        "dont le code commence ainsi et manque à `separators` fait rejeter le scan. Vide : les feuilles qui manquent à "
-        "`separators` sont des pages comme les autres.",
-        "page_seconds": "Temps laissé pour lire les pages d'un fichier ; au-delà, il est rejeté. Les feuilles prennent environ "
-        "0,1 s par page.",
-        "region": "Pays dont les fiches suivent l'écriture nationale des numéros de téléphone.",
+        "sector": "Secteur dont la clé sert aux pseudonymes des expéditeurs. Les courriers de secteurs différents ne peuvent pas "
+        "être rapprochés d'une même personne.",
+        "site": "Site des courriers dont la fiche n'en a pas.",
+        "service": "Service des courriers dont la fiche n'en a pas.",
+        "sites": "Libellé des sites dans les événements, par leur nom dans les fiches. Une fiche avec un autre nom est rejetée.",
+        "services": "Libellé des services dans les événements, par leur nom dans les fiches. Une fiche avec un autre nom est "
+        "rejetée.",
+        "fields": "Noms des champs dans les fiches, par nom standard. À défaut, les noms standard.",
+        "chrono": "Format des numéros chrono : `{year}`, année du scan, et `{number}`, qui repart de 1 chaque année. Les "
+        "courriers gardent les numéros déjà attribués.",
+        "departures": "Formats des numéros du courrier expédié qui ne répond à aucun courrier de ce registre : "
+        "`D{year}-{number:06}` pour une série de départ, ou `2019-{number:06}` pour un ancien registre. Une étape `sent` avec un "
+        "tel numéro se passe de courrier enregistré.",
+        "timezone": "Fuseau horaire des heures sans décalage dans les fiches.",
+        "separators": "Services par texte de leurs feuilles de séparation (Code 128 ou QR, avec ou sans `separator_prefix`). Les "
+        "feuilles divisent un scan sans fiche en courriers. Si cette table est vide, les feuilles ne sont pas cherchées : c'est "
+        "plus rapide.",
+        "separator_prefix": "Début commun des codes de toutes les feuilles de séparation, et d'aucun autre code-barres. Une "
+        "feuille de ce préfixe absente de `separators` fait rejeter le scan. Vide : les feuilles inconnues sont des pages "
+        "ordinaires.",
+        "page_seconds": "Temps maximal pour lire les pages d'un fichier, en secondes ; un fichier plus lent est rejeté. Chercher "
+        "les feuilles prend environ 0,1 s par page.",
+        "region": "Pays des numéros de téléphone écrits sans indicatif.",
     }
 
     @field_validator("departures")
     @classmethod
     def _check_departures(cls, forms: list[str], info: ValidationInfo) -> list[str]:
-        given = info.data["chrono"].format(year=2099, number=1) if "chrono" in info.data else ""
-        if any(matches_format(form, given) for form in forms):
+        chrono = info.data["chrono"].format(year=2099, number=1) if "chrono" in info.data else ""
+        if any(matches_format(form, chrono) for form in forms):
             raise ValueError(
                 say(
-                    "must differ from chrono: a number mistyped would be taken for a letter's that was only sent",
+                    "must differ from chrono: a mistyped chrono number would pass for outgoing mail",
                     "doit différer de chrono : un numéro mal saisi passerait pour celui d'un courrier seulement expédié",
                 )
             )

@@ -1,7 +1,8 @@
-"""What a scan and what sidecars say, as events.
+"""Mapping of scans and sidecars to events.
 
-A letter's contact is its chrono number, so that whoever knows that can tell what became of it. Ids of its events are made of the
-scan's content and the sidecar's reference; ids of later steps of the chrono, the step, and when it is said to have happened.
+The contact id of a letter is computed from its chrono number, so that later steps need only that number. The ids of its first
+events are computed from the content of the scan and the reference in the sidecar. The ids of later steps are computed from the
+chrono number, the step and its stated time.
 """
 
 import re
@@ -40,16 +41,17 @@ from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
 
-Closed = TypeVar("Closed", bound=StrEnum)
+Choice = TypeVar("Choice", bound=StrEnum)
 FRENCH: Final = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
+"""French time formats, tried after ISO 8601."""
 MAX_COST_CENTS: Final = 1_000_000
 _COST: Final = re.compile(r"0|[1-9]\d{0,6}", re.ASCII)
 ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
-"""Within every day, one on which clocks are put forward too."""
+"""Offset to the end of a day that is valid even for the 23 hours of a change to summer time."""
 
 
 class Step(StrEnum):
-    """What can happen to a letter that is in the register."""
+    """Step of a registered letter."""
 
     ASSIGNED = "assigned"
     ACKNOWLEDGED = "acknowledged"
@@ -59,7 +61,7 @@ class Step(StrEnum):
 
 
 class Scan(NamedTuple):
-    """What is known of a scan without its sidecar."""
+    """Content hash, pages and time of a scan."""
 
     sha256: str
     pages: Pages
@@ -67,26 +69,27 @@ class Scan(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Pages of a scan that are one letter."""
+    """Part of a scan that holds one letter."""
 
     pages: int
     service: str
-    """As its separator sheet says."""
+    """Service of the separator sheet before it; empty without a sheet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter that may be registered."""
+    """Letter to be registered."""
 
     key: str
-    """The same for the same scan with the same reference."""
+    """Content hash, reference and part number: identifies the letter."""
     year: int
+    """Year of the scan in local time, for the chrono number."""
     envelope: dict[str, Any]
     data: LetterArrivedData
 
 
 class MailroomMapping:
-    """What rows of sidecars mean in one instance."""
+    """Map scans and sidecar rows of one instance to events."""
 
     def __init__(self, source: str, config: MailroomConfig, key: PseudonymKey) -> None:
         self._source = source
@@ -95,7 +98,7 @@ class MailroomMapping:
         self._zone = ZoneInfo(config.timezone)
 
     def letters(self, scan: Scan, row: Row, claimed_at: datetime) -> list[Letter]:
-        """Return the letters that `scan` is of, given its sidecar's row (empty: it has none). Raises `Unusable`."""
+        """Return the letters of `scan`; `row` is empty without a sidecar. Raises `UnusableRecord`."""
         parts = split_by_sheets(scan.pages, self._config.separators, self._config.separator_prefix)
         if not parts:
             raise UnusableRecord(Reason.UNREADABLE_LINE, "nothing but separator sheets")
@@ -103,31 +106,31 @@ class MailroomMapping:
             return [self._letter(scan, parts[0], "", row, claimed_at)]
         return [self._letter(scan, part, f"|{number}", row, claimed_at) for number, part in enumerate(parts, start=1)]
 
-    def _letter(self, scan: Scan, part: Part, which: str, row: Row, claimed_at: datetime) -> Letter:
+    def _letter(self, scan: Scan, part: Part, suffix: str, row: Row, claimed_at: datetime) -> Letter:
         if self._value(row, "step"):
-            raise UnusableRecord(Reason.INVALID_FIELD, "step: beside a scan")
+            raise UnusableRecord(Reason.INVALID_FIELD, "step: not allowed in the sidecar of a scan")
         scanned_at = self._time(row, "scanned_at") or scan.written_at
         check_event_time(scanned_at, claimed_at)
         arrived_at = self._time(row, "arrived_at")
         if arrived_at:
             check_event_time(arrived_at, claimed_at)
         return Letter(
-            key=f"{scan.sha256}|{self._value(row, 'reference')}{which}",
+            key=f"{scan.sha256}|{self._value(row, 'reference')}{suffix}",
             year=scanned_at.astimezone(self._zone).year,
             envelope={
                 "time": scanned_at,
                 "recordedtime": claimed_at,
                 "identities": self._identities(row),
-                **self._places(row, self._config.site, part.service or self._config.service),
+                **self._routing(row, self._config.site, part.service or self._config.service),
             },
             data=LetterArrivedData(pages=part.pages, admitted_at=arrived_at),
         )
 
     def arrival(self, letter: Letter, chrono: str) -> list[Event]:
-        """Return the events of a letter that got its number."""
+        """Return the events of a letter with the number `chrono`."""
         arrived, registered = (
-            {**self._common(f"{letter.key}|{what}", chrono), **letter.envelope, "sequence": order}
-            for order, what in (("1", "arrived"), ("2", "registered"))
+            {**self._common(f"{letter.key}|{step}", chrono), **letter.envelope, "sequence": order}
+            for order, step in (("1", "arrived"), ("2", "registered"))
         )
         return [
             LetterArrived(**arrived, data=letter.data),
@@ -140,39 +143,40 @@ class MailroomMapping:
         sha256: str,
         written_at: datetime,
         claimed_at: datetime,
-        place_of: Callable[[str, datetime], Routing | None],
+        routing_at: Callable[[str, datetime], Routing | None],
     ) -> tuple[str, Event]:
-        """Return which chrono a row without a scan is about, and what it says happened. Raises `Unusable`.
+        """Return the chrono number and the event of a row without a scan. Raises `UnusableRecord`.
 
-        `place_of` a chrono at a time is whose the letter was, if there is one; it is the step's place if the row names none. A
-        letter that is not there may have been only sent, if its number is a departure's.
-        `sha256` and `written_at` are of the sidecar: they stand in for the time that the row does not tell. Of a mere date, it is
-        the end, or when the sidecar was written if that was on that day: a letter is not answered before it came.
+        `routing_at` returns the routing of a letter at a time, or None for an unknown letter. The row's own site and service
+        come first. An unknown letter is accepted only for a `sent` step whose number has a format of `departures`.
+
+        `sha256` and `written_at` belong to the sidecar and replace a missing time. A date without a time stands for the end of
+        the day, or for `written_at` if that is on the same day: an answer must not come before its letter.
         """
-        chrono, step = self._need(row, "chrono"), self._choice(row, "step", Step)
+        chrono, step = self._required(row, "chrono"), self._choice(row, "step", Step)
         happened_at = self._time(row, "at") or written_at
         check_event_time(happened_at, claimed_at)
         if _is_date(self._value(row, "at")):
             happened_at = min(max(happened_at, written_at), happened_at + ALMOST_A_DAY)
-        if not (routing := place_of(chrono, happened_at) or self._departs_from(step, chrono)):
-            raise UnusableRecord(Reason.UNKNOWN_RECORD, "chrono: no letter has it")
-        named = self._places(row, "", "")["service"]
+        if not (routing := routing_at(chrono, happened_at) or self._departure_routing(step, chrono)):
+            raise UnusableRecord(Reason.UNKNOWN_RECORD, "chrono: no letter has this number")
+        service = self._routing(row, "", "")["service"]
         data: dict[str, Any] = {}
         if step is Step.ASSIGNED:
-            self._need(row, "service")
+            self._required(row, "service")
         if step is Step.CLOSED and self._value(row, "outcome"):
             data = {"data": LetterClosedData(outcome=self._choice(row, "outcome", CloseOutcome))}
         if step is Step.SENT:
             data = {
                 "data": LetterSentData(postage=self._choice(row, "postage", PostageClass), cost_cents=self._cost(row))
             }
-        said = self._value(row, "at") or sha256
+        stated_at = self._value(row, "at") or sha256
         reference = self._pseudonym(self._value(row, "reference"))
-        native = f"{chrono}|{step}|{said}|{named}|{reference}"
-        common = self._common(native, chrono) | self._places(row, *routing) | data
+        native = f"{chrono}|{step}|{stated_at}|{service}|{reference}"
+        common = self._common(native, chrono) | self._routing(row, *routing) | data
         return chrono, _STEPS[step](**common, time=happened_at, recordedtime=claimed_at, sequence="3")
 
-    def _departs_from(self, step: Step, chrono: str) -> Routing | None:
+    def _departure_routing(self, step: Step, chrono: str) -> Routing | None:
         if step is Step.SENT and any(matches_format(form, chrono) for form in self._config.departures):
             return Routing(self._config.site, self._config.service)
         return None
@@ -189,19 +193,19 @@ class MailroomMapping:
     def _value(self, row: Row, name: FieldName) -> str:
         return row.get(self._config.fields.get(name, name), "")
 
-    def _need(self, row: Row, name: FieldName) -> str:
+    def _required(self, row: Row, name: FieldName) -> str:
         if value := self._value(row, name):
             return value
         raise UnusableRecord(Reason.MISSING_FIELD, name)
 
-    def _choice(self, row: Row, name: FieldName, choices: type[Closed]) -> Closed:
+    def _choice(self, row: Row, name: FieldName, choices: type[Choice]) -> Choice:
         try:
-            return choices(self._need(row, name))
+            return choices(self._required(row, name))
         except ValueError:
             raise UnusableRecord(Reason.UNKNOWN_ENUM, name) from None
 
     def _cost(self, row: Row) -> int:
-        value = self._need(row, "cost_cents")
+        value = self._required(row, "cost_cents")
         if not (_COST.fullmatch(value) and int(value) <= MAX_COST_CENTS):
             raise UnusableRecord(Reason.INVALID_FIELD, "cost_cents")
         return int(value)
@@ -210,24 +214,24 @@ class MailroomMapping:
         if not (value := self._value(row, name)):
             return None
         try:
-            read = _parse(value)
-            local = read if read.tzinfo else read.replace(tzinfo=self._zone)
+            parsed = _parse(value)
+            local = parsed if parsed.tzinfo else parsed.replace(tzinfo=self._zone)
             return local.astimezone(UTC)
         except (ValueError, OverflowError):
             raise UnusableRecord(Reason.INVALID_FIELD, name) from None
 
-    def _places(self, row: Row, site: str, service: str) -> dict[str, str]:
+    def _routing(self, row: Row, site: str, service: str) -> dict[str, str]:
         return {
-            "site": self._place(row, "site", self._config.sites, site),
-            "service": self._place(row, "service", self._config.services, service),
+            "site": self._label(row, "site", self._config.sites, site),
+            "service": self._label(row, "service", self._config.services, service),
         }
 
-    def _place(self, row: Row, name: FieldName, known: dict[str, str], otherwise: str) -> str:
+    def _label(self, row: Row, name: FieldName, labels: dict[str, str], default: str) -> str:
         if not (value := self._value(row, name)):
-            return otherwise
-        if value not in known:
+            return default
+        if value not in labels:
             raise UnusableRecord(Reason.UNKNOWN_ENUM, name)
-        return known[value]
+        return labels[value]
 
     def _identities(self, row: Row) -> str:
         case, email, phone = (self._value(row, name) for name in ("case", "email", "phone"))
@@ -251,7 +255,7 @@ def _parse(value: str) -> datetime:
         return datetime.fromisoformat(value)
     for form in FRENCH:
         try:
-            return datetime.strptime(value, form)  # noqa: DTZ007 - whose zone it is, the caller knows
+            return datetime.strptime(value, form)  # noqa: DTZ007 - the caller sets the time zone
         except ValueError:
             continue
     raise ValueError
@@ -262,9 +266,9 @@ def _is_date(value: str) -> bool:
 
 
 def split_by_sheets(pages: Pages, services: dict[str, str], prefix: str) -> list[Part]:
-    """Return the letters between the separator sheets, which are no letters themselves; the first may have none before it.
+    """Return the parts of a scan between its separator sheets, without the sheets; the first part needs no sheet.
 
-    Raises `Unusable` if a sheet is none of the `services`, whose names in codes `prefix` may precede.
+    Raises `UnusableRecord` if the text of a sheet, with or without `prefix`, is missing in `services`.
     """
     sheets: dict[int, str] = {}
     unknown: list[int] = []
@@ -275,8 +279,8 @@ def split_by_sheets(pages: Pages, services: dict[str, str], prefix: str) -> list
         else:
             sheets[page] = services[known]
     if unknown:
-        where = ", ".join(map(str, unknown))
-        raise UnusableRecord(Reason.UNKNOWN_ENUM, f"separators: an unknown sheet, page {where}")
+        page_numbers = ", ".join(map(str, unknown))
+        raise UnusableRecord(Reason.UNKNOWN_ENUM, f"separators: an unknown sheet, page {page_numbers}")
     starts = {-1: "", **sheets}
     ends = [*sheets, pages.count]
     parts = [Part(end - start - 1, service) for (start, service), end in zip(starts.items(), ends, strict=True)]
@@ -284,10 +288,10 @@ def split_by_sheets(pages: Pages, services: dict[str, str], prefix: str) -> list
 
 
 def sheet_texts(services: Iterable[str], prefix: str) -> list[str]:
-    """Return what the separator sheets of `services` may say."""
-    return [f"{before}{name}" for name in services for before in ("", prefix)]
+    """Return the possible texts of the separator sheets of `services`, with and without `prefix`."""
+    return [f"{start}{name}" for name in services for start in ("", prefix)]
 
 
-def once_each(events: Sequence[Event]) -> list[Event]:
-    """Return `events` without those that a sidecar tells twice."""
+def without_duplicates(events: Sequence[Event]) -> list[Event]:
+    """Return `events` without duplicate ids, which a sidecar may repeat."""
     return list({event.id: event for event in events}.values())

@@ -1,4 +1,7 @@
-"""What is on the pages of a scan, asked of a process that can be lost: a file may be made to exhaust whoever reads it."""
+"""Page count and separator sheets of a scan, read in a separate process.
+
+A malicious file may exhaust or crash the process that reads it.
+"""
 
 import json
 import os
@@ -21,57 +24,61 @@ from models.codec import UnusableRecord
 from models.reasons import Reason
 
 MEMORY_MEGABYTES: Final = 512
+"""Memory limit of the process."""
 MAX_PAGES: Final = 100_000
+"""Most pages of a scan."""
 START_SECONDS: Final = 20.0
-"""How long the process may take until it is ready."""
+"""Longest start of the process."""
 PATIENCE_SECONDS: Final = 30.0
-"""How long an answer is waited for if it takes less processor time than it may: a busy machine is no fault of a file's. It is
-half of the time in which a connector has to move."""
+"""Longest wait for a response on a busy machine, below the processor time limit. The SDK treats an instance without progress for
+60 seconds as stuck."""
 ATTEMPTS: Final = 3
-"""How often the process is lost before that is taken for the file's doing."""
+"""Attempts per file; if the process crashes in each of them, the file is rejected."""
 LOST: Final = "lost"
-_WHY: Final = {
+"""Outcome of an attempt during which the process ended without a response."""
+_REJECTIONS: Final = {
     barcode_worker.ENCRYPTED: (Reason.UNREADABLE_LINE, "encrypted"),
     barcode_worker.UNREADABLE: (Reason.UNREADABLE_LINE, "no PDF or TIFF with pages"),
     barcode_worker.UNSHOWABLE: (
         Reason.UNREADABLE_LINE,
-        "images in a form that separator sheets cannot be looked for in",
+        "images in a format that cannot be searched for separator sheets",
     ),
     barcode_worker.TOO_COSTLY: (Reason.OVERSIZED, "reading its pages takes too much time or memory"),
-    LOST: (Reason.UNREADABLE_LINE, f"the process that reads its pages broke down {ATTEMPTS} times"),
+    LOST: (Reason.UNREADABLE_LINE, f"the process that reads its pages crashed {ATTEMPTS} times"),
 }
 
 
 class Pages(msgspec.Struct, frozen=True, array_like=True):
-    """What is on the pages of a scan."""
+    """Page count and separator sheets of a scan."""
 
     count: int
     sheets: tuple[tuple[int, str], ...] = ()
-    """Pages, from 0 on, each once, that are separator sheets, and what they say; nothing if that is not known."""
+    """Page number (from 0) and text of each separator sheet; the text of an unknown sheet is empty."""
 
 
 class PageCounter:
-    """Reads scans, `seconds` of processor time at most for each. The process is started when it is needed.
+    """Reader of scans in a separate process, started on first use. `seconds` limits the processor time per scan.
 
-    `sheets` is what sheets may say; what else begins with `prefix`, if that is not empty, is a sheet too that is not known.
+    `sheets` lists the texts of the known separator sheets. Other barcodes that begin with `prefix` mark unknown sheets, unless
+    `prefix` is empty.
     """
 
     def __init__(self, seconds: float, sheets: Iterable[str] = (), prefix: str = "") -> None:
         self._seconds = seconds
         self._sheets = json.dumps([sorted(sheets), prefix]).encode()
         self._process: subprocess.Popen[bytes] | None = None
-        self._link: socket.socket
+        self._socket: socket.socket
 
     def examine(self, file: BinaryIO, *, sheets: bool) -> Pages:
-        """Return how many pages `file` has, and, if `sheets` are asked for, which of them are sheets.
+        """Return the page count of `file`, and its separator sheets if `sheets` is true.
 
-        Raises `Unusable` if it is no scan, or costs too much, and `ConnectorError` if the process does not start.
+        Raises `UnusableRecord` if the file is no scan or exceeds the limits, and `ConnectorError` if the process does not start.
         """
-        wish = barcode_worker.FIND if sheets else barcode_worker.COUNT
-        answers = (self._ask(file, wish) for _ in range(ATTEMPTS))
+        request = barcode_worker.FIND if sheets else barcode_worker.COUNT
+        answers = (self._ask(file, request) for _ in range(ATTEMPTS))
         answer = next((answer for answer in answers if answer != LOST), LOST)
-        if answer in _WHY:
-            raise UnusableRecord(*_WHY[answer])
+        if answer in _REJECTIONS:
+            raise UnusableRecord(*_REJECTIONS[answer])
         pages = msgspec.json.decode(answer, type=Pages)
         if pages.count > MAX_PAGES:
             raise UnusableRecord(Reason.OVERSIZED, f"more than {MAX_PAGES} pages")
@@ -80,19 +87,19 @@ class PageCounter:
     def close(self) -> None:
         """End the process."""
         if self._process:
-            self._link.close()
+            self._socket.close()
             self._process.kill()
             self._process.wait()
             self._process = None
 
-    def _ask(self, file: BinaryIO, wish: bytes) -> str:
+    def _ask(self, file: BinaryIO, request: bytes) -> str:
         if self._process and self._process.poll() is not None:
-            self.close()  # it was killed while it had nothing to do
+            self.close()  # killed while idle
         process = self._process or self._start()
         try:
             with suppress(ConnectionError):
-                socket.send_fds(self._link, [wish], [file.fileno()])
-                if answer := self._link.recv(barcode_worker.ANSWER_BYTES):
+                socket.send_fds(self._socket, [request], [file.fileno()])
+                if answer := self._socket.recv(barcode_worker.ANSWER_BYTES):
                     return answer.decode()
             too_costly = process.wait(self._seconds) == -signal.SIGXCPU
         except (TimeoutError, subprocess.TimeoutExpired):
@@ -101,11 +108,11 @@ class PageCounter:
         return barcode_worker.TOO_COSTLY if too_costly else LOST
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._link.settimeout(START_SECONDS)
-        limits = (str(theirs.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES))
+        self._socket, worker_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(START_SECONDS)
+        limits = (str(worker_socket.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES))
         try:
-            with theirs, os.fdopen(os.memfd_create("sheets"), "w+b") as sheets:
+            with worker_socket, os.fdopen(os.memfd_create("sheets"), "w+b") as sheets:
                 sheets.write(self._sheets)
                 sheets.seek(0)
                 process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
@@ -113,14 +120,14 @@ class PageCounter:
                     stdin=sheets,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[worker_socket.fileno()],
                     env={},
                 )
-            ready = self._link.recv(1)
-        except OSError:  # no fault of the file's, for which it would be taken
+            ready = self._socket.recv(1)
+        except OSError:  # must not count as a failure of the file
             ready = b""
         if not ready:
-            self._link.close()
+            self._socket.close()
             self.close()
             raise ConnectorError(
                 say(
@@ -128,5 +135,5 @@ class PageCounter:
                     "le processus qui lit les pages ne démarre pas",
                 )
             )
-        self._link.settimeout(max(self._seconds, PATIENCE_SECONDS))
+        self._socket.settimeout(max(self._seconds, PATIENCE_SECONDS))
         return process

@@ -1,6 +1,6 @@
-"""The register of letters: which chrono number each has, and whose they were since when.
+"""SQLite register of the chrono numbers of letters and of their routing over time.
 
-Numbers begin anew each year, without gaps. A letter is known by a keyed digest of its scan and reference, which may be personal.
+Numbers restart each year and have no gaps. Letters are stored as keyed digests, because their references may be personal.
 """
 
 import hmac
@@ -27,30 +27,30 @@ CREATE TABLE IF NOT EXISTS places (
 ) WITHOUT ROWID
 """
 VERSION: Final = 1
-"""Version of the file (`PRAGMA user_version`). Version 0 held letters unhidden, by scan and reference."""
+"""Version of the file (`PRAGMA user_version`). Version 0 stored scan hash and reference in clear."""
 LATEST: Final = "SELECT site, service FROM places WHERE chrono = ? AND since <= ? ORDER BY since DESC LIMIT 1"
 FIRST: Final = "SELECT site, service FROM places WHERE chrono = ? ORDER BY since LIMIT 1"
 
 
 class Routing(NamedTuple):
-    """Whose a letter is."""
+    """Site and service of a letter."""
 
     site: str
     service: str
 
 
 class Register:
-    """The register in `directory`, an SQLite file; `key` hides letters. `cursor` remembers that there is one.
+    """Register in `directory`. `key` hashes the letters; `cursor` records that the register exists.
 
-    Raises `ConnectorError` if it is damaged, or was there and is gone: numbers would be given a second time. So do its methods,
-    if it cannot be used now.
+    The constructor raises `ConnectorError` if the file is damaged or has disappeared: numbers would be assigned twice. The
+    methods raise it if the file cannot be used.
     """
 
     def __init__(self, directory: Path, cursor: Cursor, key: PseudonymKey) -> None:
-        self._begun = False
+        self._in_transaction = False
         self._key = key
         advice = say(
-            "restore it from its backup, since chrono numbers would be given a second time",
+            "restore it from its backup, otherwise chrono numbers would be assigned twice",
             "le restaurer de sa sauvegarde, sans quoi des numéros chrono seraient donnés deux fois",
         )
         was_there = cursor.load() is not None
@@ -64,37 +64,37 @@ class Register:
             cursor.save(b"register")
 
     def number(self, letter: str, year: int, form: str) -> str:
-        """Return the chrono of `letter`: the one it has, or else the next of `year`, written as `form` says.
+        """Return the chrono number of `letter`, or assign the next one of `year`, formatted with `form`.
 
-        It is safe after the next `commit`.
+        The next `commit` writes it to disk.
         """
         letter = self._hide(letter)
-        if known := self._ask("SELECT chrono FROM letters WHERE letter = ?", letter):
+        if known := self._query("SELECT chrono FROM letters WHERE letter = ?", letter):
             return str(known[0])
-        (last,) = self._ask("SELECT max(number) FROM letters WHERE year = ?", year) or (0,)
+        (last,) = self._query("SELECT max(number) FROM letters WHERE year = ?", year) or (0,)
         number = (last or 0) + 1
         chrono = form.format(year=year, number=number)
         self._database.execute("INSERT INTO letters VALUES (?, ?, ?, ?)", letter, chrono, year, number)
         return chrono
 
     def put(self, chrono: str, since: datetime, routing: Routing) -> None:
-        """Remember whose a letter is from `since` on."""
+        """Record the routing of a letter from `since` on."""
         self._database.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", chrono, _sortable(since), *routing)
 
     def routing(self, chrono: str, at: datetime) -> Routing | None:
-        """Return whose a letter was: at the time, not by now, so that it is the same whenever it is asked.
+        """Return the routing of a letter at a time, or None for an unknown letter.
 
-        Before it came it is whose it was first; None if no letter has this chrono.
+        For times before the first routing, return the first one. Later changes do not alter the result.
         """
-        found = self._ask(LATEST, chrono, _sortable(at)) or self._ask(FIRST, chrono)
+        found = self._query(LATEST, chrono, _sortable(at)) or self._query(FIRST, chrono)
         return Routing(*found) if found else None
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Do all that is done within, or, if it fails, nothing."""
-        if not self._begun:
+        """Return a context that undoes its changes if an exception is raised."""
+        if not self._in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
-            self._begun = True
+            self._in_transaction = True
         self._check_transaction()
         self._database.execute("SAVEPOINT claim")
         try:
@@ -106,28 +106,28 @@ class Register:
             self._database.execute("RELEASE claim")
 
     def commit(self) -> None:
-        """Wait until all numbers that were given are on disk.
+        """Write all assigned numbers to disk.
 
-        Raises `ConnectorError` if they are not: some of them will be given to other letters.
+        Raises `ConnectorError` on failure: the numbers will then be assigned again.
         """
-        if self._begun:
+        if self._in_transaction:
             self._check_transaction()
             self._database.execute("COMMIT")
-            self._begun = False
+            self._in_transaction = False
 
     def close(self) -> None:
-        """Close the file. Numbers since the last `commit` were not given."""
+        """Close the file. Numbers assigned since the last `commit` are lost."""
         self._database.close()
 
     def _hide(self, letter: str) -> str:
         return hmac.digest(self._key.secret, f"letter\0{letter}".encode(), "sha256").hex()[:40]
 
     def _hide_letters(self) -> None:
-        """Bring a file of an earlier version to this one, and leave nothing of its letters in freed pages.
+        """Upgrade a file of version 0, and clear the freed pages.
 
-        Killed at any time, it is done again from there: a letter as it came has a `|` in it, a digest has none.
+        The upgrade can be interrupted at any time: letters in clear contain a `|`, digests do not.
         """
-        if self._ask("PRAGMA user_version") == (VERSION,):
+        if self._query("PRAGMA user_version") == (VERSION,):
             return
         with self._database.transaction():
             for (letter,) in self._database.execute("SELECT letter FROM letters WHERE instr(letter, '|')").fetchall():
@@ -137,12 +137,12 @@ class Register:
         self._database.execute(f"PRAGMA user_version = {VERSION}")
 
     def _check_transaction(self) -> None:
-        if not self._database.in_transaction:  # when a disk fails, SQLite may roll back by itself
-            what = say("could not be written to", "n'a pas pu être écrit")
-            raise ConnectorError(f"{self._database} {what}")
+        if not self._database.in_transaction:  # SQLite may roll back by itself when a disk fails
+            problem = say("could not be written to", "n'a pas pu être écrit")
+            raise ConnectorError(f"{self._database} {problem}")
 
-    def _ask(self, question: str, *values: str | int) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self._database.execute(question, *values).fetchone()
+    def _query(self, statement: str, *values: str | int) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._database.execute(statement, *values).fetchone()
         return row
 
 

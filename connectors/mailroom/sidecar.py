@@ -1,4 +1,4 @@
-"""Sidecars: JSON, CSV or XML, as rows of named texts. What they say is not understood here, only read."""
+"""Parser of sidecar files (JSON, CSV or XML) into rows of named texts."""
 
 import csv
 import io
@@ -16,41 +16,44 @@ from models.reasons import Reason
 
 Row = dict[str, str]
 MAX_ROWS: Final = 1000
+"""Most rows of a sidecar."""
 MAX_COLUMNS: Final = 200
-"""Of CSV; each row is as wide as the first."""
+"""Most columns of a CSV sidecar."""
 MAX_LENGTH: Final = 1000
-"""Of a value; longer ones are free text, which nobody asks for."""
+"""Longest value, in characters; longer values are free text and are dropped."""
 
 
 def read_rows(content: bytes, suffix: str) -> list[Row]:
-    """Return what a sidecar says, 1 to `MAX_ROWS` rows; values without spaces around them, and no empty ones.
+    """Return the rows of a sidecar, 1 to `MAX_ROWS`, with stripped values and without empty ones.
 
-    Raises `Unusable` for anything else, document types and entities in XML among it.
+    Raises `UnusableRecord` for malformed content, and for document types and entities in XML.
     """
     try:
-        rows = [_clean(row) for row in _READERS[suffix](content)]
+        rows = [_clean_row(row) for row in _READERS[suffix](content)]
     except (ValueError, csv.Error, ParseError, RecursionError, LookupError) as error:
         kind = "a forbidden declaration" if isinstance(error, DefusedXmlException) else suffix[1:].upper()
         raise UnusableRecord(Reason.UNREADABLE_LINE, f"sidecar: {kind}") from None
     if not rows or len(rows) > MAX_ROWS:
         found = f"more than {MAX_ROWS}" if rows else "0"
-        raise UnusableRecord(Reason.UNREADABLE_LINE, f"sidecar: {found} rows, 1 to {MAX_ROWS} are possible")
+        raise UnusableRecord(Reason.UNREADABLE_LINE, f"sidecar: {found} rows, 1 to {MAX_ROWS} are allowed")
     return rows
 
 
 def summarise_errors(bad: Mapping[int, UnusableRecord]) -> UnusableRecord:
-    """Return why the file cannot be used of which these rows cannot, from 1 on: each of them, and what is wrong with it."""
-    why = next(iter(bad.values())).reason
-    alike: dict[str, list[int]] = {}
+    """Return one error for a file from the errors of its rows, by row number from 1."""
+    reason = next(iter(bad.values())).reason
+    rows_by_detail: dict[str, list[int]] = {}
     for number, error in bad.items():
-        said = error.detail if error.reason is why else f"{error.detail} ({error.reason})"
-        alike.setdefault(said, []).append(number)
-    told = (f"row{'s'[: len(rows) - 1]} {_in_short(rows)}: {said}" for said, rows in alike.items())
-    return UnusableRecord(why, "; ".join(told))
+        detail = error.detail if error.reason is reason else f"{error.detail} ({error.reason})"
+        rows_by_detail.setdefault(detail, []).append(number)
+    messages = (
+        f"row{'s'[: len(rows) - 1]} {_format_ranges(rows)}: {detail}" for detail, rows in rows_by_detail.items()
+    )
+    return UnusableRecord(reason, "; ".join(messages))
 
 
-def _in_short(numbers: Sequence[int]) -> str:
-    """Return ascending numbers, as in `2, 5-7`."""
+def _format_ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers as ranges, for example `2, 5-7`."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][-1] == number - 1:
@@ -61,9 +64,9 @@ def _in_short(numbers: Sequence[int]) -> str:
 
 
 def _read_json(content: bytes) -> list[Any]:
-    # Numbers stay as they are written: a reference may begin with zeros or have any length.
-    read = json.loads(content.decode("utf-8-sig"), parse_int=str, parse_float=str)
-    rows = read if isinstance(read, list) else [read]
+    # Keep numbers as written: a reference may have any length.
+    value = json.loads(content.decode("utf-8-sig"), parse_int=str, parse_float=str)
+    rows = value if isinstance(value, list) else [value]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError
     return rows
@@ -76,9 +79,9 @@ def _read_csv(content: bytes) -> list[Any]:
     names = next(lines, [])
     if len(names) > MAX_COLUMNS:
         raise UnusableRecord(
-            Reason.UNREADABLE_LINE, f"sidecar: {len(names)} columns, at most {MAX_COLUMNS} are possible"
+            Reason.UNREADABLE_LINE, f"sidecar: {len(names)} columns, at most {MAX_COLUMNS} are allowed"
         )
-    rows = islice(filter(None, lines), MAX_ROWS + 1)  # what is longer than that is not read
+    rows = islice(filter(None, lines), MAX_ROWS + 1)  # one more than allowed is enough to reject the file
     return [dict(zip(names, row, strict=False)) for row in rows]
 
 
@@ -96,16 +99,18 @@ def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("cp1252")  # what Windows programs in France write
+        return content.decode("cp1252")  # used by Windows programs in France
 
 
-def _clean(row: dict[Any, Any]) -> Row:
-    texts = {name: _mend(value) for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
+def _clean_row(row: dict[Any, Any]) -> Row:
+    texts = {
+        name: _clean_value(value) for name, value in row.items() if isinstance(name, str) and isinstance(value, str)
+    }
     return {name: value for name, value in texts.items() if 0 < len(value) <= MAX_LENGTH}
 
 
-def _mend(value: str) -> str:
-    """Return a value without spaces around it; lone surrogates, which JSON may have and UTF-8 has not, are replaced."""
+def _clean_value(value: str) -> str:
+    """Return a stripped value with lone surrogates replaced: JSON can hold them, UTF-8 cannot."""
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
 
 

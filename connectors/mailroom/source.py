@@ -1,4 +1,4 @@
-"""The hot folder of one mailroom, as a source."""
+"""Source of the mailroom connector: registers scanned letters and reads sidecars from the hot folder."""
 
 import os
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import BinaryIO, ClassVar
 
 from connectors.mailroom import sidecar
 from connectors.mailroom.config import MailroomConfig
-from connectors.mailroom.mapping import MailroomMapping, Scan, once_each, sheet_texts
+from connectors.mailroom.mapping import MailroomMapping, Scan, sheet_texts, without_duplicates
 from connectors.mailroom.pages import PageCounter
 from connectors.mailroom.register import Register, Routing
 from connectors.mailroom.sidecar import Row, read_rows, summarise_errors
@@ -20,7 +20,7 @@ from models.reasons import Reason
 
 
 class MailroomSource(FolderSource):
-    """Scans become letters with a number, sidecars alone become what happened to them."""
+    """Register letters from scans, and map sidecars without a scan to steps of letters."""
 
     contents: ClassVar = frozenset({".pdf", ".tif", ".tiff"})
     sidecars: ClassVar = sidecar.SUFFIXES
@@ -41,18 +41,18 @@ class MailroomSource(FolderSource):
         self._counter = PageCounter(config.page_seconds, sheets, config.separator_prefix)
 
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
-        """Return the next claims, their numbers safe in the register."""
-        taken = super().read(wait_seconds)
+        """Return the next claims, after writing their chrono numbers to disk."""
+        claims = super().read(wait_seconds)
         self._register.commit()
-        return taken
+        return claims
 
     def read_claim(self, claim: Claim) -> ClaimResult:
-        """Return what a scan, its sidecar, or a sidecar alone means."""
+        """Return the events of a scan, with or without a sidecar, or of a sidecar alone."""
         rows, sha256, written_at = _read_sidecar(claim)
         if not claim.contents:
-            return self._take_steps(claim, rows, sha256, written_at)
+            return self._read_steps(claim, rows, sha256, written_at)
         if len(rows) > 1:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows beside one scan")
+            raise UnusableRecord(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows for one scan")
         scan = self._scan(claim)
         letters = self._mapping.letters(scan, rows[0] if rows else {}, claim.claimed_at)
         events, chronos = list[Event](), list[str]()
@@ -71,7 +71,7 @@ class MailroomSource(FolderSource):
         self._register.close()
         super().close()
 
-    def _take_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> ClaimResult:
+    def _read_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> ClaimResult:
         events: list[Event] = []
         bad: dict[int, UnusableRecord] = {}
         with self._register.all_or_nothing():
@@ -86,7 +86,7 @@ class MailroomSource(FolderSource):
                 events.append(step)
             if bad:
                 raise summarise_errors(bad)
-        return ClaimResult(once_each(events))
+        return ClaimResult(without_duplicates(events))
 
     def _scan(self, claim: Claim) -> Scan:
         (path,) = claim.contents
@@ -97,7 +97,7 @@ class MailroomSource(FolderSource):
 
 
 def _read_sidecar(claim: Claim) -> tuple[list[Row], str, datetime]:
-    """Return its rows, its hash, and when it was written; of none, no rows."""
+    """Return the rows of the sidecar, its hash and its time of writing; without a sidecar, no rows."""
     if not claim.sidecars:
         return [], "", claim.claimed_at
     (path,) = claim.sidecars
@@ -108,7 +108,7 @@ def _read_sidecar(claim: Claim) -> tuple[list[Row], str, datetime]:
 
 
 def _written_at(file: BinaryIO, claim: Claim) -> datetime:
-    """Return when a file was written, by its own time; never later than it was taken, whatever a scanner's clock says."""
+    """Return the modification time of a file, at most `claimed_at`: the scanner's clock may be fast."""
     written_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
     return min(written_at, claim.claimed_at)
 

@@ -1,1 +1,1 @@
-"""The public contract of a connector: configuration, source, mapping, publisher, spool, cursor."""
+"""Connector SDK: the public contract for integrators. May import `models` only, besides its own modules."""

@@ -1,12 +1,12 @@
-"""Find the record that ends the process, and refuse it after some attempts.
+"""Detection of records that end the process, and their rejection after some attempts.
 
-A record may end its process without an exception: the process runs out of memory, or leaves because the instance is stuck.
-The file `unfinished` in the instance's directory names the record at work. A name that the next process finds there is a record
-that ended the last one. A record that ended `MOST_ATTEMPTS` processes is not tried again.
+A record may end its process without an exception: the process runs out of memory, or exits because the instance is stuck. The
+file `unfinished` in the instance's directory contains the digest of the record being mapped. If the next process finds a digest
+there, this record ended the previous process. A record that ended `MOST_ATTEMPTS` processes is not mapped again.
 
-Usually one note covers a batch, and costs two short writes for thousands of records. After a process ended within a batch, each
-record gets its own note, until the instance has run for `STEADY_SECONDS`. The notes are not synced: they outlive the process,
-not the machine.
+Usually one note covers a batch, at the cost of two short writes for thousands of records. After a process ended within a batch,
+each record gets its own note until the instance has run for `STEADY_SECONDS`. The notes are not synced: they survive the end of
+the process, but not a failure of the machine.
 """
 
 import json
@@ -25,14 +25,15 @@ from connectors.sdk.i18n import say
 
 T = TypeVar("T")
 NOTE: Final = "unfinished"
-"""The file with the note, in the instance's directory."""
+"""File with the note, in the instance's directory."""
 MOST_ATTEMPTS: Final = 3
-"""A record that ended this number of processes is rejected."""
+"""Number of ended processes after which a record is rejected."""
 STEADY_SECONDS: Final = 60.0
-"""After this time without an end, the counts are dropped."""
+"""Time without another end of the process after which the counts are deleted."""
 BATCH: Final = "batch"
-"""The note for a batch."""
+"""Note for a batch."""
 NOTE_BYTES: Final = 64
+"""Fixed length of a note."""
 REFUSED: Final = say(
     f"the process ended {MOST_ATTEMPTS} times while it worked on this record",
     f"le processus s'est arrêté {MOST_ATTEMPTS} fois pendant le traitement de cet enregistrement",
@@ -42,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 class Attempts:
-    """The notes of one instance, in its `directory`. Without a directory it notes nothing. For one thread."""
+    """The notes of one instance in its `directory`; without a directory nothing is noted. For one thread."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self._note = ""
@@ -55,19 +56,19 @@ class Attempts:
 
     @property
     def is_careful(self) -> bool:
-        """Whether each record needs its own note."""
+        """True if each record needs its own note."""
         return bool(self._ends)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Note that a batch is at work, within the block."""
+        """Note a batch for the duration of the block."""
         self._set(BATCH)
         try:
             yield
         except Exception:
             self._set("")
             raise
-        # After any other exception the note stays: it ends the process.
+        # After any other exception the note stays, since the process ends.
         self._set("")
         if self._ends and time.monotonic() - self._began_at > STEADY_SECONDS:
             self._forget()
@@ -76,19 +77,19 @@ class Attempts:
         """Return the result of `work`, or of `otherwise` if `record` has ended too many processes."""
         if self._file < 0:
             return work()
-        name = blake2b(record, digest_size=16).hexdigest()
-        if self._ends.get(name, 0) >= MOST_ATTEMPTS:
-            log.error("record_ends_process", count=self._ends[name])
+        digest = blake2b(record, digest_size=16).hexdigest()
+        if self._ends.get(digest, 0) >= MOST_ATTEMPTS:
+            log.error("record_ends_process", count=self._ends[digest])
             return otherwise()
         before = self._note
-        self._set(name)
+        self._set(digest)
         try:
-            done = work()
+            result = work()
         except Exception:
             self._set(before)
             raise
         self._set(before)
-        return done
+        return result
 
     def close(self) -> None:
         """Close the file."""
@@ -116,7 +117,7 @@ class Attempts:
 
 
 def has_worked(directory: Path) -> bool:
-    """Return whether a record was ever at work in the instance of `directory`: the file has been written to."""
+    """Return whether a record was ever mapped in the instance with `directory`: whether its note file was written to."""
     try:
         return (directory / NOTE).stat().st_size > 0
     except OSError:
@@ -124,7 +125,7 @@ def has_worked(directory: Path) -> bool:
 
 
 def content_of(raw: Any) -> bytes:
-    """Return the bytes that identify a raw record whenever it is read: its first field of bytes, or its `repr`."""
+    """Return the bytes that identify a raw record: its first field of type bytes, or its `repr`."""
     parts = [raw, *raw] if isinstance(raw, tuple) else [raw]
     return next((part for part in parts if isinstance(part, bytes)), None) or repr(raw).encode("utf-8", "replace")
 

@@ -1,4 +1,4 @@
-"""The connection to the broker: made by another thread, and tried again after growing pauses."""
+"""Connection to the broker, opened in another thread and retried after increasing pauses."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,31 +11,32 @@ from connectors.sdk.record import Record
 
 
 class BrokerRefusedError(Exception):
-    """Kafka refuses the login, or a right; the text says which, and what to do."""
+    """Kafka refuses the login or an operation; the text names the missing permission and says what to do."""
 
 
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Pauses after the first, second, … failure; the last one repeats."""
 
 log = structlog.get_logger(__name__)
 
 
 class Producer(Protocol):
-    """What sends: kafka-python's, or a test's."""
+    """Interface of a producer: kafka-python's, or a fake one in tests."""
 
     def send_all(self, records: Sequence[Record]) -> Sequence[Any]:
-        """Send in this order, and return futures that tell of them: `is_done`, `failed()`, `exception`, `get(seconds)`."""
+        """Send records in order. The futures have `is_done`, `failed()`, `exception` and `get(seconds)`."""
 
     def abandon(self) -> None:
-        """Stop at once: what was not sent will not be."""
+        """Stop immediately and drop unsent records."""
 
 
 class BrokerConnection:
-    """The producer while there is a connection. `open_producer` may raise `failures`, and is called in a thread of its own."""
+    """The producer while there is a connection. `open_producer` may raise `failures`; it is called in a separate thread."""
 
     def __init__(self, open_producer: Callable[[], Producer], failures: tuple[type[Exception], ...]) -> None:
         self.producer: Producer | None = None
         self.refusal = ""
-        """Why Kafka refused the last connection, in words; empty if it did not."""
+        """Reason why Kafka refused the last connection; empty if it did not."""
         self._open = open_producer
         self._expected = failures
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-connect")
@@ -44,7 +45,7 @@ class BrokerConnection:
         self._try_at = 0.0
 
     def connect(self, wait_seconds: float) -> None:
-        """Begin to connect if it is time, or see whether that has succeeded, waiting up to `wait_seconds`."""
+        """Start to connect if the pause is over, or check whether it has succeeded, waiting up to `wait_seconds`."""
         if self._opening is None:
             pause = self._try_at - time.monotonic()
             if pause > 0:
@@ -68,18 +69,18 @@ class BrokerConnection:
             log.info("broker_connected")
 
     def works(self) -> None:
-        """Take note that the broker does what it is there for."""
+        """Reset the pauses after an acknowledgement."""
         self._failures = 0
 
     def abandon(self) -> None:
-        """Close the connection without waiting for anything that is on its way."""
+        """Close the connection without waiting for acknowledgements."""
         if self.producer is not None:
             self.producer.abandon()
             self.producer = None
             self._pause()
 
     def close(self) -> None:
-        """Close the connection, or the one that is being made."""
+        """Close the connection, or the one that is being opened."""
         self._thread.shutdown(wait=True)
         if self._opening is not None and self._opening.exception() is None:
             self.producer = self._opening.result()

@@ -1,6 +1,6 @@
-"""The id of the Kafka cluster that an instance publishes to, saved next to the instance's position.
+"""Id of the Kafka cluster that an instance publishes to, saved next to the instance's position.
 
-A position is valid for one cluster. A new cluster, or one whose data were lost and formatted again, lacks the events before it.
+A position is valid for one cluster only. A new or newly formatted cluster lacks the events before the position.
 """
 
 import json
@@ -15,11 +15,11 @@ from connectors.sdk.instance import Instance
 from connectors.sdk.reread import find_position_files, mark
 
 FILE: Final = "cluster.json"
-"""In the instance's directory."""
+"""File in the instance's directory."""
 
 
 def mark_lost_positions(instances: Iterable[Instance], directory: Path) -> None:
-    """Mark the instances that have read their source and lost their position: they read it a second time."""
+    """Mark instances that have read their source but lost their position: they read it again."""
     for instance in instances:
         context = instance.context(directory, lasting=False)
         has_read = instance.connector.position_files(instance.config) and has_worked(context.directory)
@@ -28,9 +28,9 @@ def mark_lost_positions(instances: Iterable[Instance], directory: Path) -> None:
 
 
 def find_other_cluster(instances: Iterable[Instance], directory: Path, cluster: str) -> list[Instance]:
-    """Return the instances whose position is of events that another cluster got; note `cluster` for all others.
+    """Return the instances whose events before the position are in another cluster; save `cluster` for all others.
 
-    A source whose records are sent to it once, or that was never read, has no such position.
+    Sources that send each record once, or that were never read, have no such position.
     """
     elsewhere = []
     for instance in instances:
@@ -45,7 +45,7 @@ def find_other_cluster(instances: Iterable[Instance], directory: Path, cluster: 
 
 
 def is_elsewhere(home: Path, cluster: str) -> bool | None:
-    """Return whether another cluster than `cluster` got the events of the instance in `home`; None if that is not known."""
+    """Return whether the events of the instance in `home` are in another cluster than `cluster`; None if unknown."""
     known = _read(home)
     return known != cluster if known else None
 

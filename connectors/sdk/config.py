@@ -1,4 +1,4 @@
-"""The base of every connector's configuration, and the table that documents it."""
+"""Base class of connector configurations, and their documentation table."""
 
 import json
 import os
@@ -31,7 +31,7 @@ Language = Literal["en", "fr"]
 
 
 def check_zone(name: str) -> str:
-    """Return `name`, the name of a time zone. Raises `ValueError` if it is none."""
+    """Return `name` if it is a time zone. Raises `ValueError` otherwise."""
     try:
         ZoneInfo(name)
     except (ValueError, LookupError, OSError):
@@ -42,9 +42,9 @@ def check_zone(name: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(check_zone)]
-"""An option: a time zone."""
+"""Option type: a time zone."""
 Sector = Annotated[Label, StringConstraints(min_length=1)]
-"""An option: a sector, whose key makes pseudonyms."""
+"""Option type: a sector. Each sector has its own pseudonym key."""
 _HEADS: Final = {
     "en": ("| option | kind | default | meaning |", "|---|---|---|---|"),
     "fr": ("| option | genre | par défaut | sens |", "|---|---|---|---|"),
@@ -52,22 +52,22 @@ _HEADS: Final = {
 
 
 class Options(BaseModel):
-    """A table of options: frozen, every key known and documented.
+    """A table of options. It is frozen, rejects unknown keys, and requires a description of every option.
 
-    A secret (`SecretStr`) named `x` may also be given as `x_file`, a file that holds it, or `x_env`, a variable that does.
+    A secret option (`SecretStr`) `x` can also be given as `x_file`, a file that contains it, or `x_env`, an environment variable.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     french_descriptions: ClassVar[Mapping[str, str]] = {}
-    """What the options mean, by name, as their docstrings say it in English; those of a base need not be told again."""
+    """French descriptions of the options by name. Descriptions of inherited options are inherited too."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse an option that nobody documented, and a French text of an option that is not there."""
+        """Raise `TypeError` for an option without a description, and for a French description without an option."""
         super().__pydantic_init_subclass__(**kwargs)
-        if bare := [name for name, option in cls.model_fields.items() if not option.description]:
-            raise TypeError(f"{cls.__name__}: no description of {', '.join(bare)}")
+        if undocumented := [name for name, option in cls.model_fields.items() if not option.description]:
+            raise TypeError(f"{cls.__name__}: no description of {', '.join(undocumented)}")
         of_bases = ChainMap(*(vars(base).get("french_descriptions", {}) for base in cls.__mro__))
         if unknown := of_bases.keys() - cls.model_fields.keys():
             raise TypeError(f"{cls.__name__}.french_descriptions: no option {', '.join(sorted(unknown))}")
@@ -88,10 +88,10 @@ class Options(BaseModel):
 
 
 class ConnectorConfig(Options):
-    """The configuration of one instance of a connector."""
+    """Configuration of one connector instance."""
 
     def exclusive_resources(self) -> Iterator[ExclusiveResource]:
-        """Yield what no other instance may have, by option: here, files and folders, but not an `…_file`, which many may read."""
+        """Yield the resources that no other instance may use: files and folders here, but not shared `…_file` options."""
         for name in type(self).model_fields:
             if isinstance(path := getattr(self, name), Path) and not name.endswith("_file"):
                 yield ExclusiveResource.of_path(name, path)
@@ -100,7 +100,7 @@ class ConnectorConfig(Options):
 def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any]) -> ConnectorConfig:
     """Return the configuration of `instance`.
 
-    Raises `ConfigError`, one line per mistake: the key, from `instance` down, and what is allowed; never a value.
+    Raises `ConfigError` with one line per error: the key, starting at `instance`, and the allowed values, but no given value.
     """
     try:
         return model.model_validate(given)
@@ -109,20 +109,20 @@ def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any])
 
 
 def is_secret(option: FieldInfo) -> bool:
-    """Return whether an option is never to be shown."""
+    """Return whether the value of an option is a secret."""
     return _holds_secret(option.annotation)
 
 
 def table(model: type[Options], language: Language = "en") -> str:
-    """Return the options of `model` as a Markdown table, those of tables within it after it.
+    """Return the options of `model` as a Markdown table. Options of nested tables follow the table's own row.
 
-    In French, what has no French text keeps the English one: see `speaks_french`.
+    Options without a French description keep the English one: see `speaks_french`.
     """
     return "\n".join((*_HEADS[language], *(_row(option, language) for option in walk(model))))
 
 
 def speaks_french(model: type[Options]) -> bool:
-    """Return whether every option says in French too what it means."""
+    """Return whether every option has a French description."""
     return all(option.french for option in walk(model))
 
 
@@ -131,17 +131,17 @@ def _holds_secret(annotation: Any) -> bool:
 
 
 class Option(NamedTuple):
-    """One option, of a model or of a table within it."""
+    """One option, of a model or of a nested table."""
 
     path: str
-    """As in `queues.<name>.label`."""
+    """For example `queues.<name>.label`."""
     field: FieldInfo
     french: str
-    """What it means, in French; empty if nobody says so."""
+    """French description; empty if it is missing."""
 
 
 def walk(model: type[Options], prefix: str = "") -> Iterator[Option]:
-    """Yield every option, those of a table within after it."""
+    """Yield every option, followed by the options of its nested tables."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
         yield Option(path, field, model.french_descriptions.get(name, ""))
@@ -150,7 +150,7 @@ def walk(model: type[Options], prefix: str = "") -> Iterator[Option]:
 
 
 def _tables(annotation: Any, path: str) -> Iterator[tuple[str, type[Options]]]:
-    """Yield the models of the tables that may stand at `path`, and the path of each."""
+    """Yield the models of the tables allowed at `path`, each with its path."""
     if isinstance(annotation, type) and issubclass(annotation, Options):
         yield path, annotation
         return
@@ -164,19 +164,19 @@ def _tables(annotation: Any, path: str) -> Iterator[tuple[str, type[Options]]]:
 def _row(option: Option, language: Language) -> str:
     path, field, meaning = option
     required = "*required*" if language == "en" else "*obligatoire*"
-    default = required if field.is_required() else _written(field.get_default(call_default_factory=True))
+    default = required if field.is_required() else _format_default(field.get_default(call_default_factory=True))
     if language == "en" or not meaning:
         meaning = " ".join((field.description or "").split())
     return f"| `{path}` | {kind_of(field.annotation)[language == 'fr']} | {default} | {meaning} |"
 
 
-def _written(default: Any) -> str:
-    """Return a default as TOML writes it; nothing where there is none."""
+def _format_default(default: Any) -> str:
+    """Return a default in TOML syntax; empty if the option has none."""
     match default:
         case None:
             return ""
         case Enum():
-            return _written(default.value)
+            return _format_default(default.value)
         case bool():
             return f"`{str(default).lower()}`"
         case str() | PurePath() | SecretStr():
@@ -184,7 +184,7 @@ def _written(default: Any) -> str:
         case Options() | Mapping():
             return "`{…}`" if isinstance(default, Mapping) and default else "`{}`"
         case tuple() | list():
-            return f"`[{', '.join(_written(one).strip('`') for one in default)}]`"
+            return f"`[{', '.join(_format_default(item).strip('`') for item in default)}]`"
         case _:
             return f"`{default}`"
 
@@ -195,7 +195,9 @@ def _read_secret(path: Path, key: str) -> str:
     except OSError as error:
         raise ValueError(f"({key}) {describe_os_error(error, path)}") from None
     except UnicodeDecodeError:
-        raise ValueError(say(f"({key}) {path} is no text", f"({key}) {path} n'est pas du texte")) from None
+        raise ValueError(
+            say(f"({key}) {path} is not a text file", f"({key}) {path} n'est pas un fichier texte")
+        ) from None
 
 
 def _read_variable(variable: str, key: str) -> str:

@@ -1,6 +1,6 @@
-"""What to say of a mistake in a configuration: the key, what is allowed there, and the key that may have been meant.
+"""Messages for configuration errors: the key, the allowed values, and the key that was probably meant.
 
-Never the value: it may be a secret.
+Messages contain no given value, since it may be a secret.
 """
 
 import difflib
@@ -36,7 +36,7 @@ _PLAIN: Final = {
     "date_from_datetime_inexact": ("must be a day, without a time", "attend un jour, sans heure"),
     **dict.fromkeys(("too_short", "string_too_short"), ("is empty", "est vide")),
 }
-"""Pydantic's names of mistakes, and what to say of them in English and French."""
+"""Messages in English and French, by pydantic's error types."""
 _BOUNDED: Final = {
     **dict.fromkeys(("literal_error", "enum"), ("must be {expected}", "attend {expected}")),
     "greater_than_equal": ("must be at least {ge}", "attend au moins {ge}"),
@@ -46,16 +46,16 @@ _BOUNDED: Final = {
     "string_too_long": ("has more than {max_length} characters", "a plus de {max_length} caractères"),
     "string_pattern_mismatch": ("must match {pattern}", "doit correspondre à {pattern}"),
 }
-"""The same of those that have bounds, by pydantic's names of these."""
+"""Messages with bounds in English and French, by pydantic's error types. The placeholders are pydantic's names of the bounds."""
 
 
 def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
-    """Return a line per mistake in a table that `model` was to be made of, and that stands at `above`."""
-    return [_tell(detail, model, above) for detail in list_details(error)]
+    """Return one line per error of a table at the key `above`, which `model` validated."""
+    return [_format_error(detail, model, above) for detail in list_details(error)]
 
 
 def list_details(error: ValidationError) -> list[ErrorDetails]:
-    """Return what is wrong, without values, each once: a list of which nothing can be used is said to be empty, too."""
+    """Return the errors without values. For a list whose items are all invalid, leave out pydantic's 'too short' error."""
     details = error.errors(include_input=False, include_url=False)
     return [
         detail
@@ -65,71 +65,69 @@ def list_details(error: ValidationError) -> list[ErrorDetails]:
 
 
 def error_path(detail: ErrorDetails) -> tuple[int | str, ...]:
-    """Return where a mistake is: the names of tables and keys, and the numbers, from 0, of what lists hold."""
+    """Return the path of an error: the names of tables and keys, and the indexes of list items from 0."""
     return tuple(part for part in detail["loc"] if part != "[key]")
 
 
 def format_key_path(keys: Iterable[int | str], given: Any = None) -> str:
-    """Return where `keys` lead, as people write it: `a.b #2.c` is `c` of the second item of the list `b` of `a`.
+    """Return `keys` as a readable path: `a.b #2.c` is the key `c` of the second item of the list `b` in the table `a`.
 
-    An item that has a `name` in `given`, in which `keys` lead, is told with it: `policy #2 (letters).calendar`.
+    If a list item in `given` has a `name`, the path includes it: `policy #2 (letters).calendar`.
     """
-    spelt = ""
+    formatted = ""
     for key in keys:
         try:
             given = given[key]
         except (TypeError, LookupError):
             given = None
         if isinstance(key, str):
-            shown = key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)  # as TOML has it
-            spelt += f".{shown}" if spelt else shown
+            shown = key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)  # TOML quotes such keys
+            formatted += f".{shown}" if formatted else shown
             continue
         name = given.get("name") if isinstance(given, Mapping) else None
-        spelt += f" #{key + 1}" + (f" ({name})" if isinstance(name, str) and name.isprintable() and name else "")
-    return spelt
+        formatted += f" #{key + 1}" + (f" ({name})" if isinstance(name, str) and name.isprintable() and name else "")
+    return formatted
 
 
 def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """Return a question whether the nearest of `known` was meant, with `prefix` before it; empty if none is near."""
+    """Return a question that suggests the most similar of `known`, with `prefix` before it; empty if none is similar."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return say("; did you mean {}?", " ; vouliez-vous dire {} ?").format(prefix + near[0]) if near else ""
 
 
 def known_keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str]:
-    """Return the names that may stand at `keys`; in a table by name (`queues.<name>`) all rows are alike."""
-    place: Any = model
+    """Return the names allowed at `keys`. All rows of a table with free row names (`queues.<name>`) allow the same names."""
+    kind: Any = model
     for key in keys:
-        place = (
-            place.model_fields[str(key)].annotation
-            if _is_model(place)
-            else next(filter(_is_model, get_args(place)), None)
+        kind = (
+            kind.model_fields[str(key)].annotation if _is_model(kind) else next(filter(_is_model, get_args(kind)), None)
         )
-    return [field.alias or name for name, field in place.model_fields.items()] if _is_model(place) else []
+    return [field.alias or name for name, field in kind.model_fields.items()] if _is_model(kind) else []
 
 
 def allowed(detail: ErrorDetails) -> str:
-    """Return what is wrong with a value, or what is allowed in its place."""
+    """Return the error of a value, or the values that are allowed."""
     kind, bounds = detail["type"], detail.get("ctx", {})
-    if french := bounds.get("french"):  # who found the mistake says so in both languages
+    if french := bounds.get("french"):  # set by our own validators, together with the English message
         return say(detail["msg"], french)
     if kind == "value_error":
         return str(bounds["error"])
-    said = {name: f"{bound:g}" if isinstance(bound, int | float) else str(bound) for name, bound in bounds.items()}
+    texts = {name: f"{bound:g}" if isinstance(bound, int | float) else str(bound) for name, bound in bounds.items()}
     if bounds.get("pattern") == _LABEL:
         kind = _LABEL
     if kind in _BOUNDED:
         english, french = _BOUNDED[kind]
-        return say(english.format(**said), french.format(**said).replace(" or ", " ou "))
+        return say(english.format(**texts), french.format(**texts).replace(" or ", " ou "))
     return say(*_PLAIN[kind]) if kind in _PLAIN else detail["msg"].replace("Input should", "should")
 
 
-def _tell(detail: ErrorDetails, model: type[BaseModel], above: str) -> str:
+def _format_error(detail: ErrorDetails, model: type[BaseModel], above: str) -> str:
     keys = error_path(detail)
-    said = f"{format_key_path((above, *keys))} {allowed(detail)}"
+    text = f"{format_key_path((above, *keys))} {allowed(detail)}"
     if detail["type"] == "extra_forbidden":
         *within, last = keys
-        said += suggest(str(last), known_keys_at(model, within), f"{format_key_path((above, *within))}.")
-    return said
+        text += suggest(str(last), known_keys_at(model, within), f"{format_key_path((above, *within))}.")
+    return text
 
 
 def _is_model(kind: Any) -> bool:

@@ -1,19 +1,19 @@
-"""What a connector is, for the built-in ones and for anyone's.
+"""The contract between a connector and the SDK: `Connector`, `Source`, `Publisher`.
 
 A connector is one `Connector` object under the entry-point group `accueil.connectors`. For each configured instance the SDK
-opens a `Source` and drives it, always in this order:
+opens a `Source` and runs this loop:
 
-    read → map → publish → acknowledged by the broker (or on disk in the spool) → acknowledge the source
+    read → map → publish → acknowledged by the broker (or written to the spool) → acknowledge the source
 
-so nothing is lost whenever the process ends, and what is told twice has the same event ids. The kinds of source differ only in
-what they do in `read` and `acknowledge`:
+A crash at any point loses no record. Records that are read twice give events with the same ids. The kinds of source differ
+only in `read` and `acknowledge`:
 
 | kind | `read` | `acknowledge` |
 |---|---|---|
-| tail | what was added to the file | save the position with `Context.cursor` |
-| pull | the next page of the other system's list | the same |
-| hot folder | the files that were dropped and are whole, claimed by moving them | move them to where they are kept |
-| push | requests that have come in (a bounded queue; full: 503 and Retry-After) | answer them with 2xx |
+| tail | new lines of the file | save the position with `Context.cursor` |
+| pull | the next page of the source system's list | save the position with `Context.cursor` |
+| hot folder | complete files in the inbox, claimed by moving them | move them to the archive |
+| push | received requests (a bounded queue; if full: 503 with Retry-After) | respond with 2xx |
 """
 
 from abc import ABC, abstractmethod
@@ -40,101 +40,101 @@ Config = TypeVar("Config", bound=ConnectorConfig)
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that gives no events: counted by `reason`, and `record` kept in the connector's own directory."""
+    """A record that gives no events. The SDK counts it by `reason` and stores it in the instance's directory."""
 
     reason: Reason
     record: bytes = field(repr=False)
-    """The record as it came. It may hold personal data, so it is neither logged nor published."""
+    """The record as it was received. It may contain personal data, so it is neither logged nor published."""
     detail: str = ""
-    """What is wrong, without any of the record's values but the name of its kind, if that is one plain word."""
+    """Description of the error. Contains no value of the record, except the name of its type if that is one plain word."""
     context: bytes = field(default=b"", repr=False)
-    """UTF-8 text: what earlier records said that this one depends on, so that it can be mapped again alone."""
+    """UTF-8 text with the information from earlier records that `map_rejected` needs."""
     reports_answer: bool = False
-    """Whether the record reports an answer or its end: without it, a contact looks unanswered or does not end."""
+    """True if the record reports an answer or its end: without it, a contact looks unanswered or does not end."""
 
 
 Outcome = Sequence[Event] | Reject
-"""What a record means. No events: it says nothing about contacts, and is counted as ignored."""
+"""Result of mapping a record. An empty sequence is a record that concerns no contact; it is counted as ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the SDK lends to a source."""
+    """Resources that the SDK gives to a source."""
 
     source: str
     """`<connector>/<instance>`: the `source` of its events."""
     directory: Path
-    """The instance's own directory, mode 0700."""
+    """The instance's directory, mode 0700."""
     cursor: Cursor
-    """Where it was; for sources that have a position."""
+    """Saved position, for sources that have one."""
     pseudonym_key: Callable[[str], PseudonymKey]
-    """The pseudonym key of a sector, see `connectors.sdk.keys.Keys.key_of`; raises `KeyFileError`."""
+    """Return the pseudonym key of a sector, see `connectors.sdk.keys.Keys.pseudonym_key`; raises `KeyFileError`."""
     attempts: Attempts = field(default_factory=Attempts)
-    """Names the record at work, for a source that parses records in `read`."""
+    """Records which record is being parsed, for a source that parses records in `read`."""
 
 
 class Source(ABC, Generic[Raw, Position]):
-    """One open source. All its methods are called from one thread; any error closes it, and it is opened anew."""
+    """One open source. The SDK calls its methods from one thread. After any error it closes the source and opens a new one."""
 
     checkpoint_seconds: float = 0.0
-    """How often `position` is asked for at most: more often costs more, less often repeats more after a crash."""
+    """Shortest time between two calls of `position`. A shorter time costs more; a longer one repeats more after a crash."""
 
     @abstractmethod
     def read(self, wait_seconds: float) -> Sequence[Raw]:
-        """Return what is new, in order, a few thousand records at most; nothing after `wait_seconds` without any.
+        """Return new records in order, at most a few thousand. Return none after `wait_seconds` without new records.
 
-        It takes records apart and does not parse them: after an error here, the instance begins anew at the same record.
+        Split the input into records, but do not parse them: after an error here, the instance restarts at the same record.
         Raises `SourceUnavailableError`.
         """
 
     @abstractmethod
     def map(self, raw: Raw) -> Outcome:
-        """Return what `raw` means. Raises `Unusable`, which is as good as `reject`, and nothing else, whatever it holds.
+        """Return the events of `raw`. Raises `UnusableRecord`, which has the effect of `reject`, and no other error.
 
-        Depends on the records before it and on nothing else: no clock, no I/O, no chance. So the same records from the same
-        position give the same event ids. Whether an event's time can be is judged later, by the SDK.
+        The result depends on this and earlier records only: no clock, no I/O, no random values. The same records from the same
+        position therefore give the same event ids. The SDK checks the times of the events.
         """
 
     def reject(self, raw: Raw, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of what `map` was given last, with all that `map_again` needs. Raises nothing.
+        """Return the rejection of the record last given to `map`, with all data that `map_rejected` needs. Raises nothing.
 
-        As it is here, it is for records that are bytes and mean the same whatever came before.
+        This implementation is for records that are bytes and do not depend on earlier records.
         """
         return Reject(reason, raw if isinstance(raw, bytes) else repr(raw).encode(), detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - other sources need it
-        """Return what a record means by now that was read and rejected at `read_at`, by what `reject` holds and nothing else.
+        """Map a record again that was read and rejected at `read_at`, using only the data in `reject`.
 
-        Nothing is read, and the position stays what it is. As it is here, it is for the same records as `reject`.
+        Reads nothing and leaves the position unchanged. This implementation is for the same records as `reject`.
         """
         return self.map(cast("Raw", reject.record))
 
     @abstractmethod
     def position(self) -> Position:
-        """Return where the source is after what was read and mapped, as a value that later reading does not change."""
+        """Return the position after the records read and mapped, as a value that later reads do not change."""
 
     @abstractmethod
     def acknowledge(self, position: Position) -> None:
-        """Take note that all up to `position` is safe. Called in order."""
+        """Confirm that all records up to `position` are stored safely. Positions arrive in order."""
 
     @property
     def trouble(self) -> str:
-        """Why a part of the source is not read now, though the rest is, in words for people; empty if all of it is."""
+        """Reason why part of the source is not being read, for the operator; empty if all parts are read."""
         return ""
 
     @property
     def reconcile_stats(self) -> ReconcileStats | None:
-        """How well the source pushes, as far as it is acknowledged; None if it is not also asked."""
+        """Comparison of pushed records with polled ones, up to the acknowledged position; None if the source is not polled."""
         return None
 
     @property
     def response_counts(self) -> Mapping[int, int]:
-        """How many requests were answered with which HTTP status since it was opened; nothing if it is not posted to."""
+        """Number of HTTP responses by status since the source was opened; empty if it receives no requests."""
         return {}
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Release files and connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,44 +142,44 @@ class Connector(Generic[Config]):
     """A kind of source system."""
 
     name: str
-    """As in `asterisk`: first part of the `source` of its events."""
+    """For example `asterisk`. First part of the `source` of its events."""
     config: type[Config]
     open: Callable[[Config, Context], Source[Any, Any]]
-    """Changes nothing that a process relies on which runs the same instance, or raises `InstanceInUseError`."""
+    """Open a source. Must not disturb a process that runs the same instance; otherwise raises `InstanceInUseError`."""
     simulate: click.Command | None = None
-    """Writes what such a system would, for demonstrations and tests: `accueil simulate <name>`."""
+    """Command that simulates such a system, for demonstrations and tests: `accueil simulate <name>`."""
     descriptions: tuple[str, str] = ("", "")
-    """What it connects, in a line of English and one of French: `accueil connectors list`."""
+    """One-line description in English and French, for `accueil connectors list`."""
     probe: Callable[[Config, Context], Sequence[Outcome]] | None = None
-    """Reaches the source and returns what its first records mean, some or none, and changes nothing there: `accueil connectors
-    check`. Raises `SourceUnavailableError`, whose text says what to do.
+    """Test the source for `accueil connectors check`: return the outcomes of its first records, and change nothing there.
 
-    If it is not given, the source is opened and read for a moment. Nothing is acknowledged: as if the process had been killed."""
+    Raises `SourceUnavailableError`, whose text says what to do. Without a probe, the SDK opens the source and reads from it
+    for a short time, and acknowledges nothing."""
     position_files: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
-    """Files of the instance's directory without which a source with that configuration is read from its beginning; none if its
-    records are sent to it once, and cannot be read again."""
+    """Return the files in the instance's directory that contain the position. Without them the source is read from its
+    beginning. Return none if the source sends each record once and cannot send it again."""
 
 
 class Publisher(Protocol):
-    """Where events go: `connectors.sdk.publisher` in operation, `connectors.sdk.testing` in tests."""
+    """Destination of events: `connectors.sdk.publisher` in production, `connectors.sdk.testing` in tests."""
 
     @property
     def ready(self) -> bool:
-        """Whether it takes events now. If not, the source is not read: call `poll` until it is."""
+        """True if it accepts events. While it does not, the SDK calls `poll` and does not read the source."""
 
     @property
     def trouble(self) -> str:
-        """Why Kafka refuses events, in words for people; empty if it does not. They are kept meanwhile."""
+        """Reason why Kafka refuses events, for the operator; empty if it does not. Refused events stay in the spool."""
 
     @property
     def pending(self) -> bool:
-        """Whether something that was published is not safe yet."""
+        """True if published events wait for confirmation."""
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
-        """Take events, and call `confirmed` from `publish` or `poll` once they and all before them are safe."""
+        """Publish events. Call `on_confirmed` from `publish` or `poll` once these and all earlier events are stored safely."""
 
     def poll(self, wait_seconds: float) -> None:
-        """Go on with the work, waiting up to `wait_seconds` for the next confirmation if there is one to wait for."""
+        """Process confirmations, and wait up to `wait_seconds` for the next one if events are pending."""
 
     def close(self) -> None:
-        """Let go of the broker. What was not confirmed is not."""
+        """Close the connection. Unconfirmed events remain unconfirmed."""

@@ -1,7 +1,7 @@
-"""Where a source was: a small file that is always whole, and the one before it.
+"""Saved position of a source: a file that is always complete, and its predecessor.
 
-Positions are saved in two files in turn, each with a checksum and a generation. If the newer one is damaged, the older one
-counts: some records are then told a second time, with the same event ids.
+Positions are written alternately to two files, each with a checksum and a generation. If the newer file is damaged, the older
+one is used: some records are then read again, and give events with the same ids.
 """
 
 import json
@@ -27,26 +27,26 @@ class Cursor:
         self._generation = 0
 
     def __str__(self) -> str:
-        """Return the names of its files, for people."""
+        """Return the names of the files, for messages."""
         first, second = self._paths
         return f"{first} {say('and', 'et')} {second.name}"
 
     def load(self) -> bytes | None:
-        """Return the newest position that is whole, or None on a first start. Raises `CursorDamagedError`."""
-        there = [path.read_bytes() for path in self._paths if path.exists()]
-        whole = [saved for saved in map(_unpack, there) if saved]
-        if there and not whole:
+        """Return the newest undamaged position, or None on the first start. Raises `CursorDamagedError`."""
+        contents = [path.read_bytes() for path in self._paths if path.exists()]
+        valid = [saved for saved in map(_unpack, contents) if saved]
+        if contents and not valid:
             raise CursorDamagedError(
                 say(
-                    f"{self} are damaged: accueil connectors reread reads the source again; remove both where it cannot be",
+                    f"{self} are damaged: run accueil connectors reread to read the source again; if it cannot be, remove both",
                     f"{self} sont abîmés : accueil connectors reread relit la source ; les supprimer si c'est impossible",
                 )
             )
-        self._generation, position = max(whole, default=(0, None))
+        self._generation, position = max(valid, default=(0, None))
         return position
 
     def load_as(self, kind: type[_Position]) -> _Position | None:
-        """Return the newest position, of which the JSON was saved, or None on a first start. Raises `CursorDamagedError`."""
+        """Return the newest position decoded from JSON, or None on the first start. Raises `CursorDamagedError`."""
         position = self.load()
         if position is None:
             return None
@@ -55,15 +55,15 @@ class Cursor:
         except msgspec.DecodeError as error:
             raise CursorDamagedError(
                 say(
-                    f"the position in {self} is not of this version: use the version that wrote it, "
-                    "or have the source read from its beginning (accueil connectors reread)",
+                    f"the position in {self} has the format of another version: use the version that wrote it, "
+                    "or read the source from its beginning (accueil connectors reread)",
                     f"la position dans {self} n'est pas de cette version : prendre la version qui l'a écrite, "
                     "ou faire relire la source depuis son début (accueil connectors reread)",
                 )
             ) from error
 
     def save(self, position: bytes) -> None:
-        """Keep `position` (UTF-8 text), durably."""
+        """Save `position` (UTF-8 text) durably."""
         self._generation += 1
         replace(self._paths[self._generation % 2], _pack(self._generation, position))
 

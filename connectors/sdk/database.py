@@ -1,4 +1,4 @@
-"""SQLite, for what a connector must remember: files of this user's alone, in which all that was committed survives a crash."""
+"""SQLite files for a connector's state: private to this user, with commits that survive a crash."""
 
 import os
 import sqlite3
@@ -15,10 +15,10 @@ SETTINGS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
 
 class Database:
-    """The file at `path`, in which `commands` make the tables that are missing. For one thread.
+    """The SQLite file at `path`, in which `commands` create missing tables. For one thread.
 
-    Raises `lost`, whose text ends with `advice` for people, if it is damaged, or if it `was_there` and is gone; its methods raise
-    that too, and `ConnectorError` if it cannot be used now.
+    Raises `lost` if the file is damaged, or if it `was_there` and is missing; the text ends with `advice`. Its methods raise that
+    too, and `ConnectorError` if the file cannot be used now.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class Database:
             raise
 
     def __str__(self) -> str:
-        """Return where it is, for people."""
+        """Return the path, for messages."""
         return str(self._path)
 
     @property
     def in_transaction(self) -> bool:
-        """Whether something is begun and not committed; when a disk fails, SQLite may roll back by itself."""
+        """True if a transaction is open. SQLite may roll back by itself when a disk fails."""
         return self._connection.in_transaction
 
     def execute(self, command: str, *values: bytes | str | float | None) -> sqlite3.Cursor:
-        """Return what comes of a command; outside of a transaction it is on disk then."""
+        """Execute a command and return its cursor. Outside a transaction the change is then on disk."""
         try:
             return self._connection.execute(command, values)
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
@@ -63,7 +63,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Let what is done in the block be on disk after it; if it raises, nothing of it is."""
+        """Commit the changes of the block at its end; roll them back if it raises."""
         self.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -73,8 +73,8 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Close the file. What was not committed is undone."""
+        """Close the file and roll back uncommitted changes."""
         self._connection.close()
 
-    def _lost(self, what: str) -> ConnectorError:
-        return self._error(f"{self} {what}{say(':', ' :')} {self._advice}")
+    def _lost(self, problem: str) -> ConnectorError:
+        return self._error(f"{self} {problem}{say(':', ' :')} {self._advice}")

@@ -1,6 +1,6 @@
-"""Records as they come, read as what a mapping needs of them; what cannot be read is `Unusable`, in words that hold none of it.
+"""Decoding of records into types. Errors are `UnusableRecord`s whose texts contain no value of the record.
 
-What is needed is said by a type, as msgspec has it: a `msgspec.Struct` whose fields are bounded where the vocabulary is.
+Types are `msgspec.Struct`s with the fields that a mapping needs, bounded where the event models are.
 """
 
 import re
@@ -16,44 +16,45 @@ from models.reasons import Reason
 
 T = TypeVar("T")
 MOST_NESTED: Final = 100
+"""Nesting depth above which `decode_response` replaces values by null."""
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-"""An escape in JSON: a pair of surrogates, one that is alone, or any other."""
+"""An escape sequence in JSON: a surrogate pair, a lone surrogate, or any other."""
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
-"""A string, whole or cut, or a bracket. Each byte is looked at once."""
+"""A complete or truncated string, or a bracket. The pattern visits each byte once."""
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
-_PLACE: Final = re.compile(r"- at `\$\.([\w.]+)")
-"""Names that msgspec tells are those of the type."""
+_FIELD: Final = re.compile(r"- at `\$\.([\w.]+)")
+"""Field path in msgspec's error messages; it contains names of the type only."""
 
 
 def decode_json(content: bytes | str, kind: type[T]) -> T:
-    """Return what `content` says as JSON; what else it holds is passed over. Raises `Unusable`."""
+    """Decode JSON; unknown fields are ignored. Raises `UnusableRecord`."""
     with _explained():
         return msgspec.json.decode(content, type=kind)
 
 
 def decode_response(content: bytes, kind: type[T]) -> T:
-    """Return what a server answered, as JSON. Raises `msgspec.DecodeError` and `UnicodeDecodeError`.
+    """Decode a server's JSON response. Raises `msgspec.DecodeError` and `UnicodeDecodeError`.
 
-    One record must not hide the others of its page: lone surrogates are replaced, and values nested deeper than `MOST_NESTED`
-    become null.
+    One bad record must not hide the others of its page. Lone surrogates are therefore replaced, and values nested deeper than
+    `MOST_NESTED` become null.
     """
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError:
         raise
     except (msgspec.DecodeError, RecursionError):
-        return msgspec.json.decode(_prune(_ESCAPE.sub(_mend, content)), type=kind)
+        return msgspec.json.decode(_prune(_ESCAPE.sub(_replace_lone_surrogate, content)), type=kind)
 
 
-def _mend(escape: re.Match[bytes]) -> bytes:
+def _replace_lone_surrogate(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape["lone"] else escape[0]
 
 
 def _prune(content: bytes) -> bytes:
-    """Return JSON in which null stands for what is nested too deep."""
+    """Return JSON with values nested too deep replaced by null."""
     kept, depth, begin = bytearray(), 0, 0
     for token in _TOKEN.finditer(content):
         sign = token[0][:1]
@@ -69,9 +70,9 @@ def _prune(content: bytes) -> bytes:
 
 
 def decode_form(content: bytes, kind: type[T]) -> T:
-    """Return what a form says that was posted (`application/x-www-form-urlencoded`), whose numbers are texts of digits.
+    """Decode a form (`application/x-www-form-urlencoded`), whose numbers are texts of digits.
 
-    Of names that repeat, the last counts; what else it holds is passed over. Raises `Unusable`.
+    The last of repeated names counts; unknown fields are ignored. Raises `UnusableRecord`.
     """
     with _explained():
         form = dict(parse_qsl(content.decode(), keep_blank_values=True))
@@ -85,11 +86,11 @@ def _explained() -> Iterator[None]:
     except msgspec.ValidationError as error:
         if missing := _MISSING.search(str(error)):
             raise UnusableRecord(Reason.MISSING_FIELD, missing[1]) from None
-        place = _PLACE.search(str(error))
-        raise UnusableRecord(Reason.INVALID_FIELD, place[1] if place else "") from None
+        field = _FIELD.search(str(error))
+        raise UnusableRecord(Reason.INVALID_FIELD, field[1] if field else "") from None
     except UnicodeDecodeError:
         raise UnusableRecord(Reason.INVALID_UTF8) from None
     except (msgspec.DecodeError, RecursionError):
         raise UnusableRecord(Reason.INVALID_JSON) from None
-    except ValueError:  # a form of too many fields, or none
+    except ValueError:  # too many fields, or not a form
         raise UnusableRecord(Reason.UNREADABLE_LINE) from None

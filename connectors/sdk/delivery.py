@@ -1,9 +1,9 @@
-"""Deliver events to a broker, in order, and confirm them only once they are safe.
+"""Ordered delivery of events to a broker, confirmed once they are stored safely.
 
-While the broker answers, events go straight to it, a bounded number at a time, and are confirmed when it has acknowledged them.
-When it does not acknowledge in time, or reports an error, the connection is given up, and what was not confirmed goes to
-the spool, in order; so does all that comes after. When it is back, the spool is sent first. An event may so be sent twice, never
-lost, and the first copies are in order per partition.
+While the broker responds, events go straight to it, up to a limit, and are confirmed when it acknowledges them. If it reports an
+error, or does not acknowledge in time, the connection is closed. Unconfirmed events and all later ones then go to the spool, in
+order. When the broker is back, the spool is sent first. An event may be sent twice but is never lost, and the first copies are
+in order per partition.
 """
 
 import contextlib
@@ -23,12 +23,13 @@ from connectors.sdk.spool import Spool, SpoolPosition
 from models.events import Event
 
 WINDOW_EVENTS: Final = 20_000
-"""How many events may be on their way: kafka-python's own buffer has no bound."""
+"""Limit of unacknowledged events. kafka-python's own buffer has no limit."""
 SPOOL_ROOM_BYTES: Final = 24 << 20
-"""With less room in the spool, the source is not read: what one reading gives, and what is on its way, must fit."""
+"""Free space in the spool below which the source is not read: one read and all unacknowledged events must fit."""
 CHUNK_EVENTS: Final = 1_000
+"""Number of events sent from the spool at a time."""
 CONNECT_SECONDS: Final = 1.0
-"""How long the first connection is waited for before events go to the spool."""
+"""Longest wait for the first connection before events go to the spool."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,14 +42,14 @@ class _Delivery:
     sent_at: float
     futures: Sequence[Any] = ()
     acknowledged: int = 0
-    """How many of them from the first on."""
+    """Number of acknowledged records, from the first on."""
 
 
 class SpooledPublisher:
-    """A `Publisher` for one thread, to the broker of the producers that `open_producer` makes.
+    """A `Publisher` for one thread, with the producers that `open_producer` makes.
 
-    That, and what a producer does, may raise `failures`. After `patience_seconds` without an acknowledgement the broker counts as
-    away. Events of before `reread_until_ms` are marked as read a second time (`connectors.sdk.reread`).
+    `open_producer` and the producers' methods may raise `failures`. After `patience_seconds` without an acknowledgement the
+    broker counts as unreachable. Events before `reread_until_ms` are marked as read again (`connectors.sdk.reread`).
     """
 
     def __init__(
@@ -67,68 +68,68 @@ class SpooledPublisher:
         self._patience = patience_seconds
         self._expected = failures
         self._deliveries: deque[_Delivery] = deque()
-        self._on_their_way = 0
-        self._link = BrokerConnection(open_producer, failures)
-        self._link.connect(CONNECT_SECONDS)
-        self._show_spool()
+        self._in_flight = 0
+        self._connection = BrokerConnection(open_producer, failures)
+        self._connection.connect(CONNECT_SECONDS)
+        self._update_metrics()
 
     @property
     def ready(self) -> bool:
-        """Whether there is room: on the way to the broker, or on disk while it is away."""
-        if self._link.producer is None:
+        """True if there is room for events: in flight, or in the spool while the broker is unreachable."""
+        if self._connection.producer is None:
             return self._spool.room >= SPOOL_ROOM_BYTES
-        return self._spool.empty and self._on_their_way < WINDOW_EVENTS
+        return self._spool.empty and self._in_flight < WINDOW_EVENTS
 
     @property
     def trouble(self) -> str:
-        """Why Kafka refuses what is sent, in words; empty if it does not, also while no broker answers."""
-        return self._link.refusal
+        """Reason why Kafka refuses events; empty if it does not, also while no broker responds."""
+        return self._connection.refusal
 
     @property
     def pending(self) -> bool:
-        """Whether something is on its way."""
+        """True if deliveries wait for an acknowledgement."""
         return bool(self._deliveries)
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
-        """Send `events`, or spool them. Raises `SpoolFullError` if they must be spooled and there is no room for all."""
+        """Send `events`, or spool them. Raises `SpoolFullError` if they must be spooled and do not all fit."""
         records = [to_record(event, self._reread_until_ms) for event in events]
-        if self._link.producer is not None and self._spool.empty:
+        if self._connection.producer is not None and self._spool.empty:
             self._send(_Delivery(records, on_confirmed, from_spool=False, sent_at=time.monotonic()))
         else:
             self._to_spool(records)
             on_confirmed()
 
     def poll(self, wait_seconds: float) -> None:
-        """Confirm what was acknowledged, waiting for it if asked to; (re)connect; send what is in the spool."""
-        self._settle(wait_seconds)
-        if self._link.producer is None:
-            self._link.connect(0.0 if self.ready else wait_seconds)
+        """Confirm acknowledged events, waiting up to `wait_seconds`; reconnect if necessary; send events from the spool."""
+        self._confirm(wait_seconds)
+        if self._connection.producer is None:
+            self._connection.connect(0.0 if self.ready else wait_seconds)
         elif self._deliveries and time.monotonic() - self._deliveries[0].sent_at > self._patience:
             self._leave_broker("no acknowledgement")
-        self._drain()
+        self._send_spooled()
 
     def close(self) -> None:
-        """Let go of the broker and the spool's files."""
+        """Close the connection and the spool's files."""
         self._deliveries.clear()
-        self._link.close()
+        self._connection.close()
         self._spool.close()
 
     def _send(self, delivery: _Delivery) -> None:
         self._deliveries.append(delivery)
-        self._on_their_way += len(delivery.records)
-        assert self._link.producer is not None
+        self._in_flight += len(delivery.records)
+        assert self._connection.producer is not None
         try:
-            delivery.futures = self._link.producer.send_all(delivery.records)
+            delivery.futures = self._connection.producer.send_all(delivery.records)
         except self._expected as error:
             self._leave_broker(type(error).__name__)
 
-    def _settle(self, wait_seconds: float) -> None:
+    def _confirm(self, wait_seconds: float) -> None:
         while self._deliveries and self._is_acknowledged(self._deliveries[0], wait_seconds):
             wait_seconds = 0.0
             delivery = self._deliveries.popleft()
             if delivery.records:
-                self._on_their_way -= len(delivery.records)
-                self._link.works()
+                self._in_flight -= len(delivery.records)
+                self._connection.works()
                 newest_ms = max(record.happened_ms for record in delivery.records)
                 self._meter.count_published(len(delivery.records), newest_ms / 1000)
             delivery.on_confirmed()
@@ -148,20 +149,20 @@ class SpooledPublisher:
             delivery.acknowledged += 1
         return True
 
-    def _drain(self) -> None:
-        while self._link.producer is not None and self._on_their_way < WINDOW_EVENTS:
-            payloads, mark = self._spool.read(CHUNK_EVENTS)
+    def _send_spooled(self) -> None:
+        while self._connection.producer is not None and self._in_flight < WINDOW_EVENTS:
+            payloads, position = self._spool.read(CHUNK_EVENTS)
             if not payloads:
                 return
             records = [unpack(payload) for payload in payloads]
-            self._send(_Delivery(records, partial(self._drop, mark), from_spool=True, sent_at=time.monotonic()))
+            self._send(_Delivery(records, partial(self._drop, position), from_spool=True, sent_at=time.monotonic()))
 
     def _leave_broker(self, reason: str) -> None:
-        """Give the connection up, so that nothing overtakes what was not confirmed, and put that into the spool."""
-        deliveries, self._deliveries, self._on_their_way = self._deliveries, deque(), 0
+        """Close the connection, and move unconfirmed events to the spool before any later event."""
+        deliveries, self._deliveries, self._in_flight = self._deliveries, deque(), 0
         log.warning("broker_left", reason=reason, unconfirmed=sum(len(delivery.records) for delivery in deliveries))
         self._meter.outages.inc()
-        self._link.abandon()
+        self._connection.abandon()
         self._spool.rewind()
         for delivery in deliveries:
             if not delivery.from_spool:
@@ -171,14 +172,14 @@ class SpooledPublisher:
     def _to_spool(self, records: Sequence[Record]) -> None:
         if records:
             self._spool.append([pack(record) for record in records])
-            self._show_spool()
+            self._update_metrics()
 
-    def _drop(self, mark: SpoolPosition) -> None:
-        self._spool.drop(mark)
-        self._show_spool()
+    def _drop(self, position: SpoolPosition) -> None:
+        self._spool.drop(position)
+        self._update_metrics()
         if self._spool.empty:
             log.info("spool_drained")
 
-    def _show_spool(self) -> None:
+    def _update_metrics(self) -> None:
         self._meter.spool_bytes.set(self._spool.size)
         self._meter.spool_records.set(self._spool.records)

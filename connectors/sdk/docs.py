@@ -1,4 +1,4 @@
-"""The table of options in a connector's README, written from its configuration's model."""
+"""Generation of the option tables in connectors' READMEs."""
 
 import inspect
 from pathlib import Path
@@ -15,34 +15,34 @@ READMES: Final[dict[str, Language]] = {"README.md": "en", "README.fr.md": "fr"}
 
 
 def find_readmes(connector: Connector[Any]) -> dict[Path, Language]:
-    """Return the READMEs that tell the options of `connector`, beside its code or, for a package of its own, above it.
+    """Return the READMEs with options of `connector`: next to its code or, for a separate package, one level above.
 
-    The French one only if all of its options say in French what they mean.
+    The French README is included only if all options have French descriptions.
     """
     home = Path(inspect.getfile(connector.config)).parent
     for directory in (home, home.parent):
-        there = {directory / name: language for name, language in READMES.items() if (directory / name).exists()}
-        if there:
+        found = {directory / name: language for name, language in READMES.items() if (directory / name).exists()}
+        if found:
             return {
                 path: language
-                for path, language in there.items()
+                for path, language in found.items()
                 if language == "en" or speaks_french(connector.config)
             }
     return {}
 
 
 def update(readme: Path, model: type[ConnectorConfig], language: Language) -> bool:
-    """Write the table of `model` between the two markers in `readme`; return whether it was another before.
+    """Write the table of `model` between the two markers in `readme`; return whether this changed the file.
 
-    Raises `ConfigError` if the markers are not there, and OSError.
+    Raises `ConfigError` if a marker is missing, and OSError.
     """
     before = readme.read_text(encoding="utf-8")
     after = with_table(before, model, language)
     if after is None:
         raise ConfigError(
             say(
-                f"{readme} has no place for the table: write two lines where it is to be, {BEGIN} and {END}",
-                f"{readme} n'a pas de place pour la table : écrire deux lignes là où elle doit être, {BEGIN} et {END}",
+                f"{readme} has no markers for the table: add the two lines {BEGIN} and {END} where it belongs",
+                f"{readme} n'a pas de repères pour la table : ajouter les deux lignes {BEGIN} et {END} à l'endroit voulu",
             )
         )
     if after != before:
@@ -51,7 +51,7 @@ def update(readme: Path, model: type[ConnectorConfig], language: Language) -> bo
 
 
 def with_table(text: str, model: type[ConnectorConfig], language: Language) -> str | None:
-    """Return `text` with the table of `model` between the markers; None if they are not there."""
+    """Return `text` with the table of `model` between the markers; None if a marker is missing."""
     above, begin, rest = text.partition(f"{BEGIN}\n")
     _, end, below = rest.partition(f"{END}\n")
     return f"{above}{begin}\n{table(model, language)}\n\n{end}{below}" if begin and end else None

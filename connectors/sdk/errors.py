@@ -1,4 +1,4 @@
-"""What can go wrong in a connector, by what helps."""
+"""Errors of connectors, classified by the action that resolves them."""
 
 import errno
 import traceback
@@ -8,22 +8,22 @@ from connectors.sdk.i18n import say
 
 
 class ConnectorError(Exception):
-    """The text is for people: it names files, options and servers, and no record's values. It is logged and shown."""
+    """Base class. The text is logged and shown to the operator: it names files, options and servers, but no record's values."""
 
     retry_after_seconds = 0.0
-    """How long whoever was asked wants to be left alone from now on; 0 if that was not said."""
+    """Time in seconds that the server asked to wait before the next request; 0 if it did not."""
 
 
 class ConfigError(ConnectorError):
-    """A configuration cannot be used; each line of the text names a key and says what is wrong. Fix it and start again."""
+    """The configuration is invalid. Each line of the text names a key and describes the error. Correct it and restart."""
 
 
 class KeyFileError(ConnectorError):
-    """A key file cannot be used; the text names it and says what to do."""
+    """A key file cannot be used; the text names the file and says what to do."""
 
 
 class CursorDamagedError(ConnectorError):
-    """No saved position can be read, though there is one; the text says what to do."""
+    """Saved positions exist but none can be read; the text says what to do."""
 
 
 class InstanceInUseError(ConnectorError):
@@ -31,15 +31,15 @@ class InstanceInUseError(ConnectorError):
 
 
 class StuckError(ConnectorError):
-    """An instance has not moved for so long that only a new process can help."""
+    """An instance has stopped making progress, and only a restart of the process can help."""
 
 
 class SpoolFullError(ConnectorError):
-    """The spool, or the disk it is on, has no room for these records: none of them was taken."""
+    """The spool, or its disk, has no room for these records: none of them was stored."""
 
 
 class SourceUnavailableError(ConnectorError):
-    """The source cannot be read now: its file is not there, its server does not answer. It is tried again."""
+    """The source cannot be read now: the file is missing, or the server does not respond. The SDK tries again."""
 
     def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
         super().__init__(words)
@@ -47,16 +47,16 @@ class SourceUnavailableError(ConnectorError):
 
 
 class SourceRefusedError(SourceUnavailableError):
-    """The source was reached, and refuses who asks, or what is asked: a secret, a right or an option is to be mended.
+    """The source was reached and refuses access or the request: correct a secret, a permission or an option.
 
-    It is tried again all the same, since that may be mended there.
+    The SDK tries again, since the cause may be corrected on the source's side.
     """
 
 
 class SourceMisconfiguredError(SourceUnavailableError):
-    """What an option names on this machine cannot be used: it is not there, is something else, or is not for this user.
+    """The file, folder or port of an option cannot be used: it is missing, has the wrong type, or access is denied.
 
-    The option, or a right, is to be mended. It is tried again all the same: a log may come later, a directory be mounted.
+    Correct the option or the permission. The SDK tries again, since a log may appear later or a directory may be mounted.
     """
 
 
@@ -64,7 +64,7 @@ _FILES: Final = {
     errno.ENOENT: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
     errno.ENOTDIR: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
     errno.EACCES: (
-        "may not be read by this user: give it the right, or its group",
+        "may not be read by this user: grant the permission, or add the user to its group",
         "ne peut pas être lu par cet utilisateur : lui en donner le droit, ou le groupe",
     ),
     errno.EISDIR: ("is a directory, not a file", "est un dossier, pas un fichier"),
@@ -73,28 +73,28 @@ _FILES: Final = {
 
 
 def describe_os_error(error: OSError, path: object) -> str:
-    """Return what is wrong with the file or directory at `path`."""
+    """Return a description of `error` for the file or directory at `path`."""
     known = _FILES.get(error.errno or 0)
     return f"{path} {say(*known)}" if known else f"{path}: {error.strerror or type(error).__name__}"
 
 
 def source_error(error: OSError, path: object) -> SourceUnavailableError:
-    """Return what to raise if the file or directory at `path`, which an option names, cannot be read: by the error's type."""
-    kind = SourceMisconfiguredError if isinstance(error, _TO_BE_MENDED) else SourceUnavailableError
+    """Return the `SourceUnavailableError`, or its subclass, to raise if the path of an option cannot be read."""
+    kind = SourceMisconfiguredError if isinstance(error, _CONFIGURATION_ERRORS) else SourceUnavailableError
     return kind(describe_os_error(error, path))
 
 
-_TO_BE_MENDED: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+_CONFIGURATION_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 def safe_error_text(error: Exception) -> str:
-    """Return what may be said of `error`: its text only if it surely holds no record's values."""
+    """Return a text for `error` that contains no record's values: its own text only if it is known to be safe."""
     if isinstance(error, ConnectorError):
         return str(error)
     name = type(error).__name__
-    return f"{name}: {error}" if isinstance(error, OSError) else f"{name} at {_place(error)}"
+    return f"{name}: {error}" if isinstance(error, OSError) else f"{name} at {_location(error)}"
 
 
-def _place(error: Exception) -> str:
+def _location(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"

@@ -1,6 +1,6 @@
-"""What an instance must have for itself: a port to listen on, a file or a folder, a mailbox.
+"""Resources that one instance must have for itself: a listening port, a file or folder, a mailbox.
 
-Two that have the same take each other's records, or count everything twice.
+Two instances with the same resource would take each other's records, or count records twice.
 """
 
 import os
@@ -11,8 +11,8 @@ from typing import Final, Literal, NamedTuple, Self
 
 from connectors.sdk.i18n import say
 
-ANYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
-WHAT: Final = {
+ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
+CONFLICTS: Final = {
     "port": ("listen on the same port", "écoutent sur le même port"),
     "path": ("are the same file or folder", "sont le même fichier ou dossier"),
     "mailbox": ("are the same folder of a mailbox", "sont le même dossier d'une boîte"),
@@ -20,36 +20,36 @@ WHAT: Final = {
 
 
 class ExclusiveResource(NamedTuple):
-    """One thing that only one may have."""
+    """One exclusive resource."""
 
     setting: str
-    """The option that names it; among others, all of its path."""
+    """Option that names it, with its full path if it is compared with other instances."""
     kind: Literal["port", "path", "mailbox"]
-    what: str
+    value: str
     host: str = ""
-    """Of a port: where."""
+    """Address of a port."""
 
     @classmethod
     def of_port(cls, setting: str, host: str, port: int) -> Self:
-        """Return that of a port that is listened on."""
+        """Return the resource of a listening port."""
         return cls(setting, "port", str(port), "127.0.0.1" if host == "localhost" else host)
 
     @classmethod
     def of_path(cls, setting: str, path: Path) -> Self:
-        """Return that of a file or folder, links followed."""
+        """Return the resource of a file or folder, with symbolic links resolved."""
         return cls(setting, "path", os.path.realpath(path))
 
-    def clashes_with(self, other: "ExclusiveResource") -> bool:
-        """Return whether both are about the same thing."""
-        same_host = self.host == other.host or not ANYWHERE.isdisjoint({self.host, other.host})
-        return (self.kind, self.what) == (other.kind, other.what) and same_host
+    def conflicts_with(self, other: "ExclusiveResource") -> bool:
+        """Return whether both are the same resource."""
+        same_host = self.host == other.host or not ANY_ADDRESS.isdisjoint({self.host, other.host})
+        return (self.kind, self.value) == (other.kind, other.value) and same_host
 
 
 def find_conflicts(own: Sequence[ExclusiveResource], others: Sequence[ExclusiveResource] = ()) -> Iterator[str]:
-    """Yield what is wrong, where one of `own` cannot be met beside another of them, or beside one of `others`.
+    """Yield a message for each conflict between two of `own`, or between one of `own` and one of `others`.
 
-    It is said in words that name both settings, and no value.
+    The message names both settings and no value.
     """
-    for one, other in chain(combinations(own, 2), product(own, others)):
-        if one.clashes_with(other):
-            yield f"{one.setting} {say('and', 'et')} {other.setting} {say(*WHAT[one.kind])}"
+    for first, second in chain(combinations(own, 2), product(own, others)):
+        if first.conflicts_with(second):
+            yield f"{first.setting} {say('and', 'et')} {second.setting} {say(*CONFLICTS[first.kind])}"

@@ -1,4 +1,4 @@
-"""Files that survive a crash: what these functions have done is on disk when they return."""
+"""File operations that are durable when they return."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ PRIVATE_FILE = 0o600
 
 
 def make_private_directory(directory: Path) -> None:
-    """Make `directory` and what is missing above it, for this user alone; leave as it is what is there."""
+    """Create `directory` and its missing parents for this user only; leave existing directories unchanged."""
     if not directory.is_dir():
         make_private_directory(directory.parent)
         directory.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
@@ -16,7 +16,7 @@ def make_private_directory(directory: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make names that were added to or removed from `directory` durable."""
+    """Make added and removed names in `directory` durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -25,7 +25,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file that only this user can read, and wait until it is on disk; its name is not yet."""
+    """Write a file that only this user can read, and sync it; the caller syncs the directory."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
@@ -34,7 +34,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Give the file at `path` new content, all of it or none, whatever happens meanwhile."""
+    """Replace the content of the file at `path` atomically."""
     fresh = path.with_name(f"{path.name}.new")
     write_new(fresh, content)
     fresh.replace(path)

@@ -1,4 +1,4 @@
-"""From one source to one publisher, and the acknowledgement back: in this order, always."""
+"""Data flow of one instance: from its source to its publisher, and acknowledgements back."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,12 +18,13 @@ from models.events import Event
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 0.05
+"""Longest wait for new records or for a confirmation in one step."""
 
 log = structlog.get_logger(__name__)
 
 
 class Flow:
-    """What flows from `source` to `publisher`, one `turn` at a time."""
+    """Moves records from `source` to `publisher`, one `step` at a time."""
 
     def __init__(
         self,
@@ -39,25 +40,28 @@ class Flow:
         self._meter = meter
         self._attempts = attempts or Attempts()
         self.read_at = time.monotonic()
-        """When the source was last asked, by the monotonic clock."""
+        """Monotonic time of the last successful read."""
         self._busy = False
-        self._unmarked = True  # where it began is to be kept too
+        self._unmarked = True  # the initial position must be saved too
         self._marked_at = 0.0
         meter.update_reconcile_stats(source.reconcile_stats)
         meter.update_response_counts(source.response_counts)
 
     @property
     def refusal(self) -> str:
-        """Why Kafka refuses events; empty if it does not."""
+        """Reason why Kafka refuses events; empty if it does not."""
         return self._publisher.trouble
 
     @property
     def trouble(self) -> str:
-        """Why a part of the source is not read now; empty if all of it is."""
+        """Reason why part of the source is not being read; empty if all parts are read."""
         return self._source.trouble
 
     def step(self) -> None:
-        """Take in what is new, if there is room, and confirm what is safe. Raises `SourceUnavailableError`."""
+        """Read and publish new records if the publisher is ready, and process confirmations.
+
+        Raises `SourceUnavailableError`.
+        """
         self._meter.update_response_counts(self._source.response_counts)
         self._publisher.poll(0.0 if self._busy else WAIT_SECONDS)
         self._busy = False
@@ -66,7 +70,7 @@ class Flow:
         try:
             raws = self._source.read(0.0 if self._publisher.pending else WAIT_SECONDS)
         except SourceUnavailableError:
-            self._mark()  # what comes while nobody looks is new only if it is known what was there
+            self._mark()  # the saved position later shows which records are new
             raise
         self.read_at = time.monotonic()
         self._meter.last_success.set_to_current_time()
@@ -78,7 +82,7 @@ class Flow:
             self._publisher.publish(events, self._checkpoint() if due else _nothing)
 
     def drain(self, grace_seconds: float) -> None:
-        """Read no more; wait up to `grace_seconds` until all that was read is acknowledged."""
+        """Stop reading; wait up to `grace_seconds` until all records read are acknowledged."""
         deadline = time.monotonic() + grace_seconds
         self._mark()
         self._publisher.poll(0.0)
@@ -103,10 +107,10 @@ class Flow:
         events: list[Event] = []
         ignored = 0
         now = datetime.now(UTC)
-        judge_one = self._judge_alone if self._attempts.is_careful else self._judge
+        map_one = self._map_with_note if self._attempts.is_careful else self._map_record
         with self._attempts.batch():
             for raw in raws:
-                outcome = judge_one(raw, now)
+                outcome = map_one(raw, now)
                 if isinstance(outcome, Reject):
                     self._meter.rejects_dropped.inc(self._rejects.add(outcome))
                     self._meter.errors[outcome.reason].inc()
@@ -119,31 +123,31 @@ class Flow:
         self._meter.ignored.inc(ignored)
         return events
 
-    def _judge(self, raw: Any, now: datetime) -> Outcome:
+    def _map_record(self, raw: Any, now: datetime) -> Outcome:
         return map_or_reject(self._source.map, self._source.reject, raw, now)
 
-    def _judge_alone(self, raw: Any, now: datetime) -> Outcome:
-        """Do the same with a note of its own; reject a record that has ended too many processes, and do not map it."""
+    def _map_with_note(self, raw: Any, now: datetime) -> Outcome:
+        """Map a record with its own note in `attempts`; reject a record that has ended too many processes."""
         content = content_of(raw)
         return self._attempts.attempt(
-            content, lambda: self._judge(raw, now), lambda: Reject(Reason.INTERNAL_ERROR, content, REFUSED)
+            content, lambda: self._map_record(raw, now), lambda: Reject(Reason.INTERNAL_ERROR, content, REFUSED)
         )
 
 
 def map_or_reject(
     map_one: Callable[[Raw], Outcome], reject: Callable[[Raw, Reason, str], Reject], raw: Raw, now: datetime
 ) -> Outcome:
-    """Return what `map_one` makes of `raw`; a rejection if it raises one, fails, or tells what cannot have happened by `now`."""
+    """Return the outcome of `map_one`. Return a rejection if it raises, fails, or gives an event later than `now` allows."""
     try:
         outcome = map_one(raw)
         if not isinstance(outcome, Reject):
-            # The broker refuses a time too far ahead, and one refused record would stop all that come after it.
+            # The broker refuses times too far ahead, and one refused record would block all later ones.
             for event in outcome:
                 check_event_time(event.time, now)
     except UnusableRecord as error:
         return _reject(reject, raw, error.reason, error.detail)
-    except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source for ever
-        log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback's text may hold values
+    except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source
+        log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback may contain values
         return _reject(reject, raw, Reason.INTERNAL_ERROR, "")
     return outcome
 
@@ -151,10 +155,10 @@ def map_or_reject(
 def _reject(reject: Callable[[Raw, Reason, str], Reject], raw: Raw, reason: Reason, detail: str) -> Reject:
     try:
         return reject(raw, reason, detail)
-    except Exception as error:  # noqa: BLE001 - what cannot be mapped may be too deep or too long for this too
+    except Exception as error:  # noqa: BLE001 - an unmappable record may be too deep or too long for `reject` too
         log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - the same
         return Reject(reason, content_of(raw), detail)
 
 
 def _nothing() -> None:
-    """Confirm events whose position is saved with a later one."""
+    """Do nothing: the position of these events is saved by a later checkpoint."""

@@ -1,7 +1,7 @@
 """The HTTP server of every process: uvicorn with limits on connections, times, sizes and unread responses.
 
-uvicorn alone counts connections after their first request, sets no timeout for headers and bodies, and keeps a response until its
-client reads it. This server adds these limits:
+uvicorn alone counts connections only after their first request, has no timeout for headers and bodies, and keeps a response until
+the client reads it. This server adds these limits:
 
 * `CONNECTIONS` connections. A further one closes the connection that has waited longest for its client. Half requests, slow
   bodies and idle connections therefore make room for clients that send whole requests.
@@ -45,7 +45,7 @@ HEADER_BYTES: Final = 16_384
 OPEN_FILES: Final = 16_384
 """Limit of open files that a process with servers sets for itself, if the system allows it."""
 SPARE_FILES: Final = 256
-"""Open files reserved for all else than connections."""
+"""Open files reserved for other purposes than connections."""
 CHECK_TICKS: Final = 5
 """Interval of the checks, in uvicorn ticks of 0.1 s."""
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -126,8 +126,8 @@ class Pool:
         """Close connections that exceed a time limit, then those that exceed `UNSENT_BYTES` together."""
         for connection in list(self._open):
             connection.check(now)
-        stuck = sorted((one for one in self._open if one.unsent), key=lambda one: one.taken_at)
-        unsent = sum(one.unsent for one in stuck)
+        stuck = sorted((connection for connection in self._open if connection.unsent), key=lambda each: each.taken_at)
+        unsent = sum(connection.unsent for connection in stuck)
         while unsent > UNSENT_BYTES:
             unsent -= stuck[0].unsent
             stuck.pop(0).cut_off()
@@ -157,13 +157,13 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse received bytes."""
         super().data_received(data)
-        self._look()
+        self._update_waiting()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         super().on_response_complete()
         self._wait()
-        self._look()
+        self._update_waiting()
 
     def resume_writing(self) -> None:
         """Note progress: the client has read most of what was unsent. A stream adds more before the next check."""
@@ -216,7 +216,7 @@ class Connection(H11Protocol):
         self._pool.waiting.pop(self, None)
         self._pool.waiting[self] = None
 
-    def _look(self) -> None:
+    def _update_waiting(self) -> None:
         """Update whether the connection waits for its client."""
         awaited_body, self._awaits_body = self._awaits_body, False
         if self._is_answered or self.transport.is_closing():

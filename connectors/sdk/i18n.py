@@ -1,9 +1,9 @@
-"""French or English, as the locale of whoever runs this asks."""
+"""Choice between French and English texts by the locale."""
 
 import os
 
 
 def say(english: str, french: str) -> str:
-    """Return `french` if the locale (LC_ALL, LC_MESSAGES, LANG; the first that is set) is French, else `english`."""
+    """Return `french` if the locale is French, else `english`. The first of LC_ALL, LC_MESSAGES and LANG that is set counts."""
     locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
     return french if locale.lower().startswith("fr") else english

@@ -1,7 +1,7 @@
-"""One connector instance at work, in one thread.
+"""Runner of one connector instance, in its own thread.
 
-Whatever goes wrong, the source is closed and opened anew where it was acknowledged last, as after a crash: there is one way of
-recovering, and it is used every day.
+After any error the runner closes the source and opens it again at the last acknowledged position, as after a crash. This single
+way of recovery is therefore exercised often.
 """
 
 import fcntl
@@ -37,35 +37,37 @@ LOCK: Final = "lock"
 UNAVAILABLE_SECONDS: Final = 0.5
 RESTART_SECONDS: Final = (0.2, 1.0, 5.0, 15.0)
 STEADY_SECONDS: Final = 60.0
-"""After this long without a failure, the next one is the first again."""
+"""Time without an error after which the count of consecutive errors restarts."""
 STUCK_SECONDS: Final = 60.0
-"""An instance that has not moved for so long is stuck. The process leaves because of it, which can help."""
+"""Time without progress after which an instance is stuck. The process then exits, since a restart can help."""
 LONGEST_STUCK_SECONDS: Final = 3_600.0
-"""Longest wait for an instance that new starts did not help: it doubles with each start, while the other instances go on."""
+"""Longest wait for an instance that restarts did not help. The wait doubles with each restart while other instances work."""
 MOST_STARTS: Final = MOST_ATTEMPTS + 1
-"""Number of starts before that: by then, a record that is the cause is rejected."""
+"""Number of restarts before the wait doubles. After this number, a record that causes the failure is rejected."""
 STUCK: Final = "stuck"
-"""The file that counts how often in a row the process left because of the instance."""
+"""File with the number of consecutive restarts because of the instance."""
 MIN_DELAY_SECONDS: Final = 5.0
+"""Time without a read after which the instance reports a stall."""
 NO_ROOM: Final = say(
-    "the spool is full, or on its way to the broker: the source is not read",
-    "la file d'attente sur disque est pleine, ou en route vers le broker : la source n'est pas lue",
+    "the spool is full or being sent to the broker: the source is not read",
+    "la file d'attente sur disque est pleine ou en cours d'envoi au broker : la source n'est pas lue",
 )
 GRACE_SECONDS: Final = 5.0
+"""Longest wait for confirmations when the process stops."""
 REMIND_SECONDS: Final = 300.0
-"""How often a trouble that lasts is told again."""
+"""Interval of repeated log messages about a lasting problem."""
 
 log = structlog.get_logger(__name__)
 
 
 class Instance(NamedTuple):
-    """A connector and the configuration of one source."""
+    """A connector with the configuration of one source."""
 
     name: str
     connector: Connector[Any]
     config: ConnectorConfig
     is_blocked: IsBlocked | None = None
-    """Which numbers and addresses identify nobody."""
+    """Tests whether a number or address is blocked: it identifies no citizen and gets no pseudonym."""
 
     @property
     def source(self) -> str:
@@ -73,9 +75,9 @@ class Instance(NamedTuple):
         return f"{self.connector.name}/{self.name}"
 
     def context(self, directory: Path, *, lasting: bool = True) -> Context:
-        """Return what the instance keeps below `directory`, which another process may be working on.
+        """Return the context of the instance below `directory`, without a lock.
 
-        If it is not to be `lasting`, nothing of it is made, and a key that is not there is one for the moment.
+        Unless `lasting`, nothing is created, and a missing key is replaced by a temporary one.
         """
         home = self.home(directory)
         if lasting:
@@ -85,17 +87,17 @@ class Instance(NamedTuple):
 
     @contextmanager
     def locked(self, directory: Path) -> Iterator[Context]:
-        """Have what the instance keeps below `directory` for this process alone. Raises `InstanceInUseError`."""
+        """Lock the instance below `directory` for this process. Raises `InstanceInUseError`."""
         context = self.context(directory)
-        with _held(context.directory / LOCK):
+        with _lock_file(context.directory / LOCK):
             yield context
 
     @contextmanager
     def locked_read_only(self, directory: Path) -> Iterator[Context]:
-        """Have the same to look at, so that nothing is made. Raises `InstanceInUseError`."""
+        """Lock the instance for reading, without creating any file. Raises `InstanceInUseError`."""
         context = self.context(directory, lasting=False)
         lock = context.directory / LOCK
-        with _held(lock) if lock.exists() else nullcontext():
+        with _lock_file(lock) if lock.exists() else nullcontext():
             yield context
 
     def home(self, directory: Path) -> Path:
@@ -104,13 +106,13 @@ class Instance(NamedTuple):
 
 
 OpenPublisher = Callable[[str, Spool, Meter], Publisher]
-"""Makes the publisher of one source, given its name."""
+"""Opens the publisher of the source with the given name."""
 
 
 class InstanceRunner:
-    """One instance; `run` it in a thread of its own.
+    """Runs one instance; call `run` in its own thread.
 
-    Its files are in `<directory>/<connector>/<instance>`; the keys in `<directory>/keys` are everyone's.
+    The instance's files are in `<directory>/<connector>/<instance>`; all instances share the keys in `<directory>/keys`.
     """
 
     def __init__(
@@ -124,53 +126,57 @@ class InstanceRunner:
     ) -> None:
         self.instance = instance
         self.trouble = say("not started", "pas démarré")
-        """Why nothing is taken in just now, in a few words; empty if all is well."""
+        """Reason why no records are read now; empty if the instance works."""
         self._directory = directory
         self._open_publisher = open_publisher
         self._meter = meter
         self._spool_limit = spool_limit_bytes
-        self._turned_at = self._told_at = self._began_at = time.monotonic()
+        self._step_at = self._reported_at = self._began_at = time.monotonic()
         self._stuck_file = instance.home(directory) / STUCK
         self._times_stuck = _count(self._stuck_file)
-        self._told_still = False
-        self._notice = LogThrottle()  # of what is rejected; it outlives the source
+        self._reported_stall = False
+        self._log_throttle = LogThrottle()  # for rejections; kept when the source is reopened
         meter.spool_limit.set(spool_limit_bytes)
 
     @property
     def stuck(self) -> bool:
-        """Whether it has not moved for so long that the process is to leave."""
-        return time.monotonic() - self._turned_at > self._patience
+        """True if the instance has made no progress for so long that the process must exit."""
+        return time.monotonic() - self._step_at > self._patience
 
     @property
     def is_stalled(self) -> bool:
-        """Whether it has not moved for `STUCK_SECONDS`."""
-        return time.monotonic() - self._turned_at > STUCK_SECONDS
+        """True if the instance has made no progress for `STUCK_SECONDS`."""
+        return time.monotonic() - self._step_at > STUCK_SECONDS
 
     @property
     def was_stuck(self) -> bool:
-        """Whether so many processes left because of it that one more start does not help."""
+        """True if restarts because of the instance have not helped."""
         return self._times_stuck >= MOST_STARTS
 
     @property
     def state(self) -> str:
-        """Why nothing is taken in just now, in a few words; empty if all is well."""
+        """Reason why no records are read now; empty if the instance works."""
         if not self.is_stalled:
             return self.trouble
         return say(
-            "does not move, as before the last starts; the others go on",
-            "ne bouge plus, comme avant les derniers démarrages ; les autres continuent",
+            "makes no progress, as before the last restarts; the other instances continue",
+            "n'avance plus, comme avant les derniers redémarrages ; les autres instances continuent",
         )
 
     def note_stuck(self) -> None:
-        """Count that the process leaves because of it."""
-        with suppress(OSError):  # the process leaves in any case
+        """Count a restart of the process because of this instance."""
+        with suppress(OSError):  # the process exits in any case
             replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
 
     def log_stall(self) -> None:
-        """Log that it does not move, if so, now and then."""
+        """Log at intervals that the instance is stalled."""
         now = time.monotonic()
-        if self.is_stalled and not self.stuck and (not self._told_still or now - self._told_at > REMIND_SECONDS):
-            self._told_still, self._told_at = True, now
+        if (
+            self.is_stalled
+            and not self.stuck
+            and (not self._reported_stall or now - self._reported_at > REMIND_SECONDS)
+        ):
+            self._reported_stall, self._reported_at = True, now
             log.warning("connector_in_trouble", connector=self.instance.source, trouble=self.state)
 
     @property
@@ -179,21 +185,21 @@ class InstanceRunner:
         return max(STUCK_SECONDS, min(STUCK_SECONDS * (1 << doublings), LONGEST_STUCK_SECONDS))
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set. Only what no new start in this process can help ends it before."""
+        """Work until `stop` is set. Returns earlier only after an exit that a restart in this process cannot help."""
         structlog.contextvars.bind_contextvars(connector=self.instance.source)
         self._began_at = time.monotonic()
         failures = 0
         while not stop.is_set():
-            self._turned_at = started_at = time.monotonic()
+            self._step_at = started_at = time.monotonic()
             try:
                 self._work(stop)
-            except Exception as error:  # noqa: BLE001 - any failure becomes a new start
+            except Exception as error:  # noqa: BLE001 - any failure leads to a restart of the instance
                 failures = failures + 1 if time.monotonic() - started_at < STEADY_SECONDS else 1
                 pause = RESTART_SECONDS[min(failures, len(RESTART_SECONDS)) - 1]
                 self._meter.errors[Reason.INTERNAL_ERROR].inc()
                 self._report(safe_error_text(error), seconds=pause)
                 stop.wait(pause)
-            except BaseException as error:  # noqa: BLE001 - a SystemExit, which threading passes over in silence
+            except BaseException as error:  # noqa: BLE001 - for example SystemExit, which threading ignores silently
                 self.trouble = type(error).__name__
                 return
 
@@ -201,14 +207,14 @@ class InstanceRunner:
         with self._opened() as flow:
             log.info("connector_started")
             while not stop.is_set():
-                self._turn(flow, stop)
+                self._step(flow, stop)
             flow.drain(GRACE_SECONDS)
         self.trouble = say("stopped", "arrêté")
         log.info("connector_stopped")
 
-    def _turn(self, flow: Flow, stop: threading.Event) -> None:
-        self._turned_at = time.monotonic()
-        if self._times_stuck and self._turned_at - self._began_at > self._patience:
+    def _step(self, flow: Flow, stop: threading.Event) -> None:
+        self._step_at = time.monotonic()
+        if self._times_stuck and self._step_at - self._began_at > self._patience:
             self._times_stuck = 0
             self._stuck_file.unlink(missing_ok=True)
         try:
@@ -217,21 +223,21 @@ class InstanceRunner:
             self._report(str(error))
             stop.wait(UNAVAILABLE_SECONDS)
         else:
-            held_up = time.monotonic() - flow.read_at > MIN_DELAY_SECONDS
-            if held_up:
+            is_delayed = time.monotonic() - flow.read_at > MIN_DELAY_SECONDS
+            if is_delayed:
                 self._report(flow.refusal or NO_ROOM)
             elif flow.refusal:
                 self._report(flow.refusal, event="connector_refused")
             else:
                 self._report(flow.trouble, event="connector_takes_in_part")
-        if told := self._notice.take():
-            log.warning("records_rejected", **told)
+        if fields := self._log_throttle.take():
+            log.warning("records_rejected", **fields)
 
     def _report(self, trouble: str, *, event: str = "connector_in_trouble", **details: Any) -> None:
         now = time.monotonic()
-        if trouble == self.trouble and not (trouble and now - self._told_at > REMIND_SECONDS):
+        if trouble == self.trouble and not (trouble and now - self._reported_at > REMIND_SECONDS):
             return
-        self.trouble, self._told_at = trouble, now
+        self.trouble, self._reported_at = trouble, now
         if not trouble:
             log.info("connector_takes_in")
         else:
@@ -242,7 +248,7 @@ class InstanceRunner:
         with (
             self.instance.locked(self._directory) as context,
             closing(Attempts(context.directory)) as attempts,
-            closing(Rejects(context.directory, log_throttle=self._notice)) as rejects,
+            closing(Rejects(context.directory, log_throttle=self._log_throttle)) as rejects,
             closing(self._open_publisher(context.source, self._spool(context), self._meter)) as publisher,
             closing(self.instance.connector.open(self.instance.config, replace(context, attempts=attempts))) as source,
         ):
@@ -260,8 +266,8 @@ def _count(path: Path) -> int:
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`, so that no other process runs the same instance; the kernel frees it at our end."""
+def _lock_file(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path`, so that no other process runs the instance. The kernel releases it when the process ends."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
     try:
         try:

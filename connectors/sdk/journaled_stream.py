@@ -1,7 +1,7 @@
-"""What a system tells once, to who is there: read over a connection, and kept on disk until it is confirmed.
+"""Records that a system sends once over a connection, journaled on disk until they are confirmed.
 
-A connection that is lost is made anew, later and later if that fails. What was heard has a number, so that what was confirmed
-before a restart is known when it is read again.
+A lost connection is opened again, after increasing pauses. Each record has a number. After a restart, the numbers show which
+records of the journal were confirmed already.
 """
 
 import time
@@ -17,126 +17,129 @@ from connectors.sdk.pull import Backoff
 from connectors.sdk.spool import Spool, SpoolPosition
 
 JOURNAL_BYTES: Final = 64 << 20
+"""Limit of the journal's size."""
 SEGMENT_BYTES: Final = 256 << 10
+"""Size of the journal's segments."""
 READ_AT_ONCE: Final = 1_000
+"""Limit of records read from the journal at a time."""
 STEADY_SECONDS: Final = 10.0
-"""A connection that lasted so long is no failure when it ends."""
+"""Duration from which on the end of a connection does not count as a failure."""
 
 
 class StreamRecord(msgspec.Struct, array_like=True):
-    """What was told at once. A system's own says in fields of its own what."""
+    """Base class of journaled records; a system's own subclass adds the data."""
 
     number: int
-    """Its place among all that was told; 0 until it is in the journal."""
+    """Sequence number of the record; 0 until it is in the journal."""
     received_at: float
-    """Seconds since 1970, by our clock."""
+    """Seconds since 1970, by this machine's clock."""
 
 
 class JournalEntry(NamedTuple):
-    """A raw record: `Told` as JSON, when it was received, and its number."""
+    """A raw record: `StreamRecord` as JSON, its time of receipt, and its number."""
 
     content: bytes
     read_at: datetime
     number: int = 0
 
 
-Something = TypeVar("Something", bound=StreamRecord)
-Teller_co = TypeVar("Teller_co", bound=StreamRecord, covariant=True)
+RecordT = TypeVar("RecordT", bound=StreamRecord)
+RecordT_co = TypeVar("RecordT_co", bound=StreamRecord, covariant=True)
 
 
-class Listening(Protocol[Teller_co]):
-    """One connection. It is made by a call that raises `SourceUnavailableError`; after any that does, it is over: close it."""
+class Connection(Protocol[RecordT_co]):
+    """One connection. Opening it, and any method, may raise `SourceUnavailableError`; it must then be closed."""
 
     @property
-    def initial_records(self) -> Sequence[Teller_co]:
-        """How things were when it began."""
+    def initial_records(self) -> Sequence[RecordT_co]:
+        """Records of the state at the time of connecting."""
 
-    def receive(self, wait_seconds: float) -> Sequence[Teller_co]:
-        """Return what was told, in order; nothing after `wait_seconds` without any. Raises `SourceUnavailableError`."""
+    def receive(self, wait_seconds: float) -> Sequence[RecordT_co]:
+        """Return received records in order; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
 
 
-class ReconnectingConnection(Generic[Something]):
-    """A connection that is made anew when it is lost. `listen` makes one."""
+class ReconnectingConnection(Generic[RecordT]):
+    """A connection that is opened again when it is lost. `connect` opens one."""
 
-    def __init__(self, listen: Callable[[], Listening[Something]]) -> None:
-        self._listen = listen
-        self._listening: Listening[Something] | None = None
+    def __init__(self, connect: Callable[[], Connection[RecordT]]) -> None:
+        self._connect = connect
+        self._connection: Connection[RecordT] | None = None
         self._backoff = Backoff()
         self._began_at = 0.0
 
-    def receive(self, wait_seconds: float) -> list[Something]:
-        """Return what is so, if the connection is new, and what happened. Raises `SourceUnavailableError`."""
-        if self._listening is None and self._backoff.is_paused:
+    def receive(self, wait_seconds: float) -> list[RecordT]:
+        """Return received records, after the initial records of a new connection. Raises `SourceUnavailableError`."""
+        if self._connection is None and self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
-        told: list[Something] = []
+        records: list[RecordT] = []
         try:
-            if self._listening is None:
-                self._listening = self._listen()
+            if self._connection is None:
+                self._connection = self._connect()
                 self._began_at = time.monotonic()
-                told += self._listening.initial_records
+                records += self._connection.initial_records
                 wait_seconds = 0.0
-            told += self._listening.receive(wait_seconds)
+            records += self._connection.receive(wait_seconds)
         except SourceUnavailableError as error:
             self.close()
             self._backoff.record_failure(str(error))
-            if not told:
+            if not records:
                 raise
         else:
             if time.monotonic() - self._began_at > STEADY_SECONDS:
                 self._backoff.record_success()
-        return told
+        return records
 
     def close(self) -> None:
-        """Leave."""
-        listening, self._listening = self._listening, None
-        if listening is not None:
-            listening.close()
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
-class JournaledStream(Generic[Something]):
-    """What is told over a line, by way of a journal in `directory`; what has a number up to `confirmed` is not read again."""
+class JournaledStream(Generic[RecordT]):
+    """Records of a connection, by way of a journal in `directory`. Records with numbers up to `confirmed` are skipped."""
 
     def __init__(
-        self, directory: Path, kind: type[Something], line: ReconnectingConnection[Something], confirmed: int
+        self, directory: Path, kind: type[RecordT], line: ReconnectingConnection[RecordT], confirmed: int
     ) -> None:
         self.journal_position: SpoolPosition | None = None
-        """After what in the journal it is."""
+        """Position in the journal after the records read."""
         self._journal = Spool(directory, JOURNAL_BYTES, SEGMENT_BYTES)
         self._line = line
         self._confirmed = self._last = confirmed
         self._decode = msgspec.json.Decoder(kind).decode
         self._unread = True
-        self._held: list[Something] = []
-        """What was told and is not in the journal yet."""
+        self._held: list[RecordT] = []
+        """Received records that are not in the journal yet."""
 
     def read(self, wait_seconds: float) -> list[JournalEntry]:
-        """Return what was told, in order; nothing after `wait_seconds` without any. Raises `SourceUnavailableError`."""
-        if heard := self._read_journal():
-            return heard
+        """Return received records in order; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
+        if entries := self._read_journal():
+            return entries
         self._held = self._held or self._line.receive(wait_seconds)
         if not self._held:
             return []
-        for number, one in enumerate(self._held, self._last + 1):
-            one.number = number
+        for number, record in enumerate(self._held, self._last + 1):
+            record.number = number
         try:
-            self._journal.append([msgspec.json.encode(one) for one in self._held])
+            self._journal.append([msgspec.json.encode(record) for record in self._held])
         except (
             SpoolFullError
-        ) as error:  # nobody tells it again: it is kept here until there is room, and no more is heard
+        ) as error:  # held in memory until there is room: the system does not send these records again
             raise SourceUnavailableError(str(error)) from None
         self._held = []
         self._unread = True
         return self._read_journal()
 
     def drop(self, journal_position: SpoolPosition) -> None:
-        """Forget what is safe."""
+        """Remove the journal's records before `journal_position`."""
         self._journal.drop(journal_position)
 
     def close(self) -> None:
-        """Let go of connection and journal."""
+        """Close the connection and the journal."""
         self._line.close()
         self._journal.close()
 
@@ -144,14 +147,16 @@ class JournaledStream(Generic[Something]):
         while self._unread:
             contents, journal_position = self._journal.read(READ_AT_ONCE)
             self._unread = bool(contents)
-            heard = []
+            entries = []
             for content in contents:
-                told = self._decode(content)
-                self._last = max(self._last, told.number)
-                if told.number > self._confirmed:
-                    heard.append(JournalEntry(content, datetime.fromtimestamp(told.received_at, UTC), told.number))
+                record = self._decode(content)
+                self._last = max(self._last, record.number)
+                if record.number > self._confirmed:
+                    entries.append(
+                        JournalEntry(content, datetime.fromtimestamp(record.received_at, UTC), record.number)
+                    )
             if contents:
                 self.journal_position = journal_position
-            if heard:
-                return heard
+            if entries:
+                return entries
         return []

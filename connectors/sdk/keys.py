@@ -1,7 +1,7 @@
-"""Key files: one per sector, made on first use, for this user alone.
+"""Pseudonym key files: one per sector, created on first use, readable by this user only.
 
-Who has the key can test guesses of phone numbers against pseudonyms: keep the files apart from Kafka's data, and back them up.
-A new key makes the same citizen a stranger.
+A person with access to a key can test guesses of phone numbers against pseudonyms. Keep the key files apart from Kafka's data,
+and back them up. With a new key, citizens and agents get new pseudonyms and are no longer recognised.
 """
 
 import dataclasses
@@ -29,10 +29,10 @@ log = structlog.get_logger(__name__)
 
 
 class Keys:
-    """The keys in `directory`, for the instance whose own directory is `instance`.
+    """The keys in `directory`, for the instance with the directory `instance`.
 
-    Which keys the instance used (their ids, not their secrets) is kept beside its cursor, in `keys.json`. If they are not
-    `lasting`, nothing is written: a key that is not there is made for the moment. `is_blocked` tells what gets no pseudonym.
+    The ids of the keys that the instance used are stored next to its cursor, in `keys.json`; the secrets are not. Without
+    `lasting` nothing is written, and a missing key is replaced by a temporary one. Values that `is_blocked` gets no pseudonym.
     """
 
     def __init__(
@@ -41,14 +41,14 @@ class Keys:
         self._directory = directory
         self._lasting = lasting
         self._is_blocked = is_blocked
-        self._note = instance / "keys.json"
+        self._ids_file = instance / "keys.json"
 
     def pseudonym_key(self, sector: str) -> PseudonymKey:
-        """Return the key of `sector`, which is made the first time that the instance asks for it.
+        """Return the key of `sector`, and create it when the instance uses it for the first time.
 
-        Raises `KeyFileError` as `load_key` does, and if the key that the instance used is gone or was replaced.
+        Raises `KeyFileError` for the reasons of `load_key`, and if the key that the instance used is missing or was replaced.
         """
-        ids = self._read_note()
+        ids = self._read_ids()
         path = _path(self._directory, sector)
         if sector in ids and not path.exists():
             raise KeyFileError(
@@ -59,39 +59,38 @@ class Keys:
         key = dataclasses.replace(load_key(self._directory, sector), is_blocked=self._is_blocked)
         if ids.get(sector, key.key_id) != key.key_id:
             raise KeyFileError(
-                say(f"{path} is another key than the one that was used", f"{path} n'est plus la clé qui a servi")
-                + self._advice
+                say(f"{path} is not the key that was used", f"{path} n'est plus la clé qui a servi") + self._advice
             )
         if sector not in ids and self._lasting:
-            replace(self._note, msgspec.json.encode({**ids, sector: key.key_id}))
+            replace(self._ids_file, msgspec.json.encode({**ids, sector: key.key_id}))
         return key
 
     @property
     def _advice(self) -> str:
         return say(
-            f": restore it from its backup, or remove {self._note} to let all callers and agents become strangers",
-            f" : la restaurer de sa sauvegarde, ou supprimer {self._note} : "
-            "tous les appelants et agents deviendront alors des inconnus",
+            f": restore it from the backup, or remove {self._ids_file} to give all callers and agents new pseudonyms",
+            f" : la restaurer de sa sauvegarde, ou supprimer {self._ids_file} : "
+            "tous les appelants et agents auront alors de nouveaux pseudonymes",
         )
 
-    def _read_note(self) -> dict[str, str]:
+    def _read_ids(self) -> dict[str, str]:
         try:
-            return msgspec.json.decode(self._note.read_bytes(), type=dict[str, str])
+            return msgspec.json.decode(self._ids_file.read_bytes(), type=dict[str, str])
         except FileNotFoundError:
             return {}
         except msgspec.DecodeError:
             raise KeyFileError(
                 say(
-                    f"{self._note} is damaged: remove it if the keys in {self._directory} are the right ones",
-                    f"{self._note} est abîmé : le supprimer si les clés de {self._directory} sont les bonnes",
+                    f"{self._ids_file} is damaged: remove it if the keys in {self._directory} are the right ones",
+                    f"{self._ids_file} est abîmé : le supprimer si les clés de {self._directory} sont les bonnes",
                 )
             ) from None
 
 
 def load_key(directory: Path, sector: str) -> PseudonymKey:
-    """Return the key of `sector` from `<directory>/<sector>.key`, making it if it is not there.
+    """Return the key of `sector` from `<directory>/<sector>.key`, and create it if it is missing.
 
-    Raises `KeyFileError` if others can read it, or if it is not a key.
+    Raises `KeyFileError` if other users can read it, or if it is not a key.
     """
     path = _path(directory, sector)
     make_private_directory(directory)
@@ -103,7 +102,7 @@ def load_key(directory: Path, sector: str) -> PseudonymKey:
     if len(secret) != KEY_BYTES:
         raise KeyFileError(
             say(
-                f"{path} has {len(secret)} bytes, not {KEY_BYTES}: restore it from its backup",
+                f"{path} has {len(secret)} bytes, not {KEY_BYTES}: restore it from the backup",
                 f"{path} a {len(secret)} octets au lieu de {KEY_BYTES} : la restaurer de sa sauvegarde",
             )
         )
@@ -115,7 +114,7 @@ def _path(directory: Path, sector: str) -> Path:
 
 
 def _make(path: Path) -> None:
-    # Linked into place: of two processes that start together one wins, and no one ever sees half a key.
+    # Linked into place: of two processes that start together one succeeds, and neither reads an incomplete key.
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     write_new(draft, secrets.token_bytes(KEY_BYTES))
     try:
@@ -123,7 +122,7 @@ def _make(path: Path) -> None:
     except FileExistsError:
         pass
     else:
-        log.warning("key_made", path=str(path))  # once in its life; to be backed up
+        log.warning("key_made", path=str(path))  # the operator must back it up
     finally:
         draft.unlink()
     sync_directory(path.parent)

@@ -1,4 +1,4 @@
-"""What a connector tells Prometheus about itself. Labels are the instance's name and closed reasons, nothing from a record."""
+"""Prometheus metrics of connectors. Labels are instance names and closed reasons, never values of records."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ class Metrics:
 
         self.published = counter("connector_events_published_total", "Events that the broker acknowledged")
         self.read = counter("connector_records_read_total", "Records read from the source")
-        self.ignored = counter("connector_records_ignored_total", "Records that say nothing about contacts")
+        self.ignored = counter("connector_records_ignored_total", "Records that concern no contact")
         self.errors = counter(
-            "connector_errors_total", "Records rejected, and failures of our own (internal_error)", "reason"
+            "connector_errors_total", "Rejected records, and internal failures (internal_error)", "reason"
         )
         self.answers_rejected = counter(
             "connector_answers_rejected_total",
@@ -32,9 +32,11 @@ class Metrics:
         )
         self.rejects_dropped = counter(
             "connector_rejects_dropped_total",
-            "Rejected records that are no longer kept, since newer ones took their room",
+            "Rejected records that were dropped from storage to make room for newer ones",
         )
-        self.outages = counter("connector_broker_outages_total", "Times the broker did not acknowledge, and was left")
+        self.outages = counter(
+            "connector_broker_outages_total", "Times the broker did not acknowledge and the connection was closed"
+        )
         self.last_event = gauge(
             "connector_last_event_timestamp_seconds", "Time of the newest event that the broker acknowledged"
         )
@@ -43,23 +45,25 @@ class Metrics:
         )
         self.reconciled = counter(
             "connector_reconciled_total",
-            "What asking the source has found of its messages: missing (none had told it), late (after it, or something "
-            "newer, was known), duplicate, corrected (otherwise by now than it was told)",
+            "Differences between a source's messages and polling it: missing (polled, but never pushed), late (pushed after it, "
+            "or a newer state, was known), duplicate (pushed again), corrected (polled with another state than pushed)",
             "finding",
         )
-        self.compared = gauge("connector_compared_timestamp_seconds", "When the source was last asked for all there is")
+        self.compared = gauge("connector_compared_timestamp_seconds", "Time of the last complete poll of the source")
         self.requests = counter(
             "connector_requests_total",
-            "Requests to a source that is posted to, by how they were answered: 204 is safe, 401 has a wrong signature or time",
+            "HTTP requests to a source that receives messages, by status: 204 accepted, 401 wrong signature or time",
             "status",
         )
-        self.spool_bytes = gauge("connector_spool_bytes", "Room that events waiting for the broker take on disk")
+        self.spool_bytes = gauge("connector_spool_bytes", "Disk space used by events that wait for the broker")
         self.spool_records = gauge("connector_spool_records", "Events waiting on disk for the broker")
-        self.spool_limit = gauge("connector_spool_limit_bytes", "Room that they may take")
+        self.spool_limit = gauge(
+            "connector_spool_limit_bytes", "Limit of the disk space for events that wait for the broker"
+        )
 
 
 class Meter:
-    """The metrics of one instance, all there from the start, so that the first increase is seen."""
+    """The metrics of one instance. All exist from the start, so that Prometheus sees the first increase."""
 
     def __init__(self, metrics: Metrics, source: str) -> None:
         self.published = metrics.published.labels(source)
@@ -80,20 +84,20 @@ class Meter:
         self._answered = Counter[int]()
 
     def count_published(self, events: int, newest: float) -> None:
-        """Count events that the broker acknowledged; `newest` is the latest of their times, seconds since 1970."""
+        """Count events that the broker acknowledged; `newest` is their latest time in seconds since 1970."""
         self.published.inc(events)
         if newest > self._newest:
             self._newest = newest
             self._last_event.set(newest)
 
     def update_response_counts(self, response_counts: Mapping[int, int]) -> None:
-        """Show how requests were answered since the source was opened; then, too, so that it is known where that begins."""
+        """Update the HTTP responses since the source was opened; a first call with zeros creates the series."""
         for status, count in response_counts.items():
             self._metrics.requests.labels(self._name, str(status)).inc(max(0, count - self._answered[status]))
             self._answered[status] = count
 
     def update_reconcile_stats(self, reconcile_stats: ReconcileStats | None) -> None:
-        """Show what was found by asking the source; nothing if it is not asked."""
+        """Update the results of polling the source; do nothing if it is not polled."""
         if reconcile_stats is None:
             return
         for finding in Finding:

@@ -1,4 +1,4 @@
-"""What people call the kind of value that an option takes."""
+"""Names of option types, for the documentation of options."""
 
 import types
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-Saying = tuple[str, str]
-"""In English and in French."""
+Name = tuple[str, str]
+"""Name in English and in French."""
 
-TEXT: Final[Saying] = ("text", "texte")
-_NAMES: Final[tuple[tuple[type, Saying], ...]] = (
+TEXT: Final[Name] = ("text", "texte")
+_NAMES: Final[tuple[tuple[type, Name], ...]] = (
     (bool, ("true or false", "true ou false")),
     (int, ("whole number", "nombre entier")),
     (float, ("number", "nombre")),
@@ -29,27 +29,27 @@ _NAMES: Final[tuple[tuple[type, Saying], ...]] = (
     (set, ("list", "liste")),
     (frozenset, ("list", "liste")),
 )
-"""The first that fits counts: a bool is an int too, and a text a sequence."""
+"""The first match counts: a bool is also an int, and a text is also a sequence."""
 
 
-def kind_of(annotation: Any) -> Saying:
-    """Return the kind of value that may stand where a model has `annotation`; a closed list of words is told in full."""
+def kind_of(annotation: Any) -> Name:
+    """Return the name of the type that `annotation` allows; for an enumeration, its values."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return kind_of(get_args(annotation)[0])
     if origin is Literal:
         return _choice(get_args(annotation))
     if origin in {Union, types.UnionType}:
-        kinds = dict.fromkeys(kind_of(one) for one in get_args(annotation) if one is not types.NoneType)
+        kinds = dict.fromkeys(kind_of(member) for member in get_args(annotation) if member is not types.NoneType)
         return " or ".join(english for english, _ in kinds), " ou ".join(french for _, french in kinds)
     kind = origin or annotation
     if not isinstance(kind, type):
         return TEXT
     if issubclass(kind, Enum):
         return _choice(member.value for member in kind)
-    return next((saying for known, saying in _NAMES if issubclass(kind, known)), TEXT)
+    return next((name for known, name in _NAMES if issubclass(kind, known)), TEXT)
 
 
-def _choice(values: Any) -> Saying:
+def _choice(values: Any) -> Name:
     words = ", ".join(f"`{value}`" for value in values)
     return words, words

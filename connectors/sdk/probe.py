@@ -1,4 +1,4 @@
-"""Try whether a source can be reached and understood, and leave everything as it is."""
+"""Test of a source for `accueil connectors check`: whether it can be reached and understood. Changes nothing."""
 
 import time
 from collections import Counter
@@ -21,68 +21,69 @@ from connectors.sdk.instance import LOCK, Instance
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
-"""How long something new is waited for."""
+"""Longest wait for a new record."""
 MOST_RECORDS: Final = 10_000
 """Number of records after which a probe reads no further."""
 READING_SECONDS: Final = 2.0
 """Time after which a probe reads no further."""
 MAX_DETAILS: Final = 3
-"""Number of different details that `Found` holds for each reason."""
+"""Number of different details in a `ProbeResult` for each reason."""
 NOT_COPIED: Final = (LOCK, "spool", "rejects*.jsonl")
-"""What the publisher keeps beside a source, and may be large."""
+"""Files of the publisher in the instance's directory; they may be large."""
 
 
 class ProbedOutcomes(list[Outcome]):
     """The outcomes of a source's records, oldest first."""
 
     has_more = False
-    """Whether the source has newer records that were not read."""
+    """True if the source has newer records that were not read."""
 
 
 class ProbeResult(NamedTuple):
-    """What the first records of a source are, without any of their values."""
+    """Summary of a source's first records, without any of their values."""
 
     records: int
     ignored: int
-    """Those that say nothing about contacts."""
+    """Number of records that concern no contact."""
     events: Counter[str]
-    """How many events of each type."""
+    """Number of events by type."""
     rejected: Counter[Reason]
-    """Why the others give none."""
+    """Number of rejected records by reason."""
     details: Mapping[Reason, Sequence[tuple[str, int]]] = {}
-    """The most frequent details of each reason, without values, each with its number of records."""
+    """Most frequent details by reason, without values, each with its number of records."""
     has_more: bool | None = None
-    """Whether newer records were not read; None if that is not known."""
+    """True if newer records were not read; None if unknown."""
 
     @property
     def mostly_rejected(self) -> bool:
-        """Whether more records are rejected than give events."""
+        """True if more records are rejected than give events."""
         rejected = self.rejected.total()
         return rejected > self.records - self.ignored - rejected
 
 
 def probe(instance: Instance, directory: Path) -> ProbeResult:
-    """Read for a moment from where `instance` is, and report what came. Nothing is published, kept, or acknowledged.
+    """Read for a short time from the position of `instance`, and return a summary. Publishes, stores and acknowledges nothing.
 
-    What it keeps below `directory` stays as it is, but for what a source has exchanged meanwhile and needs the next time.
-    Raises `SourceUnavailableError` where a run would be tried again, `InstanceInUseError` if it runs, other `ConnectorError`s.
+    Files below `directory` stay unchanged, except for state that a source exchanges with its system and needs at the next start.
+    Raises `SourceUnavailableError` where a run would try again, `InstanceInUseError` if the instance runs, and other
+    `ConnectorError`s.
     """
     with instance.locked_read_only(directory) as context:
         try:
             return probe_with_context(instance.connector, instance.config, context)
         except ConnectorError:
             raise
-        except Exception as error:  # noqa: BLE001 - as in a run; its own text may hold values of records
+        except Exception as error:  # noqa: BLE001 - as in a run; the error's own text may contain values of records
             raise SourceUnavailableError(safe_error_text(error)) from None
 
 
 def probe_with_context(connector: Connector[Any], config: ConnectorConfig, context: Context) -> ProbeResult:
-    """Do what `probe` does, for who has the instance's directory already."""
+    """Do what `probe` does, for callers that have the instance's context already."""
     return _sum_up(read_first(connector, config, context))
 
 
 def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
-    """Return what the first records mean from where `context` is, and change nothing."""
+    """Return the outcomes of the first records from the position of `context`, and change nothing."""
     return (connector.probe or partial(_open_and_read, connector))(config, context)
 
 
@@ -92,20 +93,20 @@ def _open_and_read(connector: Connector[Any], config: ConnectorConfig, context: 
 
 
 def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutcomes:
-    """Read and map until no record comes, up to `MOST_RECORDS` or `READING_SECONDS`; wait for the first one only."""
-    looked = ProbedOutcomes()
+    """Read and map until no record comes, up to `MOST_RECORDS` or `READING_SECONDS`; wait only for the first record."""
+    outcomes = ProbedOutcomes()
     now, deadline = datetime.now(UTC), time.monotonic() + READING_SECONDS
-    while found := source.read(0.0 if looked else wait_seconds):
-        looked += [map_or_reject(source.map, source.reject, raw, now) for raw in found]
-        if len(looked) >= MOST_RECORDS or time.monotonic() > deadline:
-            looked.has_more = bool(source.read(0.0))
+    while raws := source.read(0.0 if outcomes else wait_seconds):
+        outcomes += [map_or_reject(source.map, source.reject, raw, now) for raw in raws]
+        if len(outcomes) >= MOST_RECORDS or time.monotonic() > deadline:
+            outcomes.has_more = bool(source.read(0.0))
             break
-    return looked
+    return outcomes
 
 
 @contextmanager
 def scratch(context: Context) -> Iterator[Context]:
-    """Have a copy of what the instance keeps, for a source that writes there when it is opened; it is gone afterwards."""
+    """Yield a context with a temporary copy of the instance's directory, for a source that writes there when it is opened."""
     with TemporaryDirectory() as name:
         directory = Path(name)
         if context.directory.exists():

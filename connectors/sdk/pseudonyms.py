@@ -1,4 +1,4 @@
-"""Who a contact is of, as pseudonyms: the only form in which that leaves a connector."""
+"""Pseudonyms of citizens: the only form in which identities leave a connector."""
 
 import re
 from collections.abc import Iterable
@@ -13,22 +13,22 @@ from models.identities import IdentityKind, PseudonymKey, normalise_email, norma
 
 
 def _is_a_region(region: str) -> str:
-    if region not in SUPPORTED_REGIONS:  # national numbers would be nobody's
+    if region not in SUPPORTED_REGIONS:  # otherwise national numbers get no pseudonym
         raise ValueError(say("must be a country, as FR or GB", "attend un pays, comme FR ou GB"))
     return region
 
 
 Region = Annotated[str, AfterValidator(_is_a_region)]
-"""An option: a country, by its two letters (ISO 3166-1)."""
+"""Option type: a country, as ISO 3166-1 alpha-2 code."""
 
 
 def citizen_identities(
     key: PseudonymKey, *, case: str = "", email: str = "", phone: str = "", region: str = "FR"
 ) -> str:
-    """Return the `identities` of one citizen: pseudonyms of what is known, the strongest first; empty if nothing is.
+    """Return the `identities` of one citizen: pseudonyms of the known values, the strongest first; empty if none is known.
 
-    Each value is as it was written, empty if not known; what has not the form of an address or a number is passed over.
-    `region` is the country whose national way of writing numbers is meant.
+    Values are as written in the source, empty if unknown. Values that are not a valid address or number are ignored.
+    `region` is the country of numbers in national format.
     """
     known = (
         (IdentityKind.CASE, case.strip()),
@@ -39,7 +39,7 @@ def citizen_identities(
 
 
 def join(pseudonyms: Iterable[str]) -> str:
-    """Return the `identities` of one citizen, given the strongest first; an empty pseudonym is of a blocked value."""
+    """Return the `identities` of one citizen, from pseudonyms ordered by strength. Pseudonyms of blocked values are empty."""
     return " ".join(filter(None, pseudonyms))
 
 
@@ -48,24 +48,24 @@ _PATTERN: Final = re.compile(r"(\+|0(?=[1-9*?]))(?=[*?]*\d)[\d*?]*")
 
 
 class IdentityBlocklist:
-    """Numbers and addresses that are no citizen's own: of a switchboard, a social worker's mailbox.
+    """Numbers and addresses that identify no citizen: those of a switchboard, or of a social worker's mailbox.
 
-    Each is written as people write it. `*` stands for any characters, `?` for one: a pattern of numbers begins with `+`, or with
-    the 0 of national numbers that is not part of international ones. `region` is the country whose national way of writing is
-    meant. Raises `ValueError` for what can be neither, with its position alone: it may be personal.
+    Patterns are numbers and addresses as people write them. `*` matches any characters, `?` matches one. A pattern for numbers
+    begins with `+`, or with the leading 0 of national numbers. `region` is the country of national numbers. Raises `ValueError`
+    for an invalid pattern, with its position only, since the pattern may be personal.
     """
 
     def __init__(self, patterns: Iterable[str], region: str = "FR") -> None:
         self._region = region
         self._exact: set[tuple[IdentityKind, str]] = set()
         self._patterns: list[tuple[IdentityKind, str]] = []
-        for place, pattern in enumerate(patterns):
+        for index, pattern in enumerate(patterns):
             kind, value = self._read(pattern)
             if not value:
                 raise ValueError(
                     say(
-                        f"number {place + 1} is neither a telephone number nor an e-mail address",
-                        f"le n° {place + 1} n'est ni un numéro de téléphone ni une adresse électronique",
+                        f"number {index + 1} is neither a telephone number nor an e-mail address",
+                        f"le n° {index + 1} n'est ni un numéro de téléphone ni une adresse électronique",
                     )
                 )
             if "*" in value or "?" in value:
@@ -75,13 +75,13 @@ class IdentityBlocklist:
 
     @property
     def exact(self) -> frozenset[tuple[IdentityKind, str]]:
-        """Those without a pattern, normalised."""
+        """Normalised values without wildcards."""
         return frozenset(self._exact)
 
     def __call__(self, kind: IdentityKind, normalised: str) -> bool:
-        """Return whether a normalised value is one of them."""
+        """Return whether a normalised value is blocked."""
         return (kind, normalised) in self._exact or any(
-            kind is of and fnmatchcase(normalised, pattern) for of, pattern in self._patterns
+            kind is blocked_kind and fnmatchcase(normalised, pattern) for blocked_kind, pattern in self._patterns
         )
 
     def _read(self, pattern: str) -> tuple[IdentityKind, str]:

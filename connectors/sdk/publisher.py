@@ -1,7 +1,7 @@
-"""Deliver events to Kafka: they are safe when all in-sync replicas have them.
+"""Delivery of events to Kafka. Events are safe when all in-sync replicas have them.
 
-Kafka's own timestamp is left to be the time of sending. Were it the time of the event, retention would delete what an old log
-holds before anyone has read it, and one clock an hour ahead would have its records refused.
+Kafka's own timestamp is the time of sending. With the time of the event, retention would delete the events of an old log before
+any worker reads them, and the broker would refuse the events of a clock that is an hour ahead.
 """
 
 import contextlib
@@ -31,6 +31,7 @@ from connectors.sdk.spool import Spool
 from models.events import Event
 
 ABANDON_SECONDS: Final = 5.0
+"""Longest wait for kafka-python's sender thread to end."""
 _SEED: Final = 0x9747B28C  # of org.apache.kafka.common.utils.Utils.murmur2
 PRODUCER: Final = {
     "acks": "all",
@@ -39,17 +40,18 @@ PRODUCER: Final = {
     "linger_ms": 2,
     "batch_size": 256 << 10,
     "bootstrap_timeout_ms": 3_000,
-    "delivery_timeout_ms": 24 * 3_600_000,  # never reached: it fails one batch and sends the next, out of order
+    "delivery_timeout_ms": 24
+    * 3_600_000,  # never reached: on expiry kafka-python would send later batches out of order
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
 
 
 class KafkaPublisher(SpooledPublisher):
-    """The `Publisher` of operation.
+    """The production `Publisher`.
 
-    `brokers` is `host:port,…`; `options` go to kafka-python (security). Only the first event for a topic waits for the broker,
-    for `patience_seconds` at most. `check` returns in words what Kafka refuses for topics that were written to; empty if nothing.
+    `brokers` is `host:port,…`; `options` are passed to kafka-python (security). Only the first event of a topic waits for the
+    broker, at most `patience_seconds`. `check` returns Kafka's refusals for the given topics as a text; empty if there are none.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class KafkaPublisher(SpooledPublisher):
 
 
 class DeliveryError(Exception):
-    """Not all in-sync replicas have all events: some may be there, and the same sent again are the same."""
+    """Not all in-sync replicas have all events. Some may be stored; sending them again has no further effect."""
 
 
 def deliver(
@@ -95,9 +97,9 @@ def deliver(
     options: Mapping[str, Any] | None = None,
     patience_seconds: float = 10.0,
 ) -> None:
-    """Send events that somebody waits for, without a spool, and return once they are as safe as those of a `KafkaPublisher`.
+    """Send events without a spool, and return once they are as safe as those of a `KafkaPublisher`.
 
-    Raises `NotDelivered` after `patience_seconds`, or at once if no broker listens.
+    For callers that wait for the result. Raises `DeliveryError` after `patience_seconds`, or immediately if no broker listens.
     """
     settings = {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})}
     deadline = time.monotonic() + patience_seconds
@@ -113,34 +115,34 @@ def deliver(
 
 
 def partition_of(key: bytes, count: int) -> int:
-    """Return where Kafka's own clients put a key, of `count` partitions: kafka-python takes thirty times as long for it."""
+    """Return the partition of a key, of `count`, as Kafka's own clients choose it; kafka-python's function is 30 times slower."""
     return (murmurhash2(key, _SEED) & 0x7FFFFFFF) % count
 
 
 class _Producer(KafkaProducer):
     topics: set[str]
-    """All topics that were written to."""
+    """All topics that have been written to."""
 
     def send_all(self, records: Sequence[Record]) -> list[Any]:
-        """Put `records` into batches, in their order; return a future for each batch that has some of them.
+        """Add `records` to batches in order; return a future for each batch that contains some of them.
 
-        `KafkaProducer.send` does the same for one record, with a future of its own for each: that takes longer than to read
-        and map it. Source: its code, and that of `RecordAccumulator.append`, of the version that is pinned.
+        `KafkaProducer.send` makes a future for each record, which takes longer than to read and map the record. This follows the
+        code of `KafkaProducer.send` and `RecordAccumulator.append` in the pinned version.
         """
         counts: dict[str, int] = {}
-        places: dict[tuple[str, int], list[Record]] = {}
+        by_partition: dict[tuple[str, int], list[Record]] = {}
         for record in records:
             topic = record.topic
             count = counts.get(topic)
             if count is None:
                 self.topics.add(topic)
                 count = counts[topic] = self._count_partitions(topic)
-            place = topic, partition_of(record.key, count)
-            if place in places:
-                places[place].append(record)
+            partition = topic, partition_of(record.key, count)
+            if partition in by_partition:
+                by_partition[partition].append(record)
             else:
-                places[place] = [record]
-        return [future for place, own in places.items() for future in self._append(TopicPartition(*place), own)]
+                by_partition[partition] = [record]
+        return [future for tp, own in by_partition.items() for future in self._append(TopicPartition(*tp), own)]
 
     def _count_partitions(self, topic: str) -> int:
         if self._metadata.partitions_for_topic(topic) is None:
@@ -149,9 +151,9 @@ class _Producer(KafkaProducer):
 
     def _append(self, tp: TopicPartition, records: Sequence[Record]) -> list[Any]:
         accumulator, now, timestamp_ms = self._accumulator, time.monotonic(), int(time.time() * 1000)
-        told: list[Any] = []
+        futures: list[Any] = []
         touched = None
-        accumulator._appends_in_progress.increment()  # so that a close overlooks no batch
+        accumulator._appends_in_progress.increment()  # so that a concurrent close misses no batch
         try:
             with accumulator._tp_lock(tp):
                 if accumulator._closed:
@@ -162,19 +164,19 @@ class _Producer(KafkaProducer):
                     parts = timestamp_ms, record.key, record.value, record.headers
                     if batch is None or batch.records.append(*parts) is None:
                         batch = _open_batch(tp, accumulator.config, now)
-                        batch.records.append(*parts)  # the first fits, however large
+                        batch.records.append(*parts)  # an empty batch accepts a record of any size
                         batches.append(batch)
                         accumulator._incomplete.add(batch)
                     if batch is not touched:
                         touched, batch.last_append = batch, now
-                        told.append(FutureRecordMetadata(batch.produce_future, 0, timestamp_ms, None, -1, -1, -1))
+                        futures.append(FutureRecordMetadata(batch.produce_future, 0, timestamp_ms, None, -1, -1, -1))
         finally:
             accumulator._appends_in_progress.decrement()
         self._sender.wakeup()
-        return told
+        return futures
 
     def abandon(self) -> None:
-        """Stop at once: what was not sent will not be. `close` would first wait for it."""
+        """Stop immediately and drop unsent records. `close` would wait for them first."""
         self._sender.force_close()
         self._sender.join(ABANDON_SECONDS)
         with contextlib.suppress(KafkaError):
@@ -190,7 +192,7 @@ def _open_batch(tp: TopicPartition, config: Mapping[str, Any], now: float) -> Pr
 
 
 def _open_producer(brokers: Sequence[str], options: Mapping[str, Any], topics: set[str] | None = None) -> _Producer:
-    logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG it prints whole frames
+    logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG, kafka-python logs the contents of requests
     _knock(brokers)
     made: list[KafkaNetClient] = []
 
@@ -201,7 +203,7 @@ def _open_producer(brokers: Sequence[str], options: Mapping[str, Any], topics: s
     try:
         producer = _Producer(bootstrap_servers=brokers, kafka_client=make, **options)
     except Exception as error:
-        traceback.clear_frames(error.__traceback__)  # else they hold what is to be collected
+        traceback.clear_frames(error.__traceback__)  # the frames would keep the objects alive that must be collected
         for client in made:
             client.close()
         _collect()
@@ -211,14 +213,14 @@ def _open_producer(brokers: Sequence[str], options: Mapping[str, Any], topics: s
 
 
 def _collect() -> None:
-    """Close the sockets that kafka-python leaves in reference cycles where it could not connect, at no warning."""
+    """Close the sockets that kafka-python leaves in reference cycles after a failed connection, without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
 
 
 def _knock(brokers: Sequence[str]) -> None:
-    """Raise OSError if no broker listens: cheaper, and clearer, than to let a producer try."""
+    """Raise OSError if no broker listens. This is faster than a producer's attempt, and the error is clearer."""
     for broker in brokers:
         host, _, port = broker.rpartition(":")
         try:

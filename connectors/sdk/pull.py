@@ -1,13 +1,13 @@
-"""What sources have in common that are asked over HTTP: one way of asking, of being refused, and of waiting.
+"""HTTP client for polled sources, with common rules for requests, errors and pauses.
 
-Nothing here sleeps. `Source.read` is called again and again, and until it is time the server is not asked: so no pause, however
-long, holds up a stop or makes an instance look stuck.
+Nothing here sleeps. `Source.read` is called repeatedly, and the server is not asked before the interval has passed. A long pause
+therefore delays no stop, and does not make an instance look stuck.
 
     def read(self, wait_seconds):
         if not self._interval.due:
             time.sleep(wait_seconds)
             return ()
-        page = self._server.get("/things", {"since": …})  # raises SourceUnavailableError, at once while the server rests
+        page = self._client.get("/things", {"since": …})  # raises SourceUnavailableError, immediately during a pause
         self._interval.restart()
         …
 """
@@ -29,12 +29,15 @@ from connectors.sdk.retry_after import read_retry_after
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 TOTAL_SECONDS: Final = 30.0
-"""The longest that one answer may take, from looking up the name to its last byte; an instance that does not move for 60 seconds
-is stuck."""
+"""Longest duration of one request, from name resolution to the last byte. It is less than `instance.STUCK_SECONDS`."""
 LIMIT_BYTES: Final = 16 << 20
+"""Default limit of a response's size."""
 FIRST_PAUSE_SECONDS: Final = 1.0
+"""Pause after the first failure; it doubles with each further one."""
 LONGEST_PAUSE_SECONDS: Final = 300.0
+"""Longest pause, unless the server asks for a longer one."""
 JITTER: Final = 0.1
+"""Random variation of intervals and pauses, as a fraction."""
 FORBIDDEN: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 
 
@@ -42,14 +45,16 @@ def _check_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise ValueError(say("is no address", "n'est pas une adresse")) from None
+        raise ValueError(say("is not a valid URL", "n'est pas une adresse valable")) from None
     if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.userinfo or parsed.fragment:
         raise ValueError(
             say("must be https://…, without a name or password", "attend https://…, sans nom ni mot de passe")
         )
     if parsed.scheme == "http" and not _is_here(parsed.host):
         raise ValueError(
-            say("must begin with https://: what is read is personal", "attend https:// : ce qui est lu est personnel")
+            say(
+                "must begin with https://: the data is personal", "attend https:// : les données lues sont personnelles"
+            )
         )
     return url.rstrip("/")
 
@@ -69,13 +74,13 @@ def _check_token(token: SecretStr) -> SecretStr:
 
 
 ServerUrl = Annotated[str, AfterValidator(_check_url)]
-"""An option: `https://…`, or `http://` on this machine."""
+"""Option type: a URL with `https://`, or `http://` on this machine."""
 Token = Annotated[SecretStr, AfterValidator(_check_token)]
-"""An option: a bearer token; from a file (`…_file`) or a variable (`…_env`) too."""
+"""Option type: a bearer token, also given as a file (`…_file`) or an environment variable (`…_env`)."""
 
 
 class Interval:
-    """A turn about every `seconds`, the first one at once; not quite regular, so that instances do not ask all together."""
+    """Timer for polls: due immediately, then about every `seconds`, with jitter so that instances do not poll together."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -83,21 +88,21 @@ class Interval:
 
     @property
     def due(self) -> bool:
-        """Whether it is time."""
+        """True if the next poll is due."""
         return not self.left_seconds
 
     @property
     def left_seconds(self) -> float:
-        """How long it is until then."""
+        """Time until the next poll is due."""
         return max(0.0, self._next - time.monotonic())
 
     def restart(self) -> None:
-        """Begin to wait for the next turn."""
+        """Start the next interval."""
         self._next = time.monotonic() + self._seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
 
 class Backoff:
-    """How long who refuses is left alone: twice as long each time, or as long as it asks for."""
+    """Pauses after failures of a server: each twice as long as the one before, or as long as the server asks for."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -106,21 +111,21 @@ class Backoff:
 
     @property
     def retry_after_seconds(self) -> float:
-        """How long it still asks to be left alone."""
+        """Remaining pause that the server asked for."""
         return max(0.0, self._asked_until - time.monotonic())
 
     @property
     def trouble(self) -> str:
-        """What is wrong, until it works again; empty if nothing is."""
+        """Description of the last failure; empty after a success."""
         return self._trouble
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is to be left alone now."""
+        """True during a pause."""
         return time.monotonic() < self._until
 
     def record_failure(self, trouble: str, retry_after_seconds: float = 0.0) -> None:
-        """Take note of a failure, in words for people, and of the pause that was asked for."""
+        """Record a failure, described for the operator, and the pause that the server asked for."""
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._failures, 20), LONGEST_PAUSE_SECONDS)
         pause *= random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret
         self._failures += 1
@@ -130,24 +135,24 @@ class Backoff:
         self._until = max(now + pause, self._asked_until)
 
     def record_success(self) -> None:
-        """Take note that it works."""
+        """End the pauses."""
         self._failures, self._until, self._asked_until, self._trouble = 0, 0.0, 0.0, ""
 
 
 class Answer(NamedTuple):
-    """What a server answered."""
+    """Response of a server."""
 
     content: bytes
     headers: Mapping[str, str]
-    """By their names, in lower case."""
+    """Headers by lower-case name."""
 
 
 class HttpClient:
-    """The server at `url`. Call it from one thread.
+    """Client of the server at `url`, for one thread.
 
-    Its certificate is checked by the system's authorities (`SSL_CERT_FILE` names others), proxies are those of the environment.
-    An answer is 200, in time and within `limit_bytes`; all else is `SourceUnavailableError` (`SourceRefusedError` for 401 and
-    403), in words that hold nothing of what was asked or answered, and the server is left alone for a while.
+    Certificates are checked against the system's authorities (`SSL_CERT_FILE` names others). Proxies are taken from the
+    environment. A response must have status 200, in time and within `limit_bytes`. Otherwise `SourceUnavailableError` is raised
+    (`SourceRefusedError` for 401 and 403), with a text that contains no part of the request or response. A pause follows.
     """
 
     def __init__(self, url: str, token: SecretStr | None = None, *, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -158,26 +163,26 @@ class HttpClient:
         self._name = httpx.URL(url).netloc.decode()
         self._limit_bytes = limit_bytes
         self._backoff = Backoff()
-        # Redirects are not followed: what is personal, and the token, go where the configuration says and nowhere else.
+        # Redirects are not followed: personal data and the token go to the configured server only.
         self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT, verify=ssl.create_default_context())
-        self._runner = asyncio.Runner()  # in it any wait can be cut short, whatever is waited for
+        self._runner = asyncio.Runner()  # any wait in it can be interrupted
 
     def get(self, path: str = "", params: Mapping[str, str | int] | None = None) -> bytes:
-        """Return what is at `path` below the server's address. Raises `SourceUnavailableError`."""
+        """Return the response to a GET request for `path` below the server's URL. Raises `SourceUnavailableError`."""
         return self.ask("GET", path, params=params).content
 
     def post(self, body: Any, path: str = "") -> bytes:
-        """Return the answer to `body`, sent as JSON; it must change nothing there. Raises `SourceUnavailableError`."""
+        """Return the response to a POST request with `body` as JSON; it must not change data. Raises `SourceUnavailableError`."""
         return self.ask("POST", path, safe=True, json=body).content
 
     def ask(
         self, method: str, path: str = "", *, safe: bool | None = None, refusals: Mapping[int, str] = {}, **request: Any
     ) -> Answer:
-        """Return the answer to a request, of which `params`, `json` and `headers` are as httpx takes them.
+        """Return the response to a request; `params`, `json` and `headers` are those of httpx.
 
-        `refusals` say, in words for people, what a status means that refuses this request and something is to be mended. If it is
-        `safe`, as GET is if nothing else is said, it changes nothing there, and may be sent a second time: when the
-        server ends the connection that was kept open just as it is used again. Raises `SourceUnavailableError`.
+        `refusals` maps statuses that mean a wrong configuration to descriptions for the operator. A `safe` request changes no
+        data; GET requests are safe by default. A safe request is sent again if the server closes a kept-alive connection at the
+        moment of its reuse. Raises `SourceUnavailableError`.
         """
         if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble, self._backoff.retry_after_seconds)
@@ -209,7 +214,7 @@ class HttpClient:
             raise _RefusedError(say("answers too slowly", "répond trop lentement")) from None
 
     async def _send(self, request: httpx.Request, tries: int) -> httpx.Response:
-        """Send `request`, again while there are `tries` left if it met with the end of a connection that was kept open."""
+        """Send `request`; repeat it up to `tries` times if the server closed the kept-alive connection."""
         is_new = False
 
         async def note(event: str, _: Mapping[str, Any]) -> None:

@@ -1,21 +1,21 @@
-"""How well a source pushes, found by asking it: what no message told, what came late, twice, or turned out otherwise.
+"""Comparison of a source's pushed messages with polling it: missing, late, duplicate and corrected messages.
 
-A system that sends messages loses some, sends some twice and some in another order. Where it can also be asked what there is,
-both ways are read, and the same memory judges both. It keeps, by a key that both ways agree on, what was told of it and when:
+A system that pushes messages loses some, sends some twice, and some out of order. If it can also be polled, both inputs are
+compared with the same stored history. The history contains the observed states by key, with their times:
 
-| who tells | what is known of the key | finding |
+| input | stored for the key | finding |
 |---|---|---|
-| asked | nothing | `missing` |
-| asked | something else, from before | `corrected` |
-| pushed | just this | `duplicate` |
-| pushed | this or something else, from later | `late` |
+| polled | nothing | `missing` |
+| polled | another, older state | `corrected` |
+| pushed | the same state at the same time | `duplicate` |
+| pushed | a state with a later time | `late` |
 
-What was made before the source was first asked to the end is not missing: nothing was pushed before it was set up. What is asked
-may be in groups (the organisations of one account), which are not all set up at once, and are not all lost at once.
+Data from before the first complete poll is not missing, since nothing was pushed before the set-up. Polled data may be in groups
+(such as the organisations of one account): groups are set up, and disappear, independently.
 
-A key is a fact that never changes (its event's id; all tell the same state and time, `""` and a constant): then *missing less
-late* is what no message has told to this day. Or it is a thing whose state changes (an appointment, with its start and status),
-of which several messages may tell. Time is the source's own, of when it was as told.
+A key may name a fact that never changes. Its key is then the event's id, and all observations have the state `""` and a constant
+time; *missing minus late* is the number of facts that no message has reported. Or a key names an object whose state changes, such
+as an appointment with its start and status; several messages may report it. Times are those of the source's clock.
 """
 
 from bisect import bisect_left, bisect_right
@@ -50,93 +50,93 @@ __all__ = [
 ]
 
 MOST_KEYS: Final = 200_000
-"""How many keys are remembered; each takes about 200 bytes on disk."""
+"""Limit of stored keys; each takes about 200 bytes on disk."""
 MAX_OBSERVATIONS: Final = 16
-"""How much is remembered of one key: the first of it and the latest, and rather what changed than what was told again."""
+"""Limit of observations per key. The first and the latest stay; repetitions of a state are removed before changes."""
 
 
 class ObservationChange(NamedTuple):
-    """What is known of a key, before and after one more telling; the same if that tells nothing new."""
+    """Observations of a key before and after one more observation; equal if it adds nothing."""
 
     before: Observations
     after: Observations
 
 
 class PollScope(NamedTuple):
-    """What was asked to the end in a round."""
+    """Extent of a complete poll."""
 
     groups: Collection[str] = ("",)
-    """All groups, whether anything is in them or not."""
+    """All groups polled, including empty ones."""
     as_of: int = 0
-    """When, microseconds since 1970 by the source's clock."""
+    """Time of the poll, in microseconds since 1970 by the source's clock."""
     complete_from: datetime | None = None
-    """All that ends later was told of; None if it is not sure that all was."""
+    """All objects that end later were listed; None if the list may be incomplete."""
 
 
 EVERYTHING: Final = PollScope()
 
 
 class Round(NamedTuple):
-    """What came of asking for all there is."""
+    """Result of a complete poll."""
 
     found: Mapping[Finding, int]
-    """What was found since the round before."""
+    """Number of findings since the previous poll."""
     gone: Mapping[str, Mapping[str, str]]
-    """What is no longer there, by group: keys, and the states in which they were told last."""
+    """Keys that are no longer listed, by group, with their last states."""
 
 
 class Reconciler:
-    """The memory in `directory`, an SQLite file; it forgets first what ends first. For one thread.
+    """History of a source's keys in `directory`, an SQLite file that drops the keys that end first. For one thread.
 
-    What is learned is on disk only after `keep`: whoever dies before that learns it again, and counts it once. Raises
+    Observations are on disk only after `keep`. After a crash before that, they are observed again and count once. Raises
     `ConnectorError` if the file cannot be used.
     """
 
     def __init__(self, directory: Path, *, most_keys: int = MOST_KEYS) -> None:
-        self._told = ReconcileStore(directory, most_keys)
+        self._store = ReconcileStore(directory, most_keys)
         self._recent: dict[str, KeyHistory] = {}
-        self._unsealed: dict[str, KeyHistory] = {}
+        self._unsaved: dict[str, KeyHistory] = {}
         self._seen: set[str] = set()
         self._listing: set[str] = set()
         self._readable = True
         self._unseen: set[str] = set()
-        reconcile_stats = self._told.reconcile_stats
+        reconcile_stats = self._store.reconcile_stats
         self._counts = Counter(reconcile_stats.counts)
         self._compared_at, self._since = reconcile_stats.compared_at, reconcile_stats.since
         self._reported = Counter(self._counts)
 
     @property
     def stored_stats(self) -> ReconcileStats:
-        """What was found, as far as it is kept."""
-        return self._told.reconcile_stats
+        """Findings that are on disk."""
+        return self._store.reconcile_stats
 
     def record_pushed(self, key: str, at: int, state: str, until: datetime) -> ObservationChange:
-        """Take note of a message: `key` was in `state` at `at`, in microseconds, and ends, as far as is known, at `until`."""
+        """Record a pushed message: `key` had `state` at `at` (microseconds since 1970), and ends at `until` as far as known."""
         known = self._recall(key)
-        before, told = known.observations, Observation(at, state, pushed=True)
-        if told in before:
+        before, observation = known.observations, Observation(at, state, pushed=True)
+        if observation in before:
             self._counts[Finding.DUPLICATE] += 1
             return ObservationChange(before, before)
         if before and (at < before[-1].at or (at == before[-1].at and not before[-1].pushed)):
             self._counts[Finding.LATE] += 1
-        return self._learn(key, known, told, until)
+        return self._learn(key, known, observation, until)
 
     def recall(self, key: str) -> Observations:
-        """Return what was told of `key`."""
+        """Return the observations of `key`."""
         return self._recall(key).observations
 
     def stored_keys(self, prefix: str) -> set[str]:
         """Return the keys on disk that begin with `prefix`."""
-        return self._told.list_keys(prefix)
+        return self._store.list_keys(prefix)
 
     def note(self, key: str, at: int, state: str, until: datetime) -> None:
-        """Remember that `key` was in `state` at `at`, without a finding."""
-        known, told = self._recall(key), Observation(at, state, pushed=True)
-        if told not in known.observations:
-            self._learn(key, known, told, until)
+        """Record that `key` had `state` at `at`, without a finding."""
+        known, observation = self._recall(key), Observation(at, state, pushed=True)
+        if observation not in known.observations:
+            self._learn(key, known, observation, until)
 
     def see(self, key: str, group: str = "") -> None:
-        """Take note that an answer lists `key` in `group`, whatever else it says of it."""
+        """Record that a poll lists `key` in `group`, regardless of its state."""
         self._seen.add(key)
         self._listing.add(group)
         known = self._recall(key)
@@ -144,13 +144,13 @@ class Reconciler:
             self._remember(key, known._replace(group=group))
 
     def mark_incomplete(self) -> None:
-        """Take note that it could not be read of what something tells: in this round nothing is gone."""
+        """Record that part of the poll could not be read: this poll then reports no key as gone."""
         self._readable = False
 
     def find(self, key: str, at: int, state: str, until: datetime, made_at: int | None = None) -> ObservationChange:
-        """Take note of an answer, as `push` does of a message; one that is older than what is known is passed over.
+        """Record a polled state of `key`, as `record_pushed` does for a message. States older than the known one are ignored.
 
-        `made_at` is since when there was something to tell, as `at`; None if that is not known.
+        `made_at` is the creation time of the object, in the same unit as `at`; None if unknown.
         """
         known = self._recall(key)
         before = known.observations
@@ -163,10 +163,11 @@ class Reconciler:
         return self._learn(key, known, Observation(at, state, pushed=False), until)
 
     def end_round(self, now: float, asked: PollScope = EVERYTHING) -> Round:
-        """Take note that the source was asked to the end at `now`, and return what came of it.
+        """End a complete poll at `now`, and return its result.
 
-        What `see` told of, but neither in this round nor in the last whole round before, is gone: if it ends after
-        `asked.all_from`, and its group still lists something. Until it is seen again or let go, each such round says so.
+        Keys that were `see`n before, but neither in this complete poll nor in the previous one, are gone, if they end after
+        `asked.complete_from` and their group lists other keys. Each poll reports them until they are seen again or
+        `stop_tracking` is called.
         """
         found = {finding: self._counts[finding] - self._reported[finding] for finding in Finding}
         self._reported = Counter(self._counts)
@@ -177,52 +178,52 @@ class Reconciler:
         return Round({finding: count for finding, count in found.items() if count}, gone)
 
     def stop_tracking(self, key: str) -> None:
-        """Take note that it does not matter any more whether `key` is there."""
+        """Record that the presence of `key` is no longer relevant."""
         self._remember(key, self._recall(key)._replace(group=None))
 
     def take_changes(self) -> ReconcileChanges:
-        """Return what was learned since it was called last."""
-        changes = ReconcileChanges(self._unsealed, self._tally())
-        self._unsealed = {}
+        """Return the changes since the previous call."""
+        changes = ReconcileChanges(self._unsaved, self._stats())
+        self._unsaved = {}
         return changes
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Write `changes` to disk, all or nothing; in the order in which they were sealed."""
-        self._told.keep(changes)
+        """Write `changes` to disk in one transaction; call in the order of `take_changes`."""
+        self._store.keep(changes)
         for key, known in changes.known.items():
             if self._recent.get(key) is known:
                 del self._recent[key]
 
     def close(self) -> None:
-        """Close the file. What was not kept is forgotten."""
-        self._told.close()
+        """Close the file. Unsaved changes are lost."""
+        self._store.close()
 
     def _recall(self, key: str) -> KeyHistory:
-        return self._recent.get(key) or self._told.recall(key)
+        return self._recent.get(key) or self._store.recall(key)
 
-    def _learn(self, key: str, known: KeyHistory, told: Observation, until: datetime) -> ObservationChange:
+    def _learn(self, key: str, known: KeyHistory, observation: Observation, until: datetime) -> ObservationChange:
         before = known.observations
-        place = bisect_right(before, told.at, key=attrgetter("at"))
-        first = bisect_left(before, told.at, key=attrgetter("at"))
-        if 0 < first < place and before[first - 1].state == told.state:
-            place = first  # of several at the same time, what changes nothing comes before what does
-        after = (*before[:place], told, *before[place:])
+        index = bisect_right(before, observation.at, key=attrgetter("at"))
+        first = bisect_left(before, observation.at, key=attrgetter("at"))
+        if 0 < first < index and before[first - 1].state == observation.state:
+            index = first  # at equal times, a repetition of the state comes before a change
+        after = (*before[:index], observation, *before[index:])
         if len(after) > MAX_OBSERVATIONS:
-            again = (place for place in range(1, len(after)) if after[place].state == after[place - 1].state)
-            place = next(again, 1)
-            after = (*after[:place], *after[place + 1 :])
-        ends_at = until.timestamp() if after[-1] is told else known.until
+            repeated = (index for index in range(1, len(after)) if after[index].state == after[index - 1].state)
+            index = next(repeated, 1)
+            after = (*after[:index], *after[index + 1 :])
+        ends_at = until.timestamp() if after[-1] is observation else known.until
         self._remember(key, known._replace(observations=after, until=ends_at))
         return ObservationChange(before, after)
 
     def _remember(self, key: str, known: KeyHistory) -> None:
-        self._recent[key] = self._unsealed[key] = known
+        self._recent[key] = self._unsaved[key] = known
 
     def _find_gone(self, complete_from: datetime) -> Mapping[str, Mapping[str, str]]:
         begin = complete_from.timestamp()
-        there = self._told.list_from(begin) - self._recent.keys()
-        there |= {key for key, known in self._recent.items() if known.group is not None and known.until > begin}
-        unseen = there - self._seen
+        expected = self._store.list_from(begin) - self._recent.keys()
+        expected |= {key for key, known in self._recent.items() if known.group is not None and known.until > begin}
+        unseen = expected - self._seen
         twice, self._unseen = unseen & self._unseen, unseen
         gone = defaultdict[str, dict[str, str]](dict)
         for key in sorted(twice):
@@ -231,10 +232,10 @@ class Reconciler:
                 gone[known.group][key] = known.observations[-1].state
         return gone
 
-    def _tally(self) -> ReconcileStats:
+    def _stats(self) -> ReconcileStats:
         return ReconcileStats(dict(self._counts), self._compared_at, self._since)
 
 
 def microseconds(at: datetime) -> int:
-    """Return `at`, which is aware, as microseconds since 1970."""
+    """Return `at`, which must be timezone-aware, in microseconds since 1970."""
     return round(at.timestamp() * 1_000_000)

@@ -1,4 +1,4 @@
-"""What was told of a source's keys, on disk: an SQLite file."""
+"""SQLite store of the observed states of a source's keys."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -31,54 +31,54 @@ SINCE: Final = "since "
 
 
 class Finding(StrEnum):
-    """What is to be said of how something was told."""
+    """Difference between a source's messages and polling it."""
 
     MISSING = "missing"
-    """Found by asking, and pushed by nobody until then."""
+    """Polled, but not pushed before."""
     LATE = "late"
-    """Pushed after it, or something newer, was known."""
+    """Pushed after this or a newer state was known."""
     DUPLICATE = "duplicate"
     """Pushed again."""
     CORRECTED = "corrected"
-    """Found by asking, and otherwise than it was told before."""
+    """Polled with another state than the one known."""
 
 
 class Observation(msgspec.Struct, frozen=True, array_like=True):
-    """That something was told."""
+    """Observation of a key's state."""
 
     at: int
-    """As of when, microseconds since 1970 by the source's clock."""
+    """Time of the state, in microseconds since 1970 by the source's clock."""
     state: str
-    """In the connector's own words; nothing personal."""
+    """State in the connector's own format; contains no personal data."""
     pushed: bool
-    """Whether in a message, or when asked."""
+    """True if pushed in a message, False if polled."""
 
 
 Observations = tuple[Observation, ...]
-"""What was told of one key, in the order of time."""
+"""Observations of one key in order of time."""
 
 
 class ReconcileStats(NamedTuple):
-    """What was found since the first start, as far as it is acknowledged."""
+    """Findings since the first start, up to the acknowledged position."""
 
     counts: Mapping[Finding, int]
     compared_at: float
-    """When the source was last asked to the end, seconds since 1970; 0 if it never was."""
+    """Time of the last complete poll, in seconds since 1970; 0 if there was none."""
     since: Mapping[str, int] = {}
-    """By group, when it was first asked to the end, as `Asked.as_of`."""
+    """Time of the first complete poll by group, in the unit of `PollScope.as_of`."""
 
 
 class KeyHistory(NamedTuple):
-    """What is known of one key."""
+    """Stored history of one key."""
 
     observations: Observations = ()
     until: float = 0.0
     group: str | None = None
-    """In which it is, as who asked was told; None if he was not, or it is there no more."""
+    """Group that listed the key; None if no poll listed it, or it is no longer listed."""
 
 
 class ReconcileChanges(NamedTuple):
-    """What was learned since the changes before, to be kept once it is safe."""
+    """Changes since the previous ones, to be stored once their events are safe."""
 
     known: Mapping[str, KeyHistory]
     reconcile_stats: ReconcileStats
@@ -89,15 +89,15 @@ _decode: Final = msgspec.json.Decoder(Observations).decode
 
 
 class ReconcileStore:
-    """The file `told.sqlite` in `directory`; of more than `most_keys` it forgets first what ends first.
+    """The file `told.sqlite` in `directory`. Above `most_keys` it drops the keys that end first.
 
     Raises `ConnectorError` if it cannot be used.
     """
 
     def __init__(self, directory: Path, most_keys: int) -> None:
         advice = say(
-            "remove it, and what is told again then has the ids that it had",
-            "le supprimer ; ce qui sera redit alors aura les mêmes identifiants",
+            "remove it; events that the source reports again keep their ids",
+            "le supprimer ; les événements que la source signale de nouveau gardent leurs identifiants",
         )
         self._most = most_keys
         self._added = 0
@@ -107,7 +107,7 @@ class ReconcileStore:
         except BaseException:
             self._database.close()
             raise
-        self._tally = ReconcileStats(
+        self._stats = ReconcileStats(
             {finding: int(values.get(finding, 0)) for finding in Finding},
             values.get(COMPARED, 0.0),
             {name.removeprefix(SINCE): int(at) for name, at in values.items() if name.startswith(SINCE)},
@@ -115,26 +115,26 @@ class ReconcileStore:
 
     @property
     def reconcile_stats(self) -> ReconcileStats:
-        """What was found, as far as it is kept."""
-        return self._tally
+        """Findings that are on disk."""
+        return self._stats
 
     def recall(self, key: str) -> KeyHistory:
-        """Return what is known of `key`."""
+        """Return the history of `key`."""
         row = self._database.execute(RECALL, key).fetchone()
         return KeyHistory(_decode(row[0]), row[1], row[2]) if row else KeyHistory()
 
     def list_from(self, begin: float) -> set[str]:
-        """Return the keys that are in a group, and end after `begin`, seconds since 1970."""
+        """Return the keys that are in a group and end after `begin`, in seconds since 1970."""
         return {key for (key,) in self._database.execute(LISTED, begin)}
 
     def list_keys(self, prefix: str) -> set[str]:
-        """Return the keys that begin with `prefix`, which is ASCII and does not end with the highest character."""
+        """Return the keys that begin with `prefix` (ASCII, not ending with the highest character)."""
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return {key for (key,) in self._database.execute(BETWEEN, prefix, end)}
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Write `changes`, all or nothing; in the order in which they were sealed."""
-        if not changes.known and changes.reconcile_stats == self._tally:
+        """Write `changes` in one transaction; call in the order in which they were taken."""
+        if not changes.known and changes.reconcile_stats == self._stats:
             return
         with self._database.transaction():
             for key, known in changes.known.items():
@@ -146,7 +146,7 @@ class ReconcileStore:
             for group, at in since.items():
                 self._database.execute("INSERT INTO tally VALUES (?, ?)", f"{SINCE}{group}", at)
             self._forget(len(changes.known))
-        self._tally = changes.reconcile_stats
+        self._stats = changes.reconcile_stats
 
     def close(self) -> None:
         """Close the file."""

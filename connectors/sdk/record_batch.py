@@ -1,6 +1,6 @@
-"""Records as Kafka has them in a batch: what kafka-python writes, byte for byte, in a fraction of the time.
+"""Encoder of records in a Kafka batch, with the same bytes as kafka-python's but much faster.
 
-Format: https://kafka.apache.org/documentation/#record. A number is zigzag-encoded and written in groups of seven bits.
+Format: https://kafka.apache.org/documentation/#record. Numbers are zigzag-encoded and written in groups of seven bits.
 """
 
 from functools import lru_cache
@@ -21,13 +21,13 @@ def _encode(number: int) -> bytes:
     return bytes(encoded)
 
 
-_KNOWN: Final = [_encode(number) for number in range(8192)]
-"""Longer than nearly all keys and values, and more than nearly all records of a batch."""
+_ENCODED: Final = [_encode(number) for number in range(8192)]
+"""Encoded small numbers: enough for the lengths of nearly all keys and values, and the offsets of nearly all records."""
 
 
 def varint(number: int) -> bytes:
-    """Return a number as it is written."""
-    return _KNOWN[number] if 0 <= number < len(_KNOWN) else _encode(number)
+    """Return the encoding of a number."""
+    return _ENCODED[number] if 0 <= number < len(_ENCODED) else _encode(number)
 
 
 @lru_cache(64)
@@ -40,14 +40,14 @@ def _headers(headers: Headers) -> bytes:
 
 
 class BatchBuilder(DefaultRecordBatchBuilder):  # type: ignore[misc]  # kafka-python has no types of it
-    """In place of kafka-python's: only for keys and values that are there."""
+    """Replacement for kafka-python's builder; requires a key and a value for every record."""
 
     _first_timestamp: int | None
     _max_timestamp: int
     _buffer: bytearray
 
     def append(self, offset: int, timestamp: int, key: bytes, value: bytes, headers: Headers) -> bool | None:
-        """Write a record; None if there is no room, and another one is there already."""
+        """Append a record. Return None if the batch is full; an empty batch accepts a record of any size."""
         begun_at = self._first_timestamp
         if begun_at is None:
             self._first_timestamp = self._max_timestamp = timestamp

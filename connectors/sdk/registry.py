@@ -1,4 +1,4 @@
-"""Find connectors, the built-in ones like anyone's, by the entry-point group `accueil.connectors`."""
+"""Installed connectors, found by the entry-point group `accueil.connectors`."""
 
 from importlib.metadata import entry_points
 from typing import Any, Final, NamedTuple
@@ -12,12 +12,12 @@ GROUP: Final = "accueil.connectors"
 
 
 def names() -> list[str]:
-    """Return the names of all connectors installed here."""
+    """Return the names of all installed connectors."""
     return sorted(entry_points(group=GROUP).names)
 
 
 class Installed(NamedTuple):
-    """A connector that some package brings."""
+    """An installed connector and its package."""
 
     name: str
     package: str
@@ -25,25 +25,25 @@ class Installed(NamedTuple):
 
 
 def installed() -> list[Installed]:
-    """Return all connectors installed here, by name, and who brings them."""
-    found = [(one.name, one.dist) for one in entry_points(group=GROUP)]
+    """Return all installed connectors by name, each with its package."""
+    found = [(entry.name, entry.dist) for entry in entry_points(group=GROUP)]
     return sorted(
         Installed(name, *((package.name, package.version) if package else ("", ""))) for name, package in found
     )
 
 
 def load(name: str) -> Connector[Any]:
-    """Return the connector `name`. Raises `ConfigError` if there is none, or what is there is no connector."""
+    """Return the connector `name`. Raises `ConfigError` if it is not installed, or if its entry point is not a connector."""
     found = entry_points(group=GROUP, name=name)
     if not found:
-        installed = names()
-        there = ", ".join(installed) or say("none", "aucun")
+        known = names()
+        available = ", ".join(known) or say("none", "aucun")
         raise ConfigError(
             say(
-                f"no connector {name!r} is installed; there are: {there}",
-                f"aucun connecteur {name!r} n'est installé ; il y a : {there}",
+                f"no connector {name!r} is installed; there are: {available}",
+                f"aucun connecteur {name!r} n'est installé ; il y a : {available}",
             )
-            + suggest(name, installed)
+            + suggest(name, known)
         )
     try:
         connector = next(iter(found)).load()
@@ -57,7 +57,7 @@ def load(name: str) -> Connector[Any]:
     if not isinstance(connector, Connector):
         raise ConfigError(
             say(
-                f"the entry point {name!r} of {GROUP} is no connectors.sdk.contract.Connector",
+                f"the entry point {name!r} of {GROUP} is not a connectors.sdk.contract.Connector",
                 f"le point d'entrée {name!r} de {GROUP} n'est pas un connectors.sdk.contract.Connector",
             )
         )

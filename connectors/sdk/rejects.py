@@ -1,7 +1,7 @@
-"""Records that could not be used, kept with their reason beside the cursor.
+"""Storage of rejected records with their reasons, next to the cursor.
 
-They may hold personal data, so they never leave the connector's directory; the oldest go when there are too many. That there
-are any is logged and counted, and so is that some went.
+Rejected records may contain personal data and never leave the connector's directory. The oldest are dropped when the limit is
+reached. Rejected and dropped records are logged and counted.
 """
 
 import hashlib
@@ -22,37 +22,38 @@ from connectors.sdk.log_throttle import LogThrottle
 from models.reasons import Reason
 
 DEFAULT_LIMIT_BYTES: Final = 16 << 20
+"""Default limit of both files together."""
 NAMES: Final = ("rejects.old.jsonl", "rejects.jsonl")
-"""The older one first."""
+"""Names of the files, the older one first."""
 
 log = structlog.get_logger(__name__)
 
 
 class StoredReject(NamedTuple):
-    """A record that is kept."""
+    """A stored rejected record."""
 
     digest: str
-    """By which it is removed: of all that is kept of it."""
+    """Identifier of the line, used to remove it."""
     read_at: datetime
     reject: Reject
 
     @property
     def content(self) -> str:
-        """The SHA-256 of record, reason and detail: the same each time that a source is read again."""
+        """SHA-256 of record, reason and detail; the same each time that the source is read."""
         reason, detail = self.reject.reason.value.encode(), self.reject.detail.encode()
         return hashlib.sha256(b"\n".join((reason, detail, self.reject.record))).hexdigest()
 
     @property
     def place(self) -> str:
-        """A short name for people, the same for all that has the same content; another record may have the same."""
+        """Short name for people, the same for equal content. Different records may have the same name."""
         return self.content[:8]
 
 
 class Rejects:
-    """The file `rejects.jsonl` in `directory`, and `rejects.old.jsonl` before it: together `limit_bytes` at most, about.
+    """Writes `rejects.jsonl` in `directory`, and rotates it to `rejects.old.jsonl`; together about `limit_bytes` at most.
 
-    One JSON object per line: `at`, `reason`, `detail`, `record` (bytes that are not UTF-8 as lone surrogates, so that
-    `record.encode("utf-8", "surrogateescape")` gives back what came), and `context`.
+    Each line is a JSON object with `at`, `reason`, `detail`, `record` and `context`. Bytes of a record that are not UTF-8 are
+    lone surrogates: `record.encode("utf-8", "surrogateescape")` restores the original.
     """
 
     def __init__(
@@ -60,29 +61,29 @@ class Rejects:
     ) -> None:
         self._old, self.path = (directory / name for name in NAMES)
         self._limit = limit_bytes // 2
-        self._notice = log_throttle or LogThrottle()
+        self._log_throttle = log_throttle or LogThrottle()
         self._file = self._open()
         self._dirty = False
 
     def add(self, reject: Reject) -> int:
-        """Keep `reject`; it is on disk after the next `sync`. Return how many older ones had to go for it."""
+        """Store `reject`; it is on disk after the next `sync`. Return the number of older records dropped for it."""
         line = _pack(reject)
         full = self._file.tell() + len(line) > self._limit
         dropped = self._rotate() if full else 0
         self._file.write(line)
         self._dirty = True
-        self._notice.count(reject.reason.value)
+        self._log_throttle.count(reject.reason.value)
         return dropped
 
     def sync(self) -> None:
-        """Wait until all that was added is on disk."""
+        """Wait until all added records are on disk."""
         if self._dirty:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._dirty = False
 
     def close(self) -> None:
-        """Sync, and close the file."""
+        """Sync and close the file."""
         self.sync()
         self._file.close()
 
@@ -90,14 +91,16 @@ class Rejects:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
         file = os.fdopen(descriptor, "ab")
         if (size := file.tell()) and os.pread(descriptor, 1, size - 1) != b"\n":
-            file.write(b"\n")  # after the half of a line that a crash left, begin a line anew
+            file.write(b"\n")  # terminate a line that a crash left incomplete
         sync_directory(self.path.parent)
         return file
 
     def _rotate(self) -> int:
-        """Let the file become the older one, and return how many records were in that."""
+        """Rename the file to the older one, and return the number of records in the file it replaces."""
         self.close()
-        dropped = sum(map(bool, self._old.read_bytes().splitlines())) if self._old.exists() else 0  # blank: forgotten
+        dropped = (
+            sum(map(bool, self._old.read_bytes().splitlines())) if self._old.exists() else 0
+        )  # blank lines: forgotten
         self.path.replace(self._old)
         self._file = self._open()
         if dropped:
@@ -106,16 +109,16 @@ class Rejects:
 
 
 def read(directory: Path) -> Iterator[StoredReject]:
-    """Yield what is kept in `directory`, the oldest first; what a crash left half written is passed over."""
+    """Yield the stored records in `directory`, the oldest first; skip lines that a crash left incomplete."""
     for _, line in _lines(directory):
         if kept := _unpack(line):
             yield kept
 
 
 def remove(directory: Path, digests: Collection[str]) -> None:
-    """Keep no longer what has one of `digests`. Nobody may have `Rejects` open there."""
+    """Remove the records with one of `digests`. No process may have `Rejects` open in `directory`."""
     for name in NAMES:
-        lines = [line for where, line in _lines(directory) if where == name]
+        lines = [line for file_name, line in _lines(directory) if file_name == name]
         rest = [line for line in lines if _digest(line) not in digests]
         if not rest:
             (directory / name).unlink(missing_ok=True)
@@ -125,25 +128,25 @@ def remove(directory: Path, digests: Collection[str]) -> None:
 
 
 def forget(directory: Path, before: datetime, *, dry_run: bool = False) -> int:
-    """Blank what was read before `before`, in place, so that whoever has `Rejects` open there may go on; return how many.
+    """Blank the records read before `before` in place, so that a process with open `Rejects` can continue; return their number.
 
-    What nobody can read, such as the half of a line that a crash left, is as old as what comes after it, or else as the file.
-    With `dry_run` they are only counted.
+    An unreadable line, such as one that a crash left incomplete, has the age of the next record, or of the file if it is the
+    last. With `dry_run` the records are only counted.
     """
     forgotten = 0
     for name in NAMES:
         with suppress(FileNotFoundError), (directory / name).open("r+b") as file:
             content = file.read()
             status = os.fstat(file.fileno())
-            place, is_over = len(content) + 1, status.st_mtime < before.timestamp()
+            offset, is_over = len(content) + 1, status.st_mtime < before.timestamp()
             for line in reversed(content.split(b"\n")):
-                place -= len(line) + 1
+                offset -= len(line) + 1
                 if kept := _unpack(line):
                     is_over = kept.read_at < before
                 if line and is_over:
                     forgotten += 1
                     if not dry_run:
-                        file.seek(place)
+                        file.seek(offset)
                         file.write(b"\n" * len(line))
             file.flush()
             os.fsync(file.fileno())

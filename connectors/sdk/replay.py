@@ -1,7 +1,7 @@
-"""Map again what was rejected, after the configuration or the connector was mended.
+"""Mapping of rejected records again, after the configuration or the connector was corrected.
 
-Ids of events are made of what records say, so what is told a second time counts once. The instance must not run meanwhile, but
-for a dry run: its events go to its spool, which is sent first when it starts.
+Event ids depend on the records' contents, so an event that was already published counts once. Except for a dry run, the instance
+must not run: the events go to its spool, which is sent first at the next start.
 """
 
 from collections import Counter
@@ -24,14 +24,14 @@ from models.reasons import Reason
 
 
 class ReplayResult(NamedTuple):
-    """What became of the records that were chosen."""
+    """Result of a replay."""
 
     used: int
-    """How many mean something by now, or surely nothing."""
+    """Number of records that now give events, or concern no contact."""
     events: int
-    """How many events that were."""
+    """Number of events."""
     unusable: Counter[Reason]
-    """Why the others still give none."""
+    """Records that are still rejected, by reason."""
 
 
 def replay(
@@ -42,11 +42,11 @@ def replay(
     dry_run: bool = False,
     spool_limit_bytes: int = DEFAULT_LIMIT_BYTES,
 ) -> ReplayResult:
-    """Map again those of the records kept for `instance` that are `chosen`, and keep no longer those that can be used.
+    """Map the `chosen` records of `instance` again, and remove from storage those that are no longer rejected.
 
-    `directory` is that of all connectors. With `dry_run` nothing is changed, and the instance may run. Raises
-    `InstanceInUseError` if it runs, or has a source that can be opened only once, `SpoolFullError` if its spool has no room
-    (then nothing is changed), and what opening its source raises.
+    `directory` contains the data of all connectors. With `dry_run` nothing is changed, and the instance may run. Raises
+    `InstanceInUseError` if the instance runs or its source can be opened only once, `SpoolFullError` if its spool has no room
+    (nothing is then changed), and the errors of opening its source.
     """
     now = datetime.now(UTC)
     unusable, payloads = Counter[Reason](), list[bytes]()
@@ -70,18 +70,18 @@ def replay(
 
 
 def _group(found: Iterable[StoredReject]) -> Iterable[Sequence[StoredReject]]:
-    """Return the copies of each record: one that is read again is kept again."""
+    """Return the copies of each record: a record that is read again is stored again."""
     copies: dict[Reject, list[StoredReject]] = {}
     for kept in found:
         copies.setdefault(kept.reject, []).append(kept)
     return copies.values()
 
 
-def _map_again(source: Source[object, object], kept: StoredReject, now: datetime) -> Outcome:
+def _map_again(source: Source[object, object], stored: StoredReject, now: datetime) -> Outcome:
     def map_one(reject: Reject) -> Outcome:
-        return source.map_rejected(reject, kept.read_at)
+        return source.map_rejected(reject, stored.read_at)
 
-    def stay(reject: Reject, reason: Reason, detail: str) -> Reject:
+    def reject_again(reject: Reject, reason: Reason, detail: str) -> Reject:
         return Reject(reason, reject.record, detail, reject.context)
 
-    return map_or_reject(map_one, stay, kept.reject, now)
+    return map_or_reject(map_one, reject_again, stored.reject, now)

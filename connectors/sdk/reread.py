@@ -1,7 +1,7 @@
-"""Read a source again from its beginning.
+"""Reading of a source again from its beginning.
 
-The instance's position is moved aside. From then on the publisher marks each older event with the header `topics.REREAD`. Workers
-refuse a marked event if its contact was counted and dropped; events of contacts that they still know count once by their id.
+The instance's position is moved aside. The publisher then marks each older event with the header `topics.REREAD`. Workers reject
+a marked event if its contact was counted and removed. For contacts that are still stored, known event ids count once.
 """
 
 import json
@@ -24,61 +24,61 @@ from connectors.sdk.probe import NOT_COPIED, read_first
 from models.timestamps import milliseconds
 
 MARK: Final = "reread.json"
-"""In the instance's directory: when the source was last begun anew."""
+"""File in the instance's directory with the time of the last start from the beginning."""
 ASIDE: Final = "before-reread"
-"""In the instance's directory: the position that was last moved aside."""
+"""Folder in the instance's directory with the position that was moved aside."""
 _SIBLINGS: Final = ("", "-wal", "-shm")
-"""Endings of the files of one SQLite database."""
+"""Suffixes of the files of one SQLite database."""
 
 
 class FirstRecords(NamedTuple):
-    """The first records of a source."""
+    """Summary of a source's first records."""
 
     records: int
     first_at: int | None
-    """Time of the earliest event among them, milliseconds since 1970; None if none of them is an event."""
+    """Time of the earliest event, in milliseconds since 1970; None if there are no events."""
 
 
 def last_reread_ms(home: Path) -> int:
-    """Return when the source of the instance in `home` was last begun anew, milliseconds since 1970; 0 if it never was."""
+    """Return the time of the last reread of the instance in `home`, in milliseconds since 1970; 0 if it was never reread."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return int(json.loads((home / MARK).read_bytes())["at"])
     return 0
 
 
 def mark(home: Path) -> None:
-    """Record that the source of the instance in `home` is begun anew now."""
+    """Save the current time as the start of a reread of the instance in `home`."""
     replace(home / MARK, json.dumps({"at": int(time.time() * 1000)}).encode())
 
 
 def find_position_files(instance: Instance, context: Context) -> list[Path]:
-    """Return the files that hold how far the source was read; none if it cannot be read again, or was never read."""
+    """Return the files with the position of the source; none if it cannot be read again, or was never read."""
     names = [name + ending for name in instance.connector.position_files(instance.config) for ending in _SIBLINGS]
     return [path for name in names if (path := context.directory / name).exists()]
 
 
 def read_beginning(instance: Instance, context: Context) -> FirstRecords:
-    """Read the first records of the source from its beginning, and change nothing. Raises `ConnectorError`."""
+    """Read the first records from the source's beginning, and change nothing. Raises `ConnectorError`."""
     try:
-        with _begun_anew(instance, context) as own:
+        with _without_position(instance, context) as own:
             outcomes = read_first(instance.connector, instance.config, own)
     except ConnectorError:
         raise
-    except Exception as error:  # noqa: BLE001 - its own text may hold values of records
+    except Exception as error:  # noqa: BLE001 - the error's own text may contain values of records
         raise SourceUnavailableError(safe_error_text(error)) from None
     return FirstRecords(len(outcomes), min(_times(outcomes), default=None))
 
 
 def start_reread(instance: Instance, context: Context) -> Path:
-    """Have the source read from its beginning at the next start; return where the position is kept.
+    """Make the next start read the source from its beginning; return the directory with the old position.
 
-    The caller holds the instance's lock. After a crash in its middle it can be called again.
+    The caller holds the instance's lock. After a crash within this function, call it again.
     """
     home, aside = context.directory, context.directory / ASIDE
     mark(home)
     make_private_directory(aside)
     for path in find_position_files(instance, context):
-        os.utime(path)  # retention counts from now on
+        os.utime(path)  # the retention period starts now
         path.rename(aside / path.name)
     sync_directory(home)
     return aside
@@ -91,7 +91,7 @@ def _times(outcomes: Sequence[Outcome]) -> Iterator[int]:
 
 
 @contextmanager
-def _begun_anew(instance: Instance, context: Context) -> Iterator[Context]:
+def _without_position(instance: Instance, context: Context) -> Iterator[Context]:
     """Yield a context with a copy of the instance's directory, without its position."""
     names = [path.name for path in find_position_files(instance, context)]
     with TemporaryDirectory() as name:

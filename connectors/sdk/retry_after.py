@@ -1,4 +1,4 @@
-"""How long a server asks to be left alone (RFC 9110, 10.2.3)."""
+"""The Retry-After header of HTTP responses (RFC 9110, section 10.2.3)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,13 +6,13 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 LONGEST_ASKED_SECONDS: Final = 3600.0
-"""The longest pause that a server can ask for."""
+"""Longest pause that a server can ask for."""
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds that a server asks for, whether it says how long or until when; 0 if neither.
+    """Return the pause in seconds that a server asks for, as a duration or a date; 0 if it asks for none.
 
-    At most `LONGEST_ASKED_SECONDS`. `headers` are those of its answer, whose names have no case.
+    At most `LONGEST_ASKED_SECONDS`. `headers` must be case-insensitive.
     """
     asked = headers.get("Retry-After", "").strip()
     if asked.isascii() and asked.isdigit():

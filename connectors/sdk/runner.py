@@ -1,4 +1,4 @@
-"""Run several connector instances in one process."""
+"""Runner of several connector instances in one process."""
 
 import gc
 import re
@@ -23,17 +23,17 @@ from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from models.identities import IsBlocked
 
 INSTANCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-"""It names a directory, and is part of every event's id."""
+"""Names of instances. The name is part of a directory name and of every event id."""
 WATCH_SECONDS: Final = 1.0
-"""How often it is looked whether an instance is stuck."""
+"""Interval of checks for stuck instances."""
 State = tuple[bool, str]
-"""Whether all is well, and one line for people."""
+"""True if all is well, and a one-line description."""
 
 log = structlog.get_logger(__name__)
 
 
 def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked: IsBlocked | None = None) -> Instance:
-    """Return the instance `name` of the installed `connector`. Raises `ConfigError`, one line per mistake."""
+    """Return the instance `name` of the installed `connector`. Raises `ConfigError` with one line per error."""
     if not INSTANCE_NAME.fullmatch(name):
         raise ConfigError(
             say(
@@ -46,9 +46,9 @@ def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked:
 
 
 class ConnectorRunner:
-    """The instances of one process, a thread each, with their cursors, spools, rejects and keys under `directory`.
+    """Runs the instances of one process, each in a thread. Cursors, spools, rejects and keys are below `directory`.
 
-    `brokers` is `host:port,…`, and `options` go to kafka-python (security). `check` is that of `KafkaPublisher`.
+    `brokers` is `host:port,…`; `options` are passed to kafka-python (security). `check` is the one of `KafkaPublisher`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ConnectorRunner:
             )
 
         metrics = Metrics(registry)
-        self._lanes = [
+        self._runners = [
             InstanceRunner(
                 instance,
                 directory=directory,
@@ -87,87 +87,63 @@ class ConnectorRunner:
         ]
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; then stop reading, wait some seconds for what is on its way, and return.
+        """Work until `stop` is set; then stop reading, wait some seconds for confirmations, and return.
 
-        Raises `StuckError` once one instance is stuck, or its thread ended by itself, after all others have stopped: the process
-        must then leave, since a thread cannot be ended from outside. Nothing is lost by it: what was not acknowledged is read
-        again. If that did not help an instance, the process waits for it longer each time while others go on.
+        Raises `StuckError` if an instance is stuck or its thread has ended, after all others have stopped. The process must then
+        exit, since a thread cannot be ended from outside. No record is lost: unacknowledged records are read again. If restarts
+        do not help an instance, the process waits for it longer each time while other instances work.
         """
         with _few_garbage_collections():
-            at_work = {instance_runner: _start(instance_runner, stop) for instance_runner in self._lanes}
+            running = {runner: _start(runner, stop) for runner in self._runners}
             stuck: list[str] = []
-            while at_work:
-                _await_one(at_work.values(), stop)
-                ended = [instance_runner for instance_runner, thread in at_work.items() if not thread.is_alive()]
+            while running:
+                _wait_for_thread(running.values(), stop)
+                ended = [runner for runner, thread in running.items() if not thread.is_alive()]
                 if stop.is_set():
-                    at_work = {
-                        instance_runner: thread
-                        for instance_runner, thread in at_work.items()
-                        if instance_runner not in ended
-                    }
-                    found = [instance_runner for instance_runner in at_work if instance_runner.is_stalled]
-                else:  # one that was to stop would have ended after it was set
-                    found = _find_stuck(at_work, ended)
-                    for instance_runner in at_work:
-                        instance_runner.log_stall()
-                    for instance_runner in found:
-                        instance_runner.note_stuck()
-                        if instance_runner in ended:
-                            log.error(
-                                "connector_ended",
-                                connector=instance_runner.instance.source,
-                                trouble=instance_runner.trouble,
-                            )
+                    running = {runner: thread for runner, thread in running.items() if runner not in ended}
+                    found = [runner for runner in running if runner.is_stalled]
+                else:  # a thread that ended before `stop` was set has failed
+                    found = _find_stuck(running, ended)
+                    for runner in running:
+                        runner.log_stall()
+                    for runner in found:
+                        runner.note_stuck()
+                        if runner in ended:
+                            log.error("connector_ended", connector=runner.instance.source, trouble=runner.trouble)
                 if found:
                     stop.set()
-                    stuck += [instance_runner.instance.source for instance_runner in found]
-                    at_work = {
-                        instance_runner: thread
-                        for instance_runner, thread in at_work.items()
-                        if instance_runner not in found
-                    }
+                    stuck += [runner.instance.source for runner in found]
+                    running = {runner: thread for runner, thread in running.items() if runner not in found}
         if stuck:
-            raise StuckError(_name(stuck))
+            raise StuckError(_list_names(stuck))
 
     def healthy(self) -> State:
-        """Return whether every instance moves. If not, only a restart of the process can help."""
-        stuck = [instance_runner.instance.source for instance_runner in self._lanes if instance_runner.stuck]
-        return not stuck, _name(stuck) if stuck else "ok"
+        """Return whether every instance makes progress. If not, only a restart of the process can help."""
+        stuck = [runner.instance.source for runner in self._runners if runner.stuck]
+        return not stuck, _list_names(stuck) if stuck else "ok"
 
     def ready(self) -> State:
-        """Return whether every instance takes in what its source has; the line says which does not, and why."""
-        troubles = [
-            f"{instance_runner.instance.source}: {state}"
-            for instance_runner in self._lanes
-            if (state := instance_runner.state)
-        ]
+        """Return whether every instance reads its source; the line names the ones that do not, with reasons."""
+        troubles = [f"{runner.instance.source}: {state}" for runner in self._runners if (state := runner.state)]
         return not troubles, "; ".join(troubles) or "ok"
 
 
-def _start(instance_runner: InstanceRunner, stop: threading.Event) -> threading.Thread:
-    thread = threading.Thread(
-        target=instance_runner.run, args=(stop,), name=instance_runner.instance.source, daemon=True
-    )
+def _start(runner: InstanceRunner, stop: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=runner.run, args=(stop,), name=runner.instance.source, daemon=True)
     thread.start()
     return thread
 
 
-def _find_stuck(lanes: Iterable[InstanceRunner], ended: Collection[InstanceRunner]) -> list[InstanceRunner]:
-    """Return the lanes because of which the process is to leave now."""
-    is_stalled = [
-        instance_runner for instance_runner in lanes if instance_runner.is_stalled or instance_runner in ended
-    ]
-    if not set(lanes) - set(is_stalled):
-        return is_stalled  # nobody gains by a longer wait
-    return [
-        instance_runner
-        for instance_runner in is_stalled
-        if instance_runner.stuck or (instance_runner in ended and not instance_runner.was_stuck)
-    ]
+def _find_stuck(runners: Iterable[InstanceRunner], ended: Collection[InstanceRunner]) -> list[InstanceRunner]:
+    """Return the instances because of which the process must exit now."""
+    stalled = [runner for runner in runners if runner.is_stalled or runner in ended]
+    if not set(runners) - set(stalled):
+        return stalled  # no instance gains by a longer wait
+    return [runner for runner in stalled if runner.stuck or (runner in ended and not runner.was_stuck)]
 
 
-def _await_one(threads: Iterable[threading.Thread], stop: threading.Event) -> None:
-    """Wait a moment for one of them to end."""
+def _wait_for_thread(threads: Iterable[threading.Thread], stop: threading.Event) -> None:
+    """Wait up to `WATCH_SECONDS` for one of the threads to end."""
     alive = next((thread for thread in threads if thread.is_alive()), None)
     if alive is None:
         stop.wait(WATCH_SECONDS)
@@ -175,13 +151,14 @@ def _await_one(threads: Iterable[threading.Thread], stop: threading.Event) -> No
         alive.join(WATCH_SECONDS)
 
 
-def _name(stuck: Iterable[str]) -> str:
+def _list_names(stuck: Iterable[str]) -> str:
     return f"{say('stuck:', 'bloqué :')} {', '.join(stuck)}"
 
 
 @contextmanager
 def _few_garbage_collections() -> Iterator[None]:
-    # Thousands of small objects live for some milliseconds, in no cycles: looking for cycles took a quarter of the time.
+    # Thousands of small objects live for some milliseconds and form no cycles. Searching them for cycles took a quarter of the
+    # processor time.
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

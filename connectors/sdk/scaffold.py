@@ -1,4 +1,4 @@
-"""Begin a connector: a small package of its own that works, passes the conformance suite, and is there to be changed."""
+"""Creation of a new connector: a small package that works, passes the conformance suite, and serves as a starting point."""
 
 import re
 import runpy
@@ -18,13 +18,13 @@ TEMPLATES: Final = Path(__file__).with_name("templates")
 SUFFIX: Final = ".jinja"
 NAME: Final = re.compile(r"(?=.{2,24}$)[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 Kind = Literal["tail", "pull", "push"]
-"""How its source is read, see `connectors.sdk.contract`."""
+"""How the source is read, see `connectors.sdk.contract`."""
 
 
 def begin(name: str, kind: Kind, into: Path) -> Path:
-    """Write the package of a connector `name` into a new directory in `into`, and return that.
+    """Create the package of a connector `name` in a new directory in `into`, and return this directory.
 
-    Raises `ConfigError` if the name cannot be used or the directory is there already, and OSError.
+    Raises `ConfigError` if the name is invalid or the directory exists, and OSError.
     """
     if not NAME.fullmatch(name):
         raise ConfigError(
@@ -35,20 +35,20 @@ def begin(name: str, kind: Kind, into: Path) -> Path:
         )
     if name in registry.names():
         raise ConfigError(
-            say(f"a connector {name!r} is installed already", f"un connecteur {name!r} est déjà installé")
+            say(f"a connector {name!r} is already installed", f"un connecteur {name!r} est déjà installé")
         )
     root = into / f"accueil-{name.replace('_', '-')}"
     if root.exists():
-        raise ConfigError(say(f"{root} is there already", f"{root} existe déjà"))
+        raise ConfigError(say(f"{root} already exists", f"{root} existe déjà"))
     package, title = f"accueil_{name}", "".join(part.capitalize() for part in name.split("_"))
     values = {"name": name, "kind": kind, "package": package, "title": title, "accueil": version("accueil")}
     into.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=into, prefix=".begun-") as begun:  # so that it is there whole or not at all
-        draft = Path(begun) / root.name
+    with TemporaryDirectory(dir=into, prefix=".draft-") as temporary:  # a failure leaves no partial package
+        draft = Path(temporary) / root.name
         for path, text in _render(kind, values | {"begin": docs.BEGIN, "end": docs.END}):
-            place = draft / path.replace("NAME", name)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text, encoding="utf-8")
+            target = draft / path.replace("NAME", name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
         model = runpy.run_path(str(draft / package / "config.py"))[f"{title}Config"]
         for readme, language in docs.READMES.items():
             docs.update(draft / readme, model, language)
@@ -57,17 +57,17 @@ def begin(name: str, kind: Kind, into: Path) -> Path:
 
 
 def _render(kind: Kind, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each file of the package, by its path there, and what is in it."""
+    """Yield the path of each file in the package, and its content."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - what is written is Python, TOML and Markdown
+        autoescape=False,  # noqa: S701 - the output is Python, TOML and Markdown
     )
-    for of in ("common", kind):
-        for template in sorted((TEMPLATES / of).rglob(f"*{SUFFIX}")):
+    for folder in ("common", kind):
+        for template in sorted((TEMPLATES / folder).rglob(f"*{SUFFIX}")):
             path = template.relative_to(TEMPLATES)
             rendered = environment.get_template(path.as_posix()).render(values)
-            yield path.relative_to(of).as_posix().removesuffix(SUFFIX), rendered
+            yield path.relative_to(folder).as_posix().removesuffix(SUFFIX), rendered

@@ -1,4 +1,4 @@
-"""When a process is to stop: by Ctrl-C or its supervisor."""
+"""Signal handling: stop by Ctrl-C or by the supervisor."""
 
 import _thread
 import signal
@@ -6,9 +6,9 @@ import threading
 
 
 def install_stop_handler() -> threading.Event:
-    """Return what is set once this process is to stop. Called in the main thread."""
+    """Install handlers for SIGINT and SIGTERM, and return the event that they set. Call it in the main thread."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # By a thread of its own: the main thread may be in the midst of `stop.wait`, with the lock that `set` waits for.
+        # In another thread: the main thread may be inside `stop.wait`, and hold the lock that `set` needs.
         signal.signal(number, lambda *_: _thread.start_new_thread(stop.set, ()))
     return stop

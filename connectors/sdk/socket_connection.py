@@ -1,4 +1,4 @@
-"""A connection to a system that talks by itself, and falls silent when it is gone."""
+"""TCP connection to a system that sends events by itself, with detection of a dead peer."""
 
 import socket
 import ssl
@@ -11,16 +11,19 @@ from connectors.sdk.i18n import say
 from connectors.sdk.telephony import decode_text
 
 CONNECT_SECONDS: Final = 5.0
+"""Timeout of connecting and of sending."""
 LEAVE_SECONDS: Final = 0.2
+"""Timeout of sending the farewell."""
 PING_SECONDS: Final = 15.0
-"""After this long without a word it is asked whether it is still there."""
+"""Time without received data after which a ping is sent."""
 ANSWER_SECONDS: Final = 30.0
-"""After this long without an answer to that, nor another word, it is taken for dead."""
+"""Time without received data after a ping until the connection counts as dead."""
 CHUNK_BYTES: Final = 262_144
+"""Default limit of one read."""
 
 
 def read_headers(block: bytes, end_of_line: bytes) -> dict[str, str]:
-    """Return what lines `Name: value` say; of names that repeat, the first."""
+    """Return the headers in lines `Name: value`; of repeated names, the first."""
     headers: dict[str, str] = {}
     for line in block.split(end_of_line):
         name, colon, value = line.partition(b":")
@@ -30,9 +33,9 @@ def read_headers(block: bytes, end_of_line: bytes) -> dict[str, str]:
 
 
 class SocketConnection:
-    """One connection, with TLS if `secure` is given. `unreachable` says what to look for, in English and in French.
+    """One connection, with TLS if `secure` is given. `unreachable` is the error for a failed connection, in English and French.
 
-    Raises `SourceUnavailableError`, and is over then: close it.
+    Raises `SourceUnavailableError`; the connection must then be closed.
     """
 
     def __init__(self, address: tuple[str, int], unreachable: tuple[str, str], secure: ssl.SSLContext | None) -> None:
@@ -44,7 +47,7 @@ class SocketConnection:
             raise self.trouble(*unreachable) from None
         try:
             self._socket = secure.wrap_socket(plain, server_hostname=address[0]) if secure else plain
-        except OSError:  # those of TLS are such too
+        except OSError:  # includes errors of TLS
             plain.close()
             raise self.trouble(
                 "speaks no TLS, or shows a certificate that is not trusted here",
@@ -52,7 +55,7 @@ class SocketConnection:
             ) from None
 
     def receive(self, wait_seconds: float, limit: int = CHUNK_BYTES) -> bytes:
-        """Return what came, of at most `limit` bytes; nothing after `wait_seconds` without any."""
+        """Return received bytes, at most `limit`; none after `wait_seconds` without any."""
         try:
             self._socket.settimeout(max(wait_seconds, 0.001))
             content = self._socket.recv(limit)
@@ -66,7 +69,7 @@ class SocketConnection:
         return content
 
     def send(self, content: bytes) -> None:
-        """Send."""
+        """Send all bytes."""
         try:
             self._socket.settimeout(CONNECT_SECONDS)
             self._socket.sendall(content)
@@ -74,7 +77,7 @@ class SocketConnection:
             raise self._broken() from None
 
     def check_alive(self, ping: bytes) -> None:
-        """Ask by `ping` whether it is still there, or give it up. Only once all was read: nobody may have looked for long."""
+        """Send a ping if necessary, or raise if the last one was not answered. Call it only when all received data was read."""
         now = time.monotonic()
         if self.asked_at <= self.heard_at:
             if now - self.heard_at > PING_SECONDS:
@@ -84,18 +87,18 @@ class SocketConnection:
             raise self.trouble("does not answer any more", "ne répond plus")
 
     def close(self, farewell: bytes) -> None:
-        """Leave, and say so."""
+        """Send the farewell and close."""
         with suppress(OSError):
             self._socket.settimeout(LEAVE_SECONDS)
             self._socket.sendall(farewell)
         self._socket.close()
 
     def trouble(self, english: str, french: str) -> SourceUnavailableError:
-        """Return what to raise: its name, and what is wrong with it."""
+        """Return the error to raise, with the address and a description of the problem."""
         return SourceUnavailableError(f"{self._name} {say(english, french)}")
 
     def refusal(self, english: str, french: str) -> SourceRefusedError:
-        """Return what to raise if it refuses: its name, and what is to be mended."""
+        """Return the error to raise if the system refuses access, with the address and the required correction."""
         return SourceRefusedError(f"{self._name} {say(english, french)}")
 
     def _broken(self) -> SourceUnavailableError:

@@ -6,26 +6,26 @@ from contextlib import suppress
 from typing import Final
 
 BACKLOG: Final = 1_024
-"""Connections that the kernel holds until the server accepts them."""
+"""Number of connections that the kernel queues until the server accepts them."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at a name or address of this machine; on `::` for IPv4 too, if the system can.
+    """Return a socket that listens on a name or address of this machine; `::` includes IPv4 if the system supports it.
 
-    A name with addresses of both versions is taken for its IPv4 address. Raises OSError.
+    A name with addresses of both versions resolves to its IPv4 address. Raises OSError.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
     listener = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    # Connections inherit it; asyncio does not set it on accepted ones. Without it a body waits up to 40 ms after its head, until
-    # the client acknowledges the head.
+    # Accepted connections inherit the option; asyncio does not set it. Without it a response body waits up to 40 ms after its
+    # head, until the client acknowledges the head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def allow_files(wanted: int) -> int:
-    """Raise this process's limit of open files to `wanted` if it is lower; return the limit, which may be less than `wanted`."""
+    """Raise this process's limit of open files to `wanted` if it is lower; return the resulting limit, which may be lower."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted

@@ -1,9 +1,9 @@
-"""What could not be published yet: a bounded queue on disk that survives kill -9 at any point.
+"""Bounded queue on disk for events that could not be published yet; it survives kill -9 at any point.
 
-Records are appended to segment files, each with its length and a checksum over both; `append` returns when they are on disk. What
-a crash left half written at the end of the last segment is found by the checksum and cut; what a bad disk spoilt elsewhere is put
-aside in a `.bad` file, and the records around it stay. A segment is removed once all its records were dropped; until then, those
-that were dropped are read again after a restart (at least once).
+Records are appended to segment files, each with its length and a checksum over both. `append` returns when they are on disk. A
+record that a crash left incomplete at the end of the last segment is detected by its checksum and cut off. Damaged data elsewhere
+is moved to a `.bad` file, and the records around it are kept. A segment is removed once all its records were dropped. Until
+then, a restart reads its dropped records again (at least once).
 """
 
 import errno
@@ -24,7 +24,9 @@ from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, 
 from connectors.sdk.i18n import say
 
 DEFAULT_LIMIT_BYTES: Final = 256 << 20
+"""Default limit of a spool's size on disk."""
 SEGMENT_BYTES: Final = 4 << 20
+"""Size from which a new segment is begun."""
 _HEAD: Final = struct.Struct("<II")
 _NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -32,12 +34,12 @@ log = structlog.get_logger(__name__)
 
 
 class SpoolPosition(NamedTuple):
-    """A place in the spool: after a record."""
+    """Position after a record in the spool."""
 
     segment: int
     offset: int
     records: int
-    """How many records were before it, since the spool was opened."""
+    """Number of records before the position since the spool was opened."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class _Segment:
 
 
 class Spool:
-    """First in, first out, in `directory`, for one thread of one process."""
+    """First-in-first-out queue in `directory`, for one thread of one process."""
 
     def __init__(
         self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, segment_bytes: int = SEGMENT_BYTES
@@ -61,33 +63,33 @@ class Spool:
         paths = sorted(directory.glob("*.spool"))
         self._segments = deque(_recover(path, last=path == paths[-1]) for path in paths)
         used = [int(path.stem) for pattern in ("*.spool", "*.bad") for path in directory.glob(pattern)]
-        self._next_number = max(used, default=-1) + 1  # what was set aside keeps its name
+        self._next_number = max(used, default=-1) + 1  # .bad files keep their names
         self._appended = sum(segment.records for segment in self._segments)
         self._start = self._read = SpoolPosition(0, 0, 0)
         self._descriptor: int | None = None
 
     @property
     def empty(self) -> bool:
-        """Whether every record was dropped."""
+        """True if every record was dropped."""
         return self.records == 0
 
     @property
     def records(self) -> int:
-        """How many records are in it."""
+        """Number of records in the spool."""
         return self._appended - self._start.records
 
     @property
     def size(self) -> int:
-        """How much room it takes on disk."""
+        """Size on disk in bytes."""
         return sum(segment.size for segment in self._segments)
 
     @property
     def room(self) -> int:
-        """How many bytes may be added."""
+        """Free space in bytes."""
         return max(0, self._limit - self.size)
 
     def append(self, payloads: Sequence[bytes]) -> None:
-        """Add records and return once they are on disk. Raises `SpoolFullError` if there is no room for all of them."""
+        """Append records and return once they are on disk. Raises `SpoolFullError` if they do not all fit."""
         if not payloads:
             return
         frames = b"".join(map(_frame, payloads))
@@ -106,7 +108,7 @@ class Spool:
             raise
 
     def read(self, limit: int) -> tuple[list[bytes], SpoolPosition]:
-        """Return the next `limit` records at most that were not read yet, and the place after the last of them."""
+        """Return up to `limit` records that were not read yet, and the position after the last of them."""
         for segment in self._segments:
             if segment.number < self._read.segment:
                 continue
@@ -119,19 +121,19 @@ class Spool:
         return [], self._read
 
     def rewind(self) -> None:
-        """Read again from the first record that was not dropped."""
+        """Return to the first record that was not dropped."""
         self._read = self._start
 
-    def drop(self, mark: SpoolPosition) -> None:
-        """Forget all records before `mark`."""
-        self._start = mark
-        while self._segments and (self.empty or self._segments[0].number < mark.segment):
+    def drop(self, position: SpoolPosition) -> None:
+        """Remove all records before `position`."""
+        self._start = position
+        while self._segments and (self.empty or self._segments[0].number < position.segment):
             self._segments.popleft().path.unlink()
         if not self._segments:
             self.close()
 
     def close(self) -> None:
-        """Close the file; the records stay."""
+        """Close the file; the records are kept."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -167,16 +169,16 @@ def _frame(payload: bytes) -> bytes:
 
 
 def _checksum(payload: bytes) -> int:
-    # Seeded with the length, inverted: a tail of zeros, as a crash may leave, is then no empty record.
+    # The inverted length is the seed: otherwise zeros that a crash left would be valid empty records.
     return zlib.crc32(payload, ~len(payload) & 0xFFFFFFFF)
 
 
 def _frames(content: bytes, offset: int) -> Iterator[bytes]:
-    """Yield the records from `offset` on, up to the first that is not whole."""
+    """Yield the records from `offset` on, up to the first incomplete or damaged one."""
     while offset + _HEAD.size <= len(content):
         length, checksum = _HEAD.unpack_from(content, offset)
         offset += _HEAD.size
-        if length > len(content) - offset:  # before it is copied: of a damaged segment every byte is tried
+        if length > len(content) - offset:  # checked before copying: in a damaged segment every offset is tried
             return
         payload = content[offset : offset + length]
         if _checksum(payload) != checksum:
@@ -208,6 +210,6 @@ def _recover(path: Path, *, last: bool) -> _Segment:
 
 
 def _next_frame(content: bytes, offset: int) -> int:
-    """Return where, from `offset` on, the next whole record begins; the end if there is none."""
+    """Return the offset of the next valid record from `offset` on, or the end if there is none."""
     begins = (at for at in range(offset, len(content)) if next(_frames(content, at), None) is not None)
     return next(begins, len(content))

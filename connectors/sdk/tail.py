@@ -1,9 +1,9 @@
-"""Follow a log file line by line, across rotation, truncation and restart.
+"""Reader that follows a log file line by line, across rotation, truncation and restart.
 
-A file is known by its first bytes: so whatever moved it, copied it or gave its inode to another file, what was not read of it yet
-is found in the same directory, under its name or one that a rotation makes of it, before the next file is begun.
+A file is identified by its first bytes. If a rotation renames or copies it, or another file gets its inode, its unread lines are
+still found: in the same directory, under its name or a name that a rotation gives. They are read before the next file.
 
-Any call to the file system may fail, on a network's above all: whatever can fail is done before a place is changed.
+Any file system call may fail, above all on a network share. Calls that may fail therefore precede changes of the position.
 """
 
 import hashlib
@@ -22,44 +22,48 @@ import structlog
 from connectors.sdk.errors import source_error
 
 CHUNK_BYTES: Final = 256 << 10
+"""Size of one read."""
 MAX_LINE_BYTES: Final = 64 << 10
+"""Length above which a line is cut."""
 HEAD_BYTES: Final = 1024
+"""Number of first bytes that identify a file."""
 POLL_SECONDS: Final = 0.02
+"""Interval of checks for new lines within one call of `read`."""
 SKIP_SECONDS: Final = 1.0
-"""How long one call goes on in a line that is too long."""
+"""Longest time that one call spends on skipping a line that is too long."""
 JUST_SECONDS: Final = 1.0
-"""Of a file that had nothing more so short a time ago, all was read: a reader that keeps up looks far more often."""
+"""Time within which a previous observation of the file still counts. A reader that keeps up checks far more often."""
 ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
-"""What a rotation adds to a log's name: a number or a date. Another log's name may begin like this one's."""
+"""Suffix that a rotation adds to a log's name: a number or a date. Names of other logs may begin like this log's name."""
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
-"""Endings of rotated files that are compressed; they are not read."""
+"""Suffixes of compressed rotated files, which are not read."""
 NUMBERED: Final = re.compile(r"\.(\d{1,4})", re.ASCII)
 DATED: Final = re.compile(
     r"[.-](?:(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?:\D.*|\d*)|\d{10})", re.ASCII
 )
-"""The year first, or seconds: in one form, the order of the names is that of the files."""
+"""Date suffixes: year first, or seconds since 1970. Within one format, names sort in the order of the files."""
 
 log = structlog.get_logger(__name__)
 
 
 class TailPosition(msgspec.Struct, frozen=True):
-    """A place in a file, and what the file can be known by."""
+    """Position in a file, with the data that identifies the file."""
 
     offset: int
     head_bytes: int
-    """How many of its first bytes `head` is of."""
+    """Number of first bytes in the digest `head`."""
     head: str
-    """SHA-256 of them: the bytes themselves may hold personal data."""
+    """SHA-256 of the first bytes; the bytes themselves may contain personal data."""
     inode: int
     modified_ns: int
-    """When it was last written to, as of that reading, or one before it if later: files that were begun later were written to
-    later, but for a clock that was put back."""
+    """Modification time at the last read, or at an earlier read if that was later. Files that were begun later have later times,
+    unless a clock was set back."""
     skipping: bool = False
-    """Whether the place is inside a line that is too long."""
+    """True if the position is inside a line that is too long."""
 
 
 class _Identity(NamedTuple):
-    """Of a file, as long as this process runs: a device may have another number after a restart, so it is not kept."""
+    """Identity of a file within this process; not saved, since a device may have another number after a restart."""
 
     device: int
     inode: int
@@ -79,14 +83,14 @@ class _Opened(NamedTuple):
 
 
 class LineTail:
-    """The lines of the log at `path`, from `position` on, or on a first start from its beginning or end.
+    """Lines of the log at `path` from `position` on, or on a first start from its beginning or end.
 
-    The beginning is that of the oldest rotated file beside it.
+    The beginning is that of the oldest rotated file in the same directory.
     """
 
     def __init__(self, path: Path, position: TailPosition | None, start: Literal["beginning", "end"]) -> None:
         self._path = path
-        self._kept = position
+        self._saved = position
         self._start = start
         self._file = -1
         self._identity = _Identity(0, 0)
@@ -95,23 +99,23 @@ class LineTail:
         self._head = b""
         self._skipping = False
         self._newest_at = float("-inf")
-        """When the file was last seen under the log's own name, by the monotonic clock: just after, one rotation was missed."""
+        """Monotonic time at which the file last had the log's own name. Shortly afterwards, at most one rotation was missed."""
         self._whole_at = float("-inf")
-        """When the file had nothing more that was not read, by the monotonic clock."""
+        """Monotonic time at which the file last had no unread lines."""
 
     @property
     def position(self) -> TailPosition | None:
-        """The place after the last line that was read; None if `read` was not called yet.
+        """Position after the last line read; None before the first call of `read`.
 
-        A file that nothing was read of cannot be known again, so until then it is the end of the one before it.
+        A file without any line read cannot be identified later. Until then the position is the end of the file before it.
         """
-        return self._place() if self._offset else self._kept
+        return self._current_position() if self._offset else self._saved
 
     def read(self, wait_seconds: float) -> list[bytes]:
-        """Return the next lines without their ends; none after `wait_seconds` without any.
+        """Return the next lines without line ends; none after `wait_seconds` without new lines.
 
-        A line without an end waits for it. Of a line longer than `MAX_LINE_BYTES`, the first `MAX_LINE_BYTES` + 1 bytes are
-        returned. Raises `SourceUnavailableError` if the file is not there or cannot be read.
+        A last line without a line end waits for it. A line longer than `MAX_LINE_BYTES` is cut to `MAX_LINE_BYTES` + 1 bytes.
+        Raises `SourceUnavailableError` if the file is missing or unreadable.
         """
         began_at = time.monotonic()
         deadline = began_at + wait_seconds
@@ -119,41 +123,41 @@ class LineTail:
         try:
             while not (lines := self._read_some()):
                 if self._skipping and offset < self._offset and time.monotonic() - began_at < SKIP_SECONDS:
-                    offset = self._offset  # there is more of a line that is too long
+                    offset = self._offset  # the line that is too long continues
                     continue
                 pause = min(POLL_SECONDS, deadline - time.monotonic())
                 if pause <= 0:
                     break
                 time.sleep(pause)
         except OSError as error:
-            self.close()  # it is opened anew where it was
-            # Which directory may not be read is worth telling; a file that goes while it is looked for is not.
-            place = error.filename if isinstance(error, PermissionError) else self._path
-            raise source_error(error, place) from None
+            self.close()  # the next call opens it at the same position
+            # For a missing permission, name the file or directory concerned; otherwise name the log.
+            path = error.filename if isinstance(error, PermissionError) else self._path
+            raise source_error(error, path) from None
         return lines
 
     def close(self) -> None:
         """Close the file."""
         file, self._file = self._file, -1
         if file >= 0:
-            with suppress(OSError):  # of a file that is only read, this tells nothing; it is closed all the same
+            with suppress(OSError):  # an error on closing a file opened for reading has no effect
                 os.close(file)
 
     def _read_some(self) -> list[bytes]:
         if self._file < 0:
-            self._begin()
+            self._open_first()
         chunk = os.pread(self._file, CHUNK_BYTES, self._offset)
         if self._was_rewritten():
             log.info("log_rewritten", file=self._path.name)
-            self._find(self._place(), read_whole=time.monotonic() - self._whole_at < JUST_SECONDS)
+            self._find(self._current_position(), read_whole=time.monotonic() - self._whole_at < JUST_SECONDS)
             return []
         if not chunk:
             self._whole_at = time.monotonic()
-        taken = self._take(chunk)
-        return self._go_on(chunk) if taken is None else taken
+        lines = self._take(chunk)
+        return self._finish_file(chunk) if lines is None else lines
 
     def _take(self, chunk: bytes) -> list[bytes] | None:
-        """Return the lines of `chunk` that are whole, or too long, and step over them; None if there are none yet."""
+        """Return the complete or too long lines of `chunk` and advance past them; None if there are none yet."""
         end = chunk.rfind(b"\n") + 1
         if not end and len(chunk) <= MAX_LINE_BYTES:
             return None
@@ -163,20 +167,20 @@ class LineTail:
         lines = chunk[: end - 1].split(b"\n") if end else [chunk]
         return [line[: MAX_LINE_BYTES + 1].rstrip(b"\r") for line in (lines[1:] if skipping else lines)]
 
-    def _go_on(self, unfinished: bytes) -> list[bytes]:
-        """Begin the next file if there is one, and return what was left of this one, a last line without an end, or read."""
+    def _finish_file(self, unfinished: bytes) -> list[bytes]:
+        """Open the next file if there is one. Return this file's last line without a line end, or the next file's first lines."""
         newest: os.stat_result | None = None
-        with suppress(FileNotFoundError):  # it is not begun anew yet, but a rotated one may be the next
+        with suppress(FileNotFoundError):  # the log was not created again yet, but a rotated file may be the next
             newest = self._path.stat()
         if newest and _identify(newest) == self._identity:
             self._newest_at = time.monotonic()
             return []
-        elsewhere = newest is not None and newest.st_dev != self._identity.device
-        if elsewhere and any(file.path == self._path for file in self._matching(self._place())):
-            self._find(self._place())  # the same log by another mount
+        other_device = newest is not None and newest.st_dev != self._identity.device
+        if other_device and any(file.path == self._path for file in self._matching(self._current_position())):
+            self._find(self._current_position())  # the same log on another mount
             return []
-        # A rotated file is still written to until the one after it is: only then is it over.
-        successor, doubtful = self._successor(self._place(), self._identity)
+        # Programs still write to a rotated file until the file after it is written to.
+        successor, doubtful = self._successor(self._current_position(), self._identity)
         if successor == self._path and not (newest and newest.st_size):
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
@@ -194,7 +198,7 @@ class LineTail:
     def _was_rewritten(self) -> bool:
         return os.fstat(self._file).st_size < self._offset or os.pread(self._file, len(self._head), 0) != self._head
 
-    def _begin(self) -> None:
+    def _open_first(self) -> None:
         if self.position is not None:
             self._find(self.position)
             return
@@ -203,16 +207,16 @@ class LineTail:
         try:
             self._enter(_open(self._path), None)
         except FileNotFoundError:
-            # A file that comes later is new from its beginning.
-            there = self._files() if self._path.parent.exists() else ()
-            self._kept = TailPosition(0, 0, _digest(b""), 0, max((file.modified_ns for file in there), default=0))
+            # A file created later is read from its beginning.
+            files = self._files() if self._path.parent.exists() else ()
+            self._saved = TailPosition(0, 0, _digest(b""), 0, max((file.modified_ns for file in files), default=0))
             raise
         if self._start == "end":
             self._seek_end()
-        self._kept = self._place()
+        self._saved = self._current_position()
 
     def _enter_oldest(self) -> bool:
-        """Go to the beginning of the oldest rotated file, and return whether there is one."""
+        """Open the beginning of the oldest rotated file, and return whether there is one."""
         if not self._path.parent.exists():
             return False
         if compressed := [*self._compressed()]:
@@ -222,7 +226,7 @@ class LineTail:
         if not rotated:
             return False
         oldest = min(rotated, key=lambda file: (file.modified_ns, self._ending(file)))
-        # Until something of it is read, the place is just before it: it is the next file that was written to.
+        # Until a line is read, the position is just before the file: it is the next file by modification time.
         before = TailPosition(0, 0, _digest(b""), 0, oldest.modified_ns - 1)
         self._enter(_open(oldest.path), before)
         return True
@@ -234,9 +238,9 @@ class LineTail:
                 yield path.name
 
     def _find(self, position: TailPosition, *, read_whole: bool = False) -> None:
-        """Go to `position`, wherever its file is by now, or if it is gone to the file that was begun after it.
+        """Go to `position` in its file, wherever that is now, or to the next file if it is gone.
 
-        Unless it was `read_whole`, something may be lost then.
+        If it is gone and was not `read_whole`, lines may be lost.
         """
         if matching := self._matching(position):
             best = max(matching, key=lambda file: (file.identity.inode == position.inode, file.path == self._path))
@@ -252,9 +256,9 @@ class LineTail:
         return [file for file in self._files() if file.size >= position.offset and _is_of(file, position)]
 
     def _successor(self, position: TailPosition, opened: _Identity | None = None) -> tuple[Path, list[str]]:
-        """Return the file that was begun after that of `position`, which may be the open one, and which others may have been.
+        """Return the file after that of `position`, which may be open, and the names of other possible next files.
 
-        Times of files tell it, unless a clock was put back or a file touched: then the names that rotation gave, if they can.
+        Modification times decide, unless a clock was set back or a file was touched; then the names decide, if possible.
         """
         files = list(self._files())
         later = [
@@ -267,7 +271,7 @@ class LineTail:
         for file in named or ():
             if not _is_of(file, position):
                 return file.path, []
-        if own is not None and named is not None:  # one before it that was touched since is none after it
+        if own is not None and named is not None:  # exclude earlier files that were touched since
             form = self._form(own)
             later = [file for file in later if self._form(file) != form]
         if later:
@@ -278,7 +282,7 @@ class LineTail:
     def _after_by_name(
         self, own: _Candidate, files: list[_Candidate], position: TailPosition
     ) -> list[_Candidate] | None:
-        """Return the rotated files that were begun after `own`, in order; None if their names do not tell."""
+        """Return the rotated files after `own` in order; None if their names do not show the order."""
         ending, form = self._ending(own), self._form(own)
         alike = [file for file in files if self._form(file) == form]
         if DATED.fullmatch(ending):
@@ -286,11 +290,11 @@ class LineTail:
         if not NUMBERED.fullmatch(ending):
             return None
         by_number = {int(self._ending(file)[1:]): file for file in alike}
-        # Most give the newest the lowest number, and Asterisk, by default, the highest from 0 on: the other files tell.
+        # Most rotations give the newest file the lowest number; Asterisk's default counts up from 0. The other files decide.
         rest = [by_number[number] for number in sorted(by_number) if by_number[number] != own]
         votes = sum(1 if a.modified_ns > b.modified_ns else -1 for a, b in pairwise(rest))
-        put_back = any(file.path == self._path and file.modified_ns < position.modified_ns for file in files)
-        if votes < 0 or (votes == 0 and (not put_back or 0 in by_number)):
+        clock_set_back = any(file.path == self._path and file.modified_ns < position.modified_ns for file in files)
+        if votes < 0 or (votes == 0 and (not clock_set_back or 0 in by_number)):
             return None
         return [by_number[number] for number in sorted(by_number, reverse=True) if number < int(ending[1:])]
 
@@ -309,18 +313,18 @@ class LineTail:
                     status = entry.stat()
                     yield _Candidate(Path(entry.path), _identify(status), status.st_size, status.st_mtime_ns)
 
-    def _enter(self, opened: _Opened, kept: TailPosition | None) -> None:
-        """Go to the beginning of a file; `kept` is where to go on while nothing was read of it. Nothing here can fail."""
+    def _enter(self, opened: _Opened, saved: TailPosition | None) -> None:
+        """Go to the beginning of a file; `saved` is the position until a line is read. Nothing here can fail."""
         self.close()
         self._file, self._identity, modified_ns = opened
-        # It is never set back: after a clock was, what was read before would look like what is to be read next.
-        self._modified_ns = max(modified_ns, kept.modified_ns if kept else 0)
-        self._kept, self._newest_at = kept, float("-inf")
+        # Never decreased: after a clock was set back, a file read before would otherwise look like the next one.
+        self._modified_ns = max(modified_ns, saved.modified_ns if saved else 0)
+        self._saved, self._newest_at = saved, float("-inf")
         self._offset, self._head, self._skipping = 0, b"", False
         self._whole_at = float("-inf")
 
     def _advance(self, read: bytes, modified_ns: int) -> None:
-        # The head is of what was read, not of what is there by now: the file may just have been truncated.
+        # The head is taken from the bytes read, not from the file, which may have been truncated since.
         if len(self._head) < HEAD_BYTES:
             self._head += read[: HEAD_BYTES - len(self._head)]
         self._offset += len(read)
@@ -330,7 +334,7 @@ class LineTail:
         self._head = os.pread(self._file, min(HEAD_BYTES, offset), 0)
         self._offset = offset
 
-    def _place(self) -> TailPosition:
+    def _current_position(self) -> TailPosition:
         return TailPosition(
             self._offset,
             len(self._head),
@@ -363,7 +367,7 @@ def _identify(status: os.stat_result) -> _Identity:
 
 
 def _is_of(file: _Candidate, position: TailPosition) -> bool:
-    """Return whether `file` begins as the file of `position` did. One that nothing was read of is like no other."""
+    """Return whether `file` begins like the file of `position`. A position without bytes read matches no file."""
     if position.head_bytes == 0:
         return False
     with file.path.open("rb") as opened:
@@ -371,7 +375,7 @@ def _is_of(file: _Candidate, position: TailPosition) -> bool:
 
 
 def _is_copied(file: _Candidate, files: list[_Candidate]) -> bool:
-    """Return whether one of `files` is longer than `file` and begins as it does: what someone copied is read once."""
+    """Return whether a longer file in `files` begins with the head of `file`: a copied file is read once."""
     head = _head(file)
     return any(other.size > file.size and _head(other)[: len(head)] == head for other in files)
 

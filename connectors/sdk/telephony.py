@@ -1,4 +1,4 @@
-"""What connectors of switchboards have in common: options, and names that tell nothing about a person."""
+"""Common options and functions of switchboard connectors, and names without personal data."""
 
 import hmac
 import re
@@ -19,15 +19,16 @@ from models.envelope import Label
 from models.identities import PseudonymKey, normalise_phone
 
 LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
-"""A name that can be shown as it is: a label, and no phone number, whatever stands between its digits."""
+"""A name that may be published unchanged: a label that does not look like a phone number, with any separators."""
 LONGEST_SECONDS: Final = 86_400
-"""Longest wait or conversation that is published, in seconds. A telephone number has more digits than this."""
+"""Longest published wait or conversation, in seconds. Telephone numbers have more digits."""
 LAST_POSITION: Final = 99_999
-"""Last position in a queue that is published."""
+"""Highest published position in a queue."""
 SECONDS: Final = range(1_000_000_000, 4_000_000_000)
-"""Times that a switchboard may give, in seconds since 1970: the years 2001 to 2096."""
+"""Valid times of a switchboard, in seconds since 1970: the years 2001 to 2096."""
 AHEAD_SECONDS: Final = 86_400
-"""How far a switchboard's clock may be ahead, in seconds."""
+"""Longest time that a switchboard's clock may be ahead."""
+"""Longest time that a switchboard's clock may be ahead, in seconds."""
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _CACHED: Final = 8_192
 _LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss"})
@@ -46,22 +47,23 @@ Secret = Annotated[SecretStr, AfterValidator(_is_one_line)]
 
 
 class QueueOptions(Options):
-    """What one queue is for."""
+    """Options of one queue."""
 
     label: Label = ""
-    """Its name in events and figures; the switchboard's own if not given."""
+    """Name in events and figures. Default: the switchboard's own name."""
     service: Label = ""
-    """The service that answers."""
+    """Service that answers."""
     site: Label = ""
-    """Where it is."""
+    """Site of the service."""
     extensions: tuple[str, ...] = ()
-    """Extensions that lead to this queue, so that a transfer to one of them is known as one to this queue."""
+    """Extensions that lead to this queue. A transfer to one of them counts as a transfer to the queue."""
 
     french_descriptions: ClassVar = {
-        "label": "Son nom dans les événements et les chiffres ; celui du standard à défaut.",
-        "service": "Le service qui répond.",
-        "site": "Où il se trouve.",
-        "extensions": "Numéros internes qui mènent à cette file, pour qu'un transfert vers l'un d'eux soit reconnu.",
+        "label": "Nom dans les événements et les chiffres. Par défaut : celui du standard.",
+        "service": "Service qui répond.",
+        "site": "Site du service.",
+        "extensions": "Numéros internes qui mènent à cette file. Un transfert vers l'un d'eux compte comme un transfert "
+        "vers la file.",
     }
 
 
@@ -69,21 +71,21 @@ class PhoneLine(Options):
     """One number that citizens dial."""
 
     line: Label
-    """Its name in events: the number itself is not published."""
+    """Name in events; the number itself is not published."""
     service: Label = ""
-    """Service of the call's arrival; in a queue, the call is of the queue's."""
+    """Service of the arriving call. Once in a queue, a call has the queue's service."""
     site: Label = ""
-    """Site of the call's arrival; in a queue, the call is at the queue's."""
+    """Site of the arriving call. Once in a queue, a call has the queue's site."""
 
     french_descriptions: ClassVar = {
-        "line": "Son nom dans les événements : le numéro lui-même n'est pas publié.",
-        "service": "Service de l'arrivée de l'appel ; dans une file, l'appel est au service de la file.",
-        "site": "Site de l'arrivée de l'appel ; dans une file, l'appel est au site de la file.",
+        "line": "Nom dans les événements ; le numéro lui-même n'est pas publié.",
+        "service": "Service de l'appel à son arrivée. Dans une file, l'appel a le service de la file.",
+        "site": "Site de l'appel à son arrivée. Dans une file, l'appel a le site de la file.",
     }
 
 
 class PhoneNumbers:
-    """Telephone numbers of one country's switchboard: its lines, and who calls."""
+    """Lines and callers' numbers of a switchboard in one country."""
 
     def __init__(self, lines: Mapping[str, PhoneLine], region: str, key: PseudonymKey) -> None:
         self._lines = lines
@@ -91,11 +93,11 @@ class PhoneNumbers:
         self._key = key
 
     def caller(self, number: str) -> str:
-        """Return the pseudonym of a caller, empty if the number is withheld or an extension."""
+        """Return the pseudonym of a caller; empty if the number is withheld or is an extension."""
         return citizen_identities(self._key, phone=number, region=self._region)
 
     def line(self, dialled: str) -> PhoneLine | None:
-        """Return the line that a dialled number is, if the configuration has it."""
+        """Return the configured line of a dialled number; None if it is not configured."""
         normalised = self._normalise(dialled)
         for pattern, line in self._lines.items():
             if (
@@ -112,24 +114,24 @@ class PhoneNumbers:
 
 @lru_cache(_CACHED)
 def whole(text: str, highest: int) -> int | None:
-    """Return the whole number that `text` is, None if it is none or above `highest`, which has ten digits at most.
+    """Return `text` as a whole number; None if it is not one, or above `highest` (ten digits at most).
 
-    A number that begins with a needless 0, as telephone numbers do, is none.
+    Numbers with a leading 0, such as telephone numbers, are not accepted.
     """
     return number if _WHOLE.fullmatch(text) and (number := int(text)) <= highest else None
 
 
 def epoch(text: str, now: float) -> int:
-    """Return the time that `text` is, in seconds since 1970; 0 if it is none of `SECONDS`, or later than tomorrow.
+    """Return `text` as a time in seconds since 1970; 0 if it is outside `SECONDS` or more than `AHEAD_SECONDS` after `now`.
 
-    Ten digits may be a telephone number.
+    A number of ten digits may be a telephone number.
     """
     second = whole(text, SECONDS[-1])
     return second if second is not None and SECONDS.start <= second <= now + AHEAD_SECONDS else 0
 
 
 def decode_text(content: bytes) -> str:
-    """Return the text of a name: UTF-8, else Windows-1252, else ISO 8859-1, which gives each byte a character of its own."""
+    """Decode a name as UTF-8, else as Windows-1252, else as ISO 8859-1, which accepts every byte."""
     for encoding in ("utf-8", "cp1252"):
         try:
             return content.decode(encoding)
@@ -147,16 +149,16 @@ def is_here(host: str) -> bool:
 
 
 def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
-    """Return a word that stands for `name` and does not tell it."""
-    # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
+    """Return an identifier for `name` that does not reveal it."""
+    # With the sector's key, as for pseudonyms: phone numbers can be guessed from a plain hash.
     digest = hmac.digest(key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]
     return f"{kind}-{urlsafe_b64encode(digest).decode()}"
 
 
 def as_label(name: str) -> str:
-    """Return `name` as one plain word (`Accueil général` is `Accueil-general`), empty if it is none that can be shown.
+    """Return `name` as a label (`Accueil général` becomes `Accueil-general`); empty if that is not possible.
 
-    Not shown is what may be a phone number or an e-mail address, and what other alphabets than the Latin one write.
+    Names that may be a phone number or an e-mail address, or that are not in Latin script, give an empty label.
     """
     if LABEL.fullmatch(name):
         return name

@@ -1,6 +1,6 @@
-"""Calendars: when a service is open, which days count, and when a delay ends. Pure; no clock.
+"""Calendars: opening hours, working days and deadlines. Pure functions of their arguments; imports only `models`.
 
-Instants are milliseconds since 1970 (UTC), as in `streams.core`; local time is that of the calendar's own zone.
+Instants are milliseconds since 1970 (UTC), as in `streams.core`. Local time is in the calendar's time zone.
 `models.calendars.ical` reads and writes iCalendar.
 """
 

@@ -1,4 +1,4 @@
-"""A calendar that answers in microseconds: its years are computed when they are first asked for, and kept."""
+"""Calendar with cached years: a year is computed at its first use, and later queries take microseconds."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -16,23 +16,23 @@ from models.calendars.years import Year, compute_year
 Answer = TypeVar("Answer")
 
 Pause = tuple[int, int | None]
-"""From an instant up to and without another; None: it goes on. Pauses are given in order, and do not overlap."""
+"""Begin and end (exclusive) of a pause; end None while it lasts. Sequences of pauses are in order and do not overlap."""
 
 TIME_UNITS: Final = (Unit.OPENING_HOURS, Unit.ELAPSED)
 _YEAR: Final = 31_556_952_000
 
 
 class Deadline(NamedTuple):
-    """When a delay ends."""
+    """End of a delay."""
 
     at: int | None
-    """None while a pause goes on: then nobody knows."""
+    """The deadline; None during a pause, when it is unknown."""
     left: int
-    """What is still to be counted when such a pause ends, else 0; months and clear days in calendar days."""
+    """Amount that remains after a current pause, else 0. Months and clear days are in calendar days."""
 
 
 class OpeningChange(NamedTuple):
-    """When it opens or closes."""
+    """Next opening or closing."""
 
     at: int
     opens: bool
@@ -44,14 +44,14 @@ def compile_calendar(rules: CalendarRules) -> "Calendar":
 
 
 class Calendar:
-    """When it is open, which days count, when a delay ends.
+    """Opening hours, working days and deadlines by the rules of one calendar.
 
     Instants are milliseconds since 1970. An amount is milliseconds for `opening_hours` and `elapsed`, else a number of days
-    or months (see `Unit`). Whoever asks for what lies outside of the years 1970 to 2100 gets a `BeyondCalendarError`.
+    or months (see `Unit`). Methods raise `BeyondCalendarError` for results outside the years 1970 to 2100.
 
-    A delay in days or months that is to be rolled (`roll`) and would end on a holiday, on a day that is closed exceptionally
-    from beginning to end, or on one of `roll_days`, by default Saturday and Sunday, ends on the next that is none of them
-    (Code de procédure civile, article 642). Clear days always are.
+    With `roll`, a delay in days or months does not end on a holiday, on a day with a closure from 00:00 to 24:00, or on one of
+    `roll_days` (by default Saturday and Sunday). It ends on the next other day (Code de procédure civile, article 642).
+    Delays in clear days are always rolled.
     """
 
     def __init__(self, rules: CalendarRules) -> None:
@@ -61,29 +61,29 @@ class Calendar:
         self._table: Table | None = None
 
     def add(self, at: int, amount: int, unit: Unit, *, roll: bool = False) -> int:
-        """Return when a delay of `amount`, 1 or more, that begins at `at` ends; without pauses."""
+        """Return the end of a delay without pauses that begins at `at`. `amount` is at least 1."""
         end = self.deadline(at, amount, unit, roll=roll).at
-        assert end is not None  # nothing pauses it
+        assert end is not None  # only a pause makes it None
         return end
 
     def between(self, begin: int, end: int, unit: Unit) -> int:
-        """Return the largest amount that, added to `begin` and not rolled, is over at `end`; 0 if there is none."""
+        """Return the largest amount that can be added to `begin`, without roll, and ends by `end`; 0 if none can."""
         return self._ask(begin, lambda table: _between(table, begin, end, unit)) if begin < end else 0
 
     def deadline(
         self, started_at: int, target: int, unit: Unit, pauses: Sequence[Pause] = (), *, roll: bool = False
     ) -> Deadline:
-        """Return when a clock that stands still during `pauses` reaches `target`, 1 or more.
+        """Return the deadline of a clock with `pauses`. `target` is at least 1.
 
-        Time in pauses does not count. A day counts if the clock runs when it ends: each end of a counting day, after that of
-        the event, that a pause covers moves the deadline by one such day; in months, by one calendar day. A pause covers the
-        end of a day if it begins before, and ends then or later. Pauses after the last day that counts do not move the
-        deadline, even if it is rolled over them.
+        Time in pauses does not count. A day counts if the clock runs at its end. A pause covers the end of a day if it begins
+        before and ends then or later. Each covered end of a counting day, after the day of the event, moves the deadline by
+        one such day; in months, by one calendar day. Pauses after the last counted day do not move the deadline, even if it
+        is rolled past them.
         """
         return self._ask(started_at, lambda table: Deadline(*_end(table, started_at, target, unit, pauses, roll=roll)))
 
     def counted(self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()) -> int:
-        """Return what such a clock has counted at `until`; months and clear days in calendar days, as `Deadline.left`."""
+        """Return the amount counted from `started_at` to `until`; months and clear days in calendar days."""
 
         def count(table: Table) -> int:
             scale = _scale(table, unit)
@@ -94,7 +94,7 @@ class Calendar:
     def elapsed_by_day(
         self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()
     ) -> list[tuple[date, int]]:
-        """Return the same by local day, for all days of which something was counted; takes as long as there are days."""
+        """Return the result of `counted` per local day, without the days with 0. Takes time linear in the days."""
 
         def count(table: Table) -> list[tuple[date, int]]:
             scale = _scale(table, unit)
@@ -111,23 +111,23 @@ class Calendar:
         return self._ask(started_at, count)
 
     def is_open(self, at: int) -> bool:
-        """Return whether it is open at `at`."""
+        """Return whether the service is open at `at`."""
         return self._ask(at, lambda table: table.is_open(at))
 
     def next_change(self, at: int) -> OpeningChange | None:
-        """Return what comes first after `at`: that it opens, or that it closes; None if neither ever comes."""
+        """Return the first opening or closing after `at`; None if there is none up to the last year."""
         try:
             return self._ask(at, lambda table: OpeningChange(*table.next_change(at)))
         except BeyondCalendarError:
             return None
 
     def openings(self, year: int) -> Iterator[tuple[int, int]]:
-        """Yield the openings of each day of a local year, as the instants when it opens and closes, in order."""
-        made = self._year(year)
-        yield from zip(made.opens, made.closes, strict=True)
+        """Yield the opening and closing instants of a local year, in order."""
+        computed = self._year(year)
+        yield from zip(computed.opens, computed.closes, strict=True)
 
     def _ask(self, at: int, question: Callable[[Table], Answer]) -> Answer:
-        """Return what `question` says once there are years enough for it."""
+        """Return the result of `question`, after adding the years that it needs to the table."""
         table = self._table or self._cover(_year_of(at), _year_of(at))
         while True:
             try:
@@ -147,7 +147,7 @@ class Calendar:
     def _cover(self, first: int, last: int) -> Table:
         first, last = (min(max(year, FIRST_YEAR), LAST_YEAR) for year in (first, last))
         years = [self._year(year) for year in range(first, last + 1)]
-        # One assignment: who asks in another thread has the old table or the new.
+        # One assignment: another thread sees either the old or the new table.
         self._table = Table(first, years, instant_of(self.zone, date(last + 1, 1, 1)))
         return self._table
 
@@ -158,7 +158,7 @@ class Calendar:
 
 
 def _year_of(at: int) -> int:
-    """Return about the year: a day at its ends may be taken for one of its neighbour."""
+    """Return the approximate year. The first and last day of a year may get a neighbouring year."""
     return FIRST_YEAR + at // _YEAR
 
 
@@ -180,7 +180,7 @@ def _end(
     table: Table, started_at: int, target: int, unit: Unit, pauses: Sequence[Pause], *, roll: bool
 ) -> tuple[int | None, int]:
     if target < 1:
-        raise ValueError("a delay is 1 or more")
+        raise ValueError("a delay must be at least 1")
     if unit is Unit.MONTHS:
         day = table.day_of(started_at)
         target = months_later(day, target) - day
@@ -190,12 +190,12 @@ def _end(
     begin = scale.begin(started_at)
     goal = scale.position(begin) + target
     for pause_begin, pause_end in pauses:
-        held = scale.position(max(pause_begin, begin))
-        if goal <= held:
+        paused = scale.position(max(pause_begin, begin))
+        if goal <= paused:
             break
         if pause_end is None:
-            return None, goal - held
-        goal += scale.position(max(pause_end, begin)) - held
+            return None, goal - paused
+        goal += scale.position(max(pause_end, begin)) - paused
     end = scale.instant(goal)
     return table.roll(end) if roll and unit not in TIME_UNITS else end, 0
 
@@ -205,9 +205,9 @@ def _counted(scale: Scale, begin: int, until: int, pauses: Sequence[Pause]) -> i
         return 0
     counted = scale.position(until) - scale.position(begin)
     for pause_begin, pause_end in pauses:
-        held, resumed = max(pause_begin, begin), until if pause_end is None else min(pause_end, until)
-        if held < resumed:
-            counted -= scale.position(resumed) - scale.position(held)
+        paused, resumed = max(pause_begin, begin), until if pause_end is None else min(pause_end, until)
+        if paused < resumed:
+            counted -= scale.position(resumed) - scale.position(paused)
     return counted
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a calendar, or with what is asked of it."""
+"""Errors of calendars, with messages in English and French."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from pydantic_core import PydanticCustomError
 
 
 class CalendarError(ValueError):
-    """A text that is no calendar; says why, in English, and in French in `french`."""
+    """An invalid calendar text. The message is English; `french` has the French message."""
 
     def __init__(self, english: str, french: str) -> None:
         super().__init__(english)
@@ -14,10 +14,13 @@ class CalendarError(ValueError):
 
 
 class BeyondCalendarError(ValueError):
-    """The answer lies outside of the years that calendars know (`models.calendars.years.FIRST_YEAR` to `LAST_YEAR`)."""
+    """The result is outside the supported years (`models.calendars.rules.FIRST_YEAR` to `LAST_YEAR`)."""
 
 
 def validation_error(kind: str, english: str, french: str, **values: Any) -> PydanticCustomError:
-    """Return the error of a validator: its message is English, its context has `french`; `{name}` stands for a value."""
-    said = {name: str(value) for name, value in values.items()}
-    return PydanticCustomError(kind, english, {**said, "french": french.format(**said)})
+    """Return a validator's error with the English message, and the French one as `french` in its context.
+
+    `values` replace `{name}` in both messages.
+    """
+    texts = {name: str(value) for name, value in values.items()}
+    return PydanticCustomError(kind, english, {**texts, "french": french.format(**texts)})

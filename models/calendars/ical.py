@@ -1,4 +1,4 @@
-"""Closures and openings as iCalendar (RFC 5545): read from what others publish, written for what others read."""
+"""Import and export of closures and openings as iCalendar (RFC 5545)."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -18,41 +18,43 @@ from models.calendars.spans import DAY_MINUTES, Span
 
 PRODID: Final = "-//Accueil//Calendars//EN"
 _UNREADABLE: Final = (ValueError, AttributeError)
-"""What the library raises; the second for lines that are there twice, and for parts in each other's place."""
+"""Errors of the library for malformed text: `AttributeError` for duplicate lines and misplaced components."""
 _RECURRING: Final = ("RRULE", "RDATE", "EXDATE", "RECURRENCE-ID")
 
 
 def read_days(text: str, timezone: str) -> tuple[DateRange, ...]:
-    """Return the days that the events of an iCalendar cover, to be the closures or the extra openings of a calendar.
+    """Return the date ranges of an iCalendar's events, for the closures or extra openings of a calendar.
 
-    Events of whole days become days without hours, timed ones the hours they have in `timezone`, cancelled ones nothing.
-    What they are called is not kept. Raises `CalendarError` if the text is no iCalendar, or has an event that cannot be told
-    so: one that recurs, has no end, an unknown time zone or seconds, or begins or ends in the second of two hours that
-    clocks show alike.
+    All-day events become ranges without hours. Timed events become hours in `timezone`. Cancelled events are skipped, and
+    summaries are dropped. Raises `CalendarError` for a text that is not an iCalendar, and for unsupported events: recurring,
+    without an end, with an unknown time zone, with seconds, or in the second occurrence of a repeated local hour.
     """
     try:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)
     except _UNREADABLE:  # its message may hold any line
         calendars = []
-    if not calendars or not all(isinstance(one, icalendar.Calendar) for one in calendars):
-        raise CalendarError("no iCalendar, or a broken one", "pas un iCalendar, ou un iCalendar abîmé")
+    if not calendars or not all(isinstance(calendar, icalendar.Calendar) for calendar in calendars):
+        raise CalendarError("not an iCalendar, or a damaged one", "pas un iCalendar, ou un iCalendar abîmé")
     events = chain.from_iterable(calendar.events for calendar in calendars)
     zone = ZoneInfo(timezone)
-    # An event is told by its place, not by its UID, in which there may be anything.
-    told = (_days_of(event, zone, nth) for nth, event in enumerate(events, 1) if not _is_cancelled(event))
-    return tuple(chain.from_iterable(told))
+    # Error messages identify an event by its position: a UID may contain personal data.
+    ranges = (_days_of(event, zone, nth) for nth, event in enumerate(events, 1) if not _is_cancelled(event))
+    return tuple(chain.from_iterable(ranges))
 
 
 def write_openings(calendar: Calendar, year: int, name: str, written_at: datetime) -> str:
-    """Return the openings of a local year as an iCalendar, each an event in UTC; `name` tells calendars apart."""
+    """Return the openings of a local year as an iCalendar, with one UTC event per opening.
+
+    `name` makes the events' UIDs unique among calendars.
+    """
     times = (tuple(_as_utc(at) for at in opening) for opening in calendar.openings(year))
     return _write(times, name, "Open / Ouvert", written_at)
 
 
 def write_closures(calendar: Calendar, year: int, name: str, written_at: datetime) -> str:
-    """Return the days of a local year on which it does not open as an iCalendar, each row of them an event.
+    """Return the closed days of a local year as an iCalendar, with one event per run of consecutive days.
 
-    `name` tells calendars apart.
+    `name` makes the events' UIDs unique among calendars.
     """
     begin, end = date(year, 1, 1), date(year + 1, 1, 1)
     open_days = {_as_utc(at).astimezone(calendar.zone).date() for at, _ in calendar.openings(year)}
@@ -69,9 +71,9 @@ def write_closures(calendar: Calendar, year: int, name: str, written_at: datetim
 
 
 def _write(times: Iterable[tuple[date, ...]], name: str, summary: str, written_at: datetime) -> str:
-    made = icalendar.Calendar()
-    made.add("PRODID", PRODID)
-    made.add("VERSION", "2.0")
+    calendar = icalendar.Calendar()
+    calendar.add("PRODID", PRODID)
+    calendar.add("VERSION", "2.0")
     for begin, end in times:
         event = icalendar.Event()
         event.add("UID", str(uuid5(NAMESPACE_URL, f"{name} {summary} {begin.isoformat()}")))
@@ -79,11 +81,11 @@ def _write(times: Iterable[tuple[date, ...]], name: str, summary: str, written_a
         event.add("DTSTART", begin)
         event.add("DTEND", end)
         event.add("SUMMARY", summary)
-        made.add_component(event)
-    return bytes(made.to_ical()).decode()
+        calendar.add_component(event)
+    return bytes(calendar.to_ical()).decode()
 
 
-def _refuse(nth: int, english: str, french: str) -> CalendarError:
+def _event_error(nth: int, english: str, french: str) -> CalendarError:
     return CalendarError(f"event {nth} {english}", f"l'événement {nth} {french}")
 
 
@@ -93,21 +95,21 @@ def _is_cancelled(event: icalendar.Event) -> bool:
 
 def _days_of(event: icalendar.Event, zone: ZoneInfo, nth: int) -> Iterator[DateRange]:
     if recurring := [key for key in _RECURRING if key in event]:
-        raise _refuse(
+        raise _event_error(
             nth,
-            f"has {recurring[0]}: only single events can be read, have it written day by day",
-            f"a {recurring[0]} : seuls des événements simples peuvent être lus, faites-le écrire jour par jour",
+            f"has {recurring[0]}: recurring events are not supported, export each occurrence as an event",
+            f"a {recurring[0]} : les événements récurrents ne sont pas lus, exportez chaque occurrence séparément",
         )
     try:
         begin, end = event.start, event.end
     except _UNREADABLE:
-        raise _refuse(
-            nth, "has no DTSTART, or one that does not fit its end", "est sans DTSTART, ou sa fin n'y correspond pas"
+        raise _event_error(
+            nth, "has no DTSTART, or its end does not match it", "est sans DTSTART, ou sa fin n'y correspond pas"
         ) from None
     if isinstance(begin, datetime) and isinstance(end, datetime):
         begin, end = _local(event, "DTSTART", begin, zone, nth), _local(event, "DTEND", end, zone, nth)
     if begin >= end:
-        raise _refuse(nth, "does not end after it begins", "ne finit pas après son début")
+        raise _event_error(nth, "does not end after it begins", "ne finit pas après son début")
     if isinstance(begin, datetime) and isinstance(end, datetime):
         yield from _hours_of(begin, end, nth)
     else:
@@ -115,18 +117,20 @@ def _days_of(event: icalendar.Event, zone: ZoneInfo, nth: int) -> Iterator[DateR
 
 
 def _local(event: icalendar.Event, key: str, at: datetime, zone: ZoneInfo, nth: int) -> datetime:
-    """Return the local time; one without a zone is meant to be that already."""
+    """Return the local time. A time without a zone is already local."""
     zone_named = event[key].params.get("TZID") if key in event else None
     if at.tzinfo is None and zone_named:
-        raise _refuse(nth, f"names no time zone: {zone_named}", f"ne nomme pas un fuseau horaire : {zone_named}")
+        raise _event_error(
+            nth, f"has an unknown time zone: {zone_named}", f"a un fuseau horaire inconnu : {zone_named}"
+        )
     shown = (at.astimezone(zone) if at.tzinfo else at).replace(tzinfo=None)
     if shown.second or shown.microsecond:
-        raise _refuse(nth, "has seconds", "a des secondes")
+        raise _event_error(nth, "has seconds", "a des secondes")
     if at.tzinfo and instant_of(zone, shown.date(), shown.hour * 60 + shown.minute) != round(at.timestamp()) * 1000:
-        raise _refuse(
+        raise _event_error(
             nth,
-            f"means the second time at which clocks show {shown}",
-            f"désigne la seconde fois où il est {shown}",
+            f"means the second occurrence of the local time {shown}",
+            f"désigne la seconde occurrence de l'heure locale {shown}",
         )
     return shown
 
@@ -147,9 +151,9 @@ def _days(first: date, last: date, nth: int, hours: tuple[Span, ...] | None = No
     try:
         return DateRange.model_validate({"from": first, "to": last, "hours": hours})
     except ValidationError:
-        raise _refuse(
+        raise _event_error(
             nth,
-            f"lies outside of the years {FIRST_YEAR} to {LAST_YEAR}",
+            f"is outside the years {FIRST_YEAR} to {LAST_YEAR}",
             f"est hors des années {FIRST_YEAR} à {LAST_YEAR}",
         ) from None
 

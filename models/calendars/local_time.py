@@ -1,4 +1,4 @@
-"""Local times as instants, where clocks are put forward or back too."""
+"""Conversion of local times to instants, with daylight saving time changes."""
 
 from bisect import bisect_left
 from datetime import date, datetime, time, timedelta
@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 
 def instant_of(zone: ZoneInfo, day: date, minute: int = 0) -> int:
-    """Return the instant at which clocks first show a time of a day: `minute` from 0 to 1440, that is 24:00.
+    """Return the instant of a local time in milliseconds. `minute` counts from midnight, 0 to 1440 (24:00).
 
-    A time that is shown twice counts once, the first time (as in RFC 5545, 3.3.5). One that is skipped is the moment of the
-    jump, so that a span never ends before it begins: what opens at 02:30 when 02:00 becomes 03:00 opens then.
+    A repeated local time means its first occurrence (RFC 5545, 3.3.5). A skipped local time means the moment of the clock
+    change: an opening at 02:30 begins when 02:00 becomes 03:00. A span therefore never ends before it begins.
     """
     shown = datetime.combine(day, time(), zone) + timedelta(minutes=minute)
     seconds = round(shown.timestamp())

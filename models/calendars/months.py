@@ -1,4 +1,4 @@
-"""Delays in months, between days that are proleptic ordinals (Code de procédure civile, article 641)."""
+"""Delays in months (Code de procédure civile, article 641). Days are proleptic Gregorian ordinals."""
 
 from calendar import monthrange
 from datetime import date
@@ -7,9 +7,9 @@ from models.calendars.errors import BeyondCalendarError
 
 
 def months_later(day: int, months: int) -> int:
-    """Return the day of the same number so many months later, or the last of that month if it has none such.
+    """Return the day `months` later: the same day of the month, or the month's last day if it is shorter.
 
-    Raises `BeyondCalendarError` beyond the last year that dates know.
+    Raises `BeyondCalendarError` beyond the last year of `datetime.date`.
     """
     begin = date.fromordinal(day)
     year, month = divmod(begin.year * 12 + begin.month - 1 + months, 12)
@@ -19,7 +19,7 @@ def months_later(day: int, months: int) -> int:
 
 
 def months_between(begin: int, end: int) -> int:
-    """Return the largest number of months, 0 or more, that after `begin` are over by `end`."""
-    one, other = date.fromordinal(begin), date.fromordinal(end)
-    months = (other.year - one.year) * 12 + other.month - one.month
+    """Return the largest number of months, at least 0, that can be added to `begin` without passing `end`."""
+    first, last = date.fromordinal(begin), date.fromordinal(end)
+    months = (last.year - first.year) * 12 + last.month - first.month
     return max(months - (months_later(begin, months) > end), 0) if months > 0 else 0

@@ -1,11 +1,11 @@
-"""What is written of a calendar: its zone, openings, holidays and exceptions.
+"""Definition of a calendar: time zone, opening hours, holidays and exceptions.
 
 As TOML:
 
     timezone = "Europe/Paris"
-    holidays = "FR-57"                          # or "FR", "FR-974", "BE" …; left out: none
-    rest_days = ["sunday"]                      # what jours ouvrables leave out, beside holidays
-    roll_days = ["saturday", "sunday"]          # on which no rolled delay ends, beside holidays
+    holidays = "FR-57"                          # or "FR", "FR-974", "BE" …; default: none
+    rest_days = ["sunday"]                      # with holidays, the days that are not jours ouvrables
+    roll_days = ["saturday", "sunday"]          # with holidays, the days on which a rolled delay cannot end
     closures = [
         2026-12-24,
         { from = 2026-08-10, to = 2026-08-14 },
@@ -13,11 +13,11 @@ As TOML:
     ]
     extra = [{ on = 2026-11-01, hours = ["09:00-12:00"] }]
 
-    [[versions]]                                # the first also holds before its day
+    [[versions]]                                # the first version also applies before its first day
     from = 2026-01-01
     monday = ["08:30-12:00", "13:30-17:00"]
 
-A public holiday and a closure close; `extra` opens, even on a day that is closed otherwise.
+The service is closed on public holidays and in `closures`. `extra` adds openings, also on closed days.
 """
 
 import tomllib
@@ -35,7 +35,7 @@ from models.calendars.spans import WHOLE_DAY, Hours, Span, merge
 
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2100
-"""The last of which the holidays are known."""
+"""Last year for which the library knows the holidays."""
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
@@ -46,7 +46,7 @@ def _check_zone(name: str) -> str:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         raise validation_error(
-            "unknown_timezone", "no time zone {name}", "aucun fuseau horaire {name}", name=name
+            "unknown_timezone", "unknown time zone {name}", "fuseau horaire inconnu : {name}", name=name
         ) from None
     return name
 
@@ -56,14 +56,14 @@ def _check_holidays(code: str) -> str:
         public_holidays(code, LAST_YEAR)
     except ValueError:
         raise validation_error(
-            "unknown_holidays", "no holidays known of {code}", "jours fériés inconnus pour {code}", code=code
+            "unknown_holidays", "no holidays are known for {code}", "jours fériés inconnus pour {code}", code=code
         ) from None
     return code
 
 
 def _check_rest(days: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
     if set(days) == set(WEEKDAYS):
-        raise validation_error("never_a_day", "no day is left", "aucun jour ne reste")
+        raise validation_error("never_a_day", "must not list all seven days", "ne doit pas citer les sept jours")
     return days
 
 
@@ -83,15 +83,15 @@ class _On(_Rules):
 
 
 class DateRange(_Rules):
-    """Some days in a row, the last included, or the same hours of each of them.
+    """Consecutive days, the last included: whole days, or the same hours of each day.
 
-    A single one may be written as its date, or with `on` instead of `from` and `to`.
+    A single day may be written as a date, or with `on` instead of `from` and `to`.
     """
 
     from_: KnownDate = Field(alias="from")
     to: KnownDate
     hours: Hours | None = None
-    """None: all day."""
+    """None for whole days."""
 
     @model_validator(mode="before")
     @classmethod
@@ -123,22 +123,22 @@ class DateRange(_Rules):
                 first=self.from_,
             )
         if self.hours == ():
-            raise validation_error("no_hours", "hours has none", "hours est vide")
+            raise validation_error("no_hours", "hours is empty", "hours est vide")
         return self
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
-        """What it covers of each day."""
+        """Return the spans of each day, in minutes."""
         return self.hours or (WHOLE_DAY,)
 
     @property
     def is_whole(self) -> bool:
-        """Whether it covers all of each day."""
+        """Return whether the range covers whole days."""
         return merge(self.spans) == [WHOLE_DAY]
 
 
 class Version(_Rules):
-    """When it opens in a week, from a day on until the next version."""
+    """Weekly opening hours, valid from a day until the next version."""
 
     from_: KnownDate = Field(date(FIRST_YEAR, 1, 1), alias="from")
     monday: Hours = ()
@@ -157,19 +157,19 @@ class Version(_Rules):
 
     @cached_property
     def week(self) -> tuple[tuple[Span, ...], ...]:
-        """Its openings of each day, Monday first."""
+        """Return the openings of each day of the week, Monday first."""
         return tuple(getattr(self, day) for day in WEEKDAYS)
 
 
 class CalendarRules(_Rules):
-    """All that is written of one calendar."""
+    """Definition of one calendar."""
 
     timezone: Annotated[str, AfterValidator(_check_zone)] = "Europe/Paris"
-    """By its IANA name."""
+    """IANA name."""
     holidays: Annotated[str, AfterValidator(_check_holidays)] | None = None
-    """Whose public holidays: see `public_holidays`."""
+    """Country or part of a country, as in `public_holidays`."""
     customary_holidays: bool = False
-    """Whether days that are holidays there by custom alone are public holidays too."""
+    """Whether days that are holidays only by local custom count as public holidays."""
     closures: tuple[DateRange, ...] = ()
     extra: tuple[DateRange, ...] = ()
     rest_days: SomeWeekdays = ("sunday",)
@@ -177,7 +177,7 @@ class CalendarRules(_Rules):
     roll_days: SomeWeekdays = ("saturday", "sunday")
     """Code de procédure civile, article 642."""
     versions: tuple[Version, ...] = Field(min_length=1)
-    """In the order of their days."""
+    """Versions in the order of their first days."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -186,15 +186,17 @@ class CalendarRules(_Rules):
         begins = [version.from_ for version in self.versions]
         if begins != sorted(set(begins)):
             raise validation_error(
-                "versions_order", "versions must have days in order", "versions attend des jours dans l'ordre"
+                "versions_order",
+                "versions must be in the order of their first days",
+                "versions doivent être dans l'ordre de leurs premiers jours",
             )
         return self
 
 
 def read_rules(text: str) -> CalendarRules:
-    """Return the calendar that a TOML text says.
+    """Return the calendar rules of a TOML text.
 
-    Raises `CalendarError` if it is not TOML, pydantic's `ValidationError` (with the path of each key) if it is no calendar.
+    Raises `CalendarError` for invalid TOML, and pydantic's `ValidationError`, with the path of each key, for invalid rules.
     """
     try:
         return CalendarRules.model_validate(tomllib.loads(text))

@@ -1,4 +1,4 @@
-"""Spans of a day, in minutes of local time since midnight: `08:30-12:00` is (510, 720). A day ends at 24:00."""
+"""Spans of a day in minutes since local midnight: `08:30-12:00` is (510, 720). A day ends at 24:00."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _FORM: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\
 
 
 class Span(NamedTuple):
-    """From `begin` up to and without `end`."""
+    """From `begin` to `end`, which is excluded."""
 
     begin: int
     end: int
@@ -28,7 +28,7 @@ WHOLE_DAY: Final = Span(0, DAY_MINUTES)
 
 
 def parse_span(text: str) -> Span:
-    """Return the span that `HH:MM-HH:MM` says; raises `PydanticCustomError` for any other form, or if it is reversed."""
+    """Return the span of the text `HH:MM-HH:MM`. Raises `PydanticCustomError` for another form or a reversed span."""
     if not (found := _FORM.fullmatch(text)):
         raise validation_error("span_form", "must be HH:MM-HH:MM, at most 24:00", "attend HH:MM-HH:MM, au plus 24:00")
     begin_hour, begin_minute, end_hour, end_minute = found.groups()
@@ -42,7 +42,7 @@ def parse_span(text: str) -> Span:
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
-    """Return the same time as disjoint spans in order; those that touch become one."""
+    """Return the union of `spans` as disjoint spans, in order. Adjacent spans are joined."""
     merged: list[Span] = []
     for span in sorted(spans):
         if merged and span.begin <= merged[-1].end:
@@ -53,40 +53,40 @@ def merge(spans: Iterable[Span]) -> list[Span]:
 
 
 def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
-    """Return what is left of `spans`, in order, without `holes`."""
+    """Return `spans` without the time in `holes`."""
     left = list(spans)
     for hole in holes:
         pieces = [
             piece
-            for one in left
-            for piece in (Span(one.begin, min(one.end, hole.begin)), Span(max(one.begin, hole.end), one.end))
+            for span in left
+            for piece in (Span(span.begin, min(span.end, hole.begin)), Span(max(span.begin, hole.end), span.end))
         ]
         left = [piece for piece in pieces if piece.begin < piece.end]
     return left
 
 
-def _one_or_many(given: Any) -> Any:
+def _as_tuple(given: Any) -> Any:
     return (given,) if isinstance(given, str) else given
 
 
 def _check_disjoint(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     ordered = tuple(sorted(spans))
-    for one, other in pairwise(ordered):
-        if other.begin < one.end:
+    for earlier, later in pairwise(ordered):
+        if later.begin < earlier.end:
             raise validation_error(
                 "spans_overlap",
-                "{one} and {other} overlap",
-                "{one} et {other} se chevauchent",
-                one=str(one),
-                other=str(other),
+                "{earlier} and {later} overlap",
+                "{earlier} et {later} se chevauchent",
+                earlier=str(earlier),
+                later=str(later),
             )
     return ordered
 
 
 Hours = Annotated[
     tuple[Annotated[Span, BeforeValidator(lambda given: parse_span(given) if isinstance(given, str) else given)], ...],
-    BeforeValidator(_one_or_many),
+    BeforeValidator(_as_tuple),
     AfterValidator(_check_disjoint),
     PlainSerializer(lambda spans: [str(span) for span in spans], when_used="unless-none"),
 ]
-"""One `HH:MM-HH:MM`, or several that do not overlap; kept in order."""
+"""One `HH:MM-HH:MM`, or several without overlap; stored in order."""

@@ -1,4 +1,4 @@
-"""The years of a calendar that were compiled so far, as sorted arrays: every question is a few bisections."""
+"""Sorted arrays of a calendar's computed years, searched by bisection."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -10,7 +10,7 @@ from models.calendars.years import Dates, Instants, Year, instants
 
 
 class OutOfRangeError(Exception):
-    """The answer is not in the table: it needs an earlier year or, by default, later ones."""
+    """The result is outside the table: an earlier year is needed or, by default, a later one."""
 
     def __init__(self, *, earlier: bool = False) -> None:
         super().__init__()
@@ -18,20 +18,20 @@ class OutOfRangeError(Exception):
 
 
 class Scale(Protocol):
-    """How a unit measures time: a position grows while time counts, and stands still while it does not."""
+    """Measure of a unit. The position of an instant grows while time counts, and is constant while it does not."""
 
     def begin(self, at: int) -> int:
-        """Return the instant from which counts what begins at `at`."""
+        """Return the first counted instant of a delay that begins at `at`."""
 
     def position(self, at: int) -> int:
-        """Return where `at` is."""
+        """Return the position of `at`."""
 
     def instant(self, position: int) -> int:
-        """Return the first instant at `position`."""
+        """Return the first instant with this position."""
 
 
 class Elapsed:
-    """All time counts."""
+    """Scale of `Unit.ELAPSED`: all time counts."""
 
     def begin(self, at: int) -> int:
         """Return `at`."""
@@ -41,12 +41,12 @@ class Elapsed:
 
 
 class OpeningHours:
-    """Time counts while it is open."""
+    """Scale of `Unit.OPENING_HOURS`: time counts while the service is open."""
 
     def __init__(self, opens: Instants, closes: Instants, begin: int, end: int) -> None:
         self._begin, self._end = begin, end
         self.opens, self.closes = opens, closes
-        self._opened = instants([0])  # before each opening, and in all
+        self._opened = instants([0])  # open time before each opening, and the total
         for opened, closed in zip(opens, closes, strict=True):
             self._opened.append(self._opened[-1] + closed - opened)
 
@@ -55,14 +55,14 @@ class OpeningHours:
         return at
 
     def position(self, at: int) -> int:
-        """Return how long it was open before."""
+        """Return the open time before `at`, in milliseconds."""
         if not self._begin <= at <= self._end:
             raise OutOfRangeError(earlier=at < self._begin)
         last = bisect_right(self.opens, at) - 1
         return self._opened[last] + min(at, self.closes[last]) - self.opens[last] if last >= 0 else 0
 
     def instant(self, position: int) -> int:
-        """Return when it was open for so long; the end of an opening rather than the beginning of the next."""
+        """Return the first instant with this open time: the end of an opening, not the start of the next."""
         if position > self._opened[-1]:
             raise OutOfRangeError
         last = max(bisect_left(self._opened, position) - 1, 0)
@@ -70,31 +70,31 @@ class OpeningHours:
 
 
 class CountedDays:
-    """Days count, of some kind: each at its end, and not that of the event."""
+    """Scale of a unit of days: a day counts when it ends, and the day of the event does not count."""
 
     def __init__(self, days: Sequence[int], table: "Table") -> None:
         self._days, self._table = days, table
 
     def begin(self, at: int) -> int:
-        """Return the end of the day."""
+        """Return the end of the day of `at`."""
         return self._table.end_of(self._table.day_of(at))
 
     def position(self, at: int) -> int:
-        """Return how many days of this kind are over."""
+        """Return the number of counted days that ended by `at`."""
         return bisect_left(self._days, self._table.day_of(at))
 
     def instant(self, position: int) -> int:
-        """Return the end of the nth day."""
+        """Return the end of the counted day with this number."""
         if position > len(self._days):
             raise OutOfRangeError
         return self._table.end_of(self._days[position - 1])
 
 
 class Table:
-    """Some years in a row, `first` to `last`. Raises `OutsideError` for what is asked of others."""
+    """Consecutive years `first` to `last`. Methods raise `OutOfRangeError` if they need other years."""
 
     def __init__(self, first: int, years: Sequence[Year], end: int) -> None:
-        """`end` is when the last of `years` ends."""
+        """`end` is the end of the last year."""
         self.first, self.last = first, first + len(years) - 1
         self._first_day = date(first, 1, 1).toordinal()
         self._midnights = _join(year.midnights for year in years)
@@ -108,39 +108,39 @@ class Table:
         self._final = _join(year.final for year in years)
 
     def day_of(self, at: int) -> int:
-        """Return the day (an ordinal) of an instant."""
+        """Return the ordinal of the local day of an instant."""
         if not self._midnights[0] <= at < self._midnights[-1]:
             raise OutOfRangeError(earlier=at < self._midnights[0])
         return self._first_day + bisect_right(self._midnights, at) - 1
 
     def end_of(self, day: int) -> int:
-        """Return the instant at which a day (an ordinal) is over."""
+        """Return the end of a day, given by its ordinal."""
         nth = day - self._first_day + 1
         if nth >= len(self._midnights):
             raise OutOfRangeError
         return self._midnights[nth]
 
     def roll(self, end: int) -> int:
-        """Return `end`, the end of a day, or the end of the first day after it on which a rolled delay may end."""
+        """Return `end`, the end of a day, if a rolled delay may end on that day, else the end of the next such day."""
         nth = bisect_left(self._final, self.day_of(end - 1))
         if nth == len(self._final):
             raise OutOfRangeError
         return self.end_of(self._final[nth])
 
     def next_change(self, at: int) -> tuple[int, bool]:
-        """Return when it next opens or closes after `at`, and whether it opens."""
+        """Return the next opening or closing after `at`, and whether it is an opening."""
         opens, closes = self.opening_hours.opens, self.opening_hours.closes
         nth = bisect_right(opens, at)
         if nth and at < closes[nth - 1]:
             if closes[nth - 1] == self._midnights[-1]:
-                raise OutOfRangeError  # the next year may go on with it
+                raise OutOfRangeError  # the opening may continue in the next year
             return closes[nth - 1], False
         if at < self._midnights[0] or nth == len(opens):
             raise OutOfRangeError(earlier=at < self._midnights[0])
         return opens[nth], True
 
     def is_open(self, at: int) -> bool:
-        """Return whether it is open at `at`."""
+        """Return whether the service is open at `at`."""
         if not self._midnights[0] <= at < self._midnights[-1]:
             raise OutOfRangeError(earlier=at < self._midnights[0])
         last = bisect_right(self.opening_hours.opens, at) - 1
@@ -155,7 +155,7 @@ def _join(parts: Iterable["array[int]"]) -> Dates:
 
 
 def _join_touching(opens: Instants, closes: Instants) -> tuple[Instants, Instants]:
-    """What closes when it opens does not close: at midnight, mostly."""
+    """Join openings that touch, mostly at midnight."""
     apart = [nth for nth in range(1, len(opens)) if opens[nth] != closes[nth - 1]]
     return (
         instants([*opens[:1], *(opens[nth] for nth in apart)]),

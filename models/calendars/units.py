@@ -1,26 +1,26 @@
-"""In what a delay is counted."""
+"""Units of delays."""
 
 from enum import StrEnum
 
 
 class Unit(StrEnum):
-    """The unit of a delay. `opening_hours` and `elapsed` are counted in milliseconds, all others in whole local days or months.
+    """Unit of a delay: milliseconds for `opening_hours` and `elapsed`, else whole local days or months.
 
-    In days and months the day of the event does not count, and the delay ends at 24:00 of its last day: Code de procédure
-    civile, articles 641 and 642.
+    With days and months, the day of the event does not count, and the delay ends at 24:00 of its last day (Code de procédure
+    civile, articles 641 and 642).
     """
 
     OPENING_HOURS = "opening_hours"
-    """Time during which it is open; what comes while it is closed begins at the next opening."""
+    """Time while the service is open. A delay that begins while it is closed counts from the next opening."""
     ELAPSED = "elapsed"
-    """Time."""
+    """All time."""
     WORKING_DAYS = "working_days"
-    """*Jours ouvrés*: days on which it opens, however shortly."""
+    """*Jours ouvrés*: days with at least one opening."""
     BUSINESS_DAYS = "business_days"
-    """*Jours ouvrables*: all days but those of weekly rest and public holidays."""
+    """*Jours ouvrables*: all days except weekly rest days and public holidays."""
     CALENDAR_DAYS = "calendar_days"
     """*Jours calendaires*: all days."""
     CLEAR_DAYS = "clear_days"
-    """*Jours francs*: the last day does not count either, so that the delay ends a day later; and it is always rolled."""
+    """*Jours francs*: the last day does not count either, so the delay ends one day later. Always rolled."""
     MONTHS = "months"
-    """*De quantième à quantième*: the day of the same number, or the last of the month if it has none such (article 641)."""
+    """*De quantième à quantième*: the same day of the month, or the month's last day if it is shorter (article 641)."""

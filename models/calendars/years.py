@@ -1,4 +1,4 @@
-"""One year of a calendar, computed day by day."""
+"""Computation of one year of a calendar, day by day."""
 
 from array import array
 from bisect import bisect_right
@@ -15,21 +15,21 @@ from models.calendars.spans import DAY_MINUTES, WHOLE_DAY, Span, merge, subtract
 _MINUTE: Final = 60_000
 
 Instants: TypeAlias = "array[int]"
-"""Milliseconds since 1970, in order."""
+"""Sorted instants in milliseconds since 1970."""
 Dates: TypeAlias = "array[int]"
-"""Proleptic ordinals (`date.toordinal`), in order."""
+"""Sorted days as proleptic Gregorian ordinals (`date.toordinal`)."""
 
 
 def instants(values: Iterable[int] = ()) -> "array[int]":
-    """Return them as an array of 64 bits each."""
+    """Return `values` as an array of 64-bit integers."""
     return array("q", values)
 
 
 class Year(NamedTuple):
-    """What a year holds."""
+    """Opening hours and counted days of one year."""
 
     midnights: Instants
-    """When each day begins."""
+    """Start of each day."""
     opens: Instants
     closes: Instants
     working: Dates
@@ -39,9 +39,9 @@ class Year(NamedTuple):
 
 
 def compute_year(rules: CalendarRules, year: int) -> Year:
-    """Return what `rules` say of a year."""
+    """Return one local year of the calendar."""
     zone = ZoneInfo(rules.timezone)
-    made = Year(*(instants() for _ in Year._fields))
+    computed = Year(*(instants() for _ in Year._fields))
     custom = rules.customary_holidays
     holidays = public_holidays(rules.holidays, year, customary=custom) if rules.holidays else frozenset()
     closed, extra = _by_day(rules.closures, year), _by_day(rules.extra, year)
@@ -50,7 +50,7 @@ def compute_year(rules: CalendarRules, year: int) -> Year:
     for ordinal in _ordinals(year):
         day = date.fromordinal(ordinal)
         following = instant_of(zone, day, DAY_MINUTES)
-        made.midnights.append(midnight)
+        computed.midnights.append(midnight)
         closures = [WHOLE_DAY] if day in holidays else [span for days in closed.get(ordinal, ()) for span in days.spans]
         spans = subtract(_week_at(rules, day)[day.weekday()], closures)
         spans = merge([*spans, *(span for days in extra.get(ordinal, ()) for span in days.spans)])
@@ -58,19 +58,19 @@ def compute_year(rules: CalendarRules, year: int) -> Year:
         opened = False
         for span in spans:
             begin, end = (midnight + minute * _MINUTE if plain else instant_of(zone, day, minute) for minute in span)
-            if begin < end:  # else it lies in an hour that is skipped
-                made.opens.append(begin)
-                made.closes.append(end)
+            if begin < end:  # else the clock change skips the whole span
+                computed.opens.append(begin)
+                computed.closes.append(end)
                 opened = True
         if opened:
-            made.working.append(ordinal)
+            computed.working.append(ordinal)
         if day not in holidays:
             if day.weekday() not in rest:
-                made.business.append(ordinal)
+                computed.business.append(ordinal)
             if day.weekday() not in roll and not any(days.is_whole for days in closed.get(ordinal, ())):
-                made.final.append(ordinal)
+                computed.final.append(ordinal)
         midnight = following
-    return made
+    return computed
 
 
 def _ordinals(year: int) -> range:

@@ -1,1 +1,1 @@
-"""Who may do what with citizens' timelines, and the record of who did: tokens, permissions, audit."""
+"""Tokens, permissions and the audit log of accesses. Imports `models` and `connectors.sdk` only."""

@@ -1,10 +1,11 @@
-"""The audit: who read what of whom, and why, on disk before the answer leaves.
+"""Audit log of accesses to citizens' data, synced to disk before the answer is sent.
 
-Lines of JSON in `<directory>/000001.jsonl` and so on, a new file each month or 64 MiB, chained as `chain` says; `head` says where
-they end. Any number of threads, tasks and processes may record: those who wait together share one write and one sync.
+Records are lines of JSON in `<directory>/000001.jsonl` and following files. A new file begins each month or at 64 MiB. The lines
+form a hash chain (`hash_chain`); the file `head` holds the end of the chain. Any number of threads, tasks and processes may
+record at the same time: records that wait together share one write and one sync.
 
-An answer waits for its line's sync alone. The head is written after it and synced before the next line, so a crash of the
-process loses nothing of it; a power cut may set it back by one write, never the lines.
+An answer waits only for the sync of its line. The head is written after the line and synced before the next one. A crash of the
+process loses no head. A power cut may set the head back by one write, but loses no line.
 """
 
 import asyncio
@@ -50,19 +51,19 @@ from streams.access.permissions import Operation
 KEEP_DAYS: Final = 365
 FILE_BYTES: Final = 64 << 20
 LOCK_SECONDS: Final = 10
-"""So long a process waits for another that writes, before it refuses."""
+"""Longest wait for the lock of another process, in seconds, before a record is refused."""
 POLL_SECONDS: Final = 0.002
-"""It asks this often; to write takes some milliseconds."""
+"""Pause between two attempts to take the lock, in seconds. A write takes a few milliseconds."""
 _LAST_LINE_BYTES: Final = 4096
 _NAME: Final = re.compile(r"\d{6}\.jsonl")
 SUBJECT_PATTERN: Final = (
     rf"(?:{'|'.join(IdentityKind)}):[0-9a-f]{{1,4}}-[A-Za-z0-9_-]{{1,22}}|"
     rf"(?:{'|'.join(Channel)}):[!-9;-~]{{1,128}}:[A-Za-z0-9._@/+-]{{1,128}}"
 )
-"""A pseudonym or a contact id, as a regular expression."""
+"""Regular expression of a pseudonym or a contact id."""
 CONCEALED: Final = "concealed"
-"""What a name begins with that stands for one that was typed and is not known."""
-_WHOSE: Final = re.compile(
+"""Prefix of the keyed hash that replaces a typed name unknown to the timelines."""
+_AUDIT_SUBJECT: Final = re.compile(
     rf"|{SUBJECT_PATTERN}|{CONCEALED}:[A-Za-z0-9_-]{{22}}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}"
 )
 _ERASURE: Final = re.compile(r"|[0-9a-f]{32}")
@@ -71,81 +72,81 @@ log = structlog.get_logger(__name__)
 
 
 class AuditError(Exception):
-    """It was not recorded, so it must not be answered (503). The text says why, and holds no value of a record."""
+    """The access was not recorded, so the request must not be answered (503). The text contains no value of a record."""
 
 
 class Purpose(StrEnum):
-    """Why a citizen's data are looked at. A closed list: a free text would hold names."""
+    """Reason for an access to a citizen's data. The list is closed because a free text would contain names."""
 
     CONTACT = "contact"
-    """The citizen is there: on the telephone, at the desk."""
+    """The citizen is on the telephone or at the desk."""
     FOLLOW_UP = "follow_up"
-    """A letter, an e-mail, a form or an appointment is worked on."""
+    """The client works on a letter, an e-mail, a form or an appointment."""
     COMPLAINT = "complaint"
     QUALITY = "quality"
-    """The service looks into how it did."""
+    """The service reviews its own work."""
     RIGHTS = "rights"
-    """The citizen asks for access, correction, erasure."""
+    """The citizen requests access, correction or erasure."""
     SECURITY = "security"
-    """An incident is looked into."""
+    """Investigation of an incident."""
     ADMINISTRATION = "administration"
-    """Of Accueil itself."""
+    """Administration of Accueil itself."""
 
 
 class Result(StrEnum):
-    """What came of it."""
+    """Outcome of an operation."""
 
     SHOWN = "shown"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
-    """The role or the sector does not allow it, or something else is in its way."""
+    """The role, the sector or another rule does not allow the operation."""
     LIMITED = "limited"
-    """The token asked too often."""
+    """The token exceeded its rate limit."""
     BEGUN = "begun"
-    """It is recorded first, then done."""
+    """The operation is recorded and will now be carried out."""
     PROVED = "proved"
-    """It was done, and is shown by a proof."""
+    """The operation was carried out and proved."""
     DONE = "done"
-    """What was begun has come about."""
+    """An operation recorded as `begun` has succeeded."""
     FAILED = "failed"
-    """What was begun has not; of a look-up, and of what earlier releases did, it is not known whether it has."""
+    """An operation recorded as `begun` has failed. For look-ups and records of earlier releases, the outcome is unknown."""
 
 
-class Access(msgspec.Struct, frozen=True, kw_only=True, rename={"actor": "who", "subject_id": "whose"}):
-    """What is recorded, beside when."""
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents of an audit record, except its time. JSON keys: `who` for `actor`, `whose` for `subject_id`."""
 
-    actor: str
-    """A token's name; of who gave a command on the machine `user:<name>`, or `user:<name> (sudo: <name>)` by sudo."""
+    actor: str = msgspec.field(name="who")
+    """Name of a token; for a command on the machine `user:<name>`, or `user:<name> (sudo: <name>)` with sudo."""
     role: str = ""
     operation: Operation
     sector: str = ""
-    subject_id: str = ""
-    """A pseudonym or a contact id that is known, `concealed:…` for one that is not (`streams.access.concealment`);
-    `token:<name>` of a token, `erasure:<id>:<SHA-256>` of a proof."""
+    subject_id: str = msgspec.field(default="", name="whose")
+    """Known pseudonym or contact id; `concealed:…` for an unknown one (`streams.access.concealment`); `token:<name>` for a token;
+    `erasure:<id>:<SHA-256>` for a proof."""
     why: Purpose
     result: Result
     across: str = ""
-    """Why it was done in a sector that is not the token's own: the reason that the settings give."""
+    """Reason, from the settings, for an access to a sector that the token does not have."""
     ground: RevocationReason | Literal[""] = ""
-    """Of a link that is revoked: why it does not hold."""
+    """For a revoked link: the reason of the revocation."""
     erasure: str = ""
-    """Of an erasure: the id of its request, from its beginning to its proof."""
+    """For an erasure: the id of its request, in all records from the request to the proof."""
 
     def __post_init__(self) -> None:
-        """Refuse what was typed in place of a pseudonym."""
+        """Reject values that may contain personal data."""
         if not is_audit_subject(self.subject_id):
-            raise ValueError("whose is neither a pseudonym nor a contact id")
+            raise ValueError("subject_id is neither a pseudonym nor a contact id")
         if not _ERASURE.fullmatch(self.erasure):
-            raise ValueError("erasure is no id of a request")
+            raise ValueError("erasure is not the id of an erasure request")
 
 
 def is_audit_subject(text: str) -> bool:
-    """Return whether a record may name this: a pseudonym, a contact id, a token, a proof, or nothing."""
-    return bool(_WHOSE.fullmatch(text))
+    """Return whether `text` may be the subject of a record: a pseudonym, a contact id, a token, a proof or an empty string."""
+    return bool(_AUDIT_SUBJECT.fullmatch(text))
 
 
 class Audit:
-    """The audit in `directory`, which keeps records for `keep_days`, and up to a month more: whole files go."""
+    """The audit log in `directory`. Whole files are deleted, so records are kept for `keep_days` and up to one month more."""
 
     def __init__(
         self,
@@ -163,61 +164,64 @@ class Audit:
         self._writer = ThreadPoolExecutor(1, "audit")
 
     def submit(self, access: Access) -> Future[int]:
-        """Have `access` recorded; what is returned tells its sequence, or raises `AuditError`, once that is decided."""
+        """Queue `access` for recording. The future returns the record's sequence number or raises `AuditError`."""
         waiting = _Waiting(_time(self._clock()), access, Future())
         self._pending.append(waiting)
         self._writer.submit(self._record_pending)
-        return waiting.told
+        return waiting.recorded
 
     def record(self, access: Access) -> int:
-        """Record `access` and return its sequence once it is on disk. Raises `AuditError`: then answer nothing."""
+        """Record `access` and return its sequence number once it is on disk.
+
+        Raises `AuditError`; the request must then not be answered.
+        """
         return self.submit(access).result()
 
     async def record_soon(self, access: Access) -> int:
-        """Do what `record` does, and let other tasks run meanwhile."""
+        """Record `access` without blocking the event loop. See `record`."""
         return await asyncio.wrap_future(self.submit(access))
 
     def prune(self) -> int:
-        """Remove files whose records are all older than `keep_days`, and return how many. Raises `AuditError`."""
+        """Delete files whose records are all older than `keep_days`; return the number of files. Raises `AuditError`."""
         return self._writer.submit(self._prune_now).result()
 
     def close(self) -> None:
-        """Wait until all is recorded."""
+        """Wait until all queued records are written."""
         self._writer.shutdown()
 
     # ---------------------------------------------------------------------------------------------- in the writer's thread
     def _record_pending(self) -> None:
         waiting = [self._pending.popleft() for _ in range(len(self._pending))]
-        waiting = [one for one in waiting if one.told.set_running_or_notify_cancel()]
+        waiting = [item for item in waiting if item.recorded.set_running_or_notify_cancel()]
         if not waiting:
-            return  # recorded with those before
+            return  # an earlier call has recorded them
         try:
-            with _clear(self._directory), self._held():
+            with _as_audit_errors(self._directory), self._locked():
                 head = self._current(self._ready())
-                records = [{"at": one.at, **msgspec.to_builtins(one.access)} for one in waiting]
+                records = [{"at": item.at, **msgspec.to_builtins(item.access)} for item in waiting]
                 self._known = self._append(head, records)
-                for sequence, one in enumerate(waiting, head.sequence + 1):
-                    one.told.set_result(sequence)
+                for sequence, item in enumerate(waiting, head.sequence + 1):
+                    item.recorded.set_result(sequence)
                 self._sync_head()
-        except BaseException as error:  # noqa: BLE001 - each of them has to know
-            for one in waiting:
-                if not one.told.done():
-                    one.told.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - every waiting caller must receive the error
+            for item in waiting:
+                if not item.recorded.done():
+                    item.recorded.set_exception(error)
 
     def _prune_now(self) -> int:
-        with _clear(self._directory), self._held():
+        with _as_audit_errors(self._directory), self._locked():
             head, before = self._ready(), {*_names(self._directory)}
-            if head.file and self._is_old(head.file):  # one that goes is followed by one that says so
+            if head.file and self._is_old(head.file):  # the newest file can only be deleted after a newer one exists
                 head = self._begin(head)
             self._prune(head)
             return len(before.difference(_names(self._directory)))
 
-    def _held(self) -> Any:
+    def _locked(self) -> Any:
         make_private_directory(self._directory)
         return self._lock.acquire(poll_interval=POLL_SECONDS)
 
     def _ready(self) -> Head:
-        """Return where the chain ends, once what a crash left is cut off; a damaged one goes on in a new file that tells."""
+        """Return the head after recovery: cut off what a crash left, or continue a damaged chain in a new file that says so."""
         head, _ = hash_chain.read_head(_read(self._directory / HEAD))
         names = _names(self._directory)
         if head is None and not names:
@@ -225,16 +229,16 @@ class Audit:
             self._sync_head()
             return EMPTY_HEAD
         if head is None:
-            return self._begin(_end_by_its_words(self._directory / names[-1]), Damage.HEAD_LOST)
-        if not self._stands(head):
+            return self._begin(_end_as_claimed(self._directory / names[-1]), Damage.HEAD_LOST)
+        if not self._matches_file(head):
             return self._begin(head, Damage.TRUNCATED)
         newest = names[-1] if names else ""
         if head == self._known and newest == head.file and (self._directory / newest).stat().st_size == head.size:
             return head
         return self._adopt(head, [name for name in names if name >= head.file])
 
-    def _stands(self, head: Head) -> bool:
-        """Return whether the lines that the head tells of are there; of each, only whoever verifies makes sure."""
+    def _matches_file(self, head: Head) -> bool:
+        """Return whether the line at the head's position is in its file. The lines before it are checked only by `verify`."""
         if head == EMPTY_HEAD:
             return True
         try:
@@ -251,12 +255,12 @@ class Audit:
         )
 
     def _adopt(self, head: Head, names: Sequence[str]) -> Head:
-        """Take in what was written whole before a crash, cut off what was not; nothing of it was answered."""
+        """Accept the complete lines that a crash left after the head and cut off the rest. None of them was answered."""
         for name in names:
             path, start = self._directory / name, head.size if name == head.file else 0
             content = _read(path, start)
             position, whole = _follow(head.position, content)
-            if start + whole == 0 and b"\n" in content:  # a crash leaves no whole line that does not belong there
+            if start + whole == 0 and b"\n" in content:  # a crash leaves no complete line that breaks the chain
                 return self._begin(head, Damage.MISPLACED)
             if cut := len(content) - whole:
                 log.warning("audit_cut", file=name, bytes_cut=cut, records_kept=position.sequence)
@@ -273,13 +277,13 @@ class Audit:
         return head
 
     def _current(self, head: Head) -> Head:
-        """Return the head, of a new file if it is time for one; then, and at first, what is too old goes."""
+        """Return the head, of a new file if one is due. Delete old files at the first call and with each new file."""
         if head.month != f"{self._clock():%Y-%m}" or head.size >= self._file_bytes:
             return self._prune(self._begin(head))
         return head if self._known else self._prune(head)
 
     def _begin(self, head: Head, damage: Damage | None = None) -> Head:
-        """Begin a file that follows `head`."""
+        """Begin a new file that follows `head`."""
         number = max((int(name[:6]) for name in [*_names(self._directory), head.file or "000000"]), default=0) + 1
         path = self._directory / f"{number:06d}.jsonl"
         record = {"at": _time(self._clock()), "operation": BEGIN, "previous": head.last}
@@ -296,7 +300,7 @@ class Audit:
             raise
 
     def _append(self, head: Head, records: Sequence[Mapping[str, Any]]) -> Head:
-        """Write records after `head` and return the new one, or leave all as it was and raise `OSError`."""
+        """Append records after `head` and return the new head. On `OSError`, restore the previous state and raise."""
         lines, position = [], head.position
         for record in records:
             line, position = hash_chain.add(position, record)
@@ -314,7 +318,7 @@ class Audit:
         return after
 
     def _prune(self, head: Head) -> Head:
-        """Tell in the chain which files go, then remove them, the oldest first, and return the new head."""
+        """Record in the chain which files expire, delete them, oldest first, and return the new head."""
         gone, through = [], EMPTY_HEAD.position
         for name, following in pairwise(_names(self._directory)):
             anchor = _first(self._directory / following)
@@ -323,20 +327,20 @@ class Audit:
             gone.append(name)
             through = ChainPosition(anchor["sequence"] - 1, anchor["previous"])
         if gone:
-            told = {"through_sequence": through.sequence, "through_hash": through.hash}
-            head = self._append(head, [{"at": _time(self._clock()), "operation": PRUNE, **told}])
-            self._sync_head()  # on disk it may still be in a file that goes
+            pruned = {"through_sequence": through.sequence, "through_hash": through.hash}
+            head = self._append(head, [{"at": _time(self._clock()), "operation": PRUNE, **pruned}])
+            self._sync_head()  # the synced head may still refer to a file that is about to be deleted
         for name in gone:
             (self._directory / name).unlink()
             sync_directory(self._directory)
         return head
 
     def _is_old(self, name: str) -> bool:
-        """Return whether all records of a file are older than is kept: its last one is, and can be read."""
+        """Return whether the last record of a file, and so all of them, is older than the retention period."""
         return str(_last(self._directory / name).get("at", "~")) < _time(self._clock() - self._keep)
 
     def _save(self, head: Head) -> None:
-        """Write the head over the older of the two, or over the one that is torn."""
+        """Write the head over the older of its two slots, or over a torn one."""
         path = self._directory / HEAD
         content = _read(path)
         newest, _ = hash_chain.read_head(content)
@@ -359,16 +363,16 @@ class Audit:
 
 
 class Line(NamedTuple):
-    """A line of the audit, as it stands there."""
+    """A line of the audit log, not verified."""
 
     file: str
     line: int
     record: dict[str, Any] | None
-    """None if it cannot be read."""
+    """None if the line is not valid JSON."""
 
 
 def read(directory: Path) -> Iterator[Line]:
-    """Yield all lines, oldest first, as they are: whether they are true, `verify` says. Raises `AuditError`."""
+    """Yield all lines, oldest first, without verifying them. Raises `AuditError`."""
     with _opened(directory) as (files, _):
         for name, file in files:
             for number, line in enumerate(file, 1):
@@ -376,7 +380,7 @@ def read(directory: Path) -> Iterator[Line]:
 
 
 def verify(directory: Path, expected: ChainPosition | None = None) -> VerificationReport:
-    """Check the whole audit, while others go on writing; `expected` is a mark that was noted elsewhere. Raises `AuditError`."""
+    """Check the whole log, also during writes. `expected` is a position that was noted elsewhere. Raises `AuditError`."""
     with _opened(directory) as (files, head_content):
         head, torn = hash_chain.read_head(head_content)
         report = hash_chain.verify(files, head, expected)
@@ -388,16 +392,16 @@ def verify(directory: Path, expected: ChainPosition | None = None) -> Verificati
 class _Waiting(NamedTuple):
     at: str
     access: Access
-    told: Future[int]
+    recorded: Future[int]
 
 
 @contextmanager
-def _clear(directory: Path) -> Iterator[None]:
+def _as_audit_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except Timeout:
         raise AuditError(
-            say(f"{directory} is held by another process", f"{directory} est tenu par un autre processus")
+            say(f"{directory} is locked by another process", f"{directory} est verrouillé par un autre processus")
         ) from None
     except OSError as error:
         raise AuditError(describe_os_error(error, directory)) from error
@@ -405,8 +409,8 @@ def _clear(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _opened(directory: Path) -> Iterator[tuple[list[tuple[str, Iterable[bytes]]], bytes]]:
-    """Open all files, and read the head, between two writes; what is removed later can still be read."""
-    with ExitStack() as opened, _clear(directory):
+    """Open all files and read the head between two writes. Open files stay readable after their deletion."""
+    with ExitStack() as opened, _as_audit_errors(directory):
         if not directory.is_dir():
             yield [], b""
             return
@@ -437,13 +441,13 @@ def _read(path: Path, start: int = 0) -> bytes:
 
 
 def _first(path: Path) -> dict[str, Any]:
-    """Return what the first line of a file says."""
+    """Return the record of the first line of a file."""
     with path.open("rb") as file:
         return hash_chain.read_record(file.readline()) or {}
 
 
 def _last(path: Path) -> dict[str, Any]:
-    """Return what the last line of a file says."""
+    """Return the record of the last line of a file."""
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE_BYTES))
         lines = file.read().splitlines()
@@ -451,7 +455,7 @@ def _last(path: Path) -> dict[str, Any]:
 
 
 def _follow(position: ChainPosition, content: bytes) -> tuple[ChainPosition, int]:
-    """Return the mark after the lines in `content` that follow `mark`, and how many bytes they are."""
+    """Return the position after the lines of `content` that continue the chain from `position`, and their size in bytes."""
     whole = 0
     for line in io.BytesIO(content):
         if hash_chain.check(position, line):
@@ -460,8 +464,8 @@ def _follow(position: ChainPosition, content: bytes) -> tuple[ChainPosition, int
     return position, whole
 
 
-def _end_by_its_words(path: Path) -> Head:
-    """Return the head that there would be if the file at `path` were true."""
+def _end_as_claimed(path: Path) -> Head:
+    """Return the head that follows from the file at `path`, without verifying it."""
     position, size = EMPTY_HEAD.position, 0
     with path.open("rb") as file:
         for line in file:
@@ -470,7 +474,7 @@ def _end_by_its_words(path: Path) -> Head:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Append to a file that is there, and wait until it is on disk."""
+    """Append to an existing file and sync it to disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     try:
         _write_all(descriptor, content)

@@ -1,6 +1,6 @@
 """Keyed hashes for names in the audit that a person typed and that the timelines do not know.
 
-Such a name may be personal. A search for the name still finds its records: `accueil audit show --whose` searches for the name
+Such a name may be personal. A search for the name still finds its records: `accueil audit show --subject` searches for the name
 and for its hash.
 """
 

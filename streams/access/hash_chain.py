@@ -1,11 +1,11 @@
-"""The chain of an audit, as pure functions: each line bears the SHA-256 of the hash before it and of its own record.
+"""Hash chain of the audit log, as pure functions: each line contains the SHA-256 of the previous hash and of its own record.
 
-A line is one JSON object, `{"hash":"<64 hexadecimal digits>",<record>}` and a newline. What is hashed are bytes: a change of any
-of them is found. A record bears its `sequence`; the first of each file (`begin_file`) also the hash that it follows, so that a
-file can be checked when those before it are gone, and a `prune` says up to where they went.
+A line is one JSON object, `{"hash":"<64 hexadecimal digits>",<record>}`, and a newline. The hash covers bytes, so any change is
+detected. A record contains its `sequence`. The first record of a file (`begin_file`) also contains the hash that it follows, so
+that a file can be checked after earlier ones were deleted. A `prune` record says up to which position they were deleted.
 
-No key is needed to check a chain, so none protects it: who may write all of these files can write another history. Only a hash
-that was noted elsewhere (`expected`) tells.
+The chain has no key, so it does not protect against an author who can write all of these files and replaces the whole history.
+Only a hash that was noted elsewhere (`expected`) reveals that.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import msgspec
 BEGIN: Final = "begin_file"
 PRUNE: Final = "prune"
 HEAD: Final = "head"
-"""The file that says where the chain ends."""
+"""Name of the file that holds the end of the chain."""
 SLOT_BYTES: Final = 512
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BEFORE, _AFTER, _DIGITS = b'{"hash":"', b'",', 64
@@ -28,7 +28,7 @@ _BODY: Final = slice(len(_BEFORE) + _DIGITS + len(_AFTER), -1)
 
 
 class ChainPosition(NamedTuple):
-    """A place in the chain: the line that was written there, and all before it."""
+    """Position in the chain: a sequence number and the hash of that line, which covers all lines before it."""
 
     sequence: int
     hash: str
@@ -38,20 +38,20 @@ START: Final = ChainPosition(0, "0" * _DIGITS)
 
 
 class Head(msgspec.Struct, frozen=True):
-    """Where the chain ends: what was answered stands before it."""
+    """End of the chain. All records whose requests were answered are before it."""
 
     file: str
     size: int
-    """Of that file, in bytes."""
+    """Size of that file in bytes."""
     sequence: int
     last: str
     """Hash of the last line."""
     month: str
-    """In which the file was begun, as in `2026-11`."""
+    """Month in which the file was begun, such as `2026-11`."""
 
     @property
     def position(self) -> ChainPosition:
-        """The last line."""
+        """Position of the last line."""
         return ChainPosition(self.sequence, self.last)
 
 
@@ -60,59 +60,59 @@ EMPTY_HEAD: Final = Head("", 0, *START, "")
 
 
 class Damage(StrEnum):
-    """What is wrong with a place."""
+    """Kind of damage."""
 
     CHANGED = "changed"
     MISPLACED = "misplaced"
-    """Another line than the one that belongs here: lines were removed, moved or put in, at this place."""
+    """Another line than expected: lines were removed, moved or inserted here."""
     TRUNCATED = "truncated"
-    """Lines that were written are missing at the end."""
+    """Lines are missing at the end."""
     MISSING_BEFORE = "missing_before"
-    """Lines before the first file are gone, and no `prune` says so."""
+    """Lines before the first file are missing, and no `prune` record mentions them."""
     HEAD_TORN = "head_torn"
-    """A line of the head is not whole: a crash, or a change. The other one holds; who writes next mends it."""
+    """One of the two slots of the head is incomplete, after a crash or a change. The other is used; the next write repairs it."""
     HEAD_LOST = "head_lost"
-    """The file that says where the chain ends is not there, or says nothing."""
+    """The head file is missing or unreadable."""
     HEAD_DIFFERS = "head_differs"
-    """The chain is whole, and its end is another than was noted."""
+    """The chain is intact, but its end is not the one in the head."""
     RESUMED = "resumed"
-    """Whoever wrote found damage before this line."""
+    """A writer found damage before this line and continued in a new file."""
     REWRITTEN = "rewritten"
-    """The chain is whole, and is another than the one of which a hash was noted elsewhere."""
+    """The chain is intact, but does not contain the hash that was noted elsewhere."""
 
 
 class Finding(NamedTuple):
-    """Damage, and where it begins."""
+    """Damage and the place where it begins."""
 
     file: str
     line: int
     damage: Damage
     expected: int = 0
-    """Sequence that belongs there."""
+    """Expected sequence number."""
 
 
 @dataclass
 class VerificationReport:
-    """What came of a check."""
+    """Result of a verification."""
 
     findings: list[Finding] = field(default_factory=list)
     lines: int = 0
     begun: ChainPosition = START
-    """What the first line that is there follows."""
+    """Position before the first existing line."""
     last: ChainPosition = START
     unfinished_bytes: int = 0
-    """What a crash left after the end; the next who writes cuts it off. Nothing of it was answered."""
+    """Bytes that a crash left after the end. The next write cuts them off; none of these records was answered."""
 
 
 def add(after: ChainPosition, record: Mapping[str, Any]) -> tuple[bytes, ChainPosition]:
-    """Return the line that follows `after`, and its mark."""
+    """Return the line that follows `after` and its position."""
     body = msgspec.json.encode({"sequence": after.sequence + 1, **record})
     digest = _digest(after.hash, body)
     return _line(digest, body), ChainPosition(after.sequence + 1, digest)
 
 
 def check(after: ChainPosition, line: bytes) -> Damage | None:
-    """Return what is wrong with `line`, if it is not byte for byte the one that was written after `after`."""
+    """Return the damage of `line`, or None if it is exactly the line written after `after`."""
     body = b"{" + line[_BODY]
     sequence = _claimed_sequence(line)
     if line == _line(_digest(after.hash, body), body) and sequence == after.sequence + 1:
@@ -121,7 +121,7 @@ def check(after: ChainPosition, line: bytes) -> Damage | None:
 
 
 def read_record(line: bytes) -> dict[str, Any] | None:
-    """Return what a line says, be it true or not; None if it is not readable."""
+    """Return the record of a line, not verified; None if it is not readable."""
     try:
         record = msgspec.json.decode(line)
     except _UNREADABLE:
@@ -130,18 +130,18 @@ def read_record(line: bytes) -> dict[str, Any] | None:
 
 
 def claimed_position(line: bytes, after: ChainPosition) -> ChainPosition:
-    """Return the mark of a line by its own words, so that those after it can be checked whatever it is."""
+    """Return the position that a line claims, so that the following lines can be checked even if this one is wrong."""
     return ChainPosition(_claimed_sequence(line) or after.sequence + 1, line[_STATED].decode("latin-1"))
 
 
 def write_slot(head: Head) -> bytes:
-    """Return a head as its file holds it: with a checksum, and always of one length, so that it is written in place."""
+    """Return a head as one slot of its file: with a checksum and of fixed length, so that it can be overwritten in place."""
     body = msgspec.json.encode(head)
     return _line(_digest("", body), body)[:-1].ljust(SLOT_BYTES - 1) + b"\n"
 
 
 def read_slot(slot: bytes) -> Head | None:
-    """Return the head that a slot holds; None if it is not whole."""
+    """Return the head in a slot; None if the slot is incomplete."""
     try:
         head = msgspec.json.decode(b"{" + slot.rstrip()[_BODY.start :], type=Head)
     except _UNREADABLE:
@@ -150,9 +150,9 @@ def read_slot(slot: bytes) -> Head | None:
 
 
 def read_head(content: bytes) -> tuple[Head | None, list[int]]:
-    """Return the later head of the two that the file holds, and the lines of those that are not whole.
+    """Return the newer head of the two slots, and the numbers of the incomplete slots.
 
-    There are two, written in turn, because a crash may tear the one that is being written.
+    The two slots are written alternately because a crash may tear the one being written.
     """
     slots = [content[start : start + SLOT_BYTES] for start in range(0, len(content), SLOT_BYTES)]
     heads = [read_slot(slot) for slot in slots]
@@ -163,9 +163,9 @@ def read_head(content: bytes) -> tuple[Head | None, list[int]]:
 def verify(
     files: Iterable[tuple[str, Iterable[bytes]]], head: Head | None, expected: ChainPosition | None = None
 ) -> VerificationReport:
-    """Check the lines of all files, in order, against each other, against the head, and against a mark that was noted.
+    """Check the lines of all files, in order, against each other, the head and an expected position.
 
-    What stands beyond the head is a crash's, or being written: it is followed as far as it is whole, and is no damage.
+    Lines after the head were left by a crash or are being written. They are followed while complete and are no damage.
     """
     walk = _Walk(head, expected)
     for name, lines in files:
@@ -183,7 +183,7 @@ class _Walk:
         self._first = self._file = ""
         self._line = self._size = 0
         self._ended = head == EMPTY_HEAD
-        """The head's place was passed."""
+        """Whether the position of the head was passed."""
 
     def enter(self, name: str) -> None:
         self._file, self._line, self._size = name, 0, 0

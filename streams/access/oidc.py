@@ -1,7 +1,8 @@
-"""Bearer tokens of an OpenID provider: signed by one of its keys, for us, and mapped to what their holders may do.
+"""Authentication by bearer tokens of an OpenID provider.
 
-OpenID Connect Discovery 1.0 says where the keys are, RFC 7519 and RFC 8725 what of a token is checked. The provider is asked for
-its keys alone, never about a token: one that it takes back is good until it expires, so let it live for minutes.
+A token must be signed by one of the provider's keys and issued for Accueil; its roles map to permissions (`oidc_options`). The
+keys' location is found by OpenID Connect Discovery 1.0; the checks follow RFC 7519 and RFC 8725. Accueil requests only the keys
+from the provider, never the state of a token. A revoked token stays valid until it expires, so tokens should live for minutes.
 """
 
 import asyncio
@@ -23,24 +24,24 @@ from streams.access.oidc_options import OidcOptions
 from streams.access.tokens import Token, TokensError
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
-"""Signatures by the provider's private key. None that we could make ourselves (HS256), nor none at all."""
+"""Accepted signature algorithms: asymmetric ones only. HS256 would let Accueil sign tokens itself; `none` is unsigned."""
 LEEWAY_SECONDS: Final = 30
-"""Our clock and the provider's may differ by this."""
+"""Tolerated difference between the provider's clock and the local clock, in seconds."""
 KEEP_SECONDS: Final = 3600
-"""Keys are fetched again when they are so old, and before that if a token names one that is not among them …"""
+"""Age of the keys after which they are fetched again, in seconds. A token with an unknown key id triggers it earlier."""
 KEY_REFETCH_SECONDS: Final = 30
-"""… but not more often than this: tokens are made up by anybody."""
+"""Shortest time between two fetches of the keys, in seconds: forged tokens must not cause more requests."""
 OLDEST_SECONDS: Final = 86_400
-"""Older keys are good for nothing, though the provider is away: it may have taken one back, and its tokens are of minutes ago."""
+"""Age after which keys are no longer used, in seconds, even if the provider is unavailable: a key may have been revoked."""
 FETCH_SECONDS: Final = 5
 MAX_BYTES: Final = 1 << 20
-_WHO: Final = re.compile(r"[A-Za-z0-9._@|+/:-]{1,120}")
+_NAME: Final = re.compile(r"[A-Za-z0-9._@|+/:-]{1,120}")
 
 log = structlog.get_logger(__name__)
 
 
 class Provider:
-    """One OpenID provider, whose keys are kept for a while."""
+    """One OpenID provider and its cached keys."""
 
     def __init__(self, options: OidcOptions, clock: Callable[[], float] = time.monotonic) -> None:
         self._options, self._clock = options, clock
@@ -56,19 +57,19 @@ class Provider:
         )
 
     async def authenticate(self, text: str) -> Token | None:
-        """Return what the holder of a token may do; None if it is not a valid one, or means nothing here.
+        """Return the permissions of a token's holder; None if the token is invalid or its roles grant nothing.
 
-        Raises `TokensError` if the provider's keys cannot be had.
+        Raises `TokensError` if the provider's keys are unavailable.
         """
         claims = await self._read(text)
         if claims is None:
             return None
-        who, roles = claims.get(self._options.name_claim), _find(claims, self._options.role_claim)
-        grant = next((one for name, one in self._options.grants.items() if name in roles), None)
-        if grant is None or not isinstance(who, str) or not _WHO.fullmatch(who):
+        name, roles = claims.get(self._options.name_claim), _find_texts(claims, self._options.role_claim)
+        grant = next((grant for role, grant in self._options.grants.items() if role in roles), None)
+        if grant is None or not isinstance(name, str) or not _NAME.fullmatch(name):
             return None
         return Token(
-            name=f"oidc:{who}",
+            name=f"oidc:{name}",
             sha256="",
             role=grant.role,
             sectors=grant.sectors,
@@ -79,13 +80,13 @@ class Provider:
         )
 
     async def _read(self, text: str) -> dict[str, Any] | None:
-        """Return what a token says, None if it is not a valid one: anybody may send anything, also what a library trips over."""
+        """Return the claims of a token; None if it is invalid. Any text may arrive, also one on which the library fails."""
         keys = self._usable_keys
         if keys is None or self._is_due(KEEP_SECONDS):
             keys = await self._fetch(KEEP_SECONDS)
         try:
             return self._check(text, keys)
-        except InvalidKeyIdError:  # the provider may have a new one: who names it waits for it, nobody else
+        except InvalidKeyIdError:  # perhaps a new key: only requests with unknown key ids wait for the fetch
             keys = await self._fetch(KEY_REFETCH_SECONDS)
         except Exception:  # noqa: BLE001
             return None
@@ -107,7 +108,7 @@ class Provider:
         return now - self._fetched_at > oldest_seconds and now - self._tried_at > KEY_REFETCH_SECONDS
 
     async def _fetch(self, oldest_seconds: float) -> KeySet:
-        """Return keys that are at most so old; or older ones while the provider is away, or was asked just now."""
+        """Return keys of at most this age; older ones while the provider is unavailable or was just asked."""
         async with self._fetching:
             if self._is_due(oldest_seconds):
                 now = self._tried_at = self._clock()
@@ -118,7 +119,10 @@ class Provider:
             keys = self._usable_keys
             if keys is None:
                 raise TokensError(
-                    say("the OpenID provider's keys cannot be had", "les clés du fournisseur OpenID sont indisponibles")
+                    say(
+                        "the OpenID provider's keys are unavailable",
+                        "les clés du fournisseur OpenID sont indisponibles",
+                    )
                 )
             return keys
 
@@ -126,13 +130,13 @@ class Provider:
 async def fetch_keys(issuer: str) -> KeySet:
     """Return a provider's keys. Raises `httpx.HTTPError`, `JoseError`, `ValueError`, `KeyError` and `TypeError`."""
     async with httpx.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False) as client:
-        told = await _get(client, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-        if told["issuer"] != issuer:
-            raise ValueError("another issuer")
-        place = told["jwks_uri"]
-        if urlsplit(place).scheme != urlsplit(issuer).scheme:
-            raise ValueError("keys in the open")
-        return KeySet.import_key_set(await _get(client, place))
+        discovered = await _get(client, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        if discovered["issuer"] != issuer:
+            raise ValueError("issuer differs")
+        keys_url = discovered["jwks_uri"]
+        if urlsplit(keys_url).scheme != urlsplit(issuer).scheme:
+            raise ValueError("keys over another scheme")
+        return KeySet.import_key_set(await _get(client, keys_url))
 
 
 async def _get(client: httpx.AsyncClient, url: str) -> Any:
@@ -143,10 +147,10 @@ async def _get(client: httpx.AsyncClient, url: str) -> Any:
     return response.json()
 
 
-def _find(claims: Mapping[str, Any], path: str) -> list[str]:
-    """Return the texts at a place that is named by dots; none if there is nothing of the kind."""
+def _find_texts(claims: Mapping[str, Any], path: str) -> list[str]:
+    """Return the texts at a path whose names are separated by dots; an empty list if it leads to no text."""
     found: Any = claims
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None
-    several = found if isinstance(found, list) else [found]
-    return [one for one in several if isinstance(one, str)]
+    values = found if isinstance(found, list) else [found]
+    return [value for value in values if isinstance(value, str)]

@@ -1,4 +1,4 @@
-"""What roles of an OpenID provider mean here."""
+"""Options of an OpenID provider and the permissions that its roles grant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,25 +8,25 @@ from streams.access.permissions import Role
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the holder of a role of the provider's may do here."""
+    """Permissions that a role of the provider grants."""
 
     role: Role
     sectors: tuple[str, ...]
     services: tuple[str, ...] = ()
-    """None: all."""
+    """Empty: all services."""
 
 
 @dataclass(frozen=True, slots=True)
 class OidcOptions:
-    """Which provider, and what its roles mean."""
+    """Options of the OpenID provider."""
 
     issuer: str
     audience: str
-    """Tokens for others are refused."""
+    """Expected audience. Tokens for other audiences are refused."""
     role_claim: str = "roles"
-    """Where the roles stand; dots lead into objects, as in Keycloak's `realm_access.roles`."""
+    """Path of the claim with the roles; dots lead into objects, such as Keycloak's `realm_access.roles`."""
     name_claim: str = "sub"
-    """Who it is, for the audit."""
+    """Claim with the name of the holder, for the audit log."""
     rate_per_minute: int = 120
     grants: Mapping[str, Grant] = field(default_factory=dict)
-    """Role of the provider's → what it means here; of several the first in this order counts."""
+    """Role of the provider → permissions. If a token has several roles, the first in this order applies."""

@@ -1,4 +1,4 @@
-"""Who may do what: one table, and the rule that reads it."""
+"""Permissions of each role, and the rule that applies them."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -7,27 +7,27 @@ from typing import Final
 
 
 class Role(StrEnum):
-    """What the holder of a token is there for."""
+    """Role of a token's holder."""
 
     AGENT = "agent"
     """Answers citizens."""
     SUPERVISOR = "supervisor"
-    """Looks after the services: figures, and no citizen."""
+    """Manages the services: sees figures, but no citizen."""
     DPO = "dpo"
-    """Looks after the citizens' rights: data protection officer."""
+    """Data protection officer: handles citizens' requests about their data."""
     OPERATOR = "operator"
-    """Keeps the machines running: what could not be used, by its reasons alone."""
+    """Runs the machines: sees dead letters by their reasons only."""
 
 
 class Operation(StrEnum):
-    """What is done, as the audit names it."""
+    """Operation, named as in the audit log."""
 
     LOOK_UP = "look_up"
     """Find a citizen by number, address or reference, and read the first page."""
     READ_TIMELINE = "read_timeline"
     READ_CONTACT = "read_contact"
     EXPORT = "export"
-    """All that is held about a citizen (GDPR, article 15)."""
+    """Export all data about a citizen (GDPR, article 15)."""
     ERASE = "erase"
     REVOKE_LINK = "revoke_link"
     RESTORE_LINK = "restore_link"
@@ -56,16 +56,16 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Operation]]] = MappingProxyType(
         Role.OPERATOR: frozenset({Operation.READ_FIGURES, Operation.READ_DEAD_LETTERS}),
     }
 )
-"""What each role may do. Tokens are nobody's to make by a token: only on the machine itself."""
+"""Role → allowed operations. No role may manage tokens: that needs a command on the machine itself."""
 CITIZEN_OPERATIONS: Final = _READING | {
     Operation.EXPORT,
     Operation.ERASE,
     Operation.REVOKE_LINK,
     Operation.RESTORE_LINK,
 }
-"""What concerns one citizen, and so one sector; it needs a purpose, and is recorded before it is answered."""
+"""Operations on one citizen, and so in one sector. They need a purpose and are recorded before they are answered."""
 
 
 def may(role: Role, sectors: Collection[str], operation: Operation, sector: str = "") -> bool:
-    """Return whether a role with these sectors may do `operation`; in `sector`, if it is one of `OF_CITIZENS`."""
+    """Return whether a role with these sectors may do `operation`, in `sector` if it is one of `CITIZEN_OPERATIONS`."""
     return operation in PERMISSIONS[role] and (operation not in CITIZEN_OPERATIONS or sector in sectors)

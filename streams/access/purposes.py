@@ -1,4 +1,4 @@
-"""Why each role may look at a citizen: one table, beside that of what it may do."""
+"""Purposes that each role may give for an access to a citizen's data."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,5 +16,5 @@ PURPOSES: Final[Mapping[Role, tuple[Purpose, ...]]] = MappingProxyType(
         Role.OPERATOR: (),
     }
 )
-"""What each role may give as its reason. Incidents are not told to the citizen (`rights.holding.NOT_TOLD`): who answers him could
-hide behind that. Administration is of Accueil itself, and no token's; a command on the machine gives any."""
+"""Role → allowed purposes. Agents may not give `security`, because such accesses are hidden from the citizen
+(`streams.privacy.personal_data`). No token may give `administration`. Commands on the machine may give any purpose."""

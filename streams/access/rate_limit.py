@@ -1,23 +1,22 @@
-"""How often a token may ask: a token bucket each.
+"""Rate limit of each token, as a token bucket.
 
-`limits`, the library for this, has windows only: a fixed one lets twice the rate pass at its edge, a moving one keeps each
-request.
+The library `limits` has windows only. A fixed window allows twice the rate at its edge; a moving window stores each request.
 """
 
 from typing import Final, NamedTuple
 
 
 class Bucket(NamedTuple):
-    """How much may still be taken, and as of when."""
+    """Requests that may still be made, and the time of that count."""
 
     level: float
     at_seconds: float
 
 
 def take(bucket: Bucket | None, now_seconds: float, rate_per_minute: int) -> tuple[Bucket, float]:
-    """Take one; return the bucket after it, and 0, or for how many seconds to wait before anything can be taken.
+    """Take one request; return the new bucket and the wait in seconds before the next attempt, 0 if the request is allowed.
 
-    A bucket holds as much as flows in within a minute, and is full at first (None). What is refused takes nothing.
+    A bucket holds the requests of one minute and is full at first (None). A refused request takes nothing.
     """
     per_second = rate_per_minute / 60
     level = float(rate_per_minute)
@@ -29,12 +28,12 @@ def take(bucket: Bucket | None, now_seconds: float, rate_per_minute: int) -> tup
 
 
 class Limiter:
-    """The buckets of one process, by the names of tokens."""
+    """Buckets of one process, by name of the token."""
 
     def __init__(self) -> None:
         self._buckets: Final[dict[str, Bucket]] = {}
 
     def take(self, name: str, now_seconds: float, rate_per_minute: int) -> float:
-        """Take one for `name`; return 0, or for how many seconds it has to wait (`Retry-After`)."""
+        """Take one request for `name`; return 0, or the seconds to wait (`Retry-After`)."""
         self._buckets[name], wait = take(self._buckets.get(name), now_seconds, rate_per_minute)
         return wait

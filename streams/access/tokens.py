@@ -1,7 +1,7 @@
-"""Tokens: who may ask the API, kept by the SHA-256 of their secrets in a private file, `tokens.json`.
+"""API tokens, stored by the SHA-256 of their secrets in the private file `tokens.json`.
 
-A file of its own, and no table of the timelines' database: who may write that one, or reads its backup, must not be able to give
-himself a token. A secret has 256 random bits, so a plain hash of it can be neither guessed nor looked up in tables.
+The tokens are not in the timelines' database: a person who can write it or read its backup must not be able to create a token.
+A secret has 256 random bits, so its plain hash can neither be guessed nor be found in precomputed tables.
 """
 
 import hashlib
@@ -23,43 +23,43 @@ from connectors.sdk.i18n import say
 from models.timestamps import milliseconds
 from streams.access.permissions import Operation, Role, may
 
-SECRET_PREFIX: Final = "accueil_"  # noqa: S105 - lets scanners of source code find a secret that was left there
+SECRET_PREFIX: Final = "accueil_"  # noqa: S105 - lets secret scanners find a secret in source code
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LOCK_SECONDS: Final = 10
 
 
 class TokensError(Exception):
-    """The tokens cannot be read or changed: the text says why, and names no secret."""
+    """The tokens cannot be read or changed. The text contains no secret."""
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may ask, and for what. Times are milliseconds since 1970 UTC."""
+    """A client of the API and its permissions. Times are milliseconds since 1970 UTC."""
 
     name: str
-    """Of the person or the program; stands in the audit, and is never given to another."""
+    """Name of the person or program, for the audit log. A name is never reused."""
     sha256: str
-    """Of the secret, as hexadecimal digits."""
+    """SHA-256 of the secret, in hexadecimal digits."""
     role: Role
     sectors: tuple[str, ...]
     services: tuple[str, ...] = ()
-    """None: all."""
+    """Empty: all services."""
     rate_per_minute: int
     created_at: int
     expires_at: int
     revoked_at: int | None = None
     used_on: str = ""
-    """The last day it was used, UTC, as in `2026-11-25`."""
+    """Last day of use in UTC, such as `2026-11-25`."""
 
     def valid(self, now: int) -> bool:
-        """Return whether it may be used at `now`."""
+        """Return whether the token is valid at `now`."""
         return self.revoked_at is None and now < self.expires_at
 
     def may(self, operation: Operation, sector: str = "") -> bool:
-        """Return whether it may do `operation`, as `permissions.may` says."""
+        """Return whether the token allows `operation`; see `permissions.may`."""
         return may(self.role, self.sectors, operation, sector)
 
     def sees(self, sector: str, service: str) -> bool:
-        """Return whether an entry of this sector and service may be shown to it."""
+        """Return whether the token allows reading entries of this sector and service."""
         return sector in self.sectors and (not self.services or service in self.services)
 
 
@@ -69,37 +69,37 @@ def make_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """Return what is kept of a secret."""
+    """Return the stored form of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def find(tokens: Iterable[Token], secret: str, now: int) -> Token | None:
     """Return the token that has `secret` and is valid at `now`.
 
-    Each token is compared, in constant time: how long it takes tells neither how much of a secret fits, nor whether there is a
-    token that expired or was revoked.
+    Every token is compared, in constant time. The duration reveals neither how much of a secret matches nor whether an expired or
+    revoked token has it.
     """
-    asked = digest(secret)
+    searched = digest(secret)
     found = None
     for token in tokens:
-        fits = hmac.compare_digest(token.sha256, asked)
+        fits = hmac.compare_digest(token.sha256, searched)
         if fits & token.valid(now):
             found = token
     return found
 
 
 class Tokens:
-    """The file `tokens.json` in `directory`; whoever changes it holds a lock, and it is replaced as a whole."""
+    """The file `tokens.json` in `directory`. It is replaced as a whole, by one process at a time."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "tokens.json"
         self._lock = FileLock(directory / "lock", timeout=LOCK_SECONDS, mode=PRIVATE_FILE, thread_local=False)
         self._known: tuple[tuple[int, ...] | None, Sequence[Token]] = None, ()
-        """What was read last, and of which state of the file: one value, since threads read at once, and one that was overtaken
-        would put tokens that were revoked beside the newer state."""
+        """State of the file at the last reading, and its tokens. Both are one value because threads read concurrently: a slower
+        thread would otherwise combine revoked tokens with a newer state."""
 
     def list(self) -> Sequence[Token]:
-        """Return all tokens, by name; the file is read again when it has changed. Raises `TokensError`."""
+        """Return all tokens, by name. Read the file again if it has changed. Raises `TokensError`."""
         try:
             state = self._path.stat()
             version = (state.st_ino, state.st_mtime_ns, state.st_size)
@@ -128,7 +128,7 @@ class Tokens:
         return tokens
 
     def authenticate(self, secret: str, now: datetime) -> Token | None:
-        """Return the valid token that has `secret`, and note the day that it is used. Raises `TokensError`."""
+        """Return the valid token that has `secret` and record the day of its use. Raises `TokensError`."""
         token = find(self.list(), secret, milliseconds(now))
         today = now.astimezone(UTC).date().isoformat()
         if token is not None and token.used_on < today:
@@ -136,28 +136,28 @@ class Tokens:
         return token
 
     def add(self, token: Token) -> bool:
-        """Add a token; return False if there is, or was, one of its name. Raises `TokensError`."""
+        """Add a token; return False if its name is or was in use. Raises `TokensError`."""
         with self.changing():
             tokens = self.list()
-            if any(one.name == token.name for one in tokens):
+            if any(known.name == token.name for known in tokens):
                 return False
             self._write([*tokens, token])
         return True
 
     def rotate(self, name: str, sha256: str, expires_at: int) -> bool:
-        """Give a token that is not revoked a new secret; return False if there is none. Raises `TokensError`."""
+        """Give a token a new secret; return False if no unrevoked token has this name. Raises `TokensError`."""
         return self._change(name, sha256=sha256, expires_at=expires_at)
 
     def revoke(self, name: str, now: int) -> bool:
-        """Revoke a token for ever; return False if there is none that is not revoked. Raises `TokensError`."""
+        """Revoke a token permanently; return False if no unrevoked token has this name. Raises `TokensError`."""
         return self._change(name, revoked_at=now)
 
     def _change(self, name: str, **values: object) -> bool:
         with self.changing():
             tokens = self.list()
             changed = [
-                msgspec.structs.replace(one, **values) if one.name == name and one.revoked_at is None else one
-                for one in tokens
+                msgspec.structs.replace(token, **values) if token.name == name and token.revoked_at is None else token
+                for token in tokens
             ]
             if changed == [*tokens]:
                 return False
@@ -166,14 +166,14 @@ class Tokens:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Let no other process change tokens meanwhile. Raises `TokensError`."""
+        """Hold the lock for a change of the tokens. Raises `TokensError`."""
         try:
             make_private_directory(self._path.parent)
             with self._lock:
                 yield
         except Timeout:
             raise TokensError(
-                say(f"{self._path} is held by another process", f"{self._path} est tenu par un autre processus")
+                say(f"{self._path} is locked by another process", f"{self._path} est verrouillé par un autre processus")
             ) from None
         except OSError as error:
             raise TokensError(describe_os_error(error, self._path)) from None

@@ -1,1 +1,1 @@
-"""The `accueil` command: one module per command group. May import every other package of `streams`."""
+"""Commands of `accueil`, one module per group. May import every other package of `streams`."""

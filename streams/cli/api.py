@@ -1,4 +1,4 @@
-"""`accueil api`: citizens' timelines over HTTP."""
+"""`accueil api`: HTTP API of the citizens' timelines."""
 
 import sys
 
@@ -13,12 +13,13 @@ from streams.settings.schema import Settings
 @click.command(
     name="api",
     help=say(
-        "Serve citizens' timelines over HTTP, and their page.", "Sert les fils des usagers par HTTP, et leur page."
+        "Serve the HTTP API of citizens' timelines and its web page.",
+        "Servir l'API HTTP des fils d'usagers et sa page web.",
     ),
 )
 @pass_settings
 def command(settings: Settings) -> None:
-    """Answer until a signal comes."""
+    """Serve until SIGTERM or SIGINT."""
     from streams.runtime import api_process  # noqa: PLC0415
 
     start_logging(settings)

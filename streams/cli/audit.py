@@ -1,7 +1,7 @@
-"""`accueil audit`: find whether the record of who read what was changed, and show it.
+"""`accueil audit`: show the audit log and verify its hash chain.
 
-Who may open a command on this machine may read these files; that is not recorded, since it could not be enforced. Whom the
-timelines are asked for meanwhile is.
+Reading the audit log is not recorded: any account that can run this command can also read the files. Lookups of citizens
+(`--citizen`) are recorded.
 """
 
 import json as json_codec
@@ -26,11 +26,11 @@ from streams.cli.base import Group
 from streams.cli.citizen_arguments import database_unavailable_text, prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
-    TimeParam,
     format_time,
     json_option,
     limit_option,
     print_table,
+    since_option,
     vocabulary_label,
 )
 from streams.locale.i18n import say
@@ -39,137 +39,154 @@ from streams.runtime.instance_lock import pass_running_settings, stopped_demo_hi
 from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sectors
 from streams.settings.schema import Settings
 
-MOST_FINDINGS: Final = 10
-FOUND: Final = {
+MAX_FINDINGS: Final = 10
+"""Damages that `verify` prints."""
+DAMAGE_TEXTS: Final = {
     Damage.CHANGED: ("was changed", "a été modifiée"),
     Damage.MISPLACED: (
-        "another record stands where {expected} belongs: lines were removed, moved or put in",
+        "has another record than {expected}: lines were removed, moved or inserted",
         "un autre enregistrement est à la place du nº {expected} : lignes retirées, déplacées ou ajoutées",
     ),
-    Damage.TRUNCATED: ("record {expected} and what followed are gone", "le nº {expected} et la suite ont disparu"),
+    Damage.TRUNCATED: ("record {expected} and all later ones are missing", "le nº {expected} et la suite ont disparu"),
     Damage.MISSING_BEFORE: (
-        "records from {expected} on are missing before it, and nothing says that they were removed for their age",
+        "records from {expected} on are missing before this line, and were not removed by retention",
         "il manque avant elle les enregistrements depuis le nº {expected}, et rien ne dit que leur âge en est la cause",
     ),
     Damage.HEAD_TORN: (
-        "not whole: a crash, or a change; the other line holds, and the next record mends it",
+        "incomplete, after a crash or a change; the other line is valid, and the next record repairs this one",
         "incomplète : un arrêt brutal ou une modification ; l'autre ligne fait foi, le prochain enregistrement la répare",
     ),
     Damage.HEAD_LOST: (
-        "does not say where the audit ends: whether its end is there cannot be found out",
+        "does not give the end of the audit log: missing records at the end cannot be detected",
         "ne dit pas où finit l'audit : impossible de savoir si la fin y est",
     ),
-    Damage.HEAD_DIFFERS: ("does not fit the end of the audit", "ne correspond pas à la fin de l'audit"),
+    Damage.HEAD_DIFFERS: ("does not match the end of the audit log", "ne correspond pas à la fin de l'audit"),
     Damage.RESUMED: (
-        "begun after damage was found before it",
+        "was started after damage was found in earlier records",
         "commencée après qu'un dommage a été constaté avant elle",
     ),
     Damage.REWRITTEN: (
-        "is another than the one that was noted: all may have been written again",
+        "differs from the checkpoint: the whole log may have been rewritten",
         "n'est pas celle qui avait été notée : tout a pu être réécrit",
     ),
 }
 
 
-class _Noted(click.ParamType):
+class _Checkpoint(click.ParamType):
     name = "N:HASH"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ChainPosition:
-        """Return the mark that was noted."""
+        """Return the position in the hash chain that `verify` printed."""
         found = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", value)
         if not found:
-            self.fail(say("use what verify printed", "écrire ce que verify a imprimé"), param, ctx)
+            self.fail(
+                say("use the number:hash that verify printed", "donner le numéro:empreinte affiché par verify"),
+                param,
+                ctx,
+            )
         return ChainPosition(int(found[1]), found[2])
 
 
 @click.group(
-    cls=Group, name="audit", help=say("The record of who read what of whom.", "Le registre de qui a lu quoi de qui.")
+    cls=Group, name="audit", help=say("Show and verify the audit log.", "Afficher et vérifier le journal d'audit.")
 )
 def group() -> None:
-    """Hold the commands below."""
+    """Show and verify the audit log."""
 
 
 @group.command(
     "verify",
     help=say(
-        "Check that nothing was changed, removed, put in or moved. Note the line it ends with elsewhere, out of reach of who may "
-        "write these files: only with it (--noted) is found that all was written again.",
-        "Vérifier que rien n'a été modifié, retiré, ajouté ni déplacé. Noter ailleurs la ligne de la fin, hors de portée de qui "
-        "peut écrire ces fichiers : elle seule (--noted) permet de savoir si tout a été réécrit.",
+        "Check that no record was changed, removed, inserted or moved. Store the checkpoint it prints on another system: a "
+        "complete rewrite of the log is only detected with --checkpoint.",
+        "Vérifier qu'aucun enregistrement n'a été modifié, retiré, ajouté ni déplacé. Conserver sur un autre système le point de "
+        "contrôle affiché : lui seul (--checkpoint) permet de détecter une réécriture complète.",
     ),
 )
-@click.option("--noted", type=_Noted(), help=say("What an earlier check printed.", "Ce qu'un contrôle a imprimé."))
+@click.option(
+    "--checkpoint",
+    type=_Checkpoint(),
+    help=say("Checkpoint that an earlier run printed.", "Point de contrôle affiché par une exécution antérieure."),
+)
 @pass_running_settings
-def verify_(settings: Settings, noted: ChainPosition | None) -> None:
-    """Say where the first damage is, and what else there is; exit code 1 if there is any."""
+def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
+    """Print the damages, the first one first; exit with code 1 if any was found."""
     directory = audit_directory(settings)
     try:
-        report = verify(directory, noted)
+        report = verify(directory, checkpoint)
     except AuditError as error:
         raise OperatorError(str(error)) from None
-    for finding in report.findings[:MOST_FINDINGS]:
+    for finding in report.findings[:MAX_FINDINGS]:
         click.echo(_describe(directory, finding))
-    if (more := len(report.findings) - MOST_FINDINGS) > 0:
-        click.echo(say(f"and {more} more, which may follow from these", f"et {more} autres, peut-être leurs suites"))
+    if (more := len(report.findings) - MAX_FINDINGS) > 0:
+        click.echo(say(f"and {more} more, possibly consequences of these", f"et {more} autres, peut-être leurs suites"))
     if report.unfinished_bytes:
         click.echo(
             say(
-                f"{report.unfinished_bytes} bytes at the end were left by a crash, or are being written: nobody was answered",
+                f"{report.unfinished_bytes} bytes at the end are an unfinished record (crash, or write in progress): its request "
+                "got no answer",
                 f"{report.unfinished_bytes} octets à la fin, d'un arrêt brutal ou d'une écriture en cours : rien n'a été répondu",
             ),
             err=True,
         )
-    if noted is not None and noted.sequence <= report.begun.sequence and not report.findings:
+    if checkpoint is not None and checkpoint.sequence <= report.begun.sequence and not report.findings:
         click.echo(
             say(
-                "what was noted was removed since for its age, and cannot be compared",
-                "ce qui avait été noté a été retiré depuis, pour son âge : impossible à comparer",
+                "the record of the checkpoint was removed by retention and cannot be compared",
+                "l'enregistrement du point de contrôle a été retiré, conservation échue : impossible à comparer",
             ),
             err=True,
         )
     if report.findings:
         raise SystemExit(EXIT_NOT_FOUND)
     if not report.lines:
-        click.echo(_tell_none(settings))
+        click.echo(_describe_empty(settings))
         return
     click.echo(
         say(
-            f"{report.lines} lines, each as it was written, up to {report.last.sequence}:{report.last.hash}",
-            f"{report.lines} lignes, toutes telles qu'écrites, jusqu'à {report.last.sequence}:{report.last.hash}",
+            f"{report.lines} lines are intact; checkpoint: {report.last.sequence}:{report.last.hash}",
+            f"{report.lines} lignes intactes ; point de contrôle : {report.last.sequence}:{report.last.hash}",
         )
     )
 
 
 @group.command(
     help=say(
-        "Show the latest records, the newest last; exit code 1 if the audit was changed. Who read a citizen: --citizen asks for "
-        "the number, address or reference, so that it stands in no command line; that is recorded.",
-        "Montrer les derniers enregistrements, le plus récent en bas ; code 1 si l'audit a été modifié. Qui a lu un usager : "
-        "--citizen demande le numéro, l'adresse ou la référence, pour n'apparaître dans aucune commande ; cela est enregistré.",
+        "Show the latest records, newest last; exit code 1 if the log was tampered with. With --citizen, it prompts for a "
+        "number, address or reference (never on the command line), and records the lookup.",
+        "Afficher les derniers enregistrements, le plus récent en bas ; code 1 si le journal a été altéré. Avec --citizen, il "
+        "demande un numéro, une adresse ou une référence (jamais sur la ligne de commande), et enregistre la recherche.",
     )
 )
-@click.option("--since", type=TimeParam(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date."))
-@click.option("--who", "actor", help=say("A token's name.", "Le nom d'un jeton."))
-@click.option("--whose", "subject_id", help=say("A pseudonym or a contact.", "Un pseudonyme ou un contact."))
+@since_option
+@click.option(
+    "--client",
+    help=say("Only accesses by this token or account.", "Seulement les accès de ce jeton ou de ce compte."),
+)
+@click.option(
+    "--subject",
+    "subject_id",
+    help=say("Only accesses to this pseudonym or contact.", "Seulement les accès à ce pseudonyme ou ce contact."),
+)
 @click.option(
     "--citizen",
     is_flag=True,
     help=say(
-        "Of all pseudonyms and contacts of the citizen's; of whom --whose is, else asked for.",
-        "De tous les pseudonymes et contacts de l'usager : celui de --whose, sinon demandé.",
+        "Only accesses to any pseudonym or contact of one citizen: that of --subject, else prompted.",
+        "Seulement les accès à tout pseudonyme ou contact d'un usager : celui de --subject, sinon demandé.",
     ),
 )
 @click.option(
     "--kind",
     type=click.Choice(IDENTITY_KINDS),
     show_default=IdentityKind.PHONE.value,
-    help=say("What --citizen asks for.", "Ce que --citizen demande."),
+    help=say("Kind of identity for --citizen.", "Type d'identité pour --citizen."),
 )
 @click.option(
     "--sector",
     help=say(
-        "Records of this sector; with --citizen, the one in which the citizen is meant.",
-        "Les enregistrements de ce secteur ; avec --citizen, celui où l'usager est cherché.",
+        "Only records of this sector; with --citizen, the sector to search in.",
+        "Seulement les enregistrements de ce secteur ; avec --citizen, le secteur où chercher.",
     ),
 )
 @limit_option
@@ -178,7 +195,7 @@ def verify_(settings: Settings, noted: ChainPosition | None) -> None:
 def show(
     settings: Settings,
     since: int | None,
-    actor: str | None,
+    client: str | None,
     subject_id: str | None,
     kind: str | None,
     sector: str | None,
@@ -187,44 +204,46 @@ def show(
     citizen: bool,
     json: bool,
 ) -> None:
-    """Print them as they stand, and say whether `verify` finds them true."""
-    _check_asked(subject_id, kind, citizen=citizen)
-    sought = _seek(settings, subject_id, kind or IdentityKind.PHONE, sector) if citizen else None
-    asked = sought.names if sought else {subject_id} if subject_id else set()
-    names = {*recorded_forms_of(asked, load_secret(secret_path(settings.data)))} if asked else set()
+    """Print records, and warn if `verify` finds damage."""
+    _check_arguments(subject_id, kind, citizen=citizen)
+    target = _find_citizen(settings, subject_id, kind or IdentityKind.PHONE, sector) if citizen else None
+    wanted = target.names if target else {subject_id} if subject_id else set()
+    names = {*recorded_forms_of(wanted, load_secret(secret_path(settings.data)))} if wanted else set()
     erasures = set[str]()
 
-    def fits(record: dict[str, Any]) -> bool:
+    def matches(record: dict[str, Any]) -> bool:
         return (
             "who" in record
-            and (not names or _is_of(record, names, erasures))  # first: whoever began it, the proof is of it
-            and (actor is None or record["who"] == actor or str(record["who"]).startswith(f"{actor} (sudo: "))
+            and (not names or _is_about(record, names, erasures))  # first: it collects erasures of any client
+            and (client is None or record["who"] == client or str(record["who"]).startswith(f"{client} (sudo: "))
             and (citizen or sector is None or record.get("sector") == sector)
             and (since is None or _milliseconds(record) >= since)
         )
 
     directory = audit_directory(settings)
     try:
-        shown, left_out, unreadable = _latest(read(directory), fits, limit)
+        shown, left_out, unreadable = _latest(read(directory), matches, limit)
         found = verify(directory)
     except AuditError as error:
         raise OperatorError(str(error)) from None
     if sector is not None and not (shown or left_out) and sector not in list_sectors(settings):
-        choose_sector(settings, sector)  # a name that is mistyped does not mean that nobody read
-    if sought:
-        result = Result.SHOWN if sought.is_known or shown or left_out else Result.NOT_FOUND
-        subject_id = sought.asked if sought.is_known else conceal_typed(settings, sought.asked)
-        record_command(settings, Operation.READ_AUDIT, subject_id, Purpose.RIGHTS, sought.sector, result)
-        if sought.others:
-            click.echo(sought.others, err=True)
+        choose_sector(settings, sector)  # raises for a mistyped name
+    if target:
+        result = Result.SHOWN if target.is_known or shown or left_out else Result.NOT_FOUND
+        subject_id = target.subject_id
+        if not target.is_known:
+            subject_id = conceal_typed(settings, subject_id)
+        record_command(settings, Operation.READ_AUDIT, subject_id, Purpose.RIGHTS, target.sector, result)
+        if target.hint:
+            click.echo(target.hint, err=True)
     _print_records(shown, settings.web.zone, left_out, json=json)
     if not (found.lines or found.findings):
-        click.echo(_tell_none(settings), err=True)
+        click.echo(_describe_empty(settings), err=True)
     if unreadable:
         click.echo(
             say(
-                f"{unreadable} lines cannot be read: accueil audit verify",
-                f"{unreadable} lignes illisibles : accueil audit verify",
+                f"{unreadable} lines cannot be read: run accueil audit verify",
+                f"{unreadable} lignes illisibles : lancer accueil audit verify",
             ),
             err=True,
         )
@@ -232,34 +251,34 @@ def show(
         click.echo(_describe(directory, found.findings[0]), err=True)
         click.echo(
             say(
-                "the audit was changed, what is shown may be false: accueil audit verify",
-                "l'audit a été modifié, ce qui est montré peut être faux : accueil audit verify",
+                "the audit log is damaged, these records may be false: run accueil audit verify",
+                "le journal d'audit est altéré, ces enregistrements peuvent être faux : lancer accueil audit verify",
             ),
             err=True,
         )
         raise SystemExit(EXIT_NOT_FOUND)
 
 
-def _check_asked(subject_id: str | None, kind: str | None, *, citizen: bool) -> None:
-    """Raise `OperatorError` for what would find nothing, or change nothing, whoever read what."""
+def _check_arguments(subject_id: str | None, kind: str | None, *, citizen: bool) -> None:
+    """Raise `OperatorError` for arguments that cannot match a record, or have no effect."""
     if subject_id is not None and not is_audit_subject(subject_id):
         raise OperatorError(
             say(
-                "--whose: that is neither a contact id nor a pseudonym; --citizen asks for a number, an address or a reference",
-                "--whose : ce n'est ni un contact ni un pseudonyme ; --citizen demande un numéro, une adresse ou une référence",
+                "--subject: neither a contact id nor a pseudonym; use --citizen for a number, an address or a reference",
+                "--subject : ni contact ni pseudonyme ; utiliser --citizen pour un numéro, une adresse ou une référence",
             )
         )
     if kind is not None and (subject_id is not None or not citizen):
         raise OperatorError(
             say(
-                "--kind: only of what --citizen asks for; --whose has its kind in it",
-                "--kind : seulement pour ce que --citizen demande ; --whose contient le sien",
+                "--kind: only with --citizen and without --subject, which contains its kind",
+                "--kind : seulement avec --citizen et sans --subject, qui contient son type",
             )
         )
 
 
 def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int, *, json: bool) -> None:
-    """Print records, and how many before them are not."""
+    """Print records, and the number of earlier ones left out."""
     if json:
         for record in shown:
             click.echo(json_codec.dumps(record, ensure_ascii=False))
@@ -267,78 +286,79 @@ def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int,
         print_table(
             (
                 say("when", "quand"),
-                say("who", "qui"),
+                say("client", "client"),
                 say("operation", "opération"),
                 say("sector", "secteur"),
-                say("whose", "de qui"),
-                say("why", "pourquoi"),
+                say("subject", "usager ou contact"),
+                say("purpose", "motif"),
                 say("result", "résultat"),
             ),
-            [(format_time(_milliseconds(one), zone), *_cells(one)) for one in shown],
+            [(format_time(_milliseconds(record), zone), *_cells(record)) for record in shown],
         )
     elif not left_out:
         click.echo(say("none", "aucun"))
     if left_out:
         click.echo(
-            say(f"{left_out} more before these: --limit", f"{left_out} de plus avant : --limit"),
+            say(f"{left_out} earlier records not shown (--limit)", f"{left_out} plus anciens non affichés (--limit)"),
             err=True,
         )
 
 
-class _Sought(NamedTuple):
-    """A citizen who was asked for."""
+class _Citizen(NamedTuple):
+    """A citizen whose accesses are searched."""
 
-    asked: str
+    subject_id: str
+    """Contact or pseudonym that was given or typed."""
     sector: str
     is_known: bool
-    """Whether the timelines have anything of him."""
+    """Whether the timelines know the citizen."""
     names: set[str]
-    """By which he stands in records: pseudonyms and contacts that the timelines have."""
-    others: str
-    """Who else is to be asked for, in words; empty: nobody."""
+    """Pseudonyms and contacts of the citizen."""
+    hint: str
+    """Advice on further searches, or empty."""
 
 
-def _seek(settings: Settings, subject_id: str | None, kind: str, sector: str | None) -> _Sought:
-    """Return what the timelines have of a citizen, of a contact that is whose it is; whoever tells of it records that first."""
-    from streams.privacy.citizen_finder import MAX_IDENTITIES  # noqa: PLC0415 - brings the database's libraries
+def _find_citizen(settings: Settings, subject_id: str | None, kind: str, sector: str | None) -> _Citizen:
+    """Look up a citizen in the timelines; for a contact, its owner. The caller must record the lookup before printing."""
+    from streams.privacy.citizen_finder import MAX_IDENTITIES  # noqa: PLC0415 - imports the database libraries
     from streams.runtime.timeline_database import open_timeline, require_timelines  # noqa: PLC0415
     from streams.timeline.database import Unavailable  # noqa: PLC0415
     from streams.timeline.erasures import find_contacts, find_sectors  # noqa: PLC0415
 
     with operator_errors():
-        where = "" if subject_id and sector is None else choose_sector(settings, sector)
+        chosen_sector = "" if subject_id and sector is None else choose_sector(settings, sector)
         require_timelines(settings)
-        asked = subject_id or prompt_pseudonym(settings, IdentityKind(kind), where)
+        given = subject_id or prompt_pseudonym(settings, IdentityKind(kind), chosen_sector)
         try:
             with closing(open_timeline(settings)) as timeline:
-                entries = timeline.read_contact(asked, 1)
-                owner = entries[0]["owner"] if entries else asked
-                story = timeline.resolve_identities(owner, MAX_IDENTITIES)
+                entries = timeline.read_contact(given, 1)
+                owner = entries[0]["owner"] if entries else given
+                cluster = timeline.resolve_identities(owner, MAX_IDENTITIES)
                 with timeline.read_connection() as connection:
-                    sectors = [where] if where else find_sectors(connection, asked)
-                    own = {asked, *(story.identities if story.is_own else [owner])}
-                    contacts = {one for name in sectors for one in find_contacts(connection, own, name)}
+                    sectors = [chosen_sector] if chosen_sector else find_sectors(connection, given)
+                    own = {given, *(cluster.identities if cluster.is_own else [owner])}
+                    contacts = {contact for name in sectors for contact in find_contacts(connection, own, name)}
         except Unavailable as error:
             raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
-    others = ""
-    if not story.is_own:
-        shared = ", ".join(story.shared)
-        others = say(
-            f"{owner} is several people's: who read {shared} is asked for by those",
-            f"{owner} est à plusieurs : qui a lu {shared} se demande par ceux-là",
+    hint = ""
+    if not cluster.is_own:
+        shared = ", ".join(cluster.shared)
+        hint = say(
+            f"{owner} is shared by several people; search for each of them: {shared}",
+            f"{owner} est à plusieurs personnes ; chercher chacune : {shared}",
         )
-    elif not story.is_whole:
-        *_, last = story.identities
-        others = say(
-            f"more is linked to {owner} than is followed: who read the rest is asked for by {last}",
-            f"davantage est lié à {owner} que ce qui est suivi : qui a lu le reste se demande par {last}",
+    elif not cluster.is_whole:
+        *_, last = cluster.identities
+        hint = say(
+            f"{owner} has more linked identities than the limit; search again with --subject {last}",
+            f"{owner} a plus d'identités liées que la limite ; chercher aussi avec --subject {last}",
         )
-    names = {*own, *contacts} if story.is_own else {asked, owner}
-    return _Sought(asked, sectors[0] if len(sectors) == 1 else "", bool(contacts or entries), names, others)
+    names = {*own, *contacts} if cluster.is_own else {given, owner}
+    return _Citizen(given, sectors[0] if len(sectors) == 1 else "", bool(contacts or entries), names, hint)
 
 
-def _is_of(record: dict[str, Any], names: set[str], erasures: set[str]) -> bool:
-    """Return whether it is by one of `names` or of an erasure that was begun by one, which is noted in `erasures`."""
+def _is_about(record: dict[str, Any], names: set[str], erasures: set[str]) -> bool:
+    """Return whether a record is about one of `names`, or belongs to an erasure of one; collect those in `erasures`."""
     erasure = record.get("erasure", "")
     if record.get("whose") in names:
         erasures |= {erasure} - {""}
@@ -347,52 +367,52 @@ def _is_of(record: dict[str, Any], names: set[str], erasures: set[str]) -> bool:
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
-    actor, operation, sector, subject_id, why, result = (
-        vocabulary_label(WORDED[key], value) if key in WORDED else value
+    client, operation, sector, subject_id, purpose, result = (
+        vocabulary_label(LABELS[key], value) if key in LABELS else value
         for key, value in ((key, str(record.get(key, ""))) for key in COLUMNS)
     )
     if ground := record.get("ground"):
-        why = say("{}; {}", "{} ; {}").format(why, vocabulary_label("ground", str(ground)))
+        purpose = say("{}; {}", "{} ; {}").format(purpose, vocabulary_label("ground", str(ground)))
     if erasure := record.get("erasure"):
-        why = say("{}; {}", "{} ; {}").format(why, erasure)
+        purpose = say("{}; {}", "{} ; {}").format(purpose, erasure)
     if across := record.get("across"):
-        why = say(f"{why}; across sectors: {across}", f"{why} ; entre secteurs : {across}")
-    return actor, operation, sector, subject_id, why, result
+        purpose = say(f"{purpose}; across sectors: {across}", f"{purpose} ; entre secteurs : {across}")
+    return client, operation, sector, subject_id, purpose, result
 
 
 COLUMNS: Final = ("who", "operation", "sector", "whose", "why", "result")
-WORDED: Final = {"operation": "operation", "why": "purpose", "result": "result"}
-"""Which of them are told in words, and of which set of the vocabulary."""
+LABELS: Final = {"operation": "operation", "why": "purpose", "result": "result"}
+"""Columns shown with labels: column → set of the vocabulary."""
 
 
 def _latest(
-    lines: Iterator[Line], fits: Callable[[dict[str, Any]], bool], limit: int
+    lines: Iterator[Line], matches: Callable[[dict[str, Any]], bool], limit: int
 ) -> tuple[list[dict[str, Any]], int, int]:
-    """Return the last records that fit, how many fit before them, and how many lines cannot be read."""
-    kept: deque[dict[str, Any]] = deque(maxlen=limit)
-    fitting = unreadable = 0
+    """Return the last `limit` matching records, the number of earlier matches, and the number of unreadable lines."""
+    latest: deque[dict[str, Any]] = deque(maxlen=limit)
+    matching = unreadable = 0
     for line in lines:
         if line.record is None:
             unreadable += 1
-        elif fits(line.record):
-            fitting += 1
-            kept.append(line.record)
-    return [*kept], fitting - len(kept), unreadable
+        elif matches(line.record):
+            matching += 1
+            latest.append(line.record)
+    return [*latest], matching - len(latest), unreadable
 
 
 def _milliseconds(record: dict[str, Any]) -> int:
     try:
         return milliseconds(datetime.fromisoformat(record["at"]))
     except (KeyError, TypeError, ValueError):
-        return 0  # it was changed; `verify` says so
+        return 0  # a damaged record, which `verify` reports
 
 
 def _describe(directory: Path, finding: Finding) -> str:
-    text = say(*FOUND[finding.damage]).format(expected=finding.expected)
+    text = say(*DAMAGE_TEXTS[finding.damage]).format(expected=finding.expected)
     path, line = directory / finding.file, finding.line
     return say(f"{path}, line {line}: {text}", f"{path}, ligne {line} : {text}")
 
 
-def _tell_none(settings: Settings) -> str:
-    where, demo = audit_directory(settings), stopped_demo_hint(settings.data)
-    return say(f"nothing is recorded yet in {where}{demo}", f"rien n'est encore enregistré dans {where}{demo}")
+def _describe_empty(settings: Settings) -> str:
+    directory, hint = audit_directory(settings), stopped_demo_hint(settings.data)
+    return say(f"no records yet in {directory}{hint}", f"rien n'est encore enregistré dans {directory}{hint}")

@@ -1,4 +1,4 @@
-"""What commands do to citizens, or show of them, is in the audit first: who gave it, whom it is about, and what came of it."""
+"""Audit records of commands that read or change citizens' data. A command records first, then acts."""
 
 import os
 import pwd
@@ -23,38 +23,40 @@ _ACCOUNT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._@-]{0,63}\$?")
 
 
 def audit_directory(settings: Settings) -> Path:
-    """Return where the audit of this installation lies."""
+    """Return the directory of the audit log."""
     return settings.data / "audit"
 
 
 def open_audit(settings: Settings) -> Audit:
-    """Return the audit of this installation."""
+    """Open the audit log."""
     return Audit(audit_directory(settings), keep_days=settings.audit.keep_days)
 
 
 def current_operator() -> str:
-    """Return who gives this command, by the system's name, and by whose sudo, as that says: an account may be several people's.
+    """Return the operating system account, as in `user:accueil (sudo: camille)`, with the account that called sudo.
 
-    `SUDO_USER` is a variable that whoever has the account can set: what is no name of an account is told as `?`.
+    Anyone with the account can set `SUDO_USER`: a value that is no valid account name becomes `?`.
     """
     try:
-        account = pwd.getpwuid(os.geteuid()).pw_name  # not by variables, which can be set
+        account = pwd.getpwuid(os.geteuid()).pw_name  # not from the environment, which can be forged
     except KeyError:
         account = str(os.geteuid())
-    by = os.environ.get("SUDO_USER", "")
-    return f"user:{account} (sudo: {by if _ACCOUNT.fullmatch(by) else '?'})" if by else f"user:{account}"
+    sudo_user = os.environ.get("SUDO_USER", "")
+    if not sudo_user:
+        return f"user:{account}"
+    return f"user:{account} (sudo: {sudo_user if _ACCOUNT.fullmatch(sudo_user) else '?'})"
 
 
 def check_subject(subject_id: str) -> None:
-    """Raise `OperatorError` if that is nobody whom a record may name: nothing is looked for then."""
+    """Raise `OperatorError` unless `subject_id` is a contact id or a pseudonym."""
     if not is_audit_subject(subject_id):
         raise OperatorError(
-            say("that is neither a contact id nor a pseudonym", "ce n'est ni un contact ni un pseudonyme")
+            say("this is neither a contact id nor a pseudonym", "ce n'est ni un contact ni un pseudonyme")
         )
 
 
 def conceal_typed(settings: Settings, subject_id: str) -> str:
-    """Return the keyed hash of a typed name that the timelines do not know."""
+    """Return the keyed hash of a name that the timelines do not know: it may be personal data."""
     return conceal(subject_id, load_secret(secret_path(settings.data)))
 
 
@@ -62,14 +64,14 @@ def record_command(
     settings: Settings,
     operation: Operation,
     subject_id: str,
-    why: Purpose,
+    purpose: Purpose,
     sector: str = "",
     result: Result = Result.BEGUN,
     erasure: str = "",
 ) -> None:
-    """Record what is about to be done or shown by a command, and who gives it. Raises `OperatorError`: then do nothing.
+    """Record an access before the command acts. Raise `OperatorError` if that fails: the command must then do nothing.
 
-    If the timelines do not know `whose`, by `result`, it is concealed.
+    If `result` says that the timelines do not know `subject_id`, its keyed hash is recorded instead.
     """
     check_subject(subject_id)
     if result not in RESULTS_OF_KNOWN_SUBJECTS:
@@ -81,7 +83,7 @@ def record_command(
             operation=operation,
             sector=sector,
             subject_id=subject_id,
-            why=why,
+            why=purpose,
             result=result,
             erasure=erasure,
         ),
@@ -89,59 +91,59 @@ def record_command(
 
 
 class ActionResult:
-    """What is said within `acting` to have come of it."""
+    """Outcome of an action, set within `audited_action`."""
 
     result: Result | None = Result.DONE
-    """None: that is not known yet, and recorded by whoever finds out."""
+    """None if the outcome is not known yet, and recorded later."""
 
 
 @contextmanager
 def audited_action(
     settings: Settings,
     operation: Operation,
-    *subject_id: str,
-    why: Purpose = Purpose.ADMINISTRATION,
+    *subject_ids: str,
+    purpose: Purpose = Purpose.ADMINISTRATION,
     sector: str = "",
     ground: RevocationReason | Literal[""] = "",
     erasure: str = "",
     is_done: Callable[[], bool] = lambda: False,
 ) -> Iterator[ActionResult]:
-    """Record of each of `whose` that something is begun, then what came of it: what was said, or that it failed.
+    """Record for each subject that an action begins, and afterwards its outcome.
 
-    It stays `begun` if it failed, but `is_done`, or that cannot be found out: the answer to a commit may be lost. Raises
-    `OperatorError` if the beginning cannot be recorded: then nothing was done. If the end cannot, that is told.
+    If the action fails, `failed` is recorded unless `is_done` returns True or raises: the answer to a commit may be lost.
+    Raise `OperatorError` if the beginning cannot be recorded: then nothing was done. If the outcome cannot, print a warning.
     """
-    ending, begun = ActionResult(), list[Access]()
+    outcome, begun = ActionResult(), list[Access]()
     try:
-        for one in subject_id:
-            check_subject(one)
+        for subject_id in subject_ids:
+            check_subject(subject_id)
             access = Access(
                 actor=current_operator(),
                 operation=operation,
                 sector=sector,
-                subject_id=one,
-                why=why,
+                subject_id=subject_id,
+                why=purpose,
                 result=Result.BEGUN,
                 ground=ground,
                 erasure=erasure,
             )
             _record_first(settings, access)
             begun.append(access)
-        yield ending
+        yield outcome
     except BaseException:
-        ending.result = None
+        outcome.result = None
         with suppress(Exception):
-            ending.result = None if is_done() else Result.FAILED
+            outcome.result = None if is_done() else Result.FAILED
         raise
     finally:
-        for access in begun if ending.result else ():
+        for access in begun if outcome.result else ():
             try:
-                _record(settings, replace(access, result=ending.result))
+                _record(settings, replace(access, result=outcome.result))
             except AuditError as error:
                 click.echo(
                     say(
-                        f"how it ended could not be recorded ({ending.result}): {error}",
-                        f"la fin n'a pu être enregistrée ({ending.result}) : {error}",
+                        f"the outcome ({outcome.result}) could not be recorded: {error}",
+                        f"l'issue ({outcome.result}) n'a pu être enregistrée : {error}",
                     ),
                     err=True,
                 )
@@ -153,8 +155,8 @@ def _record_first(settings: Settings, access: Access) -> None:
     except AuditError as error:
         raise OperatorError(
             say(
-                f"nothing was done, since it could not be recorded: {error}",
-                f"rien n'a été fait, faute de pouvoir l'enregistrer : {error}",
+                f"nothing was done, because the audit log cannot be written: {error}",
+                f"rien n'a été fait, faute de pouvoir écrire le journal d'audit : {error}",
             )
         ) from None
 

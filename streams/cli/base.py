@@ -1,11 +1,11 @@
-"""What all commands share: they are loaded when they are used, get their settings, and fail with one clear line."""
+"""Base of all commands: lazy loading, settings, prompts and one-line errors."""
 
 import gc
 import gettext
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -15,7 +15,7 @@ import click
 from streams.locale.i18n import say
 from streams.runtime.errors import OperatorError, operator_errors
 
-# What click itself says, in the language of the locale: gettext would go by LANGUAGE first, by which `say` does not.
+# click translates its own messages with gettext, which prefers LANGUAGE to the locale; `say` ignores LANGUAGE.
 os.environ.pop("LANGUAGE", None)
 gettext.bindtextdomain("accueil", str(Path(__file__).parents[1] / "locale"))
 gettext.textdomain("accueil")
@@ -24,43 +24,49 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 GC_THRESHOLDS: Final = (10_000, 10, 10)
-"""When Python looks for garbage, of which a command makes little; to look among all modules while they are read takes a tenth of
-that time. Processes that know better say so themselves."""
-WHOLE: Final = 10_000
-"""Characters of a first sentence: all of it, click cuts at 45."""
-
+"""Thresholds of the garbage collector during a command. With the defaults, collection takes a tenth of the import time.
+Long-running processes set their own."""
+MAX_HELP_CHARACTERS: Final = 10_000
+"""Longest line of help in a list of commands; click's default of 45 cuts sentences."""
 
 _YES: Final = {"y", "yes", "o", "oui"}
 _NO: Final = {"", "n", "no", "non"}
 
 
 def prompt(question: str, **options: Any) -> Any:
-    """Return what is typed after a question on stderr; `options` are those of `click.prompt`."""
+    """Ask a question on stderr and return the answer; `options` are those of `click.prompt`."""
     return click.prompt(question, err=True, prompt_suffix=say(": ", " : "), **options)
 
 
 def confirm(question: str) -> bool:
-    """Ask on stderr, in the locale's language; click knows English answers only. Raises `click.Abort` where nobody answers."""
+    """Ask a yes/no question on stderr; accept English and French answers. Raise `click.Abort` at the end of the input."""
     while True:
-        asked = f"{question} {say('[y/N]', '[o/N]')}"
-        answer = prompt(asked, default="", show_default=False).strip().lower()
+        text = f"{question} {say('[y/N]', '[o/N]')}"
+        answer = prompt(text, default="", show_default=False).strip().lower()
         if answer in _YES | _NO:
             return answer in _YES
         click.echo(say("answer y (yes) or n (no)", "répondre o (oui) ou n (non)"), err=True)
 
 
 class Group(click.Group):
-    """A group whose help cuts no sentence, and that asks of an unknown command whether another was meant.
+    """A command group with lazy imports, full sentences in its help, and suggestions for unknown commands.
 
-    Commands may be imported when they are called, so that `--help` answers at once: `lazy` maps the name of such a one to where
-    it is (`module:attribute`) and its line of help. Groups within are of the same kind.
+    `lazy` maps the name of a command to its import path (`module:attribute`) and its line of help. It is imported when it is
+    called, so `--help` is fast. `sections` arrange the commands in the help. Subgroups are of this class too.
     """
 
     group_class = type
 
-    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        lazy: dict[str, tuple[str, str]] | None = None,
+        sections: Sequence[tuple[tuple[str, str], Sequence[str]]] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self._lazy = lazy or {}
+        self._sections = sections
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run a command."""
@@ -72,7 +78,7 @@ class Group(click.Group):
             gc.set_threshold(*before)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. A file that this account may not use ends it with one line and exit code 2."""
+        """Run the command. Turn a denied file access into a one-line error with exit code 2."""
         try:
             return super().invoke(ctx)
         except PermissionError as error:
@@ -90,7 +96,7 @@ class Group(click.Group):
         return sorted({*super().list_commands(ctx), *self._lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, importing it if need be."""
+        """Return a command, imported if necessary."""
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
@@ -100,45 +106,46 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that `args` begin with. Raises `click.UsageError`, which names the nearest if there is none."""
+        """Return the command named first in `args`. Raise `click.UsageError` with a suggestion if it is unknown."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchOption:
-            raise  # click has named the nearest one
+            raise  # click has added a suggestion
         except click.UsageError as error:
-            from connectors.sdk.config_errors import suggest  # noqa: PLC0415 - brings pydantic
+            from connectors.sdk.config_errors import suggest  # noqa: PLC0415 - imports pydantic
 
-            if meant := suggest(args[0], self.list_commands(ctx)):
-                error.message = error.message.removesuffix(".") + meant
+            if suggestion := suggest(args[0], self.list_commands(ctx)):
+                error.message = error.message.removesuffix(".") + suggestion
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their first sentences, importing none that need not be."""
-        with formatter.section(say("Commands", "Commandes ")):
-            formatter.write_dl([(name, self._line(ctx, name)) for name in self.list_commands(ctx)])
+        """Write the list of commands, by section, without importing lazy ones."""
+        for title, names in self._sections or ((("Commands", "Commandes "), self.list_commands(ctx)),):
+            with formatter.section(say(*title)):
+                formatter.write_dl([(name, self._help_line(ctx, name)) for name in names])
 
-    def _line(self, ctx: click.Context, name: str) -> str:
+    def _help_line(self, ctx: click.Context, name: str) -> str:
         if name in self._lazy:
             return self._lazy[name][1]
         command = self.get_command(ctx, name)
-        return command.get_short_help_str(WHOLE) if command else ""
+        return command.get_short_help_str(MAX_HELP_CHARACTERS) if command else ""
 
 
 def config_file(context: click.Context) -> Path | None:
-    """Return what `--config` named, if it was given."""
-    named: Path | None = context.find_root().params.get("config")
-    return named
+    """Return the value of `--config`, or None."""
+    path: Path | None = context.find_root().params.get("config")
+    return path
 
 
 def print_settings_file() -> None:
-    """Say on standard error which settings file the command reads, or that there is none."""
+    """Print on standard error the settings file in use, or that none is."""
     from streams.settings.loader import describe_settings_file  # noqa: PLC0415
 
     click.echo(f"accueil: {describe_settings_file(config_file(click.get_current_context()))}", err=True)
 
 
 def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-    """Give the settings to `command` as its first argument; a mistake in them ends it with exit code 2."""
+    """Pass the settings to `command` as first argument. Invalid settings end it with exit code 2."""
 
     @wraps(command)
     @click.pass_context
@@ -147,25 +154,25 @@ def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
 
         with operator_errors():
             settings = load(config_file(context))
-            _start_telling(settings)
+            _start_console(settings)
             return context.invoke(command, settings, *args, **kwargs)
 
     return run
 
 
 def start_logging(settings: Any) -> None:
-    """Log as the settings say: for what runs until it is stopped."""
+    """Configure logging for a long-running process, as set in `log`."""
     from streams.runtime import logs  # noqa: PLC0415
 
     logs.configure(settings.log.level, settings.log.format)
 
 
-def _start_telling(settings: Any) -> None:
-    """Tell whoever gave a command what matters of its log, in words; libraries are left out. Where JSON is asked for, log."""
+def _start_console(settings: Any) -> None:
+    """Print warnings as sentences on the console, without those of libraries; log as JSON if `log.format` is `json`."""
     from streams.runtime import console, logs  # noqa: PLC0415
 
     if settings.log.format == "json":
         start_logging(settings)
     else:
         logs.configure("warning", "json", console.Console())
-        sys.excepthook = sys.__excepthook__  # a defect is shown whole
+        sys.excepthook = sys.__excepthook__  # show the traceback of a bug

@@ -1,4 +1,4 @@
-"""`accueil bench`: hands over to tests/bench, which only a checkout has."""
+"""`accueil bench`: run tests/bench, which exists only in a checkout."""
 
 import importlib.util
 import os
@@ -12,42 +12,45 @@ from streams.locale.i18n import say
 from streams.runtime.errors import OperatorError
 
 ROOT: Final = Path(__file__).parents[2]
-NEEDED: Final = ("confluent_kafka",)
-"""What tests/bench needs beside what Accueil does."""
-HELP: Final = {"-h", "--help"}
+PACKAGES: Final = ("confluent_kafka",)
+"""Packages that tests/bench needs in addition to those of Accueil."""
+HELP_OPTIONS: Final = {"-h", "--help"}
 
 
 @click.command(
     "bench",
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
-    help=say("Throughput and latency, beside the peers.", "Débit et latence, à côté des autres moteurs."),
+    help=say(
+        "Measure throughput and latency, and compare them with other stream engines.",
+        "Mesurer débit et latence, et les comparer à ceux d'autres moteurs.",
+    ),
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def command(context: click.Context, arguments: tuple[str, ...]) -> None:
-    """Become `python -m tests.bench`, which knows the options."""
+    """Replace this process by `python -m tests.bench`, which parses the options."""
     try:
         check(ROOT)
     except OperatorError as error:
-        if not HELP & set(arguments):
+        if not HELP_OPTIONS & set(arguments):
             raise
         click.echo(f"{context.get_help()}\n\n{error.message}")
         return
-    # -P: the user's directory may hold packages of our names.
+    # -P: the current directory may contain packages with the same names.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     os.execv(sys.executable, [sys.executable, "-P", "-m", "tests.bench", *arguments])  # noqa: S606 - our own program
 
 
 def check(root: Path) -> None:
-    """Raise `OperatorError` unless `root` is a checkout, and what its tests need is installed."""
+    """Raise `OperatorError` unless `root` is a checkout and the packages of tests/bench are installed."""
     if not (root / "tests" / "bench" / "__main__.py").exists():
         raise OperatorError(
             say(
-                "accueil bench runs in a checkout of the project only: git clone it, then make bench",
+                "accueil bench runs only in a checkout of the project: git clone, then make bench",
                 "accueil bench ne tourne que dans une copie du dépôt : git clone, puis make bench",
             )
         )
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+    if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
         raise OperatorError(
             say(
                 f"accueil bench needs {', '.join(missing)}: make bench, or pip install -e '.[test]'",

@@ -1,4 +1,4 @@
-"""Whom a command is about: by what it is told that, and what it asks for."""
+"""Arguments and prompts of commands that are about one citizen."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,20 +16,20 @@ from streams.settings.schema import Settings
 
 
 def citizen_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the argument and the options by which it learns whom it is about; `ask_for` asks for the rest."""
+    """Add the argument NAME and the options `--kind` and `--sector`; `prompt_pseudonym` asks for a citizen without NAME."""
     return click.argument("name", required=False)(kind_option(sector_option(command)))
 
 
 def prompt_pseudonym(settings: Settings, kind: IdentityKind, sector: str) -> str:
-    """Return the pseudonym, by the key of a sector that `choose_sector` chose, of what is typed. Raises `OperatorError`."""
-    word = name("kind", kind.value, say(*LANGUAGES))
-    raw = prompt(word)
+    """Prompt for an identity and return its pseudonym in a sector. Raise `OperatorError` if it is not valid."""
+    label = name("kind", kind.value, say(*LANGUAGES))
+    raw = prompt(label)
     normalised = normalise(kind, raw, settings.api.region)
     if not normalised:
-        raise OperatorError(say(f"not valid: {word}", f"pas valable : {word}"))
+        raise OperatorError(say(f"not valid: {label}", f"pas valable : {label}"))
     return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
 
 
 def database_unavailable_text(error: Exception) -> str:
-    """Return in words that the database is away."""
+    """Return the error message for an unavailable database."""
     return say(f"the timelines' database cannot be used: {error}", f"la base des fils est inutilisable : {error}")

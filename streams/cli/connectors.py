@@ -1,4 +1,4 @@
-"""`accueil connectors`: what is installed, and what those need who write a connector or set one up."""
+"""`accueil connectors`: list, check, document, re-read and create connectors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ import click
 import httpx
 from yarl import URL
 
-from connectors.sdk import docs as documents
+from connectors.sdk import docs as readme_docs
 from connectors.sdk import registry
-from connectors.sdk import reread as again
+from connectors.sdk import reread as rereading
 from connectors.sdk.cluster_id import is_elsewhere
 from connectors.sdk.config import table
 from connectors.sdk.contract import Context
@@ -42,33 +42,44 @@ from streams.settings.schema import ConfigError as SettingsError
 from streams.settings.schema import Settings
 
 READYZ_SECONDS: Final = 2.0
-"""How long the process that runs an instance may take to answer."""
+"""Longest wait for /readyz of the process that runs an instance."""
 
 
 @click.group(
-    cls=Group, help=say("Connectors: what reads the source systems.", "Les connecteurs, qui lisent les outils sources.")
+    cls=Group,
+    help=say(
+        "Manage connectors, which read the source systems.", "Gérer les connecteurs, qui lisent les outils sources."
+    ),
 )
 def group() -> None:
-    """Hold the commands below."""
+    """Manage connectors."""
 
 
-@group.command("list", help=say("Show what is installed, and what is set up.", "Montre ce qui est installé et réglé."))
+@group.command(
+    "list",
+    help=say("List installed connectors and their instances.", "Lister les connecteurs installés et leurs instances."),
+)
 @json_option
 @click.pass_context
 @pass_settings
 def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
-    """Print one line per installed connector; on standard error, what cannot be loaded, and what is set up but not there."""
-    settings, _ = _find(settings, context)
+    """Print one line per installed connector; on standard error, instances whose connector is not installed."""
+    settings, _ = _find_settings(settings, context)
     kinds = {name: instance.connector for name, instance in settings.connectors.items()}
     rows = []
     for connector in registry.installed():
         instances = [name for name, kind in kinds.items() if kind == connector.name]
-        about = _about(connector.name)
+        about = _describe_connector(connector.name)
         rows.append((connector.name, f"{connector.package} {connector.version}", " ".join(instances) or "-", about))
         if json:
             click.echo(dumps(connector._asdict() | {"instances": instances, "about": about}, ensure_ascii=False))
     if not json:
-        titles = say("connector", "connecteur"), say("package", "paquet"), say("set up", "réglé"), say("about", "rôle")
+        titles = (
+            say("connector", "connecteur"),
+            say("package", "paquet"),
+            say("instances", "instances"),
+            say("description", "rôle"),
+        )
         print_table(titles, rows)
     for name, kind in kinds.items():
         if kind not in registry.names():
@@ -76,47 +87,47 @@ def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
             click.echo(f"accueil: connectors.{name}.connector: {missing}", err=True)
 
 
-def _find(settings: Settings, context: click.Context) -> tuple[Settings, Path | None]:
-    """Do what `find_connectors` does, and say on standard error which settings file the command reads."""
+def _find_settings(settings: Settings, context: click.Context) -> tuple[Settings, Path | None]:
+    """Return what `find_connectors` returns, and print the settings file in use on standard error."""
     settings, config = find_connectors(settings, config_file(context))
     click.echo(f"accueil: {describe_settings_file(config)}", err=True)
     return settings, config
 
 
-def _tell_running(settings: Settings, source: str) -> None:
-    """Report on an instance that another process runs, as that answers; end with `EXIT_RESTART` if it is in trouble."""
+def _report_running(settings: Settings, source: str) -> None:
+    """Print the state of an instance that another process runs. Exit with `EXIT_RESTART` if that reports a problem."""
     colon = say(":", " :")
-    told = say(
-        "the settings can be used; it is running, so its source is not read here a second time",
+    text = say(
+        "the settings are valid; this instance is running, so its source is not read a second time",
         "les réglages sont utilisables ; elle tourne, sa source n'est donc pas lue ici une seconde fois",
     )
-    click.echo(f"{source}{colon} {told}")
+    click.echo(f"{source}{colon} {text}")
     answer = _ask_readiness(settings.connect.health_host, settings.connect.health_port)
     if answer is None:
-        elsewhere = say(
-            "how it is, /readyz of connect tells; accueil up shows its address when it starts",
+        hint = say(
+            "for its state, see /readyz of connect; accueil up prints that address when it starts",
             "son état se lit à /readyz de connect, dont accueil up montre l'adresse au démarrage",
         )
-        click.echo(elsewhere)
-    elif trouble := next((one for one in answer.split("; ") if one.startswith(f"{source}:")), ""):
-        raise OperatorError(trouble, EXIT_RESTART)
+        click.echo(hint)
+    elif problem := next((part for part in answer.split("; ") if part.startswith(f"{source}:")), ""):
+        raise OperatorError(problem, EXIT_RESTART)
     else:
-        click.echo(say("connect reports no trouble of it", "connect ne signale aucun problème"))
+        click.echo(say("connect reports no problem", "connect ne signale aucun problème"))
 
 
 def _ask_readiness(host: str, port: int) -> str | None:
-    """Return what /readyz of connect answers; None if it is not known where, or if nothing answers."""
+    """Return the answer of /readyz of connect; None without an answer, or if no port is set."""
     if not port:
         return None
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it listens there, nothing here does
-    url = URL.build(scheme="http", host=here, port=port, path="/readyz")
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - connect listens there
+    url = URL.build(scheme="http", host=address, port=port, path="/readyz")
     try:
         return httpx.get(str(url), timeout=READYZ_SECONDS, trust_env=False).text.strip()
     except httpx.HTTPError:
         return None
 
 
-def _about(name: str) -> str:
+def _describe_connector(name: str) -> str:
     try:
         connector = registry.load(name)
     except ConfigError as error:
@@ -125,43 +136,46 @@ def _about(name: str) -> str:
 
 
 @group.command(
-    help=say("Try to reach a source; publish nothing.", "Essaie d'atteindre une source, sans rien publier."),
+    help=say(
+        "Test the connection of an instance to its source, without publishing.",
+        "Tester la connexion d'une instance à sa source, sans rien publier.",
+    ),
     epilog=say(
-        "Exit codes: 0 reached, 2 to be mended first (a secret refused, a file that is not there, most records rejected), 70 not "
-        "reached now.",
-        "Codes de sortie : 0 atteinte, 2 à corriger d'abord (un secret refusé, un fichier absent, la plupart des enregistrements "
-        "rejetés), 70 pas atteinte pour l'instant.",
+        "Exit codes: 0 = reached; 2 = fix the configuration first (secret refused, file missing, most records rejected); "
+        "70 = not reachable now.",
+        "Codes de sortie : 0 = atteinte ; 2 = à corriger d'abord (secret refusé, fichier absent, la plupart des enregistrements "
+        "rejetés) ; 70 = pas atteinte pour l'instant.",
     ),
 )
 @click.argument("name")
 @click.pass_context
 @pass_settings
 def check(settings: Settings, context: click.Context, name: str) -> None:
-    """Check the configuration of an instance, and say what its first records are: types and counts, no values."""
-    settings, config = _find(settings, context)
+    """Check the configuration of an instance, and count its first records by type. Print no values."""
+    settings, config = _find_settings(settings, context)
     instance = configure_one_connector(settings, name, config)
     with operator_errors():
         try:
             found = probe(instance, settings.data / "connectors")
         except InstanceInUseError:
-            _tell_running(settings, instance.source)
+            _report_running(settings, instance.source)
             return
     rejected = found.rejected.total()
-    reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")
+    reached = say("the settings are valid, the source is readable", "les réglages sont justes, la source est lisible")
     if found.mostly_rejected:
-        reached = say("the source can be read", "la source est lisible")
-    nothing = say("nothing new there just now", "rien de nouveau pour l'instant")
-    click.echo(f"{instance.source}{say(':', ' :')} {reached} ({_tell_read(found) if found.records else nothing})")
+        reached = say("the source is readable", "la source est lisible")
+    nothing = say("no new records", "rien de nouveau pour l'instant")
+    click.echo(f"{instance.source}{say(':', ' :')} {reached} ({_describe_read(found) if found.records else nothing})")
     for kind, count in sorted(found.events.items()):
         click.echo(f"{count:>8}  {kind}")
     if found.ignored:
-        click.echo(f"{found.ignored:>8}  {say('of no concern to contacts', 'sans rapport avec les contacts')}")
+        click.echo(f"{found.ignored:>8}  {say('ignored: not about contacts', 'sans rapport avec les contacts')}")
     for line in _list_rejected(found):
         click.echo(line)
     if found.mostly_rejected:
         raise OperatorError(
             say(
-                f"{rejected} of {found.records} records are rejected: is it the right source, and are its settings complete? "
+                f"{rejected} of {found.records} records are rejected: is this the right source, and are its settings complete? "
                 "See the connector's README.",
                 f"{rejected} enregistrements sur {found.records} sont rejetés : est-ce la bonne source, ses réglages sont-ils "
                 "complets ? Voir le README du connecteur.",
@@ -169,32 +183,32 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
         )
 
 
-def _tell_read(found: ProbeResult) -> str:
-    """Return which records were read, in words; there is one at least."""
-    number, one = found.records, found.records == 1
+def _describe_read(found: ProbeResult) -> str:
+    """Describe the records that were read, at least one."""
+    number, is_single = found.records, found.records == 1
     if found.has_more:
         return say(
-            f"only the oldest {number} records read; there are newer ones",
+            f"read the oldest {number} records only; newer ones exist",
             f"seuls les {number} enregistrements les plus anciens ont été lus ; il y en a de plus récents",
         )
     if found.has_more is None:
         return (
-            say("the first record read; there may be more", "premier enregistrement lu ; il peut y en avoir d'autres")
-            if one
+            say("read the first record; there may be more", "premier enregistrement lu ; il peut y en avoir d'autres")
+            if is_single
             else say(
-                f"the first {number} records read; there may be more",
+                f"read the first {number} records; there may be more",
                 f"{number} premiers enregistrements lus ; il peut y en avoir d'autres",
             )
         )
     return (
-        say("one record read, the only new one", "un enregistrement lu, le seul nouveau")
-        if one
-        else say(f"{number} records read, up to the newest", f"{number} enregistrements lus, jusqu'au plus récent")
+        say("read one record, the only new one", "un enregistrement lu, le seul nouveau")
+        if is_single
+        else say(f"read {number} records, up to the newest", f"{number} enregistrements lus, jusqu'au plus récent")
     )
 
 
 def _list_rejected(found: ProbeResult) -> Iterator[str]:
-    """Yield a line per reason; if a reason has several details, a line below it for each of the most frequent."""
+    """Yield a line per reason; below a reason with several details, a line for each of the most frequent."""
     for reason, count in sorted(found.rejected.items()):
         line = f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}"
         details = found.details.get(reason, ())
@@ -211,26 +225,26 @@ def _list_rejected(found: ProbeResult) -> Iterator[str]:
 
 @group.command(
     help=say(
-        "Read a source again from its beginning, at the next start; nothing counts twice.",
-        "Relit une source depuis son début, au prochain démarrage ; rien ne compte deux fois.",
+        "Read a source again from its beginning at the next start; no event counts twice.",
+        "Relire une source depuis son début au prochain démarrage ; rien ne compte deux fois.",
     ),
     epilog=say(
-        "The connector must be stopped. The position is kept beside it.",
-        "Le connecteur doit être arrêté. La position est gardée à côté.",
+        "Stop the connector first. Its current position is saved in a backup directory.",
+        "Arrêter d'abord le connecteur. Sa position actuelle est sauvegardée dans un dossier à part.",
     ),
 )
 @click.argument("name")
-@click.option("--yes", is_flag=True, help=say("Begin anew without a question.", "Recommencer sans poser de question."))
+@click.option("--yes", is_flag=True, help=say("Do not ask for confirmation.", "Ne pas demander de confirmation."))
 @click.pass_context
 @pass_settings
 def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) -> None:
-    """Say what a second reading does, and move the position aside once that is confirmed."""
-    settings, config = _find(settings, context)
+    """Print the consequences, ask for confirmation, and move the position to a backup directory."""
+    settings, config = _find_settings(settings, context)
     instance = configure_one_connector(settings, name, config)
     if not instance.connector.position_files(instance.config):
         raise OperatorError(
             say(
-                f"{name}: the records of this source are sent once, and cannot be read again",
+                f"{name}: this source sends its records only once; they cannot be read again",
                 f"{name} : les enregistrements de cette source sont envoyés une fois, et ne peuvent être relus",
             )
         )
@@ -244,27 +258,26 @@ def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) 
 
 
 def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:
-    if not again.find_position_files(instance, own):
+    if not rereading.find_position_files(instance, own):
         raise OperatorError(
             say(
-                f"{instance.name}: nothing was read yet: it begins at the beginning",
+                f"{instance.name}: nothing was read yet, so it starts from the beginning anyway",
                 f"{instance.name} : rien n'a encore été lu : la lecture commence au début",
             ),
             EXIT_NOT_FOUND,
         )
-    beginning = again.read_beginning(instance, own)
-    known = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
-    for line in _explain_reread(beginning, settings, known, is_lost=_is_lost(settings, own)):
+    beginning = rereading.read_beginning(instance, own)
+    known_since = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
+    for line in _explain_reread(beginning, settings, known_since, is_lost=_is_lost(settings, own)):
         click.echo(f"{instance.source}{say(':', ' :')} {line}")
     if not yes and not confirm(say("read it again from its beginning?", "la relire depuis son début ?")):
         raise click.Abort
-    aside, days = again.start_reread(instance, own), settings.retention.events_days
+    backup, days = rereading.start_reread(instance, own), settings.retention.events_days
     click.echo(
         say(
-            f"at the next start it is read from its beginning; the position is kept in {aside}. Once it is read, "
-            "`accueil recompute` counts the events that Kafka still holds "
-            f"({days} days: retention.events_days) once more, and names each number that differs",
-            f"au prochain démarrage, elle est relue depuis son début ; la position est gardée dans {aside}. Une fois relue, "
+            f"the next start reads it from its beginning; the old position is in {backup}. Afterwards, `accueil recompute` "
+            f"recomputes the figures from the events in Kafka ({days} days: retention.events_days) and reports differences",
+            f"au prochain démarrage, elle est relue depuis son début ; la position est gardée dans {backup}. Une fois relue, "
             "`accueil recompute` recompte les événements que Kafka conserve encore "
             f"({days} jours : retention.events_days), et nomme chaque nombre qui diffère",
         )
@@ -272,8 +285,8 @@ def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) 
 
 
 def _is_lost(settings: Settings, own: Context) -> bool | None:
-    """Return whether Kafka lacks the events that the instance has published; None if that cannot be found out."""
-    from streams.kafka.topic_reader import KafkaError, read_cluster  # noqa: PLC0415 - brings kafka-python
+    """Return whether the published events are in another cluster than the current one; None if unknown."""
+    from streams.kafka.topic_reader import KafkaError, read_cluster  # noqa: PLC0415 - imports kafka-python
 
     try:
         return is_elsewhere(own.directory, read_cluster(*find_cluster(settings)))
@@ -282,71 +295,74 @@ def _is_lost(settings: Settings, own: Context) -> bool | None:
 
 
 def _explain_reread(
-    beginning: again.FirstRecords, settings: Settings, known: date, *, is_lost: bool | None
+    beginning: rereading.FirstRecords, settings: Settings, known_since: date, *, is_lost: bool | None
 ) -> Iterator[str]:
     if beginning.first_at is None:
         yield say(
-            "the source shows no event from its beginning: `start`, or its own retention, may leave out what was read",
+            "no event at the beginning of the source: `start`, or the retention of the source, may exclude events read before",
             "la source ne montre aucun événement depuis son début : `start`, ou sa propre purge, peut écarter ce qui fut lu",
         )
     else:
         since = format_time(beginning.first_at, settings.web.zone)
-        yield say(f"it goes back to {since}", f"elle remonte au {since}")
+        yield say(f"the source goes back to {since}", f"elle remonte au {since}")
     if is_lost:
         yield say(
-            "its events went to another Kafka cluster, whose data are not here: all is counted anew",
+            "its events are in another Kafka cluster: in this one, all events count as new",
             "ses événements sont partis vers un autre cluster Kafka, dont les données ne sont pas ici : tout est recompté",
         )
         return
     days = settings.worker.keep_closed_days
     yield say(
-        f"contacts that are open, or closed since {known} ({days} days), are known: their events count once",
-        f"les contacts ouverts, ou clos depuis le {known} ({days} jours), sont connus : leurs événements comptent une fois",
+        f"contacts that are open, or closed since {known_since} ({days} days), are known: their events count once",
+        f"les contacts ouverts, ou clos depuis le {known_since} ({days} jours), sont connus : leurs événements comptent une fois",
     )
     yield say(
-        "older contacts may have been counted: they are refused, as dead letters told_again; later events never read count now",
+        "older contacts may have been counted: they become dead letters (told_again); events never read before count now",
         "les contacts plus anciens, peut-être déjà comptés, sont refusés (lettres mortes told_again) ; ce qui suit et n'a jamais "
         "été lu compte",
     )
     if is_lost is None:
         yield say(
-            "if Kafka's data were lost, all is counted anew",
+            "if Kafka's data were lost, all events count as new",
             "si les données de Kafka ont été perdues, tout est recompté",
         )
 
 
 @group.command(
-    help=say("Show a connector's options, as its README tells them.", "Montre les options, comme au README.")
+    help=say(
+        "Print the options of a connector, as in its README.",
+        "Afficher les options d'un connecteur, comme dans son README.",
+    )
 )
 @click.argument("name")
 @click.option(
     "--write",
     is_flag=True,
-    help=say("Update its READMEs, between the two markers.", "Mettre à jour ses README, entre les deux repères."),
+    help=say("Update the options table of its READMEs.", "Mettre à jour le tableau d'options de ses README."),
 )
 def docs(name: str, *, write: bool) -> None:
-    """Print the table of options, or write it where the connector's READMEs have it."""
+    """Print the table of options, or write it into the READMEs, between the two markers."""
     with operator_errors():
         connector = registry.load(name)
         if not write:
             click.echo(table(connector.config, "fr" if say("en", "fr") == "fr" else "en"))
             return
-        readmes = documents.find_readmes(connector)
+        readmes = readme_docs.find_readmes(connector)
         if not readmes:
             raise OperatorError(
-                say(f"{name} has no README.md beside its code", f"{name} n'a pas de README.md près de son code"),
+                say(f"{name} has no README.md next to its code", f"{name} n'a pas de README.md près de son code"),
                 EXIT_NOT_FOUND,
             )
         for path, language in readmes.items():
-            changed = documents.update(path, connector.config, language)
+            changed = readme_docs.update(path, connector.config, language)
             click.echo(f"{path}: {say('updated', 'mis à jour') if changed else say('up to date', 'à jour')}")
 
 
 @group.command(
-    help=say("Begin a connector, in a package of its own.", "Commence un connecteur, dans un paquet à lui."),
+    help=say("Create a connector in its own package.", "Créer un connecteur dans son propre paquet."),
     epilog=say(
-        "tail follows a log, pull asks an API, push is posted to. What is written passes its tests.",
-        "tail suit un journal, pull interroge une API, push reçoit des requêtes. Ce qui est écrit passe ses tests.",
+        "tail follows a log file, pull polls an API, push receives HTTP requests. The generated package passes its tests.",
+        "tail suit un journal, pull interroge une API, push reçoit des requêtes HTTP. Le paquet créé passe ses tests.",
     ),
 )
 @click.argument("name")
@@ -355,16 +371,16 @@ def docs(name: str, *, write: bool) -> None:
     type=click.Choice(get_args(Kind)),
     default="tail",
     show_default=True,
-    help=say("How its source is read.", "Comment sa source est lue."),
+    help=say("Access to the source.", "Accès à la source."),
 )
 @click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help=say("Where its directory is made; here if not given.", "Où créer son dossier ; ici par défaut."),
+    help=say("Parent directory, by default the current one.", "Dossier parent, par défaut le dossier actuel."),
 )
 def new(name: str, kind: Kind, into: Path) -> None:
-    """Write the package, and say what to do next."""
+    """Write the package, and print the next steps."""
     with operator_errors():
         root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
@@ -373,18 +389,18 @@ def new(name: str, kind: Kind, into: Path) -> None:
     click.echo(say("Next:", "Ensuite :"))
     click.echo(f"  pip install -e '{root}[test]'")
     click.echo(f"  pytest {root}")
-    place = root / f"accueil_{name}"
+    package = root / f"accueil_{name}"
     click.echo(
         say(
-            f"  then change config.py, source.py and mapping.py in {place}",
-            f"  puis modifier config.py, source.py et mapping.py dans {place}",
+            f"  then edit config.py, source.py and mapping.py in {package}",
+            f"  puis modifier config.py, source.py et mapping.py dans {package}",
         )
     )
 
 
 @contextmanager
 def operator_errors() -> Iterator[None]:
-    """Turn what is wrong with a connector or a file into an `OperatorError`."""
+    """Turn errors of connectors and files into `OperatorError`."""
     try:
         yield
     except (SourceRefusedError, SourceMisconfiguredError) as error:

@@ -1,4 +1,4 @@
-"""`accueil dead-letters`: list, show, replay."""
+"""`accueil dead-letters`: list, show and replay records that workers rejected."""
 
 import re
 from bisect import insort
@@ -34,23 +34,23 @@ filters = filtered_by(
     click.option(
         "--topic",
         type=click.Choice([topic.name for topic in SOURCES.values()]),
-        help=say("Where they came from.", "D'où ils venaient."),
+        help=say("Only those of this source topic.", "Seulement ceux de ce topic source."),
     )
 )
 
 
-class Place(click.ParamType):
-    """Where a dead letter lies: `3:142`."""
+class PositionParam(click.ParamType):
+    """Partition and offset of a dead letter: `3:142`."""
 
-    name = "place"
+    name = "position"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return `value` if it has that form."""
+        """Return `value` if it is valid."""
         if not re.fullmatch(r"\d+:\d+", value):
             self.fail(
                 say(
-                    f"{value!r} is no place: write it as 3:142, as accueil dead-letters list shows it",
-                    f"{value!r} n'est pas un endroit : écrire par exemple 3:142, comme le montre accueil dead-letters list",
+                    f"{value!r} is no position: use partition:offset (3:142), as shown by accueil dead-letters list",
+                    f"{value!r} n'est pas une position : écrire partition:offset (3:142), comme accueil dead-letters list",
                 ),
                 param,
                 ctx,
@@ -58,13 +58,23 @@ class Place(click.ParamType):
         return str(value)
 
 
-@click.group(cls=Group, help=say("Records that could not be used.", "Les enregistrements inutilisables."))
+@click.group(
+    cls=Group,
+    help=say(
+        "Dead letters: records of Kafka that the workers rejected.",
+        "Lettres mortes : enregistrements de Kafka rejetés par les workers.",
+    ),
+)
 def group() -> None:
-    """Hold the commands below."""
+    """List, show and replay dead letters."""
 
 
 @group.command(
-    "list", help=say("Show the latest, and how many of each reason.", "Montre les derniers, et le compte par raison.")
+    "list",
+    help=say(
+        "List the latest dead letters, and count them by reason.",
+        "Lister les dernières lettres mortes, et les compter par raison.",
+    ),
 )
 @filters
 @limit_option
@@ -87,7 +97,7 @@ def list_(
                 del latest[0]
     if json:
         for letter in latest:
-            click.echo(dumps(_facts(letter, replayed.get(letter.position))))
+            click.echo(dumps(_to_json(letter, replayed.get(letter.position))))
         return
     zone = settings.web.zone
     rows = [
@@ -102,7 +112,7 @@ def list_(
         for letter in latest
     ]
     titles = (
-        *("place", say("when", "quand"), say("reason", "raison"), say("origin", "origine")),
+        *("position", say("when", "quand"), say("reason", "raison"), say("origin", "origine")),
         *(say("replayed", "rejouée"), say("detail", "détail")),
     )
     print_table(titles, rows)
@@ -113,13 +123,17 @@ def list_(
     )
 
 
-@group.command(help=say("Show one: where it came from, and why it is here.", "En montre un : son origine, sa raison."))
-@click.argument("position", metavar="PARTITION:OFFSET", type=Place())
+@group.command(
+    help=say(
+        "Show the origin and the reason of one dead letter.", "Afficher l'origine et la raison d'une lettre morte."
+    )
+)
+@click.argument("position", metavar="PARTITION:OFFSET", type=PositionParam())
 @value_option
 @json_option
 @pass_settings
 def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
-    """Print all that is known of one dead letter."""
+    """Print one dead letter."""
     letter, replayed_at = None, None
     for found in _read(settings, Filter(positions=frozenset({position}))):
         if isinstance(found, DeadLetter):
@@ -127,9 +141,9 @@ def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
         elif found.position == position:
             replayed_at = found.at
     if letter is None:
-        raise OperatorError(_none_at([position]), EXIT_NOT_FOUND)
+        raise OperatorError(_describe_missing([position]), EXIT_NOT_FOUND)
     if json:
-        click.echo(dumps(_facts(letter, replayed_at) | (_content(letter) if value else {})))
+        click.echo(dumps(_to_json(letter, replayed_at) | (_content(letter) if value else {})))
         return
     zone = settings.web.zone
     size = f"{len(letter.value)} {say('bytes', 'octets')}" if letter.value is not None else "null"
@@ -152,13 +166,16 @@ def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
         click.echo(f"\n{printable(letter.value)}")
 
 
-@group.command(help=say("Send them back to where they came from.", "Les renvoie d'où ils venaient."))
-@click.argument("positions", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
+@group.command(
+    help=say(
+        "Publish dead letters to their source topics again.",
+        "Publier de nouveau les lettres mortes dans leurs topics sources.",
+    )
+)
+@click.argument("positions", metavar="[PARTITION:OFFSET]...", nargs=-1, type=PositionParam())
 @filters
 @replay_options
-@click.option(
-    "--again", is_flag=True, help=say("Also those that were replayed before.", "Aussi ceux qui ont déjà été rejoués.")
-)
+@click.option("--again", is_flag=True, help=say("Include those already replayed.", "Inclure celles déjà rejouées."))
 @pass_settings
 def replay(
     settings: Settings,
@@ -172,30 +189,32 @@ def replay(
     yes: bool,
     again: bool,
 ) -> None:
-    """Publish the chosen records again, but those that were replayed before only if told so, or where they are named.
+    """Publish the chosen records again; those already replayed only with `--again` or by position.
 
-    An event that comes twice counts once, as long as its contact is known (`worker.keep_closed_days`).
+    A duplicate event counts once as long as its contact is known (`worker.keep_closed_days`).
     """
     if not any((everything, positions, reason, topic, since)):
-        raise click.UsageError(say("choose which, or --all", "dire lesquelles, ou --all"))
+        raise click.UsageError(
+            say("name positions or filters, or use --all", "donner des positions ou des filtres, ou --all")
+        )
     found = list(_read(settings, Filter(reason, topic, since, frozenset(positions))))
-    letters = [one for one in found if isinstance(one, DeadLetter)]
+    letters = [letter for letter in found if isinstance(letter, DeadLetter)]
     if missing := sorted(set(positions) - {letter.position for letter in letters}):
-        raise OperatorError(_none_at(missing), EXIT_NOT_FOUND)
+        raise OperatorError(_describe_missing(missing), EXIT_NOT_FOUND)
     if not letters:
-        click.echo(say("no such dead letter", "aucune lettre morte de ce genre"))
-    known = set() if positions or again else {one.position for one in found if isinstance(one, ReplayResult)}
-    if before := sum(letter.position in known for letter in letters):
-        letters = [letter for letter in letters if letter.position not in known]
+        click.echo(say("no dead letter matches", "aucune lettre morte ne correspond"))
+    replayed = set() if positions or again else {item.position for item in found if isinstance(item, ReplayResult)}
+    if skipped := sum(letter.position in replayed for letter in letters):
+        letters = [letter for letter in letters if letter.position not in replayed]
         click.echo(
             say(
-                f"{before} replayed before: left out (--again takes them too)",
-                f"{before} déjà rejouées : laissées (--again les prend aussi)",
+                f"{skipped} already replayed: skipped (--again includes them)",
+                f"{skipped} déjà rejouées : ignorées (--again les inclut)",
             )
         )
-    if useless := sum(not letter.replayable for letter in letters):
+    if unusable := sum(not letter.replayable for letter in letters):
         click.echo(
-            say(f"{useless} without content or origin: left out", f"{useless} sans contenu ou sans origine : laissées")
+            say(f"{unusable} without content or origin: skipped", f"{unusable} sans contenu ou sans origine : ignorées")
         )
     for name, count in Counter(letter.origin_topic for letter in letters if letter.replayable).items():
         click.echo(f"{count} → {name}")
@@ -216,8 +235,8 @@ def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | ReplayRes
         yield from dead_letters.read(brokers, wanted, client)
 
 
-def _facts(letter: DeadLetter, replayed_at: int | None) -> dict[str, Any]:
-    """Return what is known of `letter` but its content, with the codes that machines know; times in ms since 1970."""
+def _to_json(letter: DeadLetter, replayed_at: int | None) -> dict[str, Any]:
+    """Return the metadata of `letter` for JSON, with codes; times in milliseconds since 1970."""
     return {
         "place": letter.position,
         "dead_at": letter.dead_at,
@@ -241,5 +260,5 @@ def _content(letter: DeadLetter) -> dict[str, Any]:
     return {"key": key, "headers": headers, "value": value}
 
 
-def _none_at(positions: list[str]) -> str:
+def _describe_missing(positions: list[str]) -> str:
     return say("no dead letter at ", "pas de lettre morte à ") + ", ".join(positions)

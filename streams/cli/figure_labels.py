@@ -1,4 +1,4 @@
-"""What `accueil explain` calls in French what is counted: in English the names say it themselves."""
+"""French labels of figures for `accueil explain`; in English, the names are the labels."""
 
 from typing import Final
 
@@ -68,15 +68,15 @@ _PARTS: Final = {
     "wait_gt_300": "attente de plus de 300 s",
 }
 _SETS: Final = {"sent": ("envoyés", "postage"), "closed": ("traités", "outcome"), "left": ("sortis", "outcome")}
-"""How names begin that go on with a value of a set of the vocabulary."""
+"""Prefixes followed by a value of the vocabulary: prefix → label and vocabulary set."""
 
 
 def figure_label(name: str) -> str:
-    """Return what a number is called by people, in the language of whoever gave the command; its own name in English."""
-    return say(name, _tell(name))
+    """Return the label of a figure in the language of the locale."""
+    return say(name, _french_label(name))
 
 
-def _tell(name: str) -> str:
+def _french_label(name: str) -> str:
     if name in _FRENCH:
         return _FRENCH[name]
     first, _, rest = name.partition("_")
@@ -89,5 +89,5 @@ def _tell(name: str) -> str:
     if first == "csat":
         part, _, satisfied = rest.rpartition("_")
         return f"{'satisfaits' if satisfied == 'satisfied' else 'non satisfaits'}, {_PARTS[part]}"
-    what, of = _SETS[first]
-    return f"{what} : {vocabulary_label(of, name if first == 'left' else rest)}"
+    label, vocabulary_set = _SETS[first]
+    return f"{label} : {vocabulary_label(vocabulary_set, name if first == 'left' else rest)}"

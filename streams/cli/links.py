@@ -1,4 +1,4 @@
-"""`accueil links`: by what identities belong together, and which of these links do not hold."""
+"""`accueil links`: list, revoke and restore links between identities."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,18 +23,17 @@ if TYPE_CHECKING:
     from streams.timeline.store import Timeline
 
 
-MOST: Final = 10_000
+MAX_LINKS: Final = 10_000
+"""Largest `--limit`."""
 
 
 @click.group(
     cls=Group,
     name="links",
-    help=say(
-        "Links between identities: list, revoke, restore.", "Les liens entre identités : lister, révoquer, rétablir."
-    ),
+    help=say("Manage the links between a citizen's identities.", "Gérer les liens entre les identités d'un usager."),
 )
 def group() -> None:
-    """List, revoke, restore links."""
+    """Manage links."""
 
 
 def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,14 +44,14 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("identity")
 @click.option(
     "--limit",
-    type=click.IntRange(1, MOST),
+    type=click.IntRange(1, MAX_LINKS),
     default=50,
     show_default=True,
-    help=say("Lines at most.", "Lignes au plus."),
+    help=say("Maximum number of lines.", "Nombre maximal de lignes."),
 )
 @pass_running_settings
 def list_(settings: Settings, identity: str, limit: int) -> None:
-    """Print the links, and why they hold or do not."""
+    """Print the links of a pseudonym, with their state."""
     from streams.runtime.timeline_database import find_sector  # noqa: PLC0415
 
     check_subject(identity)
@@ -63,32 +62,32 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
     result = Result.SHOWN if known else Result.NOT_FOUND
     record_command(settings, Operation.READ_TIMELINE, identity, Purpose.RIGHTS, sector, result)
     if not known:
-        raise OperatorError(say(f"no link of {identity}", f"aucun lien de {identity}"), EXIT_NOT_FOUND)
+        raise OperatorError(say(f"{identity} has no links", f"aucun lien de {identity}"), EXIT_NOT_FOUND)
     rows = [
         (
-            one.link.one,
-            one.link.other,
-            str(one.contacts),
-            format_time(one.linked_at, settings.web.zone),
-            format_time(one.revoked_at, settings.web.zone) if one.revoked_at else "",
-            vocabulary_label("ground", one.reason) if one.reason else "",
+            record.link.one,
+            record.link.other,
+            str(record.contacts),
+            format_time(record.linked_at, settings.web.zone),
+            format_time(record.revoked_at, settings.web.zone) if record.revoked_at else "",
+            vocabulary_label("ground", record.reason) if record.reason else "",
         )
-        for one in known
+        for record in known
     ]
     titles = (
-        say("one", "l'une"),
-        say("other", "l'autre"),
+        say("identity", "identité"),
+        say("linked to", "liée à"),
         say("contacts", "contacts"),
         say("since", "depuis"),
         say("revoked", "révoqué"),
-        say("why", "pourquoi"),
+        say("reason", "motif"),
     )
     print_table(titles, rows)
     if more > 0:
         click.echo(
             say(
-                f"{more} more, which fewer contacts tell, or which were revoked and nobody tells: --limit",
-                f"{more} de plus, que moins de contacts donnent, ou révoqués et que plus rien ne donne : --limit",
+                f"{more} more, with fewer contacts, or revoked and without contacts (--limit)",
+                f"{more} de plus, avec moins de contacts, ou révoqués et sans contacts (--limit)",
             ),
             err=True,
         )
@@ -96,8 +95,8 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 
 @group.command(
     help=say(
-        "Take two stories apart: the link holds no more, though it is told again.",
-        "Séparer deux fils : le lien ne vaut plus, même s'il est redit.",
+        "Revoke a link: the two timelines stay separate, even if new contacts carry both identities.",
+        "Révoquer un lien : les deux fils restent séparés, même si de nouveaux contacts portent les deux identités.",
     )
 )
 @_pair
@@ -106,8 +105,8 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
     type=click.Choice([ground.value for ground in RevocationReason]),
     required=True,
     help=say(
-        "Several people use it, it was told wrongly, it is somebody else's by now, or the citizen asked for it.",
-        "Plusieurs s'en servent, c'était une erreur, un autre l'a désormais, ou l'usager l'a demandé.",
+        "Used by several people, recorded by mistake, reassigned to another person, or requested by the citizen.",
+        "Utilisé par plusieurs, enregistré par erreur, passé à une autre personne, ou demandé par l'usager.",
     ),
 )
 @pass_running_settings
@@ -119,16 +118,16 @@ def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
 
     ground = RevocationReason(reason)
     done = _change(settings, Operation.REVOKE_LINK, Link(one, other), change, ground)
-    _tell(done, say("revoked", "révoqué"), say("no such link holds", "aucun lien pareil ne vaut"))
+    _print_outcome(done, say("revoked", "révoqué"), say("no such link", "ce lien n'existe pas"))
 
 
-@group.command(help=say("Have a revoked link hold again.", "Rétablir un lien révoqué."))
+@group.command(help=say("Restore a revoked link.", "Rétablir un lien révoqué."))
 @_pair
 @pass_running_settings
 def restore(settings: Settings, one: str, other: str) -> None:
     """Restore a link."""
     done = _change(settings, Operation.RESTORE_LINK, Link(one, other), lambda timeline, link: timeline.restore(link))
-    _tell(done, say("restored", "rétabli"), say("no such link was revoked", "aucun lien pareil n'était révoqué"))
+    _print_outcome(done, say("restored", "rétabli"), say("this link was not revoked", "ce lien n'était pas révoqué"))
 
 
 def _change(
@@ -138,41 +137,44 @@ def _change(
     change: "Callable[[Timeline, Link], bool]",
     ground: RevocationReason | Literal[""] = "",
 ) -> bool:
-    """Change a link, whichever of the two stands first; what is begun, and what came of it, is recorded of both."""
+    """Change a link, in either order of its identities. Record the action and its outcome for both."""
     from streams.runtime.timeline_database import find_sector  # noqa: PLC0415
     from streams.timeline.erasures import find_sectors  # noqa: PLC0415
 
-    for one in link:
-        check_subject(one)
+    for identity in link:
+        check_subject(identity)
     with _opened(settings) as timeline:
         sector = find_sector(settings, timeline, link.one)
         with timeline.read_connection() as connection:
-            names = [one if find_sectors(connection, one) else conceal_typed(settings, one) for one in link]
+            names = [
+                identity if find_sectors(connection, identity) else conceal_typed(settings, identity)
+                for identity in link
+            ]
         revokes = operation is Operation.REVOKE_LINK
         with audited_action(
             settings,
             operation,
             *names,
-            why=Purpose.RIGHTS,
+            purpose=Purpose.RIGHTS,
             sector=sector,
             ground=ground,
             is_done=lambda: timeline.is_revoked(link) is revokes,
-        ) as ending:
+        ) as outcome:
             done = change(timeline, link)
             if not done:
-                ending.result = Result.NOT_FOUND
+                outcome.result = Result.NOT_FOUND
     return done
 
 
-def _tell(done: bool, words: str, otherwise: str) -> None:  # noqa: FBT001 - both texts follow
+def _print_outcome(done: bool, success: str, failure: str) -> None:  # noqa: FBT001 - both texts follow
     if not done:
-        raise OperatorError(otherwise, EXIT_NOT_FOUND)
-    click.echo(words)
+        raise OperatorError(failure, EXIT_NOT_FOUND)
+    click.echo(success)
 
 
 @contextmanager
 def _opened(settings: Settings) -> "Iterator[Timeline]":
-    """Hand out the timelines."""
+    """Open the timelines' database; close it afterwards."""
     from streams.runtime.timeline_database import open_timeline, require_timelines  # noqa: PLC0415
     from streams.timeline.database import Unavailable  # noqa: PLC0415
 

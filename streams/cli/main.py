@@ -1,4 +1,4 @@
-"""The command `accueil`: the one place where the parts are put together."""
+"""Entry point of the `accueil` command."""
 
 import json
 import sys
@@ -18,143 +18,170 @@ if TYPE_CHECKING:
 LAZY = {
     "api": (
         "streams.cli.api:command",
-        say("Serve citizens' timelines over HTTP.", "Sert les fils des usagers par HTTP."),
+        say("Serve the timeline API and its web page.", "Servir l'API des fils d'usagers et sa page web."),
     ),
     "audit": (
         "streams.cli.audit:group",
-        say("Who read what of whom: verify it, show it.", "Qui a lu quoi de qui : le vérifier, le montrer."),
+        say(
+            "Audit log of accesses to citizens' data: show, verify.", "Journal d'audit des accès : afficher, vérifier."
+        ),
     ),
     "bench": (
         "streams.cli.bench:command",
-        say("Throughput and latency, beside the peers.", "Débit et latence, à côté des autres moteurs."),
+        say("Compare throughput and latency with other engines.", "Comparer débit et latence à d'autres moteurs."),
     ),
     "connectors": (
         "streams.cli.connectors:group",
-        say("Connectors: list, check, document, begin one.", "Les connecteurs : lister, vérifier, décrire, commencer."),
+        say("Connectors: list, check, document, create.", "Connecteurs : lister, vérifier, documenter, créer."),
     ),
     "dead-letters": (
         "streams.cli.dead_letters:group",
         say(
-            "Records that could not be used: list, show, replay.", "Les enregistrements inutilisables : voir, rejouer."
+            "Records that workers rejected: list, show, replay.",
+            "Enregistrements rejetés par les workers : lister, afficher, rejouer.",
         ),
     ),
-    "desk": (
+    "kiosk": (
         "connectors.kiosk.command:command",
-        say("The pages of a front desk: tickets, and calls.", "Les pages d'un guichet : les tickets, les appels."),
+        say("Serve a front desk's ticket kiosk and agent page.", "Servir la borne à tickets et la page des agents."),
     ),
     "explain": (
         "streams.cli.explain:command",
-        say("What a figure is made of: contacts and events.", "De quoi un chiffre est fait : contacts, événements."),
+        say("List the contacts and events behind a figure.", "Lister les contacts et événements d'un chiffre."),
     ),
     "forecast": (
         "streams.cli.forecast:command",
-        say(
-            "How many will come today, and the agents needed.",
-            "Combien viendront aujourd'hui, et les agents qu'il faut.",
-        ),
+        say("Forecast today's contacts and the agents needed.", "Prévoir les contacts du jour et les agents requis."),
     ),
     "links": (
         "streams.cli.links:group",
-        say("Links between identities: list, revoke, restore.", "Les liens entre identités : lister, révoquer."),
+        say(
+            "Links between a citizen's identities: list, revoke, restore.",
+            "Liens entre les identités d'un usager : lister, révoquer, rétablir.",
+        ),
     ),
     "metrics": (
         "streams.cli.metrics:command",
-        say("What each metric means, as a page.", "Le sens de chaque métrique, en une page."),
+        say("Print the reference of all Prometheus metrics.", "Afficher la référence des métriques Prometheus."),
     ),
     "notify": (
         "streams.cli.notify:group",
         say(
-            "Tell of SLA deadlines: Alertmanager, webhooks, mail.",
-            "Signale les échéances : Alertmanager, webhooks, mail.",
+            "Send SLA alerts to Alertmanager, webhooks and mailboxes.",
+            "Envoyer les alertes de délais : Alertmanager, webhooks, mail.",
         ),
     ),
     "recompute": (
         "streams.cli.recompute:command",
-        say("Count all figures again from the log, report what differs.", "Recompter les chiffres depuis le journal."),
+        say("Recompute all figures from events, report differences.", "Recalculer les chiffres, signaler les écarts."),
     ),
     "rejects": (
         "streams.cli.rejects:group",
         say(
-            "What connectors could not map: list, show, replay.",
-            "Ce que les connecteurs n'ont pu lire : voir, rejouer.",
+            "Source records that connectors rejected: list, show, replay.",
+            "Enregistrements rejetés par les connecteurs : lister, afficher, rejouer.",
         ),
     ),
     "report": (
         "streams.cli.report:command",
-        say("Write a report of a day, week, month or year.", "Écrit le rapport d'un jour, d'un mois ou d'une année."),
+        say("Write a report for a day, week, month or year.", "Écrire le rapport d'un jour, d'un mois ou d'une année."),
     ),
     "retention": (
         "streams.cli.retention:group",
-        say("How long is kept what: show it, apply it.", "Combien de temps chaque chose est gardée : voir, appliquer."),
+        say("Retention periods of all data: show, apply.", "Durées de conservation : afficher, appliquer."),
     ),
     "sla": (
         "streams.cli.sla:group",
-        say("What is promised: check it, explain it.", "Les délais promis : les vérifier, les expliquer."),
+        say("SLA targets and deadlines: check, list, explain.", "Délais promis : vérifier, lister, expliquer."),
     ),
     "timeline": (
         "streams.cli.timeline:group",
-        say("Citizens' timelines: write them, show one.", "Les fils des usagers : les écrire, en montrer un."),
+        say("Citizens' timelines: write, show, export, erase.", "Fils des usagers : écrire, afficher, effacer."),
     ),
     "tokens": (
         "streams.cli.tokens:group",
-        say("Who may ask the API: add, list, rotate, revoke.", "Qui peut interroger l'API : ajouter, voir, retirer."),
+        say("API tokens: add, list, rotate, revoke.", "Jetons de l'API : ajouter, lister, renouveler, retirer."),
     ),
     "survey-reference": (
         "connectors.survey.reference_command:command",
-        say("References of contacts, for links to surveys.", "Les références de contacts, pour les liens d'enquêtes."),
+        say("Print contact references for survey links.", "Afficher les références pour les liens d'enquête."),
     ),
 }
+"""Commands imported when they are called: name → import path and line of help."""
+
+SECTIONS = (
+    (
+        ("Start and run", "Démarrer et faire tourner "),
+        ("up", "worker", "connect", "web", "api", "notify", "kiosk", "broker", "simulate"),
+    ),
+    (("Look at figures", "Consulter les chiffres "), ("explain", "forecast", "report", "sla", "metrics")),
+    (("Connect sources", "Raccorder les sources "), ("connectors", "survey-reference")),
+    (("Check and repair", "Vérifier et réparer "), ("config", "topics", "rejects", "dead-letters", "recompute")),
+    (
+        ("Citizens' data and rights", "Données et droits des usagers "),
+        ("timeline", "links", "retention", "audit", "tokens"),
+    ),
+    (("Other", "Autres "), ("bench", "version")),
+)
+"""Sections of `accueil --help`: title in English and French, and commands in order."""
 
 SIMULATORS = "accueil.simulators"
-"""Group of entry points: click commands under `accueil simulate` that are no single connector's."""
+"""Entry point group of click commands under `accueil simulate` that simulate several sources together."""
 
 
 @click.group(
     cls=Group,
     lazy=LAZY,
+    sections=SECTIONS,
     help=say(
-        "The contact centre of a public service, as one stream of events.", "L'accueil d'un service public, en flux."
+        "Event-driven contact centre for public services: collects the events of telephony, mail, forms, appointments and "
+        "front desks, and computes queues, figures, SLA deadlines and timelines.",
+        "Centre de contact d'un service public : collecte les événements de la téléphonie, du courrier, des formulaires, des "
+        "rendez-vous et des guichets, et en tire files, chiffres, échéances et fils des usagers.",
     ),
     epilog=say(
-        "Settings: accueil.toml and ACCUEIL_* variables (accueil config check).",
-        "Réglages : accueil.toml et variables ACCUEIL_* (accueil config check).",
+        "Settings come from accueil.toml and ACCUEIL_* variables; accueil config check prints them.",
+        "Réglages : accueil.toml et variables ACCUEIL_* ; accueil config check les affiche.",
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help=say("Settings file, instead of ./accueil.toml.", "Fichier de réglages, au lieu de ./accueil.toml."),
+    help=say("Settings file, by default ./accueil.toml.", "Fichier de réglages, par défaut ./accueil.toml."),
 )
 def main(config: Path | None) -> None:
-    """Hold the commands below."""
+    """Run a command."""
 
 
 @main.command(
-    help=say("Start everything on this machine.", "Démarre tout sur cette machine."),
+    help=say("Start everything on this machine.", "Démarrer tout sur cette machine."),
     epilog=say(
-        "It shows where each part answers /healthz, /readyz and /metrics.",
-        "Montre où chaque partie répond à /healthz, /readyz et /metrics.",
+        "Starts the broker, workers, connectors and board, and prints the addresses of their /healthz, /readyz and /metrics.",
+        "Démarre le broker, les workers, les connecteurs et le tableau, et affiche les adresses de leurs /healthz, /readyz et "
+        "/metrics.",
     ),
 )
-@click.option("--demo", is_flag=True, help=say("With simulated source systems.", "Avec des outils simulés."))
+@click.option("--demo", is_flag=True, help=say("Use simulated source systems.", "Avec des outils sources simulés."))
 @click.option(
-    "--verbose", is_flag=True, help=say("Show all that the parts say.", "Montre tout ce que disent les parties.")
+    "--verbose",
+    is_flag=True,
+    help=say("Show the full log of every process.", "Afficher tout le journal des processus."),
 )
 @click.pass_context
 def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
-    """Broker, topics, worker, connectors and board as one process tree."""
-    from streams.runtime import supervisor as tree  # noqa: PLC0415
+    """Run broker, topics, workers, connectors and board as one process tree."""
+    from streams.runtime import supervisor  # noqa: PLC0415
 
     with operator_errors():
-        sys.exit(tree.up(config_file(context), demo=demo, verbose=verbose))
+        sys.exit(supervisor.up(config_file(context), demo=demo, verbose=verbose))
 
 
-@main.command(help=say("Run one worker.", "Fait tourner un worker."))
+@main.command(help=say("Run one stream worker.", "Faire tourner un worker."))
 @click.pass_context
 @pass_settings
 def worker(settings: "Settings", context: click.Context) -> None:
-    """Events in, rows and figures out."""
+    """Read events, write rows and figures."""
     from streams.runtime import worker as program  # noqa: PLC0415
 
     start_logging(settings)
@@ -162,12 +189,12 @@ def worker(settings: "Settings", context: click.Context) -> None:
         sys.exit(program.run(settings, config_file(context)))
 
 
-@main.command(help=say("Run connectors: those named, or all.", "Fait tourner des connecteurs : ceux-là, ou tous."))
+@main.command(help=say("Run the named connectors, or all.", "Faire tourner les connecteurs nommés, ou tous."))
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.pass_context
 @pass_settings
 def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]) -> None:
-    """Read source systems and publish what happened."""
+    """Read source systems and publish their events."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
@@ -175,11 +202,11 @@ def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]
         sys.exit(process_specs.connect(settings, names, config_file(context)))
 
 
-@main.command(help=say("Serve the live board and the metrics.", "Sert le tableau en direct et les métriques."))
+@main.command(help=say("Serve the live board and its metrics.", "Servir le tableau en direct et ses métriques."))
 @click.pass_context
 @pass_settings
 def web(settings: "Settings", context: click.Context) -> None:
-    """Figures for people and for Prometheus."""
+    """Serve figures to browsers and to Prometheus."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
@@ -187,16 +214,16 @@ def web(settings: "Settings", context: click.Context) -> None:
         sys.exit(process_specs.serve(settings, config_file(context)))
 
 
-@main.command(help=say("Run Accueil's own broker alone.", "Fait tourner seul le broker d'Accueil."))
+@main.command(help=say("Run the embedded Kafka broker alone.", "Faire tourner seul le broker Kafka intégré."))
 @click.option(
     "--health-port",
     type=click.IntRange(0, 65535),
     default=0,
-    help=say("Where /readyz answers; 0: nowhere.", "Où répond /readyz ; 0 : nulle part."),
+    help=say("Port of /readyz; 0: none.", "Port de /readyz ; 0 : aucun."),
 )
 @pass_settings
 def broker(settings: "Settings", health_port: int) -> None:
-    """Apache Kafka on 127.0.0.1, with its data in the data directory."""
+    """Run Apache Kafka on 127.0.0.1, with its data in the data directory."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
@@ -204,18 +231,26 @@ def broker(settings: "Settings", health_port: int) -> None:
         sys.exit(process_specs.run_broker(settings, health_port))
 
 
-@main.group(help=say("Kafka's topics.", "Les topics de Kafka."))
+@main.group(help=say("Manage the Kafka topics.", "Gérer les topics Kafka."))
 def topics() -> None:
-    """Hold the command below."""
+    """Manage topics."""
 
 
-@topics.command(help=say("Create what is missing, set what differs.", "Crée ce qui manque, règle ce qui diffère."))
+@topics.command(
+    help=say(
+        "Create missing topics and correct the settings of the others.",
+        "Créer les topics manquants et corriger les réglages des autres.",
+    )
+)
 @click.option(
-    "--wait", default=30.0, show_default=True, help=say("For a broker, seconds.", "Attente d'un broker, en secondes.")
+    "--wait",
+    default=30.0,
+    show_default=True,
+    help=say("Seconds to wait for the broker.", "Attente du broker, en secondes."),
 )
 @pass_settings
 def apply(settings: "Settings", wait: float) -> None:
-    """Make all topics be as the vocabulary says."""
+    """Bring all topics in line with the topic catalogue."""
     from streams.kafka.topic_catalogue import apply_topics, specs  # noqa: PLC0415
     from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
 
@@ -223,26 +258,26 @@ def apply(settings: "Settings", wait: float) -> None:
         brokers, client = find_cluster(settings)
         changes = apply_topics(settings, brokers, wait, client=client)
     count = len(specs(settings))
-    for line in changes or [say(f"{count} topics, as they must be", f"{count} topics, tous conformes")]:
+    for line in changes or [say(f"{count} topics are up to date", f"{count} topics, tous conformes")]:
         click.echo(line)
 
 
 class Simulators(Group):
-    """The commands of the connectors that can simulate their systems, and what simulates many of them together."""
+    """Simulators: those of entry points `accueil.simulators`, and those of connectors."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of those connectors, after those of entry points `accueil.simulators`."""
+        """Return the names of entry points first, then of connectors that have a simulator."""
         from connectors.sdk import registry  # noqa: PLC0415
 
-        together = sorted(entry_points(group=SIMULATORS).names)
-        return together + [name for name in registry.names() if self.get_command(ctx, name)]
+        combined = sorted(entry_points(group=SIMULATORS).names)
+        return combined + [name for name in registry.names() if self.get_command(ctx, name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return the command of that name, if there is one."""
+        """Return the simulator `cmd_name`, or None."""
         from connectors.sdk import errors, registry  # noqa: PLC0415
 
-        for together in entry_points(group=SIMULATORS, name=cmd_name):
-            command: click.Command = together.load()
+        for entry_point in entry_points(group=SIMULATORS, name=cmd_name):
+            command: click.Command = entry_point.load()
             return command
         if cmd_name not in registry.names():
             return None
@@ -254,23 +289,23 @@ class Simulators(Group):
 
 @main.group(
     cls=Simulators,
-    help=say("Write what a source system would.", "Écrit ce qu'écrirait un outil source."),
+    help=say("Simulate a source system.", "Simuler un outil source."),
 )
 def simulate() -> None:
-    """Hold the commands of the connectors."""
+    """Run a simulator."""
 
 
-@main.group(name="config", help=say("The settings.", "Les réglages."))
+@main.group(name="config", help=say("Check the settings.", "Vérifier les réglages."))
 def config_() -> None:
-    """Hold the command below."""
+    """Check the settings."""
 
 
 @config_.command(
-    help=say("Show what is in force, and where it comes from.", "Montre ce qui est en vigueur, et d'où cela vient.")
+    help=say("Print all settings in force and their origin.", "Afficher tous les réglages en vigueur et leur origine.")
 )
 @click.pass_context
 def check(context: click.Context) -> None:
-    """Print every setting; an error if any cannot be used."""
+    """Print every setting; fail if one is invalid."""
     from streams.runtime import process_specs  # noqa: PLC0415
     from streams.runtime.prechecks import find_warnings  # noqa: PLC0415
     from streams.settings.loader import describe, find_origin, load  # noqa: PLC0415
@@ -296,9 +331,9 @@ def check(context: click.Context) -> None:
         click.echo(f"accueil: {warning}", err=True)
 
 
-@main.command(help=say("Show the version.", "Montre la version."))
+@main.command(help=say("Print the version.", "Afficher la version."))
 def version() -> None:
-    """Print the version of what is installed."""
+    """Print the installed version."""
     from importlib.metadata import version as version_of  # noqa: PLC0415
 
     click.echo(f"accueil {version_of('accueil')}")

@@ -1,5 +1,5 @@
-"""`accueil metrics`: every metric, as a page: `METRICS.md` and `METRICS.fr.md` in `deploy/prometheus` are what it prints."""
-# ruff: noqa: RUF001 - a minus is no hyphen
+"""`accueil metrics`: reference of all metrics. Its output is `METRICS.md` and `METRICS.fr.md` in `deploy/prometheus`."""
+# ruff: noqa: RUF001 - minus signs
 
 import tomllib
 from collections.abc import Mapping
@@ -96,31 +96,34 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     "connector_spool_records": MetricText("Événements en attente du broker, sur disque.", "events on disk"),
     "connector_spool_limit_bytes": MetricText("Place qu'ils peuvent prendre.", "settings of connect"),
 }
-"""Of the metrics of other processes than `accueil web`: name without `_total` → what else there is to say."""
+"""French texts and labels of the metrics of workers and connectors, by name without `_total`."""
 
 
 def describe_processes() -> dict[str, list[MetricDescription]]:
-    """Return what there is to say of all metrics, by the command whose process tells of them."""
+    """Return the descriptions of all metrics, by the command that exports them."""
     connectors = CollectorRegistry()
     Meter(Metrics(connectors), "name").count_published(1, 1.0)
     policies = Policies(SlaFile.model_validate(tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))))
     return {
         "web": describe_web_metrics(policies, chain(WatchedPolicies(None).collect())),
-        # In one process with others, as in tests, these may have registered theirs there too.
+        # In tests, other processes may have registered their metrics here too.
         "worker": describe((family for family in REGISTRY.collect() if family.name in TEXTS), TEXTS),
         "connect": describe(connectors.collect(), TEXTS),
     }
 
 
 @click.command(
-    help=say("Print what each metric means, as Markdown.", "Imprime le sens de chaque métrique, en Markdown.")
+    help=say(
+        "Print the reference of all Prometheus metrics, as Markdown.",
+        "Afficher la référence de toutes les métriques Prometheus, en Markdown.",
+    )
 )
 @click.option(
     "--lang",
     type=click.Choice(["fr", "en"]),
     default=say("en", "fr"),
-    help=say("In which language.", "Dans quelle langue."),
+    help=say("Language of the texts.", "Langue des textes."),
 )
 def command(lang: str) -> None:
-    """Print the page."""
+    """Print the reference."""
     click.echo(write_markdown(lang, describe_processes()), nl=False)

@@ -1,4 +1,4 @@
-"""`accueil notify`: tells people of promises that are broken, or soon will be."""
+"""`accueil notify`: alerts for SLA targets that are breached or at risk."""
 
 import sys
 
@@ -13,18 +13,18 @@ from streams.settings.schema import Settings
 @click.group(
     invoke_without_command=True,
     help=say(
-        "Tell Alertmanager, webhooks and mailboxes of SLA deadlines.",
-        "Signale les échéances à Alertmanager, webhooks et messageries.",
+        "Send alerts for breached or at-risk SLA targets to Alertmanager, webhooks and mailboxes.",
+        "Envoyer les alertes de délais dépassés ou à risque à Alertmanager, aux webhooks et aux messageries.",
     ),
     epilog=say(
-        "Receivers are tables of accueil.toml: [notify.alertmanagers.<name>], [notify.webhooks.<name>], [notify.mails.<name>].",
-        "Les destinataires sont des tables d'accueil.toml : [notify.alertmanagers.<nom>], [notify.webhooks.<nom>], "
+        "Configure receivers in accueil.toml: [notify.alertmanagers.<name>], [notify.webhooks.<name>], [notify.mails.<name>].",
+        "Destinataires dans accueil.toml : [notify.alertmanagers.<nom>], [notify.webhooks.<nom>], "
         "[notify.mails.<nom>].",
     ),
 )
 @click.pass_context
 def group(context: click.Context) -> None:
-    """Run until a signal comes, unless a command is given."""
+    """Run until SIGTERM or SIGINT, or run a subcommand."""
     if context.invoked_subcommand is None:
         context.invoke(run)
 
@@ -32,7 +32,7 @@ def group(context: click.Context) -> None:
 @click.command
 @pass_settings
 def run(settings: Settings) -> None:
-    """Read `contact.sla.v1`, and tell."""
+    """Read `contact.sla.v1` and send alerts."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
@@ -41,18 +41,18 @@ def run(settings: Settings) -> None:
 
 
 @group.command(
-    help=say("Send a test to every receiver.", "Envoie un essai à chaque destinataire."),
+    help=say("Send a test alert to every receiver.", "Envoyer une alerte d'essai à chaque destinataire."),
 )
 @pass_settings
 def test(settings: Settings) -> None:
-    """Say what came of it; exit code 70 if a receiver did not take it."""
+    """Print the result per receiver; exit with code 70 if one failed."""
     from streams.notify.notifier import send_test_messages  # noqa: PLC0415
     from streams.runtime import process_specs  # noqa: PLC0415
 
     failed = False
     with operator_errors():
         options = process_specs.notify_options(settings, brokers="")
-    for name, trouble in send_test_messages(options):
-        failed = failed or bool(trouble)
-        click.echo(f"{name}{say(':', ' :')} {trouble or say('taken', 'reçu')}")
+    for name, problem in send_test_messages(options):
+        failed = failed or bool(problem)
+        click.echo(f"{name}{say(':', ' :')} {problem or say('accepted', 'reçu')}")
     sys.exit(EXIT_RESTART if failed else 0)

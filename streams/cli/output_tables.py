@@ -1,4 +1,4 @@
-"""What commands that list records have in common."""
+"""Options, formats and tables shared by commands that list records."""
 
 import re
 import time
@@ -24,13 +24,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 EXIT_NOT_FOUND: Final = 1
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
-"""Times before and after are no times that anybody asks for."""
+"""Bounds of accepted times."""
 _SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 json_option = click.option(
     "--json",
     is_flag=True,
-    help=say("One JSON object per line, with codes.", "Un objet JSON par ligne, avec les codes."),
+    help=say("Print one JSON object per line.", "Écrire un objet JSON par ligne."),
 )
 
 limit_option = click.option(
@@ -38,7 +38,7 @@ limit_option = click.option(
     type=click.IntRange(min=0),
     default=50,
     show_default=True,
-    help=say("Lines at most.", "Lignes au plus."),
+    help=say("Maximum number of lines.", "Nombre maximal de lignes."),
 )
 
 
@@ -48,9 +48,9 @@ def _seconds_of(value: Any) -> int | None:
 
 
 class DurationParam(click.ParamType):
-    """How long: `90m`, `2h`, `7d`. Becomes milliseconds."""
+    """Duration such as `90m`, `2h` or `7d`, converted to milliseconds."""
 
-    name = "span"
+    name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return milliseconds."""
@@ -60,9 +60,9 @@ class DurationParam(click.ParamType):
 
 
 class TimeParam(click.ParamType):
-    """A time, or how long ago: `2026-11-25T08:00`, `90m`, `7d`. Becomes milliseconds since 1970.
+    """Time (`2026-11-25T08:00`) or duration before now (`90m`, `7d`), converted to milliseconds since 1970.
 
-    A time without an offset is one of `web.time_zone`, as the lists show it.
+    A time without an offset is in `web.time_zone`, like the times in lists.
     """
 
     name = "time"
@@ -86,63 +86,75 @@ def _moment_of(value: Any, ctx: click.Context | None) -> float:
 
 
 value_option = click.option(
-    "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
+    "--value",
+    is_flag=True,
+    help=say(
+        "Show the content too: may be personal data.", "Afficher aussi le contenu : données personnelles possibles."
+    ),
 )
 
-_since_option = click.option("--since", type=TimeParam(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date."))
+since_option = click.option(
+    "--since",
+    type=TimeParam(),
+    help=say("Since a time, or a duration ago (90m, 7d).", "Depuis une date, ou une durée (90m, 7d)."),
+)
 _reason_option = click.option(
-    "--reason", type=click.Choice([reason.value for reason in Reason]), help=say("Why.", "Pour quelle raison.")
+    "--reason",
+    type=click.Choice([reason.value for reason in Reason]),
+    help=say("Only this reason.", "Seulement cette raison."),
 )
 _all_option = click.option(
     "--all",
     "everything",
     is_flag=True,
-    help=say("All that there are, or all that fit.", "Tous, ou tous ceux qui répondent aux filtres."),
+    help=say("All, or all that match the filters.", "Tous, ou tous ceux qui répondent aux filtres."),
 )
-_dry_run_option = click.option(
-    "--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help=say("Only print what would be done.", "Afficher seulement ce qui serait fait.")
 )
-_yes_option = click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
+yes_option = click.option(
+    "--yes", is_flag=True, help=say("Do not ask for confirmation.", "Ne pas demander de confirmation.")
+)
 
 
-def filtered_by(whose: Callable[[F], F]) -> Callable[[F], F]:
-    """Give a command the options by which records are chosen: `--reason`, that of `whose` they are, and `--since`."""
+def filtered_by(source_option: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds the filters `--reason`, `source_option` and `--since`."""
 
-    def give(command: F) -> F:
-        return _reason_option(whose(_since_option(command)))
+    def decorate(command: F) -> F:
+        return _reason_option(source_option(since_option(command)))
 
-    return give
+    return decorate
 
 
 def replay_options(command: F) -> F:
-    """Give a command the options of a replay: `--all`, `--dry-run`, `--yes`."""
-    return _all_option(_dry_run_option(_yes_option(command)))
+    """Add the options of a replay: `--all`, `--dry-run`, `--yes`."""
+    return _all_option(dry_run_option(yes_option(command)))
 
 
 def format_time(milliseconds: int, zone: tzinfo) -> str:
-    """Return a time in milliseconds since 1970 as the clocks of `zone` show it, with its offset."""
+    """Format a time in milliseconds since 1970 as local time with offset."""
     return datetime.fromtimestamp(milliseconds / 1000, zone).isoformat(" ", "seconds")
 
 
 def format_deadline(milliseconds: int, zone: tzinfo) -> str:
-    """Return a deadline in milliseconds since 1970: the last day if it is the midnight after one, else as `when` does."""
+    """Format a deadline in milliseconds since 1970: as a day if it is the midnight that ends one, else as a time."""
     day = day_ending_at(milliseconds, zone)
     return format_time(milliseconds, zone) if day is None else day.isoformat()
 
 
 def make_formatter(settings: Settings) -> Formatter:
-    """Return how whoever gave the command is told things: in which language, by which clocks and names of services."""
+    """Return the formatter of citizens' data in the language of the locale, the time zone and the service names of `web`."""
     language = say(*LANGUAGES)
     return Formatter(language, settings.web.zone, settings.web.name_services(language), has_offsets=True)
 
 
 def vocabulary_label(of: str, value: str) -> str:
-    """Return the word of the vocabulary for a value of a set, in the language of whoever gave the command."""
+    """Return the label of a value of the vocabulary set `of`, in the language of the locale."""
     return name(of, value, say(*LANGUAGES))
 
 
 def printable(content: bytes | None) -> str:
-    """Return `content` as text; what a terminal might obey is written as an escape."""
+    """Return `content` as text, with terminal control characters escaped."""
     if content is None:
         return "null"
     text = content.decode(errors="backslashreplace")
@@ -150,7 +162,7 @@ def printable(content: bytes | None) -> str:
 
 
 def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print `rows` under `titles`, which are put in capitals, in columns."""
+    """Print aligned columns with upper-case titles."""
     head = tuple(title.upper() for title in titles)
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):

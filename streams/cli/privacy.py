@@ -1,4 +1,4 @@
-"""`accueil timeline erase`, `erasure`, `export`: what a citizen may ask for (GDPR, articles 15 and 17)."""
+"""`accueil timeline erase`, `erasure` and `export`: rights of citizens (GDPR, articles 15 and 17)."""
 
 import json as json_codec
 import os
@@ -20,7 +20,14 @@ from streams.access.permissions import Operation
 from streams.cli.audited_commands import audited_action, check_subject, current_operator, record_command
 from streams.cli.base import confirm
 from streams.cli.citizen_arguments import citizen_options, database_unavailable_text, prompt_pseudonym
-from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, make_formatter, vocabulary_label
+from streams.cli.output_tables import (
+    EXIT_NOT_FOUND,
+    format_time,
+    json_option,
+    make_formatter,
+    vocabulary_label,
+    yes_option,
+)
 from streams.locale.error_messages import os_error_cause
 from streams.locale.i18n import say
 from streams.privacy.vocabulary import LANGUAGES
@@ -37,42 +44,43 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("json", "html", "pdf")
 POLL_SECONDS: Final = 0.5
+"""Interval of the checks for a proof of erasure."""
 WAIT_SECONDS: Final = 60
+"""Default of `--wait`."""
 
 
 @click.command(
     help=say(
-        "Erase a citizen (GDPR, article 17), and prove it. NAME is a contact or a pseudonym; without it, the number, address or "
-        "reference is asked for. What others share, such as a family's number, is nobody's own and stays.",
-        "Effacer un usager (RGPD, article 17), preuve à l'appui. NAME est un contact ou un pseudonyme ; sans lui, le numéro, "
-        "l'adresse ou la référence est demandé. Ce qui est partagé, comme le numéro d'une famille, reste.",
+        "Erase a citizen's data (GDPR, article 17), with a proof. NAME is a contact id or a pseudonym; without it, the command "
+        "prompts for a number, address or reference. Identities shared with others, such as a family's number, stay.",
+        "Effacer les données d'un usager (RGPD, article 17), preuve à l'appui. NAME est un contact ou un pseudonyme ; sans lui, "
+        "le numéro, l'adresse ou la référence est demandé. Ce qui est partagé, comme le numéro d'une famille, reste.",
     )
 )
 @citizen_options
-@click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
+@yes_option
 @click.option(
     "--wait",
     type=click.IntRange(min=0),
     default=WAIT_SECONDS,
     show_default=True,
-    help=say("For the proof, seconds.", "Attente de la preuve, en secondes."),
+    help=say("Seconds to wait for the proof.", "Attente de la preuve, en secondes."),
 )
 @json_option
 @pass_running_settings
 def erase(
     settings: Settings, name: str | None, kind: str, sector: str | None, wait: int, *, yes: bool, json: bool
 ) -> None:
-    """Find whose contacts are to be erased, say what goes, record that it is begun, tell Kafka, and wait for the proof."""
+    """Find the contacts, ask for confirmation, record the request, publish tombstones to Kafka, wait for the proof."""
     from streams.privacy.erasures import make_request_id  # noqa: PLC0415
     from streams.privacy.texts import format_request  # noqa: PLC0415
 
-    look = Operation.READ_TIMELINE if name else Operation.LOOK_UP
+    lookup = Operation.READ_TIMELINE if name else Operation.LOOK_UP
     with erasure_session(settings) as (timeline, erasures):
-        with _looking(settings, look, Operation.ERASE, *_ask(settings, name, kind, sector)) as sought:
-            sought.sector = sought.sector or erasures.finder.find_sector(sought.subject_id)
-            found = erasures.finder.find_for_erasure(sought.subject_id, sought.sector)
-        asked, where = sought.subject_id, sought.sector
-        for line in _tell_going(timeline, found, make_formatter(settings)):
+        with _recorded_lookup(settings, lookup, Operation.ERASE, *_ask(settings, name, kind, sector)) as subject:
+            subject.sector = subject.sector or erasures.finder.find_sector(subject.subject_id)
+            found = erasures.finder.find_for_erasure(subject.subject_id, subject.sector)
+        for line in _describe_erased(timeline, found, make_formatter(settings)):
             click.echo(line, err=True)
         contacts, number = found.contacts, len(found.contacts)
         question = (
@@ -86,44 +94,44 @@ def erase(
         with audited_action(
             settings,
             Operation.ERASE,
-            asked,
-            why=Purpose.RIGHTS,
-            sector=where,
+            subject.subject_id,
+            purpose=Purpose.RIGHTS,
+            sector=subject.sector,
             erasure=request,
             is_done=lambda: erasures.is_begun(request),
-        ) as ending:
-            erasures.begin(request, contacts, where, current_operator())
-            ending.result = None  # the proof tells
-        click.echo(say(*format_request(request)), err=json)  # before the wait, which may be cut off
+        ) as outcome:
+            erasures.begin(request, contacts, subject.sector, current_operator())
+            outcome.result = None  # recorded with the proof
+        click.echo(say(*format_request(request)), err=json)  # before the wait, which the user may interrupt
         erasures.publish_pending()
-        _show(_wait(settings, erasures, request, wait), settings, json=json, is_named=True)
+        _print_erasure(_wait(settings, erasures, request, wait), settings, json=json, has_request=True)
 
 
 @click.command(
     help=say(
-        "Show how far an erasure is, by the id of its request, or its proof. What was not told yet is told now.",
-        "Montrer où en est un effacement, par le numéro de sa demande, ou sa preuve. Ce qui n'a pas encore été dit l'est.",
+        "Show the state of an erasure request, or its proof. Publishes its pending records to Kafka, if any.",
+        "Afficher l'état d'une demande d'effacement, ou sa preuve. Publie dans Kafka ce qui restait à y publier.",
     )
 )
 @click.argument("request")
 @click.option(
-    "--wait", type=click.IntRange(min=0), default=0, help=say("For the proof, seconds.", "Attente, en secondes.")
+    "--wait", type=click.IntRange(min=0), default=0, help=say("Seconds to wait for the proof.", "Attente, en secondes.")
 )
 @json_option
 @pass_running_settings
 def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
-    """Finish what was begun, and look."""
+    """Publish pending records, and print the state."""
     with erasure_session(settings) as (_, erasures):
         erasures.publish_pending()
-        _show(_wait(settings, erasures, request, wait), settings, json=json)
+        _print_erasure(_wait(settings, erasures, request, wait), settings, json=json)
 
 
 @click.command(
     help=say(
-        "Write all that is held about a citizen (GDPR, article 15); what others share is left out, and named. NAME is a contact "
-        "or a pseudonym; without it, the number, address or reference is asked for.",
-        "Écrire tout ce qui est conservé sur un usager (RGPD, article 15) ; ce qui est partagé est omis, et nommé. NAME est un "
-        "contact ou un pseudonyme ; sans lui, le numéro, l'adresse ou la référence est demandé.",
+        "Export all data held about a citizen (GDPR, article 15); shared identities are listed, but not their data. NAME is a "
+        "contact id or a pseudonym; without it, the command prompts for a number, address or reference.",
+        "Exporter tout ce qui est conservé sur un usager (RGPD, article 15) ; les identités partagées sont citées, sans leurs "
+        "données. NAME est un contact ou un pseudonyme ; sans lui, le numéro, l'adresse ou la référence est demandé.",
     )
 )
 @citizen_options
@@ -133,12 +141,12 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     required=True,
     metavar="FILE",
-    help=say("- is stdout.", "- : stdout."),
+    help=say("File to write; - for standard output.", "Fichier à écrire ; - pour la sortie standard."),
 )
-@click.option("--force", is_flag=True, help=say("Replace a file that is there.", "Remplacer un fichier qui est là."))
+@click.option("--force", is_flag=True, help=say("Replace an existing file.", "Remplacer un fichier existant."))
 @click.option(
     "--format",
-    "kind_of_file",
+    "file_format",
     type=click.Choice(FORMATS),
     default=FORMATS[1],
     show_default=True,
@@ -152,7 +160,7 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
     type=click.Choice(LANGUAGES),
     default="fr",
     show_default=True,
-    help=say("The citizen's.", "Celle de l'usager."),
+    help=say("Language of the export.", "Langue de l'export."),
 )
 @pass_running_settings
 def export(
@@ -161,34 +169,38 @@ def export(
     kind: str,
     sector: str | None,
     output: Path,
-    kind_of_file: str,
+    file_format: str,
     language: str,
     *,
     force: bool,
 ) -> None:
-    """Gather it, record it, then write."""
+    """Collect the data, record the export, write the file."""
     from streams.privacy.writer import Format, write  # noqa: PLC0415
     from streams.runtime.privacy_backend import collect_personal_data  # noqa: PLC0415
 
     if output.is_file() and not force:
-        raise OperatorError(_there(output))
+        raise OperatorError(_exists_text(output))
     with erasure_session(settings) as (timeline, erasures):
-        with _looking(settings, Operation.EXPORT, Operation.EXPORT, *_ask(settings, name, kind, sector)) as sought:
-            where = sought.sector = sought.sector or erasures.finder.find_sector(sought.subject_id)
-            held = collect_personal_data(settings, timeline, erasures.finder, sought.subject_id, where, language)
-            pieces = write(held, Format(kind_of_file), language, settings.web.zone)
-        with _writing(output) as file:
-            file.writelines(pieces)
+        with _recorded_lookup(
+            settings, Operation.EXPORT, Operation.EXPORT, *_ask(settings, name, kind, sector)
+        ) as subject:
+            subject.sector = subject.sector or erasures.finder.find_sector(subject.subject_id)
+            data = collect_personal_data(
+                settings, timeline, erasures.finder, subject.subject_id, subject.sector, language
+            )
+            chunks = write(data, Format(file_format), language, settings.web.zone)
+        with _private_file(output) as file:
+            file.writelines(chunks)
 
 
 @contextmanager
-def _writing(output: Path) -> Iterator[BinaryIO]:
-    """Hand out a new file of that name, for who made it alone: one that is there may be open to others, and is replaced."""
+def _private_file(output: Path) -> Iterator[BinaryIO]:
+    """Open a new file that only its owner may read. An existing file is deleted first: others may have it open."""
     if output == Path("-"):
         yield click.get_binary_stream("stdout")
         return
     try:
-        if not output.exists() or output.is_file():  # else a device or a pipe, which is not ours to replace
+        if not output.exists() or output.is_file():  # do not delete a device or a pipe
             output.unlink(missing_ok=True)
         with open(output, "wb", opener=partial(os.open, mode=0o600)) as file:
             yield file
@@ -199,16 +211,16 @@ def _writing(output: Path) -> Iterator[BinaryIO]:
         ) from None
 
 
-def _there(output: Path) -> str:
+def _exists_text(output: Path) -> str:
     return say(
-        f"{output} is there already: choose another name, or --force replaces it",
+        f"{output} already exists: choose another name, or use --force to replace it",
         f"{output} existe déjà : choisir un autre nom, ou --force le remplace",
     )
 
 
 @contextmanager
 def erasure_session(settings: Settings) -> "Iterator[tuple[Timeline, Erasures]]":
-    """Hand out the timelines and erasures of this installation, and say in words what is in their way."""
+    """Open the timelines and the erasures. Turn their errors into `OperatorError`."""
     from streams.privacy import citizen_finder  # noqa: PLC0415
     from streams.runtime.privacy_backend import open_erasures  # noqa: PLC0415
     from streams.runtime.timeline_database import open_timeline  # noqa: PLC0415
@@ -229,7 +241,7 @@ def erasure_session(settings: Settings) -> "Iterator[tuple[Timeline, Erasures]]"
                 raise OperatorError(refusal) from None
             raise OperatorError(
                 say(
-                    f"Kafka does not answer ({error}): what was begun is finished by the next try",
+                    f"Kafka does not answer ({error}): the next attempt finishes the pending erasures",
                     f"Kafka ne répond pas ({error}) : ce qui est commencé sera fini à la prochaine tentative",
                 ),
                 EXIT_RESTART,
@@ -237,56 +249,58 @@ def erasure_session(settings: Settings) -> "Iterator[tuple[Timeline, Erasures]]"
         except citizen_finder.SharedIdentity:
             raise OperatorError(
                 say(
-                    "others share it: ask for a case, or a contact, which are one person's",
-                    "d'autres la partagent : demander un dossier, ou un contact, qui n'est que d'un seul",
+                    "several people share this identity: use a case or a contact, which belong to one person",
+                    "plusieurs personnes partagent cette identité : utiliser un dossier ou un contact, qui n'est que d'un seul",
                 )
             ) from None
         except citizen_finder.TooManyIdentities:
             raise OperatorError(
                 say(
-                    "more is linked to it than is followed, and a part would stay: `accueil links revoke`, or contact by contact",
-                    "trop de liens pour être suivis, une partie resterait : `accueil links revoke`, ou contact par contact",
+                    "too many linked identities, some data would stay: use `accueil links revoke`, or erase contact by contact",
+                    "trop d'identités liées, une partie resterait : `accueil links revoke`, ou effacer contact par contact",
                 )
             ) from None
         except citizen_finder.AmbiguousSector as error:
             sectors = ", ".join(error.args)
             raise OperatorError(
                 say(
-                    f"known in several sectors: {sectors}; --sector",
-                    f"connu dans plusieurs secteurs : {sectors} ; --sector",
+                    f"known in several sectors ({sectors}): choose one with --sector",
+                    f"connu dans plusieurs secteurs ({sectors}) : en choisir un avec --sector",
                 )
             ) from None
         except citizen_finder.UnknownSubject:
-            raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND) from None
+            raise OperatorError(
+                say("no data about this citizen", "rien n'est connu de cet usager"), EXIT_NOT_FOUND
+            ) from None
 
 
 @dataclass(slots=True)
-class _Sought:
-    """Who is meant, and in which sector, as far as that is known."""
+class _Subject:
+    """A citizen and the sector, empty while unknown."""
 
     subject_id: str
     sector: str
 
 
 def _ask(settings: Settings, name: str | None, kind: str, sector: str | None) -> tuple[str, str]:
-    """Return who is meant, and in which sector: the one that was named or whose key is used; else it is still to be found."""
+    """Return the subject and the sector. The sector is empty if NAME was given without `--sector`."""
     if name:
         check_subject(name)
         return name, sector or ""
-    where = choose_sector(settings, sector)
-    return prompt_pseudonym(settings, IdentityKind(kind), where), where
+    chosen = choose_sector(settings, sector)
+    return prompt_pseudonym(settings, IdentityKind(kind), chosen), chosen
 
 
 @contextmanager
-def _looking(
-    settings: Settings, look: Operation, refused: Operation, subject_id: str, sector: str
-) -> Iterator[_Sought]:
-    """Record what comes of looking for somebody, before anything of it is told: as `look`, or as `refused` if it is."""
+def _recorded_lookup(
+    settings: Settings, lookup: Operation, refused: Operation, subject_id: str, sector: str
+) -> Iterator[_Subject]:
+    """Record the result of a lookup before anything is printed: as `lookup`, or as `refused` if it is refused."""
     from streams.privacy.citizen_finder import AmbiguousSector, SharedIdentity, TooManyIdentities, UnknownSubject  # noqa: PLC0415
 
-    sought, operation, result = _Sought(subject_id, sector), look, Result.FAILED
+    subject, operation, result = _Subject(subject_id, sector), lookup, Result.FAILED
     try:
-        yield sought
+        yield subject
         result = Result.SHOWN
     except UnknownSubject:
         result = Result.NOT_FOUND
@@ -295,69 +309,73 @@ def _looking(
         operation, result = refused, Result.REFUSED
         raise
     finally:
-        record_command(settings, operation, sought.subject_id, Purpose.RIGHTS, sought.sector, result)
+        record_command(settings, operation, subject.subject_id, Purpose.RIGHTS, subject.sector, result)
 
 
-def _tell_going(timeline: "Timeline", found: "Found", words: "Formatter") -> Iterator[str]:
-    """Yield what goes with whoever was found: of which sector, how much, from when to when, and what is still open of it."""
+def _describe_erased(timeline: "Timeline", found: "Found", formatter: "Formatter") -> Iterator[str]:
+    """Yield lines on the data to be erased: sector, number of contacts, period, open cases."""
     from streams.core.contacts.case_event import ContactState  # noqa: PLC0415
     from streams.core.timeline.case_summary import summarise  # noqa: PLC0415
 
     entries = [entry for contact in found.contacts for entry in timeline.read_contact(contact)]
-    matters = summarise(entries, int(time.time() * 1000))
-    told = {matter.contact for matter in matters}
-    rows = {contact: row for contact, row in found.rows.items() if contact not in told}  # the timelines know them later
-    begun = [matter.since for matter in matters]
-    begun += [min((one.first_at for one in row.case_events), default=row.last_at) for row in rows.values()]
-    ended = [*(matter.last_at for matter in matters), *(row.last_at for row in rows.values())]
-    sector, number = found.sector or say("none told", "non dit"), len(found.contacts)
-    first, last = format_time(min(begun), words.zone), format_time(max(ended), words.zone)
+    cases = summarise(entries, int(time.time() * 1000))
+    summarised = {case.contact for case in cases}
+    # Contacts that have not reached the timelines yet.
+    rows = {contact: row for contact, row in found.rows.items() if contact not in summarised}
+    starts = [case.since for case in cases]
+    starts += [min((event.first_at for event in row.case_events), default=row.last_at) for row in rows.values()]
+    ends = [*(case.last_at for case in cases), *(row.last_at for row in rows.values())]
+    sector, number = found.sector or say("unknown", "inconnu"), len(found.contacts)
+    first, last = format_time(min(starts), formatter.zone), format_time(max(ends), formatter.zone)
     yield say(
         f"sector {sector}: {number} {'contact' if number == 1 else 'contacts'}, from {first} to {last}",
         f"secteur {sector} : {number} {'contact' if number == 1 else 'contacts'}, du {first} au {last}",
     )
-    matters_open = {one.contact: (one.site, one.service, one.state) for one in matters if one.is_open}
-    matters_open |= {
+    open_cases = {case.contact: (case.site, case.service, case.state) for case in cases if case.is_open}
+    open_cases |= {
         contact: (row.dimensions.site, row.dimensions.service, row.state.value)
         for contact, row in rows.items()
         if row.state is not ContactState.CLOSED
     }
-    for contact, (site, service, state) in matters_open.items():
-        dimensions = words.location_with_codes(site, service)
-        how = vocabulary_label("state", state)
-        yield say(f"still open: {contact} {dimensions}: {how}", f"encore en cours : {contact} {dimensions} : {how}")
-    if not matters_open:
-        yield say("no open matter", "aucune affaire en cours")
+    for contact, (site, service, state) in open_cases.items():
+        location = formatter.location_with_codes(site, service)
+        label = vocabulary_label("state", state)
+        yield say(f"still open: {contact} {location}: {label}", f"encore en cours : {contact} {location} : {label}")
+    if not open_cases:
+        yield say("no open case", "aucune affaire en cours")
 
 
 def _wait(settings: Settings, erasures: "Erasures", request: str, seconds: int) -> "Erasure":
-    until = time.monotonic() + seconds
+    give_up_at = time.monotonic() + seconds
     while True:
         found = erasures.look(request, partial(record_proof, settings, erasures, request))
         if found is None:
-            raise OperatorError(say(f"no request {request}", f"pas de demande {request}"), EXIT_NOT_FOUND)
-        if found.proof is not None or time.monotonic() >= until:
+            raise OperatorError(say(f"unknown request {request}", f"pas de demande {request}"), EXIT_NOT_FOUND)
+        if found.proof is not None or time.monotonic() >= give_up_at:
             return found
         time.sleep(POLL_SECONDS)
 
 
 def record_proof(settings: Settings, erasures: "Erasures", request: str, sha256: str) -> None:
-    """Record that an erasure was proved. Raises `OperatorError`."""
+    """Record the proof of an erasure in the audit log. Raise `OperatorError` if that fails."""
     known = erasures.read(request)
-    where = known.sector if known else ""
+    sector = known.sector if known else ""
     proof = f"erasure:{request}:{sha256}"
-    record_command(settings, Operation.ERASE, proof, Purpose.RIGHTS, where, Result.PROVED, request)
+    record_command(settings, Operation.ERASE, proof, Purpose.RIGHTS, sector, Result.PROVED, request)
 
 
-def _show(found: "Erasure", settings: Settings, *, json: bool, is_named: bool = False) -> None:
-    """Print how far an erasure is; if its request `is_named` already, not that again. Ends with 1 if it is not proved."""
+def _print_erasure(found: "Erasure", settings: Settings, *, json: bool, has_request: bool = False) -> None:
+    """Print the state of an erasure; exit with code 1 if it is not proved.
+
+    `has_request`: the first line, which names the request, was printed before.
+    """
     from streams.privacy.erasures import to_fields  # noqa: PLC0415
     from streams.privacy.texts import format_erasure  # noqa: PLC0415
 
     if json:
         click.echo(json_codec.dumps(to_fields(found), ensure_ascii=False))
     else:
-        for line in islice(format_erasure(found, settings.web.zone), is_named, None):
+        for line in islice(format_erasure(found, settings.web.zone), has_request, None):
             click.echo(say(*line))
     if found.proof is None:
         raise SystemExit(EXIT_NOT_FOUND)

@@ -1,4 +1,4 @@
-"""`accueil recompute`: all figures again from the log of events, and what differs."""
+"""`accueil recompute`: recompute all figures from the events, and report differences."""
 
 import json
 import time
@@ -25,176 +25,177 @@ from streams.runtime.worker import times
 from streams.settings.schema import Settings
 
 EXIT_DIFFERENT: Final = 1
-SHOWN_EVERY_SECONDS: Final = 3.0
-KEPT_DAYS: Final = EVENT_RETENTION_MS // DAY_MS
+PROGRESS_SECONDS: Final = 3.0
+"""Interval of progress messages."""
+DEFAULT_EVENTS_DAYS: Final = EVENT_RETENTION_MS // DAY_MS
 """Default of `retention.events_days`."""
 MARGIN_SECONDS: Final = 5.0
-"""A worker ticks, and writes, so much later than it may."""
+"""Allowance for the tick and the commit of a worker."""
 
 
-class _Found(NamedTuple):
-    """What differs."""
+class _Comparison(NamedTuple):
+    """Result of a comparison."""
 
     differences: list[FigureDifference]
-    left_out: int
-    """How many more that hang on promises which the workers judged by others than those in force."""
-    added: int
-    """How many more that a release has added since what they would count happened."""
-    is_of_time: bool
-    """Whether all of it is what time alone tells, so that workers that have just begun say it a little later."""
+    policy_changes: int
+    """Number of further differences in SLA figures that workers judged by other policies than those in force."""
+    new_figures: int
+    """Number of further differences in figures that a release added later."""
+    is_transient: bool
+    """Whether all differences depend on time alone: workers that have just started report them a little later."""
 
 
 @click.command(
     name="recompute",
     help=say(
-        "Count all figures again from the log of events, and report each number that the workers have otherwise. Nothing is "
-        "written, nobody has to stop; a million contacts take some minutes, and a partition of them memory as in a worker. What "
-        "was judged by other promises than those in force is not compared. The proof reaches back only as far as Kafka holds "
-        f"events: for `retention.events_days`, {KEPT_DAYS} days unless set otherwise. Exits 1 if something differs.",
-        "Recompte tous les chiffres à partir du journal des événements, et signale chaque nombre qui diffère chez les workers. "
-        "Rien n'est écrit, rien n'est à arrêter ; un million de contacts prend quelques minutes, et une partition autant de "
-        "mémoire que dans un worker. Ce qui fut jugé selon d'autres promesses que celles en vigueur n'est pas comparé. La preuve "
-        "ne remonte pas plus loin que les événements conservés par Kafka, soit `retention.events_days` : "
-        f"{KEPT_DAYS} jours sauf réglage contraire. Sort avec 1 s'il y a une différence.",
+        "Recompute all figures from the events in Kafka, and report each number that differs from the workers' figures. "
+        "Read-only, and workers keep running. A million contacts take some minutes; memory as for one partition in a worker. "
+        "Figures judged by earlier SLA policies are not compared. The check covers the events that Kafka still holds "
+        f"(`retention.events_days`, by default {DEFAULT_EVENTS_DAYS} days). Exit code 1 if a number differs.",
+        "Recalculer tous les chiffres à partir des événements de Kafka, et signaler chaque nombre qui diffère de ceux des "
+        "workers. Lecture seule, sans arrêter les workers. Un million de contacts prend quelques minutes, et une partition "
+        "autant de mémoire que dans un worker. Les chiffres jugés selon d'anciens délais promis ne sont pas comparés. Le "
+        "contrôle porte sur les événements que Kafka conserve encore (`retention.events_days`, par défaut "
+        f"{DEFAULT_EVENTS_DAYS} jours). Code de sortie 1 si un nombre diffère.",
     ),
 )
 @json_option
 @limit_option
 @pass_running_settings
 def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
-    """Count, compare, print."""
+    """Recompute, compare, print."""
     with operator_errors(), kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
         cluster = find_cluster(settings, or_demo=True)
-        read_too = (topic.name for topic in (CONTACTS, FIGURES, *SOURCES.values()))
-        wait_for_broker(cluster.brokers, client=cluster.client, reads=read_too)
-        counted, found = _count_and_compare(settings, cluster, policies)
-        if found.differences and found.is_of_time and counted.history_at:
-            click.echo(_tell_history(counted, found, settings), err=True)
+        topics = (topic.name for topic in (CONTACTS, FIGURES, *SOURCES.values()))
+        wait_for_broker(cluster.brokers, client=cluster.client, reads=topics)
+        counted, found = _recompute(settings, cluster, policies)
+        if found.differences and found.is_transient and counted.history_at:
+            click.echo(_describe_history(counted, found, settings), err=True)
             found = found._replace(differences=[])
-        if found.differences and found.is_of_time:
-            seconds = _seconds_until_told(times(settings))
+        if found.differences and found.is_transient:
+            seconds = _settling_seconds(times(settings))
             text = say(
-                f"numbers that differ by what time alone tells, as that a call is forgotten: {len(found.differences)}; workers "
-                f"that have just begun say it a little later: counted once more in {seconds:.0f} s",
+                f"numbers that differ only by timeouts, such as forgotten calls: {len(found.differences)}; workers that have "
+                f"just started apply them a little later: recomputing in {seconds:.0f} s",
                 f"nombres qui diffèrent par ce que le temps seul décide, comme un appel oublié : {len(found.differences)} ; des "
                 f"workers qui viennent de démarrer le disent un peu plus tard : nouveau décompte dans {seconds:.0f} s",
             )
             click.echo(text, err=True)
             time.sleep(seconds)
-            counted, found = _count_and_compare(settings, cluster, policies)
+            counted, found = _recompute(settings, cluster, policies)
     (_print_json if options["json"] else _print)(counted, found.differences, limit, settings)
-    if found.left_out:
-        click.echo(_tell_left_out(counted, found, file, settings), err=options["json"])
-    if found.added:
-        click.echo(_tell_added(counted, found, settings), err=options["json"])
-    click.echo(_say_reach(counted, settings), err=options["json"])
+    if found.policy_changes:
+        click.echo(_describe_policy_changes(counted, found, file, settings), err=options["json"])
+    if found.new_figures:
+        click.echo(_describe_new_figures(counted, found, settings), err=options["json"])
+    click.echo(_describe_period(counted, settings), err=options["json"])
     if found.differences:
         click.get_current_context().exit(EXIT_DIFFERENT)
 
 
-def _count_and_compare(settings: Settings, cluster: Cluster, policies: Policies) -> tuple[Recount, _Found]:
-    kept_ms = settings.retention.events_days * DAY_MS
-    counted = recount(*cluster, times(settings), lambda: policies, _Shown(), kept_ms)
+def _recompute(settings: Settings, cluster: Cluster, policies: Policies) -> tuple[Recount, _Comparison]:
+    retention_ms = settings.retention.events_days * DAY_MS
+    counted = recount(*cluster, times(settings), lambda: policies, _Progress(), retention_ms)
     if not counted.as_of:
-        raise OperatorError(say("no worker has counted anything yet", "aucun worker n'a encore rien compté"))
-    return counted, _find(counted, settings.web.zone)
+        raise OperatorError(say("no worker has written figures yet", "aucun worker n'a encore rien compté"))
+    return counted, _compare(counted, settings.web.zone)
 
 
-def _find(counted: Recount, zone: ZoneInfo) -> _Found:
-    days = {None}.union(*(one.days for one in counted.judged)) if counted.judged else set()
-    found, left_out, lasting, added = [], 0, 0, 0
-    never = set(compare(counted.known, counted.again, counted.earlier, counted.untold))
-    for one in compare(counted.known, counted.again, counted.earlier):
-        if not _is_whole(one.day, counted.first_day):
+def _compare(counted: Recount, zone: ZoneInfo) -> _Comparison:
+    days = {None}.union(*(contact.days for contact in counted.judged)) if counted.judged else set()
+    differences, policy_changes, lasting, new_figures = [], 0, 0, 0
+    not_transient = set(compare(counted.known, counted.again, counted.earlier, counted.without_ticks))
+    for difference in compare(counted.known, counted.again, counted.earlier):
+        if not _is_complete(difference.day, counted.first_day):
             continue
-        if one.is_of_sla and one.day in days:
-            left_out += 1
+        if difference.is_of_sla and difference.day in days:
+            policy_changes += 1
             continue
-        if _is_newer(one, counted, zone):
-            added += 1
+        if _is_new_figure(difference, counted, zone):
+            new_figures += 1
             continue
-        found.append(one)
-        lasting += one in never
-    return _Found(found, left_out, added, is_of_time=not lasting)
+        differences.append(difference)
+        lasting += difference in not_transient
+    return _Comparison(differences, policy_changes, new_figures, is_transient=not lasting)
 
 
-def _is_newer(one: FigureDifference, counted: Recount, zone: ZoneInfo) -> bool:
-    """Return whether the number is counted only since a later day."""
-    index = FIGURE_SCHEMAS[one.dimensions.channel].index.get(one.name)
+def _is_new_figure(difference: FigureDifference, counted: Recount, zone: ZoneInfo) -> bool:
+    """Return whether the figure was added after the day of the difference."""
+    channel = difference.dimensions.channel
+    index = FIGURE_SCHEMAS[channel].index.get(difference.name)
     if index is None:
         return False
-    since = max((at for first, at in counted.added.get(one.dimensions.channel, ()) if first <= index), default=0)
-    return bool(since) and (one.day is None or one.day <= local_time(since // 1000, zone).date())
+    since = max((at for first, at in counted.added.get(channel, ()) if first <= index), default=0)
+    return bool(since) and (difference.day is None or difference.day <= local_time(since // 1000, zone).date())
 
 
-def _seconds_until_told(waits: WorkerTimings) -> float:
-    """Return how long a worker that begins waits at most: until it knows who tells history, and that no news of it comes."""
-    return (GRACE_MS + waits.sla_delays.grace) / 1000 + MARGIN_SECONDS
+def _settling_seconds(timings: WorkerTimings) -> float:
+    """Return the longest time in seconds that a starting worker waits before it applies timeouts and deadlines."""
+    return (GRACE_MS + timings.sla_delays.grace) / 1000 + MARGIN_SECONDS
 
 
-def _tell_left_out(counted: Recount, found: _Found, file: Path | None, settings: Settings) -> str:
-    until = format_time(max(one.last_at for one in counted.judged), settings.web.zone)
-    contacts, named = len(counted.judged), file.name if file else say("none", "aucune")
+def _describe_policy_changes(counted: Recount, found: _Comparison, file: Path | None, settings: Settings) -> str:
+    until = format_time(max(contact.last_at for contact in counted.judged), settings.web.zone)
+    contacts, sla_file = len(counted.judged), file.name if file else say("none", "aucune")
     return say(
-        f"numbers left out, which differ but hang on promises: {found.left_out}. Workers judged some by other promises than "
-        f"those in force ({named}; contacts: {contacts}, the last as of {until}): they were changed. What is over stays as it "
-        "was judged, and the log does not tell by which promises that was",
-        f"nombres laissés de côté, qui diffèrent mais dépendent des promesses : {found.left_out}. Les workers en ont jugé selon "
-        f"d'autres promesses que celles en vigueur ({named} ; contacts : {contacts}, le dernier au {until}) : elles ont changé. "
-        "Ce qui est fini reste tel qu'il fut jugé, et le journal ne dit pas selon quelles promesses",
+        f"SLA figures not compared, though they differ: {found.policy_changes}. The SLA policies have changed: workers judged "
+        f"{contacts} contacts by others than those in force ({sla_file}), the last one at {until}. Ended clocks keep their "
+        "result, and events do not carry the policies of that time",
+        f"nombres laissés de côté, qui diffèrent mais dépendent des délais promis : {found.policy_changes}. Les workers en ont "
+        f"jugé selon d'autres délais que ceux en vigueur ({sla_file} ; contacts : {contacts}, le dernier au {until}) : ils ont "
+        "changé. Ce qui est fini reste tel qu'il fut jugé, et le journal ne dit pas selon quels délais",
     )
 
 
-def _tell_history(counted: Recount, found: _Found, settings: Settings) -> str:
+def _describe_history(counted: Recount, found: _Comparison, settings: Settings) -> str:
     at, number = format_time(counted.history_at, settings.web.zone), len(found.differences)
     return say(
-        f"numbers left out, whose difference is only a matter of time: {number}. A source's history is still being read, up to "
-        f"{at} so far; workers count them after that",
+        f"numbers not compared, which differ only by timeouts: {number}. The history of a source is still being read, up to "
+        f"{at} so far; workers apply timeouts after that",
         f"nombres laissés de côté, dont l'écart ne tient qu'au temps : {number}. L'historique d'une source est encore en cours "
         f"de lecture, qui en est au {at} ; les workers les comptent ensuite",
     )
 
 
-def _tell_added(counted: Recount, found: _Found, settings: Settings) -> str:
+def _describe_new_figures(counted: Recount, found: _Comparison, settings: Settings) -> str:
     since = format_time(max(at for numbers in counted.added.values() for _, at in numbers), settings.web.zone)
     return say(
-        f"numbers left out, which a release has added and the workers count since then ({since}): {found.added}",
-        f"nombres laissés de côté, ajoutés par une version et comptés par les workers depuis ({since}) : {found.added}",
+        f"numbers not compared, of figures that a release added at {since}: {found.new_figures}",
+        f"nombres laissés de côté, ajoutés par une version et comptés par les workers depuis ({since}) : {found.new_figures}",
     )
 
 
-def _say_reach(counted: Recount, settings: Settings) -> str:
-    """Return how far back the proof reaches."""
+def _describe_period(counted: Recount, settings: Settings) -> str:
+    """Describe the period that was checked."""
     days = settings.retention.events_days
     if not counted.begins_at:
         return say(
-            f"Kafka holds no event any more (retention.events_days = {days}): no earlier figure was checked",
+            f"Kafka holds no events any more (retention.events_days = {days}): earlier figures were not checked",
             f"Kafka ne conserve plus aucun événement (retention.events_days = {days}) : aucun chiffre antérieur n'est vérifié",
         )
     at = format_time(counted.begins_at, settings.web.zone)
     return say(
-        f"this proof reaches back only as far as Kafka holds events (retention.events_days = {days}): to those published since "
-        f"{at}",
-        f"cette preuve ne remonte pas plus loin que les événements conservés par Kafka (retention.events_days = {days}) : à ceux "
-        f"publiés depuis le {at}",
+        f"checked: figures of the events published since {at}; Kafka holds no earlier ones (retention.events_days = {days})",
+        f"contrôlé : les chiffres des événements publiés depuis le {at} ; Kafka n'en conserve pas de plus anciens "
+        f"(retention.events_days = {days})",
     )
 
 
-def _is_whole(day: date | None, first_day: date | None) -> bool:
+def _is_complete(day: date | None, first_day: date | None) -> bool:
     return first_day is None or (day is not None and day >= first_day)
 
 
-class _Shown:
-    """Says how far the reading is, at once and then every few seconds."""
+class _Progress:
+    """Prints the progress of reading, immediately and then every few seconds."""
 
     def __init__(self) -> None:
         self._shown_at: float | None = None
 
     def __call__(self, number: int, partitions: int, events: int) -> None:
         now = time.monotonic()
-        if self._shown_at is not None and now - self._shown_at < SHOWN_EVERY_SECONDS:
+        if self._shown_at is not None and now - self._shown_at < PROGRESS_SECONDS:
             return
         self._shown_at = now
         text = say(
@@ -206,27 +207,27 @@ class _Shown:
 
 def _print_json(counted: Recount, found: list[FigureDifference], limit: int, settings: Settings) -> None:
     del counted, settings
-    for one in found[:limit]:
-        told = {"day": one.day and one.day.isoformat(), **one.dimensions._asdict(), "name": one.name}
-        click.echo(json.dumps({**told, "known": one.known, "again": one.again}))
+    for difference in found[:limit]:
+        day = difference.day and difference.day.isoformat()
+        fields = {"day": day, **difference.dimensions._asdict(), "name": difference.name}
+        click.echo(json.dumps({**fields, "known": difference.known, "again": difference.again}))
 
 
 def _print(counted: Recount, found: list[FigureDifference], limit: int, settings: Settings) -> None:
-    compared = sum(_is_whole(day, counted.first_day) for day, _ in counted.known.keys() | counted.again.keys())
+    compared = sum(_is_complete(day, counted.first_day) for day, _ in counted.known.keys() | counted.again.keys())
     click.echo(
         say(
             f"as of {format_time(counted.as_of, settings.web.zone)}: {counted.events} events give {compared} rows of figures "
-            "(totals, and each day)",
+            "(totals and days)",
             f"au {format_time(counted.as_of, settings.web.zone)} : {counted.events} événements donnent {compared} lignes "
-            "de chiffres "
-            "(totaux, et chaque jour)",
+            "de chiffres (totaux et jours)",
         )
     )
     if counted.first_day:
         click.echo(
             say(
-                f"the log begins within {counted.first_day}'s eve: totals are not compared, and contacts that began before it "
-                "may differ",
+                f"events begin during the day before {counted.first_day}: totals are not compared, and contacts that began "
+                "earlier may differ",
                 f"le journal commence la veille du {counted.first_day} : les totaux ne sont pas comparés, et les contacts "
                 "commencés avant peuvent différer",
             )
@@ -234,10 +235,16 @@ def _print(counted: Recount, found: list[FigureDifference], limit: int, settings
     if not found:
         click.echo(say("no number differs", "aucun nombre ne diffère"))
         return
-    titles = say("day,place,number,workers,again", "jour,lieu,nombre,workers,recompté").split(",")
+    titles = say("day,dimensions,figure,workers,recomputed", "jour,lieu,nombre,workers,recompté").split(",")
     rows = [
-        (one.day.isoformat() if one.day else "total", _name(one.dimensions), one.name, str(one.known), str(one.again))
-        for one in found[:limit]
+        (
+            difference.day.isoformat() if difference.day else "total",
+            _name(difference.dimensions),
+            difference.name,
+            str(difference.known),
+            str(difference.again),
+        )
+        for difference in found[:limit]
     ]
     print_table(tuple(titles), rows)
     click.echo(say(f"numbers that differ: {len(found)}", f"nombres qui diffèrent : {len(found)}"))

@@ -1,4 +1,4 @@
-"""`accueil report`: what a day, a week, a month or a year was like, as files for people who write about it."""
+"""`accueil report`: reports for a day, week, month or year, as HTML, XLSX and CSV."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -24,7 +24,7 @@ from streams.web.view import ReaderState
 
 F = TypeVar("F", bound=Callable[..., Any])
 READ_SECONDS: Final = 120.0
-"""All figures of a large département are read in much less."""
+"""Longest time to read the figures; those of a large département take much less."""
 
 
 def _parse(kind: PeriodKind, ctx: click.Context, param: click.Parameter, value: str | None) -> Period | None:
@@ -37,8 +37,10 @@ def _parse(kind: PeriodKind, ctx: click.Context, param: click.Parameter, value: 
             PeriodKind.MONTH: "2026-11",
             PeriodKind.YEAR: "2026",
         }
-        of_it = "" if kind is PeriodKind.DAY else say(", or a day of it", ", ou un jour qui en fait partie")
-        raise click.BadParameter(say(f"use {examples[kind]}", f"écrire {examples[kind]}") + of_it, ctx, param) from None
+        alternative = "" if kind is PeriodKind.DAY else say(", or a day of it", ", ou un jour qui en fait partie")
+        raise click.BadParameter(
+            say(f"use {examples[kind]}", f"écrire {examples[kind]}") + alternative, ctx, param
+        ) from None
 
 
 def _period_option(kind: PeriodKind, metavar: str, english: str, french: str) -> Callable[[F], F]:
@@ -50,49 +52,48 @@ def _period_option(kind: PeriodKind, metavar: str, english: str, french: str) ->
 @click.command(
     name="report",
     help=say(
-        "Write a report of a day (yesterday if nothing is said), week, month or year: HTML for paper, XLSX, CSV.",
-        "Écrit le rapport d'un jour (hier si rien n'est dit), d'une semaine, d'un mois ou d'une année : HTML à imprimer, "
-        "XLSX, CSV.",
+        "Write a report for a day (by default yesterday), week, month or year: HTML for printing, XLSX, CSV.",
+        "Écrire le rapport d'un jour (par défaut hier), d'une semaine, d'un mois ou d'une année : HTML à imprimer, XLSX, CSV.",
     ),
 )
-@_period_option(PeriodKind.DAY, "2026-11-25", "Of a day.", "D'un jour.")
-@_period_option(PeriodKind.WEEK, "2026-W48", "Of a week, from Monday.", "D'une semaine, à partir du lundi.")
-@_period_option(PeriodKind.MONTH, "2026-11", "Of a month.", "D'un mois.")
-@_period_option(PeriodKind.YEAR, "2026", "Of a year.", "D'une année.")
+@_period_option(PeriodKind.DAY, "2026-11-25", "Report for a day.", "Rapport d'un jour.")
+@_period_option(PeriodKind.WEEK, "2026-W48", "Report for a week, from Monday.", "Rapport d'une semaine, depuis lundi.")
+@_period_option(PeriodKind.MONTH, "2026-11", "Report for a month.", "Rapport d'un mois.")
+@_period_option(PeriodKind.YEAR, "2026", "Report for a year.", "Rapport d'une année.")
 @click.option(
     "--format",
     "formats",
     type=click.Choice([kind.value for kind in Format]),
     multiple=True,
-    help=say("Only this; may be repeated.", "Seulement celui-ci ; peut être répété."),
+    help=say("Only this format; may be repeated.", "Seulement ce format ; peut être répété."),
 )
 @click.option(
     "--lang",
     type=click.Choice(LANGUAGES),
-    show_default=say("the locale's", "celle de la session"),
-    help=say("Its language.", "Sa langue."),
+    show_default=say("that of the locale", "celle de la session"),
+    help=say("Language of the report.", "Langue du rapport."),
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     help=say(
-        "Directory for the files; this one if not given. Of one --format, - for standard output.",
-        "Dossier des fichiers ; celui-ci par défaut. D'un seul --format, - pour la sortie standard.",
+        "Directory of the files, by default the current one. With a single --format, - writes to standard output.",
+        "Dossier des fichiers, par défaut le dossier actuel. Avec un seul --format, - écrit sur la sortie standard.",
     ),
 )
 @pass_running_settings
 def command(
     settings: Settings, /, *, formats: tuple[str, ...], lang: str | None, output: Path, **periods: Period | None
 ) -> None:
-    """Write the files, and say which; or the one file alone, if it goes to the standard output."""
+    """Write the files and print their names, or write one file to standard output."""
     kinds = [*map(Format, dict.fromkeys(formats) or Format)]
     is_piped = output == Path("-")
     if is_piped and len(kinds) > 1:
         raise click.UsageError(
             say(
-                "--output - is for one file: say which with --format",
-                "--output - ne vaut que pour un fichier : dire lequel avec --format",
+                "--output - writes a single file: choose it with --format",
+                "--output - n'écrit qu'un fichier : le choisir avec --format",
             )
         )
     with operator_errors():
@@ -117,11 +118,11 @@ def command(
 
 
 def read_figures(settings: Settings, first: date, last: date) -> tuple[History, WebOptions]:
-    """Return the figures of these days, of the demo if that is what runs here, and how they are shown.
+    """Return the figures from `first` to `last`, and the display options. Without a broker in the settings, use a running demo.
 
-    Raises `OperatorError` if they cannot be read, and `ConfigError` if there is no broker.
+    Raise `OperatorError` if the figures cannot be read, and `ConfigError` without a broker.
     """
-    from streams.runtime.process_specs import web_options  # noqa: PLC0415 - brings the broker
+    from streams.runtime.process_specs import web_options  # noqa: PLC0415 - imports the broker
 
     cluster = find_cluster(settings, or_demo=True)
     options = web_options(settings, cluster)
@@ -129,29 +130,29 @@ def read_figures(settings: Settings, first: date, last: date) -> tuple[History, 
     try:
         return read_history(*cluster, options.time_zone, first, last, READ_SECONDS), options
     except HistoryError as error:
-        raise OperatorError(_explain(error), EXIT_RESTART) from None
+        raise OperatorError(_error_text(error), EXIT_RESTART) from None
 
 
 def _choose(periods: dict[str, Period | None], today: date) -> Period:
-    """Return the period that was named, yesterday if none was. Raises `click.UsageError`."""
-    named = [period for period in periods.values() if period]
-    if len(named) > 1:
+    """Return the chosen period, by default yesterday. Raise `click.UsageError`."""
+    chosen = [period for period in periods.values() if period]
+    if len(chosen) > 1:
         raise click.UsageError(
-            say("choose one of --day, --week, --month, --year", "choisir un seul de --day, --week, --month, --year")
+            say("use only one of --day, --week, --month, --year", "choisir un seul de --day, --week, --month, --year")
         )
-    period = named[0] if named else period_of(PeriodKind.DAY, today - timedelta(days=1))
+    period = chosen[0] if chosen else period_of(PeriodKind.DAY, today - timedelta(days=1))
     if period.first > today:
-        raise click.UsageError(say(f"{period.name} is yet to come", f"{period.name} est encore à venir"))
+        raise click.UsageError(say(f"{period.name} is in the future", f"{period.name} est encore à venir"))
     return period
 
 
-def _explain(error: HistoryError) -> str:
+def _error_text(error: HistoryError) -> str:
     if error.reader_state is ReaderState.NO_TOPIC:
         return say(
-            "the topic of figures does not exist yet: accueil topics apply",
-            "le topic des chiffres n'existe pas encore : accueil topics apply",
+            "the topic of figures does not exist yet: run accueil topics apply",
+            "le topic des chiffres n'existe pas encore : lancer accueil topics apply",
         )
     return say(
-        f"the figures could not be read to their end within {READ_SECONDS:g} s ({error.reader_state})",
+        f"the figures could not be read completely within {READ_SECONDS:g} s ({error.reader_state})",
         f"les chiffres n'ont pas pu être lus jusqu'au bout en {READ_SECONDS:g} s ({error.reader_state})",
     )

@@ -1,4 +1,4 @@
-"""`accueil retention`: how long is kept what, and what was kept for long enough removed."""
+"""`accueil retention`: show and apply the retention periods."""
 
 import os
 import time
@@ -13,81 +13,94 @@ from typing import Final
 import click
 
 from streams.cli.base import Group
-from streams.cli.output_tables import print_table
+from streams.cli.output_tables import dry_run_option, print_table
 from streams.locale.i18n import say
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import pass_running_settings
 from streams.settings.schema import Settings
 
 BROKER_SECONDS: Final = 30.0
+"""Longest wait for the broker."""
 LOG: Final = ".log"
-DAMAGED: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
-"""What was set aside of spools and of what live lines told, and what was never finished: it may be as it came."""
-MOVED_ASIDE: Final = "connectors/*/*/before-reread/*"
-"""Positions of sources that were read again."""
+DAMAGED_FILES: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
+"""Damaged or unfinished spool and journal files of connectors. They may contain personal data."""
+OLD_POSITIONS: Final = "connectors/*/*/before-reread/*"
+"""Saved positions of sources that were re-read."""
 
 
 @click.group(
     cls=Group,
     name="retention",
-    help=say("For how long what is kept: show it, apply it.", "Combien de temps chaque chose est gardée."),
+    help=say("Show and apply the retention periods.", "Afficher et appliquer les durées de conservation."),
 )
 def group() -> None:
-    """Hold the commands below."""
+    """Show and apply retention periods."""
 
 
-@group.command(help=say("Print the table of all that is kept.", "Imprimer le tableau de tout ce qui est gardé."))
+@group.command(
+    help=say(
+        "Print all stored data with their retention periods.",
+        "Afficher toutes les données et leur durée de conservation.",
+    )
+)
 @pass_running_settings
 def show(settings: Settings) -> None:
-    """Print it, and what contradicts itself in it."""
+    """Print the retention periods, and warn of contradictions between them."""
     from streams.privacy.retention import find_contradictions, retention_rules  # noqa: PLC0415
 
-    which = int(say("0", "1"))
+    language = int(say("0", "1"))  # index of the pair of texts
     titles = (
-        say("what", "quoi"),
-        say("where", "où"),
-        say("of a person", "d'une personne"),
+        say("data", "données"),
+        say("location", "où"),
+        say("personal data", "d'une personne"),
         say("days", "jours"),
         say("counted from", "à compter de"),
         say("setting", "réglage"),
     )
     rows = [
-        (one.what[which], one.where, one.personal[which], str(one.days or ""), one.until[which], one.setting)
-        for one in retention_rules(settings)
+        (
+            rule.what[language],
+            rule.where,
+            rule.personal[language],
+            str(rule.days or ""),
+            rule.until[language],
+            rule.setting,
+        )
+        for rule in retention_rules(settings)
     ]
     print_table(titles, rows)
-    for words in find_contradictions(settings):
-        click.echo(f"accueil: {say(*words)}", err=True)
+    for texts in find_contradictions(settings):
+        click.echo(f"accueil: {say(*texts)}", err=True)
 
 
 @group.command(
     help=say(
-        "Remove what was kept for long enough, and have Kafka do so. The timelines' tables are written anew, so that nothing "
-        "erased lies in their files: meanwhile no timeline is read. accueil up runs it each night (retention.at), elsewhere a "
-        "timer has to; it may be stopped, and run again.",
-        "Enlever ce qui a été gardé assez longtemps, et le faire faire à Kafka. Les tables des fils sont réécrites, pour "
-        "que rien d'effacé ne reste dans leurs fichiers : entre-temps, aucun fil n'est lu. accueil up le lance chaque nuit "
-        "(retention.at), ailleurs c'est à un timer de le faire ; relançable.",
+        "Delete expired data, and set the retention of Kafka topics. Rewrites the timelines' tables, so that their files "
+        "contain no deleted rows; timelines cannot be read meanwhile. accueil up runs it every night (retention.at); otherwise "
+        "use a timer. It can be interrupted and run again.",
+        "Supprimer les données échues, et régler la conservation des topics Kafka. Réécrit les tables des fils, pour que leurs "
+        "fichiers ne contiennent plus rien d'effacé ; aucun fil n'est lisible pendant ce temps. accueil up le lance chaque nuit "
+        "(retention.at) ; sinon, utiliser un timer. Peut être interrompu et relancé.",
     )
 )
-@click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
+@dry_run_option
 @click.option(
     "--no-rewrite",
     is_flag=True,
     help=say(
-        "Leave the timelines' tables as they are: these are read and written meanwhile.",
-        "Laisser les tables des fils telles quelles : ils se lisent et s'écrivent pendant ce temps.",
+        "Do not rewrite the timelines' tables: timelines stay readable.",
+        "Ne pas réécrire les tables des fils : ils restent lisibles.",
     ),
 )
 @pass_running_settings
 def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
-    """Do each part, whatever becomes of the others; say what was done."""
+    """Run all steps, even if some fail, and print their results."""
     failed = False
-    rewriting = () if no_rewrite else (_rewrite,)
-    for part in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, *rewriting, _set_topics):
+    rewrite = () if no_rewrite else (_rewrite_tables,)
+    for step in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, *rewrite, _set_topics):
         try:
             with operator_errors():
-                for line in part(settings, dry_run=dry_run):
+                for line in step(settings, dry_run=dry_run):
                     click.echo(line)
         except OperatorError as error:
             failed = True
@@ -97,35 +110,35 @@ def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
 
 
 def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    """Remove files that nobody wrote to for too long: logs, what was set aside of spools, and what a crash left of a file."""
-    data, kept = settings.data, settings.retention
-    for what, days, paths in (
-        (say("logs", "journaux"), kept.logs_days, data.glob("logs/*")),
+    """Remove expired files: logs, damaged files, saved positions."""
+    data, retention = settings.data, settings.retention
+    for label, days, paths in (
+        (say("logs", "journaux"), retention.logs_days, data.glob("logs/*")),
         (
             say("damaged files of connectors", "fichiers abîmés de connecteurs"),
-            kept.rejects_days,
-            chain.from_iterable(map(data.glob, DAMAGED)),
+            retention.rejects_days,
+            chain.from_iterable(map(data.glob, DAMAGED_FILES)),
         ),
-        (say("positions moved aside", "positions mises de côté"), kept.rejects_days, data.glob(MOVED_ASIDE)),
+        (say("saved positions", "positions mises de côté"), retention.rejects_days, data.glob(OLD_POSITIONS)),
     ):
         old = [path for path in paths if path.is_file() and _is_older(path, days)]
         for path in old:
             if not dry_run:
                 _remove(path)
-        yield _count(what, len(old), dry_run=dry_run)
+        yield _count(label, len(old), dry_run=dry_run)
 
 
 def _is_older(path: Path, days: int) -> bool:
     try:
         status = path.stat()
-    except FileNotFoundError:  # it was renamed meanwhile
+    except FileNotFoundError:  # removed or renamed meanwhile
         return False
     return time.time() - status.st_mtime > days * 86_400 and (status.st_size > 0 or path.suffix != LOG)
 
 
 def _remove(path: Path) -> None:
     with suppress(FileNotFoundError):
-        if path.suffix == LOG:  # `accueil up` may hold it open for its child's next line: emptied, it is the same file
+        if path.suffix == LOG:  # `accueil up` may have it open: truncate instead of deleting
             os.truncate(path, 0)
         else:
             path.unlink()
@@ -140,9 +153,9 @@ def _remove_rejects(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     yield _count(say("rejected records", "enregistrements rejetés"), removed, dry_run=dry_run)
 
 
-def _count(what: str, number: int, *, dry_run: bool) -> str:
+def _count(label: str, number: int, *, dry_run: bool) -> str:
     would = say(" would remove", " supprimerait") if dry_run else ""
-    return f"{what}{say(':', ' :')}{would} {number}"
+    return f"{label}{say(':', ' :')}{would} {number}"
 
 
 def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
@@ -158,7 +171,7 @@ def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
         raise OperatorError(str(error)) from None
     finally:
         audit.close()
-    yield say(f"files of the audit: {removed}", f"fichiers de l'audit : {removed}")
+    yield say(f"files of the audit log: {removed}", f"fichiers de l'audit : {removed}")
 
 
 def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
@@ -167,18 +180,17 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
     if not dry_run and has_timelines(settings):
         with erasure_session(settings) as (_, erasures):
-            proved, unproved = erasures.prove(
-                partial(record_proof, settings, erasures)
-            )  # before more is told, which takes its time
-            told = erasures.publish_pending()
-        yield say(f"erasures that were begun, and told now: {told}", f"effacements commencés, dits à présent : {told}")
+            # Prove before publishing more, which workers need time to process.
+            proved, unproved = erasures.prove(partial(record_proof, settings, erasures))
+            published = erasures.publish_pending()
+        yield say(f"erasures published now: {published}", f"effacements publiés à présent : {published}")
         yield say(
-            f"erasures that were told, and proved now: {proved}; not yet: {unproved}",
-            f"effacements dits, prouvés à présent : {proved} ; pas encore : {unproved}",
+            f"erasures proved now: {proved}; not yet: {unproved}",
+            f"effacements prouvés à présent : {proved} ; pas encore : {unproved}",
         )
 
 
-def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
+def _rewrite_tables(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.cli.citizen_arguments import database_unavailable_text  # noqa: PLC0415
     from streams.runtime.timeline_database import has_timelines, open_timeline  # noqa: PLC0415
     from streams.timeline.database import Unavailable  # noqa: PLC0415
@@ -188,11 +200,11 @@ def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     try:
         with closing(open_timeline(settings)) as timeline:
             is_whole = timeline.vacuum()
-        yield say("tables of the timelines: written anew", "tables des fils : réécrites")
+        yield say("tables of the timelines: rewritten", "tables des fils : réécrites")
         if not is_whole:
             yield say(
-                "log of the timelines: still read by somebody; emptied once it is not, by who writes them or the next night",
-                "journal des fils : encore lu ; vidé dès qu'il ne l'est plus, par qui les écrit ou la nuit suivante",
+                "log of the timelines: still in use; accueil timeline or the next run empties it later",
+                "journal des fils : encore lu ; vidé ensuite par accueil timeline ou la prochaine exécution",
             )
     except Unavailable as error:
         raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
@@ -205,4 +217,4 @@ def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     brokers, client = find_cluster(settings)
     changes = apply_topics(settings, brokers, BROKER_SECONDS, dry_run=dry_run, client=client)
     would = say("would be: ", "serait : ") if dry_run else ""
-    yield from [f"{would}{change}" for change in changes] or [say("topics: as they must be", "topics : tous conformes")]
+    yield from [f"{would}{change}" for change in changes] or [say("topics: up to date", "topics : tous conformes")]

@@ -1,4 +1,4 @@
-"""`accueil sla`: check what is promised, list what is due, explain a contact's clocks."""
+"""`accueil sla`: check the SLA file, list open deadlines, explain the SLA clocks of a contact."""
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
@@ -44,46 +44,46 @@ EXAMPLE = Path(__file__).parents[1] / "settings" / "example_sla.toml"
     lazy={
         "calendar": (
             "streams.cli.sla_calendar:group",
-            say("Calendars as iCalendar (RFC 5545).", "Les calendriers en iCalendar (RFC 5545)."),
+            say("Export and import iCalendar files.", "Exporter et importer des fichiers iCalendar."),
         )
     },
-    help=say(
-        "What is promised to citizens, and how it is kept.", "Ce qui est promis aux usagers, et comment c'est tenu."
-    ),
+    help=say("Check the SLA file and inspect deadlines.", "Vérifier le fichier des délais et consulter les échéances."),
 )
 def group() -> None:
-    """Check policies, explain clocks."""
+    """Check policies and inspect deadlines."""
 
 
-@group.command(help=say("Print an example of an SLA file.", "Imprimer un exemple de fichier."))
+@group.command(help=say("Print an example SLA file.", "Afficher un exemple de fichier des délais."))
 def example() -> None:
-    """Print the example."""
+    """Print the example file."""
     click.echo(EXAMPLE.read_text(encoding="utf-8"), nl=False)
 
 
 @group.command(
     help=say(
-        "Check an SLA file, the configured one if none is given, and say what it promises.",
-        "Vérifier un fichier, à défaut celui des réglages, et dire ce qu'il promet.",
+        "Check FILE, by default the configured SLA file, and print its targets.",
+        "Vérifier FILE, par défaut le fichier des réglages, et afficher ses délais.",
     )
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--year",
     type=click.IntRange(FIRST_YEAR, LAST_YEAR),
-    help=say("Holidays and closures of this year too.", "Aussi les jours fériés et fermetures de cette année."),
+    help=say(
+        "Also print the holidays and closures of this year.", "Afficher aussi les fériés et fermetures de l'année."
+    ),
 )
 @pass_settings
 def check(settings: Settings, file: Path | None, year: int | None) -> None:
-    """Check a file."""
+    """Check an SLA file."""
     path = find_file(settings, file)
     if not file:
         print_settings_file()
     with operator_errors():
         policies = load_policies(path, find_sla_origin(file))
-    click.echo(_tell_sla_file(path))
+    click.echo(_sla_file_text(path))
     if policies.empty:
-        click.echo(say(f"{path} promises nothing", f"{path} ne promet rien"))
+        click.echo(say(f"{path} has no targets", f"{path} ne contient aucun délai"))
         return
     print_table(
         (
@@ -96,46 +96,46 @@ def check(settings: Settings, file: Path | None, year: int | None) -> None:
             say("paused", "en pause"),
             say("at risk from", "à risque dès"),
             say("objective", "objectif"),
-            say("if it came now: deadline", "reçu à l'instant : échéance"),
+            say("deadline if received now", "reçu à l'instant : échéance"),
         ),
-        list(_promises(policies)),
+        list(_target_rows(policies)),
     )
     for name, calendar in policies.calendars.items():
-        click.echo(f"{name}{say(':', ' :')} {_opening(calendar)}")
+        click.echo(f"{name}{say(':', ' :')} {_opening_text(calendar)}")
         for line in _exceptions(calendar, year) if year else ():
             click.echo(f"  {line}")
 
 
 def find_file(settings: Settings, file: Path | None) -> Path:
-    """Return the SLA file that is named, else that of the settings. Raises `OperatorError` if there is none."""
+    """Return `file`, else the SLA file of the settings. Raise `OperatorError` without either."""
     if path := file or settings.sla:
         return path
     raise OperatorError(
-        say("no SLA file: name one, or set sla", "aucun fichier : en nommer un, ou régler sla")
+        say("no SLA file: name one, or configure sla", "aucun fichier : en nommer un, ou régler sla")
         + say("; ", " ; ")
         + describe_settings_file(config_file(click.get_current_context()))
     )
 
 
 def find_sla_origin(file: Path | None) -> str:
-    """Return the settings file or variable that names the SLA file; empty if the command does: it is `file`."""
+    """Return the settings file or variable that sets the SLA file; empty if the command line does."""
     return "" if file else find_origin("sla", config_file(click.get_current_context()))
 
 
-def _tell_unset() -> str:
+def _unset_hint() -> str:
     return say(
-        'no SLA file is set: write sla = "sla.toml" in accueil.toml, above its first table, or set ACCUEIL_SLA '
-        "(accueil sla example prints a file to begin with)",
+        'no SLA file is configured: write sla = "sla.toml" in accueil.toml, above its first table, or set ACCUEIL_SLA '
+        "(accueil sla example prints an example file)",
         'aucun fichier des promesses n\'est réglé : écrire sla = "sla.toml" dans accueil.toml, avant sa première table, ou '
         "régler ACCUEIL_SLA (accueil sla example en affiche un pour commencer)",
     )
 
 
-def _tell_sla_file(file: Path | None) -> str:
+def _sla_file_text(file: Path | None) -> str:
     return say(f"SLA file: {file or 'none'}", f"fichier des promesses : {file or 'aucun'}")
 
 
-def _promises(policies: Policies) -> Iterator[tuple[str, ...]]:
+def _target_rows(policies: Policies) -> Iterator[tuple[str, ...]]:
     now = _now()
     in_force = {(version.name, version.since) for version in policies.in_force(now)}
     for version, terms, rule in policies.versions():
@@ -164,7 +164,7 @@ def _promises(policies: Policies) -> Iterator[tuple[str, ...]]:
 
 
 def _target(terms: TargetTerms) -> str:
-    """Return a target in words, beside it what its unit is called in French law, or by the file."""
+    """Format a target with, in parentheses, its unit in French law (in English) or in the file (in French)."""
     amount = describe_amount(terms.target, terms.unit)
     if terms.unit not in UNITS:
         return amount
@@ -176,23 +176,23 @@ def _percent(share: float) -> str:
 
 
 def _exceptions(calendar: Calendar, year: int) -> list[str]:
-    """Return the holidays, closures and extra openings of a year, in the order of their days."""
+    """Return lines on the holidays, closures and extra openings of a year, by day."""
     rules = calendar.rules
     language, custom = say("en", "fr"), rules.customary_holidays
     holidays = name_holidays(rules.holidays, year, language, customary=custom) if rules.holidays else {}
     lines = [f"{day}  {name}" for day, name in holidays.items()]
-    for words, exceptions in (
+    for label, exceptions in (
         (say("closed", "fermé"), rules.closures),
-        (say("open all the same", "ouvert malgré tout"), rules.extra),
+        (say("extra opening", "ouverture exceptionnelle"), rules.extra),
     ):
         for days in exceptions:
             if days.from_.year <= year <= days.to.year:
                 last = "" if days.from_ == days.to else say(f" to {days.to}", f" au {days.to}")
-                lines.append(f"{days.from_}{last}  {words} {' '.join(map(str, days.hours or ()))}".rstrip())
+                lines.append(f"{days.from_}{last}  {label} {' '.join(map(str, days.hours or ()))}".rstrip())
     return sorted(lines)
 
 
-def _opening(calendar: Calendar) -> str:
+def _opening_text(calendar: Calendar) -> str:
     now = _now()
     change = calendar.next_change(now)
     state = say("open now", "ouvert") if calendar.is_open(now) else say("closed now", "fermé")
@@ -206,7 +206,7 @@ def _opening(calendar: Calendar) -> str:
 
 @group.command(
     help=say(
-        "Explain the clocks of a contact step by step: what began, paused, counted, and by when.",
+        "Explain the SLA clocks of a contact step by step: start, pauses, counted time, deadline.",
         "Expliquer les horloges d'un contact pas à pas : début, pauses, temps compté, échéance.",
     )
 )
@@ -220,17 +220,15 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
         policies = load_active_policies(settings, file)
         row = read_contact(settings, contact)
     if row is None:
-        click.echo(say(f"no contact {contact} is known", f"aucun contact {contact} n'est connu"), err=True)
+        click.echo(say(f"unknown contact {contact}", f"aucun contact {contact} n'est connu"), err=True)
         ctx.exit(EXIT_NOT_FOUND)
     if not row.clocks:
-        click.echo(say("nothing was promised to this contact", "rien n'a été promis à ce contact"))
+        click.echo(say("this contact has no SLA clocks", "ce contact n'a aucun délai promis"))
         if file is None:
-            click.echo(_tell_unset())
+            click.echo(_unset_hint())
         return
-    click.echo(_tell_sla_file(file))
-    closures = {
-        (clock_interval.kind, clock_interval.number): clock_interval.closures for clock_interval in clock_intervals(row)
-    }
+    click.echo(_sla_file_text(file))
+    closures = {(interval.kind, interval.number): interval.closures for interval in clock_intervals(row)}
     for clock in row.clocks:
         calendar = policies.calendars.get(clock.terms.calendar)
         zone = calendar.zone if calendar else settings.web.zone
@@ -243,50 +241,50 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
 @group.command(
     name="list",
     help=say(
-        "List the contacts to which something is promised that is still to be done, soonest due first.",
-        "Lister les contacts à qui est dû ce qui reste à faire, le plus pressant d'abord.",
+        "List the open SLA deadlines, soonest first.",
+        "Lister les échéances en cours, la plus proche d'abord.",
     ),
 )
-@click.option("--overdue", is_flag=True, help=say("Those that are late.", "Ceux qui sont en retard."))
+@click.option("--overdue", is_flag=True, help=say("Only overdue deadlines.", "Seulement les échéances dépassées."))
 @click.option(
     "--due-within",
     type=DurationParam(),
-    help=say("Those that are due within 90m, 2h, 3d.", "Ceux dont l'échéance vient dans 90m, 2h, 3d."),
+    help=say("Only deadlines within 90m, 2h or 3d.", "Seulement les échéances d'ici 90m, 2h ou 3d."),
 )
-@click.option("--service", help=say("Of one service.", "D'un service."))
+@click.option("--service", help=say("Only this service.", "Seulement ce service."))
 @limit_option
 @pass_settings
 def list_due(settings: Settings, *, overdue: bool, due_within: int | None, service: str | None, limit: int) -> None:
-    """List open clocks; those that stand still without a deadline are none of them."""
+    """List open clocks that have a deadline; paused clocks without one are left out."""
     now = _now()
-    begin = 0 if overdue or due_within is None else now
-    end = now if overdue and due_within is None else now + due_within if due_within is not None else None
+    earliest = 0 if overdue or due_within is None else now
+    latest = now if overdue and due_within is None else now + due_within if due_within is not None else None
 
     services = set[str]()
 
-    def due(row: Contact) -> list[SlaClock]:
+    def due_clocks(row: Contact) -> list[SlaClock]:
         services.update(clock.dimensions.service for clock in row.clocks)
         return [
             clock
             for clock in row.clocks
             if clock.is_open
             and clock.deadline_at is not None
-            and begin <= clock.deadline_at
-            and (end is None or clock.deadline_at <= end)
+            and earliest <= clock.deadline_at
+            and (latest is None or clock.deadline_at <= latest)
             and service in {None, clock.dimensions.service}
         ]
 
     with operator_errors(), kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
-        found = read_contacts(settings, lambda row: bool(due(row)))
-    clocks = [(clock, name) for name, row in found.items() for clock in due(row)]
-    chosen = nsmallest(limit, clocks, key=lambda one: (one[0].deadline_at, one[1]))
+        found = read_contacts(settings, lambda row: bool(due_clocks(row)))
+    clocks = [(clock, name) for name, row in found.items() for clock in due_clocks(row)]
+    shown = nsmallest(limit, clocks, key=lambda item: (item[0].deadline_at, item[1]))
     if not clocks:
         _check_service(settings, service, services)
-        click.echo(_tell_none(overdue=overdue, due_within=due_within, service=service))
+        click.echo(_nothing_text(overdue=overdue, due_within=due_within, service=service))
         if file is None:
-            click.echo(_tell_unset())
+            click.echo(_unset_hint())
         return
     print_table(
         (
@@ -295,71 +293,71 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
             say("clock", "horloge"),
             say("policy", "règle"),
             say("deadline", "échéance"),
-            say("left or late", "reste ou retard"),
+            say("time left or late", "reste ou retard"),
         ),
-        [_line(name, clock, policies, settings, now) for clock, name in chosen],
+        [_row(name, clock, policies, settings, now) for clock, name in shown],
     )
-    if len(chosen) < len(clocks):
-        click.echo(say(f"{len(chosen)} of {len(clocks)}", f"{len(chosen)} sur {len(clocks)}"))
+    if len(shown) < len(clocks):
+        click.echo(say(f"{len(shown)} of {len(clocks)}", f"{len(shown)} sur {len(clocks)}"))
 
 
-def _check_service(settings: Settings, service: str | None, promised: Collection[str]) -> None:
-    """Raise `click.UsageError` for a service that neither contacts to which something is `promised` nor settings name."""
+def _check_service(settings: Settings, service: str | None, with_clocks: Collection[str]) -> None:
+    """Raise `click.UsageError` for a service that is neither in the settings nor among `with_clocks`."""
     web = settings.web
-    known = sorted(filter(None, {*promised, *(queue.service for queue in web.queues.values()), *web.services}))
+    known = sorted(filter(None, {*with_clocks, *(queue.service for queue in web.queues.values()), *web.services}))
     if service is None or service in known:
         return
     listed = ", ".join(known) or say("none", "aucun")
     raise click.UsageError(
         say(
-            f"no --service {service} is known; there are: {listed}",
-            f"--service {service} : inconnu ; il y a : {listed}",
+            f"unknown --service {service}; known: {listed}",
+            f"--service {service} : inconnu ; connus : {listed}",
         )
         + suggest(service, known)
     )
 
 
-def _tell_none(*, overdue: bool, due_within: int | None, service: str | None) -> str:
-    """Return in words that there is nothing of what was asked for."""
+def _nothing_text(*, overdue: bool, due_within: int | None, service: str | None) -> str:
+    """Return the message for an empty list."""
     if due_within is not None and overdue:
-        said = say("nothing is overdue, or due so soon", "rien n'est en retard, ni dû si tôt")
+        text = say("no overdue or upcoming deadline in this period", "rien n'est en retard, ni dû si tôt")
     elif due_within is not None:
-        said = say("nothing is due so soon", "rien n'est dû si tôt")
+        text = say("no deadline in this period", "rien n'est dû si tôt")
     elif overdue:
-        said = say("nothing is overdue", "rien n'est en retard")
+        text = say("no overdue deadline", "rien n'est en retard")
     else:
-        said = say("nothing is due", "rien n'est dû")
-    return f"{service}{say(':', ' :')} {said}" if service else said
+        text = say("no open deadline", "rien n'est dû")
+    return f"{service}{say(':', ' :')} {text}" if service else text
 
 
-def _line(name: str, clock: SlaClock, policies: Policies, settings: Settings, now: int) -> tuple[str, ...]:
+def _row(name: str, clock: SlaClock, policies: Policies, settings: Settings, now: int) -> tuple[str, ...]:
     calendar = policies.calendars.get(clock.terms.calendar)
-    assert clock.deadline_at is not None  # it was chosen by it
+    assert clock.deadline_at is not None  # by `due_clocks`
     deadline = format_deadline(clock.deadline_at, calendar.zone if calendar else settings.web.zone)
     distance = describe_distance(clock, calendar, now)
     return name, clock.dimensions.service, vocabulary_label("clock", clock.kind), clock.terms.policy, deadline, distance
 
 
 def active_sla_file(settings: Settings) -> Path | None:
-    """Return the SLA file by which the clocks run that are looked at: that of the `accueil up` that runs here, or of the demo."""
+    """Return the SLA file in use: of the running `accueil up` or demo, else of the settings."""
     if found := find(settings, or_demo=True):
         return Path(found[1].sla) if found[1].sla else None
     return settings.sla
 
 
 def load_active_policies(settings: Settings, file: Path | None) -> Policies:
-    """Return what `load_policies` does of what `file_in_force` found.
+    """Return the policies of the file that `active_sla_file` found.
 
-    Its `ConfigError` says, too, that workers do not mind what was changed.
+    Raise `ConfigError` with a note that running workers keep the previous policies.
     """
     try:
         return load_policies(file, "" if find(settings, or_demo=True) else find_sla_origin(None))
     except ConfigError as error:
-        kept = say(
-            "a worker that runs keeps the promises that it had, until this is mended",
-            "un worker en marche garde les promesses qu'il avait, jusqu'à correction",
+        note = say(
+            "running workers keep the previous targets until this is fixed",
+            "les workers en marche gardent les délais précédents jusqu'à correction",
         )
-        raise ConfigError(f"{error}\n{kept}") from None
+        raise ConfigError(f"{error}\n{note}") from None
 
 
 def _now() -> int:

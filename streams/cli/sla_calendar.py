@@ -1,4 +1,4 @@
-"""`accueil sla calendar`: calendars as iCalendar, to be read by others, and closures that others publish as such."""
+"""`accueil sla calendar`: export calendars as iCalendar (RFC 5545), import closures from it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,24 +20,27 @@ year_option = click.option(
     "--year",
     type=click.IntRange(FIRST_YEAR, LAST_YEAR),
     default=lambda: datetime.now(UTC).year,
-    show_default=say("this one", "celle-ci"),
-    help=say("Of which year.", "De quelle année."),
+    show_default=say("current year", "année en cours"),
+    help=say("Year to export.", "Année à exporter."),
 )
 
 
 @click.group(
     cls=Group,
     name="calendar",
-    help=say("Calendars as iCalendar (RFC 5545).", "Les calendriers en iCalendar (RFC 5545)."),
+    help=say(
+        "Export and import iCalendar files (RFC 5545).", "Exporter et importer des fichiers iCalendar (RFC 5545)."
+    ),
 )
 def group() -> None:
-    """Write calendars, read closures."""
+    """Export and import iCalendar."""
 
 
 @group.command(
     name="export",
     help=say(
-        "Print the openings of a calendar of the SLA file.", "Imprimer les ouvertures d'un calendrier du fichier."
+        "Print the opening hours of a calendar in the SLA file, as iCalendar.",
+        "Afficher les ouvertures d'un calendrier du fichier des délais, en iCalendar.",
     ),
 )
 @click.argument("name")
@@ -45,22 +48,22 @@ def group() -> None:
 @click.option(
     "--closures",
     is_flag=True,
-    help=say("The days on which it does not open instead.", "À la place, les jours où il n'ouvre pas."),
+    help=say("Print the closed days instead.", "Afficher plutôt les jours de fermeture."),
 )
 @click.option(
     "--file",
     type=click.Path(path_type=Path),
-    help=say("The SLA file; else that of the settings.", "Le fichier ; à défaut celui des réglages."),
+    help=say("SLA file, by default that of the settings.", "Fichier des délais, par défaut celui des réglages."),
 )
 @pass_settings
 def export(settings: Settings, name: str, year: int, *, closures: bool, file: Path | None) -> None:
-    """Print a calendar."""
+    """Print a calendar as iCalendar."""
     with operator_errors():
         calendars = load_policies(find_file(settings, file), find_sla_origin(file)).calendars
     if name not in calendars:
         known = ", ".join(calendars) or say("none", "aucun")
         raise OperatorError(
-            say(f"no calendar {name}; there are: {known}", f"pas de calendrier {name} ; il y a : {known}")
+            say(f"unknown calendar {name}; known: {known}", f"calendrier {name} inconnu ; connus : {known}")
         )
     write = write_closures if closures else write_openings
     click.echo(write(calendars[name], year, name, datetime.now(UTC)), nl=False)
@@ -69,12 +72,14 @@ def export(settings: Settings, name: str, year: int, *, closures: bool, file: Pa
 @group.command(
     name="import",
     help=say(
-        "Print the days of an iCalendar as the closures of a calendar of the SLA file, to be put there.",
-        "Imprimer les jours d'un iCalendar comme fermetures (closures) d'un calendrier du fichier, à y mettre.",
+        "Print the days of an iCalendar file as closures in TOML, to paste into the SLA file.",
+        "Afficher les jours d'un fichier iCalendar comme fermetures (closures) en TOML, à copier dans le fichier des délais.",
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--extra", is_flag=True, help=say("As openings (extra) instead.", "Comme ouvertures (extra) à la place."))
+@click.option(
+    "--extra", is_flag=True, help=say("Print extra openings instead.", "Afficher plutôt des ouvertures (extra).")
+)
 @pass_settings
 def import_days(settings: Settings, file: Path, *, extra: bool) -> None:
     """Print days as TOML."""
@@ -86,20 +91,20 @@ def import_days(settings: Settings, file: Path, *, extra: bool) -> None:
         raise OperatorError(say(f"{file} is not UTF-8", f"{file} n'est pas en UTF-8")) from None
     except CalendarError as error:
         raise OperatorError(f"{file}: {say(str(error), error.french)}") from None
-    if extra and any(one.hours is None for one in days):
+    if extra and any(span.hours is None for span in days):
         raise OperatorError(
             say(
-                f"{file}: an event of whole days says no hours, so that it cannot be an opening",
-                f"{file} : un événement de journées entières ne dit pas d'heures : ce ne peut être une ouverture",
+                f"{file}: an all-day event has no hours and cannot be an opening",
+                f"{file} : un événement de journées entières n'a pas d'heures : ce ne peut être une ouverture",
             )
         )
     click.echo(f"{'extra' if extra else 'closures'} = [")
-    for one in days:
-        click.echo(f"    {_as_toml(one)},")
+    for span in days:
+        click.echo(f"    {_to_toml(span)},")
     click.echo("]")
 
 
-def _as_toml(days: DateRange) -> str:
+def _to_toml(days: DateRange) -> str:
     hours = ", ".join(f'"{span}"' for span in days.hours or ())
     more = f", hours = [{hours}]" if days.hours else ""
     if days.from_ != days.to:

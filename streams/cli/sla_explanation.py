@@ -1,4 +1,4 @@
-"""What `accueil sla` says of a clock: its terms, its life step by step, what was counted, and how it stands now."""
+"""Explanation of an SLA clock: terms, steps, counted time and current state."""
 
 from collections.abc import Iterator
 from datetime import tzinfo
@@ -20,7 +20,7 @@ UNITS: Final = {
     Unit.CLEAR_DAYS: (("clear day", "jour franc"), ("clear days", "jours francs")),
     Unit.MONTHS: (("month", "mois"), ("months", "mois")),
 }
-"""What is counted in days or months, one and several of it, in English and as French law calls it."""
+"""Units of days and months, singular and plural, in English and in French law."""
 
 DEADLINE: Final = ("deadline", "échéance")
 
@@ -28,9 +28,9 @@ DEADLINE: Final = ("deadline", "échéance")
 def describe_clock(
     clock: SlaClock, calendar: Calendar | None, zone: tzinfo, now: int, closures: Pauses = ()
 ) -> Iterator[str]:
-    """Yield lines that explain a clock as it is at `now`, milliseconds since 1970: its terms, its life, what was counted.
+    """Yield lines that explain a clock at `now` (milliseconds since 1970): terms, steps, counted time.
 
-    `closures` are those of its pauses in which the matter was closed, before it was opened again.
+    `closures` are the pauses during which the case was closed, before it was reopened.
     """
     terms = clock.terms
     number = f" {clock.number}" if clock.number else ""
@@ -42,13 +42,13 @@ def describe_clock(
         + say("calendar", "calendrier")
         + f" {terms.calendar}"
     )
-    told = [*_life(clock, closures), *([(now, _stand(clock, calendar, now))] if clock.is_open else [])]
-    for at, what in sorted(told, key=lambda step: step[0]):
-        to_come = say(" (to come)", " (à venir)") if clock.is_open and at > now else ""
+    steps = [*_steps(clock, closures), *([(now, _current_state(clock, calendar, now))] if clock.is_open else [])]
+    for at, label in sorted(steps, key=lambda step: step[0]):
+        future = say(" (to come)", " (à venir)") if clock.is_open and at > now else ""
         time = format_time(at, zone)
-        if what == say(*DEADLINE):
+        if label == say(*DEADLINE):
             time = format_deadline(at, zone).ljust(len(time))
-        yield f"  {time}  {what}{to_come}"
+        yield f"  {time}  {label}{future}"
     until = clock.ended_at if clock.ended_at is not None else now
     if calendar is None:
         yield "  " + say("its calendar is no longer in the file", "son calendrier n'est plus dans le fichier")
@@ -58,15 +58,15 @@ def describe_clock(
     total = calendar.counted(clock.started_at, until, terms.unit, clock.pauses)
     yield f"  {say('counted:', 'compté :')} {describe_counted(total, terms.unit)}"
     if clock.is_open and clock.deadline_at is None:
-        yield f"  {say('deadline:', 'échéance :')} {_put_off(clock, calendar)}"
+        yield f"  {say('deadline:', 'échéance :')} {_pending_deadline(clock, calendar)}"
 
 
 def explain_mismatch(clock: SlaClock, policies: Policies, zone: tzinfo) -> str:
-    """Return why the deadline was not made by the file as it is now; empty if it may have been."""
+    """Return why the deadline differs from the current SLA file; empty if it does not."""
     terms = clock.terms
     if all(terms != other for other, _ in policies.sla_targets()):
         return say(
-            "its policy is not in this file, or not with these terms: another one, or this one as it was, made the deadline",
+            "its policy is not in this file with these terms: another file, or an earlier version, set the deadline",
             "sa règle n'est pas dans ce fichier, ou pas avec ces termes : l'échéance vient d'un autre, ou de celui-ci avant",
         )
     calendar = policies.calendars[terms.calendar]
@@ -78,13 +78,13 @@ def explain_mismatch(clock: SlaClock, policies: Policies, zone: tzinfo) -> str:
         return ""
     other = format_deadline(deadline, zone) if deadline is not None else say("none yet", "aucune encore")
     return say(
-        f"by this file the deadline would be another one ({other}): another file, or this one as it was, made it",
+        f"by this file the deadline would be {other}: another file, or an earlier version, set it",
         f"avec ce fichier l'échéance serait une autre ({other}) : elle vient d'un autre, ou de celui-ci avant",
     )
 
 
-def _stand(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
-    """Return how an open clock stands."""
+def _current_state(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
+    """Describe the state of an open clock."""
     if clock.deadline_at is None:
         return say("now: paused", "maintenant : en pause") if clock.is_paused else say("now", "maintenant")
     if clock.deadline_at < now:
@@ -97,8 +97,8 @@ def _stand(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
 
 
 def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
-    """Return how much time an open clock has left, or by how much it is late: in its own unit, and in working time."""
-    assert clock.deadline_at is not None  # who asks has seen it
+    """Return the time left or overdue of an open clock, in its own unit and in working time."""
+    assert clock.deadline_at is not None  # checked by callers
     begin, end = sorted((clock.deadline_at, now))
     if calendar is None or clock.terms.unit is Unit.ELAPSED:
         span = _seconds((end - begin) // 1000)
@@ -116,15 +116,15 @@ def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> s
 
 
 def _measure(unit: Unit, calendar: Calendar, begin: int, end: int, found: WorkingTime) -> tuple[int, Unit]:
-    """Return a span in the unit of a clock; of months and clear days, which have no parts, in calendar days."""
+    """Return a span in the unit of a clock; in calendar days for months and clear days, which cannot be divided."""
     if unit is Unit.OPENING_HOURS:
         return found.seconds, unit
     unit = unit if unit in {Unit.WORKING_DAYS, Unit.BUSINESS_DAYS} else Unit.CALENDAR_DAYS
-    return calendar.between(begin - 1, end, unit), unit  # as `measure_working_time` has it
+    return calendar.between(begin - 1, end, unit), unit  # same bounds as `measure_working_time`
 
 
 def _describe_both(own: tuple[int, Unit], found: WorkingTime) -> str:
-    """Return a span in its own unit, and in working time if that is another; what is less than a day, in hours of opening."""
+    """Return a span in its own unit, with the working time if it differs; spans below one day in opening hours."""
     amount, unit = own
     opened = describe_amount(found.seconds, Unit.OPENING_HOURS)
     working = describe_amount(found.days, Unit.WORKING_DAYS) if found.days else opened
@@ -133,8 +133,8 @@ def _describe_both(own: tuple[int, Unit], found: WorkingTime) -> str:
     return f"{describe_amount(amount, unit)} ({working})"
 
 
-def _put_off(clock: SlaClock, calendar: Calendar) -> str:
-    """Return what is known of a deadline that is none yet."""
+def _pending_deadline(clock: SlaClock, calendar: Calendar) -> str:
+    """Describe the deadline of a paused clock, which is not fixed yet."""
     terms = clock.terms
     try:
         left = calendar.deadline(clock.started_at, terms.amount, terms.unit, clock.pauses, roll=terms.roll).left
@@ -144,7 +144,7 @@ def _put_off(clock: SlaClock, calendar: Calendar) -> str:
     return say(f"{amount} after the citizen has acted", f"{amount} après que l'usager aura agi")
 
 
-def _life(clock: SlaClock, closures: Pauses) -> Iterator[tuple[int, str]]:
+def _steps(clock: SlaClock, closures: Pauses) -> Iterator[tuple[int, str]]:
     yield clock.started_at, say("started", "début")
     for begin, end in clock.pauses:
         yield from _pause(begin, end, clock.ended_at, closures)
@@ -162,22 +162,22 @@ def _life(clock: SlaClock, closures: Pauses) -> Iterator[tuple[int, str]]:
 
 
 def _pause(begin: int, end: int | None, ended_at: int | None, closures: Pauses) -> Iterator[tuple[int, str]]:
-    """Yield the steps of a pause, in which it may be closed for a while, or all the time."""
-    asked = say("paused: the citizen has to act", "pause : l'usager doit agir")
+    """Yield the steps of a pause, including periods in which the case was closed."""
+    waiting = say("paused: waiting for the citizen", "pause : l'usager doit agir")
     closed = [(first, last) for first, last in closures if begin <= first and (end is None or first < end)]
     if not closed or closed[0][0] > begin:
-        yield begin, asked
+        yield begin, waiting
     for first, last in closed:
-        yield first, say("paused: it was closed", "pause : c'était clos")
+        yield first, say("paused: closed", "pause : c'était clos")
         if last is not None and last != end:
-            yield last, asked
+            yield last, waiting
     if end is not None and end != ended_at:
-        is_opened = bool(closed) and closed[-1][1] == end
-        yield end, say("resumed: opened again", "reprise : rouvert") if is_opened else say("resumed", "reprise")
+        is_reopened = bool(closed) and closed[-1][1] == end
+        yield end, say("resumed: reopened", "reprise : rouvert") if is_reopened else say("resumed", "reprise")
 
 
 def describe_amount(target: int, unit: Unit) -> str:
-    """Return a target in words: `40 h of opening`, `15 working days`."""
+    """Format a target, as in `40 h of opening` or `15 working days`."""
     if unit is Unit.ELAPSED:
         return _seconds(target)
     if unit is Unit.OPENING_HOURS:
@@ -186,7 +186,7 @@ def describe_amount(target: int, unit: Unit) -> str:
 
 
 def describe_counted(amount: int, unit: Unit) -> str:
-    """Return what was counted: of time units a time, else days."""
+    """Format counted time: hours for time units, else days."""
     if unit in TIME_UNITS:
         return _seconds(amount // 1000)
     return say(f"{amount} d", f"{amount} j")

@@ -1,4 +1,4 @@
-"""`accueil timeline`: write citizens' timelines, and show one in the terminal."""
+"""`accueil timeline`: write citizens' timelines into the database, and show one in the terminal."""
 
 import sys
 import time
@@ -37,39 +37,41 @@ from streams.settings.schema import Settings
 if TYPE_CHECKING:
     from streams.timeline.links import LinkRecord
 
-REASON: Final = click.Choice([purpose.value for purpose in Purpose])
+PURPOSE: Final = click.Choice([purpose.value for purpose in Purpose])
 PAGE: Final = 50
+"""Default of `--limit`, and the number of revoked links shown."""
 MAX_LINKS: Final = 1000
-"""So many links of what is asked for are looked at, whether they were revoked."""
-LOOKED_AT: Final = 500
-"""So many of the latest entries tell which matters are open, and what is due."""
-STANDINGS: Final = {
+"""Links read to find revoked ones."""
+SUMMARY_ENTRIES: Final = 500
+"""Latest entries used to find open cases and deadlines."""
+STATUS_TEXTS: Final = {
     TargetStatus.AT_RISK: ("at risk", "bientôt"),
     TargetStatus.OVERDUE: ("overdue", "en retard"),
-    TargetStatus.PAUSED: ("paused: it is for the citizen to act", "suspendu : à l'usager d'agir"),
+    TargetStatus.PAUSED: ("paused: waiting for the citizen", "suspendu : à l'usager d'agir"),
 }
 
 
 LAZY: Final = {
     "rebuild": (
         "streams.cli.timeline_rebuild:command",
-        say("Read the topic again into a new database.", "Relire le topic dans une base neuve."),
+        say("Rebuild the database from Kafka.", "Reconstruire la base à partir de Kafka."),
     ),
     "erase": (
         "streams.cli.privacy:erase",
         say(
-            "Erase a citizen, and prove it (GDPR, article 17).", "Effacer un usager, preuve à l'appui (RGPD, art. 17)."
+            "Erase a citizen's data, with proof (GDPR, article 17).",
+            "Effacer un usager, preuve à l'appui (RGPD, art. 17).",
         ),
     ),
     "erasure": (
         "streams.cli.privacy:erasure",
-        say("How far an erasure is, or its proof.", "Où en est un effacement, ou sa preuve."),
+        say("Show the state or the proof of an erasure.", "Afficher l'état ou la preuve d'un effacement."),
     ),
     "export": (
         "streams.cli.privacy:export",
         say(
-            "All that is held about a citizen (GDPR, article 15).",
-            "Tout ce qui est conservé sur un usager (RGPD, art. 15).",
+            "Export all data held about a citizen (GDPR, article 15).",
+            "Exporter tout ce qui est conservé sur un usager (RGPD, art. 15).",
         ),
     ),
 }
@@ -80,11 +82,14 @@ LAZY: Final = {
     name="timeline",
     lazy=LAZY,
     invoke_without_command=True,
-    help=say("Write citizens' timelines into the database.", "Écrit les fils des usagers dans la base."),
+    help=say(
+        "Write citizens' timelines into the database until stopped; with a command, run that instead.",
+        "Écrire les fils des usagers dans la base jusqu'à l'arrêt ; avec une commande, exécuter celle-ci.",
+    ),
 )
 @click.pass_context
 def group(context: click.Context) -> None:
-    """Write them until a signal comes, unless a command is given."""
+    """Write timelines until SIGTERM or SIGINT, or run a subcommand."""
     if context.invoked_subcommand is None:
         context.invoke(run)
 
@@ -92,7 +97,7 @@ def group(context: click.Context) -> None:
 @click.command
 @pass_settings
 def run(settings: Settings) -> None:
-    """Read `citizen.timeline.v1`, and write."""
+    """Read `citizen.timeline.v1` and write the database."""
     from streams.runtime import timeline_process  # noqa: PLC0415
     from streams.timeline.database import Unavailable  # noqa: PLC0415
 
@@ -106,170 +111,187 @@ def run(settings: Settings) -> None:
 
 @group.command(
     help=say(
-        "Show a citizen's timeline, latest first. NAME is a contact id or a pseudonym; without it, the number, address or "
-        "reference is asked for, so that it stands in no command line.",
-        "Montrer le fil d'un usager, le plus récent d'abord. NAME est un contact ou un pseudonyme ; sans lui, le numéro, "
+        "Show a citizen's timeline, latest first. NAME is a contact id or a pseudonym; without it, the command prompts for a "
+        "number, address or reference, which must not be on the command line.",
+        "Afficher le fil d'un usager, le plus récent d'abord. NAME est un contact ou un pseudonyme ; sans lui, le numéro, "
         "l'adresse ou la référence est demandé, pour n'apparaître dans aucune ligne de commande.",
     )
 )
 @citizen_options
 @click.option(
-    "--why",
-    type=REASON,
+    "--purpose",
+    type=PURPOSE,
     help=say(
-        "Asked for if not given; recorded with who asks, and for whom.",
-        "Demandé à défaut ; enregistré avec qui demande, et pour qui.",
+        "Purpose of the access, recorded in the audit log; prompted for by default.",
+        "Motif de l'accès, enregistré dans le journal d'audit ; demandé à défaut.",
     ),
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=PAGE, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=PAGE,
+    show_default=True,
+    help=say("Maximum number of entries.", "Nombre maximal d'entrées."),
+)
 @pass_running_settings
-def show(settings: Settings, name: str | None, kind: str, sector: str | None, why: str | None, limit: int) -> None:
-    """Find the entries, record who asked for whom and what came of it, then print: nothing is shown before it is recorded."""
+def show(settings: Settings, name: str | None, kind: str, sector: str | None, purpose: str | None, limit: int) -> None:
+    """Find the entries, record the access, then print: nothing is shown before the access is recorded."""
     from streams.runtime.timeline_database import find_sector, open_timeline, require_timelines  # noqa: PLC0415
     from streams.timeline.database import Unavailable  # noqa: PLC0415
 
     with operator_errors():
         check_subject(name or "")
-        where = "" if name else choose_sector(settings, sector)
+        audited_sector = "" if name else choose_sector(settings, sector)
         require_timelines(settings)
-        asked = name or prompt_pseudonym(settings, IdentityKind(kind), where)
-        purpose = why or prompt(say("why", "pourquoi"), type=REASON)
+        subject_id = name or prompt_pseudonym(settings, IdentityKind(kind), audited_sector)
+        purpose = purpose or prompt(say("purpose", "motif"), type=PURPOSE)
         operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
         try:
             timeline = open_timeline(settings)
             try:
-                where = where or find_sector(settings, timeline, asked)
-                most = max(limit + 1, LOOKED_AT)
-                entries, story, links = timeline.read_contact(asked, most)[::-1], IdentityCluster({}, {}), []
+                audited_sector = audited_sector or find_sector(settings, timeline, subject_id)
+                most = max(limit + 1, SUMMARY_ENTRIES)
+                entries, cluster, revoked = timeline.read_contact(subject_id, most)[::-1], IdentityCluster({}, {}), []
                 if not entries:
-                    story = timeline.resolve_identities(asked)
-                    entries = timeline.read(story.identities, most)
-                    links = [one for one in timeline.read_links(asked, MAX_LINKS) if one.revoked_at and one.contacts]
-                matters = summarise(entries, int(time.time() * 1000), timeline.read_sla_targets)
+                    cluster = timeline.resolve_identities(subject_id)
+                    entries = timeline.read(cluster.identities, most)
+                    links = timeline.read_links(subject_id, MAX_LINKS)
+                    revoked = [link for link in links if link.revoked_at and link.contacts]
+                cases = summarise(entries, int(time.time() * 1000), timeline.read_sla_targets)
             finally:
                 timeline.close()
         except Unavailable as error:
-            record_command(settings, operation, asked, Purpose(purpose), where, Result.FAILED)
+            record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, Result.FAILED)
             raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
-        is_known = bool(entries or story.shared or links)
-        record_command(
-            settings, operation, asked, Purpose(purpose), where, Result.SHOWN if is_known else Result.NOT_FOUND
-        )
+        is_known = bool(entries or cluster.shared or revoked)
+        result = Result.SHOWN if is_known else Result.NOT_FOUND
+        record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, result)
     if entries:
-        words = make_formatter(settings)
-        _print_matters(matters, words)
-        _print(sort_entries(entries[:limit])[::-1], words)
+        formatter = make_formatter(settings)
+        _print_open_cases(cases, formatter)
+        _print_entries(sort_entries(entries[:limit])[::-1], formatter)
     if len(entries) > limit:
-        click.echo(say("there are more before these: --limit", "il y en a d'autres avant : --limit"), err=True)
-    _explain(asked, story)
-    _explain_revoked(links, settings.web.zone)
+        click.echo(say("earlier entries not shown (--limit)", "entrées antérieures non affichées (--limit)"), err=True)
+    _explain_links(subject_id, cluster)
+    _explain_revoked(revoked, settings.web.zone)
     if not entries:
         raise OperatorError(
             say("nothing to show", "rien à montrer")
-            if story.shared or links
-            else say("nothing is known of them", "rien n'est connu"),
+            if cluster.shared or revoked
+            else say("no data about this citizen", "rien n'est connu de cet usager"),
             EXIT_NOT_FOUND,
         )
 
 
-def _print_matters(contacts: Sequence[Summary], words: Formatter) -> None:
-    """Print the open matters, what is due until when, and what became of what else was promised."""
-    matters = [contact for contact in contacts if contact.is_open]
-    if not matters:
-        click.echo(say("no open matter", "aucune affaire en cours"), err=True)
+def _print_open_cases(contacts: Sequence[Summary], formatter: Formatter) -> None:
+    """Print open cases, their open SLA targets, and the results of the other targets."""
+    cases = [contact for contact in contacts if contact.is_open]
+    if not cases:
+        click.echo(say("no open case", "aucune affaire en cours"), err=True)
         return
     titles = (
-        say("open matter", "affaire en cours"),
+        say("open case", "affaire en cours"),
         "service",
         say("state", "état"),
         say("since", "depuis"),
         say("due", "échéances"),
-        say("promises", "délais"),
+        say("SLA results", "délais"),
     )
     rows = [
         (
-            matter.contact,
-            words.location_with_codes(matter.site, matter.service),
-            vocabulary_label("state", matter.state),
-            _tell_since(matter, words.zone),
-            ", ".join(_tell_due(due, words.zone) for due in matter.due) or say("none told", "non dit"),
-            ", ".join(_tell_promise(promise, words.zone) for promise in matter.promises) or say("none told", "non dit"),
+            case.contact,
+            formatter.location_with_codes(case.site, case.service),
+            vocabulary_label("state", case.state),
+            _format_since(case, formatter.zone),
+            ", ".join(_format_target(target, formatter.zone) for target in case.due) or say("none", "aucune"),
+            ", ".join(_format_verdict(verdict, formatter.zone) for verdict in case.promises) or say("none", "aucun"),
         )
-        for matter in matters
+        for case in cases
     ]
     print_table(titles, rows)
     click.echo()
 
 
-def _tell_since(matter: Summary, zone: tzinfo) -> str:
-    since = format_time(matter.since, zone)
-    if matter.admitted_at is None:
+def _format_since(case: Summary, zone: tzinfo) -> str:
+    since = format_time(case.since, zone)
+    if case.admitted_at is None:
         return since
-    received = format_time(matter.admitted_at, zone)
+    received = format_time(case.admitted_at, zone)
     return say(f"{since} (received {received})", f"{since} (reçu {received})")
 
 
-def _tell_promise(promise: Verdict, zone: tzinfo) -> str:
-    told = vocabulary_label("type", f"sla.{promise.state}").lower()
-    if promise.state == ClockChangeKind.BREACHED:  # it was so at the deadline
-        at = format_deadline(promise.at, zone)
-        told += say(f", due {at}", f", échéance {at}")
-    return f"{vocabulary_label('clock', promise.clock)} ({told})"
+def _format_verdict(verdict: Verdict, zone: tzinfo) -> str:
+    label = vocabulary_label("type", f"sla.{verdict.state}").lower()
+    if verdict.state == ClockChangeKind.BREACHED:  # `at` is the deadline then
+        at = format_deadline(verdict.at, zone)
+        label += say(f", due {at}", f", échéance {at}")
+    return f"{vocabulary_label('clock', verdict.clock)} ({label})"
 
 
-def _tell_due(due: OpenTarget, zone: tzinfo) -> str:
-    deadline = "" if due.due_at is None else f" {format_deadline(due.due_at, zone)}"
-    status = "" if due.state is TargetStatus.RUNNING else f" ({say(*STANDINGS[due.state])})"
-    return f"{vocabulary_label('clock', due.clock)}{deadline}{status}"
+def _format_target(target: OpenTarget, zone: tzinfo) -> str:
+    deadline = "" if target.due_at is None else f" {format_deadline(target.due_at, zone)}"
+    status = "" if target.state is TargetStatus.RUNNING else f" ({say(*STATUS_TEXTS[target.state])})"
+    return f"{vocabulary_label('clock', target.clock)}{deadline}{status}"
 
 
-def _print(entries: Sequence[Mapping[str, Any]], words: Formatter) -> None:
+def _print_entries(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -> None:
     print_table(
         (
             say("when", "quand"),
-            say("what", "quoi"),
+            say("event", "événement"),
             say("service", "service"),
             say("state", "état"),
             say("outcome", "issue"),
             say("contact", "contact"),
         ),
-        list(_lines(entries, words)),
+        list(_rows(entries, formatter)),
     )
 
 
-def _explain(asked: str, story: IdentityCluster) -> None:
-    """Say on the standard error what belongs together, what does not, and what was left out."""
-    for identity, link in story.identities.items():
+def _explain_links(subject_id: str, cluster: IdentityCluster) -> None:
+    """Print on standard error the linked identities, the shared ones, and what was left out."""
+    for identity, link in cluster.identities.items():
         if link is not None:
             click.echo(say(f"{identity}: linked to {link.one}", f"{identity} : lié à {link.one}"), err=True)
-    if not story.is_own:
-        number, others = len(story.shared), ", ".join(story.shared)
-        more = "" if story.is_whole else " …"
+    if not cluster.is_own:
+        number, others = len(cluster.shared), ", ".join(cluster.shared)
+        more = "" if cluster.is_whole else " …"
         click.echo(
-            say(f"{asked}: belongs to {number}: {others}{more}", f"{asked} : appartient à {number} : {others}{more}"),
+            say(
+                f"{subject_id}: shared by {number} citizens: {others}{more}",
+                f"{subject_id} : appartient à {number} usagers : {others}{more}",
+            ),
             err=True,
         )
         return
-    for identity in story.shared:
+    for identity in cluster.shared:
         click.echo(
-            say(f"{identity}: others' too, not shown", f"{identity} : aussi à d'autres, non montré"),
+            say(
+                f"{identity}: shared with other citizens, not shown",
+                f"{identity} : aussi à d'autres usagers, non affiché",
+            ),
             err=True,
         )
-    if not story.is_whole:
-        click.echo(say("more than is shown belongs here", "il y a davantage que ce qui est montré"), err=True)
+    if not cluster.is_whole:
+        click.echo(
+            say(
+                "more linked identities exist than are shown", "il y a davantage d'identités liées que celles affichées"
+            ),
+            err=True,
+        )
 
 
 def _explain_revoked(links: Sequence["LinkRecord"], zone: tzinfo) -> None:
-    """Say on the standard error of which links no contact is shown, since they were revoked, and how that is undone."""
-    for known in links[:PAGE]:
-        one, other = known.link
-        at, ground = format_time(known.revoked_at or 0, zone), vocabulary_label("ground", known.reason or "")
+    """Print on standard error the revoked links, whose contacts are not shown, and the command that restores them."""
+    for record in links[:PAGE]:
+        one, other = record.link
+        at, ground = format_time(record.revoked_at or 0, zone), vocabulary_label("ground", record.reason or "")
         click.echo(
             say(
-                f"{one}, {other}: told together by {known.contacts} contacts, but revoked {at} ({ground}); "
-                f"accueil links restore {one} {other}",
-                f"{one}, {other} : donnés ensemble par {known.contacts} contacts, mais lien révoqué le {at} ({ground}) ; "
-                f"accueil links restore {one} {other}",
+                f"{one}, {other}: linked by {record.contacts} contacts, but revoked {at} ({ground}); "
+                f"to undo: accueil links restore {one} {other}",
+                f"{one}, {other} : liés par {record.contacts} contacts, mais lien révoqué le {at} ({ground}) ; "
+                f"pour annuler : accueil links restore {one} {other}",
             ),
             err=True,
         )
@@ -279,16 +301,16 @@ def _explain_revoked(links: Sequence["LinkRecord"], zone: tzinfo) -> None:
         )
 
 
-def _lines(entries: Sequence[Mapping[str, Any]], words: Formatter) -> Iterator[tuple[str, ...]]:
+def _rows(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -> Iterator[tuple[str, ...]]:
     for entry in entries:
         yield (
-            format_time(entry["happened_at"], words.zone),
-            format_entry(entry["type"], entry["detail"], words),
-            words.location_with_codes(entry["site"], entry["service"]),
+            format_time(entry["happened_at"], formatter.zone),
+            format_entry(entry["type"], entry["detail"], formatter),
+            formatter.location_with_codes(entry["site"], entry["service"]),
             *(
                 ("", "")
                 if entry["source"] == SLA_SOURCE
                 else (vocabulary_label("state", entry["state"]), vocabulary_label("outcome", entry["outcome"]))
-            ),  # a promise is judged later
+            ),  # entries of SLA results come after the state of the contact
             entry["contact"],
         )

@@ -1,4 +1,4 @@
-"""`accueil timeline rebuild`: read the timelines' topic again into the timelines' database."""
+"""`accueil timeline rebuild`: rebuild the timelines' database from its Kafka topic."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +12,7 @@ from models.topics import TIMELINE
 from streams.agents.timeline import with_record_time
 from streams.cli.base import confirm, pass_settings
 from streams.cli.citizen_arguments import database_unavailable_text
-from streams.cli.output_tables import format_time
+from streams.cli.output_tables import format_time, yes_option
 from streams.core.citizens import reattribution
 from streams.core.contacts.contact import ERASED
 from streams.core.sla import open_targets
@@ -38,7 +38,8 @@ from streams.settings.schema import Settings
 from streams.timeline.database import Refused, Unavailable
 from streams.timeline.store import Timeline
 
-MOST_AT_ONCE: Final = 2_000
+BATCH_RECORDS: Final = 2_000
+"""Records per transaction of the database."""
 
 
 class Rebuilt(NamedTuple):
@@ -46,18 +47,18 @@ class Rebuilt(NamedTuple):
 
     records: int
     first_at: int | None
-    """When Kafka took in the oldest of them, milliseconds since 1970."""
+    """Kafka timestamp of the oldest record, milliseconds since 1970."""
 
 
 @click.command(
     help=say(
-        "Read the timelines' topic again into a database that is new, or from a backup. What Kafka no longer holds, and which "
-        "links were revoked, only a backup has.",
-        "Relire le topic des fils dans une base neuve ou restaurée. Ce que Kafka n'a plus, et quels liens furent révoqués, seule "
-        "une sauvegarde le garde.",
+        "Rebuild a new or restored timelines' database from Kafka. Entries that Kafka no longer holds and revoked links "
+        "can only come from a backup.",
+        "Reconstruire à partir de Kafka une base des fils neuve ou restaurée. Les entrées que Kafka n'a plus et les liens "
+        "révoqués ne peuvent venir que d'une sauvegarde.",
     ),
 )
-@click.option("--yes", is_flag=True, help=say("Read it without a question.", "Lire sans poser de question."))
+@yes_option
 @pass_settings
 def command(settings: Settings, *, yes: bool) -> None:
     """Ask for confirmation, read, write, and print the age of the oldest record."""
@@ -96,7 +97,7 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
         return
     with claim_data_directory(settings.data):
         if not (settings.data / "kafka").exists():
-            find_cluster(settings)  # raises: there is none
+            find_cluster(settings)  # raises the error: no broker
         kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, password=ensure_password(settings.data))
         kafka.start()
         try:
@@ -106,9 +107,9 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
 
 
 def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
-    """Write all entries of the topic; entries that are in the database already do not change.
+    """Write all entries of the topic; entries already in the database do not change.
 
-    Raises `KafkaError`, and `Unavailable`.
+    Raise `KafkaError` and `Unavailable`.
     """
     count, first_at = 0, None
     with open_client(
@@ -117,33 +118,33 @@ def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt
         numbers = consumer.partitions_for_topic(TIMELINE.name) or ()
         ends = consumer.end_offsets([TopicPartition(TIMELINE.name, number) for number in sorted(numbers)])
         for _, records in read_until(consumer, ends):
-            for start in range(0, len(records), MOST_AT_ONCE):
-                _write(timeline, records[start : start + MOST_AT_ONCE])
+            for start in range(0, len(records), BATCH_RECORDS):
+                _write(timeline, records[start : start + BATCH_RECORDS])
             count += len(records)
             first_at = min(first_at or records[0].timestamp, records[0].timestamp)
-    known = timeline.read_positions()
-    for place, end in ends.items():
-        if end > known.get(place.partition, -1):
-            timeline.write((), (), (place.partition, end))
+    positions = timeline.read_positions()
+    for partition, end in ends.items():
+        if end > positions.get(partition.partition, -1):
+            timeline.write((), (), (partition.partition, end))
     return Rebuilt(count, first_at)
 
 
 def _write(timeline: Timeline, records: Sequence[Any]) -> None:
-    """Write records. Skip records that are no entries or that the database cannot hold: these are dead letters already."""
+    """Write records. Skip invalid ones and those that the database refuses: they are dead letters already."""
     entries: list[Entry] = []
-    promised: list[SlaTargetsEntry] = []
+    targets: list[SlaTargetsEntry] = []
     for record in records:
         if record.value is None:
             continue
         with suppress(msgspec.DecodeError):
             entry = decode(record.value)
             if entry.type == SLA_TARGETS_TYPE:
-                promised.append(open_targets.decode(record.value))
+                targets.append(open_targets.decode(record.value))
             elif entry.type not in reattribution.REATTRIBUTION_TYPES:
                 entries.append(with_record_time(entry, record) if entry.type == ERASED else entry)
     try:
-        timeline.write(entries, promised)
+        timeline.write(entries, targets)
     except Refused:
         half = len(records) // 2
-        for some in (records[:half], records[half:]) if half else ():
-            _write(timeline, some)
+        for part in (records[:half], records[half:]) if half else ():
+            _write(timeline, part)

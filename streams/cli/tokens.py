@@ -1,4 +1,4 @@
-"""`accueil tokens`: who may ask the API."""
+"""`accueil tokens`: access tokens of the API."""
 
 import json as json_codec
 from collections.abc import Iterator, Sequence
@@ -27,74 +27,81 @@ from streams.settings.schema import ConfigError, Settings
 
 DAY_MS: Final = 86_400_000
 EXPIRES_DAYS: Final = 365
+"""Default of `--days`."""
 RATE_PER_MINUTE: Final = 120
+"""Default of `--rate`."""
 
 expires_option = click.option(
     "--days",
     type=click.IntRange(1, 1100),
     default=EXPIRES_DAYS,
     show_default=True,
-    help=say("How long it may be used.", "Durée de validité, en jours."),
+    help=say("Validity in days.", "Durée de validité, en jours."),
 )
 
 
-@click.group(cls=Group, name="tokens", help=say("Who may ask the API.", "Qui peut interroger l'API."))
+@click.group(
+    cls=Group, name="tokens", help=say("Manage the access tokens of the API.", "Gérer les jetons d'accès à l'API.")
+)
 def group() -> None:
-    """Hold the commands below."""
+    """Manage API tokens."""
 
 
 @group.command(
     help=say(
-        "Make a token. Its secret is printed once, alone on the standard output, and kept nowhere.",
-        "Créer un jeton. Son secret est imprimé une fois, seul sur la sortie standard, et gardé nulle part.",
+        "Create a token. Prints its secret once, alone on standard output; only a hash of it is stored.",
+        "Créer un jeton. Affiche son secret une seule fois, seul sur la sortie standard ; seule une empreinte est conservée.",
     )
 )
 @click.argument("name")
 @click.option(
-    "--role", type=click.Choice([role.value for role in Role]), required=True, help=say("What for.", "Pour quoi faire.")
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    required=True,
+    help=say("Role of the client.", "Rôle du client."),
 )
 @click.option(
     "--sector",
     "sectors",
     multiple=True,
-    show_default=say("the only one there is", "le seul qu'il y a"),
-    help=say("Whose citizens; may be repeated.", "De quels usagers ; peut être répété."),
+    show_default=say("the only one", "le seul qu'il y a"),
+    help=say("Sector of the citizens; may be repeated.", "Secteur des usagers ; peut être répété."),
 )
 @click.option(
     "--service",
     "services",
     multiple=True,
-    help=say("Which services; may be repeated. All by default.", "Quels services ; peut être répété. Tous par défaut."),
+    help=say("Service; may be repeated. By default all.", "Service ; peut être répété. Par défaut tous."),
 )
 @click.option(
     "--rate",
     type=click.IntRange(1, 100_000),
     default=RATE_PER_MINUTE,
     show_default=True,
-    help=say("Requests a minute at most.", "Requêtes par minute, au plus."),
+    help=say("Maximum requests per minute.", "Nombre maximal de requêtes par minute."),
 )
 @expires_option
 @pass_running_settings
 def add(
     settings: Settings, name: str, role: str, sectors: tuple[str, ...], services: tuple[str, ...], rate: int, days: int
 ) -> None:
-    """Add one; the act is in the audit before it is done."""
+    """Add a token. The audit log records the action first."""
     if not NAME.fullmatch(name):
         raise OperatorError(
             say(
-                f"{name!r} is no name: small letters, digits, dots and dashes, 64 at most",
+                f"{name!r} is not a valid name: use lower-case letters, digits, dots and dashes, at most 64 characters",
                 f"{name!r} n'est pas un nom : minuscules, chiffres, points et tirets, 64 au plus",
             )
         )
     if not all(sectors):
         raise OperatorError(
             say(
-                "--sector is empty: name a sector, or leave it out",
+                "--sector is empty: name a sector, or omit the option",
                 "--sector est vide : nommer un secteur, ou l'omettre",
             )
         )
     sectors = tuple(dict.fromkeys(sectors)) or (find_default(settings),)
-    if list_sectors(settings):  # else connectors have yet to make keys, and any name may become one
+    if list_sectors(settings):  # else connectors have not made any keys yet, and any name is possible
         for sector in sectors:
             choose_sector(settings, sector)
     secret, now = make_secret(), _now()
@@ -109,32 +116,32 @@ def add(
         expires_at=now + days * DAY_MS,
     )
     with _changing(settings) as tokens:
-        if any(one.name == name for one in tokens.list()):
+        if any(known.name == name for known in tokens.list()):
             raise OperatorError(
                 say(
-                    f"there is, or was, a token named {name}: choose another name, or `accueil tokens rotate {name}`",
+                    f"a token named {name} exists or existed: choose another name, or run `accueil tokens rotate {name}`",
                     f"il y a, ou il y a eu, un jeton nommé {name} : prendre un autre nom, ou `accueil tokens rotate {name}`",
                 )
             )
         with audited_token_change(settings, tokens, Operation.ADD_TOKEN, name):
             tokens.add(token)
-    for warning in _doubt(settings, token):
+    for warning in _warnings(settings, token):
         click.echo(warning, err=True)
-    _tell(secret, token.expires_at, settings.web.zone)
+    _print_secret(secret, token.expires_at, settings.web.zone)
 
 
-@group.command("list", help=say("Show all tokens; no secret.", "Montrer tous les jetons, sans secret."))
+@group.command("list", help=say("List all tokens, without secrets.", "Lister tous les jetons, sans leurs secrets."))
 @json_option
 @pass_running_settings
 def list_(settings: Settings, *, json: bool) -> None:
-    """Print them by name."""
-    with _clear():
+    """Print the tokens by name."""
+    with _operator_errors():
         tokens = open_tokens(settings).list()
     if json:
         for token in tokens:
-            shown = msgspec.to_builtins(token)
-            del shown["sha256"]
-            click.echo(json_codec.dumps(shown, ensure_ascii=False))
+            fields = msgspec.to_builtins(token)
+            del fields["sha256"]
+            click.echo(json_codec.dumps(fields, ensure_ascii=False))
     elif tokens:
         print_table(
             (
@@ -142,41 +149,41 @@ def list_(settings: Settings, *, json: bool) -> None:
                 say("role", "rôle"),
                 say("sectors", "secteurs"),
                 say("services", "services"),
-                say("a minute", "par minute"),
+                say("per minute", "par minute"),
                 say("state", "état"),
                 say("last used", "dernier usage"),
             ),
             [_row(token, settings.web.zone) for token in tokens],
         )
     else:
-        where, demo = _directory(settings), stopped_demo_hint(settings.data)
-        click.echo(say(f"none in {where}{demo}", f"aucun dans {where}{demo}"))
+        directory, hint = _directory(settings), stopped_demo_hint(settings.data)
+        click.echo(say(f"no tokens in {directory}{hint}", f"aucun jeton dans {directory}{hint}"))
 
 
 @group.command(
     help=say(
-        "Give a token a new secret, printed once; the old one is refused from now on.",
-        "Donner à un jeton un nouveau secret, imprimé une fois ; l'ancien est refusé aussitôt.",
+        "Replace the secret of a token and print the new one once; the old one is refused immediately.",
+        "Remplacer le secret d'un jeton et afficher le nouveau une seule fois ; l'ancien est refusé aussitôt.",
     )
 )
 @click.argument("name")
 @expires_option
 @pass_running_settings
 def rotate(settings: Settings, name: str, days: int) -> None:
-    """Replace the secret, and count its days anew."""
+    """Replace the secret, and restart its validity."""
     secret, expires_at = make_secret(), _now() + days * DAY_MS
     with _changing(settings) as tokens:
         _find(tokens, name)
         with audited_token_change(settings, tokens, Operation.ROTATE_TOKEN, name):
             tokens.rotate(name, digest(secret), expires_at)
-    _tell(secret, expires_at, settings.web.zone)
+    _print_secret(secret, expires_at, settings.web.zone)
 
 
-@group.command(help=say("Refuse a token from now on, for ever.", "Refuser un jeton, dès maintenant et pour toujours."))
+@group.command(help=say("Revoke a token permanently.", "Retirer définitivement un jeton."))
 @click.argument("name")
 @pass_running_settings
 def revoke(settings: Settings, name: str) -> None:
-    """Revoke one; its name stays, since it is in the audit."""
+    """Revoke a token. Its name stays reserved, because audit records contain it."""
     with _changing(settings) as tokens:
         _find(tokens, name)
         with audited_token_change(settings, tokens, Operation.REVOKE_TOKEN, name):
@@ -185,7 +192,7 @@ def revoke(settings: Settings, name: str) -> None:
 
 
 def open_tokens(settings: Settings) -> Tokens:
-    """Return the tokens of this installation."""
+    """Open the token store."""
     return Tokens(_directory(settings))
 
 
@@ -196,34 +203,34 @@ def _directory(settings: Settings) -> Path:
 def audited_token_change(
     settings: Settings, tokens: Tokens, operation: Operation, name: str
 ) -> AbstractContextManager[ActionResult]:
-    """Record that a token is about to be changed, and what came of it. Raises what `acting` does, and `TokensError`."""
+    """Record a change of a token and its outcome. Raise `TokensError`, and errors of `audited_action`."""
     before = tokens.list()
     return audited_action(settings, operation, f"token:{name}", is_done=lambda: tokens.list() != before)
 
 
 @contextmanager
 def _changing(settings: Settings) -> Iterator[Tokens]:
-    """Let nobody else change tokens meanwhile: what is recorded is then what is done."""
+    """Lock the tokens for a change, so that the audit record describes what is done."""
     tokens = open_tokens(settings)
-    with _clear(), tokens.changing():
+    with _operator_errors(), tokens.changing():
         yield tokens
 
 
 @contextmanager
-def _clear() -> Iterator[None]:
+def _operator_errors() -> Iterator[None]:
     try:
         yield
     except TokensError as error:
         raise OperatorError(str(error)) from None
 
 
-def _doubt(settings: Settings, token: Token) -> Iterator[str]:
-    """Yield in words which sectors and services of a token nobody knows: a slip of the pen would find nobody."""
+def _warnings(settings: Settings, token: Token) -> Iterator[str]:
+    """Yield warnings about unknown sectors and services of a token, which may be mistyped."""
     if not list_sectors(settings):
         names = ", ".join(token.sectors)
         yield say(
-            f"no sector has a key here yet: check the name, {names}",
-            f"aucun secteur n'a encore de clé ici : vérifier le nom, {names}",
+            f"no sector has a key here yet: check the name {names}",
+            f"aucun secteur n'a encore de clé ici : vérifier le nom {names}",
         )
     services = _read_services(settings, token.sectors) if token.services else None
     if services is None:
@@ -232,31 +239,31 @@ def _doubt(settings: Settings, token: Token) -> Iterator[str]:
     for service in token.services:
         if service not in services:
             yield say(
-                f"no contact of service {service} was found; there are: {names}",
-                f"aucun contact du service {service} n'a été trouvé ; il y a : {names}",
+                f"no contact of service {service} found; services with contacts: {names}",
+                f"aucun contact du service {service} n'a été trouvé ; services connus : {names}",
             )
 
 
 def _read_services(settings: Settings, sectors: Sequence[str]) -> Sequence[str] | None:
-    """Return of which services there are contacts in these sectors; None if the timelines cannot be asked."""
+    """Return the services that have contacts in these sectors; None if the timelines are not available."""
     from streams.runtime.timeline_database import FILE, open_reader  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415 - brings the database's libraries
+    from streams.timeline.database import Unavailable  # noqa: PLC0415 - imports the database libraries
 
     if not settings.timeline.url and not (settings.data / FILE).exists():
-        return None  # to look would make it
+        return None  # opening it would create it
     try:
         reader = open_reader(settings, 1)
         try:
             with reader.read_snapshot() as snapshot:
-                return snapshot.find_services(sectors, _starts(settings, sectors))
+                return snapshot.find_services(sectors, _owner_prefixes(settings, sectors))
         finally:
             reader.close()
     except (ConfigError, Unavailable):
         return None
 
 
-def _starts(settings: Settings, sectors: Sequence[str]) -> Iterator[str]:
-    """Yield what the owners of entries begin with: pseudonyms of each kind and key, and contacts of nobody known."""
+def _owner_prefixes(settings: Settings, sectors: Sequence[str]) -> Iterator[str]:
+    """Yield the prefixes of entry owners: pseudonyms by kind and key, and contacts of unknown citizens."""
     known = list_sectors(settings)
     for sector in sectors:
         if sector in known:
@@ -269,19 +276,19 @@ def _find(tokens: Tokens, name: str) -> None:
     if not any(token.name == name and token.revoked_at is None for token in tokens.list()):
         raise OperatorError(
             say(
-                f"there is no token named {name!r} that is not revoked",
+                f"no active token is named {name!r}",
                 f"il n'y a pas de jeton nommé {name!r}, ou il est retiré",
             ),
             EXIT_NOT_FOUND,
         )
 
 
-def _tell(secret: str, expires_at: int, zone: tzinfo) -> None:
+def _print_secret(secret: str, expires_at: int, zone: tzinfo) -> None:
     until = format_time(expires_at, zone)
     click.echo(
         say(
-            f"valid until {until}; this is shown only once:",
-            f"valable jusqu'au {until} ; ceci n'est montré qu'une fois :",
+            f"valid until {until}; this secret is shown only once:",
+            f"valable jusqu'au {until} ; ce secret n'est montré qu'une fois :",
         ),
         err=True,
     )

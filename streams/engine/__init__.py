@@ -1,1 +1,1 @@
-"""Faust made safe and fast: exactly-once steps over partitions. Knows nothing of contacts."""
+"""Exactly-once stream processing on Faust and Kafka; imports nothing of Accueil's domain, only `streams.kafka`."""

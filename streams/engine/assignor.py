@@ -1,4 +1,4 @@
-"""Who works on which partition numbers: sticky, and the same number of every topic goes to the same member."""
+"""Sticky partition assignor that gives the same partition number of every topic to the same group member."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,12 +7,12 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
 
-class TopicsUnknown(RuntimeError):  # noqa: N818 - what it says
-    """The broker has not told (yet) what partitions a topic has: to assign now would leave it without a worker."""
+class TopicsUnknown(RuntimeError):  # noqa: N818 - names the state
+    """The broker has not yet reported the partitions of a topic, so no worker can be assigned to it."""
 
 
 class CoPartitionedAssignor(StickyPartitionAssignor):
-    """aiokafka's sticky assignor over the first topic; the others follow it number by number."""
+    """Assign the first topic by aiokafka's sticky assignor; the other topics follow by partition number."""
 
     name = "copartitioned"
 
@@ -20,10 +20,10 @@ class CoPartitionedAssignor(StickyPartitionAssignor):
     def assign(
         cls, cluster: Any, members: Mapping[str, ConsumerProtocolMemberMetadata]
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
-        """Assign the first topic's partitions, and the same numbers of each member's other topics with them.
+        """Return each member's partitions of the first topic, with the same numbers of its other topics.
 
-        Raises `TopicsUnknown` rather than assign nothing: a group keeps what it was assigned until something changes, and
-        a broker that comes back knows its topics a moment later.
+        Raises `TopicsUnknown` instead of assigning nothing. A group keeps an empty assignment until its members change, while a
+        restarted broker knows its topics after a moment.
         """
         topics = {topic for meta in members.values() for topic in meta.subscription}
         if unknown := sorted(topic for topic in topics if not cluster.partitions_for_topic(topic)):
@@ -41,7 +41,7 @@ class CoPartitionedAssignor(StickyPartitionAssignor):
 
     @classmethod
     def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-        """Tell the group what we had before, in terms of the first topic."""
+        """Return this member's subscription and its previous partitions of the first topic."""
         topics = sorted(topics)
         before = cls.member_assignment
         return cls._metadata(topics, before and [tp for tp in before if tp.topic == topics[0]], cls.generation)

@@ -1,21 +1,22 @@
-"""What is handed from the fetch to a lane."""
+"""Batches of records, as the consumer passes them to the partition tasks."""
 
 from operator import attrgetter
 from typing import Final
 
 from aiokafka.structs import TopicPartition
 
-from streams.engine.job import Record
+from streams.kafka.record import Record
 
 _value: Final = attrgetter("value")
 FETCH_WAIT_MS: Final = 100
-"""A long poll on an idle partition blocks its whole node."""
+"""Longest wait of a broker for new records, in milliseconds. The wait of an idle partition delays all fetches from its broker."""
 
 
 class Batch:
-    """What one fetch brought for one partition: it covers the offsets from `start` up to `next`, markers included.
+    """The records of one fetch of one partition, which covers the offsets from `start` up to but excluding `next`.
 
-    It has no records if there was nothing but markers and records of aborted transactions.
+    The range includes transaction markers. The batch is empty if the range holds only markers and records of aborted
+    transactions.
     """
 
     __slots__ = ("next", "records", "size", "start", "tp")
@@ -24,13 +25,13 @@ class Batch:
         self.tp = tp
         self.records = records
         self.start = start
-        """None if somebody moved the position: the batch does not follow what came before."""
+        """None after a change of the position: the batch does not follow the previous one."""
         self.next = next_
         self.size = sum(map(len, filter(None, map(_value, records))))
-        """Bytes of the values, about what it takes in memory."""
+        """Bytes of the values, an estimate of the memory in use."""
 
     def split(self, count: int) -> "tuple[Batch, Batch]":
-        """Return the first `count` records and the rest as two batches."""
+        """Return the first `count` records and the remaining ones as two batches."""
         middle = self.records[count].offset
         return Batch(self.tp, self.records[:count], self.start, middle), Batch(
             self.tp, self.records[count:], middle, self.next

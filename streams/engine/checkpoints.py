@@ -1,7 +1,7 @@
-"""Named points of a step at which a test can strike, to prove that nothing is lost or repeated there.
+"""Named points of a step at which tests can kill or stop the process, to prove that no record is lost or repeated.
 
-`ENGINE_KILL_AT=offsets_sent:2` kills the process by SIGKILL when it reaches `offsets_sent` the second time;
-`ENGINE_STOP_AT` stops it by SIGSTOP, so that it can wake up later as a zombie.
+`ENGINE_KILL_AT=offsets_sent:2` sends SIGKILL when the process reaches `offsets_sent` for the second time. `ENGINE_STOP_AT` sends
+SIGSTOP instead, so that the process can be continued later, after another one has taken over.
 """
 
 import os
@@ -14,22 +14,24 @@ OPENING_CHECKPOINTS: Final = ("fenced", "replayed", "compared", "opened")
 _SIGNALS: Final = {"ENGINE_KILL_AT": signal.SIGKILL, "ENGINE_STOP_AT": signal.SIGSTOP}
 
 
-class _Strike:
-    """One signal at the n-th arrival at one point."""
+class _PlannedSignal:
+    """A signal to send at the n-th arrival at a checkpoint, parsed from `checkpoint:n`."""
 
-    def __init__(self, place: str, number: signal.Signals) -> None:
-        self.point, _, count = place.partition(":")
-        self.left = int(count or 1)
+    def __init__(self, value: str, number: signal.Signals) -> None:
+        self.checkpoint, _, count = value.partition(":")
+        self.remaining = int(count or 1)
         self.number = number
 
 
-_strikes: Final = [_Strike(place, number) for name, number in _SIGNALS.items() if (place := os.environ.get(name))]
+_planned: Final = [
+    _PlannedSignal(value, number) for name, number in _SIGNALS.items() if (value := os.environ.get(name))
+]
 
 
-def reach_checkpoint(point: str) -> None:
-    """Say that the process has come to `point`."""
-    for strike in _strikes:
-        if strike.point == point:
-            strike.left -= 1
-            if strike.left == 0:
-                os.kill(os.getpid(), strike.number)
+def reach_checkpoint(checkpoint: str) -> None:
+    """Send the planned signal to this process, if one is due at this checkpoint."""
+    for planned in _planned:
+        if planned.checkpoint == checkpoint:
+            planned.remaining -= 1
+            if planned.remaining == 0:
+                os.kill(os.getpid(), planned.number)

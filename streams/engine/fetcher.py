@@ -1,9 +1,10 @@
-"""aiokafka's consumer without a wrapper object per record, and without the one record that would stop it.
+"""Faster replacement of parts of aiokafka's fetcher that tolerates header names in any encoding.
 
-A fetch hands out the records as the C parser made them, and a batch of them at once: nothing is done for each. That parser
-insists on header names in UTF-8, while Kafka takes any bytes: a batch that it gives up on is read by aiokafka's Python parser,
-and broken names are escaped. Three names of aiokafka.consumer.fetcher are replaced, for the whole process; a test pins their
-source.
+A fetch returns whole batches of the C parser's records, without work or a wrapper object per record. The C parser requires
+header names in UTF-8, while Kafka accepts any bytes. A batch that it rejects is parsed by aiokafka's Python parser, which here
+escapes invalid bytes.
+
+`install` replaces three names of aiokafka.consumer.fetcher for the whole process; a test pins their source.
 """
 
 from collections.abc import Iterator
@@ -15,16 +16,16 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 
 
 class MemoryRecords(_MemoryRecordsPy):
-    """The batches of one fetch of one partition, one after the other."""
+    """Iterator over the batches of one fetch of one partition."""
 
     def next_batch(self, *args: Any) -> Any:
-        """Return the next batch, whose records come all at once."""
+        """Return the next batch, which iterates over one item that holds all its records."""
         raw = self._next_slice
-        return _Whole(super().next_batch(*args), raw)
+        return _WholeBatch(super().next_batch(*args), raw)
 
 
-class _Whole:
-    """A batch of records as its one record: aiokafka looks at offsets, and hands the rest on."""
+class _WholeBatch:
+    """A batch that presents itself to aiokafka as a single record with the last record's offset."""
 
     def __init__(self, batch: Any, raw: memoryview | None) -> None:
         self._batch = batch
@@ -37,7 +38,7 @@ class _Whole:
     def __next__(self) -> Any:
         return next(self._batch)
 
-    def __iter__(self) -> Iterator["_Whole"]:
+    def __iter__(self) -> Iterator["_WholeBatch"]:
         try:
             self.records = [*self._batch]
         except UnicodeDecodeError:
@@ -47,7 +48,6 @@ class _Whole:
 
     @property
     def offset(self) -> int:
-        """Offset of the last record."""
         offset: int = self.records[-1].offset
         return offset
 
@@ -57,41 +57,41 @@ class PartitionRecords(fetcher.PartitionRecords):
 
     next_fetch_offset: int
     _records_iterator: Iterator[list[Any]]
-    _rest: list[Any] | None = None
-    """Of a batch that was handed out in part."""
+    _remainder: list[Any] | None = None
+    """Remaining records of a batch that was returned in part."""
 
-    def _consumer_record(self, tp: Any, whole: _Whole) -> list[Any]:  # noqa: ARG002 - aiokafka's signature
-        begin, records = self.next_fetch_offset, whole.records
+    def _consumer_record(self, tp: Any, batch: _WholeBatch) -> list[Any]:  # noqa: ARG002 - aiokafka's signature
+        begin, records = self.next_fetch_offset, batch.records
         return records if records[0].offset >= begin else [record for record in records if record.offset >= begin]
 
     def take(self, limit: int | None) -> tuple[list[Any], bool]:
-        """Return the next records, at most `limit` of them, and whether there may be more."""
+        """Return at most `limit` records, and whether more may follow."""
         taken: list[Any] = []
         while (records := self._next()) is not None:
             room = len(records) if limit is None else limit - len(taken)
             taken += records[:room]
             if room < len(records):
-                self._rest = records[room:]
-                self.next_fetch_offset = self._rest[0].offset
+                self._remainder = records[room:]
+                self.next_fetch_offset = self._remainder[0].offset
             if len(taken) == limit:
                 return taken, True
         return taken, False
 
     def _next(self) -> list[Any] | None:
-        rest, self._rest = self._rest, None
-        if rest is None:
+        remainder, self._remainder = self._remainder, None
+        if remainder is None:
             return next(self._records_iterator, None)
-        self.next_fetch_offset = rest[-1].offset + 1
-        return rest
+        self.next_fetch_offset = remainder[-1].offset + 1
+        return remainder
 
 
 class FetchResult(fetcher.FetchResult):
-    """What one fetch of one partition brought, until it is handed out."""
+    """Result of one fetch of one partition, until its records are returned."""
 
     _partition_records: PartitionRecords | None
 
     def getall(self, max_records: int | None = None) -> list[Any]:
-        """Return the next records, at most `max_records` of them."""
+        """Return at most `max_records` records."""
         if not self.check_assignment(self._topic_partition) or self._partition_records is None:
             return []
         records, more = self._partition_records.take(max_records)
@@ -115,7 +115,7 @@ class _TolerantBatch(_DefaultRecordBatchPy):
 
 
 class _TolerantBytes(bytearray):
-    """Bytes that are text whatever they hold."""
+    """Bytes whose `decode` escapes invalid UTF-8 instead of raising."""
 
     def __getitem__(self, place: Any) -> Any:
         found = super().__getitem__(place)
@@ -126,7 +126,7 @@ class _TolerantBytes(bytearray):
 
 
 def install() -> None:
-    """Make every consumer of this process hand out such records from now on."""
+    """Use these classes in every aiokafka consumer that this process creates from now on."""
     fetcher.FetchResult = FetchResult
     fetcher.PartitionRecords = PartitionRecords
     fetcher.MemoryRecords = MemoryRecords

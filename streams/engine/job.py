@@ -1,51 +1,51 @@
-"""What a stream job is to the engine: tables of rows, and a fold of records into them. No Kafka here.
+"""Interface between the engine and a stream job: tables of rows, and functions that fold records into them.
 
-A job's work on one partition is a series of steps. A step takes records (or none: a tick), changes rows and asks for outputs;
-the engine commits all of that, and the records' offsets, in one transaction, or nothing of it.
+A job processes one partition in steps. A step folds records, or none (a tick), changes rows and adds output records. The engine
+commits these changes and the records' offsets in one transaction, or discards all of them.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from streams.kafka.record import Record
+
+__all__ = [
+    "Busy",
+    "ChecksPositions",
+    "Codec",
+    "DeadLetter",
+    "Job",
+    "KeyValue",
+    "PartitionJob",
+    "Record",
+    "Step",
+    "Table",
+    "Unavailable",
+]
+
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
-Header = tuple[str, bytes]
 KeyValue = tuple[bytes | None, bytes | None]
-"""Key and value of a record to write; value None is a tombstone."""
-
-
-class Record(Protocol):
-    """One record of a source topic, as the consumer made it; `timestamp` in milliseconds since 1970."""
-
-    @property
-    def offset(self) -> int: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def headers(self) -> Sequence[Header]: ...  # noqa: D102
+"""Key and value of a record to write; the value None writes a tombstone."""
 
 
 class Codec(NamedTuple, Generic[K, R]):
-    """How a table's keys and rows are written."""
+    """Functions that encode, decode and copy a table's keys and rows."""
 
     dump_key: Callable[[K], bytes]
     load_key: Callable[[bytes], K | None]
-    """None for a key that is not this table's: several tables may share a topic."""
+    """Return None for the key of another table; several tables may share a topic."""
     dump: Callable[[R], bytes]
     load: Callable[[K, bytes], R]
     copy: Callable[[R], R]
-    """A copy whose change in place leaves the original as it is; only `Table.edit` needs it."""
+    """Return a copy that can be changed in place without changing the original; only `Table.edit` uses it."""
 
 
 class Table(Generic[K, R]):
-    """The rows of one partition, backed by the same partition of a compacted topic.
+    """Rows of one partition, stored in the same partition of a compacted topic.
 
-    Reading is plain `rows[key]`. A row is replaced (`put`) or changed after `edit`, never otherwise: so a step that cannot be
-    committed is taken back, and a row touched often in one step is written once.
+    Read rows with `rows[key]`. Change them only with `put` and `delete`, or in place after `edit`. The table then can roll back a
+    failed step, and writes each changed row once per step.
     """
 
     __slots__ = ("before", "codec", "rows", "topic")
@@ -55,16 +55,16 @@ class Table(Generic[K, R]):
         self.codec: Final = codec
         self.rows: Final[dict[K, R]] = {}
         self.before: Final[dict[K, R | None]] = {}
-        """What this step has touched, as it was when the step began; None: it was not there."""
+        """Rows changed by this step, with their state at its start; None for a row that did not exist."""
 
     def put(self, key: K, row: R) -> None:
-        """Set the row of `key`; the row that stood there stays as it is."""
+        """Replace the row of `key`, without changing the previous row object."""
         if key not in self.before:
             self.before[key] = self.rows.get(key)
         self.rows[key] = row
 
     def edit(self, key: K, new: Callable[[], R]) -> R:
-        """Return a row of `key` that this step may change in place, made by `new` if there is none."""
+        """Return the row of `key` for changes in place during this step, created by `new` if missing."""
         row = self.rows.get(key)
         if key not in self.before:
             self.before[key] = row
@@ -75,13 +75,13 @@ class Table(Generic[K, R]):
         return row
 
     def delete(self, key: K) -> None:
-        """Remove the row of `key`; a tombstone is written."""
+        """Remove the row of `key`; the commit writes a tombstone."""
         if key not in self.before:
             self.before[key] = self.rows.get(key)
         self.rows.pop(key, None)
 
     def load(self, key: bytes, value: bytes | None) -> bool:
-        """Take one record of the topic, in recovery; return whether its key is this table's."""
+        """Apply one record of the topic during recovery; return whether its key belongs to this table."""
         loaded = self.codec.load_key(key)
         if loaded is None:
             return False
@@ -92,7 +92,7 @@ class Table(Generic[K, R]):
         return True
 
     def changes(self) -> Iterable[KeyValue]:
-        """Yield what this step has to write: each touched row once, as it is now."""
+        """Yield the current state of each row that this step changed, encoded, once per row."""
         dump_key, dump = self.codec.dump_key, self.codec.dump
         get = self.rows.get
         for key, old in self.before.items():
@@ -103,11 +103,11 @@ class Table(Generic[K, R]):
                 yield dump_key(key), None
 
     def commit(self) -> None:
-        """Forget how rows were before: the step is over."""
+        """End the step and keep its changes."""
         self.before.clear()
 
     def roll_back(self) -> None:
-        """Make all rows what they were before the step; `before` still tells which these are, until `commit`."""
+        """Restore all rows to their state before the step; `before` still lists the changed rows until `commit`."""
         for key, row in self.before.items():
             if row is None:
                 self.rows.pop(key, None)
@@ -116,7 +116,7 @@ class Table(Generic[K, R]):
 
 
 class DeadLetter(NamedTuple):
-    """A record that could not be used: written byte for byte to the dead-letter topic, with why and whence in headers."""
+    """A rejected record, written unchanged to the dead-letter topic with its reason and origin in headers."""
 
     topic: str
     partition: int
@@ -126,7 +126,7 @@ class DeadLetter(NamedTuple):
 
 
 class Step:
-    """What one step asks for beside its rows."""
+    """Context and outputs of one step."""
 
     __slots__ = ("as_of", "dead_letters", "now", "outputs", "partition", "partitions", "taken")
 
@@ -141,84 +141,88 @@ class Step:
     ) -> None:
         self.partition: Final = partition
         self.partitions: Final = partitions
-        """How many partitions each topic of the job has."""
+        """Number of partitions of each topic of the job."""
         self.now: Final = now
-        """The engine's clock, milliseconds since 1970: the only time that a fold may use."""
+        """The engine's clock in milliseconds since 1970, the only clock that a fold may use."""
         self.as_of: Final = now if as_of is None else as_of
-        """All that the sources held by then, by their records' timestamps, is in this step or an earlier one: `now`, or earlier
-        while the partition has not caught up, or 0 if that is not known yet."""
+        """Record timestamp up to which all source records are in this step or an earlier one, in milliseconds since 1970.
+
+        It equals `now` once the partition has caught up, and is 0 if unknown."""
         self.outputs: Final[dict[str, list[KeyValue]]] = {topic: [] for topic in outputs}
         """Topic → records to write, each to the partition of its key."""
         self.dead_letters: Final[list[DeadLetter]] = []
         self.taken: Final = taken
-        """Source topic → next offset once the step is committed, of the topics that the step takes from."""
+        """Source topic → next offset after this step, for the topics of the step's records."""
 
     def reject(self, topic: str, record: Record, reason: str, detail: str = "") -> None:
-        """Make `record` of `topic` a dead letter. `reason` is from a closed list, `detail` holds no value of the record."""
+        """Write `record` of `topic` as a dead letter. `reason` is from a closed list; `detail` holds no value of the record."""
         self.dead_letters.append(DeadLetter(topic, self.partition, record, reason, detail))
 
 
 class PartitionJob(Protocol):
-    """A job's work on one partition. Called by one thread, one step at a time."""
+    """The part of a job that processes one partition, called from one thread and for one step at a time."""
 
     @property
     def tables(self) -> Sequence[Table[Any, Any]]:
-        """The rows, by which the engine recovers, writes and takes back."""
+        """Tables that the engine recovers, writes and rolls back."""
 
     def restore(self) -> None:
-        """Rebuild whatever is derived from the rows: after recovery."""
+        """Rebuild the data derived from the rows, after recovery."""
 
     def undo(self) -> None:
-        """Bring what is derived from the rows in line again after a step was taken back: `Table.before` tells what it touched."""
+        """Update the data derived from the rows after a rollback; `Table.before` lists the rows that the step had changed."""
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Fold `records` of one source topic. Bad data is the job's to reject; what it raises is taken for a defect."""
+        """Fold `records` of one source topic. The job rejects invalid data itself; an exception counts as a defect of the job."""
 
     def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
-        """Reject the one record that `fold` raises `error` on: a defect of the job, so that the record can be replayed."""
+        """Reject the single record for which `fold` raised `error`, in a way that allows a later replay."""
 
     def tick(self, step: Step) -> int | None:
-        """Do what is due at `step.now`; called about every tick while the partition has caught up with its sources.
+        """Do the work due at `step.now`; called about every `tick_seconds` while the partition has caught up with its sources.
 
-        Returns when to be called again if that is before the next tick, in milliseconds since 1970; or None.
+        Return the time of the next call, in milliseconds since 1970, if it must be earlier than the next tick; else None.
         """
 
 
 @runtime_checkable
 class ChecksPositions(Protocol):
-    """A `PartitionJob` that also writes to a database, which has its own position in the source topics."""
+    """A `PartitionJob` that also writes to a database, which stores its own position in the source topics."""
 
     def check_positions(self, committed: Mapping[str, int]) -> None:
-        """Raise `BeyondRepair` if the database lacks records that Kafka takes for done; `committed` is topic → next offset."""
+        """Raise `UnrecoverableStateError` if the database lacks records that the job has committed in Kafka.
+
+        `committed` maps topics to the next offset.
+        """
 
 
-class Unavailable(RuntimeError):  # noqa: N818 - says what it is
-    """Something beside Kafka that a job writes to cannot be reached.
+class Unavailable(RuntimeError):  # noqa: N818 - names the state
+    """A system other than Kafka that the job writes to cannot be reached.
 
-    That is no fault of the records: the process leaves, and they come again.
+    The process exits, and the next one processes the same records again.
     """
 
 
 class Busy(Unavailable):
-    """Somebody else holds what a job writes to, for a while: the step is taken back and tried again, in this life.
+    """Another process has locked the system that the job writes to; the engine rolls the step back and tries it again.
 
-    Raised within a second or so: meanwhile the process does nothing else, and Kafka hears nothing of it. So its partitions step
-    in turn (`Options.in_turn`): between any two tries the loop turns.
+    A job must raise it within about a second, because the process blocks until then, without heartbeats to Kafka. Such a job
+    sets `Options.serialize_steps`, so that the event loop runs between any two attempts.
     """
 
 
 class Job(NamedTuple):
-    """A stream job: what it reads, writes and keeps."""
+    """A stream job: its topics, and the factory of its partition jobs."""
 
     name: str
     """Consumer group, and prefix of the transactional ids."""
     sources: Sequence[str]
     """Topics read. All topics of a job have the same number of partitions; number n of all of them is one unit of work."""
     states: Sequence[str]
-    """Compacted topics of the tables; the first one also keeps the offsets."""
+    """Compacted topics of the tables; the first one also stores the offsets."""
     outputs: Sequence[str]
-    """Topics written to by key."""
+    """Topics of output records, which are partitioned by key."""
     dead_letters: str
     """Topic of dead letters."""
     open: Callable[[int], PartitionJob]
-    """Makes the empty job of a partition."""
+    """Create the empty job of a partition number."""

@@ -1,4 +1,4 @@
-"""The engine's own figures: plumbing, per process. What happened in the business is in the job's tables."""
+"""Prometheus metrics of the engine, per process; business figures are in the job's tables."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ REGISTRY: Final = CollectorRegistry()
 DELAY_BOUNDS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 RECORDS: Final = Counter(
-    "pipeline_records_total", "Records taken from a source topic and committed", ["topic"], registry=REGISTRY
+    "pipeline_records_total", "Records of a source topic processed and committed", ["topic"], registry=REGISTRY
 )
 DEAD_LETTERS: Final = Counter(
     "pipeline_dead_letters_written_total", "Dead letters written by this process", ["reason"], registry=REGISTRY
@@ -27,46 +27,44 @@ STEP_RECORDS: Final = Histogram(
 )
 COMMIT_SECONDS: Final = Histogram(
     "pipeline_commit_seconds",
-    "From the begin of a transaction to its commit",
+    "Duration of a transaction, from its begin to its commit",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
     registry=REGISTRY,
 )
 DELAY_SECONDS: Final = Histogram(
     "pipeline_event_delay_seconds",
-    "From when Kafka took a record in to its commit: of the first of each batch, which waits longest",
+    "Delay from the record's Kafka timestamp to its commit, for the first record of each batch, which waits longest",
     ["topic"],
     buckets=DELAY_BOUNDS,
     registry=REGISTRY,
 )
 RECOVERY_SECONDS: Final = Histogram(
     "pipeline_recovery_seconds",
-    "From assignment of a partition to its first delivery",
+    "Time from the assignment of a partition until it is ready for records",
     buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120),
     registry=REGISTRY,
 )
 DELIVERY_GAPS: Final = Counter(
     "pipeline_delivery_gaps_total",
-    "Deliveries that did not follow the one before, and were fetched again",
+    "Batches that did not continue at the expected offset and were fetched again",
     registry=REGISTRY,
 )
 INTERNAL_ERRORS: Final = Counter(
-    "pipeline_internal_errors_total", "Records and ticks that our own code failed on", registry=REGISTRY
+    "pipeline_internal_errors_total", "Records and ticks that failed because of a defect of the job", registry=REGISTRY
 )
-ASSIGNMENTS: Final = Counter(
-    "pipeline_rebalances_total", "Assignments of partitions to this process", registry=REGISTRY
-)
+ASSIGNMENTS: Final = Counter("pipeline_rebalances_total", "Partition assignments to this process", registry=REGISTRY)
 ACTIVE_PARTITIONS: Final = Gauge(
-    "pipeline_active_partitions", "Partition numbers that are recovered and worked on here", registry=REGISTRY
+    "pipeline_active_partitions", "Partition numbers that this process has recovered and processes", registry=REGISTRY
 )
 LAG: Final = Gauge(
     "pipeline_consumer_lag_records",
-    "Records that the sources are known to hold and no step has committed",
+    "Known records of the sources that no step has committed yet",
     registry=REGISTRY,
 )
 
 
 def count_step(batches: Sequence["Batch"], step: "Step", commit_seconds: float) -> None:
-    """Count one committed transaction."""
+    """Record one committed transaction in the metrics."""
     COMMIT_SECONDS.observe(commit_seconds)
     STEPS.labels("records" if batches else "tick").inc()
     total = 0

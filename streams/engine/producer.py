@@ -1,4 +1,4 @@
-"""The transactional producer of one partition number: it writes a step whole, or nothing of it."""
+"""Transactional producer of one partition number: it writes all records of a step, or none."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,17 +11,19 @@ from aiokafka.errors import IllegalOperation
 from aiokafka.structs import TopicPartition
 
 from streams.engine.checkpoints import reach_checkpoint
-from streams.engine.job import Header, KeyValue
+from streams.engine.job import KeyValue
+from streams.kafka.record import Header
 
-MAX_BATCH_BYTES: Final = 900_000  # below the broker's default limit of 1 MB for a batch
-_NO_HEADERS: Final[list[Header]] = []  # the C builder takes a list only
+MAX_BATCH_BYTES: Final = 900_000
+"""Maximum size of a batch in bytes, below the broker's default limit of 1 MB."""
+_NO_HEADERS: Final[list[Header]] = []  # a list, not a tuple: aiokafka's C builder accepts nothing else
 
 
 class StepProducer:
-    """Writes one step after the other: `begin`, `send` as often as needed, `commit`.
+    """Write steps one after the other: `begin`, any number of `send`, `commit`.
 
-    Only who last called `start` under a transactional id can commit. After an error the outcome of the step is unknown: the
-    process must not go on.
+    Only the producer that called `start` last for a transactional id can commit. After an error the outcome of the step is
+    unknown, and the process must exit.
     """
 
     def __init__(
@@ -41,15 +43,15 @@ class StepProducer:
         self._sent: list[tuple[TopicPartition, Any]] = []
 
     async def start(self) -> None:
-        """Fence the owner before (InitProducerId), and finish or abort what that one left open."""
+        """Fence the previous owner (InitProducerId), and complete or abort its open transaction."""
         await self._producer.start()
 
     async def stop(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._producer.stop()
 
     async def count_partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has."""
+        """Return the number of partitions of a topic."""
         return len(await self._producer.partitions_for(topic))
 
     async def begin(self) -> None:
@@ -64,12 +66,12 @@ class StepProducer:
         timestamp: int,
         headers: Iterable[list[Header]] = repeat(_NO_HEADERS),
     ) -> None:
-        """Send records as ready-made batches: one future per batch instead of one per record."""
+        """Send records in prepared batches, which need one future per batch instead of one per record."""
         batch = self._producer.create_batch()
         append = batch._builder.append
         count = 0
-        for (key, value), heads in zip(pairs, headers, strict=False):
-            while append(count, timestamp, key, value, heads) is None:  # full: on to the next one
+        for (key, value), own_headers in zip(pairs, headers, strict=False):
+            while append(count, timestamp, key, value, own_headers) is None:  # the batch is full
                 await self._send_batch(tp, batch, count)
                 batch = self._producer.create_batch()
                 append = batch._builder.append
@@ -81,12 +83,12 @@ class StepProducer:
     async def _send_batch(self, tp: TopicPartition, batch: Any, count: int) -> None:
         batch._relative_offset = count
         batch.close()
-        with self._telling_why():
+        with self._raising_cause():
             self._sent.append((tp, await self._producer.send_batch(batch, tp.topic, partition=tp.partition)))
 
     @contextmanager
-    def _telling_why(self) -> Iterator[None]:
-        """Raise what ended the transaction, where aiokafka says that there is none."""
+    def _raising_cause(self) -> Iterator[None]:
+        """Raise the error that ended the transaction, where aiokafka only reports that none is open."""
         try:
             yield
         except IllegalOperation:
@@ -96,14 +98,15 @@ class StepProducer:
             raise
 
     async def commit(self, offsets: Mapping[TopicPartition, int], group: str) -> dict[TopicPartition, int]:
-        """Commit what was sent, and the group's `offsets` with it; return where the next record of each partition may stand."""
-        # aiokafka would commit although a batch of the transaction failed: every batch first. And the offsets after the
-        # records: AddOffsetsToTxn beside a produce makes the broker's check of that produce fail, and costs a back-off.
-        done = await asyncio.gather(*(future for _, future in self._sent))
+        """Commit the sent records and the group's `offsets`; return the offset after the last record sent, by partition."""
+        # Wait for every batch first: aiokafka would commit even if a batch of the transaction failed.
+        # Send the offsets after the records: AddOffsetsToTxn during a produce request fails the broker's check of that request,
+        # which costs a back-off.
+        results = await asyncio.gather(*(future for _, future in self._sent))
         reach_checkpoint("records_sent")
-        with self._telling_why():
+        with self._raising_cause():
             if offsets:
                 await self._producer.send_offsets_to_transaction(offsets, group)
             reach_checkpoint("offsets_sent")
             await self._producer.commit_transaction()
-        return {tp: result.offset + 1 for (tp, _), result in zip(self._sent, done, strict=True)}
+        return {tp: result.offset + 1 for (tp, _), result in zip(self._sent, results, strict=True)}

@@ -1,4 +1,4 @@
-"""Recovery of a partition before its first step: rows, offsets, and the beginnings and ends of its sources."""
+"""Recovery of a partition before its first step: its rows, its offsets, and the offset ranges of its sources."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,27 +13,28 @@ from streams.engine.batch import FETCH_WAIT_MS
 from streams.engine.job import Table
 
 OFFSETS_KEY: Final = b"\x00offsets"
-"""The one record of the first state topic that is no row: source topic → next offset, as of the same transaction."""
+"""Key of the record in the first state topic that holds the committed offsets: source topic → next offset."""
 FETCH_BYTES: Final = 4 << 20
+"""Maximum size of one fetch of one partition of a state topic."""
 
 encode_offsets = msgspec.json.Encoder().encode
 decode_offsets = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class UnrecoverableStateError(RuntimeError):
-    """The topics hold something that this release cannot continue from. Another start changes nothing: a person has to decide."""
+    """The state in the topics cannot be continued by this release. A restart does not help; the operator must decide."""
 
 
 @dataclass(slots=True)
 class Recovery:
-    """What is known of the topics of one partition number; offsets by topic."""
+    """Offsets of one partition number, by topic, and the replay of its state topics."""
 
     committed: dict[str, int] = field(default_factory=dict)
-    """Next offset to take of each source, as of the last transaction."""
+    """Next offset of each source, as of the last transaction."""
     replayed: dict[str, int] = field(default_factory=dict)
-    """Next offset to replay of each state topic: empty until all of them were read once."""
+    """Next offset to replay of each state topic; empty until all of them have been read once."""
     begins: dict[str, int] = field(default_factory=dict)
-    """First offset that each source still holds."""
+    """First available offset of each source."""
     ends: dict[str, int] = field(default_factory=dict)
     """Last stable offset of each source."""
 
@@ -46,10 +47,10 @@ class Recovery:
         client: Mapping[str, Any],
         progressed: Callable[[], None],
     ) -> int:
-        """Read the state topics to their ends into `tables`, from `replayed` on; return the number of records.
+        """Read the state topics into `tables`, from `replayed` to their ends; return the number of records.
 
-        `client` is how aiokafka reaches the broker; `progressed` is called as records come in. Raises `BeyondRepair` for a
-        row that this release cannot read, and for a key that is no table's.
+        `client` holds the connection options for aiokafka. `progressed` is called as records arrive. Raises
+        `UnrecoverableStateError` for a row that this release cannot decode, and for a key that belongs to no table.
         """
         consumer = aiokafka.AIOKafkaConsumer(
             isolation_level="read_committed",
@@ -81,7 +82,7 @@ class Recovery:
                     progressed()
                     for record in records:
                         _load(tp, record, loads[tp])
-                # By position: the end of a state topic is always the marker of a transaction, never a record.
+                # Compare positions, not record offsets: a state topic always ends with a transaction marker.
                 behind = [tp for tp in behind if await consumer.position(tp) < ends[tp]]
             self.replayed = _by_topic(ends)
             return count
@@ -94,14 +95,14 @@ class Recovery:
         self.committed = decode_offsets(value or b"")
         return True
 
-    def find_position_files(self, topic: str, group: int | None, *, skip_expired: bool) -> tuple[int, int]:
-        """Return the next offset to take of a source, and how many records before it are gone untaken.
+    def find_start(self, topic: str, group: int | None, *, skip_expired: bool) -> tuple[int, int]:
+        """Return the offset at which to continue in a source, and the number of records before it that were lost unprocessed.
 
-        The state's offsets are the truth. The group's are in the same transactions, so they may be gone (the broker forgets those
-        of a group that was away for a week), but never others.
+        The offsets in the state topic are authoritative. Those of the consumer group (`group`) were committed in the same
+        transactions. They can be missing, since the broker deletes them after a week without members, but not different.
 
-        Raises `BeyondRepair` if state and group contradict each other, or the source was made anew, or lost records unless
-        `skip_expired`.
+        Raises `UnrecoverableStateError` if the two differ, if the source ends before the offset (it was created again), or if
+        records were lost and `skip_expired` is not set.
         """
         committed = self.committed.get(topic)
         if group not in {None, committed}:
@@ -121,14 +122,14 @@ class Recovery:
 
 
 def _load(tp: TopicPartition, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
-    """Load a row. Raises `BeyondRepair` with the row's place and the running release if nothing can read it."""
+    """Load a row. Raises `UnrecoverableStateError` with the record's position and the running release if that fails."""
     try:
         if not any(load(record.key, record.value) for load in loads):
-            raise ValueError("a key that no table knows")  # noqa: TRY301 - for one text of the two
+            raise ValueError("the key belongs to no table")  # noqa: TRY301 - the handler adds the position
     except (ValueError, TypeError, LookupError, msgspec.MsgspecError) as error:
-        why = repr(error) if isinstance(error, KeyError) else str(error)
-        place = f"{tp.topic}, partition {tp.partition}, offset {record.offset}"
-        raise UnrecoverableStateError(f"{place}: {why} (this is Accueil {version('accueil')})") from error
+        reason = repr(error) if isinstance(error, KeyError) else str(error)
+        position = f"{tp.topic}, partition {tp.partition}, offset {record.offset}"
+        raise UnrecoverableStateError(f"{position}: {reason} (this is Accueil {version('accueil')})") from error
 
 
 def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Where a process stands that does not get on: its threads, and what each task of its loops awaits."""
+"""Stack dump of a stuck process: its threads, and the awaits of each asyncio task."""
 
 import asyncio
 import contextlib
@@ -12,37 +12,44 @@ from typing import Any
 
 
 def dump(loops: Iterable[asyncio.AbstractEventLoop]) -> None:
-    """Write to standard error the stack of every thread, whether it is at work, and of every task of `loops` the awaits it is in.
+    """Write the stack and CPU use of every thread, and the chain of awaits of every task of `loops`, to standard error.
 
-    It may be called from any thread, and tells places in the code alone, no values. What it cannot tell it leaves out.
+    Callable from any thread. The output contains only places in the code, no values. An error during the dump is printed, not
+    raised.
     """
     try:
         faulthandler.dump_traceback(sys.stderr)
         for loop in loops:
             for task in asyncio.all_tasks(loop):
-                print(f"Task {task.get_name()}:", *_awaits(task.get_coro()), sep="\n  ", file=sys.stderr)
-        _tell_work(1.0)
-    except Exception:  # noqa: BLE001 - they run on meanwhile
+                print(f"Task {task.get_name()}:", *_await_chain(task.get_coro()), sep="\n  ", file=sys.stderr)
+        _print_cpu_use(1.0)
+    except Exception:  # noqa: BLE001 - the loops keep running during the dump
         traceback.print_exc()
     sys.stderr.flush()
 
 
-def _tell_work(seconds: float) -> None:
-    """Tell of each thread what it computes meanwhile: one in an endless loop has the same stack as one that sleeps in it."""
+def _print_cpu_use(seconds: float) -> None:
+    """Print the CPU time that each thread uses during `seconds`.
+
+    A busy loop and a sleep inside the same loop have the same stack; the CPU time distinguishes them.
+    """
     clocks = {thread: time.pthread_getcpuclockid(thread.ident) for thread in threading.enumerate() if thread.ident}
     before = {thread: time.clock_gettime(clock) for thread, clock in clocks.items()}
     time.sleep(seconds)
     for thread, clock in clocks.items():
-        with contextlib.suppress(OSError):  # it has ended
+        with contextlib.suppress(OSError):  # the thread has ended
             used = time.clock_gettime(clock) - before[thread]
-            print(f"Thread 0x{thread.ident:016x}, {thread.name}: {used:.3f} s of work in {seconds} s", file=sys.stderr)
+            print(f"Thread 0x{thread.ident:016x}, {thread.name}: {used:.3f} s of CPU in {seconds} s", file=sys.stderr)
 
 
-def _awaits(awaited: Any) -> Iterator[str]:
-    """Yield where a suspended coroutine is, then the one it awaits, and so on; `Task.print_stack` tells of the first alone."""
+def _await_chain(awaited: Any) -> Iterator[str]:
+    """Yield the position of a suspended coroutine, then of the one it awaits, and so on.
+
+    `Task.print_stack` shows only the first of them.
+    """
     while awaited is not None:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is None:  # written in C: the end, or all that can be seen
+        if frame is None:  # implemented in C: nothing further is visible
             yield type(awaited).__qualname__
             return
         yield f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"

@@ -1,15 +1,15 @@
-"""Waiting for an event, but not for ever."""
+"""Waiting for an asyncio event with a timeout, without garbage."""
 
 import asyncio
 
 
 async def wait_for_event(event: asyncio.Event, seconds: float) -> None:
-    """Return once `event` is set, or after `seconds`; it is set then too.
+    """Return once `event` is set, or after `seconds`; the timeout sets the event too.
 
-    `asyncio.timeout` raises and catches, which leaves a cycle of exception, frame and future: much garbage at twenty a second.
+    `asyncio.timeout` leaves a cycle of exception, frame and future at each timeout: much garbage at twenty calls a second.
     """
-    alarm = asyncio.get_running_loop().call_later(seconds, event.set)
+    timer = asyncio.get_running_loop().call_later(seconds, event.set)
     try:
         await event.wait()
     finally:
-        alarm.cancel()
+        timer.cancel()

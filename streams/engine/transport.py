@@ -1,8 +1,8 @@
-"""A transport driver of Faust that delivers batches, and leaves offsets, seeks and state to the engine.
+"""Faust transport driver that delivers batches and leaves offsets, seeks and state to the engine.
 
-Faust keeps group membership, the fetch loop, flow control and the agents. What it would do on its own account (commit, seek to
-what was committed, drop what looks old) is switched off for the engine's topics. Registered under Faust's entry-point group
-`faust.transports` as `engine`; the private methods overridden here are pinned by a test on their source.
+Faust handles group membership, the fetch loop, flow control and the agents. Its own commits, its seeks to committed offsets and
+its filter of old messages are disabled. The driver is registered as `engine` in the entry-point group `faust.transports`. A test
+pins the source of the private methods overridden here.
 """
 
 import asyncio
@@ -22,20 +22,21 @@ if TYPE_CHECKING:
     from streams.engine.engine import Engine
 
 BUSY_POLL_SECONDS = 0.02
+"""Fetch timeout while some partitions have no room, so that they are fetched soon after they have room again."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread with the aiokafka consumer in it."""
+    """Thread that runs the aiokafka consumer."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.engine: Engine = self.app.engine
         self.cursors: dict[TopicPartition, int] = {}
-        """Offset after what was handed out last, or after the last seek."""
+        """Offset after the last delivered batch or of the last seek, by partition."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # Faust: only in its own exactly_once mode
+        consumer._isolation_level = "read_committed"  # Faust sets this only in its own exactly_once mode
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._partition_assignment_strategy = (CoPartitionedAssignor,)
         return consumer
@@ -52,11 +53,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 consumer, active_partitions, timeout=timeout, max_records=max_records
             )
         except NoOffsetForPartitionError:
-            return {}  # it began before a rebalance, and the lanes have not sought yet where to go on in what was never read
+            return {}  # the fetch began before a rebalance, and the partition tasks have not yet set the start positions
         batches = {}
         for topic, partition in active_partitions:
-            tp = TopicPartition(topic, partition)  # Faust has a type of its own
-            position = self._position(consumer, tp)  # no await since the records were taken: it is right after them
+            tp = TopicPartition(topic, partition)  # Faust uses its own type
+            position = self._position(consumer, tp)  # without an await since the fetch, so it follows these records
             start = self.cursors.get(tp)
             records = fetched.get(tp, [])
             if position is None or (not records and (start is None or position <= start)):
@@ -69,7 +70,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     @staticmethod
     def _position(consumer: Any, tp: TopicPartition) -> int | None:
-        """Return the offset of the next fetch of a partition, None if it is no longer ours or has none yet."""
+        """Return the offset of the next fetch of a partition; None without one, or if the partition was revoked."""
         try:
             state = consumer._subscription.subscription.assignment.state_value(tp)
         except (KeyError, AttributeError):
@@ -77,35 +78,35 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return None if state is None else state._position
 
     async def seek_to_committed(self) -> dict[TopicPartition, int]:
-        """Do nothing: Faust calls this after every rebalance, and would undo the seeks of the lanes."""
+        """Do nothing. Faust calls this after every rebalance, which would undo the seeks of the partition tasks."""
         return {}
 
     async def seek_partition(self, offsets: dict[TopicPartition, int]) -> None:
-        """Set where the next fetches of these partitions begin."""
+        """Set the offsets at which the next fetches of these partitions begin."""
         consumer = self._ensure_consumer()
         for tp, offset in offsets.items():
             consumer.seek(tp, offset)
             self.cursors[tp] = offset
 
     async def read_committed_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Return the group's committed offsets, asked of the broker now."""
+        """Return the group's committed offsets, read from the broker."""
         consumer = self._ensure_consumer()
         return {tp: await consumer.committed(tp) for tp in tps}
 
     async def check_group(self) -> None:
-        """Raise what the group coordinator could not get over, or that it or the fetcher is no more.
+        """Raise the fatal error of the group coordinator, or `RuntimeError` if the coordinator or the fetcher has ended.
 
-        aiokafka keeps that until asked, and Faust never asks; and a task that was cancelled keeps nothing.
+        aiokafka stores the error for a check that Faust never makes. A cancelled task stores no error.
         """
         consumer = self._consumer
         if consumer is None or consumer._closed is not False or consumer._coordinator is None:
-            return  # not yet, or no more
+            return  # not started, or already stopped
         if consumer._coordinator._coordination_task.cancelled() or consumer._fetcher._fetch_task.done():
-            raise RuntimeError("aiokafka's consumer has ended by itself")
+            raise RuntimeError("aiokafka's consumer ended unexpectedly")
         consumer._coordinator.check_errors()
 
     def stable_end(self, tp: TopicPartition) -> int | None:
-        """Return the last stable offset that a fetch has told, None before the first one. Callable from any thread."""
+        """Return the last stable offset reported by a fetch, None before the first fetch. Callable from any thread."""
         consumer = self._consumer
         try:
             state = consumer._subscription.subscription.assignment.state_value(tp)
@@ -114,8 +115,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return None if state is None else state.lso
 
 
-class _NeverOld(defaultdict[Any, int | None]):
-    """Faust silently drops a message whose offset is below the last one it read: so it never remembers one."""
+class _ForgetfulOffsets(defaultdict[Any, int | None]):
+    """Mapping that stores nothing, since Faust silently drops messages below the last offset stored in it."""
 
     def __init__(self) -> None:
         super().__init__(lambda: None)
@@ -125,24 +126,24 @@ class _NeverOld(defaultdict[Any, int | None]):
 
 
 class Consumer(driver.Consumer):
-    """Faust's consumer with the data path taken out."""
+    """Faust's consumer, with delivery and commits replaced by the engine's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.engine: Engine = self.app.engine
         self.engine.consumer = self
-        self._read_offset = _NeverOld()
+        self._read_offset = _ForgetfulOffsets()
         self._watch: asyncio.Task[None] | None = None
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def seek_partition(self, offsets: dict[TopicPartition, int]) -> None:
-        """Set where the next fetches of these partitions begin."""
+        """Set the offsets at which the next fetches of these partitions begin."""
         await self._thread.call_thread(self._thread.seek_partition, offsets)
 
     async def read_committed_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Return the group's committed offsets, asked of the broker now."""
+        """Return the group's committed offsets, read from the broker."""
         offsets: dict[TopicPartition, int | None] = await self._thread.call_thread(
             self._thread.read_committed_offsets, tps
         )
@@ -150,28 +151,28 @@ class Consumer(driver.Consumer):
 
     @property
     def loops(self) -> tuple[asyncio.AbstractEventLoop, asyncio.AbstractEventLoop]:
-        """The loop of the lanes, and that of aiokafka's consumer."""
+        """Event loops of the partition tasks and of aiokafka's consumer."""
         return self.loop, self._thread.thread_loop
 
     async def check_group(self) -> None:
-        """Raise what the group coordinator could not get over."""
+        """Raise the fatal error of the consumer, if any."""
         await self._thread.call_thread(self._thread.check_group)
 
     @property
     def cursors(self) -> dict[TopicPartition, int]:
-        """Offset after what was handed out last, or after the last seek."""
+        """Offset after the last delivered batch or of the last seek, by partition."""
         cursors: dict[TopicPartition, int] = self._thread.cursors
         return cursors
 
     def stable_end(self, tp: TopicPartition) -> int | None:
-        """Return the last stable offset that a fetch has told, None before the first one."""
+        """Return the last stable offset reported by a fetch, None before the first fetch."""
         end: int | None = self._thread.stable_end(tp)
         return end
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TopicPartition, list[Batch]]:  # noqa: ASYNC109
         self.engine.record_fetch()
         wanted = {tp for tp in active_partitions if self.engine.has_room_for(tp)}
-        if not wanted:  # an EMPTY set would mean "all partitions" to aiokafka
+        if not wanted:  # aiokafka treats an empty set as "all partitions"
             await self.engine.wait_for_room()
             return {}
         all_wanted = len(wanted) == len(active_partitions)
@@ -186,7 +187,7 @@ class Consumer(driver.Consumer):
         )  # fmt: skip
 
     def ack(self, message: ConsumerMessage) -> bool:
-        """Forget the message. `_acked` stays empty, so Faust never has anything to commit."""
+        """Discard the message without adding it to `_acked`, so that Faust has no offsets to commit."""
         if not message.acked:
             message.acked = True
             self._unacked_messages.discard(message)
@@ -197,28 +198,28 @@ class Consumer(driver.Consumer):
         return False
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
-        """Finish the steps in hand and stop all lanes: the protocol is eager, everything is revoked every time."""
+        """Finish the current steps and close all partition tasks: the eager protocol revokes all partitions every time."""
         await self.engine.close_partition_tasks()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
-        """Start the lanes in the background.
+        """Open the partition tasks in the background.
 
-        aiokafka sends no heartbeat while this runs, so it returns at once; `Engine.wants` keeps the partitions shut until
-        their lanes have recovered.
+        aiokafka sends no heartbeats while this runs, so it returns immediately. `Engine.has_room_for` prevents fetches of a
+        partition until its task has recovered.
         """
         await super().on_partitions_assigned(assigned, generation_id)
         if self.should_stop or self.app.should_stop:
-            return  # stopped while joining: a lane opened now would fence the next owner, and then fail
+            return  # stopped while joining: a new task would fence the next owner, and then fail
         self.engine.open_partition_tasks(assigned)
 
     async def on_start(self) -> None:
-        """Begin to watch: not as a task of the app, which would wait for a first assignment that may never come."""
+        """Start the watchdog here: Faust starts tasks of the app after a first assignment, which a spare worker never gets."""
         await super().on_start()
         self._watch = self.engine.spawn(self.engine.watch())
 
     async def on_stop(self) -> None:
-        """Finish the steps in hand before the consumer goes."""
+        """Finish the current steps before the consumer stops."""
         if self._watch is not None:
             self._watch.cancel()
         await self.engine.close_partition_tasks()
@@ -226,6 +227,6 @@ class Consumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """What Faust loads for a broker URL `engine://host:port`."""
+    """Transport that Faust loads for a broker URL `engine://host:port`."""
 
     Consumer = Consumer

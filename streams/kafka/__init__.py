@@ -1,1 +1,1 @@
-"""Kafka without Faust: the embedded broker, topic administration, authorization errors and plain readers."""
+"""Kafka without Faust: the embedded broker, topic administration, authorization checks and readers; never imports the engine."""

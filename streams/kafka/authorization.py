@@ -1,4 +1,4 @@
-"""Kafka's refusals: a login that is wrong, and rights that its authorizer does not grant."""
+"""Checks for a wrong Kafka login and for missing rights in Kafka's authorizer."""
 
 import asyncio
 from collections import defaultdict
@@ -13,20 +13,20 @@ from aiokafka.errors import KafkaError as AioKafkaError
 from kafka.admin import KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaError, TopicAuthorizationFailedError
 
-from streams.engine.job import Job
 from streams.kafka.clients import open_client
 
 PLAINTEXT: Final = "PLAINTEXT"
 READ: Final = frozenset({"READ"})
 WRITE: Final = frozenset({"WRITE"})
 LOGIN_MS: Final = 5_000
+"""Longest wait for a connection and its login, in milliseconds."""
 CLIENT: Final = {"client_id": "accueil-rights", "request_timeout_ms": 5_000, "bootstrap_timeout_ms": 5_000}
 REFUSED_LOGIN: Final = (AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
 
 
 @dataclass(frozen=True, slots=True)
 class RequiredRights:
-    """The operations that a process needs Kafka's authorizer to allow."""
+    """Operations that Kafka's authorizer must allow to a process."""
 
     topics: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Operations by topic; READ and WRITE include DESCRIBE."""
@@ -39,33 +39,20 @@ class RequiredRights:
 
 
 class Refusal(NamedTuple):
-    """A refusal in words, with its remedy."""
+    """Message about a refusal by Kafka, with the remedy."""
 
     text: str
     is_login: bool = True
-    """Whether the login is refused. Only a changed setting mends that, while rights may be granted at any time."""
-
-
-def required_rights(job: Job) -> RequiredRights:
-    """Return the needs of the engine that runs `job`."""
-    topics: defaultdict[str, set[str]] = defaultdict(set)
-    for operations, names in (
-        (READ, job.sources),
-        (READ | WRITE, job.states),
-        (WRITE, [*job.outputs, job.dead_letters]),
-    ):
-        for name in names:
-            topics[name] |= operations
-    return RequiredRights(topics, group=job.name, transactional_ids=job.name)
+    """Whether the login is refused. That needs a changed setting, while missing rights may be granted at any time."""
 
 
 def is_secured(client: Mapping[str, Any]) -> bool:
-    """Return whether Kafka asks for a login, or for a certificate. Other clients are not checked before they start."""
+    """Return whether the client logs in or uses TLS; only such clients are checked before they start."""
     return bool(client.get("security_protocol", PLAINTEXT) != PLAINTEXT)
 
 
 def find_refusal(bootstrap: str, client: Mapping[str, Any], needs: RequiredRights) -> Refusal | None:
-    """Return Kafka's refusal of any of `needs`; None if there is none, or if no broker answers.
+    """Return Kafka's refusal of the login or of any of `needs`; None without a refusal, or if no broker answers.
 
     `client` holds the security options, which kafka-python and aiokafka share.
     """
@@ -135,7 +122,7 @@ def _find_missing(admin: KafkaAdminClient, needs: RequiredRights) -> list[str]:
 
 
 def _allowed(admin: KafkaAdminClient, topics: Collection[str]) -> dict[str, Collection[str]]:
-    """Return the allowed operations by topic; a topic that does not exist is left out."""
+    """Return the allowed operations by existing topic."""
     found: dict[str, Collection[str]] = {}
     for topic in admin.describe_topics(sorted(topics)) if topics else ():
         if topic["error_code"] == TopicAuthorizationFailedError.errno:
@@ -156,7 +143,7 @@ def _may_read_group(admin: KafkaAdminClient, group: str) -> bool:
 
 
 def _may_describe_transactions(admin: KafkaAdminClient, transactional_id: str) -> bool:
-    """Return whether DESCRIBE is allowed, which WRITE includes. Kafka has no request that shows WRITE itself."""
+    """Return whether DESCRIBE is allowed, which WRITE implies. Kafka has no request that reports WRITE itself."""
     try:
         admin.describe_transactions([transactional_id])
     except AuthorizationError:

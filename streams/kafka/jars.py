@@ -1,6 +1,6 @@
-"""Kafka's jars: fetched from Maven repositories, in the versions and with the SHA-256 sums of `kafka.lock`.
+"""Download of Kafka's jars from Maven repositories, in the versions and with the SHA-256 sums of `kafka.lock`.
 
-`python -m streams.kafka.jars` writes that file anew; `make lock` runs it.
+`python -m streams.kafka.jars` updates that file; `make lock` runs it.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 KAFKA_VERSION: Final = "4.2.2"
-# Each is resolved alone: the parent POM of log4j names versions of kafka-clients, jackson and zstd-jni, and they would prevail.
+# Resolved separately: the parent POM of log4j names versions of kafka-clients, jackson and zstd-jni, which would take precedence.
 ENDPOINTS: Final = (
     f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
     "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5",
@@ -21,7 +21,7 @@ ENDPOINTS: Final = (
 UNUSED: Final = frozenset(
     {
         "caffeine",  # tiered storage
-        "commons-beanutils",  # forms in XML; this one and the next three come with commons-validator
+        "commons-beanutils",  # XML forms; a dependency of commons-validator, like the next three
         "commons-collections",
         "commons-digester",
         "commons-logging",
@@ -33,18 +33,18 @@ UNUSED: Final = frozenset(
         "snakeyaml",  # tools
     }
 )
-"""Artifacts that Kafka depends on and that a KRaft broker with our settings does not load."""
+"""Dependencies of Kafka that a KRaft broker with our settings does not load."""
 LOCK: Final = Path(__file__).with_name("kafka.lock")
 HEADER: Final = "# Kafka's jars: group:artifact:version and SHA-256. Written by `make lock`.\n"
 DOWNLOAD_SECONDS: Final = 60
 """Longest wait for the next bytes of a download."""
 
 Progress = Callable[[str, str], None]
-"""Called with a message about a step that takes long, in English and in French."""
+"""Callback for messages about slow steps, in English and French."""
 
 
 class JarsError(RuntimeError):
-    """A jar cannot be fetched, or is not the locked one; the text says which and why."""
+    """A jar cannot be downloaded, or differs from the locked one; the message says which and why."""
 
     def __init__(self, english: str, french: str) -> None:
         super().__init__(english)
@@ -73,16 +73,16 @@ def read_lock() -> list[Jar]:
 
 
 def find_jars(progress: Progress) -> list[Path]:
-    """Return the paths of all locked jars, each with the locked SHA-256; fetch missing ones.
+    """Return the paths of all locked jars; download those that are missing or have another SHA-256 sum.
 
-    The jars are kept in `accueil/kafka` of the user's cache directory, and hashed at each call (0.1 s for 37 MB).
+    The jars are in `accueil/kafka` of the user's cache directory, and hashed at each call (0.1 s for 37 MB).
     Raises `JarsError`.
     """
     store = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "accueil" / "kafka"
     locked = read_lock()
     if missing := [jar for jar in locked if not _is_locked(store / jar.name, jar)]:
         progress(
-            f"fetching Apache Kafka {KAFKA_VERSION} (about 37 MB, the first time only)",
+            f"downloading Apache Kafka {KAFKA_VERSION} (about 37 MB, the first time only)",
             f"téléchargement d'Apache Kafka {KAFKA_VERSION} (environ 37 Mo, la première fois seulement)",
         )
         try:
@@ -93,9 +93,9 @@ def find_jars(progress: Progress) -> list[Path]:
                     _fetch(jar, maven, store)
         except JarsError:
             raise
-        except Exception as error:  # jgo raises many kinds
+        except Exception as error:  # jgo raises errors of many classes
             raise JarsError(
-                f"Apache Kafka could not be fetched from a Maven repository: {error} (without access to the internet: see "
+                f"Apache Kafka could not be downloaded from a Maven repository: {error} (without access to the internet: see "
                 "README, Try it)",
                 f"Apache Kafka n'a pas pu être téléchargé depuis un dépôt Maven : {error} (sans accès à internet : voir "
                 "README, Essayer)",
@@ -104,11 +104,11 @@ def find_jars(progress: Progress) -> list[Path]:
 
 
 def _fetch(jar: Jar, maven: Any, store: Path) -> None:
-    """Put `jar` into `store`, from the local Maven repository or by a download."""
+    """Copy `jar` into `store`, from the local Maven repository or a download."""
     found = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
     if (sha256 := _hash(found)) != jar.sha256:
         raise JarsError(
-            f"{found} is not the {jar.name} that belongs to this version of Accueil (SHA-256 {sha256}, expected "
+            f"{found} is not the {jar.name} of this version of Accueil (SHA-256 {sha256}, expected "
             f"{jar.sha256}): remove the file; if that does not help, the Maven repository serves another file",
             f"{found} n'est pas le {jar.name} prévu pour cette version d'Accueil (SHA-256 {sha256}, attendu "
             f"{jar.sha256}) : supprimer le fichier ; si cela ne suffit pas, le dépôt Maven fournit un autre fichier",
@@ -119,8 +119,8 @@ def _fetch(jar: Jar, maven: Any, store: Path) -> None:
 
 
 def _maven(downloads: Path) -> Any:
-    """Return jgo's access to the repositories of jgo's settings and to the local one (`M2_REPO`, `~/.m2`)."""
-    from jgo.config import GlobalSettings  # noqa: PLC0415 - slow to import, and not needed once all jars are there
+    """Return a jgo client of the repositories in jgo's settings and of the local one (`M2_REPO`, `~/.m2`)."""
+    from jgo.config import GlobalSettings  # noqa: PLC0415 - slow to import, and only needed for a download
     from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
     from jgo.maven import MavenContext  # noqa: PLC0415
 
@@ -146,12 +146,12 @@ def _hash(path: Path) -> str:
 
 
 def _resolve() -> Iterator[Jar]:
-    """Yield the jars that the POMs of `ENDPOINTS` require, without unused ones, with the hashes of the downloaded files."""
+    """Yield the jars that the POMs of `ENDPOINTS` require, except `UNUSED` ones, with the hashes of the downloaded files."""
     import jgo  # noqa: PLC0415
 
     jars: dict[str, Jar] = {}
     for endpoint in ENDPOINTS:
-        # all_jars, not classpath: that one leaves out the jars that are Java modules.
+        # Not `classpath`, which omits jars that are Java modules.
         files = {path.name: path for path in map(Path, jgo.build(endpoint, update=True).all_jars)}
         for found in jgo.resolve(endpoint):
             jar = Jar(found.groupId, found.artifactId, found.version, "")
@@ -159,8 +159,8 @@ def _resolve() -> Iterator[Jar]:
                 jar = jar._replace(sha256=_hash(files.pop(jar.name)))
                 if jars.setdefault(jar.artifact, jar) != jar:
                     raise RuntimeError(f"two versions: {jar.name}, {jars[jar.artifact].name}")
-        if lost := [name for name in files if name.rpartition("-")[0] not in UNUSED]:
-            raise RuntimeError(f"without coordinates: {', '.join(lost)}")
+        if unknown := [name for name in files if name.rpartition("-")[0] not in UNUSED]:
+            raise RuntimeError(f"without coordinates: {', '.join(unknown)}")
     yield from jars.values()
 
 

@@ -8,5 +8,5 @@ _SEED: Final = 0x9747B28C
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition that Kafka's default partitioner gives `key`, of so many."""
+    """Return the partition of `key` by Kafka's default partitioner, in a topic with `partitions` partitions."""
     return (murmurhash2(key, _SEED) & 0x7FFFFFFF) % partitions

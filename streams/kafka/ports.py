@@ -1,4 +1,4 @@
-"""Ports of this machine for who is yet to listen on them."""
+"""Allocation of free TCP ports for processes that start to listen later."""
 
 import atexit
 import errno
@@ -8,37 +8,39 @@ import sys
 from typing import Final
 
 PORTS: Final = range(20_000, 32_000)
+"""Allocated ports, below the default range of ephemeral ports."""
 TRIES: Final = 100
-_given: Final[dict[int, socket.socket | None]] = {}
-"""Ports that were given, and what keeps other processes from being given the same, while they are not listened on yet."""
+_allocated: Final[dict[int, socket.socket | None]] = {}
+"""Allocated ports, with the socket that keeps other processes from allocating the same port before it is listened on."""
 CLAIMS: Final = 32
-"""So many of the latest are kept so."""
+"""Maximum number of such sockets; the oldest ones are closed."""
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now, another one each time.
+    """Return a TCP port of 127.0.0.1 on which no process listens, a different one at each call.
 
-    It is none of those that a system lends by default to whoever connects, which may be lent before it is listened on. Raises
-    OSError if there is none, or if the system lets nobody listen.
+    The port is outside the default range of ephemeral ports, which the system may assign to an outgoing connection at any time.
+    Raises OSError if no port is free, or if the system does not allow this process to listen.
     """
-    refused = OSError(errno.EADDRINUSE, "no port is free")
+    error = OSError(errno.EADDRINUSE, "no port is free")
     for _ in range(TRIES):
         port = secrets.choice(PORTS)
         try:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            refused = error
+        except OSError as bind_error:
+            error = bind_error
         else:
-            if port not in _given and _claim(port):
+            if port not in _allocated and _claim(port):
                 return port
-    raise refused
+    raise error
 
 
 def _claim(port: int) -> bool:
-    """Keep all processes of this machine from being given a port; return False if another one keeps it.
+    """Claim a port among all processes of this machine; return False if another process has claimed it.
 
-    By a name that Linux forgets with the process; elsewhere there is none, and two may be given the same.
+    The claim is an abstract Unix socket, which Linux removes when the process ends. On other systems, two processes may
+    allocate the same port.
     """
     claim = None
     if sys.platform == "linux":
@@ -48,20 +50,20 @@ def _claim(port: int) -> bool:
         except OSError:
             claim.close()
             return False
-    _given[port] = claim
-    kept = [one for one in _given if _given[one]]
-    for one in kept[:-CLAIMS]:
-        _release(one)
+    _allocated[port] = claim
+    claimed = [number for number, held in _allocated.items() if held]
+    for number in claimed[:-CLAIMS]:
+        _release(number)
     return True
 
 
 def _release(port: int) -> None:
-    if claim := _given[port]:
+    if claim := _allocated[port]:
         claim.close()
-        _given[port] = None
+        _allocated[port] = None
 
 
 @atexit.register
 def _release_all() -> None:
-    for port in _given:
+    for port in _allocated:
         _release(port)

@@ -1,4 +1,4 @@
-"""Read rows of the workers' state, as they were committed last, and the events of the log that they were made of."""
+"""Readers of committed rows in the workers' state topic, and of the events in the source topics."""
 
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
@@ -20,13 +20,14 @@ from streams.runtime.instance_lock import find_cluster, wait_for_broker
 from streams.settings.schema import Settings
 
 _OTHER_ROWS: Final = (b"\0", b"agent:")
-"""How the keys of rows begin that are no contact's: how far topics are taken, and agents."""
+"""Key prefixes of rows that are not contacts: committed offsets and agents."""
 
 
 def read_contact(settings: Settings, name: str) -> Contact | None:
-    """Return the row of a contact, of the demo if that is what runs here; None if there is none.
+    """Return the row of a contact, or None; without an `accueil up` here, that of the running demo.
 
-    It looks at the whole partition: a million rows take a while. Raises as `read_rows`, and `OperatorError` if no broker answers.
+    It reads the whole partition, which takes long with a million rows. Raises the errors of `read_rows`, and `OperatorError`
+    if no broker answers.
     """
     key = name.encode()
     found = _read(settings, lambda other, _: other == key, key).get(key)
@@ -34,18 +35,18 @@ def read_contact(settings: Settings, name: str) -> Contact | None:
 
 
 def read_contacts(settings: Settings, wanted: Callable[[Contact], bool]) -> dict[str, Contact]:
-    """Return by name the rows of all contacts that are `wanted`, of the demo if that is what runs here.
+    """Return the rows of all contacts that are `wanted`, by name, as in `read_contact`.
 
-    It looks at all rows: a million take a minute. Raises as `read_contact`.
+    It reads all rows, about a million per minute. Raises the errors of `read_contact`.
     """
     found = _read(settings, lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(contact.decode(value)))
     return {key.decode(): contact.decode(value) for key, value in found.items()}
 
 
 def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) -> None:
-    """Call `note` with name and row of each contact; of one that changed lately maybe more than once, the last row last.
+    """Call `note` with the name and row of each contact, as in `read_contact`.
 
-    Raises as `read_contact`.
+    A contact that has changed recently may come several times, with its latest row last. Raises the errors of `read_contact`.
     """
 
     def pass_on(key: bytes, value: bytes) -> bool:
@@ -65,9 +66,9 @@ def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes
 def read_rows(
     brokers: str, client: Mapping[str, Any], wanted: Callable[[bytes, bytes], bool], key: bytes | None = None
 ) -> dict[bytes, bytes]:
-    """Return the rows whose key and value are `wanted`, as they were committed last; with `key` of its partition alone.
+    """Return the latest committed rows whose key and value are `wanted`; with `key`, only from its partition.
 
-    `client` goes to kafka-python (security). Raises `KafkaError` if the brokers do not go on answering, or refuse the reading.
+    `client` holds security options of kafka-python. Raises `KafkaError` if the brokers stop answering or refuse access.
     """
     found: dict[bytes, bytes] = {}
     config = {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
@@ -75,13 +76,13 @@ def read_rows(
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         if not partitions:
             refusal = find_refusal(brokers, client, RequiredRights({CONTACTS.name: READ}))
-            if refusal is not None:  # a topic that may not be read looks like one that does not exist
+            if refusal is not None:  # without the right to read it, a topic seems not to exist
                 raise TopicAuthorizationFailedError(refusal.text)
             return found
         if key is not None:
             partitions = [partition_of(key, len(partitions))]
-        places = [TopicPartition(CONTACTS.name, partition) for partition in partitions]
-        for _, records in read_until(consumer, consumer.end_offsets(places)):
+        assigned = [TopicPartition(CONTACTS.name, partition) for partition in partitions]
+        for _, records in read_until(consumer, consumer.end_offsets(assigned)):
             for record in records:
                 if record.value is not None and wanted(record.key, record.value):
                     found[record.key] = record.value
@@ -91,21 +92,21 @@ def read_rows(
 
 
 def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[Event]]:
-    """Return by contact the events of the log, as they were sent, each once, in the order in which they happened.
+    """Return the published events of `contacts` by contact, without duplicates, in the order of time and sequence.
 
-    It looks at the whole log. Raises as `read_contact`; what is no event is passed over.
+    It reads the source topics completely, and skips records that are not events. Raises the errors of `read_contact`.
     """
     brokers, client = find_cluster(settings, or_demo=True)
     wait_for_broker(brokers, client=client, reads=[topic.name for topic in SOURCES.values()])
     found: dict[str, dict[str, Event]] = {}
     config = {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
     with open_client(KafkaConsumer, config) as consumer:
-        places = [
+        partitions = [
             TopicPartition(topic.name, partition)
             for topic in SOURCES.values()
             for partition in consumer.partitions_for_topic(topic.name) or ()
         ]
-        for _, records in read_until(consumer, consumer.end_offsets(places)):
+        for _, records in read_until(consumer, consumer.end_offsets(partitions)):
             for record in records:
                 if (record.key or b"").decode(errors="replace") in contacts:
                     with suppress(UnusableRecord):

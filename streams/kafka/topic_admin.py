@@ -1,4 +1,4 @@
-"""Topic admin: create missing topics, change different settings, refuse another number of partitions."""
+"""Topic administration: create missing topics, correct settings and replicas, refuse a wrong number of partitions."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -14,48 +14,49 @@ from streams.kafka.clients import make_client
 TOPIC_ALREADY_EXISTS: Final = 36
 MIN_INSYNC: Final = "min.insync.replicas"
 COPYING_SECONDS: Final = 0.2
-"""Seconds between two looks at replicas that are being copied."""
-# A state topic keeps the last row of each key: compacted early, so that recovery reads little more than what lives.
+"""Pause between two checks of replicas that are being copied."""
 COMPACTED: Final = {
     "cleanup.policy": "compact",
     "min.cleanable.dirty.ratio": "0.1",
     "segment.ms": str(10 * 60_000),
     "max.compaction.lag.ms": str(24 * 3_600_000),
 }
-
-
+"""Settings of a state topic, compacted early so that a recovery reads few outdated rows."""
 RIGHTS: Final = (
     "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics, and ALTER on the cluster (kafka-acls.sh)"
 )
+"""Remedy for missing rights."""
 
 
 class TopicError(RuntimeError):
-    """A topic is not as it must be, and cannot be made so; the text names it and says what to do."""
+    """A topic differs from its specification and cannot be corrected; the message names it and the remedy."""
 
 
 class NoBrokerError(TopicError):
-    """No broker answers; it may later."""
+    """No broker answers at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """How one topic must be."""
+    """Specification of one topic."""
 
     name: str
     partitions: int
     replication: int = 1
-    """Fewest replicas of each partition; a topic with more keeps them."""
+    """Minimum number of replicas of each partition."""
     config: Mapping[str, str] = field(default_factory=dict)
 
 
 def apply_specs(
     bootstrap: str, specs: Iterable[TopicSpec], *, timeout_seconds: float = 30, dry_run: bool = False, **client: Any
 ) -> list[str]:
-    """Make every topic be as specified; return one line per change made, none if all was well. With `dry_run` none is made.
+    """Create or change topics as specified; return one line per change. With `dry_run`, only return the lines.
 
-    Waits up to `timeout_seconds` for a broker, and as long for replicas that are added to be in sync. Raises `TopicError` if a
-    topic has another number of partitions: keys would change their partition, so that is never repaired here. The same is
-    raised if there are too few brokers, or the user lacks a right. `client` goes to kafka-python (security).
+    Wait up to `timeout_seconds` for a broker, and again for added replicas to be in sync. `client` holds security options of
+    kafka-python.
+
+    Raises `TopicError` if brokers or rights are missing, or if a topic has a wrong number of partitions. This number is never
+    changed, since keys would move to other partitions.
     """
     wanted = {spec.name: spec for spec in specs}
     admin = _connect(bootstrap, timeout_seconds, client)
@@ -65,7 +66,7 @@ def apply_specs(
         changes += _replicate(admin, wanted, timeout_seconds, dry_run=dry_run)
         return changes + _configure(admin, wanted, dry_run=dry_run)
     except AuthorizationError as error:
-        raise TopicError(f"topics could not be looked at or changed ({error}): {RIGHTS}") from None
+        raise TopicError(f"topics could not be read or changed ({error}): {RIGHTS}") from None
     finally:
         admin.close()
 
@@ -84,17 +85,17 @@ def _connect(bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> 
 
 
 def _existing(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
-    """Return name → number of partitions of those that exist."""
+    """Return the number of partitions by name, of the existing topics."""
     return {topic["name"]: len(topic["partitions"]) for topic in _describe(admin, names)}
 
 
 def _describe(admin: KafkaAdminClient, names: Iterable[str]) -> list[Any]:
-    there = set(admin.list_topics()) & set(names)
-    return list(admin.describe_topics(sorted(there))) if there else []
+    existing = set(admin.list_topics()) & set(names)
+    return list(admin.describe_topics(sorted(existing))) if existing else []
 
 
 def _min_insync(replicas: int) -> int:
-    """Return how many replicas must have a record before it is acknowledged: with three, one broker may be away."""
+    """Return the number of replicas that must acknowledge a record: with three replicas, one broker may be down."""
     return 2 if replicas >= 3 else 1
 
 
@@ -133,7 +134,7 @@ def _refuse_other_partitions(admin: KafkaAdminClient, wanted: dict[str, TopicSpe
 def _replicate(
     admin: KafkaAdminClient, wanted: dict[str, TopicSpec], timeout_seconds: float, *, dry_run: bool
 ) -> list[str]:
-    """Add replicas where partitions have fewer than specified, and wait until they are in sync; the leader stays."""
+    """Add missing replicas and wait until they are in sync; the leader of each partition stays the same."""
     few = [
         (topic["name"], partition["partition_index"], list(partition["replica_nodes"]))
         for topic in _describe(admin, wanted)
@@ -142,7 +143,9 @@ def _replicate(
     ]
     if not few:
         return []
-    brokers = sorted(one["broker_id"] for one in admin.describe_cluster()["brokers"] if not one.get("is_fenced"))
+    brokers = sorted(
+        broker["broker_id"] for broker in admin.describe_cluster()["brokers"] if not broker.get("is_fenced")
+    )
     moves: dict[TopicPartition, list[int]] = {}
     for name, number, replicas in few:
         replication = wanted[name].replication
@@ -155,11 +158,11 @@ def _replicate(
         others = others[number % len(others) :] + others[: number % len(others)]
         moves[TopicPartition(name, number)] = (replicas + others)[:replication]
     if not dry_run:
-        for place, error in admin.alter_partition_reassignments(moves).items():
+        for partition, error in admin.alter_partition_reassignments(moves).items():
             if error is not None:
-                raise TopicError(f"topic {place.topic} could not be copied to more brokers: {error.__name__}")
+                raise TopicError(f"topic {partition.topic} could not be copied to more brokers: {error.__name__}")
         _wait_for_replicas(admin, moves, timeout_seconds)
-    names = sorted({place.topic for place in moves})
+    names = sorted({partition.topic for partition in moves})
     return [f"set replication = {wanted[name].replication} on {name}" for name in names]
 
 
@@ -167,14 +170,14 @@ def _wait_for_replicas(
     admin: KafkaAdminClient, moves: Mapping[TopicPartition, list[int]], timeout_seconds: float
 ) -> None:
     deadline = time.monotonic() + timeout_seconds
-    names = {place.topic for place in moves}
+    names = {partition.topic for partition in moves}
     while time.monotonic() < deadline:
         behind = [
-            place
+            key
             for topic in _describe(admin, names)
             for partition in topic["partitions"]
-            if (place := TopicPartition(topic["name"], partition["partition_index"])) in moves
-            and set(partition["isr_nodes"]) < set(moves[place])
+            if (key := TopicPartition(topic["name"], partition["partition_index"])) in moves
+            and set(partition["isr_nodes"]) < set(moves[key])
         ]
         if not behind:
             return
@@ -194,15 +197,15 @@ def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run
         name = topic["name"]
         now = {key: value.get("value") for key, value in found[name].items()}
         if not now:
-            raise TopicError(f"topics could not be looked at or changed ({name}): {RIGHTS}")
+            raise TopicError(f"topics could not be read or changed ({name}): {RIGHTS}")
         changed = {key: value for key, value in wanted[name].config.items() if now.get(key) != value}
         replicas = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
         in_sync = min(len(partition["isr_nodes"]) for partition in topic["partitions"])
-        least = _min_insync(replicas)
-        if MIN_INSYNC not in changed and not least <= int(now.get(MIN_INSYNC) or 0) <= replicas:
-            if in_sync >= least:
-                changed[MIN_INSYNC] = str(least)
-            else:  # nothing could be written until the others have caught up
+        min_insync = _min_insync(replicas)
+        if MIN_INSYNC not in changed and not min_insync <= int(now.get(MIN_INSYNC) or 0) <= replicas:
+            if in_sync >= min_insync:
+                changed[MIN_INSYNC] = str(min_insync)
+            else:  # setting it now would block all writes until the other replicas have caught up
                 changes.append(f"{name}: {in_sync} of {replicas} replicas are in sync, {MIN_INSYNC} is not set yet")
         if changed:
             different[name] = changed
@@ -210,6 +213,6 @@ def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run
         altered = [ConfigResource(ConfigResourceType.TOPIC, n, configs=c) for n, c in different.items()]
         for name, result in admin.alter_configs(altered)["topic"].items():
             if result != "OK":
-                raise TopicError(f"topics could not be looked at or changed ({name}: {result}): {RIGHTS}")
+                raise TopicError(f"topics could not be read or changed ({name}: {result}): {RIGHTS}")
     changes += [f"set {key} = {value} on {name}" for name, config in different.items() for key, value in config.items()]
     return changes

@@ -1,4 +1,4 @@
-"""The topics of the vocabulary as the engine is to make them."""
+"""Specifications of Accueil's topics according to the settings, and their application to the brokers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,9 +24,9 @@ PHRASES: Final = {
         "no Kafka broker answers at {place}",
         "aucun broker Kafka ne répond à {place}",
     ),
-    r"topics could not be looked at or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics, .*": (
-        "topics could not be looked at or changed ({why}): grant {rights} on the topics, ALTER on the cluster (kafka-acls.sh)",
-        "topics ni lus ni changés ({why}) : accorder {rights} sur les topics, et ALTER sur le cluster (kafka-acls.sh)",
+    r"topics could not be read or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics, .*": (
+        "topics could not be read or changed ({why}): grant {rights} on the topics, ALTER on the cluster (kafka-acls.sh)",
+        "topics ni lus ni modifiés ({why}) : accorder {rights} sur les topics, et ALTER sur le cluster (kafka-acls.sh)",
     ),
     r"topic (?P<topic>\S+) could not be created: grant (?P<rights>.*) on the topics, .*": (
         "topic {topic} could not be created: grant {rights} on the topics (kafka-acls.sh)",
@@ -56,11 +56,11 @@ PHRASES: Final = {
         "{topic} a {found} partitions, les réglages disent {wanted}, ce qui déplacerait des clés : régler partitions = {found}",
     ),
 }
-"""What the engine says, which has one language."""
+"""Translations of the messages of `topic_admin`, which are in English only."""
 
 
 def specs(settings: Settings) -> list[TopicSpec]:
-    """Return how every topic must be."""
+    """Return the specification of every topic."""
     return [
         TopicSpec(
             topic.name, settings.partitions, settings.replication, {**_retention(topic, settings), **topic.config}
@@ -72,14 +72,14 @@ def specs(settings: Settings) -> list[TopicSpec]:
 def _retention(topic: Topic, settings: Settings) -> dict[str, str]:
     if topic.compacted:
         return dict(COMPACTED)
-    kept = kept_ms(topic, settings)
-    return {"cleanup.policy": "delete", "retention.ms": str(kept), "segment.ms": str(min(kept, DAY_MS))}
+    retention = retention_ms(topic, settings)
+    return {"cleanup.policy": "delete", "retention.ms": str(retention), "segment.ms": str(min(retention, DAY_MS))}
 
 
-def kept_ms(topic: Topic, settings: Settings) -> int:
-    """Return how long the records of a topic that is not compacted are kept, in milliseconds.
+def retention_ms(topic: Topic, settings: Settings) -> int:
+    """Return the retention of a topic that is not compacted, in milliseconds.
 
-    Kafka drops whole segments: a record may be there for as long as its segment was written to, a day, and some minutes more.
+    Kafka deletes whole segments, and writes to each for a day. A record may therefore exist for about a day longer.
     """
     if topic == DEAD_LETTERS:
         return settings.retention.dead_letters_days * DAY_MS
@@ -96,10 +96,10 @@ def apply_topics(
     dry_run: bool = False,
     client: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Make all topics be so, once a broker answers; return one line per change. With `dry_run` none is made.
+    """Create or change all topics once a broker answers; return one line per change. With `dry_run`, only return the lines.
 
-    `client` is the login to the brokers, that of the settings if not given.
-    Raises `OperatorError` if that cannot be, or if no broker answers for `wait_seconds`.
+    `client` is the login to the brokers, by default that of the settings. Raises `OperatorError` if a topic cannot be changed, or
+    if no broker answers within `wait_seconds`.
     """
     client = settings.kafka.client_options() if client is None else client
     wait_for_broker(brokers, wait_seconds, client=client)
@@ -107,9 +107,9 @@ def apply_topics(
         changes = apply_specs(brokers, specs(settings), dry_run=dry_run, **client)
     except TopicError as error:
         code = EXIT_RESTART if isinstance(error, NoBrokerError) else EXIT_CONFIGURATION
-        raise OperatorError(_in_words(str(error)), code) from None
-    return [_in_words(change) for change in changes]
+        raise OperatorError(_translate(str(error)), code) from None
+    return [_translate(change) for change in changes]
 
 
-def _in_words(text: str) -> str:
+def _translate(text: str) -> str:
     return translate(PHRASES, text) or text

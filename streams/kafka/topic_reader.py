@@ -1,4 +1,4 @@
-"""Follows a topic as it is committed, through restarts of the broker and topics made anew, in no consumer group."""
+"""Reader that follows the committed records of a topic without a consumer group, across restarts and re-created topics."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from kafka.errors import (
     for_code,
 )
 
-from streams.engine.job import Record
 from streams.kafka.clients import open_client
+from streams.kafka.record import Record
 
 __all__ = [
     "RETRY_SECONDS",
@@ -33,68 +33,73 @@ __all__ = [
 ]
 
 POLL_MS: Final = 500
+"""Longest wait of one poll for new records, in milliseconds."""
 PROBE_SECONDS: Final = 5.0
-"""How often the broker is asked whether it is there and the topic is still the same one."""
+"""Interval of the checks that the broker answers and that the topic is still the same one."""
 RETRY_SECONDS: Final = 1.0
+"""Pause before a new attempt after a failure."""
 SILENT_SECONDS: Final = 30.0
-"""A broker that has brought nothing for so long is away."""
+"""Time without new records after which `read_until` gives up."""
 FOLLOWER_CLIENT: Final = {"reconnect_backoff_max_ms": 1_000, "request_timeout_ms": 5_000, "bootstrap_timeout_ms": 2_000}
-"""Of who follows a topic: a broker that does not answer is told soon, and asked again for ever."""
+"""Client options of a follower: short timeouts, since it reports a missing broker soon and retries for ever."""
 ONE_SHOT_CLIENT: Final = FOLLOWER_CLIENT | {
     "request_timeout_ms": int(SILENT_SECONDS * 1000),
     "bootstrap_timeout_ms": 10_000,
 }
-"""Of who asks once, and gives up if nothing answers: a broker that has just begun, on a busy machine, is waited for."""
+"""Client options of a command that reads once: long timeouts, for a broker that is still starting on a busy machine."""
 CONSUMER_OPTIONS: Final = {
     "isolation_level": "read_committed",
     "enable_auto_commit": False,
     "auto_offset_reset": "earliest",
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
-    "fetch_min_bytes": 1,  # what is new comes at once; while nothing is, the broker holds each request for
-    "fetch_max_wait_ms": POLL_MS,
+    "fetch_min_bytes": 1,  # new records arrive immediately
+    "fetch_max_wait_ms": POLL_MS,  # how long the broker holds a request without new records
 }
 
 
 class Phase(StrEnum):
-    """What is being done."""
+    """State of a reader."""
 
     NO_BROKER = "no_broker"
     REFUSED = "refused"
-    """Kafka refuses the login, or the reading of the topic."""
+    """Kafka refuses the login or read access to the topic."""
     NO_TOPIC = "no_topic"
     LOADING = "loading"
-    """Reading what was written before."""
+    """The reader has not yet reached the end that the topic had at the start."""
     FOLLOWING = "following"
-    """All that was written before is read; what is new comes as it is committed."""
+    """The reader has reached that end, and receives new records as they are committed."""
 
 
 class Follower(Protocol):
-    """Whoever has a topic read. What it raises ends the reading, but for `KafkaError`."""
+    """Receiver of a topic's records. An exception of its methods other than `KafkaError` ends `TopicReader.run`."""
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:
-        """Return by partition where to begin; `beginnings` is what there is. Another id than before: another topic."""
+        """Return the start offset of each partition, given the first available offsets.
+
+        A `topic_id` that differs from that of the previous call means that the topic was created again.
+        """
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:
-        """Take records by partition, and what is to be read next of each; called at least every `POLL_MS`, with none too."""
+        """Process records by partition, with the next offset of each; called at least every `POLL_MS`, also without records."""
 
     def set_state(self, phase: Phase, detail: str) -> None:
-        """Take note of what is being done; called again and again."""
+        """Record the state of the reader; called repeatedly."""
 
 
 class TopicMissing(Exception):  # noqa: N818 - a state of the cluster, not an error of the program
-    """The topic does not exist, not yet, or not any more as it was: reading begins anew."""
+    """The topic does not exist, or was created again; the reader starts over."""
 
 
 class _Identity(NamedTuple):
-    """What makes a topic the same topic: one deleted and created again has another id, and other offsets."""
+    """Id and partitions of a topic; a topic that was deleted and created again has another id and other offsets."""
 
     topic_id: str
     partitions: tuple[int, ...]
 
 
 class TopicReader:
-    """Reads `topic` for a follower. `client` goes to kafka-python (its name, security)."""
+    """Read `topic` for a follower. `client` holds options of kafka-python, such as its client id and security."""
 
     def __init__(
         self, topic: str, follower: Follower, brokers: str, client: Mapping[str, Any], *, max_poll_records: int
@@ -105,27 +110,27 @@ class TopicReader:
         self._consumer = self._client | CONSUMER_OPTIONS | {"max_poll_records": max_poll_records}
 
     def run(self, stopping: Event) -> None:
-        """Read until `stopping`, from where the follower says each time that the broker or the topic is there again."""
+        """Read until `stopping` is set. After each interruption, continue where the follower says."""
         while not stopping.is_set():
             try:
                 self._read(stopping)
             except TopicMissing as missing:
                 self._follower.set_state(Phase.NO_TOPIC, str(missing))
             except KafkaError as error:
-                self._tell_failure(error)
+                self._report_failure(error)
             stopping.wait(RETRY_SECONDS)
 
-    def _tell_failure(self, error: KafkaError) -> None:
-        """Distinguish a refusal from a broker that does not answer."""
+    def _report_failure(self, error: KafkaError) -> None:
+        """Set the state to `REFUSED` or `NO_BROKER`."""
         refusal = None
         if isinstance(error, AuthorizationError) or "sasl_mechanism" in self._client:
-            from streams.kafka import authorization  # noqa: PLC0415 - brings aiokafka
+            from streams.kafka import authorization  # noqa: PLC0415 - imports aiokafka
 
-            own = {
+            security = {
                 name: value for name, value in self._client.items() if name.startswith(("sasl_", "ssl_", "security_"))
             }
             needs = authorization.RequiredRights({self._topic: authorization.READ})
-            refusal = authorization.find_refusal(self._client["bootstrap_servers"], own, needs)
+            refusal = authorization.find_refusal(self._client["bootstrap_servers"], security, needs)
         if refusal is not None:
             self._follower.set_state(Phase.REFUSED, refusal.text)
         else:
@@ -142,26 +147,28 @@ class TopicReader:
         probe_at = time.monotonic() + PROBE_SECONDS
         while not stopping.is_set():
             found = consumer.poll(timeout_ms=POLL_MS)
-            records = {partition.partition: several for partition, several in found.items()}
+            records = {partition.partition: own for partition, own in found.items()}
             self._follower.take(records, {partition.partition: consumer.position(partition) for partition in found})
             if ends and all(consumer.position(partition) >= end for partition, end in ends.items()):
                 ends = {}
                 self._follower.set_state(Phase.FOLLOWING, f"{self._topic} read to its end")
             if time.monotonic() >= probe_at:
-                there = self._probe(admin, identity, caught_up=not ends)
-                probe_at = time.monotonic() + (PROBE_SECONDS if there else RETRY_SECONDS)
+                answers = self._probe(admin, identity, caught_up=not ends)
+                probe_at = time.monotonic() + (PROBE_SECONDS if answers else RETRY_SECONDS)
 
     def _begin(self, consumer: Any, identity: _Identity) -> dict[TopicPartition, int]:
-        """Go to where the follower says, or as near as there are records; return where the partitions end now."""
+        """Seek to the follower's start offsets, or to the beginning where they are out of range; return the end offsets."""
         partitions = [TopicPartition(self._topic, number) for number in identity.partitions]
         consumer.assign(partitions)
         beginnings: dict[TopicPartition, int] = consumer.beginning_offsets(partitions)
-        # With read_committed, the end is that of the last decided transaction.
+        # With read_committed, this is the last stable offset.
         ends: dict[TopicPartition, int] = consumer.end_offsets(partitions)
-        places = self._follower.begin(identity.topic_id, {one.partition: beginnings[one] for one in partitions})
+        starts = self._follower.begin(
+            identity.topic_id, {partition.partition: beginnings[partition] for partition in partitions}
+        )
         for partition in partitions:
-            beginning, place = beginnings[partition], places[partition.partition]
-            consumer.seek(partition, place if beginning <= place <= ends[partition] else beginning)
+            beginning, start = beginnings[partition], starts[partition.partition]
+            consumer.seek(partition, start if beginning <= start <= ends[partition] else beginning)
         self._follower.set_state(Phase.LOADING, f"{self._topic}, {len(partitions)} partitions")
         return ends
 
@@ -173,7 +180,7 @@ class TopicReader:
             self._follower.set_state(Phase.NO_BROKER, type(error).__name__)
             return False
         if found != identity:
-            raise TopicMissing(f"{self._topic} is another topic now")
+            raise TopicMissing(f"{self._topic} was created again")
         self._follower.set_state(Phase.FOLLOWING if caught_up else Phase.LOADING, "broker answers")
         return True
 
@@ -187,7 +194,7 @@ class TopicReader:
 
 
 def read_cluster(brokers: str, client: Mapping[str, Any]) -> str:
-    """Return the id of the Kafka cluster, which its data have since they were made. Raises `KafkaError`."""
+    """Return the id of the Kafka cluster, which is stored in its data. Raises `KafkaError`."""
     with open_client(KafkaAdminClient, {"bootstrap_servers": brokers, **FOLLOWER_CLIENT, **client}) as admin:
         return str(admin.describe_cluster()["cluster_id"])
 
@@ -195,22 +202,22 @@ def read_cluster(brokers: str, client: Mapping[str, Any]) -> str:
 def read_until(
     consumer: Any, ends: Mapping[TopicPartition, int], starts: Mapping[TopicPartition, int] | int = 0
 ) -> Iterator[tuple[TopicPartition, Sequence[Any]]]:
-    """Yield records of partitions, a few at a time, from `starts` or as far back as there are some, until each one's end.
+    """Yield the records of partitions in small batches, from `starts` or the first available record up to `ends`.
 
-    Raises `KafkaError` if the brokers do not go on answering.
+    Raises `KafkaError` if the brokers stop answering.
     """
     consumer.assign(list(ends))
-    for place, begin in consumer.beginning_offsets(list(ends)).items():
-        consumer.seek(place, max(begin, starts if isinstance(starts, int) else starts[place]))
-    moved_at = time.monotonic()
-    while open_ := [place for place, end in ends.items() if consumer.position(place) < end]:
-        before = sum(map(consumer.position, open_))
-        for place, found in consumer.poll(timeout_ms=POLL_MS).items():
-            if records := [record for record in found if record.offset < ends[place]]:
-                yield place, records
-        if sum(map(consumer.position, open_)) > before:
-            moved_at = time.monotonic()
-        elif time.monotonic() - moved_at > SILENT_SECONDS:
+    for partition, begin in consumer.beginning_offsets(list(ends)).items():
+        consumer.seek(partition, max(begin, starts if isinstance(starts, int) else starts[partition]))
+    progress_at = time.monotonic()
+    while unread := [partition for partition, end in ends.items() if consumer.position(partition) < end]:
+        before = sum(map(consumer.position, unread))
+        for partition, found in consumer.poll(timeout_ms=POLL_MS).items():
+            if records := [record for record in found if record.offset < ends[partition]]:
+                yield partition, records
+        if sum(map(consumer.position, unread)) > before:
+            progress_at = time.monotonic()
+        elif time.monotonic() - progress_at > SILENT_SECONDS:
             raise KafkaTimeoutError(
-                f"{', '.join(sorted({place.topic for place in open_}))}: could not be read to the end"
+                f"{', '.join(sorted({partition.topic for partition in unread}))}: could not be read to the end"
             )

@@ -1,1 +1,1 @@
-"""Recovery from errors: dead letters, and the recount of all figures from the log of events."""
+"""Recovery from errors: replay of dead letters, and recomputation of all figures from the source topics."""

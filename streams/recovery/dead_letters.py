@@ -1,4 +1,4 @@
-"""Dead letters: read them, and send them back to the topic they came from."""
+"""Reader of dead letters, and their replay to the topic of origin."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,29 +11,31 @@ from models.topics import DEAD_LETTERS, REPLAYED_FROM_HEADER
 from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
 
 ORIGINAL: Final = "original."
-"""Before the names of the headers that the record itself had."""
+"""Prefix of header names copied from the original record."""
 REPLAYED: Final = "replayed"
-"""Header of the note that is left beside a dead letter once it was replayed: its place."""
+"""Header of a replay mark, with the position of the replayed dead letter."""
 MAX_REQUEST_BYTES: Final = 4 << 20
+"""Maximum size of a request of the producer."""
 CLIENT_ID: Final = "accueil-dead-letters"
 TIMEOUT_SECONDS: Final = 30
+"""Longest wait for the acknowledgement of a record."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One record that could not be used, as it was, and why. Times are milliseconds since 1970."""
+    """A rejected record, unchanged, with the reason and its origin. Times are in milliseconds since 1970."""
 
     partition: int
     offset: int
-    """Where it lies in the dead letters' topic."""
+    """Offset in the topic of dead letters."""
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
-    """Those that the record itself had."""
+    """Headers of the original record."""
     reason: str
     detail: str
     origin_topic: str
-    """Empty if nobody knows it."""
+    """Empty if unknown."""
     origin_partition: int
     origin_offset: int
     origin_timestamp: int
@@ -41,50 +43,50 @@ class DeadLetter:
 
     @property
     def position(self) -> str:
-        """`PARTITION:OFFSET`, by which people name it."""
+        """`PARTITION:OFFSET`, which names the dead letter on the command line."""
         return f"{self.partition}:{self.offset}"
 
     @property
     def origin(self) -> str:
-        """Where the record lies that could not be used; empty if nobody knows."""
+        """Topic, partition and offset of the original record; empty if unknown."""
         if not self.origin_topic:
             return ""
         return f"{self.origin_topic} {self.origin_partition}:{self.origin_offset}"
 
     @property
     def replayable(self) -> bool:
-        """Whether there is something to replay, and somewhere to replay it to."""
+        """Whether the dead letter has content and a known origin."""
         return bool(self.origin_topic) and not (self.key is None and self.value is None)
 
     @property
     def replayed_from(self) -> str:
-        """The place of the dead letter that this one repeats: it was replayed, and died again.
+        """Position of an earlier dead letter whose replay was rejected again as this one.
 
-        `rejects` if a connector had rejected what it is made of; empty if it is the first.
+        `rejects` if it is the replay of a record that a connector had rejected; empty if it was not replayed.
         """
         return dict(self.headers).get(REPLAYED_FROM_HEADER, b"").decode()
 
 
 class ReplayResult(NamedTuple):
-    """A note that the dead letter at `place` was replayed; it comes after the letter."""
+    """Mark in the topic of dead letters: the earlier dead letter at `position` was replayed."""
 
     position: str
     at: int
-    """Milliseconds since 1970."""
+    """Time of the replay in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead letters are meant: those that fit all that is given."""
+    """Selection of dead letters that match all given criteria."""
 
     reason: str | None = None
     topic: str | None = None
     since: int | None = None
-    """`dead_at` at the earliest, milliseconds since 1970."""
+    """Earliest `dead_at`, in milliseconds since 1970."""
     positions: frozenset[str] = frozenset()
 
     def takes(self, letter: DeadLetter) -> bool:
-        """Whether `letter` is meant."""
+        """Return whether `letter` matches."""
         return (
             self.reason in {None, letter.reason}
             and self.topic in {None, letter.origin_topic}
@@ -94,10 +96,10 @@ class Filter:
 
 
 def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) -> Iterator[DeadLetter | ReplayResult]:
-    """Yield the dead letters that `wanted` takes, up to those that are there now, each partition in order.
+    """Yield the current dead letters that match `wanted`, in the order of each partition.
 
-    Among them are notes of which were replayed, also of letters that are not wanted. Raises `KafkaError` if the brokers do not
-    answer. `client` goes to kafka-python (security).
+    The marks of all replays are among them, also for other dead letters. `client` holds security options of kafka-python. Raises
+    `KafkaError` if the brokers do not answer.
     """
     config = {
         "bootstrap_servers": brokers,
@@ -127,44 +129,46 @@ def _read(consumer: Any, wanted: Filter) -> Iterator[DeadLetter | ReplayResult]:
 
 
 def _starts(consumer: Any, ends: Mapping[TopicPartition, int], since: int | None) -> Mapping[TopicPartition, int] | int:
-    """Return where to begin: at what is a little older than `since`."""
+    """Return the start offsets, about an hour before `since`."""
     if since is None:
         return 0
-    # A dead letter is written at `dead_at`, by a clock that may be off a little: the filter decides, this spares reading.
+    # This only saves reading; the filter decides. The hour covers the difference between the clocks of worker and broker.
     found = consumer.offsets_for_times(dict.fromkeys(ends, max(since - 3_600_000, 0)))
     return {position: found[position].offset if found.get(position) else end for position, end in ends.items()}
 
 
 def _decode(record: Any) -> DeadLetter | ReplayResult:
     position = dict(record.headers).get(REPLAYED)
-    return _letter(record) if position is None else ReplayResult(position.decode(errors="replace"), record.timestamp)
+    if position is not None:
+        return ReplayResult(position.decode(errors="replace"), record.timestamp)
+    return _decode_letter(record)
 
 
-def _letter(record: Any) -> DeadLetter:
+def _decode_letter(record: Any) -> DeadLetter:
     headers: list[tuple[str, bytes]] = [(name, value or b"") for name, value in record.headers]
     ours = {name: value.decode(errors="replace") for name, value in headers if not name.startswith(ORIGINAL)}
     try:
-        story = _story(ours)
+        origin = _read_origin(ours)
     except (KeyError, ValueError):
-        story = _no_story(record.timestamp)
+        origin = _unknown_origin(record.timestamp)
     return DeadLetter(
         partition=record.partition,
         offset=record.offset,
         key=record.key,
         value=record.value,
         headers=tuple((name.removeprefix(ORIGINAL), value) for name, value in headers if name.startswith(ORIGINAL)),
-        **story,
+        **origin,
     )
 
 
-def _story(ours: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a worker said of a record. Raises `KeyError` or `ValueError` if none did."""
+def _read_origin(ours: Mapping[str, str]) -> dict[str, Any]:
+    """Return the reason and origin in a worker's headers. Raises `KeyError` or `ValueError` if they are missing or invalid."""
     texts = {name: ours[name] for name in ("reason", "detail", "origin_topic")}
     numbers = ("origin_partition", "origin_offset", "origin_timestamp", "dead_at")
     return {**texts, **{name: int(ours[name]) for name in numbers}}
 
 
-def _no_story(timestamp: int) -> dict[str, Any]:
+def _unknown_origin(timestamp: int) -> dict[str, Any]:
     return {
         "reason": "unknown",
         "detail": "not written by a worker",
@@ -177,11 +181,10 @@ def _no_story(timestamp: int) -> dict[str, Any]:
 
 
 def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any] | None = None) -> int:
-    """Write each record, byte for byte, to the topic and partition it came from; return how many, all acknowledged.
+    """Write each record unchanged to its original topic and partition, then a mark of its replay; return the number of records.
 
-    Those that are not `replayable` are passed over. An event has its id within, so one that is replayed twice counts once, as
-    long as its contact is known. Then a note is left beside each letter. Raises `KafkaError` at the first that is not
-    acknowledged: those before it are.
+    Records that are not `replayable` are skipped. An event contains its id, so repeated replays count once while the worker has
+    the row of its contact. Raises `KafkaError` at the first record without an acknowledgement; the records before it are written.
     """
     config = {
         "bootstrap_servers": brokers,
@@ -198,7 +201,7 @@ def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any
     with open_client(KafkaProducer, config) as producer:
         sent = [letter for letter in letters if letter.replayable]
         _confirm([_send(producer, letter) for letter in sent])
-        _confirm([_note(producer, letter) for letter in sent])
+        _confirm([_mark_replayed(producer, letter) for letter in sent])
         return len(sent)
 
 
@@ -207,19 +210,19 @@ def _confirm(futures: list[Any]) -> None:
         future.get(TIMEOUT_SECONDS * 2)
 
 
-def _note(producer: KafkaProducer, letter: DeadLetter) -> Any:
+def _mark_replayed(producer: KafkaProducer, letter: DeadLetter) -> Any:
     headers = [(REPLAYED, letter.position.encode())]
     return producer.send(DEAD_LETTERS.name, value=b"", headers=headers, partition=letter.partition)
 
 
 def _send(producer: KafkaProducer, letter: DeadLetter) -> Any:
-    kept = [(name, value) for name, value in letter.headers if name != REPLAYED_FROM_HEADER]
+    headers = [(name, value) for name, value in letter.headers if name != REPLAYED_FROM_HEADER]
     return producer.send(
         letter.origin_topic,
         key=letter.key,
         value=letter.value,
-        headers=[*kept, (REPLAYED_FROM_HEADER, letter.position.encode())],
-        # Its own partition, even if the key belongs elsewhere: a replay must not change what a record was.
+        headers=[*headers, (REPLAYED_FROM_HEADER, letter.position.encode())],
+        # The original partition, even if the partitioner would choose another one: a replay must not change the record.
         partition=letter.origin_partition,
         timestamp_ms=letter.origin_timestamp,
     )

@@ -1,7 +1,7 @@
-"""Counts all figures again from the log of events, as one worker would that had never stopped.
+"""Recomputation of all figures from the source topics, for a comparison with the figures of the workers.
 
-What the workers have is read as of one moment for each partition: all records of a step, rows and how far the sources were
-taken, have the time of the step (`engine.lane`). So nobody needs to stop for it.
+The workers may keep running. Their state is read as of one moment per partition: rows and committed offsets of a step have the
+same timestamp.
 """
 
 import time
@@ -32,40 +32,44 @@ from streams.engine.job import Record, Step, Table
 from streams.engine.recovery import OFFSETS_KEY, decode_offsets
 from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
 
-_LATEST: Final = 20_000
-"""How far back from the end of a state topic how far the sources were taken is looked for first: each step writes it."""
+_OFFSETS_LOOKBACK: Final = 20_000
+"""Number of records at the end of a state topic that are searched first for the committed offsets; each step writes them."""
 _TICKS_MS: Final = range(-600_000, 1, 4_000)
-"""When a worker ticks before the moment: long enough to have told what was due, often enough not to think it had been away."""
+"""Times of simulated ticks relative to the moment of comparison, in milliseconds.
+
+They begin early enough for all due work, and are frequent enough that the job does not assume an interruption."""
 _LATE_MS: Final = 300_000
-"""So much later than it is so, at most, a worker says what time alone decides: that a deadline passed, a call is forgotten."""
+"""Longest delay with which a worker counts an event of time alone, such as a missed deadline or an expired call."""
 _SOURCES: Final = [topic.name for topic in SOURCES.values()]
 
 
 class Recount(NamedTuple):
-    """All figures, counted twice."""
+    """Figures of the workers, and the same figures recomputed from the source topics."""
 
     known: Sums
-    """As the workers have them."""
+    """Figures of the workers."""
     again: Sums
-    """As the log says."""
+    """Recomputed figures."""
     earlier: Sums
-    """As the log says of five minutes before: for what a worker says a moment after it is so."""
-    untold: Sums
-    """As the log says if nobody has said yet what time alone tells: so a worker has it that has just begun."""
+    """Recomputed figures as of `_LATE_MS` earlier, since a worker counts events of time alone with a delay."""
+    without_ticks: Sums
+    """Recomputed figures without any tick, as a worker has them that has just started."""
     judged: Sequence[ChangedVerdicts]
-    """Contacts whose promises the workers judged otherwise than those in force would: a row is kept longer than its events."""
+    """Contacts whose SLA verdicts in the workers' rows differ from those of the SLA targets in force.
+
+    Rows are kept longer than events, so that their verdicts can predate a change of the targets."""
     events: int
-    """How many records were read again."""
+    """Number of records read from the source topics."""
     as_of: int
-    """Until when all events are compared, milliseconds since 1970; 0 if no worker has written yet."""
+    """Time up to which all events are compared, in milliseconds since 1970; 0 if no worker has written yet."""
     first_day: date | None
-    """The first civil day that is whole in the log; None if all that ever came still is."""
+    """First civil day whose events are complete in the source topics; None if retention has deleted no events."""
     added: Mapping[str, Sequence[tuple[int, int]]] = {}
-    """As `Progress.added`, of all partitions: numbers that are newer than a part of the log."""
+    """`Progress.added` of all partitions: figures that were introduced after a part of the events."""
     history_at: int = 0
-    """Time that the history of a source has reached which is being read, milliseconds since 1970; 0 if none is."""
+    """Time reached by a history import in progress, in milliseconds since 1970; 0 without one."""
     begins_at: int = 0
-    """When the broker took in the oldest event that it still holds, milliseconds since 1970; 0 if it holds none."""
+    """Kafka timestamp of the oldest available event, in milliseconds since 1970; 0 without events."""
 
 
 def recount(
@@ -73,18 +77,19 @@ def recount(
     client: Mapping[str, Any],
     times: WorkerTimings,
     policies: Callable[[], Policies],
-    tell: Callable[[int, int, int], None],
-    kept_ms: int,
+    report: Callable[[int, int, int], None],
+    retention_ms: int,
 ) -> Recount:
-    """Return the figures that are known, and those that the log gives; a partition at a time has its contacts in memory.
+    """Return the workers' figures and the recomputed ones. Only the contacts of one partition are in memory at a time.
 
-    `client` goes to kafka-python (security); `tell` is called with partition, partitions and events read so far. Kafka keeps
-    events for `kept_ms`. Raises `KafkaError` if the brokers do not go on answering.
+    `client` holds security options of kafka-python. `report` receives the partition, the number of partitions and the
+    number of events read so far. `retention_ms` is Kafka's retention of events. Raises `KafkaError` if the brokers stop
+    answering.
     """
     known: Sums = {}
     again: Sums = {}
     earlier: Sums = {}
-    untold: Sums = {}
+    without_ticks: Sums = {}
     judged: list[ChangedVerdicts] = []
     added: dict[str, list[tuple[int, int]]] = {}
     events, covered, cut_at, history_at, begins_at = 0, list[int](), 0, 0, 0
@@ -93,46 +98,46 @@ def recount(
     ) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         for number in partitions:
-            log = _Log(consumer, number, kept_ms)
-            moment = log.find_moment()
-            if moment is None:
+            log = _Log(consumer, number, retention_ms)
+            committed = log.find_committed()
+            if committed is None:
                 continue
-            as_of, taken = moment
+            as_of, taken = committed
             covered.append(log.find_covered(as_of, taken))
-            here, progress = log.read_figures(as_of, times.zone)
+            workers_figures, progress = log.read_figures(as_of, times.zone)
             for channel, numbers in progress.added.items():
                 added.setdefault(channel, []).extend(numbers)
             if progress.step_at < as_of - HISTORY_AGE_MS:
                 history_at = min(progress.step_at, history_at or progress.step_at)
-            again_here = PartitionRecount(number, len(partitions), as_of, times, policies)
+            partition_recount = PartitionRecount(number, len(partitions), as_of, times, policies)
             refused = log.find_refused()
             for topic, found in log.read({topic: taken.get(topic, 0) for topic in _SOURCES}):
                 records = [record for record in found if (topic, record.offset) not in refused]
-                again_here.fold(topic, records)
+                partition_recount.fold(topic, records)
                 events += len(records)
-                tell(number, len(partitions), events)
-            counted = again_here.count(partial(tell, number, len(partitions), events))
-            if any(one.is_of_sla for one in compare(here, counted.again, counted.earlier)):
-                judged += log.find_changed_verdicts(as_of, again_here.contacts, times.zone)
-            for sums, into in zip((here, *counted), (known, again, earlier, untold), strict=True):
+                report(number, len(partitions), events)
+            counted = partition_recount.count(partial(report, number, len(partitions), events))
+            if any(diff.is_of_sla for diff in compare(workers_figures, counted.again, counted.earlier)):
+                judged += log.find_changed_verdicts(as_of, partition_recount.contacts, times.zone)
+            for sums, into in zip((workers_figures, *counted), (known, again, earlier, without_ticks), strict=True):
                 add_sums(sums, into)
             cut_at = max(cut_at, log.cut_at)
             begins_at = min(begins_at or log.begins_at, log.begins_at or begins_at)
     first_day = local_time(cut_at // 1000, times.zone).date() + timedelta(days=1) if cut_at else None
     until = min(covered, default=0)
-    return Recount(known, again, earlier, untold, judged, events, until, first_day, added, history_at, begins_at)
+    return Recount(known, again, earlier, without_ticks, judged, events, until, first_day, added, history_at, begins_at)
 
 
-class CountedHere(NamedTuple):
-    """What the log of one partition says: as in `Counted`."""
+class PartitionSums(NamedTuple):
+    """Recomputed figures of one partition, as in `Recount`."""
 
     again: Sums
     earlier: Sums
-    untold: Sums
+    without_ticks: Sums
 
 
 class PartitionRecount:
-    """The contacts agent on one partition, without a worker around it."""
+    """The contacts job of one partition, run without a worker."""
 
     def __init__(
         self, number: int, partitions: int, as_of: int, times: WorkerTimings, policies: Callable[[], Policies]
@@ -142,10 +147,10 @@ class PartitionRecount:
         self._job.restore()
 
     def fold(self, topic: str, records: Sequence[Record]) -> None:
-        """Count records of a source; what cannot be used is left out, as by a worker."""
+        """Fold records of a source; like a worker, reject those that cannot be used."""
         try:
             self._job.fold(topic, records, self._step(_TICKS_MS[0]))
-        except Exception as error:  # noqa: BLE001 - as the engine does with what the job itself fails on
+        except Exception as error:  # noqa: BLE001 - handled as by the engine: a defect of the job rejects the record
             self._roll_back()
             if len(records) > 1:
                 for record in records:
@@ -156,31 +161,31 @@ class PartitionRecount:
 
     @property
     def contacts(self) -> Mapping[bytes, Contact]:
-        """Its rows."""
+        """Rows of the contacts by key."""
         return self._job.contacts.rows
 
-    def count(self, tell: Callable[[], None] = lambda: None) -> CountedHere:
-        """Return the figures, of before and after what time alone tells; `tell` is called now and then."""
-        counted = CountedHere({}, {}, {})
-        self._sum_up(counted.untold)
-        self._let_pass(range(_TICKS_MS.start, -_LATE_MS, _TICKS_MS.step), tell)
+    def count(self, report: Callable[[], None] = lambda: None) -> PartitionSums:
+        """Run the ticks and return the figures before, during and after them; `report` is called after each tick."""
+        counted = PartitionSums({}, {}, {})
+        self._sum_up(counted.without_ticks)
+        self._run_ticks(range(_TICKS_MS.start, -_LATE_MS, _TICKS_MS.step), report)
         self._sum_up(counted.earlier)
-        self._let_pass(range(-_LATE_MS, _TICKS_MS.stop, _TICKS_MS.step), tell)
+        self._run_ticks(range(-_LATE_MS, _TICKS_MS.stop, _TICKS_MS.step), report)
         self._sum_up(counted.again)
         return counted
 
-    def _let_pass(self, ticks: range, tell: Callable[[], None]) -> None:
-        """Let time pass, in milliseconds from the moment."""
-        for ago in ticks:
-            self._job.tick(self._step(ago), thorough=ago == ticks[-1])
+    def _run_ticks(self, ticks: range, report: Callable[[], None]) -> None:
+        """Run ticks at the given times, in milliseconds relative to the moment of comparison."""
+        for offset_ms in ticks:
+            self._job.tick(self._step(offset_ms), thorough=offset_ms == ticks[-1])
             self._commit()
-            tell()
+            report()
 
     def _sum_up(self, into: Sums) -> None:
         sum_by_day(self._job.figures.rows.items(), self._job.days.rows.items(), self._zone, into)
 
-    def _step(self, ago: int) -> Step:
-        return Step(self._number, self._as_of + ago, [TIMELINE.name, SLA.name], partitions=self._partitions)
+    def _step(self, offset_ms: int) -> Step:
+        return Step(self._number, self._as_of + offset_ms, [TIMELINE.name, SLA.name], partitions=self._partitions)
 
     def _commit(self) -> None:
         for table in self._job.tables:
@@ -194,20 +199,20 @@ class PartitionRecount:
 
 
 class _Log:
-    """One partition number of all topics."""
+    """One partition number of all source and state topics."""
 
-    def __init__(self, consumer: Any, number: int, kept_ms: int) -> None:
-        self._consumer, self._number, self._kept_ms = consumer, number, kept_ms
+    def __init__(self, consumer: Any, number: int, retention_ms: int) -> None:
+        self._consumer, self._number, self._retention_ms = consumer, number, retention_ms
         self.cut_at = 0
         """Time before which retention has deleted events of a source topic, milliseconds since 1970; 0 if it has deleted none."""
         self.begins_at = 0
-        """When the broker took in the oldest event that it still holds, milliseconds since 1970; 0 if it holds none."""
+        """Kafka timestamp of the oldest available event, in milliseconds since 1970; 0 without events."""
 
-    def find_moment(self) -> tuple[int, dict[str, int]] | None:
-        """Return when rows were written last, and how far the sources were taken by then; None if nothing was ever written."""
-        place = self._place(CONTACTS.name)
-        end = self._consumer.end_offsets([place])[place]
-        for start in (max(0, end - _LATEST), 0):
+    def find_committed(self) -> tuple[int, dict[str, int]] | None:
+        """Return the time of the last step and the offsets it committed, by topic; None if no step has written rows."""
+        partition = self._partition(CONTACTS.name)
+        end = self._consumer.end_offsets([partition])[partition]
+        for start in (max(0, end - _OFFSETS_LOOKBACK), 0):
             as_of, taken = 0, None
             for _, records in self.read({CONTACTS.name: end}, start):
                 as_of = max(as_of, records[-1].timestamp)
@@ -219,20 +224,20 @@ class _Log:
         return None
 
     def find_covered(self, as_of: int, taken: Mapping[str, int]) -> int:
-        """Return until when the workers took all events: now if none is left, else `as_of`.
+        """Return the time up to which the workers have processed all events: now if none is left, else `as_of`.
 
         A partition without new events writes no rows, so `as_of` may be long ago.
         """
         now = int(time.time() * 1000)
-        ends = self._consumer.end_offsets([self._place(topic) for topic in _SOURCES])
-        is_idle = all(taken.get(place.topic, 0) >= end for place, end in ends.items())
+        ends = self._consumer.end_offsets([self._partition(topic) for topic in _SOURCES])
+        is_idle = all(taken.get(partition.topic, 0) >= end for partition, end in ends.items())
         return max(now, as_of) if is_idle else as_of
 
     def find_refused(self) -> set[tuple[str, int]]:
-        """Return topic and offset of the events that the workers refused since they may have been counted before."""
-        place = self._place(DEAD_LETTERS.name)
+        """Return topic and offset of the events that the workers rejected as possible duplicates."""
+        partition = self._partition(DEAD_LETTERS.name)
         refused = set()
-        for _, letters in self.read({DEAD_LETTERS.name: self._consumer.end_offsets([place])[place]}):
+        for _, letters in self.read({DEAD_LETTERS.name: self._consumer.end_offsets([partition])[partition]}):
             for letter in letters:
                 headers = dict(letter.headers)
                 if headers.get("reason") == Reason.DUPLICATE.encode():
@@ -240,10 +245,7 @@ class _Log:
         return refused
 
     def read_figures(self, as_of: int, zone: ZoneInfo) -> tuple[Sums, Progress]:
-        """Return the figures as they were at a moment that has just been, and how far the partition was.
-
-        What was written since is passed over.
-        """
+        """Return the workers' figures and progress as of a recent time, without later rows."""
         figures = Table(FIGURES.name, codecs.FIGURES)
         days = Table(FIGURES.name, codecs.DAYS)
         progress = Table(FIGURES.name, codecs.PROGRESS)
@@ -257,7 +259,7 @@ class _Log:
     def find_changed_verdicts(
         self, as_of: int, again: Mapping[bytes, Contact], zone: ZoneInfo
     ) -> list[ChangedVerdicts]:
-        """Return what was judged otherwise in the rows of contacts as they were then; they are looked at one by one."""
+        """Return the differences between the SLA verdicts in the workers' rows and in the recomputed rows `again`."""
         found: dict[bytes, ChangedVerdicts] = {}
         for record in self._read_rows(CONTACTS.name, as_of):
             key = codecs.CONTACTS.load_key(record.key or b"")
@@ -265,33 +267,33 @@ class _Log:
                 continue
             found.pop(key, None)
             if record.value is not None and (row := again.get(key)) is not None:
-                judged = find_changed_verdicts(codecs.CONTACTS.load(key, record.value), row, zone)
-                if judged is not None:
-                    found[key] = judged
+                verdicts = find_changed_verdicts(codecs.CONTACTS.load(key, record.value), row, zone)
+                if verdicts is not None:
+                    found[key] = verdicts
         return list(found.values())
 
     def _read_rows(self, topic: str, as_of: int) -> Iterator[Record]:
-        place = self._place(topic)
-        for _, records in self.read({topic: self._consumer.end_offsets([place])[place]}):
+        partition = self._partition(topic)
+        for _, records in self.read({topic: self._consumer.end_offsets([partition])[partition]}):
             yield from (record for record in records if record.timestamp <= as_of)
 
     def read(self, ends: Mapping[str, int], start: int = 0) -> Iterator[tuple[str, Sequence[Record]]]:
-        """Yield the records of topics, a few at a time, from `start` or as far back as there are some until each one's end."""
-        until = {self._place(topic): end for topic, end in ends.items()}
+        """Yield the records of topics in small batches, from `start` or the first available record up to `ends`."""
+        until = {self._partition(topic): end for topic, end in ends.items()}
         begins = self._consumer.beginning_offsets(list(until))
-        sources = {place for place in until if place.topic in _SOURCES}
-        cut = {place for place in sources if begins[place] > start}
-        for place, records in read_until(self._consumer, until, start):
-            if place in sources:
-                sources.remove(place)
+        sources = {partition for partition in until if partition.topic in _SOURCES}
+        cut = {partition for partition in sources if begins[partition] > start}
+        for partition, records in read_until(self._consumer, until, start):
+            if partition in sources:
+                sources.remove(partition)
                 first = records[0].timestamp
                 self.begins_at = min(self.begins_at or first, first)
-                if place in cut:
-                    cut.remove(place)
+                if partition in cut:
+                    cut.remove(partition)
                     self.cut_at = max(self.cut_at, first)
-            yield place.topic, records
-        if cut:  # nothing is left there: all was older than what Kafka keeps
-            self.cut_at = max(self.cut_at, int(time.time() * 1000) - self._kept_ms)
+            yield partition.topic, records
+        if cut:  # no record is left: retention has deleted all of them
+            self.cut_at = max(self.cut_at, int(time.time() * 1000) - self._retention_ms)
 
-    def _place(self, topic: str) -> TopicPartition:
+    def _partition(self, topic: str) -> TopicPartition:
         return TopicPartition(topic, self._number)

@@ -1,1 +1,1 @@
-"""Processes: the supervisor, the entry point of each process, health, logs and the instance lock."""
+"""Process entry points, the supervisor of `accueil up`, health, logs and the instance lock; may import every package."""

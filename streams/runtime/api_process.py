@@ -1,4 +1,4 @@
-"""The process that answers for citizens' timelines over HTTP."""
+"""API process: citizens' timelines over HTTP."""
 
 import asyncio
 import gc
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     from streams.access.oidc import Provider
 
 RETRY_SECONDS: Final = 0.5
+"""Pause between two attempts to open the database."""
 
 log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Answer until SIGTERM or SIGINT; return the exit code.
+    """Serve the API until SIGTERM or SIGINT; return the exit code.
 
-    While the database is away, that is the answer. Raises `ConfigError` as `open_timeline` does, and `OperatorError` if the port
-    cannot be had.
+    Without the database, requests are answered with an error. Raises `ConfigError` like `open_timeline`, and `OperatorError` if
+    the port is not available.
     """
-    place = settings.api
-    check_port(place.host, place.port, "api.port")
+    check_port(settings.api.host, settings.api.port, "api.port")
     prepare_private_directory(settings.data)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    house = settings.web
-    labels = [service.to_board_options(name) for name, service in house.services.items()]
+    web = settings.web
+    labels = [service.to_board_options(name) for name, service in web.services.items()]
     services = {label.service: (label.label_fr, label.label_en) for label in labels}
-    options = place.to_api_options(
-        title=house.title, title_en=house.title_en, time_zone=house.time_zone, services=services
+    options = settings.api.to_api_options(
+        title=web.title, title_en=web.title_en, time_zone=web.time_zone, services=services
     )
     reader, audit = open_reader(settings, options.threads), open_audit(settings)
     api = Api(
@@ -67,7 +67,7 @@ def run(settings: Settings) -> int:
     failures: list[ConfigError] = []
 
     async def prepare() -> None:
-        """Bring the database to this release as soon as it is there."""
+        """Wait for the database and migrate its schema to this release."""
         while True:
             try:
                 (await run_sync(open_timeline, settings)).close()
@@ -91,7 +91,7 @@ def run(settings: Settings) -> int:
 
     app.router.lifespan_context = lifespan
     gc.collect()
-    gc.freeze()  # all that was loaded stays: to walk it again would hold up for 100 ms and more whoever is answered meanwhile
+    gc.freeze()  # later collections skip the loaded modules, which would delay requests by 100 ms and more
     with listen(options.host, options.port) as listener:
         port = listener.getsockname()[1]
         log.info("serving", url=str(URL.build(scheme="http", host=options.host, port=port, path="/")))
@@ -106,6 +106,6 @@ def run(settings: Settings) -> int:
 def _open_provider(settings: Settings) -> "Provider | None":
     if settings.api.oidc is None:
         return None
-    from streams.access.oidc import Provider  # noqa: PLC0415 - brings what few need
+    from streams.access.oidc import Provider  # noqa: PLC0415 - optional and slow to import
 
     return Provider(settings.api.oidc.to_oidc_options())

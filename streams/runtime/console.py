@@ -204,8 +204,8 @@ MESSAGES: Final = {
         "{number} boards are open, no more may be (web.max_viewers)",
         "{number} tableaux sont ouverts, le maximum (web.max_viewers)",
     ),
-    r"more than (?P<number>.*) contacts are at risk: those that fall due last are not listed": (
-        "more than {number} contacts are at risk: those that fall due last are not listed",
+    r"more than (?P<number>.*) contacts are at risk: those with the latest deadlines are not listed": (
+        "more than {number} contacts are at risk: those with the latest deadlines are not listed",
         "plus de {number} contacts sont à risque : ceux dont l'échéance est la plus lointaine ne sont pas listés",
     ),
     # What libraries say; their other words stay in the files.
@@ -278,8 +278,8 @@ WHY: Final = {
         "Kafka a supprimé {count} événements de {topic} jamais comptés ; pour continuer sans eux : worker.skip_expired = true",
     ),
     r"(?P<topic>\S+): the next offset is (?P<state>\S+) by the state topics, and (?P<group>\S+) by the consumer group": (
-        "{topic} was taken up to {state} by the state, to {group} by the group (see « Power cut » in ARCHITECTURE.md)",
-        "{topic} est pris jusqu'à {state} selon l'état, {group} selon le groupe (voir « Power cut » dans ARCHITECTURE.md)",
+        "{topic} was taken up to {state} by the state, to {group} by the group (see docs/how-to/recover.md)",
+        "{topic} est pris jusqu'à {state} selon l'état, {group} selon le groupe (voir docs/how-to/recover.fr.md)",
     ),
     r"the timelines' database lacks entries of (?P<topic>\S+): (?P<first>\d+) to (?P<next>\d+)": (
         (
@@ -292,8 +292,8 @@ WHY: Final = {
         ),
     ),
     r"(?P<topic>\S+): the next offset is (?P<next>\d+), but the topic ends at (?P<end>\d+)": (
-        "{topic} was taken up to {next}, but ends at {end} (see « Power cut » in ARCHITECTURE.md)",
-        "{topic} est pris jusqu'à {next}, mais finit à {end} (voir « Power cut » dans ARCHITECTURE.md)",
+        "{topic} was taken up to {next}, but ends at {end} (see docs/how-to/recover.md)",
+        "{topic} est pris jusqu'à {next}, mais finit à {end} (voir docs/how-to/recover.fr.md)",
     ),
     r"not all topics have the same number of partitions: (?P<counts>.*)": (
         "not all topics have the same number of partitions: {counts}",

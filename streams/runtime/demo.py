@@ -1,4 +1,4 @@
-"""What `accueil up --demo` has ready for whoever tries it: a token, and by what somebody with a story is found."""
+"""Extras of `accueil up --demo`: a token of the API, and the identities of a simulated citizen with a timeline."""
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
@@ -18,16 +18,17 @@ from streams.timeline.database import Unavailable
 from streams.timeline.reader import TimelineSnapshot
 
 SECTOR: Final = "demonstration"
-"""As the simulated systems' connectors have it."""
+"""Sector of the connectors of the simulated systems."""
 NAME: Final = "demo"
+"""Prefix of the token's name."""
 CITIZENS: Final = "citizens.tsv"
-"""Beside the settings of the simulated systems: number, address and case of each of their citizens, a line each."""
-LOOKED_AT: Final = 50
-"""So many numbers with the most contacts: a family's landline is several people's."""
+"""File next to the settings of the simulated systems, with phone number, e-mail address and case of one citizen per line."""
+MAX_CANDIDATES: Final = 50
+"""Number of phone numbers with the most contacts to examine, since several citizens may share a landline."""
 
 
 def make_token(settings: Settings) -> Path:
-    """Return the file that holds a valid token of the data protection officer, which is made once.
+    """Return the file with a valid token for the data protection officer; create the token if needed.
 
     Raises `OperatorError` and `TokensError`.
     """
@@ -58,68 +59,69 @@ def make_token(settings: Settings) -> Path:
 
 
 class Citizen(NamedTuple):
-    """By what a simulated citizen is found who came by several channels."""
+    """Identities of a simulated citizen who has used several channels."""
 
     phone: str
-    """As people write it."""
+    """French notation, in groups of two digits."""
     email: str
-    """Empty if his story does not know it, as `case`."""
+    """Empty if it is not in the citizen's timeline."""
     case: str
+    """Empty if it is not in the citizen's timeline."""
 
 
 def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
-    """Return somebody with a story, and with an address and a case if any is known so; None if there is nobody yet.
+    """Return a citizen with a timeline, preferably with an e-mail address and a case; None without one.
 
-    Who was kept before comes first, so that a demo that is started again names the same one.
+    A citizen saved earlier takes precedence, so that a restarted demo names the same one.
     """
     try:
         lines = (systems / CITIZENS).read_text().splitlines()
     except FileNotFoundError:
-        return None  # the simulation is about to write it
-    key, before = load_key(settings.data / "connectors" / "keys", SECTOR), _read_kept(settings)
-    lines.sort(key=lambda line: line.partition("\t")[0] != before)
-    kept = [key.pseudonym(IdentityKind.PHONE, normalise_phone(before) or "")] if before else []
+        return None  # the simulation has not written it yet
+    key, saved = load_key(settings.data / "connectors" / "keys", SECTOR), _read_saved_phone(settings)
+    lines.sort(key=lambda line: line.partition("\t")[0] != saved)
+    preferred = [key.pseudonym(IdentityKind.PHONE, normalise_phone(saved) or "")] if saved else []
     reader = open_reader(settings, 1)
     try:
         with reader.read_snapshot() as snapshot:
-            stories = dict(_find_stories(snapshot, kept))
+            identities = dict(_find_identities(snapshot, preferred))
     except Unavailable:
         return None
     finally:
         reader.close()
 
-    def is_of(kind: IdentityKind, value: str, known: Collection[str]) -> bool:
+    def is_known(kind: IdentityKind, value: str, known: Collection[str]) -> bool:
         return bool(value) and key.pseudonym(kind, normalise(kind, value, settings.api.region) or "") in known
 
     best: Citizen | None = None
-    for line in lines if stories else ():
+    for line in lines if identities else ():
         phone, email, case = line.split("\t")
-        known = stories.get(key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or ""))
+        known = identities.get(key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or ""))
         if known is None:
             continue
         found = Citizen(
             " ".join(phone[start : start + 2] for start in range(0, len(phone), 2)),
-            email if is_of(IdentityKind.EMAIL, email, known) else "",
-            case if is_of(IdentityKind.CASE, case, known) else "",
+            email if is_known(IdentityKind.EMAIL, email, known) else "",
+            case if is_known(IdentityKind.CASE, case, known) else "",
         )
         if all(found):
             return found
-        best = max(best or found, found, key=lambda one: sum(map(bool, one)))
+        best = max(best or found, found, key=lambda citizen: sum(map(bool, citizen)))
     return best
 
 
 def is_one_citizen(settings: Settings, phone: str) -> bool:
-    """Return whether the number still leads to one citizen's story. True if that cannot be found out now.
+    """Return whether the phone number still leads to the timeline of exactly one citizen; True without the database.
 
-    It may have been erased, or a contact may have told it with a case or an account that nothing links to this citizen's.
+    The citizen may have been erased, or a contact may have linked the number to the case or account of another citizen.
     """
     key = load_key(settings.data / "connectors" / "keys", SECTOR)
     pseudonym = key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or "")
     reader = open_reader(settings, 1)
     try:
         with reader.read_snapshot() as snapshot:
-            story = snapshot.resolve_identities(pseudonym)
-            return story.is_own and bool(snapshot.read(story.identities, 1))
+            resolved = snapshot.resolve_identities(pseudonym)
+            return resolved.is_own and bool(snapshot.read(resolved.identities, 1))
     except Unavailable:
         return True
     finally:
@@ -127,23 +129,26 @@ def is_one_citizen(settings: Settings, phone: str) -> bool:
 
 
 def save_demo_citizen(settings: Settings, citizen: Citizen) -> None:
-    """Write by what somebody is found who does not exist, for who tries the API beside the demo: a file for each."""
+    """Write each identity of the simulated citizen to a file, for requests to the API of the demo."""
     for name, value in zip(("number", "email", "case"), citizen, strict=True):
         replace(settings.data / "access" / f"demo-{name}", f"{value}\n".encode())
 
 
-def _read_kept(settings: Settings) -> str:
-    """Return the number that was kept last, as `CITIZENS` has it; empty if none was."""
+def _read_saved_phone(settings: Settings) -> str:
+    """Return the phone number saved last, without spaces as in `CITIZENS`; empty without one."""
     try:
         return (settings.data / "access" / "demo-number").read_text().strip().replace(" ", "")
     except FileNotFoundError:
         return ""
 
 
-def _find_stories(snapshot: TimelineSnapshot, kept: Collection[str]) -> Iterator[tuple[str, Collection[str]]]:
-    """Yield numbers, those `kept` among them, that lead to one citizen, each with all by which that one is known."""
-    for phone in {*kept, *snapshot.find_linked(IdentityKind.PHONE, LOOKED_AT)}:
-        story = snapshot.resolve_identities(phone)
-        entries = snapshot.read(story.identities, LOOKED_AT)
-        if story.is_own and len({entry["channel"] for entry in entries}) > 1:
-            yield phone, story.identities.keys()
+def _find_identities(snapshot: TimelineSnapshot, preferred: Collection[str]) -> Iterator[tuple[str, Collection[str]]]:
+    """Yield phone pseudonyms of one citizen with several channels each, and all identities of that citizen.
+
+    The `preferred` pseudonyms are examined too.
+    """
+    for phone in {*preferred, *snapshot.find_linked(IdentityKind.PHONE, MAX_CANDIDATES)}:
+        resolved = snapshot.resolve_identities(phone)
+        entries = snapshot.read(resolved.identities, MAX_CANDIDATES)
+        if resolved.is_own and len({entry["channel"] for entry in entries}) > 1:
+            yield phone, resolved.identities.keys()

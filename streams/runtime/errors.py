@@ -1,4 +1,4 @@
-"""Errors for the operator: shown as one line without a traceback, with an exit code that says whether a restart can help."""
+"""Errors for the operator: one line without a traceback, and an exit code that says whether a restart can help."""
 
 import os
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from streams.locale.i18n import say
 EXIT_CONFIGURATION: Final = 2
 """The operator must correct something before the next start."""
 EXIT_RESTART: Final = os.EX_SOFTWARE
-"""Another start may succeed: the supervisor restarts the process."""
+"""A restart may succeed; the supervisor restarts the process."""
 
 
 class OperatorError(click.ClickException):
-    """An error whose text is all that the operator needs. It is printed without a traceback.
+    """Error whose message contains everything that the operator needs; it is printed without a traceback.
 
-    The process ends with `exit_code`: `EXIT_CONFIGURATION`, or `EXIT_RESTART` where another start may succeed.
+    The process ends with `exit_code`: `EXIT_CONFIGURATION`, or `EXIT_RESTART` if a restart may succeed.
     """
 
     def __init__(self, message: str, exit_code: int = EXIT_CONFIGURATION) -> None:
@@ -26,7 +26,7 @@ class OperatorError(click.ClickException):
         self.exit_code = exit_code
 
     def show(self, file: Any = None) -> None:
-        """Print the text, one line per mistake."""
+        """Print the message, one line per mistake."""
         for line in self.message.splitlines():
             click.echo(f"accueil: {line}", err=True, file=file)
 
@@ -34,7 +34,7 @@ class OperatorError(click.ClickException):
 @contextmanager
 def operator_errors() -> Iterator[None]:
     """Turn errors of the settings and of the embedded broker into an `OperatorError`."""
-    # Imported here: they bring pydantic and jgo, which `--help` does without.
+    # Imported here: they import pydantic and jgo, which are slow and which `--help` does not need.
     from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError  # noqa: PLC0415
     from streams.settings.schema import ConfigError  # noqa: PLC0415
 

@@ -1,7 +1,6 @@
-"""Health over HTTP for processes that serve no pages: /healthz, /readyz, /metrics.
+"""HTTP endpoints /healthz, /readyz and /metrics for processes that serve no pages.
 
-It answers from a thread of its own, so it answers while the process is busy; whether the process gets anywhere is for
-`healthy` to say.
+The server runs in its own thread, so that it answers even if the process is stuck; the `healthy` check must detect that.
 """
 
 import asyncio
@@ -19,22 +18,22 @@ from connectors.sdk.sockets import listen
 from streams.runtime.prechecks import check_port
 
 State = tuple[bool, str]
-"""Whether all is well, and one line for people."""
+"""Result of a check, and a message of one line."""
 
 CONNECTIONS: Final = 128
-"""Limit of connections: a supervisor, Prometheus and an operator need a few."""
+"""Maximum number of connections; a supervisor, Prometheus and an operator need a few."""
 CLOSE_SECONDS: Final = 1
-"""Longest time that requests under way may take when the server closes."""
+"""Longest wait for open requests when the server closes."""
 
 
 class HealthServer:
-    """Answers on `host:port` until closed; `port` 0 takes a free one.
+    """Server on `host:port` that runs until closed; `port` 0 uses a free one.
 
-    `healthy` says whether the process gets anywhere (if not, it is to be restarted), `ready` whether it does its work.
-    `healthy` is called in the server's thread, and must not wait; `ready` and the collectors of `registry` are called in other
-    threads, and may wait, as for a database. What the checks raise counts as a no.
+    `healthy` reports whether the process makes progress; if not, its supervisor restarts it. `ready` reports whether it does its
+    work. `healthy` is called in the server's thread and must not block. `ready` and the collectors of `registry` are called in
+    other threads and may block, for instance on a database. An exception of a check counts as failure.
 
-    Raises OSError if the port cannot be had.
+    Raises OSError if the port is not available.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """Port that the server listens on."""
         return self._port
 
     def close(self) -> None:
@@ -77,7 +76,7 @@ def serve_health(
     ready: Callable[[], State],
     registry: CollectorRegistry = REGISTRY,
 ) -> Iterator[None]:
-    """Answer on `host:port` meanwhile; nowhere if `port` is 0. Raises `OperatorError`, which names `setting`."""
+    """Run a `HealthServer` during a `with` block, unless `port` is 0. Raises `OperatorError`, which names `setting`."""
     if not port:
         yield
         return
@@ -87,8 +86,6 @@ def serve_health(
 
 
 def _make_app(healthy: Callable[[], State], ready: Callable[[], State], registry: CollectorRegistry) -> Any:
-    """Return the ASGI application."""
-
     async def app(scope: Any, _receive: Any, send: Any) -> None:
         status, kind = 200, "text/plain; charset=utf-8"
         match scope["path"]:
@@ -109,9 +106,9 @@ def _make_app(healthy: Callable[[], State], ready: Callable[[], State], registry
 
 
 def _answer(check: Callable[[], State]) -> tuple[int, bytes]:
-    """Return the status and the body that report a check."""
+    """Return the HTTP status and the body for a check."""
     try:
-        well, text = check()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the process is not as it should be
-        well, text = False, type(error).__name__
-    return 200 if well else 503, f"{text}\n".encode()
+        passed, text = check()
+    except Exception as error:  # noqa: BLE001 - any exception means failure
+        passed, text = False, type(error).__name__
+    return 200 if passed else 503, f"{text}\n".encode()

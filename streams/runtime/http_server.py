@@ -1,4 +1,4 @@
-"""The HTTP server of processes that serve pages, and the host names that it answers to."""
+"""HTTP server of processes that serve pages, and the host names it accepts."""
 
 import ipaddress
 from collections.abc import Generator, Iterable
@@ -11,27 +11,28 @@ from connectors.sdk.sockets import listen
 __all__ = ["STOP_SECONDS", "Server", "answered_hosts", "listen"]
 
 STOP_SECONDS: Final = 3
-"""Longest time that requests under way may take when a server stops."""
+"""Longest wait for open requests when a server stops."""
 
 
 class Server(http_server.Server):
-    """A server of the main thread, which ends well at SIGINT and SIGTERM."""
+    """Server for the main thread that stops cleanly at SIGINT and SIGTERM."""
 
     def __init__(self, app: Any, *, connections: int = http_server.CONNECTIONS) -> None:
         super().__init__(app, connections=connections, stop_seconds=STOP_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Take SIGINT and SIGTERM as the request to stop, and do not raise them again afterwards."""
+        """Handle SIGINT and SIGTERM as requests to stop, without raising them again afterwards."""
         with super().capture_signals():
             yield
             self._captured_signals.clear()
 
 
 def answered_hosts(host: str, hosts: Iterable[str]) -> list[str]:
-    """Return the names by which who listens on `host` may be asked; on the loopback only its own and `hosts`.
+    """Return the accepted host names of a server on `host`; on the loopback interface only local names and `hosts`.
 
-    (DNS rebinding: a page on evil.example whose name is made to mean 127.0.0.1 would read what is served as its own.)
+    This prevents DNS rebinding: otherwise a page of evil.example, whose name an attacker resolves to 127.0.0.1, could read our
+    responses.
     """
     return ["localhost", "127.0.0.1", "[::1]", host, *hosts] if _is_loopback(host) else ["*"]
 

@@ -1,4 +1,4 @@
-"""What runs on a data directory: one `accueil up` at most, and where the others find its broker."""
+"""Lock of a data directory for one `accueil up`, and discovery of the running instance and its broker."""
 
 import fcntl
 import json
@@ -28,43 +28,46 @@ from streams.settings.schema import ConfigError, Kafka, Settings
 P = ParamSpec("P")
 R = TypeVar("R")
 DEMO: Final = "demo"
-"""Below the data directory: the demo's own, so that its data never mix with real ones."""
+"""Subdirectory of the data directory for the demo, whose data never mix with real ones."""
 DEMO_FILE: Final = Path(__file__).parents[1] / "settings" / "demo.toml"
-"""The demo's own settings."""
+"""Settings of the demo."""
 SYSTEMS: Final = "systems"
-"""In the demo's data directory: where the simulated source systems stand, with the settings of the connectors that read them."""
-_TOLD: Final = f"{__name__}.told"
-"""In a command's context, once it has said where it looks."""
+"""Subdirectory of the demo's data with the simulated source systems and the settings of their connectors."""
+_DEMO_REPORTED: Final = f"{__name__}.demo_reported"
+"""Key in a command's context, set once the command has printed that it uses the demo."""
 CLAIM_SECONDS: Final = 0.5
-"""Longer than anyone holds the lock who only asks for it."""
+"""Longest wait for the lock, longer than a command holds it to check for a running instance."""
 BROKER_SECONDS: Final = 10.0
-"""So long commands wait for a broker."""
+"""Longest wait of a command for a broker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An `accueil up` that runs now."""
+    """Description of a running `accueil up`, stored in its data directory."""
 
     pid: int
     brokers: str
     url: str
     sla: str = ""
-    """The SLA file in force, if there is one."""
+    """Path of the SLA file in force; empty without one."""
     password_file: str = ""
-    """File with the password of its own broker; empty if it uses the brokers of its settings."""
+    """Path of the embedded broker's password file; empty if the instance uses external brokers."""
 
 
 class Cluster(NamedTuple):
-    """How to reach Kafka."""
+    """Addresses of Kafka's brokers, and the options to connect to them."""
 
     brokers: str
     client: dict[str, Any]
-    """Login and encryption, as kafka-python and aiokafka both take them."""
+    """Options for login and encryption, valid for kafka-python and aiokafka."""
 
 
 @contextmanager
 def lock_data_directory(data: Path) -> Iterator[None]:
-    """Keep `data` for this process alone; raise `OperatorError` if another has it. It is free again however we end."""
+    """Lock `data` for this process; raise `OperatorError` if another process has locked it.
+
+    The kernel releases the lock when the process ends for any reason.
+    """
     lock = FileLock(_lock(data), timeout=CLAIM_SECONDS)
     try:
         lock.acquire()
@@ -78,35 +81,36 @@ def lock_data_directory(data: Path) -> Iterator[None]:
             )
         ) from None
     try:
-        _file(data).unlink(missing_ok=True)  # of one that was killed
+        _running_file(data).unlink(missing_ok=True)  # left by a killed process
         yield
     finally:
-        _file(data).unlink(missing_ok=True)
+        _running_file(data).unlink(missing_ok=True)
         lock.release()
 
 
 def write_running_file(
     data: Path, brokers: str, url: str, sla: Path | None = None, password_file: Path | None = None
 ) -> None:
-    """Write for other commands on this machine where the broker, the board and the SLA file of `data` are."""
+    """Write the addresses of the broker and the board, and the paths of files, for other commands on this machine."""
     files = (str(file.resolve()) if file else "" for file in (sla, password_file))
     running = Running(os.getpid(), brokers, url, *files)
-    _file(data).write_text(json.dumps(asdict(running)), encoding="utf-8")
+    _running_file(data).write_text(json.dumps(asdict(running)), encoding="utf-8")
 
 
 def read(data: Path) -> Running | None:
-    """Return what runs on `data`, if anything does."""
+    """Return the instance that runs on `data`, or None."""
     with suppress(OSError, ValueError, TypeError):
-        running = Running(**json.loads(_file(data).read_text(encoding="utf-8")))
+        running = Running(**json.loads(_running_file(data).read_text(encoding="utf-8")))
         if _is_claimed(data):
             return running
     return None
 
 
 def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] | None:
-    """Return the `accueil up` that runs here, and its data directory; None if none does, or `settings` name other brokers.
+    """Return the running `accueil up` with its data directory; None without one, or if the settings name external brokers.
 
-    `or_demo`: else the demo. Only for who looks at what is there: real events must not end there.
+    With `or_demo`, return the running demo if there is nothing else. Only for commands that read, since real events must not get
+    into the demo.
     """
     if not settings.brokers:
         for data in (settings.data, *([settings.data / DEMO] if or_demo else [])):
@@ -116,19 +120,19 @@ def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] |
 
 
 def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
-    """Return the brokers of `settings` with their login, else those of the `accueil up` that `find` finds.
+    """Return the brokers of `settings` with their login, else those of the running `accueil up` (see `find`).
 
-    Raises `ConfigError` if there are none, or if a file of the login cannot be used.
+    Raises `ConfigError` if neither exists, or if a file of the login cannot be read.
     """
     if settings.brokers:
         return Cluster(settings.brokers, settings.kafka.client_options())
     if found := find(settings, or_demo=or_demo):
-        _tell_demo(settings, found[0])
+        _report_demo(settings, found[0])
         file = found[1].password_file
         kafka = embedded_broker_login(Path(file)) if file else settings.kafka
         return Cluster(found[1].brokers, kafka.client_options())
     with suppress(FileNotFoundError, NotADirectoryError):
-        _file(settings.data).open().close()  # another account may not see what runs: PermissionError, not "no broker"
+        _running_file(settings.data).open().close()  # for other accounts, raise PermissionError instead of "no broker"
     demo, hint = settings.data / DEMO, ""
     if or_demo and _is_demo_stopped(settings.data):
         hint = say(
@@ -136,7 +140,7 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
         )
     elif not or_demo and read(demo):
         hint = say(
-            f"; the demo that runs there is left alone: to mean it, ACCUEIL_DATA={demo}",
+            f"; the demo that runs there is not used: to use it, set ACCUEIL_DATA={demo}",
             f" ; la démonstration qui y tourne n'est pas touchée : pour la viser, ACCUEIL_DATA={demo}",
         )
     raise ConfigError(
@@ -149,7 +153,7 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
 
 
 def embedded_broker_login(password_file: Path) -> Kafka:
-    """Return the settings by which clients log in to the embedded broker."""
+    """Return the settings with which clients log in to the embedded broker."""
     return Kafka(
         security_protocol="SASL_PLAINTEXT",
         sasl_mechanism=broker_login.MECHANISM,
@@ -159,7 +163,7 @@ def embedded_broker_login(password_file: Path) -> Kafka:
 
 
 def ensure_password(data: Path) -> str:
-    """Return the password of the embedded broker of `data`, which is made the first time. Raises `ConfigError`."""
+    """Return the password of the embedded broker of `data`; create it if needed. Raises `ConfigError`."""
     try:
         return broker_login.ensure_password(data / broker_login.PASSWORD_FILE)
     except broker_login.PasswordError as error:
@@ -169,7 +173,7 @@ def ensure_password(data: Path) -> str:
 
 
 def pass_running_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-    """Do what `pass_settings` does, with the demo's settings if that is what runs here: for who looks after what is there."""
+    """Pass the settings to a command like `pass_settings`, or those of the running demo if there is nothing else."""
 
     @wraps(command)
     def run(settings: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -179,42 +183,45 @@ def pass_running_settings(command: Callable[Concatenate[Any, P], R]) -> Callable
 
 
 def find_settings(settings: Settings) -> Settings:
-    """Return the demo's settings, with its data directory, if that is what runs here, which is told; else `settings`."""
+    """Return the settings and data directory of the running demo if there is nothing else, else `settings`.
+
+    The use of the demo is printed.
+    """
     found = find(settings, or_demo=True)
     if found is None or found[0] == settings.data:
         return settings
-    _tell_demo(settings, found[0])
+    _report_demo(settings, found[0])
     return load(DEMO_FILE, named_by="").model_copy(update={"data": found[0]})
 
 
 def find_connectors(settings: Settings, config: Path | None) -> tuple[Settings, Path | None]:
-    """Return the settings that set connectors up, and their file: the demo's if that runs here and `settings` sets up none.
+    """Return the settings with connectors and their file: those of the running demo if `settings` has no connectors.
 
-    `config` is what was given to `load`. That the demo's are returned is told.
+    `config` is the file passed to `load`. The use of the demo is printed.
     """
     if settings.connectors:
         return settings, config
     here = find_settings(settings)
     file = here.data / SYSTEMS / DEFAULT_FILE
-    if here.data.name != DEMO or not file.exists():  # it is being written when the demo starts
+    if here.data.name != DEMO or not file.exists():  # the demo writes it during its start
         return here, config
     return load(file, named_by="").model_copy(update={"data": here.data}), file
 
 
 def stopped_demo_hint(data: Path) -> str:
-    """Return in words that a demo beside `data` has data of its own, and how to look there; empty if none has, or it runs."""
+    """Return a hint to the data of a stopped demo below `data`; empty without one."""
     if not _is_demo_stopped(data):
         return ""
     demo = data / DEMO
     return say(
-        f"; beside it is a demo that is stopped: start it, or ACCUEIL_DATA={demo}",
+        f"; a stopped demo is next to it: start it, or set ACCUEIL_DATA={demo}",
         f" ; à côté se trouve une démonstration arrêtée : la démarrer, ou ACCUEIL_DATA={demo}",
     )
 
 
 def other_directory_hint(data: Path) -> str:
-    """Return in words how to look into another directory than `data`."""
-    other = say("; of another data directory: ACCUEIL_DATA", " ; pour un autre dossier : ACCUEIL_DATA")
+    """Return a hint to use another data directory than `data`."""
+    other = say("; for another data directory: ACCUEIL_DATA", " ; pour un autre dossier : ACCUEIL_DATA")
     return stopped_demo_hint(data) or other
 
 
@@ -225,10 +232,10 @@ def wait_for_broker(
     client: Mapping[str, Any] | None = None,
     reads: Iterable[str] = (),
 ) -> None:
-    """Return once one of `brokers` takes connections, and accepts the login of `client` and its reading of the topics `reads`.
+    """Wait until a broker accepts connections, the login of `client`, and its read access to the topics `reads`.
 
-    A connection is noticed sooner than by a Kafka client, which backs off. Raises `OperatorError` after `seconds`
-    (`BROKER_SECONDS` if none are given), and at once if Kafka refuses the login or a right.
+    Plain connections detect a starting broker sooner than a Kafka client, which backs off. Raises `OperatorError` after `seconds`
+    (default `BROKER_SECONDS`), and immediately if Kafka refuses the login or a right.
     """
     seconds = BROKER_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + seconds
@@ -254,11 +261,11 @@ def find_refusal(
     writes: Iterable[str] = (),
     any_of: Collection[str] = (),
 ) -> str:
-    """Return what Kafka refuses `client`, in words; empty if nothing, or if no broker answers.
+    """Return a message about Kafka's refusal of the login or a right; empty without one, or if no broker answers.
 
-    `any_of` are topics of which one at least must be writable. Only a client with a login or a certificate is checked.
+    At least one of the topics `any_of` must be writable. Only clients with a login or TLS are checked.
     """
-    from streams.kafka import authorization  # noqa: PLC0415 - most commands do without Kafka's clients
+    from streams.kafka import authorization  # noqa: PLC0415 - most commands need no Kafka client
 
     if not authorization.is_secured(client):
         return ""
@@ -269,9 +276,9 @@ def find_refusal(
 
 @contextmanager
 def kafka_errors() -> Iterator[None]:
-    """Turn what Kafka answers, or does not, into an `OperatorError`; rows of a later release too."""
-    from streams.core.rows import UnknownRowVersion  # noqa: PLC0415 - brings msgspec
-    from streams.kafka.topic_reader import AuthorizationError, KafkaError  # noqa: PLC0415 - most commands do without Kafka's client
+    """Turn errors of Kafka, and rows of a later release, into an `OperatorError`."""
+    from streams.core.rows import UnknownRowVersion  # noqa: PLC0415 - imports msgspec
+    from streams.kafka.topic_reader import AuthorizationError, KafkaError  # noqa: PLC0415 - most commands need no Kafka client
 
     try:
         yield
@@ -279,26 +286,26 @@ def kafka_errors() -> Iterator[None]:
         text = f"Kafka: {error} (this is Accueil {version('accueil')})"
         raise OperatorError(translate(LATER_RELEASE_MESSAGES, text) or text) from None
     except KafkaError as error:
-        # Its text has its name before it already, sometimes.
+        # Some messages already begin with the name of their class.
         text = str(error).removeprefix(f"{type(error).__name__}: ")
-        trouble = say("Kafka refuses, or does not answer:", "Kafka refuse, ou ne répond pas :")
+        summary = say("Kafka refuses, or does not answer:", "Kafka refuse, ou ne répond pas :")
         code = EXIT_CONFIGURATION if isinstance(error, AuthorizationError) else EXIT_RESTART
-        raise OperatorError(f"{trouble} {type(error).__name__}: {text}", code) from None
+        raise OperatorError(f"{summary} {type(error).__name__}: {text}", code) from None
 
 
 def _is_demo_stopped(data: Path) -> bool:
-    """Return whether there are data of a demo beside `data`, and it does not run."""
+    """Return whether `data` contains the data of a demo that does not run."""
     return (data / DEMO).is_dir() and not read(data / DEMO)
 
 
-def _tell_demo(settings: Settings, data: Path) -> None:
-    """Say once in a command, on standard error, that it looks into another directory than that of `settings`."""
+def _report_demo(settings: Settings, data: Path) -> None:
+    """Print to standard error, once per command, that it uses the running demo instead of the directory in `settings`."""
     context = click.get_current_context(silent=True)
-    if context is None or data == settings.data or _TOLD in context.meta:
+    if context is None or data == settings.data or _DEMO_REPORTED in context.meta:
         return
-    context.meta[_TOLD] = True
-    told = say(f"this is about the demo that runs, in {data}", f"il s'agit de la démonstration qui tourne, dans {data}")
-    click.echo(f"accueil: {told}", err=True)
+    context.meta[_DEMO_REPORTED] = True
+    text = say(f"using the running demo in {data}", f"il s'agit de la démonstration qui tourne, dans {data}")
+    click.echo(f"accueil: {text}", err=True)
 
 
 def _is_claimed(data: Path) -> bool:
@@ -314,5 +321,5 @@ def _lock(data: Path) -> Path:
     return data / "lock"
 
 
-def _file(data: Path) -> Path:
+def _running_file(data: Path) -> Path:
     return data / "running.json"

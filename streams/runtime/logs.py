@@ -1,7 +1,7 @@
-"""Logs: one renderer for structlog and the standard library, no personal data, no storms.
+"""Logging: one renderer for structlog and the standard library, without personal data, and with a limit on repeated messages.
 
-What may be said is a list of keys; any other key is dropped. Texts of libraries pass, since operators need them, but
-all that looks like a telephone number, an e-mail address, a payload or a password of an address is masked.
+Only allowed keys are logged; all others are dropped. Messages of libraries are logged, since operators need them, but texts that
+look like a phone number, an e-mail address, a payload or a password in a URL are masked.
 """
 
 import logging
@@ -27,28 +27,29 @@ KEYS: Final = frozenset(
         *("method", "route", "status"),
     }
 )
-"""All that a log record may carry besides its text. Add a key here only if none of its values is about a person."""
+"""Allowed keys of a log record. Add a key only if its values never concern a person."""
 
 NAMES: Final = frozenset({"connector", "receiver", "file", "next_file", "path"})
-"""Keys whose values tell one thing from another, down to the digits in them."""
+"""Keys with names as values: records that differ in them, even only in digits, are not repetitions of each other."""
 
 LIBRARIES: Final = (
-    "kafka",  # at DEBUG it prints whole frames, payloads and all
+    "kafka",  # at DEBUG it prints whole frames, including payloads
     "aiokafka",
     "faust",
     "mode",
-    "streams.engine.transport",  # Faust's services, under the names of our classes
+    "streams.engine.transport",  # Faust's services log under the names of our subclasses
     "jgo",
     "asyncio",
     "alembic",
     "sqlalchemy",
     "urllib3",
-    "httpx",  # at INFO it prints whole addresses, with what is asked for
+    "httpx",  # at INFO it prints whole URLs, including their parameters
     "httpcore",
     "uvicorn.access",
 )
-"""Loggers of which only warnings and worse are written, and nothing is shown on the console of `accueil up`."""
+"""Loggers limited to warnings and errors, which are not shown on the console of `accueil up`."""
 REPEAT_SECONDS: Final = 60.0
+"""Minimum interval between two repetitions of a message."""
 
 _DIGITS: Final = re.compile(r"\d+")
 _PERSONAL: Final = re.compile(
@@ -56,23 +57,23 @@ _PERSONAL: Final = re.compile(
       (?<![^\s@<>"'()=:,;])[^\s@<>"'()=:,;]++@[^\s@<>"'()=:,;]+\.[A-Za-z]{2,}                # e-mail address
     | (?<![\w.-]) (?:(?:\+|00)[1-9]\d{0,2} (?:[ .-]?\(0\))? (?:[ .-]?\d){6,12}                # international number
                   | 0[1-9](?:[ .-]?\d\d){4}) (?![\w-])                                       # French number
-    | (?<=://)[^\s/@]++(?=@)                                                                  # name and password of an address
-    | (?<=[?&])[\w.-]{0,30}(?i:password|passwd|secret|token|key)=[^\s&"']++                     # its parameters
+    | (?<=://)[^\s/@]++(?=@)                                                                  # name and password in a URL
+    | (?<=[?&])[\w.-]{0,30}(?i:password|passwd|secret|token|key)=[^\s&"']++                     # parameters of a URL
     | \bb'(?:[^'\\]|\\.)*+(?:'|\Z) | \bb"(?:[^"\\]|\\.)*+(?:"|\Z)                            # bytes: a payload
     """,
     re.VERBOSE,
 )
-"""Texts that look personal or secret. Matching takes linear time: an e-mail address is tried only at the start of a word."""
+"""Pattern of personal or secret texts. It matches in linear time, since it tries e-mail addresses only at the start of a word."""
 MAX_CHARACTERS: Final = 16_384
-"""Limit of one value's text; longer texts are cut."""
+"""Maximum length of a value; longer ones are cut."""
 _CUT: Final = 400
-"""Characters dropped before a cut: the pattern cannot match an address or number that is cut through."""
+"""Number of characters removed at a cut, since the pattern does not match an address or number that was cut in two."""
 
 
 def configure(level: str = "info", style: str = "console", stream: TextIO | TextIOBase | None = None) -> None:
-    """Send all logging of this process to `stream` (stderr), as lines for people (`console`) or as JSON (`json`).
+    """Write all logs of this process to `stream` (default stderr), as text (`console`) or as JSON (`json`).
 
-    Errors that nobody catches are logged in the same way. May be called again: the last call counts.
+    Uncaught exceptions are logged too. A later call replaces the configuration.
     """
     stream = stream or sys.stderr
     common: list[Processor] = [
@@ -98,7 +99,7 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | Text
     logging.captureWarnings(capture=True)
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
-    logging.getLogger("kafka.net.sasl.scram").addFilter(_is_true_of_scram)
+    logging.getLogger("kafka.net.sasl.scram").addFilter(_is_not_clear_text_warning)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -108,21 +109,21 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | Text
     sys.excepthook = _log_uncaught
 
 
-def _is_true_of_scram(record: logging.LogRecord) -> bool:
-    """Return False for kafka-python's warning that SCRAM sends credentials in the clear: SCRAM does not send the password."""
+def _is_not_clear_text_warning(record: logging.LogRecord) -> bool:
+    """Return False for kafka-python's warning about clear-text credentials, which is wrong: SCRAM does not send the password."""
     return record.msg != "Exchanging credentials in the clear during Sasl Authentication"
 
 
 def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Return `record` with its known keys alone, and without anything that looks personal in their values."""
+    """Return `record` with the allowed keys only, and with personal texts masked in their values."""
     return {key: _mask(value) for key, value in record.items() if key in KEYS}
 
 
 class Repeats(logging.Filter):
-    """Lets a warning or error pass once in `seconds`; the next one that passes tells how many were held back.
+    """Filter that passes a warning or error once in `seconds`; the next one reports the number of suppressed repetitions.
 
-    Two records are the same if their text and values are, numbers apart: a lost broker is named by several thousand lines a
-    minute. The numbers in names count.
+    A lost broker causes several thousand lines a minute. Two records are the same if their texts and values differ only in
+    digits; digits in the values of `NAMES` distinguish records.
     """
 
     def __init__(self, seconds: float = REPEAT_SECONDS, remembered: int = 256) -> None:
@@ -132,26 +133,26 @@ class Repeats(logging.Filter):
         self._seen: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether `record` is to be shown; sets its `repeated`."""
+        """Return whether `record` must be logged; set its attribute `repeated`."""
         if record.levelno < logging.WARNING:
             return True
-        key = (record.name, record.levelno, _sameness(record))
-        since, held_back = self._seen.get(key, (float("-inf"), 0))
-        now = time.monotonic()  # a clock that is put back would silence all that was said
+        key = (record.name, record.levelno, _repetition_key(record))
+        since, suppressed = self._seen.get(key, (float("-inf"), 0))
+        now = time.monotonic()  # not the wall clock, which may be set back
         shown = now - since >= self._seconds
-        self._seen[key] = (now, 0) if shown else (since, held_back + 1)
+        self._seen[key] = (now, 0) if shown else (since, suppressed + 1)
         self._seen.move_to_end(key)
         while len(self._seen) > self._remembered:
             self._seen.popitem(last=False)
-        record.repeated = held_back if shown else 0
+        record.repeated = suppressed if shown else 0
         return shown
 
 
-def _sameness(record: logging.LogRecord) -> str:
-    """Return the text of which two records that are to count as the same have the same."""
+def _repetition_key(record: logging.LogRecord) -> str:
+    """Return a text that is equal for repetitions of the same message."""
     message = record.msg
     if not isinstance(message, dict):
-        with suppress(TypeError, ValueError, KeyError):  # values that do not fit the text: the handler says so
+        with suppress(TypeError, ValueError, KeyError):  # the handler reports arguments that do not fit the message
             message = record.getMessage()
         return _DIGITS.sub("#", str(message)[:MAX_CHARACTERS])
     return repr(

@@ -1,4 +1,4 @@
-"""What must be so before anything is started: each failure is one clear line that says what to do."""
+"""Checks before a process starts, whose failures are errors of one line with the remedy."""
 
 import os
 import shutil
@@ -17,14 +17,14 @@ from streams.runtime.instance_lock import lock_data_directory
 from streams.settings.schema import Settings
 
 FREE_BYTES: Final = 1 << 30
-"""With less room on the disk, nothing is started: a broker without room stops in the middle."""
-TOLD_SECONDS: Final = 5
-"""A partition with nothing to do says this often that it has counted all; see `streams.agents.contacts.HEARTBEAT_MS`."""
+"""Minimum free disk space for a start, since a broker on a full disk stops."""
+IDLE_PROGRESS_SECONDS: Final = 5
+"""Interval at which an idle partition writes its progress; see `streams.agents.contacts.HEARTBEAT_MS`."""
 
 
 @contextmanager
 def claim_data_directory(data: Path) -> Iterator[None]:
-    """Make the data directory, see that it can be used, and keep it for us alone. Raises `OperatorError`."""
+    """Create the data directory, check that it is usable, and lock it for this process. Raises `OperatorError`."""
     try:
         prepare_private_directory(data)
         with tempfile.TemporaryFile(dir=data):
@@ -50,20 +50,20 @@ def claim_data_directory(data: Path) -> Iterator[None]:
 
 
 def prepare_private_directory(directory: Path) -> None:
-    """Make `directory` and what is missing above it, and have this process make all else for this user alone from now on.
+    """Create `directory` and its missing parents, and set the umask so that only this user can read new files.
 
-    What is there is left as it is. Raises OSError.
+    Existing directories are not changed. Raises OSError.
     """
-    os.umask(0o077)  # the directory itself may be open to others
+    os.umask(0o077)  # an existing directory may be open to other accounts
     for path in reversed([directory, *directory.parents]):
         if not path.exists():
             path.mkdir(mode=0o700, exist_ok=True)
 
 
 def find_warnings(settings: Settings) -> list[str]:
-    """Return a line for each setting that works, but hardly as it was meant."""
+    """Return a line for each valid setting that probably does not have the intended effect."""
     processes, partitions = settings.worker.processes, settings.partitions
-    stale, told = settings.web.stale_after_seconds, 2 * (TOLD_SECONDS + settings.worker.tick_seconds)
+    stale, idle = settings.web.stale_after_seconds, 2 * (IDLE_PROGRESS_SECONDS + settings.worker.tick_seconds)
     warnings = []
     if processes > partitions:
         warnings.append(
@@ -75,12 +75,12 @@ def find_warnings(settings: Settings) -> list[str]:
             )
         )
     warnings += [say(*words) for words in find_contradictions(settings)]
-    if stale < told:
+    if stale < idle:
         warnings.append(
             say(
-                f"web.stale_after_seconds = {stale:g}: a quiet worker writes less often, below {told:g} the board is stale "
-                "now and then",
-                f"web.stale_after_seconds = {stale:g} : un worker sans travail écrit moins souvent, au-dessous de {told:g} le "
+                f"web.stale_after_seconds = {stale:g}: an idle worker writes less often; below {idle:g} the board appears stale "
+                "from time to time",
+                f"web.stale_after_seconds = {stale:g} : un worker sans travail écrit moins souvent, au-dessous de {idle:g} le "
                 "tableau se dira périmé de temps en temps",
             )
         )
@@ -88,9 +88,9 @@ def find_warnings(settings: Settings) -> list[str]:
 
 
 def check_port(host: str, port: int, setting: str) -> None:
-    """Raise `OperatorError` if `port` cannot be listened on; `setting` (or an --option) names it. 0 stands for any free one.
+    """Raise `OperatorError` if no server can listen on `port`; 0 means any free port. `setting` (or an --option) names it.
 
-    On `::` it must be free for IPv4 too, where the system serves both at once.
+    On `::` the port must be free for IPv4 too, if the system serves both with one socket.
     """
     ipv6 = ":" in host
     try:
@@ -106,15 +106,15 @@ def check_port(host: str, port: int, setting: str) -> None:
         settings = f"{setting}{variable}"
         raise OperatorError(
             say(
-                f"port {port} on {host} cannot be had ({cause}): choose another ({settings})",
+                f"port {port} on {host} is not available ({cause}): choose another ({settings})",
                 f"le port {port} sur {host} est indisponible ({cause}) : en choisir un autre ({settings})",
             )
         ) from None
 
 
 def _find_listener(port: int) -> str:
-    """Return who listens on `port`, as far as we may know."""
-    import psutil  # noqa: PLC0415 - slow to import, and seldom needed
+    """Return name and pid of the process that listens on `port`; empty if unknown to this account."""
+    import psutil  # noqa: PLC0415 - slow to import and rarely needed
 
     try:
         for connection in psutil.net_connections("tcp"):

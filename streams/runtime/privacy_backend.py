@@ -1,4 +1,4 @@
-"""Citizens' rights as this installation has them: its database, its Kafka, its audit, its settings."""
+"""Backend for citizens' privacy requests: connects them to the database, Kafka, the audit and the settings."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from streams.timeline.store import Timeline
 
 
 def open_privacy_requests(settings: Settings) -> PrivacyRequests:
-    """Return what the API needs for citizens' rights; where no brokers are known, Kafka is away."""
+    """Return the functions for privacy requests; without known brokers, erasures raise `KafkaUnavailable`."""
 
     def erasures(timeline: Timeline) -> Erasures:
         try:
@@ -37,7 +37,7 @@ def open_privacy_requests(settings: Settings) -> PrivacyRequests:
 
 
 def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
-    """Return the erasures of this installation. Raises `ConfigError` if no brokers are known."""
+    """Return the erasures on the configured database and brokers. Raises `ConfigError` if no brokers are known."""
     brokers, options = find_cluster(settings)
 
     def rows(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
@@ -46,36 +46,41 @@ def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
         except KafkaError as error:
             raise KafkaUnavailable(type(error).__name__) from None
 
-    def tell(events: Sequence[PersonalDataErased]) -> None:
+    def publish(events: Sequence[PersonalDataErased]) -> None:
         try:
             deliver(brokers, events, client_id="accueil-erasures", options=options)
         except DeliveryError as error:
             raise KafkaUnavailable(str(error)) from None
 
-    return Erasures(timeline, rows, tell, retention_periods(settings))
+    return Erasures(timeline, rows, publish, retention_periods(settings))
 
 
 def collect_personal_data(
     settings: Settings, timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
 ) -> PersonalData:
-    """Return all personal data of the citizen `asked` (`personal_data.gather`), with the accesses that the audit holds."""
-    which = LANGUAGES.index(language)
-    kept = [RetentionRule(one.what[which], one.where, one.days, one.until[which]) for one in retention_rules(settings)]
+    """Return all personal data of the citizen `asked`, including the accesses recorded in the audit.
+
+    See `personal_data.collect_personal_data`.
+    """
+    index = LANGUAGES.index(language)
+    rules = [
+        RetentionRule(rule.what[index], rule.where, rule.days, rule.until[index]) for rule in retention_rules(settings)
+    ]
 
     def records() -> Iterator[Mapping[str, Any]]:
         return (line.record for line in read_audit(settings.data / "audit") if line.record is not None)
 
     services, queues = settings.web.name_services(language), settings.web.name_queues(language)
-    notice = (settings.rights.notice_en or settings.rights.notice, settings.rights.notice)[which]
+    notice = (settings.rights.notice_en or settings.rights.notice, settings.rights.notice)[index]
     names = partial(recorded_forms_of, secret=load_secret(secret_path(settings.data)))
     now = datetime.now(UTC)
     return personal_data.collect_personal_data(
-        timeline, finder, asked, sector, records, kept, now, services, notice, queues, names
+        timeline, finder, asked, sector, records, rules, now, services, notice, queues, names
     )
 
 
 def retention_periods(settings: Settings) -> RetentionPeriods:
-    """Return how long this installation keeps what cannot be erased."""
+    """Return the retention periods of data that cannot be erased on request."""
     retention = settings.retention
     return RetentionPeriods(
         topics=retention.events_days * DAY_MS,

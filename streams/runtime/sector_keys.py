@@ -1,4 +1,4 @@
-"""The sectors that are here: each has a key, which its first connector makes."""
+"""Sectors with a pseudonym key on this machine; the first connector of a sector creates its key."""
 
 import re
 from contextlib import suppress
@@ -15,7 +15,7 @@ from streams.runtime.instance_lock import other_directory_hint
 from streams.settings.schema import Settings
 
 USUAL: Final = "general"
-"""The connectors' own default."""
+"""Default sector of the connectors."""
 
 IDENTITY_KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
 kind_option = click.option(
@@ -23,34 +23,34 @@ kind_option = click.option(
     type=click.Choice(IDENTITY_KINDS),
     default=IdentityKind.PHONE.value,
     show_default=True,
-    help=say("What is asked for.", "Ce qui est demandé."),
+    help=say("Kind of identity to prompt for.", "Type d'identité à demander."),
 )
 sector_option = click.option(
     "--sector",
     show_default=say("the only one there is", "le seul qu'il y a"),
-    help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
+    help=say("Sector whose key makes the pseudonym.", "Secteur dont la clé fait le pseudonyme."),
 )
 
 
 def list_sectors(settings: Settings) -> list[str]:
-    """Return the names of the sectors whose keys are here, in order."""
+    """Return the sorted names of the sectors with a key."""
     return sorted(path.stem for path in (settings.data / "connectors" / "keys").glob("*.key"))
 
 
 def find_key_sectors(settings: Settings, name: str) -> list[str]:
-    """Return the sector whose key made a pseudonym; of a contact, or if that cannot be told, all that are here."""
+    """Return the sector whose key made the pseudonym `name`; all sectors for a contact, or if the key is unknown."""
     known, made_by = list_sectors(settings), re.match(rf"(?:{'|'.join(IdentityKind)}):([0-9a-f]+)-", name)
     own: list[str] = []
-    with suppress(KeyFileError, OSError):  # whoever gave the command may not read keys
+    with suppress(KeyFileError, OSError):  # this account may not be allowed to read the keys
         keys = [load_key(settings.data / "connectors" / "keys", sector) for sector in known] if made_by else []
         own = [key.sector for key in keys if made_by and key.key_id == made_by[1]]
     return own or known
 
 
 def find_default(settings: Settings) -> str:
-    """Return the sector that is meant if none is named: the only one there is, or the usual one before any has a key.
+    """Return the default sector: the only one with a key, or `USUAL` while no sector has a key.
 
-    Raises `OperatorError` if there are several: whoever guesses looks for a citizen, or lets somebody look, in the wrong one.
+    Raises `OperatorError` if there are several, since a guess could search a citizen, or give access, in the wrong sector.
     """
     known = list_sectors(settings)
     if len(known) > 1:
@@ -65,15 +65,15 @@ def find_default(settings: Settings) -> str:
 
 
 def choose_sector(settings: Settings, named: str | None) -> str:
-    """Return the sector that is `named`, else the only one. Raises `OperatorError` if it has no key here, or several have."""
+    """Return the sector `named`, or the default. Raises `OperatorError` if it has no key, or without a default."""
     sector, known = named or find_default(settings), list_sectors(settings)
     if sector in known:
         return sector
     if not known:
         raise OperatorError(
             say(
-                f"no sector has a key in {settings.data} yet: its connectors make it when they start, and until then nobody is "
-                "known",
+                f"no sector has a key in {settings.data} yet: its connectors create it when they start, and no citizen is known "
+                "until then",
                 f"aucun secteur n'a encore de clé dans {settings.data} : ses connecteurs la créent en démarrant, et "
                 "personne n'est connu d'ici là",
             )

@@ -1,4 +1,4 @@
-"""The timelines' database, as the settings say where it is."""
+"""Access to the timeline database named in the settings."""
 
 import importlib
 from typing import Final
@@ -21,30 +21,33 @@ FILE: Final = "timeline.db"
 
 
 def open_timeline(settings: Settings, lock_timeout_seconds: float | None = None) -> Timeline:
-    """Return the timelines' database; who is in the way is waited for, as `Timeline` says.
+    """Return the timeline database; `lock_timeout_seconds` limits the wait for its write lock, see `Timeline`.
 
-    Raises `ConfigError` if its driver is missing, its password cannot be read, or a newer release has changed it, and
-    `database.Unavailable`.
+    Raises `ConfigError` if its driver is missing, its password cannot be read, or its schema is of a newer release. Raises
+    `database.Unavailable` if it does not answer.
     """
     prepare_private_directory(settings.data)
     try:
-        return Timeline(*_place(settings), find_caps(settings), lock_timeout_seconds)
+        return Timeline(*_location(settings), find_caps(settings), lock_timeout_seconds)
     except TooNew:
         raise ConfigError(
             say(
-                "the timelines' database is of a newer release of Accueil: use that one, or restore a backup",
+                "the timeline database is of a newer release of Accueil: use that release, or restore a backup",
                 "la base des fils est d'une version plus récente d'Accueil : prendre celle-ci, ou restaurer une sauvegarde",
             )
         ) from None
 
 
 def has_timelines(settings: Settings) -> bool:
-    """Return whether there is a database: whoever opens one that is not there makes it."""
+    """Return whether the database exists, without creating it."""
     return bool(settings.timeline.url) or (settings.data / FILE).exists()
 
 
 def require_timelines(settings: Settings) -> None:
-    """Raise `ConfigError` if there is no database: who looks at nothing makes none, and is not told that nobody is known."""
+    """Raise `ConfigError` if the database does not exist.
+
+    Otherwise a command that only reads would create it, and report that no citizen is known.
+    """
     if not has_timelines(settings):
         raise ConfigError(
             say(
@@ -56,14 +59,14 @@ def require_timelines(settings: Settings) -> None:
 
 
 def open_reader(settings: Settings, connections: int) -> Reader:
-    """Return the same database for this many readers at once. Raises `ConfigError` if its driver or password is missing."""
-    return Reader(*_place(settings), find_caps(settings), connections=connections)
+    """Return a reader of the database for `connections` parallel requests. Raises `ConfigError` like `open_timeline`."""
+    return Reader(*_location(settings), find_caps(settings), connections=connections)
 
 
 def find_sector(settings: Settings, timeline: Timeline, name: str) -> str:
-    """Return in which sector a contact or pseudonym is known, else whose key made it, else the only one there is.
+    """Return the sector in which a contact or pseudonym is known, else that of its key, else the only one.
 
-    Empty if it is known in several, or none of that can be told. Raises `database.Unavailable`.
+    Empty if it is known in several sectors, or if the sector is unknown. Raises `database.Unavailable`.
     """
     with timeline.read_connection() as connection:
         known = [sector for sector in find_sectors(connection, name) if sector]
@@ -73,7 +76,7 @@ def find_sector(settings: Settings, timeline: Timeline, name: str) -> str:
 
 
 def find_caps(settings: Settings) -> LinkLimits:
-    """Return how far a story may go, with the pseudonyms of what is blocked, by each sector's key that is here."""
+    """Return the limits of identity resolution, with the pseudonyms of blocked identities by the key of each sector."""
     own, keys = settings.identities, settings.data / "connectors" / "keys"
     known = [load_key(keys, path.stem) for path in sorted(keys.glob("*.key"))] if own.blocked else []
     blocked = frozenset(
@@ -99,7 +102,7 @@ def check_driver(settings: Settings) -> None:
         ) from None
 
 
-def _place(settings: Settings) -> tuple[str, str]:
+def _location(settings: Settings) -> tuple[str, str]:
     if not settings.timeline.url:
         return f"sqlite:///{settings.data.absolute() / FILE}", ""
     check_driver(settings)
@@ -107,10 +110,10 @@ def _place(settings: Settings) -> tuple[str, str]:
 
 
 def _read_password(settings: Settings) -> str:
-    place = settings.timeline
-    if not place.password_file:
-        return place.password.get_secret_value()
+    file = settings.timeline.password_file
+    if not file:
+        return settings.timeline.password.get_secret_value()
     try:
-        return place.password_file.read_text().strip()
+        return file.read_text().strip()
     except OSError as error:
-        raise ConfigError(f"timeline.password_file: {describe_os_error(error, place.password_file)}") from None
+        raise ConfigError(f"timeline.password_file: {describe_os_error(error, file)}") from None

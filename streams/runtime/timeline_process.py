@@ -1,4 +1,4 @@
-"""The process that writes citizens' timelines and counts citizens: the timeline agent on the engine, and its database."""
+"""Timeline process: the job on the engine that writes citizens' timelines to the database and counts citizens."""
 
 import math
 import os
@@ -20,7 +20,7 @@ from streams.core.citizens.citizen import RecontactTerms
 from streams.core.sla.open_targets import SlaTargetsEntry
 from streams.core.timeline.entries import Entry
 from streams.engine import metrics
-from streams.engine.engine import WAITING_SAID_SECONDS, Engine
+from streams.engine.engine import WAITING_LOG_SECONDS, Engine
 from streams.engine.engine import run as run_engine
 from streams.engine.job import Busy, Unavailable
 from streams.privacy.retention import erased_days
@@ -33,97 +33,97 @@ from streams.timeline.expiry import Cursor
 from streams.timeline.store import Timeline
 
 RETRY_SECONDS: Final = 0.5
-MIGRATING_SECONDS: Final = 3600.0
-"""So long tables may take at most that are brought to this release; or else nobody answers there."""
+"""Pause between two attempts to open the database."""
+MIGRATION_SECONDS: Final = 3600.0
+"""Longest time for which a schema migration counts as progress."""
 LINGER_SECONDS: Final = 1.0
-PATIENCE_SECONDS: Final = 1.0
-"""So long a step waits for whoever else writes, before it is tried again: no longer than Kafka has to hear of this process."""
-YIELD: Final = 10
-"""How much it stands back where processors are few: who reads a timeline is not hurt by a second, who watches a queue is."""
-CARRY_EVERY_MS: Final = 60_000
-"""SQLite's log is carried over as often, also if it is short."""
-TIDY_EVERY_MS: Final = 3_600_000
-TIDIED_PER_TICK: Final = 2000
-"""Entries looked at in a second: a million in eight minutes."""
+LOCK_TIMEOUT_SECONDS: Final = 1.0
+"""Longest wait of a step for the write lock of the database, short enough for the heartbeats to Kafka."""
+NICENESS: Final = 10
+"""Niceness of the process: on a busy machine the queues of the board are more urgent than timelines."""
+CHECKPOINT_INTERVAL_MS: Final = 60_000
+"""Interval of the checkpoints of SQLite's write-ahead log, even if it is short."""
+EXPIRY_INTERVAL_MS: Final = 3_600_000
+"""Interval between two removals of expired entries."""
+EXPIRED_PER_TICK: Final = 2000
+"""Number of entries checked for expiry in one tick of a second: a million in eight minutes."""
 
 WRITTEN: Final = Counter(
     "timeline_written_total", "Rows of the timeline's tables written or changed", ["what"], registry=metrics.REGISTRY
 )
 EXPIRED: Final = Counter(
-    "timeline_expired_total", "What was dropped since it was kept long enough", ["what"], registry=metrics.REGISTRY
+    "timeline_expired_total", "Rows removed at the end of their retention", ["what"], registry=metrics.REGISTRY
 )
 
 log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Write timelines until SIGTERM or SIGINT; return the exit code: 0, or what `streams.engine.engine` says.
+    """Write timelines until SIGTERM or SIGINT; return the exit code: 0, or one of `streams.engine.engine`.
 
-    A database that is away is waited for. Raises `OperatorError` if the health port cannot be had, and `ConfigError` as
-    `open_timeline` does.
+    Wait for the database if it does not answer. Raises `OperatorError` if the health port is not available, and `ConfigError`
+    like `open_timeline`.
     """
-    os.nice(YIELD)
+    os.nice(NICENESS)
     sink = make_sink(settings)
-    # No name: that is the worker's. And a database syncs its disk for each batch, so that larger ones pay.
-    most = settings.timeline.max_records_per_step
-    how = replace(
+    max_records = settings.timeline.max_records_per_step
+    engine_options = replace(
         options(settings, "timeline"),
-        instance_id=None,
+        instance_id=None,  # the configured id belongs to the worker
         linger_seconds=LINGER_SECONDS,
-        max_records=most,
-        full_step_records=most,
+        max_records=max_records,
+        full_step_records=max_records,  # the database syncs its disk for each step, so large steps are cheaper
         serialize_steps=True,
     )
     terms = RecontactTerms(settings.citizens.recontact_days, settings.web.zone.key)
-    engine = Engine(make_job(settings.worker.app_id, sink, terms), how)
+    engine = Engine(make_job(settings.worker.app_id, sink, terms), engine_options)
 
     def readiness() -> State:
         return engine.readiness() if sink.timeline else (False, "waiting for the database")
 
-    place = settings.timeline
     with serve_health(
-        place.health_host,
-        place.health_port,
+        settings.timeline.health_host,
+        settings.timeline.health_port,
         "timeline.health_port",
         healthy=engine.health,
         ready=readiness,
         registry=metrics.REGISTRY,
     ):
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _leave)  # until the engine has its own
+            signal.signal(number, _exit)  # until the engine installs its own handlers
         sink.timeline = _wait_for_database(settings, engine)
         sink.timeline.truncate_log()
         return run_engine(engine)
 
 
 def make_sink(settings: Settings) -> "_Sink":
-    """Return what writes, and drops what was kept for as long as the settings say; its database is still to be given."""
-    keep = settings.timeline.keep_days, erased_days(settings), settings.audit.keep_days
-    return _Sink(*(days * DAY_MS for days in keep))
+    """Return the job's interface to the database, with the retention periods of the settings; its `timeline` is not set yet."""
+    retention_days = settings.timeline.keep_days, erased_days(settings), settings.audit.keep_days
+    return _Sink(*(days * DAY_MS for days in retention_days))
 
 
-def _leave(_number: int, _frame: object) -> None:
+def _exit(_number: int, _frame: object) -> None:
     sys.exit(0)
 
 
 def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
-    said_at = -math.inf
+    logged_at = -math.inf
     while True:
         try:
-            with _beating(engine):  # tables of an earlier release may take minutes
-                return open_timeline(settings, PATIENCE_SECONDS)
+            with _heartbeats(engine):  # a migration of an earlier release's tables may take minutes
+                return open_timeline(settings, LOCK_TIMEOUT_SECONDS)
         except database.Unavailable as error:
-            if time.monotonic() - said_at > WAITING_SAID_SECONDS:
-                said_at = time.monotonic()
+            if time.monotonic() - logged_at > WAITING_LOG_SECONDS:
+                logged_at = time.monotonic()
                 log.warning("waiting_for_database", error=str(error))
         engine.record_heartbeat()
         time.sleep(RETRY_SECONDS)
 
 
 @contextmanager
-def _beating(engine: Engine) -> Iterator[None]:
-    """Show that the process is alive while this thread does something long, but not for ever."""
-    done, until = Event(), time.monotonic() + MIGRATING_SECONDS
+def _heartbeats(engine: Engine) -> Iterator[None]:
+    """Record heartbeats while this thread is blocked, for at most `MIGRATION_SECONDS`."""
+    done, until = Event(), time.monotonic() + MIGRATION_SECONDS
 
     def record_heartbeat() -> None:
         while not done.wait(RETRY_SECONDS) and time.monotonic() < until:
@@ -139,58 +139,58 @@ def _beating(engine: Engine) -> Iterator[None]:
 
 
 class _Sink:
-    """The database to the engine: what cannot be written now is no fault of the records."""
+    """Interface of the timeline job to the database; it raises the engine's `Busy` and `Unavailable`."""
 
     def __init__(self, keep_ms: int, keep_erased_ms: int, keep_proofs_ms: int) -> None:
         self.timeline: Timeline | None = None
         self._keep_ms, self._keep_erased_ms, self._keep_proofs_ms = keep_ms, keep_erased_ms, keep_proofs_ms
         self._cursor: Cursor | None = None
-        """Up to where old contacts are dropped; None if all are."""
-        self._tidied_at = self._carried_at = 0
+        """Position of the removal of expired contacts in progress; None between two removals."""
+        self._expired_at = self._checkpoint_at = 0
         self._busy_since: float | None = None
-        self._say_after = WAITING_SAID_SECONDS
+        self._log_after = WAITING_LOG_SECONDS
 
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
+        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], position: tuple[int, int] | None = None
     ) -> None:
-        with self._reached() as timeline:
-            written = timeline.write(entries, promised, place)
-        for what, number in written._asdict().items():
-            WRITTEN.labels(what).inc(number)
+        with self._translated_errors() as timeline:
+            written = timeline.write(entries, promised, position)
+        for table, number in written._asdict().items():
+            WRITTEN.labels(table).inc(number)
 
     def find_missing(self, partition: int, committed: int) -> int | None:
-        with self._reached() as timeline:
+        with self._translated_errors() as timeline:
             return positions.find_missing(timeline.read_positions(), partition, committed)
 
     def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
-        with self._reached() as timeline:
+        with self._translated_errors() as timeline:
             return timeline.find_erased(contacts)
 
     def find_owners(self, names: Collection[str]) -> set[str]:
-        with self._reached() as timeline:
+        with self._translated_errors() as timeline:
             return timeline.find_owners(names)
 
     def checkpoint(self, now: int) -> None:
-        if abs(now - self._carried_at) >= CARRY_EVERY_MS:
-            self._carried_at = now
-            with self._reached() as timeline:
+        if abs(now - self._checkpoint_at) >= CHECKPOINT_INTERVAL_MS:
+            self._checkpoint_at = now
+            with self._translated_errors() as timeline:
                 timeline.checkpoint_log()
 
     def expire(self, now: int) -> None:
         if self._cursor is None:
-            if abs(now - self._tidied_at) < TIDY_EVERY_MS:
+            if abs(now - self._expired_at) < EXPIRY_INTERVAL_MS:
                 return
-            with self._reached() as timeline, timeline.write_transaction() as connection:
+            with self._translated_errors() as timeline, timeline.write_transaction() as connection:
                 erasures.delete_expired(connection, now - self._keep_erased_ms, now - self._keep_proofs_ms)
-            self._cursor, self._tidied_at = Cursor(), now
-        with self._reached() as timeline:
-            self._cursor, contacts, entries = timeline.expire(self._cursor, now - self._keep_ms, TIDIED_PER_TICK)
+            self._cursor, self._expired_at = Cursor(), now
+        with self._translated_errors() as timeline:
+            self._cursor, contacts, entries = timeline.expire(self._cursor, now - self._keep_ms, EXPIRED_PER_TICK)
         EXPIRED.labels("contacts").inc(contacts)
         EXPIRED.labels("entries").inc(entries)
 
     @contextmanager
-    def _reached(self) -> Iterator[Timeline]:
-        assert self.timeline, "the engine runs once the database is there"
+    def _translated_errors(self) -> Iterator[Timeline]:
+        assert self.timeline, "the engine starts after the database is open"
         try:
             yield self.timeline
             self._busy_since = None
@@ -201,10 +201,10 @@ class _Sink:
             raise Unavailable(f"the timelines' database: {error}") from error
 
     def _note_busy(self, error: database.Busy) -> None:
-        """Say that somebody else is in the way, if for long: at night the tables are written anew."""
+        """Log a long wait for the write lock, at growing intervals; the nightly rewrite of the tables holds it for long."""
         now = time.monotonic()
         if self._busy_since is None:
-            self._busy_since, self._say_after = now, WAITING_SAID_SECONDS
-        elif now - self._busy_since > self._say_after:
-            self._say_after *= 2
+            self._busy_since, self._log_after = now, WAITING_LOG_SECONDS
+        elif now - self._busy_since > self._log_after:
+            self._log_after *= 2
             log.warning("waiting_for_database", error=str(error))

@@ -1,4 +1,4 @@
-"""The worker process: the contacts agent on the engine, as the settings say."""
+"""Worker process: the contacts job on the engine, with the options from the settings."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from streams.agents.sla_tracker import SlaDelays
 from streams.core.contacts.contact import RowRetention
 from streams.core.contacts.queue_stay import TimesToLive
 from streams.engine import metrics
-from streams.engine.engine import Engine, Options
+from streams.engine.engine import Engine
 from streams.engine.engine import run as run_engine
+from streams.engine.options import Options
 from streams.runtime.health import serve_health
 from streams.runtime.instance_lock import find_cluster
 from streams.runtime.prechecks import prepare_private_directory
@@ -19,11 +20,11 @@ from streams.settings.sla_file import WatchedPolicies
 
 
 def run(settings: Settings, config: Path | None) -> int:
-    """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or what `streams.engine.engine` says.
+    """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or one of `streams.engine.engine`.
 
-    `config` is what was given to `load`.
+    `config` is the file passed to `load`.
 
-    Raises `OperatorError` if the health port cannot be had, and `ConfigError` if the SLA file cannot be used.
+    Raises `OperatorError` if the health port is not available, and `ConfigError` if the SLA file is invalid.
     """
     policies = WatchedPolicies(settings.sla, find_origin("sla", config))
     metrics.REGISTRY.register(policies)
@@ -42,7 +43,7 @@ def run(settings: Settings, config: Path | None) -> int:
 
 
 def options(settings: Settings, name: str = "worker") -> Options:
-    """Return how the engine is to run in the process `name`."""
+    """Return the engine's options for the process `name`."""
     worker = settings.worker
     brokers, client = find_cluster(settings)
     return Options(
@@ -59,7 +60,7 @@ def options(settings: Settings, name: str = "worker") -> Options:
 
 
 def times(settings: Settings) -> WorkerTimings:
-    """Return how long the contacts agent waits for things and keeps them."""
+    """Return the timeouts and retention periods of the contacts job."""
     worker = settings.worker
     return WorkerTimings(
         time_to_live=TimesToLive(

@@ -193,7 +193,7 @@ def test_of_a_contact_with_very_many_entries_the_latest_are_told_and_that_there_
     office.add(token("routes", Role.AGENT, services=("routes",)))
     whole = office.ask("/v1/contact", contact="mail:ged:1").json()
     assert (whole["is_whole"], len(whole["entries"])) == (True, 3)
-    monkeypatch.setattr("streams.api.lookup.MOST_OF_A_LIFE", 2)
+    monkeypatch.setattr("streams.api.lookup.MAX_CONTACT_ENTRIES", 2)
     latest = office.ask("/v1/contact", contact="mail:ged:1").json()
     assert (latest["is_whole"], latest["entries"]) == (False, whole["entries"][1:])
     assert latest["contact"]["state"] == "closed"

@@ -94,7 +94,7 @@ def test_the_services_that_there_are_are_looked_for_in_a_bounded_number_of_entri
     case, phone = office.pseudonym(IdentityKind.CASE, "D-1"), office.pseudonym(IdentityKind.PHONE, NUMBER)
     of_phone = [*letter("2", 0, phone, service="enfance"), *letter("3", 9 * DAY, phone, sector="avis")]
     office.write([*letter("1", 0, case), *of_phone])
-    monkeypatch.setattr("streams.timeline.reader.MOST_SAMPLED", 3)
+    monkeypatch.setattr("streams.timeline.reader.MAX_SAMPLED", 3)
     with office.reader.read_snapshot() as snapshot:
         for sectors, starts, services in (
             ([SECTOR], [case], ["rsa"]),

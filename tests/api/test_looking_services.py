@@ -187,7 +187,7 @@ def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
     narrow.write([event for number in range(4) for event in letter(f"to-{number}", 21 * DAY, case, service="enfance")])
     first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
     assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (True, 12)
-    monkeypatch.setattr("streams.timeline.reader.MOST_WALKED", 15)
+    monkeypatch.setattr("streams.timeline.reader.MAX_WALKED", 15)
     first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
     assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (False, 3)
     assert {entry["contact"] for entry in first["entries"]} == {"mail:ged:of-3"}

@@ -136,8 +136,8 @@ def test_a_page_goes_on_after_a_restart(data: Path, url: str) -> None:
         assert len(page.json()["entries"]) == 2
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
-def test_what_the_readme_asks_is_answered(page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["docs/how-to/citizens.md", "docs/how-to/citizens.fr.md"])
+def test_the_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
     demo = tmp_path / "accueil-data" / "demo"
     office = ApiHarness(demo, f"sqlite:///{demo / 'timeline.db'}")
     office.add(token(sectors=(SECTOR,)))

@@ -17,7 +17,7 @@ from pypdf import PdfReader
 from models.events import Event
 from models.identities import IdentityKind
 from streams.access.permissions import Role
-from streams.api.auth import RIGHTS_AT_ONCE
+from streams.api.auth import MAX_PRIVACY_REQUESTS
 from streams.core.contacts.contact import Contact
 from streams.core.timeline import entries as core
 from streams.privacy import pdf
@@ -305,7 +305,7 @@ def test_no_look_up_waits_while_rights_are_exercised(
             asked = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
             assert (await client.post("/v1/look-up", json=asked)).status_code == 200
             assert not any(one.done() for one in exports)
-            assert len(waiting) <= RIGHTS_AT_ONCE
+            assert len(waiting) <= MAX_PRIVACY_REQUESTS
             goes_on.set()
             assert {answer.status_code for answer in await asyncio.gather(*exports)} == {200}
 
@@ -346,12 +346,12 @@ def test_a_token_has_one_right_exercised_at_a_time_and_holds_up_no_other(
             exports = [ask("camille") for _ in range(12)]
             await asyncio.to_thread(wait_until, lambda: waiting, "an export")
             exports.append(ask("robin"))
-            await asyncio.to_thread(wait_until, lambda: len(waiting) == RIGHTS_AT_ONCE, "another's")
+            await asyncio.to_thread(wait_until, lambda: len(waiting) == MAX_PRIVACY_REQUESTS, "another's")
             goes_on.set()
             assert {answer.status_code for answer in await asyncio.gather(*exports)} == {200}
 
     asyncio.run(ask_often())
-    assert (most, opened) == ([RIGHTS_AT_ONCE], set())
+    assert (most, opened) == ([MAX_PRIVACY_REQUESTS], set())
 
 
 def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: ApiHarness, phone: str) -> None:

@@ -54,10 +54,10 @@ def test_the_rights_to_make_topics_are_named(secured: EmbeddedKafka, tmp_path: P
         assert "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics" in child.text
     grant(secured, "DESCRIBE", "TOPIC", ["contact."], prefixed=True)
     mail = TopicSpec(SOURCES[Channel.MAIL].name, 2, config={"retention.ms": "1000000"})
-    with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1\): grant"):
+    with pytest.raises(TopicError, match=r"read or changed \(contact.mail.v1\): grant"):
         apply_specs(secured.bootstrap, [mail], **client())
     grant(secured, "DESCRIBE_CONFIGS", "TOPIC", [mail.name])
-    with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1: .*TopicAuthorization.*\): grant"):
+    with pytest.raises(TopicError, match=r"read or changed \(contact.mail.v1: .*TopicAuthorization.*\): grant"):
         apply_specs(secured.bootstrap, [mail], **client())
 
 

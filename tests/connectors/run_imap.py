@@ -1,4 +1,4 @@
-"""A process that runs one connector of e-mail: `python run_imap.py BROKERS DIRECTORY OPTIONS`, these as JSON."""
+"""Run one imap connector in a process: `python run_imap.py BROKERS DIRECTORY OPTIONS`, with the options as JSON."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""A process that runs one mailroom connector: `python run_mailroom.py BROKERS DIRECTORY INBOX ARCHIVE`."""
+"""Run one mailroom connector in a process: `python run_mailroom.py BROKERS DIRECTORY INBOX ARCHIVE`."""
 
 import sys
 from pathlib import Path

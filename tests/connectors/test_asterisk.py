@@ -72,7 +72,7 @@ class TestConformance(Conformance):
             lines.insert(place * step, bad.format(t=second) + "\n")
         return lines
 
-    def test_a_log_that_comes_while_it_is_away_is_new_from_its_beginning(self, tmp_path: Path) -> None:
+    def test_log_created_while_unavailable_is_read_from_its_start(self, tmp_path: Path) -> None:
         directory = tmp_path / "source"
         harness = ConnectorHarness(
             self.connector, self.options(directory) | {"start": "end"}, tmp_path / "data", tmp_path / "keys"
@@ -86,7 +86,7 @@ class TestConformance(Conformance):
             self.harness(directory).read_all(confirm=True)
         )
 
-    def test_stopped_after_every_turn_it_reads_all_that_was_rotated(
+    def test_rotated_files_are_read_completely_across_restarts(
         self, supplied: ConnectorHarness, tmp_path: Path
     ) -> None:
         directory = tmp_path / "rotated"
@@ -109,7 +109,7 @@ class TestConformance(Conformance):
                 told += publisher.events
         assert comparable_form(told) == comparable_form(supplied.read_all(confirm=True))
 
-    def test_a_position_of_another_version_is_named_with_what_to_do(
+    def test_unreadable_position_gives_an_error_with_a_solution(
         self, supplied: ConnectorHarness, tmp_path: Path
     ) -> None:
         Cursor(supplied.directory).save(b'{"place":1}')

@@ -67,7 +67,7 @@ def test_they_are_in_style(environment: Environment, written: Path, kind: str) -
 def test_nothing_is_written_over(written: Path) -> None:
     result = new("a_tail", "--into", str(written))
     assert result.exit_code == 2
-    assert result.stderr == f"accueil: {written / 'accueil-a-tail'} is there already\n"
+    assert result.stderr == f"accueil: {written / 'accueil-a-tail'} already exists\n"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_nothing_is_written_over(written: Path) -> None:
         ("", "'': a connector's name is 2 to 24 of a-z, 0-9 and _"),
         ("Guichet", "a connector's name is 2 to 24 of a-z, 0-9 and _"),
         ("../guichet", "a connector's name is 2 to 24 of a-z, 0-9 and _"),
-        ("asterisk", "a connector 'asterisk' is installed already"),
+        ("asterisk", "a connector 'asterisk' is already installed"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str, complaint: str) -> None:

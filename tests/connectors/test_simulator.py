@@ -37,20 +37,20 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Month:
     return run_month(tmp_path_factory.mktemp("month"), PER_YEAR)
 
 
-def test_figures_are_the_ledger_number_for_number(month: Month) -> None:
+def test_figures_equal_the_ledger(month: Month) -> None:
     assert figure_differences(month.figures, month.ledger) == []
     assert {place[0] for place in month.figures} == {*Channel, TRANSFER_CHANNEL}
     assert {event.source.partition("/")[0] for event in month.events} == CONNECTORS
     assert any(event.type == "letter.sent" and ":D20" in event.subject for event in month.events), "nothing only sent"
 
 
-def test_the_chronicle_adds_up_to_the_ledger(month: Month) -> None:
+def test_action_history_adds_up_to_the_ledger(month: Month) -> None:
     assert figure_differences(month.story.numbers(), month.ledger) == []
 
 
-def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
+def test_each_metric_sample_matches_the_actions(month: Month) -> None:
     comparison = Comparison(month, serve(month.workers, month.policies).get("/metrics").text)
-    assert comparison.figure_differences == []
+    assert comparison.differences == []
     catalogue = {metric.name for metric in describe_processes()["web"]}
     assert comparison.compared | NOT_COMPARED.keys() == catalogue
     assert not comparison.compared & NOT_COMPARED.keys()
@@ -58,23 +58,23 @@ def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
 
 
 @pytest.mark.parametrize("at", ["2026-03-29 03:10:00", "2026-04-01 00:00:40"])
-def test_metrics_and_promises_said_what_had_happened_when_clocks_were_changed_and_as_deadlines_passed(
+def test_metrics_match_the_actions_at_clock_changes_and_deadlines(
     month: Month, at: str
 ) -> None:
     then = month.as_of(datetime.fromisoformat(at).replace(tzinfo=PARIS).astimezone(UTC))
     app = serve(then.workers, then.policies)
-    assert Comparison(then, app.get("/metrics").text).figure_differences == []
+    assert Comparison(then, app.get("/metrics").text).differences == []
     assert then.promised.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
 
 
-def test_the_board_says_what_happened(month: Month) -> None:
+def test_board_matches_the_actions(month: Month) -> None:
     message = serve(month.workers, month.policies).get("/api/board").json()
     assert compare_board(month, message) == []
     assert message["board"]["all"]["waiting"] > 0, "nobody waits"
     assert message["board"]["all"]["today"]["answered"] > 0
 
 
-def test_reports_of_each_day_week_and_month_say_what_happened(month: Month) -> None:
+def test_reports_match_the_actions(month: Month) -> None:
     history, cells = read_history(month), Counter[PeriodKind]()
     for period in periods_of(month):
         number, found = compare_report(month, history, period)
@@ -84,7 +84,7 @@ def test_reports_of_each_day_week_and_month_say_what_happened(month: Month) -> N
     assert history.unreadable == 0
 
 
-def test_what_was_promised_is_of_each_kind_in_each_unit_and_came_out_in_each_way(month: Month) -> None:
+def test_sla_cases_cover_all_kinds_units_and_results(month: Month) -> None:
     sla_targets, file = month.promised.sla_targets, month.sla_file
     assert {promise.kind for promise in sla_targets} == {*ClockKind}
     assert {promise.unit for promise in sla_targets} == {*Unit}
@@ -106,7 +106,7 @@ def total(numbers: FigureCounts, *names: str) -> int:
     return sum(numbers.get(name, 0) for name in names)
 
 
-def test_figures_are_the_ledger_if_it_is_told_as_it_happens(month: Month) -> None:
+def test_figures_equal_the_ledger_with_events_in_real_time(month: Month) -> None:
     until = month.since + WEEK
     # Who waits for nothing before a deadline is told takes more of that back.
     workers = Workers(month.since, 2, TIMES._replace(sla_delays=SlaDelays(grace=0)), month.policies)
@@ -127,7 +127,7 @@ def test_figures_are_the_ledger_if_it_is_told_as_it_happens(month: Month) -> Non
     assert promised.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
 
 
-def test_who_came_is_accounted_for_on_every_channel(month: Month) -> None:
+def test_contacts_are_consistent_on_every_channel(month: Month) -> None:
     for (channel, *_), numbers in month.figures.items():
         match channel:
             case Channel.CALL | Channel.VISIT:
@@ -138,7 +138,7 @@ def test_who_came_is_accounted_for_on_every_channel(month: Month) -> None:
                 assert numbers.get("booked", 0) == total(numbers, *CANCELLED_COUNTS, "attended", "missed", *OPEN)
 
 
-def test_the_same_seed_gives_the_same_ids(month: Month, tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_ids(month: Month, tmp_path: Path) -> None:
     days = date(FIRST.year, FIRST.month, FIRST.day + 1)
     begin = run_month(tmp_path, PER_YEAR, last=days, keys=month.keys)
     until = midnight(days)

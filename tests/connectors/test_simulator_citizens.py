@@ -223,7 +223,7 @@ def by_period(truth: Counts, period: str) -> dict[CitizenFigureKey, Counter[str]
     return {key: numbers for key, numbers in found.items() if numbers}
 
 
-def test_months_of_citizens_are_what_they_did(months: Month) -> None:
+def test_citizen_figures_match_the_actions(months: Month) -> None:
     counting = Counting()
     counting.process(months.timeline[0][0], end := months.timeline[-1][0] + DAY_MS, months.timeline)
     figures = counting.figures()

@@ -11,7 +11,7 @@ import pytest
 import connectors.asterisk as asterisk
 from connectors.asterisk.simulate.call_profile import CallProfile
 from connectors.sdk.testing import ConnectorHarness
-from connectors.simulator.case_tallies import KEPT
+from connectors.simulator.case_tallies import RETENTION
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
@@ -88,13 +88,13 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     return Lived(span, Workers(since, 1), restarts, [(hours(15, 9), hours(15, 12))])
 
 
-def test_a_week_of_a_whole_departement_is_its_ledger(week: Lived) -> None:
+def test_figures_of_a_week_equal_the_ledger(week: Lived) -> None:
     assert figure_differences(week.workers.numbers(), week.ledger) == []
     assert {place[0] for place in week.ledger} == {*Channel, TRANSFER_CHANNEL}
     week.workers.check()
 
 
-def test_each_event_is_one_entry_of_a_timeline_and_what_is_told_again_none(week: Lived) -> None:
+def test_each_event_is_one_timeline_entry_and_duplicates_none(week: Lived) -> None:
     told = Counter(event.id for event in week.span.events if event.type != "agent.state_changed")
     assert week.workers.entries == told
     assert {*told.values()} == {1}
@@ -103,7 +103,7 @@ def test_each_event_is_one_entry_of_a_timeline_and_what_is_told_again_none(week:
 
 
 @pytest.mark.parametrize("lived", ["week", "months"])
-def test_five_minutes_and_days_add_up_to_the_total(request: pytest.FixtureRequest, lived: str) -> None:
+def test_buckets_add_up_to_the_total(request: pytest.FixtureRequest, lived: str) -> None:
     workers = request.getfixturevalue(lived).workers
     totals, sums = workers.figures(), workers.figures(buckets=True)
     for place, figure in totals.items():
@@ -140,7 +140,7 @@ TOLD_AS = {
 """Table of a report → its columns, and what the ledger calls them."""
 
 
-def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_then(months: Lived) -> None:
+def test_report_of_months_equals_the_ledger_and_each_day_its_actions(months: Lived) -> None:
     workers, began_on = months.workers, months.span.since.astimezone(PARIS).date()
     history = history_of(workers, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
     added_up: dict[Dimensions, Figure] = {}
@@ -188,7 +188,7 @@ def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_t
         ), channel
 
 
-def test_months_are_their_ledger_number_for_number(months: Lived) -> None:
+def test_figures_of_months_equal_the_ledger(months: Lived) -> None:
     assert figure_differences(months.workers.numbers(), months.ledger) == []
     assert months.workers.dead == {}
 
@@ -210,7 +210,7 @@ def came_after(life: Sequence[Event], kind: str, pause: timedelta) -> bool:
     return any(event.type == kind and event.time - before.time >= pause for before, event in pairwise(life))
 
 
-def test_all_that_seldom_happens_has_happened(week: Lived, months: Lived) -> None:
+def test_all_rare_cases_occur(week: Lived, months: Lived) -> None:
     events = [*week.span.events, *months.span.events]
     all_lives = lives(months.span.events)
     visits = [kinds(life) for life in lives(events) if life[0].type == "visit.arrived"]
@@ -219,21 +219,21 @@ def test_all_that_seldom_happens_has_happened(week: Lived, months: Lived) -> Non
     assert ["arrived", "called"] in visits
     letters = [life for life in all_lives if life[0].type == "letter.arrived"]
     assert any(told[-2:] == ["closed", "answered"] for told in map(kinds, letters))
-    for pause, later in ((timedelta(), KEPT), (KEPT, timedelta.max)):
+    for pause, later in ((timedelta(), RETENTION), (RETENTION, timedelta.max)):
         assert any(
             came_after(life, "letter.assigned", max(pause, timedelta(days=19)))
             and not came_after(life, "letter.assigned", later)
             for life in letters
         )
-    assert any(came_after(life, "feedback.given", KEPT) for life in all_lives)
+    assert any(came_after(life, "feedback.given", RETENTION) for life in all_lives)
     booked = [kinds(life) for life in all_lives if life[0].type == "appointment.booked"]
     assert ["booked", "moved", "moved", "cancelled"] in booked
     assert any(event.type == "call.abandoned" and event.data.wait_seconds > 3600 for event in events)
     assert {"closed", "diverted"} <= {event.data.reason for event in events if event.type == "call.left_queue"}
 
 
-def test_of_what_was_over_long_ago_nothing_is_kept_and_no_log_is_counted_anew(months: Lived) -> None:
-    long_ago = milliseconds(months.span.until - KEPT - SWEPT_WITHIN)
+def test_old_contacts_are_deleted_and_logs_are_not_counted_again(months: Lived) -> None:
+    long_ago = milliseconds(months.span.until - RETENTION - SWEPT_WITHIN)
     assert not any(row.is_closed and row.last_at < long_ago for row in months.workers.contacts.values())
     first_week = [
         event
@@ -255,19 +255,19 @@ UNLIKE = {"path": ("ami",), "ami": ("path",)}
 
 
 @pytest.mark.parametrize("teller", ["path", "ami", "both"])
-def test_callers_whom_a_full_queue_did_not_take_are_counted_by_whatever_tells_of_them(
+def test_calls_refused_by_a_full_queue_count_with_either_interface(
     tmp_path: Path, teller: str
 ) -> None:
     began_at = datetime.now(UTC).replace(microsecond=0)
     calls = Calls(SimulationRun(tmp_path / "stage"))
     calls.open(lambda: began_at)
-    calls.begin(began_at, seed=1, rhythm=CallProfile(1, always=True), callers=str, ended=lambda _: None)
+    calls.begin(began_at, seed=1, profile=CallProfile(1, always=True), draw_caller=str, on_ended=lambda _: None)
     options = {name: told for name, told in calls.options().items() if teller == "both" or name not in UNLIKE[teller]}
     desk = ConnectorHarness(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
 
     def happen() -> None:
         for number in range(10):
-            calls.board.call(began_at.timestamp() + number / 10, "archives", f"063998{number:04}")
+            calls.switchboard.call(began_at.timestamp() + number / 10, "archives", f"063998{number:04}")
         calls.end(began_at + timedelta(seconds=30))
 
     if teller == "path":

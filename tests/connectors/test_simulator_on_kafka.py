@@ -37,7 +37,7 @@ def written(bootstrap: str) -> dict[DimensionKey, FigureCounts]:
     return {place: numbers for place, numbers in named.items() if numbers}
 
 
-def test_the_workers_figures_are_the_ledger(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_figures_of_the_worker_equal_the_ledger(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     since = last_monday()
     until = since + timedelta(days=2)
     apply_specs(

@@ -130,7 +130,7 @@ BREAKING: dict[str, tuple[Change, str]] = {
     ),
     "other default": (
         lambda event: data(event)["visit"].update(default=2),
-        "data.visit: means something else when it is left out",
+        "data.visit: its default changed",
     ),
     "other version": (
         lambda event: event["properties"]["dataversion"].update(const=2),
@@ -165,7 +165,7 @@ def test_new_field_of_data_that_may_be_left_out_is_taken() -> None:
     changed["properties"]["data"]["default"] = {"queue": "", "note": ""}
     assert list(schema.incompatibilities(before, changed)) == []
     changed["properties"]["data"]["default"] = {"queue": "accueil", "note": ""}
-    assert list(schema.incompatibilities(before, changed)) == ["data: means something else when it is left out"]
+    assert list(schema.incompatibilities(before, changed)) == ["data: its default changed"]
 
 
 def test_event_type_that_goes_is_refused() -> None:

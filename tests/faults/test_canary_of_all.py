@@ -200,7 +200,7 @@ def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
         office.drain()
         assert not contacts & office.owners().keys()
         assert find_personal(people, office.places()["logs"] + office.answers()) == []
-        _, shown, error = office.run("audit", "show", "--json", "--whose", asked)
+        _, shown, error = office.run("audit", "show", "--json", "--subject", asked)
         told = [(one["operation"], one["result"]) for one in map(json.loads, shown.splitlines())]
         assert (told[0][0], {operation for operation, _ in told[1:]}) == ("export", {"erase"}), error
         assert [result for _, result in told[1:]][:1] == ["begun"], told

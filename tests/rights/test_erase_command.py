@@ -123,7 +123,7 @@ def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:
     request = f"request {begun['erasure']}\n"
     assert request in done.stdout, "by its id the proof is found, and by that who asked"
     assert done.output.count(begun["erasure"]) == 1, "said once on a terminal"
-    found = run("audit", "show", "--whose", "call:a:1")
+    found = run("audit", "show", "--subject", "call:a:1")
     assert f"rights; {begun['erasure']}" in found.stdout
 
 

@@ -88,7 +88,7 @@ def test_all_that_is_held_is_there_and_nothing_of_others(timeline: Timeline) -> 
 
 
 STAY: dict[str, tuple[str, dict[str, Any], Any]] = {
-    "place": ("queue", {}, Dimensions("call", "siege", "rsa", "mdph")),
+    "dimensions": ("queue", {}, Dimensions("call", "siege", "rsa", "mdph")),
     "queued_at": ("queued_at", {}, START_MS + 2000),
     "answered_at": ("outcome", {}, START_MS + 5000),
     "abandoned_at": ("outcome", {}, START_MS + 5000),
@@ -115,7 +115,7 @@ VISIT_LEFT_OUT = {
     "to_queue_at": "when it was told where it went: its entry is of that time",
 }
 MILESTONE_LEFT_OUT = {
-    "place": "entries tell site and service, its data the queue or procedure",
+    "dimensions": "entries tell site and service, its data the queue or procedure",
     "between": "when else it happened: each time is an entry",
 }
 

@@ -52,7 +52,7 @@ def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
 def serving(at: float, *, listener: Path | None = None, **how: Any) -> Iterator[ManagerServer]:
     """Have a manager interface whose clock shows `at`, seconds since 1970, at first; a patient one for `listener`."""
     voice = AmiEventWriter()
-    voice.be_at(at)
+    voice.advance_to(at)
     with closing(BufferingManager(voice, listener) if listener else ManagerServer(voice, **how)) as manager:
         yield manager
 

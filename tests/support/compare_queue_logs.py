@@ -84,7 +84,7 @@ def _own(subject: str) -> str:
 def _figures(rows: Iterable[Any]) -> Counter[tuple[str, str]]:
     found = Counter[tuple[str, str]]()
     for row in rows:
-        for visit in getattr(row, "visits", ()):
+        for visit in getattr(row, "stays", ()):
             story, queue = stay_result(visit), visit.dimensions.queue
             found[queue, story.outcome] += 1
             if story.finish:

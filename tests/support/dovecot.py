@@ -1,6 +1,6 @@
-"""A real Dovecot 2.3 (Debian: dovecot-imapd) as a child process, without any right beyond those of its user.
+"""Dovecot 2.3 (Debian: dovecot-imapd) as an unprivileged child process.
 
-Mailboxes are Maildirs. As root it runs as `nobody`, since Dovecot lets nobody read mail as root.
+Mailboxes are Maildirs. Started by root, it runs as the user `nobody`, because Dovecot refuses mail access to root.
 """
 
 import base64
@@ -101,19 +101,21 @@ username_attribute = sub
 """
 
 
-def _lacking() -> str:
-    """Return why tests cannot have a Dovecot; empty if they can, or must."""
+def _skip_reason() -> str:
+    """Return why the Dovecot tests are skipped; empty if they run. In CI they must run."""
     if PROGRAM is None:
         return "" if os.environ.get("CI") == "true" else "dovecot is missing"
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
-    return "" if version.startswith("2.3.") else f"dovecot {version.split()[0]} is configured in another way than 2.3"
+    return (
+        "" if version.startswith("2.3.") else f"dovecot {version.split()[0]} uses another configuration format than 2.3"
+    )
 
 
-needs_dovecot = pytest.mark.skipif(bool(_lacking()), reason=_lacking())
+needs_dovecot = pytest.mark.skipif(bool(_skip_reason()), reason=_skip_reason())
 
 
 class Dovecot:
-    """One server in `base`, an empty directory; `start` it. It knows any user, all with the same password."""
+    """Dovecot server in the empty directory `base`. It accepts any user name, all with the same password."""
 
     def __init__(self, base: Path, *, capability: str = "") -> None:
         self.base = base
@@ -124,7 +126,7 @@ class Dovecot:
         self._configure(f"imap_capability = {capability}" if capability else "")
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it answers."""
         assert PROGRAM is not None, "dovecot is missing: apt-get install dovecot-imapd"
         identity: dict[str, Any] = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
         with (self.base / "output.log").open("ab") as output:
@@ -141,65 +143,65 @@ class Dovecot:
         wait_until(self._answers, "dovecot", 30, self.log)
 
     def stop(self) -> None:
-        """Kill it, connections and all: asked, it takes seconds."""
+        """Kill the server with its connections; a regular stop takes seconds."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(60)
             self._process = None
 
     def log(self) -> str:
-        """Return the end of what it said."""
+        """Return the end of the server's logs."""
         texts = [path.read_text() for path in (self.base / "output.log", self.base / "dovecot.log") if path.exists()]
         return "\n".join(texts)[-4000:]
 
     def add_user(self, name: str) -> str:
-        """Let a user have an empty mailbox; return the name."""
+        """Create an empty mailbox for a user, and return the user's name."""
         self.home(name).mkdir(parents=True)
         self._own(self.base / "homes", self.home(name))
         return name
 
     def home(self, name: str) -> Path:
-        """Return where a user's mail is, in `Maildir`."""
+        """Return the home directory of a user; the mail is in `Maildir`."""
         return self.base / "homes" / name
 
-    def options(self, name: str, **more: Any) -> dict[str, Any]:
-        """Return what a connector needs to read a user's mailbox."""
+    def options(self, name: str, **changes: Any) -> dict[str, Any]:
+        """Return the options of a connector that reads a user's mailbox."""
         login = {"host": "127.0.0.1", "port": self.port, "tls": "none", "username": name, "password": PASSWORD}
-        return login | more
+        return login | changes
 
     @contextmanager
     def client(self, name: str) -> Iterator[IMAPClient]:
-        """Have a connection of a user's, logged in."""
+        """Return a logged-in connection of a user."""
         with IMAPClient("127.0.0.1", self.port, ssl=False, timeout=20) as client:
             client.login(name, PASSWORD)
             yield client
 
     def deliver(self, name: str, messages: Iterable[tuple[datetime, bytes]], folder: str = "INBOX") -> int:
-        """Put messages where a user's are, many at a time; the server finds them when it looks. Return how many."""
+        """Write messages directly into a user's Maildir, and return their number."""
         maildir = self.home(name) / "Maildir"
-        place = maildir if folder == "INBOX" else maildir / f".{folder}"
+        directory = maildir if folder == "INBOX" else maildir / f".{folder}"
         for part in ("cur", "new", "tmp"):
-            (place / part).mkdir(parents=True, exist_ok=True)
+            (directory / part).mkdir(parents=True, exist_ok=True)
         count = 0
         for count, (at, content) in enumerate(messages, start=1):
-            path = place / "new" / f"{int(at.timestamp())}.{count:07}.essai"
+            path = directory / "new" / f"{int(at.timestamp())}.{count:07}.essai"
             path.write_bytes(content)
             os.utime(path, (at.timestamp(), at.timestamp()))
         self._own(maildir, *maildir.rglob("*"))
         return count
 
     def renumber(self, name: str) -> None:
-        """Let the server give new uids to a user's INBOX, as a restored mailbox has: UIDVALIDITY changes."""
+        """Delete the index of a user's INBOX: the server assigns new uids and a new UIDVALIDITY, as after a restore."""
         maildir = self.home(name) / "Maildir"
         for path in (*maildir.glob("dovecot.index*"), maildir / "dovecot-uidlist"):
             path.unlink()
 
     def _configure(self, capability: str) -> None:
-        place = {"base": self.base, "user": self._user.pw_name, "group": grp.getgrgid(self._user.pw_gid).gr_name}
-        place |= {"password": PASSWORD}
-        text = CONFIGURATION.format(**place, port=self.port, tls_port=self.tls_port, capability=capability)
+        values = {"base": self.base, "user": self._user.pw_name, "group": grp.getgrgid(self._user.pw_gid).gr_name}
+        values |= {"password": PASSWORD}
+        text = CONFIGURATION.format(**values, port=self.port, tls_port=self.tls_port, capability=capability)
         (self.base / "dovecot.conf").write_text(text)
-        (self.base / "oauth2.conf").write_text(OAUTH2.format(**place))
+        (self.base / "oauth2.conf").write_text(OAUTH2.format(**values))
         keys = self.base / "keys" / "default" / "HS256"
         keys.mkdir(parents=True)
         (keys / "default").write_bytes(base64.b64encode(TOKEN_KEY))
@@ -225,8 +227,8 @@ class Dovecot:
 
 @contextmanager
 def dovecot(**settings: str) -> Iterator[Dovecot]:
-    """Have a server while the block runs."""
-    with tempfile.TemporaryDirectory(prefix="dovecot-") as base:  # the paths of its sockets must be short
+    """Run a server for the duration of the block."""
+    with tempfile.TemporaryDirectory(prefix="dovecot-") as base:  # socket paths must be short
         server = Dovecot(Path(base), **settings)
         try:
             server.start()
@@ -236,7 +238,7 @@ def dovecot(**settings: str) -> Iterator[Dovecot]:
 
 
 def token_of(name: str) -> str:
-    """Return an access token of a user's, which the server takes: a JWT, signed as HS256."""
+    """Return an access token for a user: a JWT signed with HS256."""
     parts = ({"alg": "HS256", "typ": "JWT"}, {"sub": name, "exp": int(time.time()) + 600, "iat": int(time.time()) - 60})
     signed = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
     signature = base64.urlsafe_b64encode(hmac.digest(TOKEN_KEY, signed, "sha256")).rstrip(b"=")

@@ -1,4 +1,4 @@
-"""Mail that nobody wrote, put into a mailbox of a real server, and a connector before it."""
+"""Sample mail, and a harness of the imap connector on a Dovecot server."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,30 +8,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import connectors.imap as imap
+from connectors.imap import CONNECTOR
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.dovecot import Dovecot
 
 BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
-
-
 OURS = "accueil@example.org"
-
-
 CITIZEN = "mireille.exemple@example.org"
-
-
 OTHER = "jean.modele@example.org"
-
-
 PERSONAL = ("Mireille", "Exemple", CITIZEN, OTHER, "06 39 98 55 11", "dossier 48210")
-
-
 ADDRESSES: dict[str, Any] = {OURS: {"queue": "accueil", "service": "accueil", "site": "siege"}}
-
-
 NUMBERS = count()
 
 
@@ -51,14 +39,14 @@ def mail(
     folder: str = "INBOX",
     **headers: str,
 ) -> Mail:
-    """A message as it comes: `name` makes its id, `headers` come before all others."""
+    """Return a message; `name` becomes part of its id, and `headers` come first."""
     at = BEGIN + timedelta(minutes=minute)
     lines = [f"{header.replace('_', '-')}: {value}" for header, value in headers.items()]
     lines += [f"Message-ID: <{name}.{CITIZEN}>"] if name else []
     lines += [f"Date: {at:%a, %d %b %Y %H:%M:%S} +0000", f"From: Mireille Exemple <{sender}>", f"To: {to}"]
     lines += [f"Subject: dossier 48210 de Mireille Exemple, {PERSONAL[4]}", "Content-Type: text/plain; charset=utf-8"]
     if follows:
-        ids = [f"<{one}.{CITIZEN}>" for one in follows]
+        ids = [f"<{reference}.{CITIZEN}>" for reference in follows]
         lines += [f"In-Reply-To: {ids[-1]}", f"References: {' '.join(ids)}"]
     return Mail(folder, at, "\r\n".join([*lines, "", f"Bonjour, rappelez le {PERSONAL[4]}.", ""]).encode())
 
@@ -94,32 +82,32 @@ MAILS = [
     *(mail(f"more-{n}", 11 + n, f"usager{n}@example.org") for n in range(30)),
     *(answer(f"more-{n}-answered", 50 + n, f"more-{n}", to=f"usager{n}@example.org") for n in range(0, 30, 2)),
 ]
-"""In the order in which they came."""
+"""Sample messages in order of receipt."""
 
 
 def put(server: Dovecot, user: str, *mails: Mail) -> None:
-    """Let the mailbox have these messages, one after the other."""
+    """Append these messages to the mailbox, in order."""
     with server.client(user) as client:
-        for folder in dict.fromkeys(one.folder for one in mails):
+        for folder in dict.fromkeys(mail.folder for mail in mails):
             if not client.folder_exists(folder):
                 client.create_folder(folder)
         for folder, at, content in mails:
             client.append(folder, content, msg_time=at)
 
 
-def harness(server: Dovecot, user: str, tmp_path: Path, data: str = "data", **more: Any) -> ConnectorHarness:
-    options = server.options(user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **more})
-    return ConnectorHarness(imap.CONNECTOR, options, tmp_path / data, tmp_path / "keys")
+def harness(server: Dovecot, user: str, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
+    options = server.options(user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **changes})
+    return ConnectorHarness(CONNECTOR, options, tmp_path / data, tmp_path / "keys")
 
 
 def events_by_contact(events: Sequence[Event]) -> list[tuple[int, str]]:
-    """The number of each event's contact, in the order in which they came up, and what happened to it."""
+    """Return contact number and kind of each event; contacts are numbered in order of first appearance."""
     numbers = {subject: number for number, subject in enumerate(dict.fromkeys(event.subject for event in events))}
     return [(numbers[event.subject], event.type.partition(".")[2]) for event in events]
 
 
-def unavailable(one: ConnectorHarness) -> str:
-    """Why the mailbox is not read."""
-    with one.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
+def unavailable(imap: ConnectorHarness) -> str:
+    """Return the error text when the mailbox cannot be read."""
+    with imap.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
         flow.step()
     return str(trouble.value)

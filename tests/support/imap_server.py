@@ -1,4 +1,4 @@
-"""An IMAP server that says what it is told to, line by line: what real ones do that is not as it should be."""
+"""IMAP server with scripted responses, for tests of misbehaving servers."""
 
 import re
 import socket
@@ -11,8 +11,9 @@ from connectors.imap.config import ImapConfig
 
 DATE: Final = "16-Mar-2026 08:00:00 +0000"
 TRICKLE: Final = "TRICKLE"
-"""An answer that comes byte by byte, and takes `TRICKLE_SECONDS`."""
+"""Scripted answer: a response sent byte by byte within `TRICKLE_SECONDS`."""
 TRICKLE_SECONDS: Final = 5.0
+"""Duration of a `TRICKLE` response."""
 ANSWERS: Final = {
     r"CAPABILITY": "* CAPABILITY IMAP4rev1\r\n",
     r"LOGIN .*": "",
@@ -20,47 +21,49 @@ ANSWERS: Final = {
     r"EXAMINE .*": "* 9 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 10] ok\r\n",
     r"LOGOUT": "* BYE\r\n",
 }
-"""What is answered to commands before `OK`; if it begins with NO or BAD, that; if with BYE, it hangs up; if it ends with +, `OK`
-comes after the next line."""
+"""Default responses, by pattern of the command; `OK` follows each one.
+
+A response starting with NO or BAD replaces `OK`. BYE closes the connection. After a final +, `OK` follows the client's next line.
+"""
 
 
 def fetched(uid: int, *, bare: bool = False) -> str:
-    """What is said of a message; `bare` without its headers."""
+    """Return the FETCH response for a message; `bare` omits the headers."""
     headers = f"Message-ID: <{uid}>\r\n\r\n"
     group = "" if bare else f" BODY[HEADER.FIELDS (MESSAGE-ID)]<0> {{{len(headers)}}}\r\n{headers}"
     return f'* {uid} FETCH (UID {uid} INTERNALDATE "{DATE}"{group})\r\n'
 
 
 def opened(next_uid: int) -> str:
-    """What is said of a folder that is opened."""
+    """Return the EXAMINE response for a folder."""
     return f"* {next_uid - 1} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT {next_uid}] ok\r\n"
 
 
 class ScriptedServer:
-    """Answers by `answers`, of which the first that fits counts, and then as most servers do."""
+    """Server that responds with the first matching entry of `answers`, or with `ANSWERS`."""
 
     def __init__(self, answers: dict[str, str]) -> None:
         self.answers = answers
         self.heard: list[str] = []
-        """The commands that came, without their tags."""
+        """Received commands, without their tags."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._stopped = Event()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def config(self, **more: Any) -> ImapConfig:
-        """Return how to read it."""
+    def config(self, **changes: Any) -> ImapConfig:
+        """Return the configuration of a connector that reads this server."""
         addresses: dict[str, Any] = {"accueil@example.org": {}}
         login = {"host": "127.0.0.1", "port": self._listener.getsockname()[1], "tls": "none"}
         user = {"username": "u", "password": "p"}
-        return ImapConfig.model_validate(login | user | {"addresses": addresses} | more)
+        return ImapConfig.model_validate(login | user | {"addresses": addresses} | changes)
 
-    def count(self, form: str) -> int:
-        """Return how many of the commands were such."""
-        return sum(bool(re.fullmatch(form, command)) for command in self.heard)
+    def count(self, pattern: str) -> int:
+        """Return the number of received commands that match `pattern`."""
+        return sum(bool(re.fullmatch(pattern, command)) for command in self.heard)
 
     def stop(self) -> None:
-        """Stop, once who is connected has gone."""
+        """Stop after the client has disconnected."""
         self._stopped.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -69,7 +72,7 @@ class ScriptedServer:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            with suppress(OSError):  # who was connected has gone
+            with suppress(OSError):  # the client disconnected
                 connection, _ = self._listener.accept()
                 with connection, connection.makefile("rwb", buffering=0) as file:
                     self._serve(file)
@@ -79,8 +82,8 @@ class ScriptedServer:
         for line in file:
             tag, _, command = line.decode().strip().partition(" ")
             self.heard.append(command)
-            known = self.answers | (ANSWERS | self.answers)  # its own first
-            answer = next((text for form, text in known.items() if re.fullmatch(form, command)), "BAD unknown")
+            answers = self.answers | (ANSWERS | self.answers)  # scripted answers come first
+            answer = next((text for form, text in answers.items() if re.fullmatch(form, command)), "BAD unknown")
             if answer.startswith("BYE"):
                 file.write(b"* BYE\r\n")
                 return
@@ -95,16 +98,16 @@ class ScriptedServer:
             file.write((f"{tag} {answer}\r\n" if refused else f"{answer}{tag} OK done\r\n").encode())
 
     def _trickle(self, file: Any) -> None:
-        """Say that there is something, one byte every now and then."""
-        said = b"* OK [ALERT] " + b"." * 100 + b"\r\n"
-        for byte in said:
+        """Send an alert byte by byte."""
+        alert = b"* OK [ALERT] " + b"." * 100 + b"\r\n"
+        for byte in alert:
             file.write(bytes([byte]))
-            self._stopped.wait(TRICKLE_SECONDS / len(said))
+            self._stopped.wait(TRICKLE_SECONDS / len(alert))
 
 
 @contextmanager
 def serving(answers: dict[str, str]) -> Iterator[ScriptedServer]:
-    """Have a server that answers so."""
+    """Run a server with these answers."""
     server = ScriptedServer(answers)
     try:
         yield server

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from streams.engine.batch import Batch
-from streams.engine.engine import Engine, Options, run
+from streams.engine.engine import Engine, run
 from streams.engine.job import Codec, Job, Record, Step, Table
+from streams.engine.options import Options
 from streams.kafka import topic_admin
 from streams.runtime import logs
 

@@ -1,4 +1,4 @@
-"""A mailroom in a directory, for tests."""
+"""Harness of the mailroom connector with its folders in one directory."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def configuration(directory: Path) -> dict[str, Any]:
 
 
 class MailroomHarness:
-    """A mailroom in a directory."""
+    """Mailroom connector with inbox and archive in a directory."""
 
     def __init__(self, directory: Path, **options: Any) -> None:
         self.inbox, self.archive = directory / "inbox", directory / "archive"
@@ -42,12 +42,12 @@ class MailroomHarness:
         return self.harness.read_all(confirm=True)
 
     def rejected(self) -> dict[str, str]:
-        """The reasons and details of what was rejected, by the first name of the files."""
+        """Return reason and detail of each rejection, by the first file name."""
         found = {}
-        for said in self.archive.glob("rejected/*/*.json"):
-            reason = json.loads(said.read_text())
-            assert reason["reason"] == said.parent.name
-            name = min(path.name for path in said.with_suffix("").iterdir())
+        for report in self.archive.glob("rejected/*/*.json"):
+            reason = json.loads(report.read_text())
+            assert reason["reason"] == report.parent.name
+            name = min(path.name for path in report.with_suffix("").iterdir())
             found[name] = f"{reason['reason']}: {reason['detail']}"
         return found
 

@@ -145,7 +145,7 @@ def run_month(
             week_story = tell(at + SETTLES)
 
     with run_connectors(simulation_run, directory / "data") as collected, departement.opened(since):
-        assert run_span(departement, since, until, threading.Event(), tell=note_week)
+        assert run_span(departement, since, until, threading.Event(), on_day=note_week)
         while until < midnight(last) + AT_LATEST and not any(
             tally.waiting for tally in chronicle.calls.queues.values()
         ):
@@ -185,7 +185,7 @@ def serve(workers: Workers, policies: WatchedPolicies) -> TestClient:
     for partition, several in enumerate(rows):
         view.apply_all(partition, several, milliseconds(now))
     risks.apply_all(0, workers.clocks)
-    for told in (view, risks):
-        told.tell(ReaderState.FOLLOWING)
+    for reader_view in (view, risks):
+        reader_view.set_state(ReaderState.FOLLOWING)
     app = create_app(view, NoReader(), OPTIONS, lambda: now, collectors=[policies], risks=risks)
     return TestClient(app, base_url="http://127.0.0.1")

@@ -56,9 +56,9 @@ def compare_report(month: Month, history: History, period: Period) -> tuple[int,
         kept = KEPT_BY.get(table.name, (2, 3))
         of_table = [fact for fact in facts if fact.place[0] == channel]
         for row in table.rows:
-            if row.place == OTHERS:
+            if row.dimensions == OTHERS:
                 continue
-            place = row.place
+            place = row.dimensions
             of_row = [fact for fact in of_table if not place or all(fact.place[part] == place[part] for part in kept)]
             for column, value in zip(table.columns, row.values, strict=True):
                 wanted = COLUMNS[column](of_row, table.name)

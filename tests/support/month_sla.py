@@ -364,7 +364,11 @@ class ExpectedSla:
             wanted = _rows_of_report(
                 {place: Counter(what for _, what in own) for place, own in _group(facts, key).items()}
             )
-            rows = {row.place: [value.value for value in row.values] for row in told[name].rows} if name in told else {}
+            rows = (
+                {row.dimensions: [value.value for value in row.values] for row in told[name].rows}
+                if name in told
+                else {}
+            )
             for place in wanted.keys() | rows.keys():
                 cells += len(rows.get(place, ()))
                 if rows.get(place) != wanted.get(place):

@@ -1,4 +1,4 @@
-"""Scans and sidecars as a mailroom's scanner writes them, and files as an attacker would."""
+"""Sample scans and sidecars of a mailroom, and hostile files."""
 
 import io
 import json
@@ -12,11 +12,11 @@ from PIL import Image
 from pypdf import PdfWriter
 
 WRITTEN_AT = 1_774_000_000
-"""2026-03-20 09:46:40 UTC: when the first one was written, seconds since 1970."""
+"""Time of writing of the first file: 2026-03-20 09:46:40 UTC, in seconds since 1970."""
 
 
 def pdf(number: int, pages: int = 1, password: str = "") -> bytes:
-    """A PDF that differs from those of other numbers."""
+    """Return a PDF of blank pages, different for each number."""
     writer = PdfWriter()
     for _ in range(pages):
         writer.add_blank_page(595, 842)
@@ -33,7 +33,10 @@ def tiff(pages: int) -> bytes:
 
 
 def stack(kind: str, *pages: str) -> bytes:
-    """A scan (PDF, TIFF) of pages at 150 dpi: blank ones, and for a text a sheet with that as Code 128, or QR after `QR:`."""
+    """Return a scan of kind PDF or TIFF at 150 dpi.
+
+    An empty text gives a blank page, another text a sheet with a Code 128 barcode; the prefix `QR:` selects a QR code.
+    """
     return _save(kind, [_sheet(text) for text in pages])
 
 
@@ -54,7 +57,7 @@ def _save(kind: str, pages: list[Image.Image]) -> bytes:
 
 
 def page_bomb() -> bytes:
-    """A few hundred bytes, and ten thousand million pages: each node has the next one ten times."""
+    """Return a small PDF with ten thousand million pages: each node references the next one ten times."""
     levels = 10
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>"]
     for level in range(levels):
@@ -65,7 +68,7 @@ def page_bomb() -> bytes:
 
 
 def stream_bomb(megabytes: int) -> bytes:
-    """An object stream that is small until it is unpacked."""
+    """Return a PDF whose object stream expands to many megabytes."""
     packed = zlib.compress(b"2 0 << >> " + b" " * (megabytes << 20), 9)
     pages = b"<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d >> stream\n%s\nendstream"
     body = b"%PDF-1.5\n"
@@ -92,14 +95,14 @@ def _assemble(objects: list[bytes]) -> bytes:
 
 
 def drop(path: Path, content: bytes, order: int = 0) -> Path:
-    """Put a file into a hot folder as careful scanners do: written elsewhere, renamed into place."""
+    """Write a file under a hidden name and rename it into the hot folder."""
     draft = path.with_name(f".{order}.draft")
     draft.write_bytes(content)
     os.utime(draft, (WRITTEN_AT + order, WRITTEN_AT + order))
     return draft.rename(path)
 
 
-def drop_letter(inbox: Path, number: int, **says: Any) -> None:
-    """A scan and its JSON sidecar."""
+def drop_letter(inbox: Path, number: int, **fields: Any) -> None:
+    """Drop a scan and its JSON sidecar."""
     drop(inbox / f"scan{number:05}.pdf", pdf(number), number)
-    drop(inbox / f"scan{number:05}.json", json.dumps({"reference": f"R{number}", **says}).encode(), number)
+    drop(inbox / f"scan{number:05}.json", json.dumps({"reference": f"R{number}", **fields}).encode(), number)

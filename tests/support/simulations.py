@@ -1,4 +1,4 @@
-"""Commands of simulations, as people run them."""
+"""Run the simulate commands of connectors in a process."""
 
 import os
 import signal
@@ -15,12 +15,12 @@ from connectors.sdk.simulation.cli_options import INSTANCE
 
 @contextmanager
 def simulate(connector: Connector[Any], *arguments: str) -> Iterator[dict[str, Any]]:
-    """Run `accueil simulate` of a connector, and yield the options that it prints; at the end it has to stop as it is told."""
+    """Run the simulate command of a connector and yield the printed options; then check that SIGTERM stops it."""
     program = f"from connectors.{connector.name} import CONNECTOR; CONNECTOR.simulate()"
     with subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE) as process:
         assert process.stdout
         try:
-            # Settings are written at once, and nothing else is written until they are read.
+            # The command prints its settings in one write, and nothing before they are read.
             options = tomllib.loads(os.read(process.stdout.fileno(), 1 << 16).decode())["connectors"][INSTANCE]
             assert options.pop("connector") == connector.name
             yield options

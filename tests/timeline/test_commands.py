@@ -66,7 +66,7 @@ def recorded(data: Path) -> list[tuple[str, str, str]]:
 
 
 def test_a_number_that_is_typed_finds_the_whole_story_and_is_recorded_as_a_pseudonym(data: Path, phone: str) -> None:
-    done = run("timeline", "show", "--why", "contact", typed="01 99 00 00 01\n")
+    done = run("timeline", "show", "--purpose", "contact", typed="01 99 00 00 01\n")
     assert done.exit_code == 0, done.output
     assert done.stdout.count("Call abandoned by the citizen") == 2
     assert f"{CASE}: linked to {phone}" in done.stderr
@@ -85,13 +85,13 @@ def test_one_contact_by_its_id_and_why_is_asked_for(data: Path, phone: str) -> N
     [
         (["timeline", "show", "a name"], "", 2, "neither a contact id nor a pseudonym"),
         (["timeline", "show"], "no number\n", 2, "not valid: Telephone"),
-        (["timeline", "show", "call:a:9"], "", 1, "nothing is known"),
+        (["timeline", "show", "call:a:9"], "", 1, "no data about this citizen"),
     ],
 )
 def test_what_cannot_be_found_is_said(
     data: Path, phone: str, arguments: list[str], typed: str, code: int, text: str
 ) -> None:
-    done = run(*arguments, "--why", "contact", typed=typed)
+    done = run(*arguments, "--purpose", "contact", typed=typed)
     assert (done.exit_code, text in done.stderr) == (code, True), done.output
 
 
@@ -104,27 +104,27 @@ def test_what_is_listed_is_bounded_and_what_is_left_is_said(
         assert [one["type"] for one in timeline.read_contact("call:a:1", 2)] == ["call.queued", "call.abandoned"]
     listed = run("links", "list", CASE, "--limit", "2")
     assert len(listed.stdout.splitlines()) == 3
-    assert listed.stderr.startswith("2 more, which fewer")
+    assert listed.stderr.startswith("2 more, with fewer contacts")
     assert "more" not in run("links", "list", CASE, "--limit", "4").stderr
     assert run("links", "list", CASE, "--limit", "10001").exit_code == 2
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert run("links", "list", CASE, "--limit", "3").stderr.startswith("1 de plus, que moins")
+    assert run("links", "list", CASE, "--limit", "3").stderr.startswith("1 de plus, avec moins de contacts")
     monkeypatch.setenv("LC_ALL", "C")
     for number in range(3):
         assert run("links", "revoke", CASE, f"dossier:0a1b-{number:022}", "--reason", "mistaken").exit_code == 0
     monkeypatch.setattr("streams.cli.timeline.PAGE", 2)
-    told_revoked = run("timeline", "show", CASE, "--why", "contact", "--limit", "1").stderr
+    told_revoked = run("timeline", "show", CASE, "--purpose", "contact", "--limit", "1").stderr
     assert told_revoked.count("but revoked") == 2
     assert "and 1 more links: accueil links list" in told_revoked
 
 
 def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -> None:
     for name in (phone, "call:a:1"):
-        done = run("timeline", "show", name, "--why", "contact", "--limit", "2")
+        done = run("timeline", "show", name, "--purpose", "contact", "--limit", "2")
         assert done.stdout.index("Call abandoned") < done.stdout.index("Call queued")
         assert "Call arrived" not in done.stdout
-        assert "there are more before these" in done.stderr
-    assert "more" not in run("timeline", "show", "call:a:1", "--why", "contact", "--limit", "3").stderr
+        assert "earlier entries not shown" in done.stderr
+    assert "more" not in run("timeline", "show", "call:a:1", "--purpose", "contact", "--limit", "3").stderr
 
 
 def test_open_matters_come_first_with_what_became_of_promises(
@@ -137,9 +137,9 @@ def test_open_matters_come_first_with_what_became_of_promises(
     due = sla_status_entry("mail:ged:7", 1, first_response=START_MS, acknowledge=2**42, announced=None)
     timeline.write([*entries_of([arrived]), breach_entry("mail:ged:7", START_MS)], [due])
     timeline.close()
-    done = run("timeline", "show", phone, "--why", "contact", "--limit", "1")
+    done = run("timeline", "show", phone, "--purpose", "contact", "--limit", "1")
     head, matter, blank, *_ = done.stdout.splitlines()
-    assert head.split() == ["OPEN", "MATTER", "SERVICE", "STATE", "SINCE", "DUE", "PROMISES"]
+    assert head.split() == ["OPEN", "CASE", "SERVICE", "STATE", "SINCE", "DUE", "SLA", "RESULTS"]
     assert matter.startswith("mail:ged:7   siege/mdph  Waiting for the service  ")
     assert matter.endswith("  resolution (promise broken, due 2025-03-03 09:00:00+01:00)")
     assert " (received 2025-03-01 09:00:00+01:00)  " in matter
@@ -150,14 +150,14 @@ def test_open_matters_come_first_with_what_became_of_promises(
     assert blank == ""
     (promise,) = [
         line
-        for line in run("timeline", "show", phone, "--why", "contact").stdout.splitlines()
-        if "Promise broken" in line
+        for line in run("timeline", "show", phone, "--purpose", "contact").stdout.splitlines()
+        if "SLA target missed" in line
     ]
-    what = ["Promise broken: resolution, policy letters", "siege/mdph", "mail:ged:7"]
+    what = ["SLA target missed: resolution, policy letters", "siege/mdph", "mail:ged:7"]
     assert re.split("  +", promise)[1:] == what, "how things stood is not told of a promise, which may be judged later"
-    assert "no open matter" in run("timeline", "show", "call:a:1", "--why", "contact").stderr
+    assert "no open case" in run("timeline", "show", "call:a:1", "--purpose", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    told = run("timeline", "show", phone, "--why", "contact").stdout
+    told = run("timeline", "show", phone, "--purpose", "contact").stdout
     assert "  En attente du service  " in told
     assert "accusé de réception 2109-05-15" in told
     assert "traitement (délai dépassé, échéance 2025-03-03 09:00:00+01:00)" in told
@@ -174,7 +174,7 @@ def test_what_is_promised_until_the_end_of_a_day_is_told_by_that_day(
         arrived = make("letter.arrived", 50, identities=phone, subject="mail:ged:7", site="siege", service="mdph")
         due = sla_status_entry("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
         timeline.write([*entries_of([arrived]), breach_entry("mail:ged:7", midnight_at)], [due])
-    shown = ("timeline", "show", phone, "--why", "contact", "--limit", "1")
+    shown = ("timeline", "show", phone, "--purpose", "contact", "--limit", "1")
     matter = run(*shown).stdout.splitlines()[1]
     assert "  first response 2025-03-03 (overdue), acknowledgement 2025-03-04 00:00:01+01:00 (overdue)  " in matter
     assert matter.endswith("  resolution (promise broken, due 2025-03-03)")
@@ -192,7 +192,7 @@ def test_services_that_have_a_name_are_told_by_it_with_their_codes(
         for number, service in enumerate(("mdph", "pmi")):
             where = {"subject": f"mail:ged:{number}", "site": "siege", "service": service}
             timeline.write(entries_of([make("letter.arrived", number, identities=phone, **where)]))
-    shown = ("timeline", "show", phone, "--why", "contact")
+    shown = ("timeline", "show", phone, "--purpose", "contact")
     assert run(*shown).stdout.count("  Disability office (siege/mdph)  ") == 2, "among the open matters, too"
     assert run(*shown).stdout.count("  siege/pmi  ") == 2
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -203,7 +203,7 @@ def test_what_is_asked_for_is_asked_as_french_is_set(data: Path, phone: str, mon
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
     assert done.stderr.startswith("Téléphone :")
-    assert "pourquoi (contact, " in done.stderr
+    assert "motif (contact, " in done.stderr
     assert "administration) :" in done.stderr
 
 
@@ -213,7 +213,7 @@ def test_who_is_not_known_is_recorded_in_the_sector_whose_key_made_the_pseudonym
     made = f"{phone.partition('-')[0]}-{'x' * 22}"
     for name in (f"case:0a1b-{'x' * 22}", made, "call:a:9"):
         assert run("links", "list", name).exit_code == 1, name
-        assert run("timeline", "show", name, "--why", "contact").exit_code == 1
+        assert run("timeline", "show", name, "--purpose", "contact").exit_code == 1
     assert [one["sector"] for one in records(data)] == ["general"] * 6
     load_key(data / "connectors" / "keys", "social")
     for name in (made, f"phone:0a1b-{'x' * 22}"):
@@ -226,7 +226,7 @@ def test_times_within_what_happened_are_of_the_configured_zone(data: Path, phone
     booked = make("appointment.booked", 300, starts_at=START + timedelta(hours=14, minutes=30), **where)
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write(entries_of([booked]))
-    told = run("timeline", "show", "appointment:rdv:1", "--why", "contact").stdout
+    told = run("timeline", "show", "appointment:rdv:1", "--purpose", "contact").stdout
     assert "2025-03-03 09:05:00+01:00  Appointment booked: 2025-03-03 23:30:00+01:00  siege/pmi" in told
     assert "Z" not in told
 
@@ -235,7 +235,7 @@ def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, 
     keys = data / "connectors" / "keys"
     (keys / "general.key").rename(keys / "social.key")
     done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
-    assert (done.exit_code, done.stderr.index("phone") < done.stderr.index("why")) == (0, True), done.output
+    assert (done.exit_code, done.stderr.index("phone") < done.stderr.index("purpose")) == (0, True), done.output
     (*_, (record, _)) = [(line.record or {}, line) for line in read_audit(data / "audit")]
     assert (record["whose"], record["sector"], record["why"]) == (phone, "social", "contact")
     load_key(keys, "routes")
@@ -246,7 +246,7 @@ def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, 
 @pytest.mark.parametrize(
     "command",
     [
-        ("timeline", "show", "--why", "contact"),
+        ("timeline", "show", "--purpose", "contact"),
         ("timeline", "erase"),
         ("timeline", "export", "--output", "-"),
         ("tokens", "add", "guichet-1", "--role", "agent"),
@@ -272,7 +272,7 @@ def test_where_no_connector_ran_yet_it_is_said_what_makes_a_key(data: Path) -> N
 @pytest.mark.parametrize(
     "command",
     [
-        ("timeline", "show", "--why", "contact"),
+        ("timeline", "show", "--purpose", "contact"),
         ("links", "list", CASE),
         ("tokens", "list"),
         ("audit", "show"),
@@ -290,13 +290,15 @@ def test_beside_the_demo_that_runs_its_timelines_are_meant(data: Path, phone: st
         assert run("tokens", "add", "guichet-1", "--role", "agent").exit_code == 0
         done = run(*command, typed="01 99 00 00 01\n")
         assert done.exit_code == 0, done.output
-        assert any(told in done.stdout for told in ("Call abandoned", "add_token", "guichet-1", phone, "lines, each"))
+        assert any(
+            told in done.stdout for told in ("Call abandoned", "add_token", "guichet-1", phone, "lines are intact")
+        )
     assert not (data / "audit").exists()
     assert not (data / "access").exists()
 
 
 def test_a_sector_that_is_none_gets_no_key(data: Path, phone: str) -> None:
-    done = run("timeline", "show", "--sector", "genral", "--why", "contact", typed="01 99 00 00 01\n")
+    done = run("timeline", "show", "--sector", "genral", "--purpose", "contact", typed="01 99 00 00 01\n")
     assert (done.exit_code, "no sector genral here: general" in done.stderr) == (2, True)
     assert [path.stem for path in (data / "connectors" / "keys").iterdir()] == ["general"]
 
@@ -308,13 +310,15 @@ def test_an_address_of_two_dossiers_says_of_which(data: Path) -> None:
             entries_of(call(f"call:a:{number}", 0, f"dossier:0a1b-{number:022} email:0a1b-{1:022}")),
         )
     timeline.close()
-    done = run("timeline", "show", f"email:0a1b-{1:022}", "--why", "contact")
+    done = run("timeline", "show", f"email:0a1b-{1:022}", "--purpose", "contact")
     assert done.exit_code == 1
-    assert f"belongs to 2: dossier:0a1b-{1:022}, dossier:0a1b-{2:022}" in done.stderr
-    assert "nothing is known" not in done.stderr
+    assert f"shared by 2 citizens: dossier:0a1b-{1:022}, dossier:0a1b-{2:022}" in done.stderr
+    assert "no data about" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("timeline", "show", "call:a:1", "--why", "contact"), ("links", "list", CASE)])
+@pytest.mark.parametrize(
+    "arguments", [("timeline", "show", "call:a:1", "--purpose", "contact"), ("links", "list", CASE)]
+)
 def test_a_database_of_a_newer_release_is_said(data: Path, phone: str, arguments: tuple[str, ...]) -> None:
     with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -327,10 +331,10 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     revoked = run("links", "revoke", phone, CASE, "--reason", "shared")
     assert (revoked.exit_code, revoked.stdout) == (0, "revoked\n")
     assert run("links", "revoke", phone, CASE, "--reason", "shared").exit_code == 1
-    assert run("timeline", "show", phone, "--why", "contact").stdout.count("Call abandoned by the citizen") == 1
-    told = run("timeline", "show", phone, "--why", "contact").stderr
-    assert f"{CASE}, {phone}: told together by 1 contacts, but revoked" in told
-    assert f"(Several people use it); accueil links restore {CASE} {phone}" in told
+    assert run("timeline", "show", phone, "--purpose", "contact").stdout.count("Call abandoned by the citizen") == 1
+    told = run("timeline", "show", phone, "--purpose", "contact").stderr
+    assert f"{CASE}, {phone}: linked by 1 contacts, but revoked" in told
+    assert f"(Several people use it); to undo: accueil links restore {CASE} {phone}" in told
     assert "  Several people use it\n" in run("links", "list", CASE).stdout
     assert "rights; Several people use it" in run("audit", "show").stdout
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -338,8 +342,8 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     assert "usager ; Plusieurs personnes s" in run("audit", "show").stdout
     monkeypatch.setenv("LC_ALL", "C")
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
-    assert "revoked" not in run("timeline", "show", phone, "--why", "contact").stderr
-    assert run("timeline", "show", phone, "--why", "contact").stdout.count("Call abandoned by the citizen") == 2
+    assert "revoked" not in run("timeline", "show", phone, "--purpose", "contact").stderr
+    assert run("timeline", "show", phone, "--purpose", "contact").stdout.count("Call abandoned by the citizen") == 2
     acts = [record for record in records(data) if record["operation"] == "revoke_link"]
     assert [(one["whose"], one["result"], one["ground"], one["sector"], one["why"]) for one in acts] == [
         (subject_id, result, "shared", "general", "rights")
@@ -351,7 +355,7 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
 
 def test_who_read_a_citizen_is_found_by_a_number_under_all_names_and_that_is_recorded(data: Path, phone: str) -> None:
     for name in (phone, CASE, "call:a:1", "case:0a1b-0000000000000000000009", "call:a:9"):
-        run("timeline", "show", name, "--why", "contact")
+        run("timeline", "show", name, "--purpose", "contact")
     done = run("audit", "show", "--citizen", "--json", typed="01 99 00 00 01\n")
     read = [(one["operation"], one["whose"]) for one in map(json.loads, re.findall(r"^{.*", done.stdout, re.MULTILINE))]
     assert read == [
@@ -360,13 +364,15 @@ def test_who_read_a_citizen_is_found_by_a_number_under_all_names_and_that_is_rec
         ("read_timeline", "call:a:1"),
     ]
     assert NUMBER[1:] not in done.output
-    by_case = run("audit", "show", "--citizen", "--whose", CASE, "--json").stdout.splitlines()
+    by_case = run("audit", "show", "--citizen", "--subject", CASE, "--json").stdout.splitlines()
     assert len(by_case) == len(read) + 1
-    assert len(run("audit", "show", "--whose", CASE, "--json").stdout.splitlines()) == 2, "without --citizen, it alone"
+    assert len(run("audit", "show", "--subject", CASE, "--json").stdout.splitlines()) == 2, (
+        "without --citizen, it alone"
+    )
     other = f"dossier:0a1b-{2:022}"
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
-    done = run("audit", "show", "--citizen", "--whose", phone, "--json")
+    done = run("audit", "show", "--citizen", "--subject", phone, "--json")
     assert {json.loads(line)["whose"] for line in done.stdout.splitlines()} == {phone}, "it is several people's now"
     assert CASE in done.stderr
     assert other in done.stderr
@@ -374,18 +380,18 @@ def test_who_read_a_citizen_is_found_by_a_number_under_all_names_and_that_is_rec
 
 def test_who_read_a_citizen_is_found_by_one_of_his_contacts_too(data: Path, phone: str) -> None:
     for name in (phone, CASE, "call:a:2", "call:a:9"):
-        run("timeline", "show", name, "--why", "contact")
-    done = run("audit", "show", "--citizen", "--whose", "call:a:1", "--json")
+        run("timeline", "show", name, "--purpose", "contact")
+    done = run("audit", "show", "--citizen", "--subject", "call:a:1", "--json")
     assert [json.loads(line)["whose"] for line in done.stdout.splitlines()] == [phone, CASE, "call:a:2"]
     assert done.stderr == ""
-    mistyped = run("audit", "show", "--citizen", "--whose", "call:a:1", "--sector", "genral")
+    mistyped = run("audit", "show", "--citizen", "--subject", "call:a:1", "--sector", "genral")
     assert (mistyped.exit_code, "no sector genral here: general" in mistyped.stderr) == (2, True)
     of_several = f"{CASE[:-1]}2"
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:3", 200, f"{of_several} {phone}", "general")))
-    done = run("audit", "show", "--citizen", "--whose", "call:a:1", "--json")
+    done = run("audit", "show", "--citizen", "--subject", "call:a:1", "--json")
     assert {json.loads(line)["whose"] for line in done.stdout.splitlines()} == {phone, "call:a:1"}
-    assert f"{phone} is several people's: who read {CASE}, {of_several}" in done.stderr
+    assert f"{phone} is shared by several people; search for each of them: {CASE}, {of_several}" in done.stderr
 
 
 def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_more(
@@ -395,13 +401,13 @@ def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_mor
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write([entry for n, one in enumerate(told) for entry in entries_of(call(f"call:b:{n}", n, one))])
     last = f"dossier:0a1b-{79:022}"
-    run("timeline", "show", last, "--why", "contact")
-    done = run("audit", "show", "--citizen", "--whose", CASE, "--json")
+    run("timeline", "show", last, "--purpose", "contact")
+    done = run("audit", "show", "--citizen", "--subject", CASE, "--json")
     assert last in {json.loads(line)["whose"] for line in done.stdout.splitlines()}
-    assert "than is followed" not in done.stderr
+    assert "than the limit" not in done.stderr
     monkeypatch.setattr("streams.privacy.citizen_finder.MAX_IDENTITIES", 70)
-    done = run("audit", "show", "--citizen", "--whose", CASE)
-    assert f"more is linked to {CASE} than is followed: who read the rest is asked for by dossier:" in done.stderr
+    done = run("audit", "show", "--citizen", "--subject", CASE)
+    assert f"{CASE} has more linked identities than the limit; search again with --subject dossier:" in done.stderr
 
 
 def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) -> None:
@@ -424,33 +430,33 @@ def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) ->
                 )
             )
     for asked in (
-        ("--citizen", "--whose", "call:a:1"),
-        ("--whose", phone),
-        ("--whose", phone, "--who", "user:accueil"),
+        ("--citizen", "--subject", "call:a:1"),
+        ("--subject", phone),
+        ("--subject", phone, "--client", "user:accueil"),
     ):
         shown = run("audit", "show", *asked, "--json").stdout.splitlines()
         found = [(one["whose"], one["result"]) for one in map(json.loads, shown) if one["operation"] == "erase"]
         proved = (f"erasure:{name}:{sha256}", "proved")
-        assert found == ([proved] if "--who" in asked else [(phone, "begun"), proved])
+        assert found == ([proved] if "--client" in asked else [(phone, "begun"), proved])
 
 
 def test_that_it_was_shown_who_read_somebody_long_gone_is_recorded_as_shown(data: Path, phone: str) -> None:
     gone, nobody = f"{CASE[:-1]}8", f"{CASE[:-1]}9"
-    run("timeline", "show", gone, "--why", "contact")
-    assert gone in run("audit", "show", "--citizen", "--whose", gone, "--json").stdout
-    assert "more before these" in run("audit", "show", "--citizen", "--whose", gone, "--limit", "0").stderr
-    run("audit", "show", "--citizen", "--whose", nobody)
+    run("timeline", "show", gone, "--purpose", "contact")
+    assert gone in run("audit", "show", "--citizen", "--subject", gone, "--json").stdout
+    assert "earlier records not shown" in run("audit", "show", "--citizen", "--subject", gone, "--limit", "0").stderr
+    run("audit", "show", "--citizen", "--subject", nobody)
     acts = [(one["whose"], one["result"]) for one in records(data) if one["operation"] == "read_audit"]
     assert acts == [(gone, "shown"), (gone, "shown"), (nobody, "not_found")]
 
 
 def test_what_is_typed_and_not_known_is_concealed_in_the_audit_and_found(data: Path, phone: str) -> None:
     typed = "email:boite:jean.modele@example.org"
-    run("timeline", "show", typed, "--why", "contact")
+    run("timeline", "show", typed, "--purpose", "contact")
     run("links", "list", typed)
     run("links", "revoke", typed, CASE, "--reason", "shared")
-    assert run("audit", "show", "--whose", typed, "--json").stdout.count("concealed:") == 4
-    run("audit", "show", "--citizen", "--whose", typed)
+    assert run("audit", "show", "--subject", typed, "--json").stdout.count("concealed:") == 4
+    run("audit", "show", "--citizen", "--subject", typed)
     assert "jean.modele" not in "".join(path.read_text() for path in (data / "audit").glob("*.jsonl"))
 
 
@@ -460,13 +466,13 @@ def test_who_shares_a_number_is_told_only_once_that_is_recorded(
     other = f"{CASE[:-1]}2"
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
-    run("timeline", "show", phone, "--why", "contact")
+    run("timeline", "show", phone, "--purpose", "contact")
 
     def be_full(*_: object) -> None:
         raise AuditError("no space left on device")
 
     monkeypatch.setattr(Audit, "record", be_full)
-    done = run("audit", "show", "--citizen", "--whose", phone)
+    done = run("audit", "show", "--citizen", "--subject", phone)
     assert (done.exit_code, done.stdout) == (2, "")
     assert other not in done.stderr
 
@@ -474,8 +480,8 @@ def test_who_shares_a_number_is_told_only_once_that_is_recorded(
 @pytest.mark.parametrize(
     "command",
     [
-        ("timeline", "show", "call:a:1", "--why", "contact"),
-        ("audit", "show", "--citizen", "--whose", "call:a:1"),
+        ("timeline", "show", "call:a:1", "--purpose", "contact"),
+        ("audit", "show", "--citizen", "--subject", "call:a:1"),
         ("links", "list", CASE),
         ("links", "restore", CASE, "call:a:1"),
     ],
@@ -513,12 +519,12 @@ def test_who_gave_a_command_by_sudo_stands_in_the_record(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, name: str, actor: str
 ) -> None:
     monkeypatch.setenv("SUDO_USER", name)
-    assert run("timeline", "show", phone, "--why", "contact").exit_code == 0
-    assert run("timeline", "show", "call:a:9", "--why", "contact").exit_code == 1
+    assert run("timeline", "show", phone, "--purpose", "contact").exit_code == 0
+    assert run("timeline", "show", "call:a:9", "--purpose", "contact").exit_code == 1
     shown, unknown = records(data)
     assert shown["who"] == unknown["who"] == f"user:{pwd.getpwuid(os.geteuid()).pw_name}{actor}"
     assert (shown["result"], shown["sector"], unknown["result"]) == ("shown", "general", "not_found")
-    by_account = run("audit", "show", "--who", f"user:{pwd.getpwuid(os.geteuid()).pw_name}", "--json").stdout
+    by_account = run("audit", "show", "--client", f"user:{pwd.getpwuid(os.geteuid()).pw_name}", "--json").stdout
     assert len(by_account.splitlines()) == 2, "an account's are also those that were given by sudo"
 
 
@@ -527,16 +533,16 @@ def test_a_number_whose_only_link_was_revoked_is_not_unknown(data: Path) -> None
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:9", 0, f"{CASE} {number}")))
     assert run("links", "revoke", number, CASE, "--reason", "mistaken").exit_code == 0
-    done = run("timeline", "show", number, "--why", "contact")
+    done = run("timeline", "show", number, "--purpose", "contact")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert f"(Told or typed wrongly); accueil links restore {CASE} {number}" in done.stderr
+    assert f"(Wrong value typed or given); to undo: accueil links restore {CASE} {number}" in done.stderr
     assert "nothing to show" in done.stderr
-    assert "nothing is known" not in done.stderr
+    assert "no data about" not in done.stderr
 
 
 def test_what_cannot_be_recorded_is_not_shown(data: Path, phone: str) -> None:
     (data / "audit").write_text("no directory")
-    done = run("timeline", "show", phone, "--why", "contact")
+    done = run("timeline", "show", phone, "--purpose", "contact")
     assert done.exit_code == 2
     assert done.stdout == ""
-    assert "could not be recorded" in done.stderr
+    assert "nothing was done, because the audit log cannot be written" in done.stderr

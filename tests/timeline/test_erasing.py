@@ -78,7 +78,7 @@ class World:
     def erase(self, asked: str) -> str:
         found = self.erasures.finder.find_for_erasure(asked, "")
         request = self.erasures.begin(make_request_id(), found.contacts, found.sector, "camille")
-        self.erasures.tell()
+        self.erasures.publish_pending()
         return request.id
 
     def _fold(self, event: Event) -> Contact:
@@ -108,8 +108,8 @@ def test_what_kafka_took_in_part_is_finished_by_the_next_who_asks(world: World) 
         (open_,) = requests.read_unpublished(connection)
     assert world.look(open_.id)["state"] == "begun"
     world.room = 1000
-    assert world.erasures.tell() == 1
-    assert world.erasures.tell() == 0
+    assert world.erasures.publish_pending() == 1
+    assert world.erasures.publish_pending() == 0
     assert len({event.id for event in world.told}) == 2 < len(world.told)
     world.work()
     assert world.look(open_.id)["proof"]["kept_as_erased"] == 2
@@ -249,7 +249,7 @@ def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) 
     assert found is not None
     assert [*format_erasure(found, UTC)] == [
         (f"request {name}", f"demande {name}"),
-        ("told, but not all is erased yet", "dit, mais tout n'est pas encore effacé"),
+        ("published, but not everything is erased yet", "publié, mais tout n'est pas encore effacé"),
     ]
     world.work()
     found = world.erasures.look(name, world.proofs.append)
@@ -260,8 +260,8 @@ def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) 
     assert french.startswith(f"demande {name}\neffacé : 2 contacts")
     assert "rows of the state: 2 erased, 0 with identities" in english
     assert "entrées : 6, désormais 0" in french
-    assert "running promises: 0" in english
-    assert "until 2026-12-28 06:00+00:00: events and entries told before" in english
+    assert "open SLA targets: 0" in english
+    assert "until 2026-12-28 06:00+00:00: events and entries from before" in english
     assert {remnant.what for remnant in found.proof.remains} <= REMNANTS.keys()
     assert "accueil retention apply" in english
     assert found.sha256 in english

@@ -123,10 +123,10 @@ def test_yesterday_is_written_and_shown(
     [
         (("--day", "yesterday"), "use 2026-11-25\n"),
         (("--week", "2026-11"), "use 2026-W48, or a day of it"),
-        (("--day", "2020-01-01", "--month", "2020-01"), "choose one of --day, --week, --month, --year"),
-        (("--year", "9998"), "9998 is yet to come"),
-        (("--output", "-"), "--output - is for one file: say which with --format"),
-        (("--output", "-", "--format", "csv", "--format", "html"), "--output - is for one file"),
+        (("--day", "2020-01-01", "--month", "2020-01"), "use only one of --day, --week, --month, --year"),
+        (("--year", "9998"), "9998 is in the future"),
+        (("--output", "-"), "--output - writes a single file: choose it with --format"),
+        (("--output", "-", "--format", "csv", "--format", "html"), "--output - writes a single file"),
     ],
 )
 def test_invalid_period_is_refused(arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -254,7 +254,7 @@ def test_timeline_is_shown_again_in_the_other_language(desk: Desk, value: str, k
     desk.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the submitted form does
     desk.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
     desk.press(Keys.ENTER)
-    wait_until(lambda: desk.is_there("#story-title") and "open matter" in desk.text, "the story in English")
+    wait_until(lambda: desk.is_there("#story-title") and "open case" in desk.text, "the story in English")
     wait_until(lambda: desk.focused[0] == "story-title", "the focus on it")
     assert desk.page.run("return document.querySelectorAll('.facts tr[data-channel]').length") == 8
     assert desk.page.run("return purpose.value") == "follow_up"

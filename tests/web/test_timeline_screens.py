@@ -103,7 +103,7 @@ def test_theme_of_the_system_is_the_default(desk: Desk) -> None:
 
 def test_english_page_is_english_throughout(desk: Desk) -> None:
     desk.open(language="en").sign_in().ask(NUMBER)
-    assert "4 open matters" in desk.text
+    assert "4 open cases" in desk.text
     assert "Income support" in desk.text
     french = ("affaire", "Courrier", "Délai", "usager", "Rendez", "dernier", "depuis")
     assert [word for word in french if word in desk.text.replace("Département", "")] == []

@@ -1,5 +1,6 @@
-"""The manager interface (AMI) of an Asterisk: what happens there, as it happens.
+"""Manager interface (AMI) of an Asterisk: the live stream of its calls, queues and agents.
 
-`wire` is the format, `session` a connection, `watch` what is remembered, `translation` and `snapshot` tell as records of the log
-what messages say, and `part` is all of it as a part of the source.
+`ami_protocol` is the format and `manager_session` one connection. `call_tracker` is the memory of earlier messages.
+`message_translator` and `queue_status` convert messages to records of the log. `manager_input` combines them as an input
+of the source.
 """

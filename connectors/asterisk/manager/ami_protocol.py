@@ -1,4 +1,4 @@
-"""Messages of the manager interface: lines `Key: value`, an empty one ends them.
+"""Messages of the manager interface: lines `Key: value`, ended by an empty line.
 
 Format: the AMI v2 specification in the Asterisk documentation, and `main/manager.c`.
 """
@@ -10,23 +10,23 @@ from connectors.sdk.telephony import AHEAD_SECONDS, SECONDS
 
 MAX_MESSAGE_BYTES: Final = 65_536
 OVERSIZED: Final = "=oversized"
-"""The event of a message that was too long to be kept."""
+"""Event name that replaces a message longer than `MAX_MESSAGE_BYTES`."""
 CONNECTED: Final = "=connected"
 LISTED: Final = "=listed"
-"""What a new connection tells: that it is one, and after what happened meanwhile, how things are."""
+"""Internal events for a new connection: its start, and then the status of the queues."""
 END: Final = b"\r\n\r\n"
 
 Message = dict[str, str]
-"""Of keys that repeat, the first."""
+"""Headers of a message. Of a repeated key, the first value is used."""
 
 
 def encode_action(action: str, **headers: str) -> bytes:
-    """Return an action as it is sent; no value may hold an end of line."""
+    """Return an action in wire format. Values may not contain line ends."""
     return "".join(f"{key}: {value}\r\n" for key, value in {"Action": action, **headers}.items()).encode() + b"\r\n"
 
 
 class MessageReader:
-    """Takes apart what comes in, whatever its pieces; holds one message at most, and of one that is too long nothing."""
+    """Incremental parser of messages. It buffers at most one message, and discards those that are too long."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
@@ -36,8 +36,8 @@ class MessageReader:
         """Return the messages that end in `content`."""
         self._pending += content
         messages = []
-        *whole, rest = self._pending.split(END)
-        for block in whole:
+        *complete, rest = self._pending.split(END)
+        for block in complete:
             if block.strip():
                 too_long = self._skipping or len(block) > MAX_MESSAGE_BYTES
                 messages.append({"Event": OVERSIZED} if too_long else read_headers(bytes(block), b"\r\n"))
@@ -49,10 +49,10 @@ class MessageReader:
         return messages
 
 
-def seconds_of(message: Message, otherwise: float) -> float:
-    """Return the time that a message gives, in seconds since 1970; `otherwise`, when it came, if it gives none that can be."""
+def seconds_of(message: Message, received_at: float) -> float:
+    """Return the timestamp of a message in seconds since 1970, or `received_at` if it has no plausible one."""
     try:
-        told = float(message.get("Timestamp", ""))
+        timestamp = float(message.get("Timestamp", ""))
     except ValueError:
-        return otherwise
-    return told if SECONDS.start <= told <= otherwise + AHEAD_SECONDS else otherwise
+        return received_at
+    return timestamp if SECONDS.start <= timestamp <= received_at + AHEAD_SECONDS else received_at

@@ -1,4 +1,4 @@
-"""What is remembered of a switchboard that is watched, beside what the log would have said."""
+"""Memory of a switchboard observed through the manager interface, in addition to the history of its calls."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ MAX_CALLS: Final = 20_000
 
 
 class Leaving(msgspec.Struct, array_like=True):
-    """A wait that is over, while it is not known yet how."""
+    """The end of a wait whose reason is not known yet."""
 
     second: int
     queue: str
@@ -20,42 +20,42 @@ class Leaving(msgspec.Struct, array_like=True):
 
 
 class Progress(msgspec.Struct, array_like=True):
-    """How far a call is. Queues are as `Names.own_queue` calls them."""
+    """Current state of a call. Queues are named by their key (`NameResolver.queue_key`)."""
 
     waiting: str = ""
-    """The queue in which it waits."""
+    """Queue in which the call waits."""
     since: int = 0
     place: str = ""
-    """Where in the dialplan, in a word that does not tell it."""
-    asked: str = ""
-    """The queue that the dialplan wanted it in last."""
+    """Keyed hash of the call's place in the dialplan."""
+    requested: str = ""
+    """Last queue that the dialplan asked for."""
     given_up: Leaving | None = None
-    """It left without an answer, because it hung up or for another reason."""
+    """The call left the queue unanswered: the caller hung up, or another reason follows."""
     gone: Leaving | None = None
-    """It left, answered or by a key."""
+    """The call left the queue, answered or by a key."""
     dropped: bool = False
-    """Not used: the place of a value that earlier versions wrote."""
+    """Unused. Keeps the position of a value that earlier versions wrote."""
     transfer: str = ""
-    """The record of the log that its transfer will be, and the extension if a queue is there: `BLINDTRANSFER|610`."""
+    """Log record of its pending transfer, with the extension if it leads to a queue: `BLINDTRANSFER|610`."""
 
 
 class CallTracker(msgspec.Struct):
-    """What is remembered."""
+    """State of the calls, conversations and agents of one switchboard."""
 
     since: int = 0
-    """Since when this connection watches, by the switchboard's clock."""
+    """Start of this connection by the switchboard's clock, in seconds since 1970."""
     memory: CallHistory = msgspec.field(default_factory=CallHistory)
     hears_dialplan: bool = False
-    """Whether events of the class dialplan come, which tell how a wait ended."""
+    """Whether events of the class `dialplan` arrive, which report how waits end."""
     calls: dict[str, Progress] = {}
-    """The one that something happened to last comes last."""
+    """Calls by id, ordered by their last message."""
     talks: dict[str, tuple[str, str]] = {}
-    """Call → queue and agent, of conversations."""
+    """Conversations: call → queue and agent."""
     members: dict[str, dict[str, bool]] = {}
-    """Queue → agent → whether paused there."""
+    """Queue → agent → whether the agent is paused there."""
 
     def progress(self, call: str) -> Progress:
-        """Return how far a call is, to which something happens now."""
+        """Return the state of a call, and mark it as the most recent one."""
         progress = self.calls.pop(call, None) or Progress()
         self.calls[call] = progress
         if len(self.calls) > MAX_CALLS:
@@ -63,12 +63,12 @@ class CallTracker(msgspec.Struct):
         return progress
 
     def rename(self, previous: str, queue: str) -> None:
-        """Give a queue the name that a newer version gives it."""
+        """Change the key of a queue from `previous`, as written by an earlier version, to `queue`."""
         if previous in self.members:
             self.members[queue] = self.members.pop(previous) | self.members.get(queue, {})
         for progress in self.calls.values():
             progress.waiting = queue if progress.waiting == previous else progress.waiting
-            progress.asked = queue if progress.asked == previous else progress.asked
+            progress.requested = queue if progress.requested == previous else progress.requested
             for leaving in filter(None, (progress.given_up, progress.gone)):
                 leaving.queue = queue if leaving.queue == previous else leaving.queue
         for call, (name, agent) in self.talks.items():
@@ -77,7 +77,7 @@ class CallTracker(msgspec.Struct):
             known.rename(previous, queue)
 
     def excerpt(self, second: int, call: str, agent: str) -> "CallTracker":
-        """Return what the last record depends on, enough to map it alone: one of `second`, of `call` and of `agent`."""
+        """Return the part needed to map the last message again: its second, its `call` and its `agent`."""
         memory = self.memory.excerpt(second, call, agent) if second in self.memory.seconds else CallHistory()
         progress = self.calls.get(call)
         return CallTracker(self.since, memory, self.hears_dialplan, {call: progress} if progress else {})

@@ -1,4 +1,4 @@
-"""What a message says, with the names that events have, and records as the log would have them."""
+"""Messages with names as in events, and records in the format of the log."""
 
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -13,36 +13,36 @@ HIGHEST: Final = max(LONGEST_SECONDS, LAST_POSITION)
 
 
 class ManagerEvent(NamedTuple):
-    """One message."""
+    """A message with resolved names."""
 
-    event: str
+    name: str
     second: int
     unique_id: str
-    """Of the call, as Asterisk has it."""
+    """Id of the call in Asterisk."""
     call: str
-    """As `Names.call` calls it; empty if there is none."""
+    """Id of the call from `NameResolver.call`; empty if none."""
     queue: str
-    """As `Names.own_queue` calls it; empty if there is none."""
+    """Key of the queue from `NameResolver.queue_key`; empty if none."""
     agent: str
-    """The pseudonym; empty if there is none."""
+    """Pseudonym of the agent; empty if none."""
     message: Message
 
     def get(self, key: str) -> str:
-        """Return a value, empty if it is not there."""
+        """Return a header, empty if missing."""
         return self.message.get(key, "")
 
     def number(self, key: str) -> str:
-        """Return a value that is a duration or a position, empty if it is none."""
+        """Return a header that is a duration or a position, empty if it is neither."""
         value = self.get(key)
         return "" if whole(value, HIGHEST) is None else value
 
     def at(self, *, queue: str, second: int | None = None) -> "ManagerEvent":
-        """Return what is said of the same call, in another queue, and perhaps at another time."""
+        """Return a copy for the same call in another queue, and optionally at another time."""
         return self._replace(queue=queue, second=self.second if second is None else second)
 
 
 def read_message(message: Message, second: int, names: NameResolver) -> ManagerEvent:
-    """Return what a message says. `second` is when, in seconds since 1970."""
+    """Return a message with resolved names. `second` is its time in seconds since 1970."""
     event = message.get("Event", "")
     unique_id = message.get("TransfereeUniqueid" if event in TRANSFERS else "Uniqueid", "")
     agent = message.get("Agent") or message.get("MemberName") or message.get("Name") or message.get("Interface", "")
@@ -57,15 +57,15 @@ def read_message(message: Message, second: int, names: NameResolver) -> ManagerE
     )
 
 
-def record(said: ManagerEvent, event: str, *parameters: str) -> QueueLogRecord:
-    """Return a record of what is said."""
-    time = datetime.fromtimestamp(said.second, UTC)
+def record(ami_event: ManagerEvent, event: str, *parameters: str) -> QueueLogRecord:
+    """Return the record of the log that corresponds to a message."""
+    time = datetime.fromtimestamp(ami_event.second, UTC)
     return QueueLogRecord(
-        said.second,
+        ami_event.second,
         time,
-        ResolvedName(said.call),
-        ResolvedName(said.queue),
-        ResolvedName(said.agent),
+        ResolvedName(ami_event.call),
+        ResolvedName(ami_event.queue),
+        ResolvedName(ami_event.agent),
         event,
         list(parameters),
     )

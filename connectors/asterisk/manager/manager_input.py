@@ -1,6 +1,6 @@
-"""The manager interface as a part of a source.
+"""Manager interface as an input of the source.
 
-It tells what happens once, to who is there: so what it tells is kept on disk until it is confirmed, and read from there.
+The interface does not repeat events, so messages are stored on disk and read from there until they are confirmed.
 """
 
 import time
@@ -23,10 +23,11 @@ from models.reasons import Reason
 
 
 class ManagerCheckpoint(msgspec.Struct):
-    """What is saved: the number of the last message that was mapped, and what is remembered then."""
+    """Saved state: the number of the last mapped message, and the memory at this point."""
 
     number: int = 0
-    watch: CallTracker = msgspec.field(default_factory=CallTracker)
+    tracker: CallTracker = msgspec.field(name="watch", default_factory=CallTracker)
+    """Memory of earlier messages. Saved as `watch`."""
 
 
 class ManagerInput:
@@ -35,23 +36,23 @@ class ManagerInput:
     def __init__(self, config: AsteriskConfig, manager: Manager, context: Context, state: ManagerCheckpoint) -> None:
         self.state = state
         names = NameResolver(config, context.pseudonym_key(config.sector))
-        line = ReconnectingConnection(lambda: ManagerConnection(manager, names))
-        self._feed = JournaledStream(context.directory / "ami", ManagerRecord, line, state.number)
+        connection = ReconnectingConnection(lambda: ManagerConnection(manager, names))
+        self._stream = JournaledStream(context.directory / "ami", ManagerRecord, connection, state.number)
         self._config, self._context = config, context
-        self._beside_log = config.path is not None or manager.log_elsewhere
-        self._mapping = self._map_with(state.watch)
+        self._with_log = config.path is not None or manager.log_elsewhere
+        self._mapping = self._map_with(state.tracker)
 
     @property
     def journal_position(self) -> SpoolPosition | None:
-        """After what in the journal it is."""
-        return self._feed.journal_position
+        """Position in the journal after the last message read."""
+        return self._stream.journal_position
 
     def read(self, wait_seconds: float) -> Sequence[JournalEntry]:
-        """Return what was told, in order; nothing after `wait_seconds` without any. Raises `SourceUnavailableError`."""
-        return self._feed.read(wait_seconds)
+        """Return the next messages in order; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
+        return self._stream.read(wait_seconds)
 
     def map(self, raw: JournalEntry) -> Outcome:
-        """Return what a message means."""
+        """Return the outcome of a message."""
         self.state.number = raw.number
         return self._mapping.map(raw)
 
@@ -59,52 +60,52 @@ class ManagerInput:
         """Return the rejection of a message."""
         return self._mapping.reject(raw, reason, detail)
 
-    def map_rejected(self, content: bytes, watch: CallTracker, read_at: datetime) -> Outcome:
-        """Return what a message means that was rejected, with a memory of its own."""
-        return self._map_with(watch).map(JournalEntry(content, read_at))
+    def map_rejected(self, content: bytes, tracker: CallTracker, read_at: datetime) -> Outcome:
+        """Return the outcome of a rejected message, mapped again with the memory saved in its rejection."""
+        return self._map_with(tracker).map(JournalEntry(content, read_at))
 
     def close(self) -> None:
-        """Let go of connection and journal."""
-        self._feed.close()
+        """Close the connection and the journal."""
+        self._stream.close()
 
     def drop(self, journal_position: SpoolPosition) -> None:
-        """Forget what is safe."""
-        self._feed.drop(journal_position)
+        """Delete the journal up to `journal_position`."""
+        self._stream.drop(journal_position)
 
-    def _map_with(self, watch: CallTracker) -> ManagerMapping:
+    def _map_with(self, tracker: CallTracker) -> ManagerMapping:
         key = self._context.pseudonym_key(self._config.sector)
-        return ManagerMapping(self._context.source, self._config, key, watch, beside_log=self._beside_log)
+        return ManagerMapping(self._context.source, self._config, key, tracker, with_log=self._with_log)
 
 
 class ManagerConnection:
-    """One connection, and what is kept of what it tells."""
+    """One connection, and the retained fields of its messages."""
 
     def __init__(self, manager: Manager, names: NameResolver) -> None:
         self._names = names
         self._session = ManagerSession(manager)
-        listed = list_queues(self._session)
-        connected = ManagerRecord(0, listed.received_at, listed.message | {"Event": CONNECTED})
-        self.initial_records = [connected, *self._kept(self._session.before), listed]
+        status = list_queues(self._session)
+        connected = ManagerRecord(0, status.received_at, status.message | {"Event": CONNECTED})
+        self.initial_records = [connected, *self._filtered(self._session.before), status]
 
     def receive(self, wait_seconds: float) -> list[ManagerRecord]:
-        """Return what happened. Raises `SourceUnavailableError`."""
-        return self._kept(self._session.receive(wait_seconds))
+        """Return new messages. Raises `SourceUnavailableError`."""
+        return self._filtered(self._session.receive(wait_seconds))
 
     def close(self) -> None:
-        """Leave."""
+        """Log off and close the connection."""
         self._session.close()
 
-    def _kept(self, messages: Sequence[Message]) -> list[ManagerRecord]:
+    def _filtered(self, messages: Sequence[Message]) -> list[ManagerRecord]:
         now = time.time()
         return [
-            ManagerRecord(0, now, kept)
+            ManagerRecord(0, now, filtered)
             for message in messages
-            if (kept := filter_message(message, self._names)) is not None
+            if (filtered := filter_message(message, self._names)) is not None
         ]
 
 
 def list_queues(session: ManagerSession) -> ManagerRecord:
-    """Return how things are in the queues."""
+    """Return the current status of the queues."""
     members = [select_fields(row, MEMBER) for row in session.members]
     entries = [select_fields(row, ENTRY) for row in session.entries]
     return ManagerRecord(0, time.time(), {"Event": LISTED, "Timestamp": f"{session.now:.6f}"}, members, entries)

@@ -1,4 +1,4 @@
-"""One connection to the manager interface: logged in, with what is so at its beginning, and then what happens."""
+"""One logged-in connection to the manager interface: the queue status at its start, then the events."""
 
 import hashlib
 import ssl
@@ -14,67 +14,72 @@ from connectors.sdk.i18n import say
 from connectors.sdk.socket_connection import SocketConnection
 
 START_SECONDS: Final = 20.0
-"""How long it may take until all is told that is so at the beginning; an instance that does not move for 60 seconds is stuck."""
+"""Longest duration of login and queue status, in seconds. After 60 seconds without progress, an instance counts as stuck."""
 MAX_BANNER_BYTES: Final = 512
 MAX_LISTED: Final = 50_000
 CLASSES: Final = "agent,call,dialplan,user"
-"""Classes of events that are asked for."""
+"""Event classes requested at login."""
 UNREACHABLE: Final = (
-    "cannot be reached: is the manager interface enabled, and the network there?",
-    "est injoignable : l'interface de gestion est-elle activée, et le réseau là ?",
+    "cannot be reached: is the manager interface enabled, and is the network available?",
+    "est injoignable : l'interface de gestion est-elle activée, et le réseau disponible ?",
 )
 
 
 class ManagerSession:
-    """Raises `SourceUnavailableError` from its making and from `receive`; then it is over: close it."""
+    """A connection to the manager interface. Close it after an error.
+
+    Construction and `receive` raise `SourceUnavailableError`.
+    """
 
     def __init__(self, manager: Manager, *, events: bool = True) -> None:
         self._manager = manager
         self._reader = MessageReader()
         self._deadline = time.monotonic() + START_SECONDS
         self._inbox = deque[Message]()
-        self._peer = SocketConnection(manager.address, UNREACHABLE, _trust(manager) if manager.encrypted else None)
+        self._connection = SocketConnection(
+            manager.address, UNREACHABLE, _trust(manager) if manager.encrypted else None
+        )
         try:
             self._greet()
             self.before: list[Message] = []
-            """What happened until the list of queues was made."""
+            """Events received before the queue status."""
             self._log_in(events=events)
             self.now = seconds_of(self._ask("Ping"), time.time())
-            """What time it was there when the connection began, seconds since 1970."""
+            """Switchboard time at the start of the connection, in seconds since 1970."""
             self.members: list[Message] = []
-            """A row for each agent in each queue."""
+            """One row for each agent in each queue."""
             self.entries: list[Message] = []
-            """A row for each caller who waits."""
+            """One row for each waiting caller."""
             self._list_queues()
         except BaseException:
             self.close()
             raise
 
     def receive(self, wait_seconds: float) -> list[Message]:
-        """Return what came after the list of queues was made, in order; nothing after `wait_seconds` without any."""
+        """Return messages received after the queue status, in order; none after `wait_seconds` without any."""
         if not self._inbox:
-            self._take(wait_seconds)
+            self._receive(wait_seconds)
         if not self._inbox:
-            self._peer.check_alive(encode_action("Ping"))
-        told = [*self._inbox]
+            self._connection.check_alive(encode_action("Ping"))
+        messages = [*self._inbox]
         self._inbox.clear()
-        return told
+        return messages
 
     def close(self) -> None:
-        """Leave."""
-        self._peer.close(encode_action("Logoff"))
+        """Log off and close the connection."""
+        self._connection.close(encode_action("Logoff"))
 
     # -------------------------------------------------------------------------------------------------------- beginning
     def _greet(self) -> None:
         banner = b""
         while not banner.endswith(b"\r\n") and len(banner) < MAX_BANNER_BYTES:
-            byte = self._peer.receive(self._deadline - time.monotonic(), 1)
+            byte = self._connection.receive(self._deadline - time.monotonic(), 1)
             if not byte:
                 break
             banner += byte
         if not banner.startswith(b"Asterisk Call Manager/"):
-            raise self._peer.trouble(
-                "is no manager interface of Asterisk", "n'est pas une interface de gestion d'Asterisk"
+            raise self._connection.trouble(
+                "is not an Asterisk manager interface", "n'est pas une interface de gestion d'Asterisk"
             )
 
     def _log_in(self, *, events: bool) -> None:
@@ -93,46 +98,48 @@ class ManagerSession:
         while (row := self._await(_is_listed, meanwhile)).get("Event") != "QueueStatusComplete":
             lists.get(row.get("Event", ""), []).append(row)
             if len(self.members) + len(self.entries) > MAX_LISTED:
-                raise self._peer.trouble("lists more than can be", "énumère plus qu'il n'est possible")
+                raise self._connection.trouble(
+                    "lists too many agents and callers", "énumère trop d'agents et d'appelants"
+                )
         self._inbox.extendleft(reversed(meanwhile))
 
     def _ask(self, action: str, **headers: str) -> Message:
-        self._peer.send(encode_action(action, ActionID=action, **headers))
-        answer = self._await(lambda told: told.get("ActionID") == action and "Response" in told, self.before)
+        self._connection.send(encode_action(action, ActionID=action, **headers))
+        answer = self._await(lambda message: message.get("ActionID") == action and "Response" in message, self.before)
         if answer["Response"] != "Success":
-            raise self._peer.refusal(
-                f"refuses {action}: are user and secret right, and may it be used from this machine?",
-                f"refuse {action} : l'utilisateur et son mot de passe sont-ils justes, et utilisables depuis cette machine ?",
+            raise self._connection.refusal(
+                f"refuses {action}: are username and secret correct, and is this machine permitted?",
+                f"refuse {action} : l'utilisateur et son mot de passe sont-ils corrects, et cette machine est-elle autorisée ?",
             )
         return answer
 
-    def _await(self, wanted: Callable[[Message], bool], others: list[Message]) -> Message:
-        """Return the first message that is wanted, and put those before it to `others`."""
+    def _await(self, wanted: Callable[[Message], bool], skipped: list[Message]) -> Message:
+        """Return the first message that is `wanted`, and append the messages before it to `skipped`."""
         while True:
             while self._inbox:
-                told = self._inbox.popleft()
-                if wanted(told):
-                    return told
-                others.append(told)
+                message = self._inbox.popleft()
+                if wanted(message):
+                    return message
+                skipped.append(message)
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise self._peer.trouble("does not answer in time", "ne répond pas à temps")
-            self._take(left)
+                raise self._connection.trouble("does not answer in time", "ne répond pas à temps")
+            self._receive(left)
 
-    def _take(self, wait_seconds: float) -> None:
-        self._inbox += self._reader.feed(self._peer.receive(wait_seconds))
+    def _receive(self, wait_seconds: float) -> None:
+        self._inbox += self._reader.feed(self._connection.receive(wait_seconds))
 
 
 def _trust(manager: Manager) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=manager.authorities)
     except OSError:
-        what = say(
-            f"cannot be trusted: {manager.authorities} cannot be read, or holds no certificates",
-            f"ne peut être vérifiée : {manager.authorities} est illisible, ou sans certificats",
+        problem = say(
+            f"cannot be verified: {manager.authorities} is unreadable or contains no certificates",
+            f"ne peut être vérifiée : {manager.authorities} est illisible ou ne contient pas de certificats",
         )
-        raise SourceMisconfiguredError("{}:{} ".format(*manager.address) + what) from None
+        raise SourceMisconfiguredError("{}:{} ".format(*manager.address) + problem) from None
 
 
-def _is_listed(told: Message) -> bool:
-    return told.get("ActionID") == "QueueStatus"
+def _is_listed(message: Message) -> bool:
+    return message.get("ActionID") == "QueueStatus"

@@ -1,4 +1,4 @@
-"""What messages of the manager interface mean, and that a connection began."""
+"""Mapping of manager interface messages to events or rejects."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -24,64 +24,66 @@ from models.events import Event
 from models.identities import PseudonymKey
 from models.reasons import Reason
 
-ANSWERS: Final = frozenset({"AgentConnect", "AgentComplete"})
+HANDLED_BY_AGENT: Final = frozenset({"AgentConnect", "AgentComplete"})
 TOO_LONG: Final = say(
     f"more than {ami_protocol.MAX_MESSAGE_BYTES} bytes", f"plus de {ami_protocol.MAX_MESSAGE_BYTES} octets"
 )
-
 
 _decode: Final = msgspec.json.Decoder(ManagerRecord).decode
 
 
 class ManagerMapping:
-    """Maps the messages of one switchboard, in order; what earlier ones said is in `watch`."""
+    """Maps the messages of one switchboard in order. `tracker` is the memory of earlier messages.
+
+    `with_log` means that the log is read too, here or by another Accueil.
+    """
 
     def __init__(
-        self, source: str, config: AsteriskConfig, key: PseudonymKey, watch: CallTracker, *, beside_log: bool
+        self, source: str, config: AsteriskConfig, key: PseudonymKey, tracker: CallTracker, *, with_log: bool
     ) -> None:
         self._names = NameResolver(config, key)
-        self._watch = watch
-        self._snapshot = QueueStatusComparison(self._names, watch, beside_log=beside_log)
-        self._translation = MessageTranslator(config, self._names, watch)
-        self._facts = RecordInterpreter(source, config, self._names, watch.memory)
+        self._tracker = tracker
+        self._queue_status = QueueStatusComparison(self._names, tracker, with_log=with_log)
+        self._translator = MessageTranslator(config, self._names, tracker)
+        self._interpreter = RecordInterpreter(source, config, self._names, tracker.memory)
 
     def map(self, raw: JournalEntry) -> Outcome:
-        """Return what a message means, or why it means nothing; raises nothing."""
+        """Return the events of a message, or its rejection. Never raises."""
         events: list[Event] = []
         try:
             for record in self._records(_decode(raw.content)):
-                events += self._facts.interpret(record, raw.read_at) or ()
+                events += self._interpreter.interpret(record, raw.read_at) or ()
         except UnusableRecord as error:
             return self.reject(raw, error.reason, error.detail)
         return events
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the message that was mapped last, with what is to be known of earlier ones."""
-        told = _decode(raw.content)
-        said = read_message(told.message, _second(told), self._names)
-        context = Context(self._watch.excerpt(said.second, said.call, said.agent))
-        return Reject(reason, raw.content, detail, msgspec.json.encode(context), said.event in ANSWERS)
+        """Return the rejection of the message mapped last, with the memory needed to map it again."""
+        record = _decode(raw.content)
+        ami_event = read_message(record.message, _second(record), self._names)
+        context = Context(self._tracker.excerpt(ami_event.second, ami_event.call, ami_event.agent))
+        return Reject(reason, raw.content, detail, msgspec.json.encode(context), ami_event.name in HANDLED_BY_AGENT)
 
-    def _records(self, told: ManagerRecord) -> Sequence[QueueLogRecord]:
-        match told.message["Event"]:
+    def _records(self, record: ManagerRecord) -> Sequence[QueueLogRecord]:
+        match record.message["Event"]:
             case ami_protocol.CONNECTED:
-                self._snapshot.begin(_second(told))
+                self._queue_status.begin(_second(record))
                 return ()
             case ami_protocol.LISTED:
-                return list(self._snapshot.compare(_second(told), told.members, told.entries))
+                return list(self._queue_status.compare(_second(record), record.members, record.entries))
             case ami_protocol.OVERSIZED:
                 raise UnusableRecord(Reason.OVERSIZED, TOO_LONG)
-        said = read_message(told.message, _second(told), self._names)
-        if said.call and not self._snapshot.is_watched(said.unique_id):
+        ami_event = read_message(record.message, _second(record), self._names)
+        if ami_event.call and not self._queue_status.is_watched(ami_event.unique_id):
             return ()
-        return self._translation.translate(said)
+        return self._translator.translate(ami_event)
 
 
 class Context(msgspec.Struct):
-    """What a rejected message depends on."""
+    """Memory needed to map a rejected message again."""
 
     manager: CallTracker
 
 
-def _second(told: ManagerRecord) -> int:
-    return int(seconds_of(told.message, told.received_at))
+def _second(record: ManagerRecord) -> int:
+    return int(seconds_of(record.message, record.received_at))

@@ -1,4 +1,4 @@
-"""What is kept of messages of the manager interface: what is needed, all else is dropped where it is read."""
+"""Filter for manager interface messages: only the required fields are stored."""
 
 import re
 from collections.abc import Sequence
@@ -33,56 +33,59 @@ RETAINED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "UserEvent": (*CALLS, "UserEvent", "Agent", "Data"),
     OVERSIZED: (),
 }
-"""Which events are kept, and what of them."""
+"""Retained events and their fields."""
 VARIABLES: Final = frozenset({"QUEUESTATUS", "VMSTATUS", "ABANDONED"})
 MEMBER: Final = ("Queue", "Name", "Paused", "InCall")
 ENTRY: Final = ("Uniqueid", "Queue", "Position", "CallerIDNum", "Wait")
-"""What is kept of the rows of `QueueStatus`."""
+"""Retained fields of `QueueStatus` rows."""
 KEYS: Final = re.compile(r"[0-9*#A-D]{1,6}")
-"""What a caller may leave a queue by: keys, fewer than any phone number has."""
+"""Keys by which a caller may leave a queue; shorter than any phone number."""
 LONGEST: Final = 300
-"""A longer value is cut: none that is needed is as long."""
+"""Longest retained value, in characters. Required values are shorter."""
 
 
 class ManagerRecord(journaled_stream.StreamRecord, array_like=True):
-    """What is kept of a message, or that a connection began, and how things were then."""
+    """Retained fields of a message, or an internal event with the queue status."""
 
     message: Message
     members: list[Message] = msgspec.field(default_factory=list)
-    """Rows of agents in queues, of `LISTED`."""
+    """Rows of agents in queues; only for `LISTED`."""
     entries: list[Message] = msgspec.field(default_factory=list)
-    """Rows of waiting callers, of `LISTED`."""
+    """Rows of waiting callers; only for `LISTED`."""
 
 
 def select_fields(message: Message, keys: Sequence[str]) -> Message:
-    """Return what is needed of a message."""
+    """Return the given fields of a message, each cut to `LONGEST`."""
     return {key: message[key][:LONGEST] for key in keys if key in message}
 
 
 def filter_message(message: Message, names: NameResolver) -> Message | None:
-    """Return what is needed of a message, None if nothing is. Of what was dialled, only a key, a queue or a line is."""
+    """Return the retained fields of a message, None if the message is not needed.
+
+    Dialled numbers are retained only if they are a key, a queue or a configured line.
+    """
     event = message.get("Event", "")
     if event not in RETAINED_FIELDS:
         return None
-    kept = select_fields(message, ("Event", "Timestamp", *RETAINED_FIELDS[event]))
+    fields = select_fields(message, ("Event", "Timestamp", *RETAINED_FIELDS[event]))
     match event:
-        case "VarSet" if kept.get("Variable") not in VARIABLES:
+        case "VarSet" if fields.get("Variable") not in VARIABLES:
             return None
-        case "Newchannel" if not names.line(kept.get("Exten", "")):
+        case "Newchannel" if not names.line(fields.get("Exten", "")):
             return None
-        case "QueueCallerJoin" if not _is_key(kept.get("Exten")):
-            kept.pop("Exten", None)
-        case "BlindTransfer" if not names.queue_of_extension(kept.get("Extension", "")):
-            kept.pop("Extension", None)
+        case "QueueCallerJoin" if not _is_key(fields.get("Exten")):
+            fields.pop("Exten", None)
+        case "BlindTransfer" if not names.queue_of_extension(fields.get("Extension", "")):
+            fields.pop("Extension", None)
         case "Newexten":
-            by_key = kept.get("Priority") == "1" and _is_key(kept.get("Extension"))
+            by_key = fields.get("Priority") == "1" and _is_key(fields.get("Extension"))
             if not by_key:
-                kept.pop("Extension", None)
-            if kept.get("Application") == "Queue":
-                kept |= select_fields(message, ["AppData"])  # of other applications it may hold anything
+                fields.pop("Extension", None)
+            if fields.get("Application") == "Queue":
+                fields |= select_fields(message, ["AppData"])  # in other applications it may contain anything
             elif not by_key:
                 return None
-    return kept
+    return fields
 
 
 def _is_key(dialled: str | None) -> bool:

@@ -1,8 +1,9 @@
-"""What messages of the manager interface tell, as the records that the log has of the same facts.
+"""Translation of manager interface messages to the records that the log contains for the same facts.
 
-Events and their order: the XML documentation and the code of `apps/app_queue.c`. They say less than the log of how a wait ended:
-`QueueCallerAbandon` stands for a caller who hung up, for a time-out, for an empty queue and for a withdrawal, and a caller who
-leaves by a key only leaves. Which it was, the variable `QUEUESTATUS` and the next step of the dialplan tell.
+Events and their order: the XML documentation and the code of `apps/app_queue.c`. The messages are less precise than the
+log about how a wait ends. `QueueCallerAbandon` is sent for a caller who hung up, a timeout, an empty queue and a
+withdrawal. A caller who leaves by a key only leaves. The variable `QUEUESTATUS` and the next step of the dialplan show
+which it was.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,205 +18,214 @@ from connectors.sdk.i18n import say
 from models.codec import UnusableRecord
 from models.reasons import Reason
 
-NOT_BY_THE_CALLER: Final = {
+EXIT_EVENTS: Final = {
     "TIMEOUT": "EXITWITHTIMEOUT",
     "LEAVEEMPTY": "EXITEMPTY",
     "LEAVEUNAVAIL": "EXITEMPTY",
     "WITHDRAW": "WITHDRAW",
 }
-"""`QUEUESTATUS` after a wait → the record that the log has of it."""
-NOT_ENTERED: Final = {"FULL": "=full", "JOINEMPTY": "=empty", "JOINUNAVAIL": "=empty"}
-"""`QUEUESTATUS` without a wait → the record: the log itself says nothing."""
+"""`QUEUESTATUS` after a wait → the corresponding record of the log."""
+REFUSAL_EVENTS: Final = {"FULL": "=full", "JOINEMPTY": "=empty", "JOINUNAVAIL": "=empty"}
+"""`QUEUESTATUS` without a wait → internal record; the log does not report refusals."""
 COMPLETED: Final = {"caller": "COMPLETECALLER", "agent": "COMPLETEAGENT"}
 _Handler = Callable[[ManagerEvent], Sequence[QueueLogRecord]]
 
 
 class MessageTranslator:
-    """Translates the messages of one switchboard, in order; what earlier ones said is in `watch`."""
+    """Translates the messages of one switchboard in order. `tracker` is the memory of earlier messages."""
 
-    def __init__(self, config: AsteriskConfig, names: NameResolver, watch: CallTracker) -> None:
+    def __init__(self, config: AsteriskConfig, names: NameResolver, tracker: CallTracker) -> None:
         self._names = names
-        self._watch = watch
+        self._tracker = tracker
         self._custom = {"DID": "did", **config.custom_events}
-        self._in_queues: Mapping[str, _Handler] = {
+        self._queue_handlers: Mapping[str, _Handler] = {
             "QueueCallerJoin": self._joined,
             "QueueCallerLeave": self._left,
             "QueueCallerAbandon": self._given_up,
             "AgentConnect": self._answered,
             "AgentComplete": self._completed,
-            "AgentRingNoAnswer": lambda said: [record(said, "RINGNOANSWER", said.number("RingTime"))],
+            "AgentRingNoAnswer": lambda ami_event: [record(ami_event, "RINGNOANSWER", ami_event.number("RingTime"))],
         }
-        self._of_calls: Mapping[str, _Handler] = {
+        self._call_handlers: Mapping[str, _Handler] = {
             "Newchannel": self._arrived,
-            "Newexten": self._stepped,
+            "Newexten": self._dialplan_step,
             "VarSet": self._variable_set,
             "BlindTransfer": self._transferred,
             "AttendedTransfer": self._transferred,
             "Hangup": self._hung_up,
-            "UserEvent": self._told_by_the_dialplan,
+            "UserEvent": self._user_event,
         }
-        self._of_agents: Mapping[str, _Handler] = {
+        self._agent_handlers: Mapping[str, _Handler] = {
             "QueueMemberAdded": self._member_added,
             "QueueMemberRemoved": self._member_removed,
             "QueueMemberPause": self._member_paused,
-            "AgentLogin": lambda said: [record(said, "AGENTLOGIN")],
-            "AgentLogoff": lambda said: [record(said, "AGENTLOGOFF")],
+            "AgentLogin": lambda ami_event: [record(ami_event, "AGENTLOGIN")],
+            "AgentLogoff": lambda ami_event: [record(ami_event, "AGENTLOGOFF")],
         }
 
-    def translate(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        """Return what a message tells. Raises `Unusable`, and has taken note of nothing then."""
-        if handler := self._in_queues.get(said.event):
-            if not said.call:
+    def translate(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        """Return the records of a message. Raises `UnusableRecord`."""
+        if handler := self._queue_handlers.get(ami_event.name):
+            if not ami_event.call:
                 raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no call", "il ne nomme pas d'appel"))
-            if not said.queue:
+            if not ami_event.queue:
                 raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no queue", "il ne nomme pas de file"))
-            return handler(said)
-        if handler := self._of_agents.get(said.event):
-            if not said.agent:
+            return handler(ami_event)
+        if handler := self._agent_handlers.get(ami_event.name):
+            if not ami_event.agent:
                 raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no agent", "il ne nomme pas d'agent"))
-            return handler(said)
-        handler = self._of_calls.get(said.event)
-        return handler(said) if handler and said.call else ()
+            return handler(ami_event)
+        handler = self._call_handlers.get(ami_event.name)
+        return handler(ami_event) if handler and ami_event.call else ()
 
     # ------------------------------------------------------------------------------------------------------------ waits
-    def _joined(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        progress = self._watch.progress(said.call)
-        if progress.waiting == said.queue:
-            return ()  # the list of who waits told it before
-        before = abandonment_records(said, progress)
-        self._watch.calls[said.call] = Progress(
-            said.queue, said.second, self._place_of(said, said.get("Exten")), progress.asked
+    def _joined(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        progress = self._tracker.progress(ami_event.call)
+        if progress.waiting == ami_event.queue:
+            return ()  # already reported by the queue status
+        abandonment = abandonment_records(ami_event, progress)
+        self._tracker.calls[ami_event.call] = Progress(
+            ami_event.queue, ami_event.second, self._place_of(ami_event, ami_event.get("Exten")), progress.requested
         )
-        return [*before, record(said, "ENTERQUEUE", "", said.get("CallerIDNum"), said.number("Position"))]
+        return [
+            *abandonment,
+            record(ami_event, "ENTERQUEUE", "", ami_event.get("CallerIDNum"), ami_event.number("Position")),
+        ]
 
-    def _given_up(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        progress = self._watch.progress(said.call)
+    def _given_up(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        progress = self._tracker.progress(ami_event.call)
         if progress.given_up:
             return ()
-        if not self._watch.hears_dialplan:
+        if not self._tracker.hears_dialplan:
             raise UnusableRecord(
                 Reason.UNKNOWN_RECORD,
                 say(
-                    "how it ended is told by events of the class dialplan, which this user may not read",
-                    "la façon dont il a fini est dite par des événements de la classe dialplan, que cet utilisateur ne peut lire",
+                    "how the wait ended is in events of the class dialplan, which this user may not read",
+                    "la fin de l'attente figure dans les événements de la classe dialplan, que cet utilisateur ne peut pas lire",
                 ),
             )
-        places = said.number("Position"), said.number("OriginalPosition"), said.number("HoldTime")
-        progress.given_up = Leaving(said.second, said.queue, *places)
+        numbers = ami_event.number("Position"), ami_event.number("OriginalPosition"), ami_event.number("HoldTime")
+        progress.given_up = Leaving(ami_event.second, ami_event.queue, *numbers)
         return ()
 
-    def _left(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        progress = self._watch.progress(said.call)
-        if progress.waiting == said.queue:
+    def _left(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        progress = self._tracker.progress(ami_event.call)
+        if progress.waiting == ami_event.queue:
             progress.waiting = ""
             if not progress.given_up:
-                progress.gone = Leaving(said.second, said.queue, wait_seconds=str(said.second - progress.since))
+                progress.gone = Leaving(
+                    ami_event.second, ami_event.queue, wait_seconds=str(ami_event.second - progress.since)
+                )
         return ()
 
-    def _variable_set(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        self._watch.hears_dialplan = True
-        progress = self._watch.calls.get(said.call)
-        match said.get("Variable"), said.get("Value"):
-            case "VMSTATUS", "SUCCESS" if said.call in self._watch.memory.calls:  # who calls from within is no contact
-                return [record(said, MESSAGE_LEFT)]
+    def _variable_set(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        self._tracker.hears_dialplan = True
+        progress = self._tracker.calls.get(ami_event.call)
+        match ami_event.get("Variable"), ami_event.get("Value"):
+            case "VMSTATUS", "SUCCESS" if (
+                ami_event.call in self._tracker.memory.calls
+            ):  # internal callers are not contacts
+                return [record(ami_event, MESSAGE_LEFT)]
             case "QUEUESTATUS", status if progress and not progress.waiting:
-                return self._explain(said, progress, status)
+                return self._exit_or_refusal(ami_event, progress, status)
         return ()
 
-    def _explain(self, said: ManagerEvent, progress: Progress, status: str) -> Sequence[QueueLogRecord]:
-        """Return how a wait ended, or why there was none."""
+    def _exit_or_refusal(self, ami_event: ManagerEvent, progress: Progress, status: str) -> Sequence[QueueLogRecord]:
+        """Return how a wait ended, or why the queue refused the call."""
         if leaving := progress.given_up or progress.gone:
-            if event := NOT_BY_THE_CALLER.get(status):
+            if event := EXIT_EVENTS.get(status):
                 progress.given_up = progress.gone = None
-                return [_end(said, leaving, event)]
-        elif progress.asked and (event := NOT_ENTERED.get(status)):
-            return [record(said.at(queue=progress.asked), event)]
+                return [_exit_record(ami_event, leaving, event)]
+        elif progress.requested and (event := REFUSAL_EVENTS.get(status)):
+            return [record(ami_event.at(queue=progress.requested), event)]
         return ()
 
-    def _stepped(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        """Take note of the dialplan's next step; after a wait that nobody ended, a key has led there."""
-        self._watch.hears_dialplan = True
-        progress = self._watch.calls.get(said.call)
-        found: list[QueueLogRecord] = []
-        if progress and progress.gone and self._is_by_key(said, progress):
-            found.append(_end(said, progress.gone, "EXITWITHKEY"))
+    def _dialplan_step(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        """Record the next dialplan step. After a wait without a reported end, it shows that the caller left by a key."""
+        self._tracker.hears_dialplan = True
+        progress = self._tracker.calls.get(ami_event.call)
+        records: list[QueueLogRecord] = []
+        if progress and progress.gone and self._is_by_key(ami_event, progress):
+            records.append(_exit_record(ami_event, progress.gone, "EXITWITHKEY"))
             progress.gone = None
-        if said.get("Application") == "Queue":
-            self._watch.progress(said.call).asked = self._names.queue_key(said.get("AppData").partition(",")[0])
-        return found
+        if ami_event.get("Application") == "Queue":
+            self._tracker.progress(ami_event.call).requested = self._names.queue_key(
+                ami_event.get("AppData").partition(",")[0]
+            )
+        return records
 
-    def _is_by_key(self, said: ManagerEvent, progress: Progress) -> bool:
-        extension = said.get("Extension")  # only a key's is kept
-        return bool(extension) and self._place_of(said, extension) != progress.place
+    def _is_by_key(self, ami_event: ManagerEvent, progress: Progress) -> bool:
+        extension = ami_event.get("Extension")  # retained only for keys
+        return bool(extension) and self._place_of(ami_event, extension) != progress.place
 
-    def _place_of(self, said: ManagerEvent, extension: str) -> str:
-        return self._names.keyed_hash("place", f"{said.get('Context')}\0{extension}")
+    def _place_of(self, ami_event: ManagerEvent, extension: str) -> str:
+        return self._names.keyed_hash("place", f"{ami_event.get('Context')}\0{extension}")
 
-    def _hung_up(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        progress = self._watch.calls.pop(said.call, None)
-        return abandonment_records(said, progress) if progress else ()
+    def _hung_up(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        progress = self._tracker.calls.pop(ami_event.call, None)
+        return abandonment_records(ami_event, progress) if progress else ()
 
     # ---------------------------------------------------------------------------------------------------- conversations
-    def _answered(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        progress = self._watch.progress(said.call)
+    def _answered(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        progress = self._tracker.progress(ami_event.call)
         progress.waiting, progress.gone, progress.given_up = "", None, None
-        self._watch.talks[said.call] = said.queue, said.agent
-        return [record(said, "CONNECT", said.number("HoldTime"), "", said.number("RingTime"))]
+        self._tracker.talks[ami_event.call] = ami_event.queue, ami_event.agent
+        return [record(ami_event, "CONNECT", ami_event.number("HoldTime"), "", ami_event.number("RingTime"))]
 
-    def _transferred(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        if said.get("Result") == "Success":
-            blind, extension = said.event == "BlindTransfer", said.get("Extension")
+    def _transferred(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        if ami_event.get("Result") == "Success":
+            blind, extension = ami_event.name == "BlindTransfer", ami_event.get("Extension")
             known = extension if blind and self._names.queue_of_extension(extension) else ""
             event = "BLINDTRANSFER" if blind else "ATTENDEDTRANSFER"
-            self._watch.progress(said.call).transfer = f"{event}|{known}"
+            self._tracker.progress(ami_event.call).transfer = f"{event}|{known}"
         return ()
 
-    def _completed(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        self._watch.talks.pop(said.call, None)
-        waited, talked = said.number("HoldTime"), said.number("TalkTime")
-        if event := COMPLETED.get(said.get("Reason")):
-            return [record(said, event, waited, talked)]
-        progress = self._watch.calls.get(said.call, Progress())
+    def _completed(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        self._tracker.talks.pop(ami_event.call, None)
+        waited, talked = ami_event.number("HoldTime"), ami_event.number("TalkTime")
+        if event := COMPLETED.get(ami_event.get("Reason")):
+            return [record(ami_event, event, waited, talked)]
+        progress = self._tracker.calls.get(ami_event.call, Progress())
         event, _, extension = (progress.transfer or "TRANSFER").partition("|")
         progress.transfer = ""
-        return [record(said, event, extension, "", waited, talked)]
+        return [record(ami_event, event, extension, "", waited, talked)]
 
     # --------------------------------------------------------------------------------------------------- outside queues
-    def _arrived(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        dialled = said.get("Exten")
-        first = said.get("Uniqueid") == said.get("Linkedid")
-        return [record(said, "DID", dialled)] if first and self._names.line(dialled) else ()
+    def _arrived(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        dialled = ami_event.get("Exten")
+        first = ami_event.get("Uniqueid") == ami_event.get("Linkedid")
+        return [record(ami_event, "DID", dialled)] if first and self._names.line(dialled) else ()
 
-    def _told_by_the_dialplan(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        name = said.get("UserEvent")
-        # A voice message is told without the dialplan's help, and would be two.
+    def _user_event(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        name = ami_event.get("UserEvent")
+        # Voice messages are reported by the variable VMSTATUS already and would count twice.
         known = self._custom.get(name, "voicemail") != "voicemail"
-        return [record(said, name, *said.get("Data").split("|"))] if known else ()
+        return [record(ami_event, name, *ami_event.get("Data").split("|"))] if known else ()
 
     # ----------------------------------------------------------------------------------------------------------- agents
-    def _member_added(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        paused = said.get("Paused") == "1"
-        self._watch.members.setdefault(said.queue, {})[said.agent] = paused
-        return [record(said, "ADDMEMBER", "PAUSED" if paused else "")]
+    def _member_added(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        paused = ami_event.get("Paused") == "1"
+        self._tracker.members.setdefault(ami_event.queue, {})[ami_event.agent] = paused
+        return [record(ami_event, "ADDMEMBER", "PAUSED" if paused else "")]
 
-    def _member_removed(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        self._watch.members.get(said.queue, {}).pop(said.agent, None)
-        return [record(said, "REMOVEMEMBER")]
+    def _member_removed(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        self._tracker.members.get(ami_event.queue, {}).pop(ami_event.agent, None)
+        return [record(ami_event, "REMOVEMEMBER")]
 
-    def _member_paused(self, said: ManagerEvent) -> Sequence[QueueLogRecord]:
-        paused = said.get("Paused") == "1"
-        self._watch.members.setdefault(said.queue, {})[said.agent] = paused
-        return [record(said, "PAUSE" if paused else "UNPAUSE")]
+    def _member_paused(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
+        paused = ami_event.get("Paused") == "1"
+        self._tracker.members.setdefault(ami_event.queue, {})[ami_event.agent] = paused
+        return [record(ami_event, "PAUSE" if paused else "UNPAUSE")]
 
 
-def _end(said: ManagerEvent, leaving: Leaving, event: str) -> QueueLogRecord:
-    """Return how a wait ended, as of when it did."""
-    places = [leaving.position, leaving.first_position, leaving.wait_seconds]
+def _exit_record(ami_event: ManagerEvent, leaving: Leaving, event: str) -> QueueLogRecord:
+    """Return the record of the end of a wait, at the time when it ended."""
+    numbers = [leaving.position, leaving.first_position, leaving.wait_seconds]
     key = [""] if event == "EXITWITHKEY" else []
-    return record(said.at(second=leaving.second, queue=leaving.queue), event, *key, *places)
+    return record(ami_event.at(second=leaving.second, queue=leaving.queue), event, *key, *numbers)
 
 
-def abandonment_records(said: ManagerEvent, progress: Progress) -> Sequence[QueueLogRecord]:
-    """Return that the caller gave up, if that is so: nothing else was said to be the reason."""
+def abandonment_records(ami_event: ManagerEvent, progress: Progress) -> Sequence[QueueLogRecord]:
+    """Return an abandonment record if the caller left the queue and no other reason was reported."""
     given_up, progress.given_up = progress.given_up, None
-    return [_end(said, given_up, "ABANDON")] if given_up else ()
+    return [_exit_record(ami_event, given_up, "ABANDON")] if given_up else ()

@@ -1,9 +1,9 @@
-"""A switchboard that does not exist: a seeded day, or an endless one as of now, as native `queue_log` lines, and live.
+"""Simulated Asterisk: a seeded day or an endless live simulation, as `queue_log` lines and manager interface events.
 
-`services` says which queues there are, `rhythm` when citizens call and how many agents that takes, `switchboard` what becomes of
-each call, and `ledger` keeps what really happened, against which figures made from the log can be checked. `clock` lets it all
-happen, at once or in real time; `voice` tells it as the manager interface does and `manager` serves that; `exchange` does what it
-is told by who knows better what is to happen; `command` is `accueil simulate asterisk`.
+`services` defines the queues, `call_profile` the call volume and the agents required. `switchboard` simulates the calls,
+and `ledger` holds the true figures, used to check those computed from the log. `scheduler` orders the actions.
+`ami_events` converts log lines to manager interface events, and `manager` serves them. `scripted_switchboard` executes
+given actions. `simulation_run` runs the simulation, and `command` is `accueil simulate asterisk`.
 """
 
 from connectors.asterisk.simulate.ami_events import AmiEventWriter

@@ -1,6 +1,6 @@
-"""The same facts in another voice: lines of `queue_log` as events of the manager interface.
+"""Conversion of `queue_log` lines to events of the manager interface.
 
-Names of events and headers, and their order: `apps/app_queue.c` (its XML documentation and its code), `main/manager_channels.c`.
+Names and order of events and headers: `apps/app_queue.c` (its XML documentation and its code), `main/manager_channels.c`.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 DELAY_SECONDS: Final = (0.001, 0.03)
-"""How much later something is told than it is written to the log."""
+"""Shortest and longest delay of an event behind its log line, in seconds."""
 STATUSES: Final = {"EXITWITHTIMEOUT": "TIMEOUT", "EXITEMPTY": "LEAVEEMPTY", "WITHDRAW": "WITHDRAW"}
 REASONS: Final = {"COMPLETECALLER": "caller", "COMPLETEAGENT": "agent"}
 TRANSFERS: Final = {"BLINDTRANSFER": "BlindTransfer", "ATTENDEDTRANSFER": "AttendedTransfer"}
@@ -21,7 +21,7 @@ Event = dict[str, str]
 @dataclass(slots=True)
 class _Member:
     paused: bool = False
-    talks: bool = False
+    in_call: bool = False
 
 
 @dataclass(slots=True)
@@ -31,11 +31,11 @@ class _Waiting:
 
 
 class AmiEventWriter:
-    """Tells what happens, and how things are."""
+    """Converts log lines to events, and keeps the status of the queues."""
 
     def __init__(self, seed: int = 0, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
-        self._told_at = 0.0
+        self._last_event_at = 0.0
         self._random = Random(seed)  # noqa: S311 - a simulation
         self._numbers: dict[str, str] = {}
         self._waiting: dict[str, dict[str, _Waiting]] = {}
@@ -43,22 +43,22 @@ class AmiEventWriter:
 
     @property
     def now(self) -> float:
-        """What time it is there, seconds since 1970: by the clock, or else when something was told last."""
-        return self._clock() if self._clock else self._told_at
+        """Simulated time in seconds since 1970: from the clock if given, otherwise the time of the last event."""
+        return self._clock() if self._clock else self._last_event_at
 
-    def be_at(self, at: float) -> None:
-        """Let it be `at` at least."""
-        self._told_at = max(self._told_at, at)
+    def advance_to(self, at: float) -> None:
+        """Advance the simulated time to `at`; never set it back."""
+        self._last_event_at = max(self._last_event_at, at)
 
     def events_for(self, line: str, at: float) -> list[Event]:
-        """Return what is told of a line that is written at `at`."""
-        self.be_at(at + self._random.uniform(*DELAY_SECONDS))
+        """Return the events for a line that is written at `at`."""
+        self.advance_to(at + self._random.uniform(*DELAY_SECONDS))
         second, call, queue, agent, event, *parameters = line.rstrip("\n").split("|")
         if call in {"NONE", "MANAGER"}:
-            return [self._of_member(queue, agent, event, parameters)]
+            return [self._member_event(queue, agent, event, parameters)]
         if agent != "NONE" and event != "ABANDON":
-            return [*self._of_agent(call, queue, agent, event, parameters)]
-        return [*self._of_call(int(second), call, queue, event, parameters)]
+            return [*self._agent_events(call, queue, agent, event, parameters)]
+        return [*self._call_events(int(second), call, queue, event, parameters)]
 
     def list_queues(self) -> list[Event]:
         """Return the rows of `QueueStatus`."""
@@ -73,22 +73,22 @@ class AmiEventWriter:
                     {"Event": "QueueMember", "Queue": queue, "Name": name, "Location": name, "StateInterface": name}
                     | {"Membership": "dynamic", "Penalty": "0", "CallsTaken": "0", "LastCall": "0"}
                     | {
-                        "InCall": str(int(member.talks)),
+                        "InCall": str(int(member.in_call)),
                         "Status": "1",
                         "Paused": str(int(member.paused)),
                         "PausedReason": "",
                     }
                 )
-            for position, (call, one) in enumerate(waiting.items(), 1):
+            for position, (call, entry) in enumerate(waiting.items(), 1):
                 rows.append(
                     {"Event": "QueueEntry", "Queue": queue, "Position": str(position), "Channel": _channel_of(call)}
-                    | {"Uniqueid": call, "CallerIDNum": one.number or "unknown", "CallerIDName": "unknown"}
+                    | {"Uniqueid": call, "CallerIDNum": entry.number or "unknown", "CallerIDName": "unknown"}
                     | {"ConnectedLineNum": "unknown", "ConnectedLineName": "unknown"}
-                    | {"Wait": str(int(self.now) - one.since), "Priority": "0"}
+                    | {"Wait": str(int(self.now) - entry.since), "Priority": "0"}
                 )
         return rows
 
-    def _of_call(self, second: int, call: str, queue: str, event: str, parameters: list[str]) -> Iterator[Event]:
+    def _call_events(self, second: int, call: str, queue: str, event: str, parameters: list[str]) -> Iterator[Event]:
         match event:
             case "DID":
                 yield self._event("Newchannel", "call", self._channel(call), Context="from-trunk", Exten=parameters[0])
@@ -120,18 +120,18 @@ class AmiEventWriter:
     def _give_up(self, call: str, queue: str, parameters: list[str]) -> Iterator[Event]:
         position, first, wait, *_ = parameters
         yield self._set(call, "ABANDONED", "TRUE")
-        told = {"Position": position, "OriginalPosition": first, "HoldTime": wait}
-        yield self._event("QueueCallerAbandon", "agent", self._channel(call), Queue=queue, **told)
+        headers = {"Position": position, "OriginalPosition": first, "HoldTime": wait}
+        yield self._event("QueueCallerAbandon", "agent", self._channel(call), Queue=queue, **headers)
         yield self._leave(call, queue)
 
     def _leave(self, call: str, queue: str) -> Event:
         waiting = self._waiting[queue]
         position = [*waiting].index(call) + 1
         del waiting[call]
-        told = {"Queue": queue, "Count": str(len(waiting)), "Position": str(position)}
-        return self._event("QueueCallerLeave", "agent", self._channel(call), **told)
+        headers = {"Queue": queue, "Count": str(len(waiting)), "Position": str(position)}
+        return self._event("QueueCallerLeave", "agent", self._channel(call), **headers)
 
-    def _of_agent(self, call: str, queue: str, agent: str, event: str, parameters: list[str]) -> Iterator[Event]:
+    def _agent_events(self, call: str, queue: str, agent: str, event: str, parameters: list[str]) -> Iterator[Event]:
         both = self._channel(call) | {f"Dest{key}": value for key, value in self._channel(f"{call}9").items()}
         both |= {"Queue": queue, "Interface": agent, "MemberName": agent}
         member = self._members.setdefault(queue, {}).setdefault(agent, _Member())
@@ -139,32 +139,32 @@ class AmiEventWriter:
             case "RINGNOANSWER":
                 yield self._event("AgentRingNoAnswer", "agent", both, RingTime=parameters[0])
             case "CONNECT":
-                member.talks = True
+                member.in_call = True
                 yield self._leave(call, queue)
                 yield self._event("AgentConnect", "agent", both, HoldTime=parameters[0], RingTime=parameters[2])
             case _ if event in TRANSFERS:
-                member.talks = False
+                member.in_call = False
                 transferee = {f"Transferee{key}": value for key, value in self._channel(call).items()}
                 extension = {"Extension": parameters[0], "Context": parameters[1]} if event == "BLINDTRANSFER" else {}
                 yield self._event(TRANSFERS[event], "call", {"Result": "Success"} | transferee, **extension)
                 talked = {"HoldTime": parameters[2], "TalkTime": parameters[3], "Reason": "transfer"}
                 yield self._event("AgentComplete", "agent", both, **talked)
             case _:
-                member.talks = False
+                member.in_call = False
                 talked = {"HoldTime": parameters[0], "TalkTime": parameters[1], "Reason": REASONS[event]}
                 yield self._event("AgentComplete", "agent", both, **talked)
                 yield self._event("Hangup", "call", self._channel(call), Cause="16", **{"Cause-txt": "Normal Clearing"})
 
-    def _of_member(self, queue: str, agent: str, event: str, parameters: list[str]) -> Event:
+    def _member_event(self, queue: str, agent: str, event: str, parameters: list[str]) -> Event:
         members = self._members.setdefault(queue, {})
         member = members.setdefault(agent, _Member())
         name = {"ADDMEMBER": "QueueMemberAdded", "REMOVEMEMBER": "QueueMemberRemoved"}.get(event, "QueueMemberPause")
         if event == "REMOVEMEMBER":
             del members[agent]
         member.paused = event == "PAUSE" or "PAUSED" in parameters
-        told = {"Queue": queue, "MemberName": agent, "Interface": agent, "StateInterface": agent}
-        state = {"Membership": "dynamic", "InCall": str(int(member.talks)), "Status": "1"}
-        return self._event(name, "agent", told | state, Paused=str(int(member.paused)), PausedReason="")
+        headers = {"Queue": queue, "MemberName": agent, "Interface": agent, "StateInterface": agent}
+        state = {"Membership": "dynamic", "InCall": str(int(member.in_call)), "Status": "1"}
+        return self._event(name, "agent", headers | state, Paused=str(int(member.paused)), PausedReason="")
 
     def _set(self, call: str, variable: str, value: str) -> Event:
         return self._event("VarSet", "dialplan", self._channel(call), Variable=variable, Value=value)
@@ -174,9 +174,9 @@ class AmiEventWriter:
         step = {"Application": application, "AppData": data}
         return self._event("Newexten", "dialplan", self._channel(call) | place, **step)
 
-    def _event(self, name: str, group: str, snapshot: Event, **more: str) -> Event:
-        head = {"Event": name, "Privilege": f"{group},all", "Timestamp": f"{self._told_at:.6f}"}
-        return head | snapshot | more
+    def _event(self, name: str, group: str, snapshot: Event, **extra: str) -> Event:
+        header = {"Event": name, "Privilege": f"{group},all", "Timestamp": f"{self._last_event_at:.6f}"}
+        return header | snapshot | extra
 
     def _channel(self, call: str) -> Event:
         return {

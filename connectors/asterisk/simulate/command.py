@@ -1,4 +1,4 @@
-"""`accueil simulate asterisk`."""
+"""The command `accueil simulate asterisk`."""
 
 import time
 from collections.abc import Iterator
@@ -27,33 +27,33 @@ from connectors.sdk.simulation.cli_options import (
 @click.command(
     "asterisk",
     help=say(
-        "Write the queue_log of a switchboard that does not exist.",
-        "Écrit le queue_log d'un standard qui n'existe pas.",
+        "Write the queue_log of a simulated switchboard.",
+        "Écrit le queue_log d'un standard simulé.",
     ),
 )
 @click.option(
     "--into",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help=say("The queue_log to write.", "Le queue_log à écrire."),
+    help=say("Path of the queue_log to write.", "Chemin du queue_log à écrire."),
 )
 @click.option(
     "--day",
     type=click.DateTime(["%Y-%m-%d"]),
-    help=say("Write this whole day at once.", "Écrire cette journée entière d'un coup."),
+    help=say("Write this whole day immediately.", "Écrire cette journée entière immédiatement."),
 )
 @click.option(
     "--append",
     is_flag=True,
     help=say(
-        "Put the day after what the file holds; live, that is always so.",
-        "Mettre la journée à la suite du fichier ; au fil de l'eau, c'est toujours le cas.",
+        "Append the day to the file; --live always appends.",
+        "Ajouter la journée à la fin du fichier ; --live le fait toujours.",
     ),
 )
 @click.option(
     "--live",
     is_flag=True,
-    help=say("Write as things happen, until stopped.", "Écrire au fil de l'eau, jusqu'à l'arrêt."),
+    help=say("Write in real time, until stopped.", "Écrire en temps réel, jusqu'à l'arrêt."),
 )
 @seed_option("The same seed gives the same day.", "La même graine donne la même journée.")
 @click.option(
@@ -61,7 +61,7 @@ from connectors.sdk.simulation.cli_options import (
     type=click.IntRange(min=1),
     default=1_500,
     show_default=True,
-    help=say("Calls of a usual day.", "Appels d'une journée ordinaire."),
+    help=say("Calls on a usual day, with --day.", "Appels d'une journée ordinaire, avec --day."),
 )
 @click.option(
     "--rate",
@@ -69,26 +69,26 @@ from connectors.sdk.simulation.cli_options import (
     default=300,
     show_default=True,
     help=say(
-        "Calls of a usual hour, live; how many come follows the hour of the day, and is never less than 0.6 times that.",
-        "Appels d'une heure ordinaire, au fil de l'eau ; leur nombre suit l'heure, et ne descend pas sous 0,6 fois cela.",
+        "Calls in a usual hour, with --live. The volume varies over the day, and is never below 0.6 times this.",
+        "Appels d'une heure ordinaire, avec --live. Le volume varie dans la journée, sans descendre sous 0,6 fois ce nombre.",
     ),
 )
-@speed_option("How much faster than life, live.", "Combien de fois plus vite que la réalité, au fil de l'eau.")
+@speed_option("Speed relative to real time, with --live.", "Vitesse par rapport au temps réel, avec --live.")
 @click.option(
     "--catch-up",
     is_flag=True,
     help=say(
-        "Live: write first what happened today until now.",
-        "Au fil de l'eau : écrire d'abord ce qui s'est passé aujourd'hui.",
+        "With --live: first write the day up to now.",
+        "Avec --live : écrire d'abord la journée jusqu'à maintenant.",
     ),
 )
 @click.option(
     "--ami-port",
     type=click.IntRange(0, 65_535),
     help=say(
-        "Live: tell the same on a manager interface at this port, on this machine only, and print how to read it.",
-        "Au fil de l'eau : dire la même chose sur une interface de gestion à ce port, sur cette machine seulement, et "
-        "écrire comment la lire.",
+        "With --live: also serve a manager interface on this port, on this machine only, and print its settings.",
+        "Avec --live : servir aussi une interface de gestion sur ce port, sur cette machine seulement, et afficher ses "
+        "réglages.",
     ),
 )
 @ledger_option()
@@ -106,35 +106,35 @@ def command(
     ami_port: int | None,
     ledger: Path | None,
 ) -> None:
-    """Write lines as an Asterisk would."""
+    """Write lines as Asterisk would."""
     if live == (day is not None):
-        raise click.UsageError(say("either --day or --live", "soit --day, soit --live"))
+        raise click.UsageError(say("use either --day or --live", "utiliser soit --day, soit --live"))
     if day is not None and ami_port is not None:
-        raise click.UsageError(say("--ami-port needs --live", "--ami-port demande --live"))
+        raise click.UsageError(say("--ami-port requires --live", "--ami-port exige --live"))
     try:
         if day is not None:
-            truth = _write_day(into, day.date(), seed, calls, append=append)
+            totals = _write_day(into, day.date(), seed, calls, append=append)
         else:
             click.echo(say(f"writing to {into}, until stopped", f"écrit dans {into}, jusqu'à l'arrêt"))
             stop = install_stop_handler()
-            with _serving(ami_port) as publish:
-                truth = simulate_live(
+            with _manager_server(ami_port) as publish:
+                totals = simulate_live(
                     into, stop, seed=seed, calls_per_hour=rate, speed=speed, catch_up=catch_up, publish=publish
                 )
         if ledger:
-            ledger.write_text(truth.to_json(), encoding="utf-8")
+            ledger.write_text(totals.to_json(), encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         folder = Path(error.filename).parent
         raise click.ClickException(
-            say(f"{folder} is no folder: create it first", f"{folder} n'est pas un dossier : le créer d'abord")
+            say(f"{folder} is not a folder: create it first", f"{folder} n'est pas un dossier : le créer d'abord")
         ) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or into}: {error.strerror}") from None
 
 
 @contextmanager
-def _serving(port: int | None) -> Iterator[Publish | None]:
-    """Have a manager interface, if it is wanted."""
+def _manager_server(port: int | None) -> Iterator[Publish | None]:
+    """Serve a manager interface if `port` is given."""
     if port is None:
         yield None
         return
@@ -146,17 +146,17 @@ def _serving(port: int | None) -> Iterator[Publish | None]:
 
 
 def _write_day(into: Path, day: date, seed: int, calls: int, *, append: bool) -> Ledger:
-    held = into.stat().st_size if into.exists() else 0
-    if held and not append:
+    size = into.stat().st_size if into.exists() else 0
+    if size and not append:
         raise click.ClickException(
             say(
-                f"{into} is not empty: --append puts the day after what it holds",
-                f"{into} n'est pas vide : --append met la journée à la suite",
+                f"{into} is not empty: use --append to append the day",
+                f"{into} n'est pas vide : utiliser --append pour ajouter la journée à la fin",
             )
         )
-    truth = simulate_day(into, day=day, seed=seed, calls=calls)
+    totals = simulate_day(into, day=day, seed=seed, calls=calls)
     with into.open("rb") as log:
-        log.seek(held)
+        log.seek(size)
         lines = sum(1 for _ in log)
     click.echo(say(f"{lines} lines written to {into}", f"{lines} lignes écrites dans {into}"))
-    return truth
+    return totals

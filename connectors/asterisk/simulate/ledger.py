@@ -1,4 +1,4 @@
-"""What really happened, against which figures made from the log can be checked."""
+"""True figures of a simulation, used to check those computed from the log."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -7,14 +7,14 @@ from typing import Final
 from connectors.asterisk.simulate.services import SERVICES
 
 SHORT_SECONDS: Final = 10
-"""Who hangs up within this time is a short abandon."""
+"""Longest wait of a short abandonment, in seconds."""
 TARGET_SECONDS: Final = 20
-"""Who is answered within this time is answered in time."""
+"""Longest wait of a call answered in time, in seconds."""
 
 
 @dataclass(slots=True)
 class QueueTotals:
-    """What happened in one queue. offered = answered + abandoned + all that left + forgotten + waiting."""
+    """True figures of one queue. offered = answered + abandoned + sum of left + forgotten + waiting."""
 
     offered: int = 0
     answered: int = 0
@@ -22,41 +22,41 @@ class QueueTotals:
     abandoned: int = 0
     short_abandoned: int = 0
     left: dict[str, int] = field(default_factory=dict)
-    """Reason → how many left without an answer, neither giving up nor forgotten."""
+    """Calls that left without an answer, neither abandoned nor forgotten, by reason."""
     forgotten: int = 0
     waiting: int = 0
     transferred: int = 0
     transferred_to: dict[str, int] = field(default_factory=dict)
-    """Queue where they went → how many of them; empty where the log does not say."""
+    """Transferred calls by target queue; empty key if the log does not name it."""
     ended: int = 0
     in_progress: int = 0
     ring_unanswered: int = 0
     wait_seconds: int = 0
-    """Of the answered, as logged."""
+    """Total wait of answered calls, as logged."""
     abandon_wait_seconds: int = 0
     handle_seconds: int = 0
-    """Of those whose conversation is over, as logged."""
+    """Total duration of ended conversations, as logged."""
 
     @property
     def service_level(self) -> float:
-        """How many were answered in time, of those who did not hang up at once; 1 if nobody called."""
+        """Share of calls answered in time, without short abandonments; 1 if none."""
         counted = self.answered + self.abandoned - self.short_abandoned
         return self.answered_in_time / counted if counted else 1.0
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What really happened, by queue."""
+    """True figures of the switchboard, in total and by queue."""
 
     calls: int = 0
-    """How many reached the switchboard."""
+    """Calls that reached the switchboard."""
     menu_choices: int = 0
     messages: int = 0
-    """How many callers left a voice message."""
+    """Voice messages left."""
     queues: dict[str, QueueTotals] = field(
         default_factory=lambda: {service.label: QueueTotals() for service in SERVICES}
     )
 
     def to_json(self) -> str:
-        """Return it as JSON."""
+        """Return the ledger as JSON."""
         return json.dumps(asdict(self), indent=2)

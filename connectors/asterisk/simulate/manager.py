@@ -1,7 +1,7 @@
-"""A manager interface that does not exist, on this machine: it speaks as Asterisk's does, and refuses what that refuses.
+"""Simulated manager interface on this machine, with Asterisk's responses and refusals.
 
-Who is not logged in can do nothing else; a wrong secret ends the connection; only classes that were asked for are told; what
-happened while nobody was there is not told again.
+Before login, a client can do nothing else. A wrong secret ends the connection. Only requested event classes are sent.
+Events without a connected client are lost.
 """
 
 import hashlib
@@ -19,32 +19,32 @@ BANNER: Final = b"Asterisk Call Manager/9.0.0\r\n"
 
 
 class ManagerServer(EventServer):
-    """Tells the lines of a simulated `queue_log`, as they are written, to whoever has logged in."""
+    """Sends the lines of a simulated `queue_log` as events to logged-in clients."""
 
     def __init__(
-        self, voice: AmiEventWriter, *, port: int = 0, secret: str = SECRET, tls: ssl.SSLContext | None = None
+        self, writer: AmiEventWriter, *, port: int = 0, secret: str = SECRET, tls: ssl.SSLContext | None = None
     ) -> None:
-        self.voice = voice
+        self.writer = writer
         self.secret = secret
         super().__init__(_Connection, port=port, tls=tls)
 
     def publish(self, line: str, at: float) -> None:
-        """Tell what a line says that is written at `at`, seconds since 1970."""
+        """Send the events of a line that is written at `at`, in seconds since 1970."""
         with self.lock:
-            for event in self.voice.events_for(line, at):
+            for event in self.writer.events_for(line, at):
                 self.send_event(event)
 
-    def list_queues(self, listener: "_Connection", action_id: Event) -> None:
+    def list_queues(self, client: "_Connection", action_id: Event) -> None:
         """Answer `QueueStatus`."""
         with self.lock:
-            listener.send_message(
+            client.send_message(
                 {"Response": "Success"} | action_id | {"EventList": "start", "Message": "Queue status will follow"}
             )
-            rows = self.voice.list_queues()
+            rows = self.writer.list_queues()
             for row in rows:
-                listener.send_message(row | action_id)
+                client.send_message(row | action_id)
             done = {"Event": "QueueStatusComplete"} | action_id
-            listener.send_message(done | {"EventList": "Complete", "ListItems": str(len(rows))})
+            client.send_message(done | {"EventList": "Complete", "ListItems": str(len(rows))})
 
 
 class _Connection(ClientConnection):
@@ -53,7 +53,7 @@ class _Connection(ClientConnection):
     def handle(self) -> None:
         self._classes: set[str] = set()
         self._challenge = ""
-        self._known = False
+        self._logged_in = False
         reader = MessageReader()
         self.send(BANNER)
         while content := self.request.recv(65_536):
@@ -62,7 +62,7 @@ class _Connection(ClientConnection):
                     return
 
     def send_event(self, event: Event) -> None:
-        """Send an event if its class was asked for."""
+        """Send an event if its class was requested."""
         if event["Privilege"].partition(",")[0] in self._classes:
             self.send_message(event)
 
@@ -72,17 +72,17 @@ class _Connection(ClientConnection):
         self.send(f"{lines}\r\n".encode())
 
     def _answer(self, action: Message) -> bool:
-        """Answer an action, and return whether to go on."""
+        """Answer an action, and return whether the connection continues."""
         action_id = {"ActionID": action["ActionID"]} if action.get("ActionID") else {}
         match action.get("Action", "").lower():
             case "challenge" if action.get("AuthType", "").lower() == "md5":
                 self._challenge = f"{secrets.randbelow(1_000_000_000)}"
                 self.send_message({"Response": "Success"} | action_id | {"Challenge": self._challenge})
             case "login":
-                if not self._is_right(action):
+                if not self._is_authenticated(action):
                     self._refuse(action_id, "Authentication failed")
                     return False
-                self._known = True
+                self._logged_in = True
                 self.send_message({"Response": "Success"} | action_id | {"Message": "Authentication accepted"})
                 mask = action.get("Events", "on")
                 if mask != "off":
@@ -91,10 +91,10 @@ class _Connection(ClientConnection):
             case "logoff":
                 self.send_message({"Response": "Goodbye"} | action_id | {"Message": "Thanks for all the fish."})
                 return False
-            case _ if not self._known:
+            case _ if not self._logged_in:
                 self._refuse(action_id, "Permission denied")
             case "ping":
-                now = {"Ping": "Pong", "Timestamp": f"{self.event_server.voice.now:.6f}"}
+                now = {"Ping": "Pong", "Timestamp": f"{self.event_server.writer.now:.6f}"}
                 self.send_message({"Response": "Success"} | action_id | now)
             case "queuestatus":
                 self.event_server.list_queues(self, action_id)
@@ -104,15 +104,15 @@ class _Connection(ClientConnection):
                 )
         return True
 
-    def _refuse(self, action_id: Event, why: str) -> None:
+    def _refuse(self, action_id: Event, reason: str) -> None:
         self.event_server.refusals += 1
-        self.send_message({"Response": "Error"} | action_id | {"Message": why})
+        self.send_message({"Response": "Error"} | action_id | {"Message": reason})
 
-    def _is_right(self, login: Message) -> bool:
+    def _is_authenticated(self, login: Message) -> bool:
         secret = self.event_server.secret
         if login.get("AuthType", "").lower() == "md5":
             key = hashlib.md5(f"{self._challenge}{secret}".encode(), usedforsecurity=False).hexdigest()
-            shown = bool(self._challenge) and login.get("Key") == key
+            is_valid = bool(self._challenge) and login.get("Key") == key
         else:
-            shown = login.get("Secret") == secret
-        return shown and login.get("Username") == USERNAME
+            is_valid = login.get("Secret") == secret
+        return is_valid and login.get("Username") == USERNAME

@@ -1,4 +1,4 @@
-"""A switchboard that does what it is told: for who knows what is to happen, and wants it told as Asterisk would."""
+"""Simulated switchboard controlled by a caller, which decides what happens to each call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class _Call:
 
 
 class ScriptedSwitchboard:
-    """Writes what happens to a `queue_log`, and tells it to who listens on the manager interface, if there is one.
+    """Writes each action to a `queue_log`, and sends it to the manager interface, if any.
 
-    Times are seconds since 1970 and come in order; a call is named by what `arrive` returned.
+    Times are seconds since 1970 and must be in order. A call is identified by the value that `arrive` returned.
     """
 
     def __init__(self, write: Callable[[str], object], manager: ManagerServer | None = None) -> None:
@@ -31,99 +31,99 @@ class ScriptedSwitchboard:
         self._waiting: dict[str, list[str]] = {}
 
     def arrive(self, at: float, *, caller: str, dialled: str) -> str:
-        """Let a call come in, from a number (empty if withheld) to a number; return its id."""
+        """Start an incoming call from the number `caller`, empty if withheld, and return its id."""
         call = f"{int(at)}.{next(self._unique)}"
         self._calls[call] = _Call(caller)
         self._log(at, call, "NONE", "NONE", "DID", dialled)
         return call
 
     def choose(self, at: float, call: str, *chosen: str) -> None:
-        """Let the caller choose in a voice menu."""
+        """Record a choice in a voice menu."""
         self._log(at, call, "NONE", "NONE", "MENU", *chosen)
 
     def turn_away(self, at: float, call: str, queue: str, event: str) -> None:
-        """Let the dialplan turn a call away from a queue: `FULL`, `CLOSED`, `DIVERTED`."""
+        """Refuse a call in the dialplan: `FULL`, `CLOSED`, `DIVERTED`."""
         self._log(at, call, queue, "NONE", event, "")
 
     def enter(self, at: float, call: str, queue: str) -> None:
-        """Let a call wait in a queue."""
-        one, waiting = self._calls[call], self._waiting.setdefault(queue, [])
+        """Put a call into a queue."""
+        state, waiting = self._calls[call], self._waiting.setdefault(queue, [])
         waiting.append(call)
-        one.queue, one.entered_at, one.first_position, one.agent = queue, int(at), len(waiting), ""
-        self._log(at, call, queue, "NONE", "ENTERQUEUE", "", one.caller, one.first_position)
+        state.queue, state.entered_at, state.first_position, state.agent = queue, int(at), len(waiting), ""
+        self._log(at, call, queue, "NONE", "ENTERQUEUE", "", state.caller, state.first_position)
 
     def ring_out(self, at: float, call: str, agent: str, *, ring_seconds: float = 15) -> None:
-        """Let a waiting call have rung at an agent in vain."""
+        """Record a ring that the agent did not answer."""
         self._log(at, call, self._calls[call].queue, agent, "RINGNOANSWER", int(ring_seconds * 1000))
 
     def answer(self, at: float, call: str, agent: str, *, ring_seconds: int = 3) -> None:
-        """Let an agent answer a waiting call."""
-        one = self._calls[call]
-        _, _, wait = self._leave(at, one, call)
-        one.agent, one.answered_at = agent, int(at)
-        self._log(at, call, one.queue, agent, "CONNECT", wait, f"{int(at)}.{next(self._unique)}", ring_seconds)
+        """Connect a waiting call to an agent."""
+        state = self._calls[call]
+        _, _, wait = self._leave(at, state, call)
+        state.agent, state.answered_at = agent, int(at)
+        self._log(at, call, state.queue, agent, "CONNECT", wait, f"{int(at)}.{next(self._unique)}", ring_seconds)
 
     def give_up(self, at: float, call: str) -> None:
-        """Let a waiting caller hang up."""
+        """Hang up while waiting."""
         self._end_wait(at, call, "ABANDON")
 
     def time_out(self, at: float, call: str) -> None:
-        """Let a wait have lasted too long."""
+        """End a wait by timeout."""
         self._end_wait(at, call, "EXITWITHTIMEOUT")
 
     def find_nobody(self, at: float, call: str) -> None:
-        """Let a waiting call leave a queue that nobody answers."""
+        """End a wait because the queue has no agents."""
         self._end_wait(at, call, "EXITEMPTY")
 
     def press_key(self, at: float, call: str, key: str) -> None:
-        """Let a waiting caller leave by a key."""
+        """End a wait by a key."""
         self._end_wait(at, call, "EXITWITHKEY", key)
 
     def hang_up(self, at: float, call: str, *, by_agent: bool = False) -> None:
-        """Let a conversation end."""
+        """End a conversation."""
         self._end_talk(at, call, "COMPLETEAGENT" if by_agent else "COMPLETECALLER")
 
     def transfer(self, at: float, call: str, extension: str, *, attended: bool = False) -> None:
-        """Let the agent hand a call on; `enter` says what becomes of it."""
+        """Transfer a call to an extension. Call `enter` if a queue has this extension."""
         if attended:
             self._end_talk(at, call, "ATTENDEDTRANSFER", "BRIDGE", f"bridge-{next(self._unique)}")
         else:
             self._end_talk(at, call, "BLINDTRANSFER", extension, "internes")
 
     def leave_message(self, at: float, call: str, *, seconds: int) -> None:
-        """Let the caller have left a voice message."""
+        """Record that the caller left a voice message."""
         self._log(at, call, "NONE", "NONE", "VOICEMAIL", seconds)
 
     def log_in(self, at: float, queue: str, agent: str, *, paused: bool = False) -> None:
-        """Let an agent begin to answer a queue."""
+        """Log an agent in to a queue."""
         self._log(at, "MANAGER", queue, agent, "ADDMEMBER", "PAUSED" if paused else "")
 
     def log_out(self, at: float, queue: str, agent: str) -> None:
-        """Let an agent answer a queue no more."""
+        """Log an agent out of a queue."""
         self._log(at, "MANAGER", queue, agent, "REMOVEMEMBER", "")
 
     def pause(self, at: float, queue: str, agent: str) -> None:
-        """Let an agent have a break."""
+        """Pause an agent."""
         self._log(at, "NONE", queue, agent, "PAUSE", "")
 
     def resume(self, at: float, queue: str, agent: str) -> None:
-        """Let a break be over."""
+        """End an agent's pause."""
         self._log(at, "NONE", queue, agent, "UNPAUSE", "")
 
-    def _end_wait(self, at: float, call: str, event: str, *before: object) -> None:
-        one = self._calls[call]
-        self._log(at, call, one.queue, "NONE", event, *before, *self._leave(at, one, call))
+    def _end_wait(self, at: float, call: str, event: str, *details: object) -> None:
+        state = self._calls[call]
+        self._log(at, call, state.queue, "NONE", event, *details, *self._leave(at, state, call))
 
-    def _end_talk(self, at: float, call: str, event: str, *how: object) -> None:
-        one = self._calls[call]
-        times = one.answered_at - one.entered_at, int(at) - one.answered_at, one.first_position
-        self._log(at, call, one.queue, one.agent, event, *how, *times)
+    def _end_talk(self, at: float, call: str, event: str, *details: object) -> None:
+        state = self._calls[call]
+        times = state.answered_at - state.entered_at, int(at) - state.answered_at, state.first_position
+        self._log(at, call, state.queue, state.agent, event, *details, *times)
 
-    def _leave(self, at: float, one: _Call, call: str) -> tuple[int, int, int]:
-        """Take a call out of its queue, and return its position, its first one, and how long it waited."""
-        position = self._waiting[one.queue].index(call) + 1
-        self._waiting[one.queue].remove(call)
-        return position, one.first_position, int(at) - one.entered_at
+    def _leave(self, at: float, state: _Call, call: str) -> tuple[int, int, int]:
+        """Remove a call from its queue. Return its position, its first position and its wait in seconds."""
+        position = self._waiting[state.queue].index(call) + 1
+        self._waiting[state.queue].remove(call)
+        return position, state.first_position, int(at) - state.entered_at
 
     def _log(self, at: float, call: str, queue: str, agent: str, event: str, *parameters: object) -> None:
         line = "|".join(map(str, (int(at), call, queue, agent, event, *parameters))) + "\n"

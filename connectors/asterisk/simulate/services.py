@@ -1,36 +1,36 @@
-"""Who answers: the queues of a département's switchboard that does not exist."""
+"""Queues of the simulated switchboard of a département."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 CALLER_RANGES: Final = ("063998", "019900", "026191", "035301", "046571", "053649")
-"""Numbers that France reserves for fiction; the last four digits follow."""
+"""Prefixes of numbers reserved for fiction in France; four digits follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One queue and what is usual there."""
+    """One queue and its parameters."""
 
     queue: str
     label: str
     number: str
     share: float
-    """Of all calls."""
+    """Share of all calls."""
     talk_seconds: float
-    """Median; conversations are distributed log-normally."""
+    """Median duration of conversations, which follow a log-normal distribution."""
     spare: int = 1
-    """How many agents there are beyond those that the calls take, so that one can have a break; negative: posts are vacant."""
+    """Agents in addition to those required, to allow breaks; negative: vacant posts."""
     patience_seconds: float = 240
-    """Mean; exponential."""
+    """Mean patience of callers, exponentially distributed."""
     timeout_seconds: float = 300
     capacity: int = 12
     openings: tuple[tuple[float, float], ...] = ((8.5, 17.0),)
-    """Hours of the day."""
+    """Opening hours, as hours of the day."""
 
     @property
     def extension(self) -> str:
-        """Where a call is transferred to it."""
+        """Extension for transfers to the queue."""
         return self.queue
 
 
@@ -46,7 +46,7 @@ SERVICES: Final = (
 
 
 def configuration(path: Path | None = None, ami: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the options of the connector that reads the simulated log at `path`, the simulated manager interface, or both."""
+    """Return the connector options to read the simulated log at `path`, the simulated manager interface, or both."""
     return {
         **({"path": str(path)} if path else {}),
         **({"ami": ami} if ami else {}),

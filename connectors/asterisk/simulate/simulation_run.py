@@ -1,4 +1,4 @@
-"""Let a simulated switchboard work: a whole day at once, or as time goes by."""
+"""Runs of the simulated switchboard: a whole day, or live."""
 
 import threading
 import time
@@ -11,22 +11,22 @@ from connectors.asterisk.simulate.ledger import Ledger
 from connectors.asterisk.simulate.switchboard import Switchboard
 
 Publish = Callable[[str, float], object]
-"""Takes a line, and when it is written, seconds since 1970."""
+"""Called with each line and the time it is written, in seconds since 1970."""
 
 
 def simulate_day(into: Path, *, day: date, seed: int, calls: int = 1_500, publish: Publish | None = None) -> Ledger:
-    """Append the log of `day`, Paris time, to the file `into`, and return what really happened.
+    """Append the log of `day`, Paris time, to the file `into`, and return the true figures.
 
-    The same day, seed and number of calls give the same bytes. `publish` is told each line with its exact time too.
+    The same day, seed and number of calls give the same bytes. `publish` is called with each line and its exact time.
     """
     with into.open("a", encoding="ascii") as log:
 
-        def tell(line: str) -> None:
+        def write_line(line: str) -> None:
             log.write(line)
             if publish is not None:
                 publish(line, switchboard.now)
 
-        switchboard = Switchboard(seed, tell, CallProfile(calls))
+        switchboard = Switchboard(seed, write_line, CallProfile(calls))
         switchboard.begin(_midnight(day), until=_midnight(day + timedelta(days=1)))
         switchboard.run_until(float("inf"))
     return switchboard.ledger
@@ -42,20 +42,20 @@ def simulate_live(
     catch_up: bool = False,
     publish: Publish | None = None,
 ) -> Ledger:
-    """Append the log of a switchboard that never closes to `into` as things happen, until `stop` is set; then end all calls.
+    """Append the log of a switchboard that never closes to `into` in real time, until `stop` is set; then end all calls.
 
-    `calls_per_hour` are those of a usual hour: how many come follows the hour of the day. At twice the `speed`, calls come
-    twice as often and everything takes half the time. To `catch_up` is to write first, at once, what happened today until now.
-    `publish` is told each line with its exact time too. Returns what really happened.
+    `calls_per_hour` is the volume of a usual hour; it varies over the day. At `speed` 2, twice as many calls come and
+    everything takes half the time. `catch_up` first writes the day up to now. `publish` is called with each line and its
+    exact time. Return the true figures.
     """
     with into.open("ab", buffering=0) as log:
 
-        def tell(line: str) -> None:
+        def write_line(line: str) -> None:
             log.write(line.encode("ascii"))
             if publish is not None:
                 publish(line, switchboard.now)
 
-        switchboard = Switchboard(seed, tell, CallProfile(calls_per_hour * USUAL_HOURS, always=True))
+        switchboard = Switchboard(seed, write_line, CallProfile(calls_per_hour * USUAL_HOURS, always=True))
         now = time.time()
         switchboard.begin(_midnight(datetime.fromtimestamp(now, ZONE).date()) if catch_up else now)
         switchboard.run_until(now)

@@ -1,7 +1,7 @@
-"""What becomes of calls, as an Asterisk writes it to its `queue_log`: a small discrete-event simulation.
+"""Discrete-event simulation of calls and agents, which writes the lines of a `queue_log`.
 
-Citizens call as the rhythm of the day has it, and now and then all at once; they wait with finite patience, are answered by
-agents who ring, talk, have breaks and go home, are transferred, turned away, and seldom forgotten by the switchboard.
+Call volume follows the time of day, with occasional rushes. Callers have finite patience. Agents ring, talk, take breaks
+and go home. Calls may be transferred, refused or, rarely, never ended in the log.
 """
 
 from collections.abc import Callable
@@ -29,22 +29,24 @@ AGENT_HANGS_UP: Final = 0.3
 OVERFLOWS: Final = 0.5
 THROUGH_A_MENU: Final = 0.5
 LEAVES_A_MESSAGE: Final = 0.3
-"""How likely it is that something happens to a call; the last three, that one who waited too long is passed to the first queue,
-that one comes through a voice menu, and that one who was not answered leaves a voice message."""
+"""Probabilities per call.
+
+`OVERFLOWS`: a call that timed out enters the first queue. `THROUGH_A_MENU`: a call passes a voice menu.
+`LEAVES_A_MESSAGE`: an unanswered caller leaves a voice message."""
 MESSAGE_SECONDS: Final = (8, 60)
 RUSH_EVERY_SECONDS: Final = 2.5 * HOUR
-"""Mean, in each queue."""
+"""Mean interval between rushes in one queue."""
 RUSH_SECONDS: Final = (420, 1020)
 RUSH: Final = (2.2, 4.0)
-"""How many call in a rush, for one that usually does."""
+"""Call volume in a rush, relative to the usual one."""
 CALM: Final = 1 / (1 + mean(RUSH_SECONDS) / (RUSH_EVERY_SECONDS + mean(RUSH_SECONDS)) * (mean(RUSH) - 1))
-"""How many call between rushes, so that with them it is as many as usual."""
+"""Call volume between rushes, such that the mean volume is the usual one."""
 ROSTER_SECONDS: Final = 900
-"""How often somebody looks whether there are as many agents as it takes."""
+"""Interval between adjustments of the number of agents."""
 UNTIL_BREAK_SECONDS: Final = (0.75 * HOUR, 2 * HOUR)
 BREAK_SECONDS: Final = (300, 600)
 NO_BREAK_SECONDS: Final = 300
-"""How long one waits for a break when there is nobody to spare."""
+"""Delay before a refused break is requested again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,262 +56,262 @@ class _Call:
     first_position: int = 0
     entered_at: int = 0
     agent: "_Agent | None" = None
-    """Who it rings at, or talks to."""
+    """Agent whose phone rings, or who talks to the caller."""
     stays: int = 0
-    """How many stays in queues began or ended: what was planned for an earlier one is void."""
+    """Starts and ends of queue stays; actions planned for an earlier stay are void."""
 
 
 @dataclass(slots=True, eq=False)
 class _Agent:
     name: str
-    desk: "_Desk"
+    queue: "_Queue"
     present: bool = False
     paused: bool = False
     call: _Call | None = None
     connected_at: int = 0
-    """When the conversation began; 0 while it rings."""
+    """Start of the conversation; 0 while the phone rings."""
     busy: bool = False
-    """With a call, or the notes after it."""
+    """Whether the agent has a call or wraps it up."""
     free_since: float = 0.0
     pause_seconds: float = 0.0
-    """How long the pause will be that is to begin after the call."""
+    """Duration of the pause that follows the current call."""
     leaves: bool = False
     shifts: int = 0
-    """How often the agent came: breaks of an earlier shift are void."""
+    """Number of logins; breaks of an earlier shift are void."""
 
 
-class _Desk:
+class _Queue:
     """One queue, its callers and its agents."""
 
-    def __init__(self, service: Service, tally: QueueTotals, first_agent: int) -> None:
+    def __init__(self, service: Service, totals: QueueTotals, first_agent: int) -> None:
         self.service = service
-        self.tally = tally
+        self.totals = totals
         self.waiting: list[_Call] = []
         self.agents: list[_Agent] = []
         self.needed = 0
-        """How many agents the usual calls take."""
+        """Agents required for the usual calls."""
         self.rush = 1.0
         self._numbers = count(first_agent)
 
-    def hire(self) -> _Agent:
-        """Return an agent more."""
+    def add_agent(self) -> _Agent:
+        """Add an agent and return it."""
         agent = _Agent(f"PJSIP/{next(self._numbers)}", self)
         self.agents.append(agent)
         return agent
 
     @property
     def staff(self) -> list[_Agent]:
-        """Those who are there and stay."""
+        """Agents who are logged in and not about to leave."""
         return [agent for agent in self.agents if agent.present and not agent.leaves]
 
 
 class Switchboard(Scheduler):
-    """The simulation: it writes the lines of what happens when it happens."""
+    """Simulation that writes log lines with `write` as calls and agents act."""
 
-    def __init__(self, seed: int, write: Callable[[str], object], rhythm: CallProfile) -> None:
+    def __init__(self, seed: int, write: Callable[[str], object], profile: CallProfile) -> None:
         super().__init__()
         self.ledger = Ledger()
         self._random = Random(seed)  # noqa: S311 - a simulation
-        self._aside = Random(seed + 1)  # noqa: S311 - of what changes nothing else
+        self._side_random = Random(seed + 1)  # noqa: S311 - a simulation; separate, so that menus and messages do not change the calls
         self._write = write
-        self._rhythm = rhythm
+        self._profile = profile
         self._unique = count()
         self._until = float("inf")
-        self._desks = [
-            _Desk(service, self.ledger.queues[service.label], 3101 + 100 * n) for n, service in enumerate(SERVICES)
+        self._queues = [
+            _Queue(service, self.ledger.queues[service.label], 3101 + 100 * n) for n, service in enumerate(SERVICES)
         ]
 
     # ------------------------------------------------------------------------------------------------ beginning and end
     def begin(self, at: float, until: float = float("inf")) -> None:
-        """Begin at `at`, with those agents there that it takes then; nobody calls and nobody comes after `until`."""
+        """Start at `at` with the agents required then. After `until`, no new calls and no new agents come."""
         self.now, self._until = at, until
-        for desk in self._desks:
-            self._keep_roster(desk, late_seconds=0.0)
-            self._expect_call(desk)
-            self._expect_rush(desk)
+        for queue in self._queues:
+            self._keep_roster(queue, late_seconds=0.0)
+            self._schedule_call(queue)
+            self._schedule_rush(queue)
 
     def end(self, at: float) -> None:
-        """End everything at once, as a switchboard does that is shut down."""
+        """End all calls and log all agents out, like a shutdown."""
         self.now = at
         self.clear()
-        for desk in self._desks:
-            for call in list(desk.waiting):
-                self._abandon(desk, call)
-            for agent in desk.agents:
+        for queue in self._queues:
+            for call in list(queue.waiting):
+                self._abandon(queue, call)
+            for agent in queue.agents:
                 if agent.call is not None:
                     self._complete(agent, agent.call)
                 if agent.present:
-                    self._log("NONE", desk, agent, "REMOVEMEMBER", "")
+                    self._log("NONE", queue, agent, "REMOVEMEMBER", "")
                 agent.present = False
         self.clear()
 
-    def _again(self, seconds: float, happen: Callable[[_Desk], None], desk: _Desk) -> None:
+    def _schedule(self, seconds: float, action: Callable[[_Queue], None], queue: _Queue) -> None:
         if self.now + seconds * self.pace < self._until:
-            self.after(seconds, happen, desk)
+            self.after(seconds, action, queue)
 
     # ---------------------------------------------------------------------------------------------------------- arrivals
-    def _expect_call(self, desk: _Desk) -> None:
-        self._again(self._random.expovariate(self._most_calls(desk) / HOUR), self._maybe_call, desk)
+    def _schedule_call(self, queue: _Queue) -> None:
+        self._schedule(self._random.expovariate(self._most_calls(queue) / HOUR), self._maybe_call, queue)
 
-    def _maybe_call(self, desk: _Desk) -> None:
-        # A Poisson process of changing rate: as many as there can be are drawn, and as many as there should be are kept.
-        expected = self._rhythm.calls_per_hour(self.now) * desk.service.share * desk.rush * CALM
-        if self._random.random() * self._most_calls(desk) < expected:
-            self._arrive(desk)
-        self._expect_call(desk)
+    def _maybe_call(self, queue: _Queue) -> None:
+        # Thinning of a Poisson process: calls are drawn at the peak rate, and accepted with the ratio of the current rate.
+        expected = self._profile.calls_per_hour(self.now) * queue.service.share * queue.rush * CALM
+        if self._random.random() * self._most_calls(queue) < expected:
+            self._arrive(queue)
+        self._schedule_call(queue)
 
-    def _most_calls(self, desk: _Desk) -> float:
-        return self._rhythm.highest * desk.service.share * max(RUSH)
+    def _most_calls(self, queue: _Queue) -> float:
+        return self._profile.peak_calls_per_hour * queue.service.share * max(RUSH)
 
-    def _expect_rush(self, desk: _Desk) -> None:
-        self._again(self._random.expovariate(1 / RUSH_EVERY_SECONDS), self._begin_rush, desk)
+    def _schedule_rush(self, queue: _Queue) -> None:
+        self._schedule(self._random.expovariate(1 / RUSH_EVERY_SECONDS), self._begin_rush, queue)
 
-    def _begin_rush(self, desk: _Desk) -> None:
-        desk.rush = self._random.uniform(*RUSH)
-        self._again(self._random.uniform(*RUSH_SECONDS), self._end_rush, desk)
+    def _begin_rush(self, queue: _Queue) -> None:
+        queue.rush = self._random.uniform(*RUSH)
+        self._schedule(self._random.uniform(*RUSH_SECONDS), self._end_rush, queue)
 
-    def _end_rush(self, desk: _Desk) -> None:
-        desk.rush = 1.0
-        self._expect_rush(desk)
+    def _end_rush(self, queue: _Queue) -> None:
+        queue.rush = 1.0
+        self._schedule_rush(queue)
 
-    def _arrive(self, desk: _Desk) -> None:
+    def _arrive(self, queue: _Queue) -> None:
         number = "" if self._random.random() < WITHHELD else self._number()
         call = _Call(f"{int(self.now)}.{next(self._unique)}", number)
         self.ledger.calls += 1
-        self._log(call.id, None, None, "DID", desk.service.number)
-        if self._aside.random() < THROUGH_A_MENU:
+        self._log(call.id, None, None, "DID", queue.service.number)
+        if self._side_random.random() < THROUGH_A_MENU:
             self.ledger.menu_choices += 1
-            self._log(call.id, None, None, "MENU", 1 + self._desks.index(desk))
-        if not self._rhythm.is_open(desk.service, self.now):
-            self._turn_away(desk, call, "CLOSED")
+            self._log(call.id, None, None, "MENU", 1 + self._queues.index(queue))
+        if not self._profile.is_open(queue.service, self.now):
+            self._turn_away(queue, call, "CLOSED")
         elif self._random.random() < DIVERTED:
-            self._turn_away(desk, call, "DIVERTED")
+            self._turn_away(queue, call, "DIVERTED")
         else:
-            self._enter(desk, call)
+            self._enter(queue, call)
 
     # ------------------------------------------------------------------------------------------------------------ calls
-    def _turn_away(self, desk: _Desk, call: _Call, event: str) -> None:
-        desk.tally.offered += 1
-        _add(desk.tally.left, event.lower())
-        self._log(call.id, desk, None, event, "")
+    def _turn_away(self, queue: _Queue, call: _Call, event: str) -> None:
+        queue.totals.offered += 1
+        _add(queue.totals.left, event.lower())
+        self._log(call.id, queue, None, event, "")
         if event == "CLOSED":
             self._maybe_leave_message(call)
 
-    def _enter(self, desk: _Desk, call: _Call) -> None:
-        service = desk.service
-        if len(desk.waiting) >= service.capacity:
-            self._turn_away(desk, call, "FULL")
+    def _enter(self, queue: _Queue, call: _Call) -> None:
+        service = queue.service
+        if len(queue.waiting) >= service.capacity:
+            self._turn_away(queue, call, "FULL")
             return
-        desk.tally.offered += 1
+        queue.totals.offered += 1
         call.stays += 1
-        call.entered_at, call.first_position = int(self.now), len(desk.waiting) + 1
-        self._log(call.id, desk, None, "ENTERQUEUE", "", call.number, call.first_position)
+        call.entered_at, call.first_position = int(self.now), len(queue.waiting) + 1
+        self._log(call.id, queue, None, "ENTERQUEUE", "", call.number, call.first_position)
         if self._random.random() < FORGOTTEN:
-            desk.tally.forgotten += 1
+            queue.totals.forgotten += 1
             return
-        desk.tally.waiting += 1
-        desk.waiting.append(call)
+        queue.totals.waiting += 1
+        queue.waiting.append(call)
         patience = 5 if self._random.random() < IMPATIENT else service.patience_seconds
-        self._plan_exit(self._random.expovariate(1 / patience), self._abandon, desk, call)
-        self._plan_exit(service.timeout_seconds, self._time_out, desk, call)
+        self._plan_exit(self._random.expovariate(1 / patience), self._abandon, queue, call)
+        self._plan_exit(service.timeout_seconds, self._time_out, queue, call)
         if self._random.random() < PRESSES_KEY:
-            self._plan_exit(self._random.uniform(5, 60), self._press_key, desk, call)
-        if not any(agent.present for agent in desk.agents):
-            self._plan_exit(1, self._find_nobody, desk, call)
-        self._dispatch(desk)
+            self._plan_exit(self._random.uniform(5, 60), self._press_key, queue, call)
+        if not any(agent.present for agent in queue.agents):
+            self._plan_exit(1, self._find_nobody, queue, call)
+        self._dispatch(queue)
 
-    def _plan_exit(self, seconds: float, leave: Callable[[_Desk, _Call], None], desk: _Desk, call: _Call) -> None:
+    def _plan_exit(self, seconds: float, leave: Callable[[_Queue, _Call], None], queue: _Queue, call: _Call) -> None:
         stay = call.stays
 
         def leave_if_still_there() -> None:
-            if call.stays == stay and call in desk.waiting:
-                leave(desk, call)
+            if call.stays == stay and call in queue.waiting:
+                leave(queue, call)
 
         self.after(seconds, leave_if_still_there)
 
-    def _exit(self, desk: _Desk, call: _Call) -> tuple[int, int, int]:
-        """Take a call out of its queue, and return its position, its first one, and how long it waited."""
-        position = desk.waiting.index(call) + 1
-        desk.waiting.remove(call)
-        desk.tally.waiting -= 1
+    def _exit(self, queue: _Queue, call: _Call) -> tuple[int, int, int]:
+        """Remove a call from its queue. Return its position, its first position and its wait in seconds."""
+        position = queue.waiting.index(call) + 1
+        queue.waiting.remove(call)
+        queue.totals.waiting -= 1
         call.stays += 1
         agent, call.agent = call.agent, None
         if agent is not None:
             self._become_free(agent)
         return position, call.first_position, int(self.now) - call.entered_at
 
-    def _abandon(self, desk: _Desk, call: _Call) -> None:
-        position, first, wait = self._exit(desk, call)
-        desk.tally.abandoned += 1
-        desk.tally.short_abandoned += wait <= SHORT_SECONDS
-        desk.tally.abandon_wait_seconds += wait
-        self._log(call.id, desk, None, "ABANDON", position, first, wait)
+    def _abandon(self, queue: _Queue, call: _Call) -> None:
+        position, first, wait = self._exit(queue, call)
+        queue.totals.abandoned += 1
+        queue.totals.short_abandoned += wait <= SHORT_SECONDS
+        queue.totals.abandon_wait_seconds += wait
+        self._log(call.id, queue, None, "ABANDON", position, first, wait)
 
-    def _time_out(self, desk: _Desk, call: _Call) -> None:
-        _add(desk.tally.left, "timeout")
-        self._log(call.id, desk, None, "EXITWITHTIMEOUT", *self._exit(desk, call))
-        if desk is not self._desks[0] and self._random.random() < OVERFLOWS:
-            self._enter(self._desks[0], call)
+    def _time_out(self, queue: _Queue, call: _Call) -> None:
+        _add(queue.totals.left, "timeout")
+        self._log(call.id, queue, None, "EXITWITHTIMEOUT", *self._exit(queue, call))
+        if queue is not self._queues[0] and self._random.random() < OVERFLOWS:
+            self._enter(self._queues[0], call)
         else:
             self._maybe_leave_message(call)
 
     def _maybe_leave_message(self, call: _Call) -> None:
-        if self._aside.random() < LEAVES_A_MESSAGE:
-            seconds = self._aside.uniform(*MESSAGE_SECONDS)
+        if self._side_random.random() < LEAVES_A_MESSAGE:
+            seconds = self._side_random.uniform(*MESSAGE_SECONDS)
             self.after(seconds, self._leave_message, call, int(seconds))
 
     def _leave_message(self, call: _Call, seconds: int) -> None:
         self.ledger.messages += 1
         self._log(call.id, None, None, "VOICEMAIL", seconds)
 
-    def _press_key(self, desk: _Desk, call: _Call) -> None:
-        _add(desk.tally.left, "key")
-        self._log(call.id, desk, None, "EXITWITHKEY", 1, *self._exit(desk, call))
+    def _press_key(self, queue: _Queue, call: _Call) -> None:
+        _add(queue.totals.left, "key")
+        self._log(call.id, queue, None, "EXITWITHKEY", 1, *self._exit(queue, call))
 
-    def _find_nobody(self, desk: _Desk, call: _Call) -> None:
-        _add(desk.tally.left, "empty")
-        self._log(call.id, desk, None, "EXITEMPTY", *self._exit(desk, call))
+    def _find_nobody(self, queue: _Queue, call: _Call) -> None:
+        _add(queue.totals.left, "empty")
+        self._log(call.id, queue, None, "EXITEMPTY", *self._exit(queue, call))
 
     # --------------------------------------------------------------------------------------------------------- agents
-    def _dispatch(self, desk: _Desk) -> None:
-        """Let the calls that wait ring at the agents who are free, the one free for the longest first."""
+    def _dispatch(self, queue: _Queue) -> None:
+        """Let waiting calls ring at free agents, longest idle agent first."""
         free = sorted(
-            (agent for agent in desk.agents if agent.present and not agent.paused and not agent.busy),
+            (agent for agent in queue.agents if agent.present and not agent.paused and not agent.busy),
             key=lambda agent: agent.free_since,
         )
-        for agent, call in zip(free, [call for call in desk.waiting if call.agent is None], strict=False):
+        for agent, call in zip(free, [call for call in queue.waiting if call.agent is None], strict=False):
             agent.busy, agent.call, agent.connected_at, call.agent = True, call, 0, agent
             if self._random.random() < NO_ANSWER:
-                self._plan_exit(15, self._ring_out, desk, call)
+                self._plan_exit(15, self._ring_out, queue, call)
             else:
-                self._plan_exit(self._random.uniform(2, 7), self._connect, desk, call)
+                self._plan_exit(self._random.uniform(2, 7), self._connect, queue, call)
 
-    def _ring_out(self, desk: _Desk, call: _Call) -> None:
+    def _ring_out(self, queue: _Queue, call: _Call) -> None:
         agent, call.agent = call.agent, None
         assert agent is not None
-        desk.tally.ring_unanswered += 1
-        self._log(call.id, desk, agent, "RINGNOANSWER", int(15_000 * self.pace))
+        queue.totals.ring_unanswered += 1
+        self._log(call.id, queue, agent, "RINGNOANSWER", int(15_000 * self.pace))
         self._become_free(agent)
 
-    def _connect(self, desk: _Desk, call: _Call) -> None:
+    def _connect(self, queue: _Queue, call: _Call) -> None:
         agent, call.agent = call.agent, None
         assert agent is not None
-        _, _, wait = self._exit(desk, call)
-        desk.tally.answered += 1
-        desk.tally.in_progress += 1
-        desk.tally.answered_in_time += wait <= TARGET_SECONDS
-        desk.tally.wait_seconds += wait
+        _, _, wait = self._exit(queue, call)
+        queue.totals.answered += 1
+        queue.totals.in_progress += 1
+        queue.totals.answered_in_time += wait <= TARGET_SECONDS
+        queue.totals.wait_seconds += wait
         agent.connected_at = int(self.now)
         bridged = f"{int(self.now)}.{next(self._unique)}"
-        self._log(call.id, desk, agent, "CONNECT", wait, bridged, min(wait, 4))
-        talk = desk.service.talk_seconds * exp(self._random.gauss(0, TALK_SIGMA))
+        self._log(call.id, queue, agent, "CONNECT", wait, bridged, min(wait, 4))
+        talk = queue.service.talk_seconds * exp(self._random.gauss(0, TALK_SIGMA))
         self.after(talk, self._finish, agent, call)
 
     def _finish(self, agent: _Agent, call: _Call) -> None:
         chance = self._random.random()
         if chance < BLIND_TRANSFER:
-            others = [desk for desk in self._desks if desk is not agent.desk]
-            target = self._random.choice(others)
+            other_queues = [queue for queue in self._queues if queue is not agent.queue]
+            target = self._random.choice(other_queues)
             self._hand_on(agent, call, target.service.label, "BLINDTRANSFER", target.service.extension, "internes")
             self._enter(target, call)
         elif chance < BLIND_TRANSFER + ATTENDED_TRANSFER:
@@ -318,23 +320,23 @@ class Switchboard(Scheduler):
             self._complete(agent, call)
         self.after(self._random.uniform(5, 25), self._become_free, agent)
 
-    def _hand_on(self, agent: _Agent, call: _Call, to: str, event: str, *how: object) -> None:
-        tally = agent.desk.tally
-        tally.transferred += 1
-        tally.transferred_to[to] = tally.transferred_to.get(to, 0) + 1
-        self._log(call.id, agent.desk, agent, event, *how, *self._talked(agent, call), call.first_position)
+    def _hand_on(self, agent: _Agent, call: _Call, target_label: str, event: str, *details: object) -> None:
+        totals = agent.queue.totals
+        totals.transferred += 1
+        totals.transferred_to[target_label] = totals.transferred_to.get(target_label, 0) + 1
+        self._log(call.id, agent.queue, agent, event, *details, *self._talked(agent, call), call.first_position)
 
     def _complete(self, agent: _Agent, call: _Call) -> None:
-        agent.desk.tally.ended += 1
+        agent.queue.totals.ended += 1
         event = "COMPLETEAGENT" if self._random.random() < AGENT_HANGS_UP else "COMPLETECALLER"
-        self._log(call.id, agent.desk, agent, event, *self._talked(agent, call), call.first_position)
+        self._log(call.id, agent.queue, agent, event, *self._talked(agent, call), call.first_position)
 
     def _talked(self, agent: _Agent, call: _Call) -> tuple[int, int]:
-        """End a conversation, and return how long the caller had waited, and talked."""
+        """End a conversation. Return the wait and the conversation in seconds."""
         handle = int(self.now) - agent.connected_at
         agent.call = None
-        agent.desk.tally.in_progress -= 1
-        agent.desk.tally.handle_seconds += handle
+        agent.queue.totals.in_progress -= 1
+        agent.queue.totals.handle_seconds += handle
         return agent.connected_at - call.entered_at, handle
 
     def _become_free(self, agent: _Agent) -> None:
@@ -344,30 +346,30 @@ class Switchboard(Scheduler):
         elif agent.pause_seconds:
             self._pause(agent)
         else:
-            self.after(0.5, self._dispatch, agent.desk)
+            self.after(0.5, self._dispatch, agent.queue)
 
-    def _keep_roster(self, desk: _Desk, late_seconds: float = ROSTER_SECONDS) -> None:
-        """Let come, within `late_seconds`, or go as many agents as it takes until somebody looks again."""
+    def _keep_roster(self, queue: _Queue, late_seconds: float = ROSTER_SECONDS) -> None:
+        """Log agents in, within `late_seconds`, or out, up to the number required until the next adjustment."""
         soon = self.now + ROSTER_SECONDS
-        opens = any(self._rhythm.is_open(desk.service, at) for at in (self.now, soon))
-        desk.needed = max(self._rhythm.agents(desk.service, at) for at in (self.now, soon))
-        wanted = max(1, desk.needed + desk.service.spare) if opens else 0
-        staff = desk.staff
+        opens = any(self._profile.is_open(queue.service, at) for at in (self.now, soon))
+        queue.needed = max(self._profile.agents(queue.service, at) for at in (self.now, soon))
+        wanted = max(1, queue.needed + queue.service.spare) if opens else 0
+        staff = queue.staff
         for agent in sorted(staff, key=lambda agent: (agent.busy, agent.free_since))[: max(0, len(staff) - wanted)]:
             self._leave_when_free(agent)
-        away = iter([agent for agent in desk.agents if not agent.present])
+        away = iter([agent for agent in queue.agents if not agent.present])
         for _ in range(wanted - len(staff)):
-            agent = next(away, None) or desk.hire()
+            agent = next(away, None) or queue.add_agent()
             self.at(self.now + self._random.uniform(0, late_seconds), self._come, agent)
         if soon < self._until:
-            self.at(soon, self._keep_roster, desk)
+            self.at(soon, self._keep_roster, queue)
 
     def _come(self, agent: _Agent) -> None:
         agent.present, agent.leaves, agent.free_since = True, False, self.now
         agent.shifts += 1
         self.after(self._random.uniform(*UNTIL_BREAK_SECONDS), self._rest, agent, agent.shifts)
-        self._log("MANAGER", agent.desk, agent, "ADDMEMBER", "")
-        self._dispatch(agent.desk)
+        self._log("MANAGER", agent.queue, agent, "ADDMEMBER", "")
+        self._dispatch(agent.queue)
 
     def _leave_when_free(self, agent: _Agent) -> None:
         agent.leaves = True
@@ -376,16 +378,16 @@ class Switchboard(Scheduler):
 
     def _leave(self, agent: _Agent) -> None:
         agent.present = agent.leaves = False
-        self._log("MANAGER", agent.desk, agent, "REMOVEMEMBER", "")
-        if not any(other.present for other in agent.desk.agents):
-            for call in list(agent.desk.waiting):
-                self._find_nobody(agent.desk, call)
+        self._log("MANAGER", agent.queue, agent, "REMOVEMEMBER", "")
+        if not any(other.present for other in agent.queue.agents):
+            for call in list(agent.queue.waiting):
+                self._find_nobody(agent.queue, call)
 
     def _rest(self, agent: _Agent, shift: int) -> None:
-        """Let an agent have a break after the call if the others can do without; else when they can."""
+        """Start a break after the current call if enough other agents are available; otherwise try again later."""
         if agent.shifts != shift or not agent.present or agent.leaves:
             return
-        if sum(not other.paused and not other.pause_seconds for other in agent.desk.staff) > agent.desk.needed:
+        if sum(not other.paused and not other.pause_seconds for other in agent.queue.staff) > agent.queue.needed:
             agent.pause_seconds = self._random.uniform(*BREAK_SECONDS)
             if not agent.busy:
                 self._pause(agent)
@@ -395,24 +397,24 @@ class Switchboard(Scheduler):
 
     def _pause(self, agent: _Agent) -> None:
         agent.paused = True
-        self._log("NONE", agent.desk, agent, "PAUSE", "pause")
+        self._log("NONE", agent.queue, agent, "PAUSE", "pause")
         self.after(agent.pause_seconds, self._resume, agent)
         agent.pause_seconds = 0.0
 
     def _resume(self, agent: _Agent) -> None:
         agent.paused = False
-        self._log("NONE", agent.desk, agent, "UNPAUSE", "")
+        self._log("NONE", agent.queue, agent, "UNPAUSE", "")
         if agent.leaves:
             self._leave(agent)
         else:
-            self._dispatch(agent.desk)
+            self._dispatch(agent.queue)
 
     # ---------------------------------------------------------------------------------------------------------- tools
     def _number(self) -> str:
         return f"{self._random.choice(CALLER_RANGES)}{self._random.randrange(10_000):04d}"
 
-    def _log(self, call: str, desk: _Desk | None, agent: _Agent | None, event: str, *parameters: object) -> None:
-        names = desk.service.queue if desk else "NONE", agent.name if agent else "NONE"
+    def _log(self, call: str, queue: _Queue | None, agent: _Agent | None, event: str, *parameters: object) -> None:
+        names = queue.service.queue if queue else "NONE", agent.name if agent else "NONE"
         self._write("|".join(map(str, (int(self.now), call, *names, event, *parameters))) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Mail that nobody wrote, in a real mailbox, for demonstrations and tests.
+"""Simulated e-mail conversations in a real mailbox, for demonstrations and tests.
 
-`lives` says what becomes of each conversation, `mailbox` writes it by APPEND, `command` is `accueil simulate imap`.
+`scenarios` generates the conversations, `mailbox` writes the messages with APPEND, `command` is `accueil simulate imap`.
 """

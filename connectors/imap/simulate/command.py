@@ -1,4 +1,4 @@
-"""`accueil simulate imap`."""
+"""Command `accueil simulate imap`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,47 +25,51 @@ from connectors.sdk.simulation.cli_options import (
 @click.command(
     "imap",
     help=say(
-        "Fill a real mailbox, made for this, with mail that nobody wrote, and print the configuration that reads it.",
-        "Remplit une vraie boîte, créée pour cela, de courriels que nul n'a écrits, et écrit la configuration qui la lit.",
+        "Fill a dedicated mailbox with invented mail, and print the configuration that reads it.",
+        "Remplit une boîte réservée à cet usage de courriels fictifs, et affiche la configuration qui la lit.",
     ),
 )
-@click.option("--host", required=True, help=say("The server.", "Le serveur."))
-@click.option("--port", type=click.IntRange(1, 65_535), help=say("Its port.", "Son port."))
+@click.option("--host", required=True, help=say("Host name of the IMAP server.", "Nom du serveur IMAP."))
+@click.option("--port", type=click.IntRange(1, 65_535), help=say("Port of the server.", "Port du serveur."))
 @click.option(
     "--tls",
     type=click.Choice(["implicit", "starttls", "none"]),
     default="implicit",
     show_default=True,
-    help=say("How the connection is encrypted.", "Comment la connexion est chiffrée."),
+    help=say("Encryption of the connection.", "Chiffrement de la connexion."),
 )
-@click.option("--ca-file", type=click.Path(), help=say("Its authority.", "Son autorité."))
-@click.option("--username", required=True, help=say("Whose mailbox it is.", "À qui est la boîte."))
 @click.option(
-    "--password-file", required=True, help=say("A file with the password.", "Un fichier avec le mot de passe.")
+    "--ca-file",
+    type=click.Path(),
+    help=say("PEM file of the server's certificate authority.", "Fichier PEM de l'autorité du certificat du serveur."),
+)
+@click.option("--username", required=True, help=say("User name of the mailbox.", "Nom d'utilisateur de la boîte."))
+@click.option(
+    "--password-file", required=True, help=say("File with the password.", "Fichier qui contient le mot de passe.")
 )
 @click.option(
     "--address",
     default="accueil@example.org",
     show_default=True,
-    help=say("The address that citizens write to.", "L'adresse à laquelle les usagers écrivent."),
+    help=say("Address that citizens write to.", "Adresse à laquelle les usagers écrivent."),
 )
 @seed_option("The same seed gives the same mail.", "La même graine donne le même courrier.")
-@days_option("How many days ago the first mail came.", "De combien de jours date le premier courrier.")
+@days_option("Age of the first mail, in days.", "Âge du premier courriel, en jours.")
 @rate_option("Conversations per hour, on average.", "Conversations par heure, en moyenne.")
 def command(*, seed: int, days: int, rate: float, address: str, **options: Any) -> None:
-    """Write until stopped."""
+    """Write messages until stopped."""
     stop = install_stop_handler()
-    given = {name: value for name, value in options.items() if value is not None} | {
+    settings = {name: value for name, value in options.items() if value is not None} | {
         "addresses": {address: {"queue": "accueil"}}
     }
     try:
-        config = parse(ImapConfig, INSTANCE, given)
+        config = parse(ImapConfig, INSTANCE, settings)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     assert isinstance(config, ImapConfig)
     try:
         mailbox = Mailbox(config)
-        print_settings("imap", given)
+        print_settings("imap", settings)
         for step in steps(seed, datetime.now(UTC) - timedelta(days=days), rate):
             if stop.wait(max(0.0, (step.at - datetime.now(UTC)).total_seconds())):
                 break
@@ -76,6 +80,6 @@ def command(*, seed: int, days: int, rate: float, address: str, **options: Any) 
 
 
 def write(mailbox: Mailbox, step: Step) -> None:
-    """Let `step` happen in `mailbox`."""
+    """Write the message of `step` to `mailbox`."""
     thread = [step.reference(number) for number in step.thread]
     getattr(mailbox, step.method)(step.reference(step.number), step.at, step.citizen, thread)

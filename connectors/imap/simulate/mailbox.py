@@ -1,6 +1,6 @@
-"""A mailbox that is filled as citizens, agents and their programs would: by APPEND, each message with its time of receipt.
+"""Mailbox filled with simulated messages by APPEND, each with its time of receipt.
 
-Use one that was made for this: what is written there looks like mail.
+Use a dedicated mailbox: the messages look like real mail.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from connectors.imap.session import connect
 
 DOMAIN: Final = "simulation.example.org"
 Thread = Sequence[str]
-"""The references of the messages before, the oldest first."""
+"""References of the preceding messages, oldest first."""
 
 
 class Mailbox:
-    """The mailbox that `config` says, as its first address. Raises `session.FAILURES`, as do all methods.
+    """Mailbox of `config`, for its first address. The constructor and all methods raise `session.FAILURES`.
 
-    Each method takes a reference of the caller's, which makes the message's id.
+    `reference` is chosen by the caller and becomes part of the `Message-ID`.
     """
 
     def __init__(self, config: ImapConfig, *, inbox: str = "INBOX", sent: str = "Sent") -> None:
@@ -33,39 +33,39 @@ class Mailbox:
                 self._client.create_folder(folder)
 
     def receive(self, reference: str, at: datetime, citizen: str, thread: Thread = ()) -> None:
-        """A citizen writes, or goes on with a conversation."""
-        self._put(self._inbox, self._message(reference, at, citizen, self._address, thread), at)
+        """Add a message from a citizen; `thread` continues a conversation."""
+        self._append(self._inbox, self._message(reference, at, citizen, self._address, thread), at)
 
     def acknowledge(self, reference: str, at: datetime, citizen: str, thread: Thread) -> None:
-        """A program of the service tells a citizen that the mail is there."""
+        """Add an automatic acknowledgement of the service."""
         message = self._message(reference, at, self._address, citizen, thread)
         message["Auto-Submitted"] = "auto-replied"
-        self._put(self._sent, message, at)
+        self._append(self._sent, message, at)
 
     def answer(self, reference: str, at: datetime, citizen: str, thread: Thread) -> None:
-        """An agent answers."""
-        self._put(self._sent, self._message(reference, at, self._address, citizen, thread), at)
+        """Add an answer of an agent."""
+        self._append(self._sent, self._message(reference, at, self._address, citizen, thread), at)
 
     def forward(self, reference: str, at: datetime, colleague: str, thread: Thread) -> None:
-        """An agent forwards a mail to a colleague."""
+        """Add a message that an agent forwards to a colleague."""
         self.answer(reference, at, colleague, thread)
 
     def be_away(self, reference: str, at: datetime, citizen: str, thread: Thread) -> None:
-        """A program of the citizen's tells that the answer will not be read soon."""
+        """Add an automatic out-of-office reply of the citizen."""
         message = self._message(reference, at, citizen, self._address, thread)
         message["Auto-Submitted"] = "auto-replied"
-        self._put(self._inbox, message, at)
+        self._append(self._inbox, message, at)
 
     def bounce(self, reference: str, at: datetime, citizen: str, thread: Thread) -> None:
-        """A server tells that the answer did not reach the citizen."""
+        """Add a mail server's report that the answer was not delivered."""
         message = self._message(reference, at, f"mailer-daemon@{DOMAIN}", self._address, thread)
         message["Return-Path"] = "<>"
         message["X-Failed-Recipients"] = citizen
         message.replace_header("Content-Type", "multipart/report; report-type=delivery-status; boundary=x")
-        self._put(self._inbox, message, at)
+        self._append(self._inbox, message, at)
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Log out."""
         self._client.logout()
 
     def _message(self, reference: str, at: datetime, sender: str, recipient: str, thread: Thread) -> EmailMessage:
@@ -80,7 +80,7 @@ class Mailbox:
         message.set_content("Message fictif.\n")
         return message
 
-    def _put(self, folder: str, message: EmailMessage, at: datetime) -> None:
+    def _append(self, folder: str, message: EmailMessage, at: datetime) -> None:
         self._client.append(folder, message.as_bytes(), msg_time=at)
 
 

@@ -1,6 +1,6 @@
-"""Conversations that nobody had, drawn from a seed.
+"""Simulated e-mail conversations.
 
-One depends on the seed and the hour it begins in, and on nothing else.
+A conversation depends only on the seed, the rate and the hour in which it begins.
 """
 
 from collections import Counter
@@ -15,24 +15,24 @@ CITIZENS: Final = 3_000
 SATURDAY: Final = 5
 ACKNOWLEDGED: Final = 0.9
 ANSWERED: Final = 0.92
-GOES_ON: Final = 0.25
+CONTINUES: Final = 0.25
 AWAY: Final = 0.04
 BOUNCED: Final = 0.02
 EVENTS: Final = {"receive": "email.received", "acknowledge": "email.acknowledged", "answer": "email.answered"}
 
 
 class Step(NamedTuple):
-    """One message of a conversation."""
+    """Message of a simulated conversation."""
 
     at: datetime
     conversation: str
     number: int
-    """Its place in the conversation."""
+    """Position in the conversation, from 0."""
     method: str
-    """The method of `Mailbox` that writes it."""
+    """Method of `Mailbox` that writes the message."""
     citizen: str
     thread: tuple[int, ...]
-    """The places of the messages that it follows, the oldest first."""
+    """Numbers of the preceding messages, oldest first."""
 
     def reference(self, number: int) -> str:
         """Return the reference of a message of the conversation."""
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 
 def steps(seed: int, since: datetime, per_hour: float) -> Iterator[Step]:
-    """Yield, for ever and in order of time, what happens in the conversations that begin at `since` or later."""
+    """Yield, without end and in order of time, the steps of the conversations that begin at `since` or later."""
     waiting: list[Step] = []
     for hour in count(int(since.timestamp()) // 3600):
         for step in _begin(seed, hour, per_hour):
@@ -50,19 +50,19 @@ def steps(seed: int, since: datetime, per_hour: float) -> Iterator[Step]:
             yield heappop(waiting)
 
 
-def ledger(told: Iterable[Step]) -> Counter[str]:
-    """Return how many events of each type tell these steps."""
-    return Counter(EVENTS[step.method] for step in told if step.method in EVENTS)
+def ledger(played: Iterable[Step]) -> Counter[str]:
+    """Return the expected number of events by type."""
+    return Counter(EVENTS[step.method] for step in played if step.method in EVENTS)
 
 
 def _begin(seed: int, hour: int, per_hour: float) -> Iterator[Step]:
-    """Yield all that will ever happen in the conversations that begin in `hour`, hours since 1970."""
-    random = Random(f"{seed}|{hour}|{per_hour}")  # noqa: S311 - has to be the same each time
+    """Yield all steps of the conversations that begin in `hour`, in hours since 1970."""
+    random = Random(f"{seed}|{hour}|{per_hour}")  # noqa: S311 - must be reproducible
     begin = datetime.fromtimestamp(hour * 3600, UTC)
     busy = (1.6 if 6 <= begin.hour < 20 else 0.3) * (0.4 if begin.weekday() >= SATURDAY else 1.0)
-    for place in range(int(per_hour * busy + random.random())):
+    for index in range(int(per_hour * busy + random.random())):
         at = begin + timedelta(seconds=random.randrange(3600))
-        yield from _converse(random, f"{hour}-{place}", at)
+        yield from _converse(random, f"{hour}-{index}", at)
 
 
 def _converse(random: Random, name: str, at: datetime) -> Iterator[Step]:
@@ -72,10 +72,10 @@ def _converse(random: Random, name: str, at: datetime) -> Iterator[Step]:
     def step(method: str, later: float) -> Step:
         nonlocal at
         at = (at + timedelta(seconds=1 + random.expovariate(1 / later))).replace(microsecond=0)
-        told = Step(at, name, next(numbers), method, citizen, tuple(thread))
-        if method in EVENTS:  # nobody replies to the others
-            thread.append(told.number)
-        return told
+        message = Step(at, name, next(numbers), method, citizen, tuple(thread))
+        if method in EVENTS:  # later messages refer only to these
+            thread.append(message.number)
+        return message
 
     yield step("receive", 1)
     if random.random() < ACKNOWLEDGED:
@@ -86,6 +86,6 @@ def _converse(random: Random, name: str, at: datetime) -> Iterator[Step]:
             yield step("bounce", 10)
         elif random.random() < AWAY:
             yield step("be_away", 10)
-        if random.random() > GOES_ON:
+        if random.random() > CONTINUES:
             return
         yield step("receive", 10 * 3600)

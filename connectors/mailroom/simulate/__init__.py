@@ -1,4 +1,4 @@
-"""A mailroom that does not exist: its scanner drops real files, its back office tells what became of letters.
+"""Simulated mailroom, for demonstrations and tests: a scanner drops letters, a back office drops sidecars with steps.
 
-`scans` makes the files, `mailroom` drops them, `command` is `accueil simulate mailroom`.
+`scans` makes the PDF files, `mailroom` drops files, `command` is `accueil simulate mailroom`.
 """

@@ -1,4 +1,4 @@
-"""`accueil simulate mailroom`."""
+"""Command `accueil simulate mailroom`."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,14 +13,14 @@ from connectors.sdk.simulation.cli_options import click_errors, directory_option
 
 SERVICES: Final = ("mdph", "rsa", "pmi", "archives")
 STACK_EVERY: Final = 10
-"""Every so many letters, some more come as a stack with separator sheets."""
+"""Letters per stack: the command adds one stack with separator sheets after each of these groups."""
 
 
 @click.command(
     "mailroom",
     help=say(
-        "Drop scans of letters that nobody wrote, and print the configuration that reads them.",
-        "Dépose les scans de courriers que personne n'a écrits, et écrit la configuration qui les lit.",
+        "Drop scans of invented letters, and print the configuration that reads them.",
+        "Dépose les scans de courriers fictifs, et affiche la configuration qui les lit.",
     ),
 )
 @directory_option("Directory for the hot folder and its archive.", "Dossier du dépôt et de son archive.")
@@ -30,14 +30,15 @@ STACK_EVERY: Final = 10
     default=20,
     show_default=True,
     help=say(
-        "How many letters have sidecars; the stacks come on top.", "Courriers avec fiche ; les piles s'y ajoutent."
+        "Number of letters with a sidecar; stacks are added to them.",
+        "Nombre de courriers avec fiche ; les piles s'y ajoutent.",
     ),
 )
 @seed_option("The same seed gives the same letters.", "La même graine donne les mêmes courriers.")
 @click_errors()
 def command(*, into: Path, letters: int, seed: int) -> None:
-    """Drop them all at once."""
-    from connectors.mailroom.simulate.mailroom import Mailroom  # noqa: PLC0415 - a running connector does without its libraries
+    """Drop all letters."""
+    from connectors.mailroom.simulate.mailroom import Mailroom  # noqa: PLC0415 - the connector does not need its libraries
 
     inbox, archive = into.resolve() / "inbox", into.resolve() / "archive"
     for folder in (inbox, archive):
@@ -61,7 +62,7 @@ def command(*, into: Path, letters: int, seed: int) -> None:
 
 
 def configuration(inbox: Path, archive: Path) -> dict[str, Any]:
-    """Return the options of the connector that reads what was dropped."""
+    """Return the options of the connector that reads the folder."""
     names = {service: service for service in SERVICES}
     folders = {"inbox": str(inbox), "archive": str(archive)}
     return folders | {"settle_seconds": 0, "services": names, "separators": names}

@@ -1,4 +1,4 @@
-"""The mailroom's own work: scans into the hot folder, and what the services make of letters, by sidecars."""
+"""Simulated mailroom that drops scans and sidecars into the hot folder."""
 
 import json
 import os
@@ -9,26 +9,26 @@ from typing import Final
 
 from connectors.mailroom.simulate import scans
 
-Says = Mapping[str, str | int]
-"""Fields of a sidecar, by the names that the connector's README gives them."""
+SidecarFields = Mapping[str, str | int]
+"""Fields of a sidecar row, by the field names of the connector's README."""
 MAX_ROWS: Final = 1000
-"""A sidecar may have no more."""
+"""Most rows of one sidecar."""
 
 
 class Mailroom:
-    """A scanner and a back office with the hot folder `inbox`, whose connector keeps what it took in `archive`.
+    """Scanner and back office with the hot folder `inbox`; the connector moves the files to `archive`.
 
-    Files are written under a hidden name and renamed into place whole, the sidecar before its scan, as careful scanners do.
+    Files are written under a hidden name and then renamed, the sidecar before its scan.
     """
 
     def __init__(self, inbox: Path, archive: Path) -> None:
         self._inbox = inbox
         self._done = archive / "done"
-        self._listed: set[Path] = set()
+        self._read: set[Path] = set()
         self._chronos: dict[str, list[str]] = {}
 
-    def drop_letter(self, name: str, *, scanned_at: datetime, pages: int, fields: Says) -> None:
-        """Drop the scan of one letter and its sidecar; `name` is theirs alone."""
+    def drop_letter(self, name: str, *, scanned_at: datetime, pages: int, fields: SidecarFields) -> None:
+        """Drop the scan of one letter and its sidecar under the unique file name `name`."""
         self._drop(
             {
                 f"{name}.json": json.dumps({"scanned_at": scanned_at.isoformat(), **fields}).encode(),
@@ -40,23 +40,26 @@ class Mailroom:
     def drop_stack(
         self, name: str, *, scanned_at: datetime, letters: Sequence[tuple[str, int]], code: scans.Code = "code128"
     ) -> None:
-        """Drop a scan of several letters without a sidecar: what the sheet before each says, and how many pages it has."""
+        """Drop a scan of several letters without a sidecar; `letters` gives the sheet text and the page count of each."""
         self._drop({f"{name}.pdf": scans.stack(letters, scanned_at, code)}, scanned_at)
 
-    def write_steps(self, name: str, *, written_at: datetime, steps: Sequence[Says]) -> None:
-        """Tell what became of letters, by a sidecar of its own; each step names its `chrono`. At most `MAX_ROWS`."""
+    def write_steps(self, name: str, *, written_at: datetime, steps: Sequence[SidecarFields]) -> None:
+        """Drop a sidecar with up to `MAX_ROWS` steps of registered letters; each step has its `chrono`."""
         self._drop({f"{name}.json": json.dumps([*steps]).encode()}, written_at)
 
     def refresh(self) -> None:
-        """See which scans were taken since: `done/<date>/<chrono>_<time>/<name>.pdf`, or `<first>..<last>_<time>` of a stack."""
-        for taken in self._done.glob("*/*"):
-            if taken not in self._listed:
-                self._listed.add(taken)
-                for scan in taken.glob("*.pdf"):
-                    self._chronos[scan.stem] = _range(taken.name.rpartition("_")[0])
+        """Read the chrono numbers of new scans in the archive.
+
+        The paths are `done/<date>/<chrono>_<time>/<name>.pdf`, with `<first>..<last>` as the chrono of a stack.
+        """
+        for directory in self._done.glob("*/*"):
+            if directory not in self._read:
+                self._read.add(directory)
+                for scan in directory.glob("*.pdf"):
+                    self._chronos[scan.stem] = _expand_range(directory.name.rpartition("_")[0])
 
     def chronos(self, name: str) -> list[str]:
-        """Return the numbers that the letters of a scan had when somebody last looked, in their order; none if it had none."""
+        """Return the chrono numbers of the letters of a scan as of the last `refresh`, in order."""
         return self._chronos.get(name, [])
 
     def _drop(self, files: Mapping[str, bytes], written_at: datetime) -> None:
@@ -66,11 +69,11 @@ class Mailroom:
             draft.write_bytes(content)
             os.utime(draft, (written_at.timestamp(), written_at.timestamp()))
             drafts.append((draft, self._inbox / name))
-        for draft, place in drafts:
-            draft.rename(place)
+        for draft, target in drafts:
+            draft.rename(target)
 
 
-def _range(label: str) -> list[str]:
+def _expand_range(label: str) -> list[str]:
     first, _, last = label.partition("..")
     if not last:
         return [first]

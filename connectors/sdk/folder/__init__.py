@@ -1,17 +1,17 @@
-"""A hot folder as a source: files that others drop, taken exactly once, whatever they are and whenever we are killed.
+"""Hot folder as a source: dropped files, each processed exactly once, also across crashes.
 
-What belongs together (a scan and its sidecar: same name, another suffix) is *claimed*: renamed into a directory of its own under
-`work/`, which only we can write to. There it is read, told, and, once that is safe, renamed as a whole to `done/<date>/`, or to
-`rejected/<reason>/` beside a file that says why. A claim is never undone: what is in `work/` at the start is read again, and
-gives the same events, unless someone still writes to it: a file that was open when it was moved stays open.
+Files that belong together (a scan and its sidecar: same name, different suffix) are *claimed*: moved into their own directory
+under `work/`, where only this program writes. There they are read and their events published. Once the events are safe, the
+directory is renamed to `done/<date>/`, or to `rejected/<reason>/` next to a file with the reason. A claim is never undone: claims
+in `work/` at the start are read again and give the same events, unless a program still writes to a file that it had open.
 
-| in `work/` | killed in between, at the next start |
+| in `work/` | after a crash, at the next start |
 |---|---|
-| `<claim>.<n>.part` | may have fewer than n files: those that are still in the inbox follow, once they can be moved |
-| `<claim>` | is read and told again, with the same ids |
+| `<claim>.<n>.part` | may have fewer than n files: files that are still in the inbox follow as soon as they can be moved |
+| `<claim>` | is read and published again, with the same ids |
 | `<claim>.gone` | is deleted |
 
-No name that others gave is trusted: none leaves the directory entry that it stands in, is logged, or is made a path of.
+File names are untrusted: they are not logged, and no path is derived from them except the entry in the claim's directory.
 """
 
 from connectors.sdk.folder.archive import Claim

@@ -1,4 +1,4 @@
-"""The archive of a hot folder: `work/`, where files are claimed by moving them there, `done/` and `rejected/`."""
+"""Archive of a hot folder: `work/` with claimed files, `done/` and `rejected/`."""
 
 import errno
 import fcntl
@@ -21,27 +21,28 @@ from connectors.sdk.folder.inbox import Group, Suffixes, suffix_of
 from connectors.sdk.i18n import say
 
 STAMP: Final = "%Y%m%dT%H%M%S.%f"
+"""Format of a claim's name: the time of claiming, in UTC."""
 OURS: Final = re.compile(r"\d{8}T\d{6}\.\d{6}(?:\.\d+\.part|\.gone)?", re.ASCII)
-"""What may be in `work/`; anything else is left alone."""
+"""Names in `work/` that belong to this program; other entries are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What was dropped together, and now is ours alone."""
+    """Files that were dropped together and moved to `work/`."""
 
     directory: Path
     claimed_at: datetime
     contents: tuple[Path, ...] = field(repr=False)
-    """Files whose suffix is one of `FolderSource.contents`."""
+    """Files with a suffix in `FolderSource.contents`."""
     sidecars: tuple[Path, ...] = field(repr=False)
     others: tuple[Path, ...] = field(repr=False)
 
 
 class Archive:
-    """The archive of one instance, until it is closed. All methods raise OSError."""
+    """Archive of one instance. All methods raise OSError."""
 
     def __init__(self, config: FolderConfig, suffixes: Suffixes) -> None:
-        """Take it, and go on with what is in `work/`. Raises `InstanceInUseError` if another instance has it."""
+        """Lock the archive and recover the claims in `work/`. Raises `InstanceInUseError` if another instance has it."""
         self._inbox, self._directory, self._work = config.inbox, config.archive, config.archive / "work"
         self._deletes = config.afterwards == "delete"
         self._suffixes = suffixes
@@ -50,23 +51,23 @@ class Archive:
         self._lock = _lock(config.archive)
         try:
             self.found = self._recover()
-            """What was claimed and not settled."""
+            """Claims that were not archived yet."""
         except BaseException:
             self.close()
             raise
 
     @property
     def begun(self) -> Collection[str]:
-        """The names of groups that were claimed in part."""
+        """Names of groups that were claimed partially."""
         return self._parts.keys()
 
     def claim(self, group: Group) -> Claim | None:
-        """Claim files, or what is still missing in a claim that was begun; return None if they are gone."""
+        """Claim files, or the missing files of a partial claim; return None if they are gone."""
         part = self._parts.pop(group.stem, None) or self._begin(len(group.names))
         try:
             for name in group.names:
                 if not os.path.lexists(part / name):
-                    with suppress(FileNotFoundError):  # its writer took it back
+                    with suppress(FileNotFoundError):  # its writer removed it
                         (self._inbox / name).rename(part / name)
         except OSError:
             if any(part.iterdir()):
@@ -77,24 +78,28 @@ class Archive:
         return self._finish(part)
 
     def archive_claim(self, claim: Claim, label: str, reject: Reject | None) -> None:
-        """Move the files of a claim to where they are kept, or delete them. `label` begins their name in `done/`."""
+        """Move the files of a claim to `done/` or `rejected/`, or delete them. `label` begins the name in `done/`."""
         name = claim.directory.name
         if reject:
-            place = self._directory / "rejected" / reject.reason.value
-            make_private_directory(place)
-            # Beside the files, under a name of ours: among them, a link of that name could wait for us.
-            said = {"reason": reject.reason.value, "detail": reject.detail, "claimed_at": claim.claimed_at.isoformat()}
-            write_new(place / f"{name}.json", json.dumps(said).encode() + b"\n")
-            claim.directory.rename(place / name)
+            target = self._directory / "rejected" / reject.reason.value
+            make_private_directory(target)
+            # Next to the claim's directory, not inside it: a dropped symbolic link of that name could redirect the write.
+            details = {
+                "reason": reject.reason.value,
+                "detail": reject.detail,
+                "claimed_at": claim.claimed_at.isoformat(),
+            }
+            write_new(target / f"{name}.json", json.dumps(details).encode() + b"\n")
+            claim.directory.rename(target / name)
         elif self._deletes:
             shutil.rmtree(claim.directory.rename(self._work / f"{name}.gone"))
         else:
-            place = self._directory / "done" / claim.claimed_at.date().isoformat()
-            make_private_directory(place)
-            claim.directory.rename(place / "_".join(filter(None, (re.sub(r"[^A-Za-z0-9.-]", "-", label), name))))
+            target = self._directory / "done" / claim.claimed_at.date().isoformat()
+            make_private_directory(target)
+            claim.directory.rename(target / "_".join(filter(None, (re.sub(r"[^A-Za-z0-9.-]", "-", label), name))))
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
         os.close(self._lock)
 
     def _begin(self, size: int) -> Path:
@@ -115,17 +120,17 @@ class Archive:
         return self._claim_at(part.rename(part.with_name(part.name.rsplit(".", 2)[0])))
 
     def _claim_at(self, directory: Path) -> Claim:
-        def of(chosen: Callable[[str], bool]) -> tuple[Path, ...]:
-            return tuple(path for path in files if chosen(suffix_of(path.name)))
+        def select(is_chosen: Callable[[str], bool]) -> tuple[Path, ...]:
+            return tuple(path for path in files if is_chosen(suffix_of(path.name)))
 
         files = sorted(directory.iterdir())
         contents, sidecars = self._suffixes
         return Claim(
             directory,
             datetime.strptime(directory.name, STAMP).replace(tzinfo=UTC),
-            of(contents.__contains__),
-            of(sidecars.__contains__),
-            of(lambda suffix: suffix not in contents | sidecars),
+            select(contents.__contains__),
+            select(sidecars.__contains__),
+            select(lambda suffix: suffix not in contents | sidecars),
         )
 
     def _recover(self) -> list[Claim]:
@@ -134,16 +139,16 @@ class Archive:
             if entry.name.endswith(".gone"):
                 shutil.rmtree(entry)
             elif entry.name.endswith(".part"):
-                claims.append(self._go_on_with(entry))
+                claims.append(self._resume_part(entry))
             else:
                 claims.append(self._claim_at(entry))
         return [claim for claim in claims if claim]
 
-    def _go_on_with(self, part: Path) -> Claim | None:
-        there = [path.name for path in part.iterdir()]
-        if not there or len(there) >= int(part.name.split(".")[-2]):
+    def _resume_part(self, part: Path) -> Claim | None:
+        names = [path.name for path in part.iterdir()]
+        if not names or len(names) >= int(part.name.split(".")[-2]):
             return self._finish(part)
-        self._parts[Path(there[0]).stem] = part
+        self._parts[Path(names[0]).stem] = part
         return None
 
 

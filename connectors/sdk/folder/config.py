@@ -1,4 +1,4 @@
-"""How a hot folder is configured, and whether its directories can be used."""
+"""Options of a hot folder, and checks of its directories."""
 
 import os
 from collections.abc import Sequence
@@ -14,32 +14,32 @@ from connectors.sdk.i18n import say
 
 
 class FolderConfig(ConnectorConfig):
-    """What every hot folder needs to know."""
+    """Options of every hot folder."""
 
     inbox: Path
-    """The directory that files are dropped in. Subdirectories are left alone."""
+    """Directory where files are dropped. Subdirectories are ignored."""
     archive: Path
-    """Where files go: `work/`, `done/<date>/`, `rejected/<reason>/`. On the file system of the inbox, and apart from it."""
+    """Destination: `work/`, `done/<date>/`, `rejected/<reason>/`. On the file system of the inbox, and outside it."""
     settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 2.0
-    """A file is taken once its size and time of writing have not changed for so long. 0: files are renamed into place whole."""
+    """Time without a change of size and modification time before a file is read. 0 if complete files are renamed into place."""
     pair_seconds: Annotated[float, Field(ge=0, le=86400)] = 30.0
-    """A file whose counterpart (scan, sidecar) has not come after so long stands for itself."""
+    """Time after which a file without its counterpart (scan, sidecar) is processed alone."""
     max_megabytes: Annotated[int, Field(ge=1, le=256)] = 100
-    """Larger files are rejected unread. The folder must give one of them within some 20 seconds."""
+    """Larger files are rejected unread. Reading a file of this size must take less than about 20 seconds."""
     afterwards: Literal["keep", "delete"] = "keep"
-    """What becomes of files that were taken in: kept in `done/`, or deleted. What was rejected is always kept."""
+    """Processed files are kept in `done/`, or deleted. Rejected files are always kept."""
 
     french_descriptions: ClassVar = {
-        "inbox": "Le dossier où les fichiers sont déposés. Ses sous-dossiers sont laissés tels quels.",
-        "archive": "Où vont les fichiers : `work/`, `done/<date>/`, `rejected/<motif>/`. Sur le système de fichiers d'`inbox`, "
-        "et à part.",
-        "settle_seconds": "Un fichier est pris quand sa taille et sa date d'écriture n'ont pas changé depuis ce temps. 0 : les "
+        "inbox": "Dossier où les fichiers sont déposés. Ses sous-dossiers sont ignorés.",
+        "archive": "Destination : `work/`, `done/<date>/`, `rejected/<motif>/`. Sur le système de fichiers d'`inbox`, et en "
+        "dehors.",
+        "settle_seconds": "Temps sans changement de taille ni de date de modification avant la lecture d'un fichier. 0 si les "
         "fichiers arrivent entiers, par renommage.",
-        "pair_seconds": "Un fichier dont le pendant (scan, fiche) n'est pas venu après ce temps vaut pour lui seul.",
-        "max_megabytes": "Un fichier plus gros est rejeté sans être lu. Le dossier doit pouvoir en donner un en une vingtaine de "
-        "secondes.",
-        "afterwards": "Ce que deviennent les fichiers pris en compte : gardés dans `done/` (`keep`) ou supprimés (`delete`). Ce "
-        "qui est rejeté est toujours gardé.",
+        "pair_seconds": "Temps après lequel un fichier sans son pendant (scan, fiche) est traité seul.",
+        "max_megabytes": "Un fichier plus gros est rejeté sans être lu. La lecture d'un fichier de cette taille doit prendre "
+        "moins de 20 secondes environ.",
+        "afterwards": "Les fichiers traités sont gardés dans `done/` (`keep`) ou supprimés (`delete`). Les fichiers rejetés "
+        "sont toujours gardés.",
     }
 
     @field_validator("archive")
@@ -48,21 +48,21 @@ class FolderConfig(ConnectorConfig):
         inbox = info.data.get("inbox")
         if inbox and overlap(inbox, archive):
             raise ValueError(
-                say("must be neither the inbox nor within it nor around it", "ne doit ni contenir inbox ni s'y trouver")
+                say("must be outside the inbox and not contain it", "ne doit ni contenir inbox ni s'y trouver")
             )
         return archive
 
 
 def check_folders(config: FolderConfig, context: Context) -> None:
-    """Refuse folders that cannot work together, as they are now: links may have changed since the configuration was read.
+    """Check that the folders can work together now; symbolic links may have changed since the configuration was read.
 
-    Raises `ConfigError`, and `SourceUnavailableError` if the inbox is not there or cannot be used.
+    Raises `ConfigError`, and `SourceUnavailableError` if the inbox is missing or cannot be used.
     """
     if overlap(config.inbox, config.archive) or overlap(config.inbox, context.directory):
         raise ConfigError(
             say(
-                f"{config.inbox} overlaps the archive or the data directory: what goes out would come in again",
-                f"{config.inbox} chevauche archive ou le dossier des données : ce qui sort rentrerait",
+                f"{config.inbox} overlaps the archive or the data directory: archived files would be read again",
+                f"{config.inbox} chevauche archive ou le dossier des données : les fichiers archivés seraient relus",
             )
         )
     try:
@@ -72,7 +72,10 @@ def check_folders(config: FolderConfig, context: Context) -> None:
         raise source_error(error, config.inbox) from None
     if not os.access(config.inbox, os.W_OK | os.X_OK):
         raise SourceMisconfiguredError(
-            say(f"no right to move files out of {config.inbox}", f"pas le droit d'ôter des fichiers de {config.inbox}")
+            say(
+                f"no permission to move files out of {config.inbox}",
+                f"pas le droit d'ôter des fichiers de {config.inbox}",
+            )
         )
     nearest = next(path for path in (config.archive, *config.archive.absolute().parents) if path.exists())
     if nearest.stat().st_dev != device:
@@ -85,12 +88,12 @@ def check_folders(config: FolderConfig, context: Context) -> None:
 
 
 def probe(config: FolderConfig, context: Context) -> Sequence[Outcome]:
-    """Try whether the folders can be used, and touch no file: for `Connector.probe`. Raises what `check_folders` does."""
+    """Check that the folders can be used, and touch no file; for `Connector.probe`. Raises the errors of `check_folders`."""
     check_folders(config, context)
     return ()
 
 
-def overlap(one: Path, other: Path) -> bool:
-    """Return whether two directories are the same, or one lies within the other, links followed."""
-    one, other = one.resolve(), other.resolve()
-    return one == other or one in other.parents or other in one.parents
+def overlap(first: Path, second: Path) -> bool:
+    """Return whether two directories are the same, or one contains the other, with symbolic links resolved."""
+    first, second = first.resolve(), second.resolve()
+    return first == second or first in second.parents or second in first.parents

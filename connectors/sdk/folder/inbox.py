@@ -1,4 +1,4 @@
-"""What lies in the inbox: since when, and what of it belongs together."""
+"""Listing of the inbox: the age of files, and the files that belong together."""
 
 import os
 import re
@@ -12,28 +12,28 @@ from typing import Final, NamedTuple
 from connectors.sdk.folder.config import FolderConfig
 
 LIST_SECONDS: Final = 1.0
-"""After this long, a listing is interrupted, to go on with the next turn."""
+"""Time after which a listing is interrupted; the next call continues it."""
 HIDDEN: Final = re.compile(r"\.[^.]|.*\.(?:part|tmp|filepart|crdownload)\Z", re.DOTALL | re.IGNORECASE)
-"""Names of files that somebody is still writing, and will rename, or that no one dropped."""
+"""Names of files that are hidden, or that a program is still writing and will rename."""
 HELD_SECONDS: Final = 5.0
-"""After this long, it is tried again to move a file that could not be moved."""
+"""Time between two attempts to move a file that could not be moved."""
 
 
 class Suffixes(NamedTuple):
-    """What belongs together: of a name, one file of the `contents` and one of the `sidecars`; in lower case."""
+    """Suffixes, in lower case, of files that belong together: of each name, one of `contents` and one of `sidecars`."""
 
     contents: frozenset[str]
     sidecars: frozenset[str]
 
     def are_whole(self, names: Collection[str]) -> bool:
-        """Return whether nothing more is to come beside these files."""
+        """Return whether the files are complete, so that no other file of this name is expected."""
         suffixes = {suffix_of(name) for name in names}
         known = self.contents | self.sidecars
         return not suffixes <= known or bool(suffixes & self.contents and suffixes & self.sidecars)
 
 
 class Group(NamedTuple):
-    """Files of one name."""
+    """Files with the same name and different suffixes."""
 
     stem: str
     names: list[str]
@@ -45,7 +45,7 @@ class _Seen(NamedTuple):
 
 
 class Inbox:
-    """The listing of the inbox, which is held in memory."""
+    """Listing of the inbox, kept in memory."""
 
     def __init__(self, config: FolderConfig, suffixes: Suffixes) -> None:
         self._config = config
@@ -54,8 +54,8 @@ class Inbox:
         self._seen: dict[str, _Seen] = {}
         self._listing = self._list()
 
-    def look(self) -> bool:
-        """List it, and return whether that came to its end: on a slow share it takes several turns. Raises OSError."""
+    def update(self) -> bool:
+        """Continue the listing, and return whether it is complete. On a slow share it takes several calls. Raises OSError."""
         try:
             return next(self._listing)
         except OSError:
@@ -63,7 +63,7 @@ class Inbox:
             raise
 
     def ready(self, begun: Collection[str]) -> list[Group]:
-        """Return what is whole and belongs together, the oldest first; what was `begun`, whatever is there of it."""
+        """Return groups that are complete, the oldest first, and the groups of partial claims (`begun`) in any state."""
         now = time.monotonic()
         groups: dict[str, list[str]] = defaultdict(list, {stem: [] for stem in begun})
         for name in self._seen:
@@ -84,15 +84,15 @@ class Inbox:
 
     @property
     def held(self) -> int:
-        """How many groups cannot be moved."""
+        """Number of groups that cannot be moved."""
         return len(self._held)
 
     def hold(self, stem: str) -> None:
-        """Leave this group alone for some seconds: it cannot be moved."""
+        """Ignore a group that cannot be moved for some seconds."""
         self._held[stem] = time.monotonic() + HELD_SECONDS
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the directory."""
         self._listing.close()
 
     def _list(self) -> Generator[bool]:
@@ -105,19 +105,19 @@ class Inbox:
                         yield False
                         until = time.monotonic() + LIST_SECONDS
                     with suppress(FileNotFoundError):
-                        self._note(entry, seen)
+                        self._add(entry, seen)
             self._seen = seen
             yield True
 
-    def _note(self, entry: os.DirEntry[str], seen: dict[str, _Seen]) -> None:
+    def _add(self, entry: os.DirEntry[str], seen: dict[str, _Seen]) -> None:
         if HIDDEN.match(entry.name) or entry.is_dir(follow_symlinks=False):
             return
-        found = entry.stat(follow_symlinks=False)
-        state = (found.st_size, found.st_mtime_ns, found.st_ino)
+        status = entry.stat(follow_symlinks=False)
+        state = (status.st_size, status.st_mtime_ns, status.st_ino)
         before = self._seen.get(entry.name)
         seen[entry.name] = before if before and before.state == state else _Seen(state, time.monotonic())
 
 
 def suffix_of(name: str) -> str:
-    """Return the suffix of a file's name, in lower case."""
+    """Return the suffix of a file name, in lower case."""
     return Path(name).suffix.lower()

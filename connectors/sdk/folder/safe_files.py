@@ -1,4 +1,4 @@
-"""Reading files of others: what they are is not known before, and they may change meanwhile."""
+"""Safe reading of files from other programs: their type is unknown, and they may change at any time."""
 
 import hashlib
 import os
@@ -12,17 +12,19 @@ from models.codec import UnusableRecord
 from models.reasons import Reason
 
 CHUNK_BYTES: Final = 1 << 20
+"""Size of one read."""
 SIDECAR_BYTES: Final = 1 << 20
+"""Limit of a sidecar's size."""
 OPEN_SAFELY: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @contextmanager
 def open_safely(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
-    """Open a regular file of at most `limit_bytes`, following no link and never waiting for anyone.
+    """Open a regular file of at most `limit_bytes`, without following a symbolic link and without blocking.
 
-    Raises `Unusable` for anything else, unread.
+    Raises `UnusableRecord` for other files, without reading them.
     """
-    if not stat.S_ISREG(path.lstat().st_mode):  # to open a device may do something
+    if not stat.S_ISREG(path.lstat().st_mode):  # opening a device may have side effects
         raise UnusableRecord(Reason.UNREADABLE_LINE, "no regular file")
     with os.fdopen(os.open(path, OPEN_SAFELY), "rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -34,7 +36,7 @@ def open_safely(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
 
 
 def digest(file: BinaryIO, limit_bytes: int) -> str:
-    """Return the SHA-256 of `file`, in constant memory. Raises `Unusable` if it has grown beyond `limit_bytes`."""
+    """Return the SHA-256 of `file`, in constant memory. Raises `UnusableRecord` if it has grown beyond `limit_bytes`."""
     sha256 = hashlib.sha256()
     length = 0
     while chunk := file.read(CHUNK_BYTES):

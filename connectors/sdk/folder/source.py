@@ -1,4 +1,4 @@
-"""The base of connectors that read a hot folder."""
+"""Base class of connectors that read a hot folder."""
 
 import time
 from abc import abstractmethod
@@ -30,27 +30,27 @@ from models.events import Event
 from models.reasons import Reason
 
 LIST_SECONDS: Final = 0.25
-"""How often an inbox without anything ready is listed."""
+"""Interval of listings of an inbox without complete files."""
 BATCH_SECONDS: Final = 1.0
-"""After this long, what was read is told before more is."""
+"""Time after which the events read are published before more files are read."""
 CLAIMS: Final = 500
-"""How many claims are made at once."""
+"""Number of files claimed at a time."""
 HELD: Final = frozenset({EACCES, EPERM, EBUSY, ETXTBSY})
-"""Errors of moving a file that another program holds, or that is another user's."""
+"""Errors of moving a file that another program holds or that belongs to another user."""
 
 log = structlog.get_logger(__name__)
 
 
 class ClaimResult(NamedTuple):
-    """What a claim means."""
+    """Result of reading a claim."""
 
     events: Sequence[Event]
     label: str = ""
-    """Begins its name in `done/`, for people; no personal data."""
+    """First part of the directory's name in `done/`, for people; contains no personal data."""
 
 
 class ReadClaim(NamedTuple):
-    """A claim that was read."""
+    """A claim that was read, with its outcome."""
 
     claim: Claim
     outcome: Outcome
@@ -58,28 +58,28 @@ class ReadClaim(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Settlement:
-    taken: ReadClaim
+class _Unsettled:
+    claim: ReadClaim
     reject: Reject | None
 
 
 class FolderSource(Source[ReadClaim, int]):
-    """A hot folder: a subclass says which suffixes there are, and what a claim means. No file is held in memory."""
+    """A hot folder. A subclass defines the suffixes and reads a claim. File contents are not kept in memory."""
 
     contents: ClassVar[frozenset[str]]
-    """Suffixes, in lower case, of what is dropped."""
+    """Suffixes, in lower case, of the main files."""
     sidecars: ClassVar[frozenset[str]]
-    """Suffixes of what is said of it."""
+    """Suffixes, in lower case, of files with metadata."""
 
     def __init__(self, config: FolderConfig, context: Context) -> None:
-        """Go on with what is in `work/`.
+        """Open the folder and resume the claims in `work/`.
 
         Raises `ConfigError`, `InstanceInUseError` if another instance has the same archive, and `SourceUnavailableError`.
         """
         self._config = config
         self._listed_at = float("-inf")
         self._read = self._settled = 0
-        self._unsettled: deque[_Settlement] = deque()
+        self._unsettled: deque[_Unsettled] = deque()
         self._attempts = context.attempts
         check_folders(config, context)
         suffixes = Suffixes(self.contents, self.sidecars)
@@ -87,68 +87,68 @@ class FolderSource(Source[ReadClaim, int]):
         try:
             self._archive = Archive(config, suffixes)
         except OSError as error:
-            raise self._stopped_by(error) from None
+            raise self._hide_name(error) from None
         self._claims = deque(self._archive.found)
 
     @abstractmethod
     def read_claim(self, claim: Claim) -> ClaimResult:
-        """Read `claim` and return what it means: whenever it is read, the same event ids.
+        """Read `claim` and return its events. Their ids must not depend on the time of reading.
 
-        Raises `Unusable` if it means nothing. An `OSError` or a `ConnectorError` is no fault of the claim's: it is read again.
-        Any other error is taken for a defect, and rejects it.
+        Raises `UnusableRecord` if it gives no events. After an `OSError` or a `ConnectorError` the claim is read again. After any
+        other error it is rejected.
         """
 
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
-        """Return the next claims, read."""
+        """Read the next claims."""
         try:
-            if not self._claims and time.monotonic() - self._listed_at >= LIST_SECONDS and self._inbox.look():
-                self._claim_what_is_ready()
-            taken = self._take_some()
+            if not self._claims and time.monotonic() - self._listed_at >= LIST_SECONDS and self._inbox.update():
+                self._claim_ready_groups()
+            claims = self._read_claims()
         except OSError as error:
             raise source_error(error, self._config.inbox) from None
-        if not taken and self._inbox.held:
+        if not claims and self._inbox.held:
             raise SourceUnavailableError(self._explain_held())
-        if not taken:
+        if not claims:
             time.sleep(wait_seconds)
-        return taken
+        return claims
 
     def map(self, raw: ReadClaim) -> Outcome:
-        """Return what was read of a claim."""
+        """Return the outcome of a claim."""
         self._read += 1
-        self._unsettled.append(_Settlement(raw, raw.outcome if isinstance(raw.outcome, Reject) else None))
+        self._unsettled.append(_Unsettled(raw, raw.outcome if isinstance(raw.outcome, Reject) else None))
         return raw.outcome
 
     def reject(self, raw: ReadClaim, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a claim, which says under which name it is kept."""
+        """Return the rejection of a claim, whose record is its path in the archive."""
         reject = _reject(raw.claim, reason, detail)
         self._unsettled[-1].reject = reject
         return reject
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the contract's
-        """Return `reject`: to be taken again, the files are moved back to the inbox."""
+        """Return `reject` unchanged. To process rejected files again, move them back to the inbox."""
         return reject
 
     def position(self) -> int:
-        """Return how many claims were read."""
+        """Return the number of claims read."""
         return self._read
 
     def acknowledge(self, position: int) -> None:
-        """Move the files that are safe out of `work/`."""
+        """Move the files of confirmed claims out of `work/`."""
         while self._settled < position:
-            one = self._unsettled.popleft()
+            unsettled = self._unsettled.popleft()
             try:
-                self._archive.archive_claim(one.taken.claim, one.taken.label, one.reject)
+                self._archive.archive_claim(unsettled.claim.claim, unsettled.claim.label, unsettled.reject)
             except OSError as error:
-                raise self._stopped_by(error) from None
+                raise self._hide_name(error) from None
             self._settled += 1
 
     def close(self) -> None:
-        """Let go of the archive."""
+        """Close the inbox and the archive."""
         self._inbox.close()
         self._archive.close()
 
-    def _claim_what_is_ready(self) -> None:
-        """Claim what can be moved; what cannot is tried again later, and holds up nothing else."""
+    def _claim_ready_groups(self) -> None:
+        """Claim the groups that can be moved; try the others again later."""
         ready = self._inbox.ready(self._archive.begun)[:CLAIMS]
         until = time.monotonic() + BATCH_SECONDS
         for group in ready:
@@ -163,53 +163,53 @@ class FolderSource(Source[ReadClaim, int]):
             claim = self._archive.claim(group)
         except OSError as error:
             if error.errno not in HELD:
-                raise self._stopped_by(error) from None
+                raise self._hide_name(error) from None
             self._inbox.hold(group.stem)
         else:
             self._claims.extend([claim] if claim else [])
 
-    def _take_some(self) -> list[ReadClaim]:
-        taken: list[ReadClaim] = []
+    def _read_claims(self) -> list[ReadClaim]:
+        claims: list[ReadClaim] = []
         until = time.monotonic() + BATCH_SECONDS
         while self._claims and time.monotonic() < until:
             claim = self._claims[0]
             try:
-                taken.append(
+                claims.append(
                     self._attempts.attempt(
-                        claim.directory.name.encode(), partial(self._take, claim), partial(_give_up, claim)
+                        claim.directory.name.encode(), partial(self._read_one, claim), partial(_give_up, claim)
                     )
                 )
             except (OSError, ConnectorError):
-                if not taken:
+                if not claims:
                     raise
-                break  # it is raised the next time; these come first
+                break  # the next call raises it; the claims before it come first
             self._claims.popleft()
-        return taken
+        return claims
 
-    def _take(self, claim: Claim) -> ReadClaim:
+    def _read_one(self, claim: Claim) -> ReadClaim:
         try:
             _check_parts(claim)
-            told = self.read_claim(claim)
+            result = self.read_claim(claim)
         except UnusableRecord as error:
             return ReadClaim(claim, _reject(claim, error.reason, error.detail), "")
         except PermissionError:
             return ReadClaim(claim, _reject(claim, Reason.UNREADABLE_LINE, "this user may not read it"), "")
         except (OSError, ConnectorError):
             raise
-        except Exception as error:  # noqa: BLE001 - a defect must not stop the source for ever
-            log.error("taking_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback's text may hold values
+        except Exception as error:  # noqa: BLE001 - a defect must not stop the source
+            log.error("taking_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback may contain values
             return ReadClaim(claim, _reject(claim, Reason.INTERNAL_ERROR, ""), "")
-        return ReadClaim(claim, told.events, told.label)
+        return ReadClaim(claim, result.events, result.label)
 
     def _explain_held(self) -> str:
         count, inbox = self._inbox.held, self._config.inbox
         return say(
-            f"{count} of the files in {inbox} may not be moved: another program holds them, or they are another user's",
+            f"{count} of the files in {inbox} may not be moved: another program holds them, or they belong to another user",
             f"{count} des fichiers de {inbox} ne peuvent être déplacés : un autre programme les tient, ou ils sont à un autre",
         )
 
-    def _stopped_by(self, error: OSError) -> ConnectorError:
-        """Return why to begin anew from what is in `work/`; not in the error's words: a file's name may be a person's."""
+    def _hide_name(self, error: OSError) -> ConnectorError:
+        """Return the error to raise in place of `error`, whose file name may be a person's name."""
         return ConnectorError(
             describe_os_error(error, say(f"a file of {self._config.inbox}", f"un fichier de {self._config.inbox}"))
         )

@@ -1,4 +1,4 @@
-"""Calls: the switchboard of the `asterisk` connector's own simulation, whose callers are the département's citizens."""
+"""Simulated switchboard of the département: the `asterisk` simulation, with the département's citizens as callers."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from connectors.asterisk.simulate import AmiEventWriter, Ledger, ManagerServer, 
 from connectors.asterisk.simulate.ami_events import Event
 from connectors.asterisk.simulate.call_profile import CallProfile
 from connectors.asterisk.simulate.manager import USERNAME
-from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call, _Desk
+from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call, _Queue
 from connectors.sdk.simulation.cli_options import HOST
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
 from connectors.simulator.organisation import HEADQUARTERS, SECTOR
@@ -20,32 +20,32 @@ from models.ids import contact_id
 from models.topics import Channel
 
 QUEUES: Final = {"transport-adapte": "mdph", "arretes-voirie": "routes"}
-"""Services without a queue of their own → whose answers for them; the first queue for all others."""
+"""Service without its own queue → service whose queue takes its calls. Other services use the first queue."""
 
 
-REMEMBERED: Final = 0.5
-"""Of the calls that the switchboard forgets, so many end after all, as when it is told to drop what hangs."""
-REMEMBERED_SECONDS: Final = (70 * 60, 3 * 3600)
-"""How long they seemed to wait: longer than anybody believes."""
-LIVE_SECONDS: Final = 60.0
-"""What happened this long ago is past."""
+CLOSED_LATE_SHARE: Final = 0.5
+"""Share of the calls without a logged end that are closed late, as when an operator drops hung calls."""
+CLOSED_LATE_SECONDS: Final = (70 * 60, 3 * 3600)
+"""Delay of late ends, in seconds: longer than any real wait."""
+RECENT_SECONDS: Final = 60.0
+"""Age limit for events on the manager interface, in seconds."""
 LONGEST_LINE: Final = 1000
-"""No line of the log has more bytes."""
+"""Upper bound for the length of a log line, in bytes."""
 
 
 class Conversation(NamedTuple):
-    """One that is over."""
+    """An ended conversation."""
 
     ended_at: datetime
     call: str
-    """What the switchboard calls it."""
+    """Id of the call in the switchboard."""
     place: Place
     phone: str
     """The caller's number; empty if withheld."""
 
 
 class Calls(System):
-    """Calls come and go by themselves, as `advance` lets them. They are told by the log, and live by the manager interface."""
+    """Simulated calls, written to the log and sent on the manager interface. They run as `advance` advances the time."""
 
     instance = "standard"
     connector = "asterisk"
@@ -56,9 +56,9 @@ class Calls(System):
         super().__init__(simulation_run)
         self._path = simulation_run.root / "queue_log"
         self._log: BinaryIO | None = None
-        self._voice = _LiveVoice()
+        self._event_writer = _LiveEventWriter()
         self._manager: ManagerServer | None = None
-        self._board: _Board | None = None
+        self._switchboard: _CitizenSwitchboard | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
@@ -70,7 +70,7 @@ class Calls(System):
         }
         return configuration(self._path, manager) | {"sector": SECTOR, "site": HEADQUARTERS}
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - calls tell what time it is
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - calls have their own time
         """Open the log."""
         self._log = self._path.open("ab", buffering=0)
 
@@ -79,143 +79,145 @@ class Calls(System):
         at: datetime,
         *,
         seed: int,
-        rhythm: CallProfile,
-        callers: Callable[[], str],
-        ended: Callable[[Conversation], None],
+        profile: CallProfile,
+        draw_caller: Callable[[], str],
+        on_ended: Callable[[Conversation], None],
     ) -> None:
-        """Begin to take calls, once it is open, and let the manager interface be asked: who asked before would hear of nobody.
+        """Start the calls, and then the manager interface, so that its first queue status is complete.
 
-        `callers` draws the numbers of those who call of their own accord.
+        `draw_caller` returns the number of a caller. `on_ended` is called with each ended conversation.
         """
-        self._board = _Board(seed, self._tell, rhythm, callers, ended)
-        self._board.begin(max(at, self._written_until()).timestamp())
+        self._switchboard = _CitizenSwitchboard(seed, self._write_line, profile, draw_caller, on_ended)
+        self._switchboard.begin(max(at, self._written_until()).timestamp())
         secret = self.simulation_run.secret(self.instance).read_text(encoding="ascii")
-        self._manager = ManagerServer(self._voice, port=self.simulation_run.port(self.instance), secret=secret)
+        self._manager = ManagerServer(self._event_writer, port=self.simulation_run.port(self.instance), secret=secret)
 
     @property
-    def board(self) -> "_Board":
-        """The switchboard, once it has begun."""
-        assert self._board is not None
-        return self._board
+    def switchboard(self) -> "_CitizenSwitchboard":
+        """The switchboard, after `begin`."""
+        assert self._switchboard is not None
+        return self._switchboard
 
     @property
     def manager(self) -> ManagerServer:
-        """The manager interface, once calls have begun."""
+        """The manager interface, after `begin`."""
         assert self._manager is not None
         return self._manager
 
     @property
     def ledger(self) -> Ledger:
-        """What became of the calls."""
-        return self.board.ledger
+        """True figures of the calls."""
+        return self.switchboard.ledger
 
     @property
     def next_at(self) -> float:
-        """When something happens next, seconds since 1970."""
-        return self.board.next_at
+        """Time of the next action, in seconds since 1970."""
+        return self.switchboard.next_at
 
     def set_speed(self, speed: float) -> None:
-        """From now on, let calls come so many times as often, and everything take as much less time."""
-        self.board.pace = 1 / speed
+        """Change the speed: at 2, twice as many calls come and everything takes half the time."""
+        self.switchboard.pace = 1 / speed
 
     def accepts(self, action: Action) -> bool:
-        """Whether it is a call, and its time is yet to come: there are none before the first, and none after later ones."""
-        return super().accepts(action) and self._board is not None and action.at.timestamp() >= self._board.now
+        """Return whether an action is a call that can still happen: the switchboard has started and has not passed its time."""
+        return (
+            super().accepts(action) and self._switchboard is not None and action.at.timestamp() >= self._switchboard.now
+        )
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact that a call is."""
+        """Return the contact id of a call."""
         return contact_id(self.channel, self.source, citizen_case.reference)
 
     def advance(self, until: datetime) -> None:
-        """Let happen what happens by itself until then."""
-        self.board.run_until(until.timestamp())
+        """Run the switchboard until a time."""
+        self.switchboard.run_until(until.timestamp())
 
     def run(self, action: Action) -> None:
-        """Let a citizen call about a matter."""
+        """Make a citizen's call."""
         service = action.citizen_case.place.service
         self.advance(action.at)
-        self.board.call(action.at.timestamp(), QUEUES.get(service, service), action.citizen_case.citizen.phone)
+        self.switchboard.call(action.at.timestamp(), QUEUES.get(service, service), action.citizen_case.citizen.phone)
 
     def end(self, at: datetime) -> None:
-        """End all calls at once, as a switchboard does that is shut down."""
+        """End all calls, like a shutdown."""
         self.advance(at)
-        self.board.end(at.timestamp())
+        self.switchboard.end(at.timestamp())
 
     def close(self) -> None:
-        """Close the log, and cut who is connected."""
+        """Close the log and the manager interface."""
         if self._manager:
             self._manager.close()
         if self._log:
             self._log.close()
 
     def _written_until(self) -> datetime:
-        """Return the second after the last that the log tells of: a log goes on in time, or its reader would take it for old."""
+        """Return the second after the last log line: times in the log must not go back, or lines would be late."""
         *_, last = [b"0", *self._path.read_bytes()[-LONGEST_LINE:].splitlines()]
         return datetime.fromtimestamp(int(last.split(b"|")[0]) + 1, UTC)
 
-    def _tell(self, line: str) -> None:
+    def _write_line(self, line: str) -> None:
         assert self._log is not None
         self._log.write(line.encode("ascii"))
         if self._manager:
-            self._manager.publish(line, self.board.now)
+            self._manager.publish(line, self.switchboard.now)
         else:
-            self._voice.events_for(line, self.board.now)
+            self._event_writer.events_for(line, self.switchboard.now)
 
 
-class _LiveVoice(AmiEventWriter):
-    """What is past, a manager interface does not tell: only how things are after it.
+class _LiveEventWriter(AmiEventWriter):
+    """Event writer that drops past events; clients get the queue status instead.
 
-    That a queue is full, Asterisk itself tells here, as of one with `maxlen`, and in the log the dialplan.
+    A full queue is reported by Asterisk itself, as with `maxlen`. In the log, the dialplan reports it.
     """
 
     def events_for(self, line: str, at: float) -> list[Event]:
-        told = super().events_for(line, at)
+        events = super().events_for(line, at)
         _, call, queue, _, event, *_ = line.split("|")
         if event == "FULL":
-            told = [self._step(call, "queues", queue, "Queue", f"{queue},t"), self._set(call, "QUEUESTATUS", "FULL")]
-        return told if time.time() - at < LIVE_SECONDS else []
+            events = [self._step(call, "queues", queue, "Queue", f"{queue},t"), self._set(call, "QUEUESTATUS", "FULL")]
+        return events if time.time() - at < RECENT_SECONDS else []
 
 
-class _Board(Switchboard):
-    """A switchboard that citizens call who have a reason to, among the others, and that tells of conversations."""
+class _CitizenSwitchboard(Switchboard):
+    """Switchboard with additional calls by given citizens, which reports the end of conversations."""
 
     def __init__(
         self,
         seed: int,
         write: Callable[[str], object],
-        rhythm: CallProfile,
-        callers: Callable[[], str],
-        ended: Callable[[Conversation], None],
+        profile: CallProfile,
+        draw_caller: Callable[[], str],
+        on_ended: Callable[[Conversation], None],
     ) -> None:
-        super().__init__(seed, write, rhythm)
-        self._callers, self._ended = callers, ended
-        self._dialling = ""
+        super().__init__(seed, write, profile)
+        self._draw_caller, self._on_ended = draw_caller, on_ended
+        self._caller = ""
         self._late = Random(seed + 2)  # noqa: S311 - a simulation
 
-    def call(self, at: float, queue: str, phone: str) -> None:
-        """Let `phone` call now, at `at`."""
-        self.now, self._dialling = at, phone
-        self._arrive(next((desk for desk in self._desks if desk.service.label == queue), self._desks[0]))
-        self._dialling = ""
+    def call(self, at: float, label: str, phone: str) -> None:
+        """Start a call from `phone` to the queue `label` at `at`."""
+        self.now, self._caller = at, phone
+        self._arrive(next((queue for queue in self._queues if queue.service.label == label), self._queues[0]))
+        self._caller = ""
 
     def _number(self) -> str:
-        return self._dialling or self._callers()
+        return self._caller or self._draw_caller()
 
-    def _enter(self, desk: _Desk, call: _Call) -> None:
-        """Let a call wait; of those whose end the switchboard forgets to log, it logs some at last."""
-        forgotten = desk.tally.forgotten
-        super()._enter(desk, call)
-        if desk.tally.forgotten > forgotten and self._late.random() < REMEMBERED:
-            self.after(self._late.uniform(*REMEMBERED_SECONDS), self._remember, desk, call)
+    def _enter(self, queue: _Queue, call: _Call) -> None:
+        """Put a call into a queue. If its end would not be logged, plan a late end for some calls."""
+        forgotten = queue.totals.forgotten
+        super()._enter(queue, call)
+        if queue.totals.forgotten > forgotten and self._late.random() < CLOSED_LATE_SHARE:
+            self.after(self._late.uniform(*CLOSED_LATE_SECONDS), self._end_forgotten, queue, call)
 
-    def _remember(self, desk: _Desk, call: _Call) -> None:
-        desk.tally.forgotten -= 1
-        desk.tally.waiting += 1
-        desk.waiting.append(call)
-        self._abandon(desk, call)
+    def _end_forgotten(self, queue: _Queue, call: _Call) -> None:
+        queue.totals.forgotten -= 1
+        queue.totals.waiting += 1
+        queue.waiting.append(call)
+        self._abandon(queue, call)
 
     def _complete(self, agent: _Agent, call: _Call) -> None:
         super()._complete(agent, call)
-        label = agent.desk.service.label
+        label = agent.queue.service.label
         ended_at = datetime.fromtimestamp(int(self.now), UTC)
-        self._ended(Conversation(ended_at, call.id, Place(HEADQUARTERS, label, label), call.number))
+        self._on_ended(Conversation(ended_at, call.id, Place(HEADQUARTERS, label, label), call.number))

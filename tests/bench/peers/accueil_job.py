@@ -11,8 +11,9 @@ from job import PARTITIONS, RECENT, Tally, arguments, state
 from streams.engine.topics import COMPACTED, TopicSpec, apply_specs
 
 from streams import logs
-from streams.engine.engine import Engine, Options, run
+from streams.engine.engine import Engine, run
 from streams.engine.job import Codec, Job, Table
+from streams.engine.options import Options
 
 
 class Event(msgspec.Struct, gc=False):

@@ -86,25 +86,27 @@ def by_both(day: Day) -> list[Event]:
 
 
 class TestOneDay:
-    def test_log_and_manager_interface_tell_the_same_events(self, by_log: list[Event], by_manager: list[Event]) -> None:
+    def test_both_interfaces_give_the_same_events(self, by_log: list[Event], by_manager: list[Event]) -> None:
         log, manager = in_calls(by_log), in_calls(by_manager)
         assert len(log) > 1_500
         assert log.keys() == manager.keys()
         assert by_themselves(by_log) == by_themselves(by_manager)
 
-    def test_though_they_tell_them_at_other_times(self, by_log: list[Event], by_manager: list[Event]) -> None:
+    def test_both_interfaces_give_the_same_events_at_different_times(self, by_log: list[Event], by_manager: list[Event]) -> None:
         log, manager = in_calls(by_log), in_calls(by_manager)
         apart = collections.Counter((manager[name].time - log[name].time).total_seconds() for name in log)
         assert set(apart) == {0.0, 1.0}
 
-    def test_both_together_count_once(self, by_log: list[Event], by_manager: list[Event], by_both: list[Event]) -> None:
+    def test_events_of_both_interfaces_count_once(
+        self, by_log: list[Event], by_manager: list[Event], by_both: list[Event]
+    ) -> None:
         assert len(in_calls(by_both)) == len(in_calls(by_log)) < 0.6 * len(by_both)
         assert fold(by_both) == fold(by_log) == fold(by_manager)
 
-    def test_whoever_comes_first(self, by_log: list[Event], by_manager: list[Event]) -> None:
+    def test_order_of_the_interfaces_does_not_matter(self, by_log: list[Event], by_manager: list[Event]) -> None:
         assert fold([*by_log, *by_manager]) == fold([*by_manager, *by_log]) == fold(by_log)
 
-    def test_everything_happens_that_can_happen(self, by_manager: list[Event]) -> None:
+    def test_every_kind_of_event_occurs(self, by_manager: list[Event]) -> None:
         assert {event.type for event in by_manager} == {
             *("call.arrived", "call.queued", "call.answered", "call.abandoned", "call.left_queue", "call.transferred"),
             *("call.ended", "call.menu_chosen", "call.voicemail_left", "agent.state_changed"),
@@ -114,14 +116,14 @@ class TestOneDay:
 
 
 class TestInTheMiddle:
-    def test_alone_it_tells_who_waits_already(self, scene: AsteriskHarness) -> None:
+    def test_without_log_current_callers_are_reported(self, scene: AsteriskHarness) -> None:
         call = call_in_two_queues(scene.exchange)
         events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
         assert told(events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
         assert events[0].time.timestamp() == pytest.approx(NINE + 60, abs=1)
         assert [event.data.change.value for event in events if event.type == "agent.state_changed"] == ["logged_in"]
 
-    def test_beside_the_log_it_leaves_to_it_what_began_before(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_with_log_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         call = call_in_two_queues(scene.exchange)
         events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
@@ -132,13 +134,13 @@ class TestInTheMiddle:
         ]
         assert len(told(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
 
-    def test_so_it_does_if_the_log_is_read_elsewhere(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_with_log_elsewhere_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, log_elsewhere=True)
         call = call_in_two_queues(scene.exchange)
         events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
         assert told(events) == []
 
-    def test_a_call_that_comes_later_is_told_by_both_alike(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_later_call_is_reported_by_both_interfaces(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         events = scene.listen(lambda: call_in_two_queues(scene.exchange))
         twice = collections.Counter(event.id for event in events if event.type.startswith("call."))
@@ -159,7 +161,7 @@ class TestCatchingUp:
             )
         return scene
 
-    def test_nobody_listens_before_the_log_was_read_to_its_end(self, scene: AsteriskHarness) -> None:
+    def test_connection_starts_after_the_end_of_the_log(self, scene: AsteriskHarness) -> None:
         with scene.harness.opened() as (flow, publisher):
             read = []
             while not scene.manager.listeners:
@@ -170,7 +172,7 @@ class TestCatchingUp:
             scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
             wait_until(lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it")
 
-    def test_nor_if_it_goes_away_in_between(self, scene: AsteriskHarness) -> None:
+    def test_connection_waits_for_the_log_even_if_it_disappears(self, scene: AsteriskHarness) -> None:
         away = scene.log.with_name("elsewhere")
         with scene.harness.opened() as (flow, _):
             flow.step()
@@ -184,7 +186,7 @@ class TestCatchingUp:
             wait_until(lambda: flow.step() or scene.manager.listeners, "its end")
             assert scene.harness.records_read() >= self.ARRIVALS
 
-    def test_what_was_told_while_it_was_stopped_is_not_missed(
+    def test_log_lines_from_a_stop_are_not_counted_as_missing(
         self, scene: AsteriskHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
@@ -210,7 +212,7 @@ class TestComparison:
             name: int(registry.get_sample_value("connector_reconciled_total", of) or 0) for name, of in found.items()
         }
 
-    def test_what_only_the_log_told_is_counted(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_events_only_in_the_log_are_counted(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.listen()
         before = self.counts(scene)
@@ -222,7 +224,7 @@ class TestComparison:
         }  # fmt: skip
         manager.send_event = voice  # type: ignore[method-assign]
 
-    def test_what_both_tell_is_missed_by_none_in_the_end(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_events_of_both_interfaces_are_never_missing(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.listen()
         scene.listen(lambda: call_in_two_queues(scene.exchange))

@@ -50,7 +50,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Counter[str], list[E
 
 
 class TestOneDay:
-    def test_the_events_are_what_really_happened(self, told: tuple[Counter[str], list[Event]]) -> None:
+    def test_events_match_the_simulation(self, told: tuple[Counter[str], list[Event]]) -> None:
         ledger, events = told
         types = Counter(event.type for event in events)
         rings = sum(event.type == "agent.state_changed" and event.data.change == "ring_unanswered" for event in events)
@@ -62,7 +62,7 @@ class TestOneDay:
         assert types["call.ended"] == ledger["ended"] > 200
         assert rings == ledger["rings"] > 10
 
-    def test_so_are_the_figures(self, told: tuple[Counter[str], list[Event]]) -> None:
+    def test_figures_match_the_simulation(self, told: tuple[Counter[str], list[Event]]) -> None:
         ledger, events = told
         figures = fold(events).values()
         names = {"queued": "offered", "rings": "ring_unanswered"} | {
@@ -74,7 +74,7 @@ class TestOneDay:
         stocks = ("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused")
         assert not [figure for figure in figures if any(figure.get(stock) for stock in stocks)], "all have gone"
 
-    def test_agents_are_there_before_anybody_calls(self, told: tuple[Counter[str], list[Event]]) -> None:
+    def test_agents_log_in_before_the_first_call(self, told: tuple[Counter[str], list[Event]]) -> None:
         early = [event for event in told[1] if event.time.timestamp() < NINE + 9]
         per_queue = [figure["agents_available"] for place, figure in fold(early).items() if "queue=''" not in place]
         assert per_queue == [4, 4, 4, 4]
@@ -91,11 +91,11 @@ class TestOneDay:
         assert {tuple(told) for told in stays.values()} == endings
         assert max(visit for _, visit in stays) > 1
 
-    def test_a_transfer_names_the_queue_it_goes_to(self, told: tuple[Counter[str], list[Event]]) -> None:
+    def test_transfer_names_its_target_queue(self, told: tuple[Counter[str], list[Event]]) -> None:
         transfers = [event for event in told[1] if event.type == "call.transferred"]
         assert {event.data.to_queue for event in transfers} == {"accueil", "mdph", "rsa", "pmi"}
 
-    def test_a_caller_has_a_pseudonym_unless_withheld(self, told: tuple[Counter[str], list[Event]]) -> None:
+    def test_caller_has_a_pseudonym_unless_withheld(self, told: tuple[Counter[str], list[Event]]) -> None:
         callers = {event.identities[:6] for event in told[1] if event.type == "call.queued"}
         assert callers == {"phone:", ""}
 
@@ -110,17 +110,17 @@ class TestOneDay:
 class TestAway:
     """ESL tells nothing again: what was missed is found in the lists."""
 
-    def test_who_waits_is_found(self, scene: FreeswitchHarness) -> None:
+    def test_waiting_caller_is_found_in_the_list(self, scene: FreeswitchHarness) -> None:
         scene.waiting()
         assert about(scene.listen()) == [("call.queued", "accueil")]
 
-    def test_with_the_id_that_the_event_would_have_had(self, scene: FreeswitchHarness, tmp_path: Path) -> None:
+    def test_listed_caller_has_the_id_of_the_event(self, scene: FreeswitchHarness, tmp_path: Path) -> None:
         other = FreeswitchHarness(tmp_path / "other", scene.event_socket)
         live = [event for event in other.listen(scene.waiting) if event.type == "call.queued"]
         found = scene.listen()
         assert [event.id for event in found] == [event.id for event in live]
 
-    def test_who_waited_and_is_gone_left_for_an_unknown_reason(self, scene: FreeswitchHarness) -> None:
+    def test_caller_missing_from_the_list_left_for_an_unknown_reason(self, scene: FreeswitchHarness) -> None:
         calls: list[str] = []
         scene.listen(lambda: calls.append(scene.waiting()))
         scene.callcenter.give_up(NINE + 60, calls[0])
@@ -129,7 +129,7 @@ class TestAway:
         assert left.time == datetime.fromtimestamp(NINE + 60, UTC), "the list says when"
         assert scene.listen() == []
 
-    def test_who_talked_and_is_gone_has_ended(self, scene: FreeswitchHarness) -> None:
+    def test_conversation_missing_from_the_list_has_ended(self, scene: FreeswitchHarness) -> None:
         calls: list[str] = []
 
         def talk() -> None:
@@ -145,7 +145,7 @@ class TestAway:
         ]
         assert events[0].data.handle_seconds is None  # type: ignore[union-attr]
 
-    def test_who_was_answered_meanwhile_is_found_talking(self, scene: FreeswitchHarness) -> None:
+    def test_call_answered_during_an_interruption_is_found(self, scene: FreeswitchHarness) -> None:
         calls: list[str] = []
         scene.listen(lambda: calls.append(scene.waiting()))
         scene.callcenter.answer(NINE + 30, calls[0], "1001@default")
@@ -158,7 +158,7 @@ class TestAway:
             ("agent.state_changed", "contact_ended", "accueil"),
         ]
 
-    def test_what_agents_did_is_found(self, scene: FreeswitchHarness) -> None:
+    def test_agent_changes_are_found_in_the_list(self, scene: FreeswitchHarness) -> None:
         scene.callcenter.set_status(NINE + 1, "1001@default", "Available")
         assert about(scene.listen()) == [("agent.state_changed", "logged_in", "accueil")]
         scene.callcenter.set_status(NINE + 2, "1001@default", "On Break")
@@ -171,7 +171,7 @@ class TestAway:
             ("agent.state_changed", "logged_out", "accueil"),
         ]
 
-    def test_a_connection_that_is_cut_is_made_anew(self, scene: FreeswitchHarness) -> None:
+    def test_cut_connection_is_made_again(self, scene: FreeswitchHarness) -> None:
         with scene.harness.opened() as (flow, publisher):
             wait_until(lambda: flow.step() or scene.event_socket.listeners, "somebody to listen")
             scene.event_socket.drop_all()
@@ -187,7 +187,7 @@ class TestAway:
             wait_until(heard, "the call to be found")
             assert about(publisher.events) == [("call.queued", "accueil")]
 
-    def test_what_was_heard_and_not_confirmed_is_told_after_a_kill(self, scene: FreeswitchHarness) -> None:
+    def test_unconfirmed_events_survive_a_kill(self, scene: FreeswitchHarness) -> None:
         with scene.harness.opened() as (flow, publisher):
             wait_until(lambda: flow.step() or scene.event_socket.listeners, "somebody to listen")
             scene.waiting()
@@ -199,7 +199,7 @@ class TestAway:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whenever_nobody_listens_every_stay_that_is_known_ends_once(scene: FreeswitchHarness, seed: int) -> None:
+def test_every_known_stay_ends_once_despite_interruptions(scene: FreeswitchHarness, seed: int) -> None:
     random = Random(seed)
     day = CallSimulation(scene.callcenter, seed=seed, calls_per_hour=400, begin=NINE)
 
@@ -246,23 +246,23 @@ class TestMeanwhile:
         monkeypatch.setattr(scene.event_socket, "answered", answered)
         return scene
 
-    def test_who_begins_to_wait_then_is_not_gone(self, hasty: FreeswitchHarness) -> None:
+    def test_caller_who_enters_during_the_listing_is_queued(self, hasty: FreeswitchHarness) -> None:
         self.deeds.append(hasty.waiting)
         assert about(hasty.listen()) == [("call.arrived",), ("call.queued", "accueil")]
 
-    def test_who_was_listed_and_gives_up_then_gave_up(self, hasty: FreeswitchHarness) -> None:
+    def test_caller_who_abandons_during_the_listing_has_abandoned(self, hasty: FreeswitchHarness) -> None:
         calls: list[str] = []
         hasty.listen(lambda: calls.append(hasty.waiting()))
         self.deeds.append(lambda: hasty.callcenter.give_up(NINE + 60, calls[0]))
         assert about(hasty.listen()) == [("call.abandoned", "accueil")]
 
-    def test_an_agent_who_comes_then_has_come(self, hasty: FreeswitchHarness) -> None:
+    def test_agent_who_logs_in_during_the_listing_is_logged_in(self, hasty: FreeswitchHarness) -> None:
         self.deeds.append(lambda: hasty.callcenter.set_status(NINE + 1, "1001@default", "Available"))
         assert about(hasty.listen()) == [("agent.state_changed", "logged_in", "accueil")]
 
 
 class TestTiers:
-    def test_an_agent_who_serves_another_queue_is_found_within_a_minute(self, scene: FreeswitchHarness) -> None:
+    def test_change_of_tiers_is_found_within_a_minute(self, scene: FreeswitchHarness) -> None:
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
         with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
             scene.callcenter.serve(NINE, "1001@default", "mdph")
@@ -274,7 +274,7 @@ class TestTiers:
             listening._listed_at -= RELIST_SECONDS
             assert listening.receive(0.0) == [], "nothing has changed"
 
-    def test_what_happens_as_the_connection_breaks_meanwhile_is_heard(
+    def test_events_before_a_broken_listing_are_returned(
         self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def break_off(_: Connection, asked: str) -> None:
@@ -284,13 +284,13 @@ class TestTiers:
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
         with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
             listening._listed_at -= RELIST_SECONDS
-            monkeypatch.setattr(Connection, "_answer", break_off)
+            monkeypatch.setattr(Connection, "_run_api", break_off)
             told = listening.receive(0.0)
             assert [one.message["CC-Action"] for one in told] == ["=arrived", "member-queue-start"]
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):
                 listening.receive(0.0)
 
-    def test_and_is_logged_in_there(self, scene: FreeswitchHarness) -> None:
+    def test_change_of_tiers_logs_the_agent_in_and_out(self, scene: FreeswitchHarness) -> None:
         scene.callcenter.set_status(NINE, "1001@default", "Available")
         scene.listen()
         scene.callcenter.serve(NINE, "1001@default", "mdph")

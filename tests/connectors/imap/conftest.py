@@ -1,4 +1,4 @@
-"""What tests of imap share."""
+"""Fixtures of the imap connector tests."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The connector imap as any other, on a real server."""
+"""Conformance of the imap connector with a Dovecot server."""
 
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,20 @@ class TestConformance(Conformance):
     personal = PERSONAL
 
     @pytest.fixture(autouse=True)
-    def _users(self, server: Dovecot) -> None:
+    def _set_up_server(self, server: Dovecot) -> None:
         self._server = server
-        self._of: dict[Path, str] = {}
+        self._users: dict[Path, str] = {}
 
     def options(self, directory: Path) -> dict[str, Any]:
-        if directory not in self._of:
-            self._of[directory] = self._server.add_user(f"essai{next(NUMBERS)}")
-        return self._server.options(self._of[directory], addresses=ADDRESSES)
+        if directory not in self._users:
+            self._users[directory] = self._server.add_user(f"essai{next(NUMBERS)}")
+        return self._server.options(self._users[directory], addresses=ADDRESSES)
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(MAILS) // parts)
         mails = MAILS[part * size : (part + 1) * size]
-        put(self._server, self._of[directory], *mails)
-        (directory / f"supplied-{part}.eml").write_bytes(b"\n".join(one.content for one in mails))
+        put(self._server, self._users[directory], *mails)
+        (directory / f"supplied-{part}.eml").write_bytes(b"\n".join(mail.content for mail in mails))
 
     def supply_hostile(self, directory: Path) -> None:
         names = ("From", "To", "Cc", "Reply-To", "Message-ID", "References", "In-Reply-To", "Date", "Content-Type")
@@ -45,4 +45,4 @@ class TestConformance(Conformance):
             address = mail(f"address{number}", 600 + number)
             mails += [good._replace(content=lines + good.content)]
             mails += [address._replace(content=b"Cc: %s\r\n" % content + address.content)]
-        put(self._server, self._of[directory], *mails)
+        put(self._server, self._users[directory], *mails)

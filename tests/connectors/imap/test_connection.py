@@ -1,4 +1,4 @@
-"""The connection to a server: watched, lost, refused, encrypted; and mistakes in the configuration."""
+"""Connection to the IMAP server: IDLE, interruptions, refusals, TLS, and configuration errors."""
 
 from collections import Counter
 from contextlib import closing
@@ -20,11 +20,10 @@ pytestmark = needs_dovecot
 
 
 @pytest.mark.parametrize("tls", ["none", "implicit"])
-def test_mail_is_told_as_it_comes(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
-    """Long before the next turn."""
+def test_new_mail_is_published_before_the_next_poll(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
     port = server.tls_port if tls == "implicit" else server.port
-    one = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
-    with one.opened() as (flow, publisher):
+    imap = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
+    with imap.opened() as (flow, publisher):
         for number in range(3):
             put(server, user, mail(f"{number}", number), answer(f"{number}-answered", number, f"{number}"))
             until(flow, publisher, 2 * number + 1)
@@ -34,7 +33,7 @@ def test_mail_is_told_as_it_comes(server: Dovecot, user: str, tmp_path: Path, tl
 
 
 @pytest.mark.parametrize("tls", ["none", "implicit"])
-def test_mail_that_comes_between_a_look_and_the_watch_is_told_at_once(server: Dovecot, user: str, tls: str) -> None:
+def test_mail_between_examine_and_idle_is_reported_immediately(server: Dovecot, user: str, tls: str) -> None:
     port = server.tls_port if tls == "implicit" else server.port
     options = server.options(user, addresses=ADDRESSES, tls=tls, port=port, ca_file=str(server.ca_file))
     with closing(ImapSession(ImapConfig(**options))) as session:
@@ -47,17 +46,17 @@ def test_mail_that_comes_between_a_look_and_the_watch_is_told_at_once(server: Do
 
 
 def until(flow: Flow, publisher: ManualPublisher, count: int) -> None:
-    """Let `flow` turn until it has told `count` events."""
+    """Step `flow` until it has published `count` events."""
 
-    def are_told() -> bool:
-        publisher.confirm()  # while something is held, the source does not wait for more
+    def is_done() -> bool:
+        publisher.confirm()  # the source does not wait while events are unconfirmed
         flow.step()
         return len(publisher.events) >= count
 
-    wait_until(are_told, f"{count} events", 30, lambda: events_by_contact(publisher.events))
+    wait_until(is_done, f"{count} events", 30, lambda: events_by_contact(publisher.events))
 
 
-def test_a_server_that_cannot_tell_of_mail_is_asked(tmp_path: Path) -> None:
+def test_server_without_idle_is_polled(tmp_path: Path) -> None:
     with dovecot(capability="IMAP4rev1 SPECIAL-USE") as plain:
         user = plain.add_user("essai")
         with harness(plain, user, tmp_path, poll_seconds=5).opened() as (flow, publisher):
@@ -66,7 +65,7 @@ def test_a_server_that_cannot_tell_of_mail_is_asked(tmp_path: Path) -> None:
             until(flow, publisher, 1)
 
 
-def test_a_server_that_goes_away_is_named_and_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_server_is_named_and_reconnected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     with dovecot() as own:
         user = own.add_user("essai")
@@ -86,7 +85,7 @@ def test_a_server_that_goes_away_is_named_and_found_again(tmp_path: Path, monkey
             until(flow, publisher, 2)
 
 
-def test_a_probe_tells_what_the_first_messages_are(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_probe_counts_the_events_of_the_first_messages(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, *MAILS[:8])
     found = harness(server, user, tmp_path).probe()
     assert found.events == {"email.received": 3, "email.acknowledged": 1, "email.answered": 1}
@@ -94,30 +93,30 @@ def test_a_probe_tells_what_the_first_messages_are(server: Dovecot, user: str, t
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("changes", "message"),
     [
         ({"password": "un-autre"}, "refuses the user name, or the password"),
         ({"tls": "implicit", "port": "tls"}, "certificate that is not trusted here"),
-        ({"tls": "implicit"}, "does not speak TLS in this way"),
+        ({"tls": "implicit"}, "does not accept TLS this way"),
         ({"tls": "implicit", "port": "tls", "ca_file": "/nulle/part.pem"}, "/nulle/part.pem is not there"),
         ({"token_command": ["false"]}, "token_command failed (CalledProcessError)"),
         ({"token_command": ["/nulle/part"]}, "token_command failed (FileNotFoundError)"),
         ({"token_command": ["echo", "faux.jeton.x"]}, "refuses the user name, or the password or token"),
-        ({"host": "nulle-part.example.org", "tls": "starttls"}, "is not known"),
+        ({"host": "nulle-part.example.org", "tls": "starttls"}, "is unknown"),
     ],
 )
-def test_a_wrong_configuration_is_named(
-    server: Dovecot, user: str, tmp_path: Path, more: dict[str, Any], words: str
+def test_configuration_errors_are_named(
+    server: Dovecot, user: str, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    given = more | ({"port": server.tls_port} if more.get("port") == "tls" else {})
-    assert words in unavailable(harness(server, user, tmp_path, **given))
+    options = changes | ({"port": server.tls_port} if changes.get("port") == "tls" else {})
+    assert message in unavailable(harness(server, user, tmp_path, **options))
     with pytest.raises(SourceUnavailableError) as trouble:
-        harness(server, user, tmp_path, **given).probe()
-    assert isinstance(trouble.value, SourceRefusedError) == ("refuses" in words)
-    assert isinstance(trouble.value, SourceMisconfiguredError) == ("part" in words or "FileNotFound" in words)
+        harness(server, user, tmp_path, **options).probe()
+    assert isinstance(trouble.value, SourceRefusedError) == ("refuses" in message)
+    assert isinstance(trouble.value, SourceMisconfiguredError) == ("part" in message or "FileNotFound" in message)
 
 
-def test_who_is_refused_does_not_try_again_soon(
+def test_refused_login_is_not_retried_soon(
     server: Dovecot, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
@@ -125,19 +124,19 @@ def test_who_is_refused_does_not_try_again_soon(
         for _ in range(5):
             with pytest.raises(SourceUnavailableError, match="refuses"):
                 flow.step()
-    wait_until(lambda: f"user=<{user}>" in server.log(), "the server to tell of it")
+    wait_until(lambda: f"user=<{user}>" in server.log(), "the login in the server's log")
     assert server.log().count(f"user=<{user}>") == 1
 
 
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
-def test_it_is_read_over_tls(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
+def test_mail_is_read_over_tls(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
     put(server, user, mail("a", 0))
     port = server.tls_port if tls == "implicit" else server.port
-    one = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
-    assert events_by_contact(one.read_all(confirm=True)) == [(0, "received")]
+    imap = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
+    assert events_by_contact(imap.read_all(confirm=True)) == [(0, "received")]
 
 
-def test_a_token_takes_the_place_of_a_password(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_token_replaces_the_password(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, mail("a", 0))
-    one = harness(server, user, tmp_path, password=None, token_command=["echo", token_of(user)])
-    assert events_by_contact(one.read_all(confirm=True)) == [(0, "received")]
+    imap = harness(server, user, tmp_path, password=None, token_command=["echo", token_of(user)])
+    assert events_by_contact(imap.read_all(confirm=True)) == [(0, "received")]

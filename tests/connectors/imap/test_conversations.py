@@ -1,4 +1,4 @@
-"""Which conversation a message is of, who wrote it, and to whom."""
+"""Conversation, sender and routing of messages on a Dovecot server."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -15,31 +15,29 @@ from tests.support.imap_mails import BEGIN, CITIZEN, MAILS, OTHER, OURS, answer,
 pytestmark = needs_dovecot
 
 
-def test_a_conversation_is_one_contact(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_conversation_is_one_contact(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, *MAILS[:8])
-    one = harness(server, user, tmp_path)
-    events = one.read_all(confirm=True)
+    imap = harness(server, user, tmp_path)
+    events = imap.read_all(confirm=True)
     expected = [(0, "received"), (0, "acknowledged"), (1, "received"), (0, "answered"), (0, "received")]
     assert events_by_contact(events) == expected
     assert [event.time for event in events] == [BEGIN + timedelta(minutes=minute) for minute in (0, 0.2, 1, 2, 3)]
     assert {(event.service, event.site) for event in events} == {("accueil", "siege")}
     assert events[0].model_dump()["data"] == {"queue": "accueil"}
-    key = Keys(tmp_path / "keys", one.directory).pseudonym_key("general")
+    key = Keys(tmp_path / "keys", imap.directory).pseudonym_key("general")
     mine, others = (key.pseudonym(IdentityKind.EMAIL, address) for address in (CITIZEN, OTHER))
     assert [event.identities for event in events] == [mine, mine, others, mine, mine]
 
 
-def test_a_question_is_before_its_answer_whichever_folder_is_read_first(
-    server: Dovecot, user: str, tmp_path: Path
-) -> None:
-    """Also far more of one than are fetched at a time."""
+def test_questions_come_before_their_answers(server: Dovecot, user: str, tmp_path: Path) -> None:
+    """Each folder holds more messages than one fetch returns."""
     questions = [mail(f"q{n}", n, f"usager{n}@example.org") for n in range(120)]
     put(server, user, *questions, *(answer(f"r{n}", 200 + n, f"q{n}", to=f"usager{n}@example.org") for n in range(120)))
     events = harness(server, user, tmp_path).read_all(confirm=True)
     assert events_by_contact(events) == [(n, "received") for n in range(120)] + [(n, "answered") for n in range(120)]
 
 
-def test_what_an_agent_sends_to_somebody_else_is_no_answer(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_mail_of_an_agent_to_others_is_no_answer(server: Dovecot, user: str, tmp_path: Path) -> None:
     colleague = "collegue@departement.example.org"
     put(
         server,
@@ -54,7 +52,7 @@ def test_what_an_agent_sends_to_somebody_else_is_no_answer(server: Dovecot, user
     assert events_by_contact(events) == [(0, "received"), (0, "answered")]
 
 
-def test_a_circular_that_many_answer_makes_as_many_contacts(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_replies_to_a_circular_are_one_contact_per_sender(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(
         server,
         user,
@@ -68,15 +66,13 @@ def test_a_circular_that_many_answer_makes_as_many_contacts(server: Dovecot, use
     assert events_by_contact(events) == [(0, "received"), (1, "received"), (0, "received"), (1, "answered")]
 
 
-def test_an_acknowledgement_may_be_there_before_what_it_acknowledges(
-    server: Dovecot, user: str, tmp_path: Path
-) -> None:
+def test_acknowledgement_may_come_before_its_message(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, answer("acknowledged", 0, "a", Auto_Submitted="auto-replied"), mail("a", 0.1))
     events = harness(server, user, tmp_path).read_all(confirm=True)
     assert events_by_contact(events) == [(0, "acknowledged"), (0, "received")]
 
 
-def test_a_form_writes_for_who_is_to_be_replied_to(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_sender_of_a_form_is_in_reply_to(server: Dovecot, user: str, tmp_path: Path) -> None:
     form = "formulaire@example.org"
     put(
         server,
@@ -85,14 +81,14 @@ def test_a_form_writes_for_who_is_to_be_replied_to(server: Dovecot, user: str, t
         answer("answered", 1, "a"),
         mail("b", 2, "autre-robot@example.org", Reply_To=CITIZEN, Auto_Submitted="auto-generated"),
     )
-    one = harness(server, user, tmp_path, forms=[form])
-    events = one.read_all(confirm=True)
+    imap = harness(server, user, tmp_path, forms=[form])
+    events = imap.read_all(confirm=True)
     assert events_by_contact(events) == [(0, "received"), (0, "answered")]
-    key = Keys(tmp_path / "keys", one.directory).pseudonym_key("general")
+    key = Keys(tmp_path / "keys", imap.directory).pseudonym_key("general")
     assert {event.identities for event in events} == {key.pseudonym(IdentityKind.EMAIL, CITIZEN)}
 
 
-def test_mail_is_for_whom_it_was_delivered_to(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_routing_follows_the_delivery_address(server: Dovecot, user: str, tmp_path: Path) -> None:
     addresses = {
         OURS: {"queue": "accueil", "aliases": ["contact@example.org"]},
         "mdph@example.org": {"queue": "mdph", "service": "mdph", "site": "nord", "sector": "social"},
@@ -102,13 +98,16 @@ def test_mail_is_for_whom_it_was_delivered_to(server: Dovecot, user: str, tmp_pa
     put(
         server,
         user,
-        *(mail(f"{n}", n, to=f"Le Service <{one}>, Autre <autre@example.org>") for n, one in enumerate(recipients)),
+        *(
+            mail(f"{n}", n, to=f"Le Service <{recipient}>, Autre <autre@example.org>")
+            for n, recipient in enumerate(recipients)
+        ),
         mail("delivered", 5, to="liste@example.org", Delivered_To="mdph@example.org"),
         answer("answered", 6, "delivered"),
     )
     events = harness(server, user, tmp_path, addresses=addresses, service="autre").read_all(confirm=True)
-    places = [(event.model_dump()["data"].get("queue"), event.service, event.site, event.sector) for event in events]
-    assert places == [
+    routings = [(event.model_dump()["data"].get("queue"), event.service, event.site, event.sector) for event in events]
+    assert routings == [
         ("accueil", "autre", "", "general"),
         ("mdph", "mdph", "nord", "social"),
         ("enfants", "mdph", "", "general"),
@@ -118,16 +117,14 @@ def test_mail_is_for_whom_it_was_delivered_to(server: Dovecot, user: str, tmp_pa
     ]
 
 
-def test_two_messages_with_the_same_id_are_two_if_they_are_of_two_times(
-    server: Dovecot, user: str, tmp_path: Path
-) -> None:
+def test_same_message_id_with_other_date_is_another_message(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, mail("scanner", 0, "scanner@example.org"), mail("scanner", 1, "scanner@example.org"))
     events = harness(server, user, tmp_path).read_all(confirm=True)
     assert events_by_contact(events) == [(0, "received"), (1, "received")]
     assert len({event.id for event in events}) == 2
 
 
-def test_however_long_the_headers_are_a_message_is_known(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_message_with_huge_headers_is_recognised(server: Dovecot, user: str, tmp_path: Path) -> None:
     crowd = ", ".join(f"usager{n}@example.org" for n in range(100_000))
     references = "\r\n ".join(f"<{n}.{'x' * 200}@example.org>" for n in range(20_000))
     assert min(len(crowd), len(references)) > 20 * LIMIT_BYTES
@@ -136,13 +133,13 @@ def test_however_long_the_headers_are_a_message_is_known(server: Dovecot, user: 
     assert events_by_contact(events) == [(0, "received"), (0, "answered")]
 
 
-def test_conversations_that_are_lost_are_not_begun_anew(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_missing_or_damaged_store_stops_the_connector(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, mail("a", 0))
-    one = harness(server, user, tmp_path)
-    one.read_all(confirm=True)
-    (one.directory / "threads.sqlite").unlink()
+    imap = harness(server, user, tmp_path)
+    imap.read_all(confirm=True)
+    (imap.directory / "threads.sqlite").unlink()
     with pytest.raises(ConnectorError, match=r"threads\.sqlite is not there, but was"):
-        one.read_all(confirm=True)
-    (one.directory / "threads.sqlite").write_bytes(b"no database, but something" * 500)
+        imap.read_all(confirm=True)
+    (imap.directory / "threads.sqlite").write_bytes(b"no database, but something" * 500)
     with pytest.raises(ConnectorError, match=r"threads\.sqlite is damaged"):
-        one.read_all(confirm=True)
+        imap.read_all(confirm=True)

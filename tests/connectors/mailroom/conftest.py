@@ -1,4 +1,4 @@
-"""What tests of the mailroom share."""
+"""Fixtures of the mailroom connector tests."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,15 +21,15 @@ def room(tmp_path: Path) -> MailroomHarness:
 
 
 @pytest.fixture(autouse=True)
-def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take all at once, however slow the machine is just now."""
+def _long_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Process the whole folder in one step, even on a slow machine."""
     monkeypatch.setattr(connectors.sdk.folder.source, "BATCH_SECONDS", 60)
     monkeypatch.setattr(connectors.sdk.folder.inbox, "LIST_SECONDS", 60)
 
 
 @pytest.fixture(scope="module")
 def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageCounter]:
-    """A page counter that is at work."""
+    """Page counter whose process has started."""
     scan = drop(tmp_path_factory.mktemp("scan") / "a.pdf", pdf(1))
     with closing(PageCounter(20)) as counter, scan.open("rb") as file:
         counter.examine(file, sheets=False)
@@ -38,7 +38,7 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageCounter]:
 
 @pytest.fixture
 def lasting(counter: PageCounter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have all sources of a test use one page counter: to start one takes longer than all else."""
-    borrowed = SimpleNamespace(examine=counter.examine, close=lambda: None)
-    monkeypatch.setattr(connectors.mailroom.source, "PageCounter", lambda *_: borrowed)
-    monkeypatch.setattr(counter._process, "poll", lambda: None)  # a fork could not ask for it
+    """Share one page counter between all sources of a test, because starting one is slow."""
+    shared = SimpleNamespace(examine=counter.examine, close=lambda: None)
+    monkeypatch.setattr(connectors.mailroom.source, "PageCounter", lambda *_: shared)
+    monkeypatch.setattr(counter._process, "poll", lambda: None)  # a forked child cannot poll it

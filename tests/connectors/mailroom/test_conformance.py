@@ -1,4 +1,4 @@
-"""The mailroom connector as any other, on files."""
+"""Conformance of the mailroom connector."""
 
 import json
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class TestConformance(Conformance):
                 drop(inbox / f"hostile{suffix[1:]} {order}{suffix}", content, order)
 
     def jobs(self, inbox: Path) -> list[Callable[[], object]]:
-        """Letters, steps and bad files; some with personal values in what they say and in their names."""
+        """Return functions that drop letters, steps and invalid files, some with personal values in content and name."""
         inbox.mkdir(parents=True, exist_ok=True)
         name, email, phone, street, case, subject = PERSONAL
         private = {

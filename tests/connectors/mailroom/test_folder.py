@@ -1,4 +1,4 @@
-"""What is in the hot folder: what is taken, waited for, rejected, and never opened."""
+"""Hot folder of the mailroom: files that are read, awaited, rejected, or never opened."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ from connectors.sdk.testing import ConnectorHarness
 from tests.support.mailroom_harness import MailroomHarness, set_clock
 from tests.support.scans import drop, drop_letter, page_bomb, pdf, stream_bomb, tiff
 
-BAD = {
+INVALID = {
     "empty.pdf": (b"", "unreadable_line: empty"),
     "broken.pdf": (pdf(1)[:-200], "unreadable_line: no PDF"),
     "text.pdf": (b"no PDF at all", "unreadable_line: no PDF"),
@@ -42,18 +42,18 @@ BAD = {
 }
 
 
-def test_bad_files_are_rejected_with_their_reasons_and_good_ones_after_them_are_read(room: MailroomHarness) -> None:
-    for order, (name, (content, _)) in enumerate(BAD.items()):
+def test_invalid_files_are_rejected_and_the_next_letter_is_read(room: MailroomHarness) -> None:
+    for order, (name, (content, _)) in enumerate(INVALID.items()):
         drop(room.inbox / name, content, order)
     drop_letter(room.inbox, 500)
     assert [event.type for event in room.read()] == ["letter.arrived", "letter.registered"]
     rejected = room.rejected()
-    assert rejected.keys() == BAD.keys()
-    assert [name for name, (_, why) in BAD.items() if not rejected[name].startswith(why)] == []
+    assert rejected.keys() == INVALID.keys()
+    assert [name for name, (_, reason) in INVALID.items() if not rejected[name].startswith(reason)] == []
     assert list(room.inbox.iterdir()) == []
 
 
-def test_what_is_no_regular_file_is_never_opened(room: MailroomHarness, tmp_path: Path) -> None:
+def test_special_files_are_never_opened(room: MailroomHarness, tmp_path: Path) -> None:
     secret = drop(tmp_path / "secret.pdf", pdf(1))
     (room.inbox / "link.pdf").symlink_to(secret)
     (room.inbox / "loop.pdf").symlink_to("loop.pdf")
@@ -69,7 +69,7 @@ def test_what_is_no_regular_file_is_never_opened(room: MailroomHarness, tmp_path
     assert secret.read_bytes() == pdf(1)
 
 
-def test_huge_files_and_bombs_cost_neither_memory_nor_reading(room: MailroomHarness) -> None:
+def test_huge_files_and_bombs_use_little_memory(room: MailroomHarness) -> None:
     with (room.inbox / "huge.pdf").open("wb") as huge:
         huge.truncate(2 << 30)
     drop(room.inbox / "stream.pdf", stream_bomb(900), 1)
@@ -83,7 +83,7 @@ def test_huge_files_and_bombs_cost_neither_memory_nor_reading(room: MailroomHarn
     assert {"stream.pdf", "pages.pdf"} < room.rejected().keys()
 
 
-def test_a_file_is_left_until_nobody_writes_to_it(tmp_path: Path) -> None:
+def test_file_is_left_while_it_is_written(tmp_path: Path) -> None:
     room = MailroomHarness(tmp_path, settle_seconds=3600, pair_seconds=3600)
     drop_letter(room.inbox, 1)
     drop(room.inbox / "lone.pdf", pdf(2))
@@ -94,7 +94,7 @@ def test_a_file_is_left_until_nobody_writes_to_it(tmp_path: Path) -> None:
     assert sorted(path.name for path in room.inbox.iterdir()) == ["draft.pdf.part", "lone.pdf"]
 
 
-def test_a_file_that_grows_is_waited_for_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_growing_file_restarts_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, sleep=lambda seconds: None)
     set_clock(monkeypatch, clock)
     room = MailroomHarness(tmp_path, settle_seconds=2, pair_seconds=2)
@@ -114,7 +114,7 @@ def test_a_file_that_grows_is_waited_for_anew(tmp_path: Path, monkeypatch: pytes
             assert len(publisher.events) == events
 
 
-def test_it_keeps_nothing_if_it_is_told_so(tmp_path: Path) -> None:
+def test_processed_files_are_deleted_if_configured(tmp_path: Path) -> None:
     room = MailroomHarness(tmp_path, afterwards="delete")
     drop_letter(room.inbox, 1)
     drop(room.inbox / "bad.pdf", b"bad")
@@ -123,13 +123,13 @@ def test_it_keeps_nothing_if_it_is_told_so(tmp_path: Path) -> None:
     assert list((room.archive / "work").iterdir()) == []
 
 
-def test_two_instances_do_not_share_an_archive(room: MailroomHarness, tmp_path: Path) -> None:
+def test_two_instances_cannot_share_an_archive(room: MailroomHarness, tmp_path: Path) -> None:
     other = ConnectorHarness(mailroom.CONNECTOR, room.options, tmp_path / "other", tmp_path / "keys")
     with room.harness.opened(), pytest.raises(InstanceInUseError, match="archive of another instance"), other.opened():
         pass
 
 
-def test_a_file_that_cannot_be_moved_holds_up_no_other(room: MailroomHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_file_does_not_block_others(room: MailroomHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     held, rename = {"scan00001.pdf", "lone.pdf"}, Path.rename
 
     def rename_unless_held(path: Path, target: Path) -> Path:
@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_moved_holds_up_no_other(room: MailroomHarness, mo
     drop(room.inbox / "lone.pdf", pdf(7), 0)
     for number in (1, 2):
         drop_letter(room.inbox, number)
-    for _ in range(2):  # at work, and opened anew
+    for _ in range(2):  # on the first opening and after a restart
         with room.harness.opened() as (flow, publisher):
             with suppress(SourceUnavailableError):
                 flow.step()
@@ -150,16 +150,14 @@ def test_a_file_that_cannot_be_moved_holds_up_no_other(room: MailroomHarness, mo
                 flow.step()
             publisher.confirm()
     assert room.done() == ["scan00002.json", "scan00002.pdf"]
-    drop(room.inbox / "scan00001.json", b"{}", 9)  # comes meanwhile, and is none of theirs
+    drop(room.inbox / "scan00001.json", b"{}", 9)  # arrives later and belongs to no held file
     held.clear()
     assert len(room.read()) == 4
     assert room.done() == ["lone.pdf", *[f"scan0000{n}.{kind}" for n in (1, 2) for kind in ("json", "pdf")]]
     assert room.rejected().keys() == {"scan00001.json"}
 
 
-def test_an_inbox_whose_listing_takes_long_is_listed_over_several_turns(
-    room: MailroomHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_listing_continues_over_several_steps(room: MailroomHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connectors.sdk.folder.inbox, "LIST_SECONDS", 1)
     seconds = count(0, 0.4)
     clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda seconds: None)
@@ -174,7 +172,7 @@ def test_an_inbox_whose_listing_takes_long_is_listed_over_several_turns(
         assert len(publisher.events) == 8
 
 
-def test_an_inbox_that_is_away_is_waited_for(room: MailroomHarness) -> None:
+def test_missing_inbox_is_retried(room: MailroomHarness) -> None:
     with room.harness.opened() as (flow, publisher):
         room.inbox.rename(room.inbox.with_name("away"))
         with pytest.raises(SourceUnavailableError, match="inbox is not there"):

@@ -1,4 +1,4 @@
-"""What letters, and what became of them, are told as."""
+"""Events of letters and of their steps."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop, drop_letter, pdf, tiff
 
 
-def test_a_letter_and_what_becomes_of_it(room: MailroomHarness, tmp_path: Path) -> None:
+def test_letter_and_its_steps_are_published(room: MailroomHarness, tmp_path: Path) -> None:
     drop(room.inbox / "a.pdf", pdf(1, pages=3), 1)
     drop(
         room.inbox / "a.xml",
@@ -53,23 +53,24 @@ def test_a_letter_and_what_becomes_of_it(room: MailroomHarness, tmp_path: Path) 
     assert len(list(room.archive.glob("done/*/2026-000001_*/a.xml"))) == 1
 
 
-def test_a_step_is_the_services_that_had_the_letter_then_in_whatever_order_it_is_told(room: MailroomHarness) -> None:
+def test_step_belongs_to_the_service_of_the_letter_at_that_time(room: MailroomHarness) -> None:
+    """The order of the sidecars does not matter."""
     drop(room.inbox / "a.pdf", pdf(1), 1)
     room.read()
-    told = (
+    steps = (
         ("closed", "2026-03-25T10:00", ""),
         ("assigned", "2026-03-24T10:00", "Routes"),
         ("acknowledged", "2026-03-23T10:00", ""),
         ("closed", "2026-03-26T10:00", ""),
         ("acknowledged", "2026-03-01T10:00", ""),
     )
-    for order, (step, at, service) in enumerate(told):
+    for order, (step, at, service) in enumerate(steps):
         row = {"chrono": "2026-000001", "step": step, "at": at, "service": service}
         drop(room.inbox / f"{order}.json", json.dumps(row).encode(), order)
     assert [event.service for event in room.read()] == ["accueil", "routes", "accueil", "routes", "accueil"]
 
 
-def test_a_sidecar_with_bad_rows_changes_nothing_and_names_them_all(room: MailroomHarness) -> None:
+def test_sidecar_with_invalid_rows_is_rejected_whole(room: MailroomHarness) -> None:
     drop(room.inbox / "a.pdf", pdf(1), 1)
     room.read()
     rows = [
@@ -83,11 +84,11 @@ def test_a_sidecar_with_bad_rows_changes_nothing_and_names_them_all(room: Mailro
     drop(room.inbox / "c.json", b'{"chrono": "2026-000001", "step": "closed", "at": "2026-03-25T10:00"}', 3)
     assert [event.service for event in room.read()] == ["accueil"]
     assert room.rejected() == {
-        "b.csv": "unknown_record: rows 2, 4-6: chrono: no letter has it; row 3: step (unknown_enum)"
+        "b.csv": "unknown_record: rows 2, 4-6: chrono: no letter has this number; row 3: step (unknown_enum)"
     }
 
 
-def test_mail_that_was_only_sent_needs_no_letter_of_the_register(tmp_path: Path) -> None:
+def test_outgoing_mail_of_a_departure_series_needs_no_letter(tmp_path: Path) -> None:
     room = MailroomHarness(tmp_path, departures=["D{year}-{number:04}", "2019-{number:06}"], site="siege")
     rows = [
         "chrono;step;at;postage;cost_cents;service",
@@ -107,10 +108,10 @@ def test_mail_that_was_only_sent_needs_no_letter_of_the_register(tmp_path: Path)
         row = {"chrono": chrono, "step": "sent", "postage": "lettre_verte", "cost_cents": 139}
         drop(room.inbox / f"{order}.json", json.dumps(row).encode(), order)
     assert room.read() == []
-    assert [*room.rejected().values()] == ["unknown_record: row 1: chrono: no letter has it"] * 5
+    assert [*room.rejected().values()] == ["unknown_record: row 1: chrono: no letter has this number"] * 5
 
 
-def test_numbers_begin_anew_each_year_and_have_no_gaps(room: MailroomHarness) -> None:
+def test_numbers_restart_each_year_without_gaps(room: MailroomHarness) -> None:
     for order, scanned_at in enumerate(("2025-12-31T23:30", "2026-01-01T00:10", "2025-12-31T23:40")):
         drop_letter(room.inbox, order, scanned_at=scanned_at)
         drop(room.inbox / f"{order}.pdf", b"broken", order)
@@ -118,7 +119,7 @@ def test_numbers_begin_anew_each_year_and_have_no_gaps(room: MailroomHarness) ->
     assert chronos == ["2025-000001", "2026-000001", "2025-000002"]
 
 
-def test_the_same_letter_dropped_again_is_the_same(room: MailroomHarness) -> None:
+def test_same_letter_dropped_again_gives_the_same_events(room: MailroomHarness) -> None:
     drop_letter(room.inbox, 1)
     first = room.read()
     drop_letter(room.inbox, 1)

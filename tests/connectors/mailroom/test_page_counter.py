@@ -1,4 +1,4 @@
-"""The process that counts pages, when it dies or is disturbed."""
+"""Crashes and signals of the page counter process."""
 
 import signal
 import sys
@@ -14,21 +14,21 @@ from connectors.sdk.errors import ConnectorError
 from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop, drop_letter, pdf
 
-DYING = """
+CRASHING = """
 import os, signal, socket, sys
 with open({tally!r}, "ab") as tally:
     if tally.tell() >= {deaths}:
         os.execv(sys.executable, [sys.executable, "-I", {real!r}, *sys.argv[1:]])
     tally.write(b".")
-with socket.socket(fileno=int(sys.argv[1])) as link:
-    link.send(b"!")
-    socket.recv_fds(link, 1, 1)
+with socket.socket(fileno=int(sys.argv[1])) as connection:
+    connection.send(b"!")
+    socket.recv_fds(connection, 1, 1)
     os.kill(os.getpid(), signal.SIGSEGV)
 """
-"""A page counter that dies at its first letters, and then is a good one."""
+"""Page counter that crashes on its first requests, and then works."""
 
 
-def test_a_page_counter_that_died_idle_rejects_nothing(room: MailroomHarness) -> None:
+def test_page_counter_killed_while_idle_rejects_nothing(room: MailroomHarness) -> None:
     with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         assert counter.examine(file, sheets=False) == Pages(2)
         assert counter._process
@@ -37,7 +37,7 @@ def test_a_page_counter_that_died_idle_rejects_nothing(room: MailroomHarness) ->
         assert counter.examine(file, sheets=True) == Pages(2)
 
 
-def test_what_stops_a_service_does_not_stop_the_reading_of_a_letter(room: MailroomHarness) -> None:
+def test_signals_that_stop_a_service_do_not_stop_the_page_counter(room: MailroomHarness) -> None:
     with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         counter.examine(file, sheets=False)
         process = counter._process
@@ -48,12 +48,12 @@ def test_what_stops_a_service_does_not_stop_the_reading_of_a_letter(room: Mailro
         assert counter._process is process
 
 
-def test_a_busy_machine_is_no_fault_of_a_letters(room: MailroomHarness) -> None:
+def test_busy_machine_rejects_nothing(room: MailroomHarness) -> None:
     with closing(PageCounter(0.5)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         counter.examine(file, sheets=False)
         process = counter._process
         assert process
-        process.send_signal(signal.SIGSTOP)  # others have the processor for longer than its file may
+        process.send_signal(signal.SIGSTOP)  # simulate other processes using the processor longer than the limit
         busy = Timer(1.0, process.send_signal, [signal.SIGCONT])
         busy.start()
         assert counter.examine(file, sheets=False) == Pages(2)
@@ -62,22 +62,20 @@ def test_a_busy_machine_is_no_fault_of_a_letters(room: MailroomHarness) -> None:
 
 
 @pytest.mark.parametrize("deaths", [2, 3])
-def test_a_page_counter_that_dies_at_work_is_asked_again_but_not_for_ever(
+def test_crashing_page_counter_is_retried_a_few_times(
     room: MailroomHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
 ) -> None:
     program = tmp_path / "dying.py"
-    program.write_text(DYING.format(deaths=deaths, tally=str(tmp_path / "tally"), real=barcode_worker.__file__))
+    program.write_text(CRASHING.format(deaths=deaths, tally=str(tmp_path / "tally"), real=barcode_worker.__file__))
     monkeypatch.setattr(barcode_worker, "__file__", str(program))
     drop_letter(room.inbox, 1)
     assert len(room.read()) == 2 * (deaths < 3)
     assert (tmp_path / "tally").stat().st_size == deaths
-    rejected = {"scan00001.json": "unreadable_line: the process that reads its pages broke down 3 times"}
+    rejected = {"scan00001.json": "unreadable_line: the process that reads its pages crashed 3 times"}
     assert room.rejected() == (rejected if deaths == 3 else {})
 
 
-def test_a_page_counter_that_cannot_start_is_no_fault_of_a_letters(
-    room: MailroomHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_counter_that_cannot_start_rejects_nothing(room: MailroomHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_letter(room.inbox, 1)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", str(room.inbox))

@@ -1,4 +1,4 @@
-"""The register of letters, when its file or its disk fails."""
+"""Register of letters with a damaged file or a failing disk."""
 
 import sqlite3
 from contextlib import closing
@@ -11,7 +11,7 @@ from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop, drop_letter, pdf
 
 
-def test_without_its_register_it_gives_no_numbers(room: MailroomHarness) -> None:
+def test_missing_or_damaged_register_assigns_no_numbers(room: MailroomHarness) -> None:
     drop_letter(room.inbox, 1)
     room.read()
     register = room.harness.directory / "register.sqlite"
@@ -24,7 +24,7 @@ def test_without_its_register_it_gives_no_numbers(room: MailroomHarness) -> None
             room.read()
 
 
-def test_no_reference_stays_in_the_register_and_that_of_an_earlier_version_is_brought_over(
+def test_register_holds_no_reference_and_upgrades_older_files(
     room: MailroomHarness,
 ) -> None:
     drop(room.inbox / "a.pdf", pdf(1), 1)
@@ -45,7 +45,7 @@ def test_no_reference_stays_in_the_register_and_that_of_an_earlier_version_is_br
     assert not [content for content in files if b"39 98" in content]
 
 
-def test_a_register_that_cannot_be_written_to_is_no_fault_of_a_letters(room: MailroomHarness) -> None:
+def test_locked_register_rejects_nothing(room: MailroomHarness) -> None:
     room.read()
     drop_letter(room.inbox, 1)
     other = sqlite3.connect(room.harness.directory / "register.sqlite", isolation_level=None)
@@ -57,7 +57,7 @@ def test_a_register_that_cannot_be_written_to_is_no_fault_of_a_letters(room: Mai
     assert room.rejected() == {}
 
 
-def test_a_disk_that_fails_gives_no_number_twice(room: MailroomHarness) -> None:
+def test_failing_disk_assigns_no_number_twice(room: MailroomHarness) -> None:
     room.read()
     for number in range(3):
         drop_letter(room.inbox, number)

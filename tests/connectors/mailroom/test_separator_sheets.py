@@ -1,4 +1,4 @@
-"""Stacks of letters, with sheets between them."""
+"""Scans with several letters between separator sheets."""
 
 import io
 from contextlib import closing
@@ -17,7 +17,7 @@ from tests.support.scans import drop
 
 
 @pytest.mark.parametrize("kind", ["PDF", "TIFF"])
-def test_separator_sheets_make_letters_of_a_stack(tmp_path: Path, kind: str) -> None:
+def test_separator_sheets_split_a_stack_into_letters(tmp_path: Path, kind: str) -> None:
     room = MailroomHarness(tmp_path, separators={"ENF": "enfance", "VOIRIE": "routes"}, page_seconds=30)
     stack = scans.stack(kind, "", "ENF", "", "8A 0123 4567 8", "QR:MAARCH_VOIRIE", "VOIRIE", "", "ENF")
     drop(room.inbox / f"stack.{kind}", stack, 1)
@@ -26,8 +26,8 @@ def test_separator_sheets_make_letters_of_a_stack(tmp_path: Path, kind: str) -> 
     assert letters == [(1, "accueil"), (2, "enfance"), (1, "routes")]
     chronos = [event.data.chrono for event in events if event.type == "letter.registered"]
     assert chronos == ["2026-000001", "2026-000002", "2026-000003"]
-    (kept,) = room.archive.glob("done/*/*")
-    assert kept.name.startswith("2026-000001..2026-000003_")
+    (archived,) = room.archive.glob("done/*/*")
+    assert archived.name.startswith("2026-000001..2026-000003_")
     drop(room.inbox / f"stack.{kind}", stack, 1)
     assert [event.id for event in room.read()] == [event.id for event in events]
     drop(room.inbox / f"stack.{kind}", stack, 1)
@@ -38,7 +38,7 @@ def test_separator_sheets_make_letters_of_a_stack(tmp_path: Path, kind: str) -> 
     assert list(room.rejected().values()) == ["unreadable_line: nothing but separator sheets"]
 
 
-def test_a_sheet_that_nobody_configured_merges_no_letters(tmp_path: Path) -> None:
+def test_unknown_sheet_rejects_the_scan(tmp_path: Path) -> None:
     room = MailroomHarness(tmp_path, separators={"ENF": "enfance"}, page_seconds=30)
     stack = scans.stack("PDF", "QR:MAARCH_ENF", "", "QR:MAARCH_MIREILLE", "", "8A 0123 4567 8", "MAARCH_VOIRIE", "")
     drop(room.inbox / "stack.pdf", stack, 1)
@@ -54,20 +54,20 @@ def test_a_sheet_that_nobody_configured_merges_no_letters(tmp_path: Path) -> Non
         assert [event.data.pages for event in other.read() if event.type == "letter.arrived"] == letters
 
 
-def test_a_sheet_is_found_whatever_else_is_on_its_page(tmp_path: Path) -> None:
+def test_sheet_with_other_barcodes_is_found(tmp_path: Path) -> None:
     writer = PdfWriter(io.BytesIO(scans.stack("PDF", "A", "B", "C", "D", "E", "ENF", "")))
     page, *others, last = writer.pages
     for other in others:
         page.merge_page(other)
     together = PdfWriter()
-    for kept in (last, page, last):
-        together.add_page(kept)
+    for added in (last, page, last):
+        together.add_page(added)
     together.write(tmp_path / "stack.pdf")
     with closing(PageCounter(30, ["ENF"])) as counter, (tmp_path / "stack.pdf").open("rb") as file:
         assert counter.examine(file, sheets=True) == Pages(3, ((1, "ENF"),))
 
 
-def test_sheets_are_told_after_any_number_of_other_barcodes_and_all_or_none() -> None:
+def test_sheets_are_reported_completely_or_not_at_all() -> None:
     form, name = zxingcpp.BarcodeFormat.QRCode, "E" * 60
     other, sheet = (Image.fromarray(zxingcpp.create_barcode(text, form).to_image(scale=3)) for text in ("other", name))
     assert (

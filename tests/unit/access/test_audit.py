@@ -188,7 +188,7 @@ def test_another_that_holds_it_is_not_waited_for_for_ever(
 ) -> None:
     audit.record(access())
     monkeypatch.setattr(audit._lock, "timeout", 0)
-    with FileLock(place / "lock"), pytest.raises(AuditError, match="held by another process"):
+    with FileLock(place / "lock"), pytest.raises(AuditError, match="locked by another process"):
         audit.record(access(1))
     assert audit.record(access(2)) == 3
 

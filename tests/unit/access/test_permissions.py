@@ -37,8 +37,8 @@ def test_who_answers_citizens_sees_them_and_erases_nothing_and_who_counts_sees_n
     assert may(Role.DPO, ["general"], Operation.ERASE, "general")
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
-def test_what_the_readme_says_of_roles_is_what_they_may(name: str) -> None:
+@pytest.mark.parametrize("name", ["docs/how-to/citizens.md", "docs/how-to/citizens.fr.md"])
+def test_roles_in_the_docs_equal_the_table(name: str) -> None:
     rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]*) \| ([^|]*) \|$", (HERE / name).read_text(), re.MULTILINE)
     told = {role: [set(re.findall(r"`(\w+)`", cell)) for cell in cells] for role, *cells in rows if role in {*Role}}
     for role in Role:

@@ -58,7 +58,7 @@ def test_a_secret_is_compared_with_every_token_and_in_constant_time() -> None:
         if isinstance(node, ast.FunctionDef) and node.name == "find"
     )
     loop = next(node for node in ast.walk(function) if isinstance(node, ast.For))
-    assert "hmac.compare_digest(token.sha256, asked)" in ast.unparse(loop)
+    assert "hmac.compare_digest(token.sha256, searched)" in ast.unparse(loop)
     assert not [node for node in ast.walk(loop) if isinstance(node, ast.Return | ast.Break | ast.Continue | ast.BoolOp)]
 
 

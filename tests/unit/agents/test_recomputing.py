@@ -11,7 +11,7 @@ from models.events import Event
 from models.policies import Policies
 from models.topics import SOURCES, Channel
 from streams.agents.codecs import PROGRESS
-from streams.cli.recompute import _seconds_until_told
+from streams.cli.recompute import _settling_seconds
 from streams.core.figures.figure import PROGRESS_KEY, Dimensions, decode_figure, encode_figure
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.core.figures.recompute_diff import Sums, compare, find_changed_verdicts, sum_by_day
@@ -112,7 +112,7 @@ def test_agents_of_a_log_that_was_read_are_gone_in_time_for_a_second_look() -> N
     differing = {(one.name, one.known, one.again) for one in compare(known(worker), counted.again, counted.earlier)}
     assert differing == {("agents_available", 1, 0)}
     assert compare(known(worker), *counted) == [], "it differs by time alone"
-    worker.until(late + 41 + _seconds_until_told(TIMES))
+    worker.until(late + 41 + _settling_seconds(TIMES))
     counted = again(worker.policies, worker.now, AGENT_HERE).count()
     assert compare(known(worker), counted.again, counted.earlier) == []
 

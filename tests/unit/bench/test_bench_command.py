@@ -31,7 +31,7 @@ def test_outside_of_a_checkout_one_line_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "NEEDED", ("confluent_kafka", "no_such_module"))
+    monkeypatch.setattr(bench, "PACKAGES", ("confluent_kafka", "no_such_module"))
     with pytest.raises(OperatorError, match="needs no_such_module: make bench"):
         bench.check(bench.ROOT)
 

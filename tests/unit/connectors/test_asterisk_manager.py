@@ -61,7 +61,7 @@ class Ear:
 
     def __init__(self, watch: CallTracker | None = None, *, beside_log: bool = False, **options: Any) -> None:
         self.watch = watch or CallTracker()
-        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.watch, beside_log=beside_log)
+        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.watch, with_log=beside_log)
         self.names = NameResolver(config(**options), KEY)
 
     def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:
@@ -170,7 +170,7 @@ TALKED = {"wait_seconds": 9, "handle_seconds": 51}
         ([said("UserEvent", UserEvent="FULL", Queue=600)], "call.left_queue", {"reason": "full"} | REFUSED),
     ],
 )  # fmt: skip
-def test_what_messages_say_of_a_call(messages: list[Message], kind: str, data: dict[str, Any]) -> None:
+def test_messages_about_a_call_give_its_events(messages: list[Message], kind: str, data: dict[str, Any]) -> None:
     event = Ear().last(*messages)[0]
     agent = {"agent": KEY.pseudonym(IdentityKind.AGENT, "PJSIP/31")} if kind == "call.answered" else {}
     assert event.type == kind
@@ -200,18 +200,18 @@ def test_what_messages_say_of_a_call(messages: list[Message], kind: str, data: d
         [{"Event": "Hangup"}],
     ],
 )
-def test_what_says_nothing(messages: list[Message]) -> None:
+def test_irrelevant_messages_give_no_events(messages: list[Message]) -> None:
     assert Ear().last(*messages) == []
 
 
-def test_a_caller_who_gives_up_is_told_once_whatever_tells_the_end() -> None:
+def test_abandoned_call_counts_once() -> None:
     again = said("QueueCallerJoin", T + 20.5, Queue=610, Position=1, Exten=610)
     events = Ear().hear(JOIN, ASKED, ABANDON, LEAVE, again, HANGUP)
     assert [event.type for event in events] == ["call.queued", "call.abandoned", "call.queued"]
 
 
 class TestOutsideQueues:
-    def test_a_call_arrives_at_a_number_that_is_known(self) -> None:
+    def test_call_to_a_configured_number_has_arrived(self) -> None:
         (event,) = Ear().hear(said("Newchannel", Exten="0199000010"))
         assert (event.type, data_of(event)) == ("call.arrived", {"line": "principale"})
 
@@ -219,16 +219,16 @@ class TestOutsideQueues:
         ("chosen", "option"),
         [("2", "rsa"), ("main|1", "routes"), ("3", "3"), ("12", ""), ("0639980000", ""), ("*", ""), ("", "")],
     )
-    def test_a_choice_has_the_name_that_the_configuration_gives_it(self, chosen: str, option: str) -> None:
+    def test_choice_has_its_configured_label(self, chosen: str, option: str) -> None:
         (event,) = Ear().hear(said("UserEvent", UserEvent="MENU", Data=chosen))
         assert (event.type, event.data.option) == ("call.menu_chosen", option)
         assert "0639980000" not in encode(event).decode()
 
-    def test_each_choice_is_an_event_of_its_own(self) -> None:
+    def test_each_choice_is_a_separate_event(self) -> None:
         choices = [said("UserEvent", T + n, UserEvent="MENU", Data=chosen) for n, chosen in enumerate("2223")]
         assert len({event.id for event in Ear().hear(*choices)}) == 4
 
-    def test_a_message_is_told_once(self) -> None:
+    def test_voice_message_counts_once(self) -> None:
         arrived = said("Newchannel", Exten="0199000010")
         by_the_dialplan = said("UserEvent", T + 9, UserEvent="VOICEMAIL", Data="23")
         events = Ear().hear(arrived, variable("VMSTATUS", "SUCCESS"), by_the_dialplan)
@@ -248,7 +248,7 @@ class TestOutsideQueues:
         (said("AgentRingNoAnswer", **WHO, RingTime=15000), ["ring_unanswered"]),
     ],
 )
-def test_what_a_message_says_of_an_agent(message: Message, changes: list[str]) -> None:
+def test_message_about_an_agent_gives_its_event(message: Message, changes: list[str]) -> None:
     events = Ear().hear(message)
     assert [event.data.change.value for event in events] == changes
     assert {event.subject for event in events} == {
@@ -272,7 +272,7 @@ def without(message: Message, key: str) -> Message:
         ({"Event": OVERSIZED}, Reason.OVERSIZED),
     ],
 )
-def test_why_a_message_is_rejected(message: Message, reason: Reason) -> None:
+def test_rejected_message_has_its_reason(message: Message, reason: Reason) -> None:
     ear = Ear()
     reject = ear.outcome(message)
     assert isinstance(reject, Reject)
@@ -283,25 +283,25 @@ def test_why_a_message_is_rejected(message: Message, reason: Reason) -> None:
     assert ear.hear(said("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the message after it is read"
 
 
-def test_a_number_that_is_none_is_left_out() -> None:
+def test_invalid_number_is_omitted() -> None:
     (event,) = Ear().last(JOIN, ASKED, ABANDON | {"HoldTime": "-3", "Position": "9" * 20}, LEAVE, HANGUP)
     assert data_of(event) == {"queue": "accueil", "visit": 1, "original_position": 2}
 
 
-def test_a_message_without_a_time_is_of_when_it_came() -> None:
+def test_message_without_a_timestamp_has_its_receipt_time() -> None:
     (event,) = Ear().hear(without(JOIN, "Timestamp"))
     assert event.time == NOW
 
 
 class TestBesideTheLog:
-    def test_a_call_that_began_before_is_left_to_it(self) -> None:
+    def test_earlier_call_is_left_to_the_log(self) -> None:
         ear = Ear(beside_log=True)
         ear.outcome({"Event": CONNECTED, "Timestamp": f"{T}.5"})
         assert ear.hear(JOIN) == []
         assert ear.hear(JOIN | {"Uniqueid": f"{T + 1}.3"}) != []
         assert ear.hear(JOIN | {"Uniqueid": "made-by-hand"}) == []
 
-    def test_who_waits_is_left_to_it_and_who_answers_is_told(self) -> None:
+    def test_waiting_callers_are_left_to_the_log_but_agents_are_not(self) -> None:
         ear = Ear(beside_log=True)
         row = {"Queue": "600", "Name": "PJSIP/31", "Paused": "0", "InCall": "0"}
         entry = {"Queue": "600", "Uniqueid": CALL, "Wait": "9"}
@@ -350,7 +350,7 @@ class TestBesideTheLogOrAlone:
     @pytest.mark.parametrize("by_manager", range(4))
     @pytest.mark.parametrize("by_log", range(4))
     @pytest.mark.parametrize("steps", [*permutations([FULL, EMPTY, WRITTEN, UNKNOWN], 2)])
-    def test_who_tells_of_a_refusal_moves_no_number(
+    def test_refusals_of_either_interface_change_no_stay_number(
         self, steps: tuple[Step, Step], by_log: int, by_manager: int
     ) -> None:
         def told(by: int) -> list[Step]:
@@ -365,13 +365,13 @@ class TestBesideTheLogOrAlone:
         if by_manager == by_log:
             assert [event.id for event in heard] == [event.id for event in read]
 
-    def test_a_refusal_that_several_names_tell_is_one(self) -> None:
+    def test_refusal_under_several_names_counts_once(self) -> None:
         asked_for, full = FULL[0]
         written = said("UserEvent", T + 11.01, UserEvent="FULL", Queue=600)
         first, again = self.hear(([asked_for, full, written], []))
         assert (first.id, first.data.visit) == (again.id, again.data.visit)
 
-    def test_what_a_name_means_that_is_explained_later_is_numbered_as_if_it_had_been_at_once(self) -> None:
+    def test_meaning_configured_later_gives_the_same_refusal_numbers(self) -> None:
         lines = [log_line("BUSY", 600, T + n) for n in range(3)]
         unexplained = QueueLogMapping("asterisk/essai", config(), KEY, CallHistory())
         rejects = [unexplained.map(LogLine(line.encode(), NOW)) for line in lines]
@@ -390,7 +390,7 @@ class TestBesideTheLogOrAlone:
 class TestPrivacy:
     NAMES = NameResolver(config(), KEY)
 
-    def test_only_what_is_needed_is_kept(self) -> None:
+    def test_only_required_fields_are_stored(self) -> None:
         assert (
             filter_message(said("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000"), self.NAMES)
             is None
@@ -415,11 +415,11 @@ class TestPrivacy:
             (transfer("BlindTransfer", extension="0639980000"), "Extension"),
         ],
     )
-    def test_what_was_dialled_and_tells_nothing_is_left_out(self, message: Message, header: str) -> None:
+    def test_irrelevant_dialled_number_is_dropped(self, message: Message, header: str) -> None:
         assert filter_message(message, self.NAMES) == filter_message(without(message, header), self.NAMES)
 
     @pytest.mark.parametrize("message", [step("0639980000"), said("Newchannel", Exten="0639980000")])
-    def test_steps_that_tell_nothing_else_are_too(self, message: Message) -> None:
+    def test_irrelevant_dialplan_steps_are_dropped(self, message: Message) -> None:
         assert filter_message(message, self.NAMES) is None
 
     @pytest.mark.parametrize(
@@ -432,10 +432,10 @@ class TestPrivacy:
             (said("Newchannel", Exten="0199000010"), "Exten"),
         ],
     )
-    def test_what_tells_a_key_a_queue_or_a_line_is_kept(self, message: Message, header: str) -> None:
+    def test_keys_queues_and_lines_are_stored(self, message: Message, header: str) -> None:
         assert (filter_message(message, self.NAMES) or {}).get(header) == message[header]
 
-    def test_what_is_remembered_holds_no_number(self) -> None:
+    def test_memory_contains_no_number(self) -> None:
         ear = Ear(queues={"06 39 98 00 00": {"label": "permanence"}})
         moved = step("0639980000", Application="Queue", AppData="06 39 98 00 00,t")
         join = JOIN | {"Queue": "06 39 98 00 00", "Exten": "0639980000"}
@@ -444,7 +444,7 @@ class TestPrivacy:
         assert b"39980000" not in msgspec.json.encode(ear.watch)
         assert b"39 98" not in msgspec.json.encode(ear.watch)
 
-    def test_a_queue_of_an_odd_name_keeps_its_label_while_an_end_is_awaited(self) -> None:
+    def test_queue_with_an_unusual_name_keeps_its_label(self) -> None:
         ear = Ear()
         odd = {"Queue": "Accueil général"}
         (event,) = ear.last(JOIN | odd, ASKED, ABANDON | odd, LEAVE | odd, HANGUP)
@@ -463,7 +463,7 @@ MESSAGES = [
 
 @given(st.lists(st.sampled_from(MESSAGES), max_size=25), st.integers(0, 25))
 @settings(max_examples=80, deadline=None)
-def test_a_restart_anywhere_changes_nothing(messages: list[Message], at: int) -> None:
+def test_restart_at_any_point_gives_the_same_events(messages: list[Message], at: int) -> None:
     def heard(ear: Ear, some: list[Message]) -> list[object]:
         return [
             outcome.reason if isinstance(outcome, Reject) else [encode(event) for event in outcome]
@@ -484,7 +484,7 @@ TEXT = st.text(max_size=12) | st.sampled_from(["NONE", CALL, "600", "-1", "9" * 
     st.sampled_from(["Uniqueid", "Queue", "Timestamp", "MemberName", "HoldTime", "Position", "Value", "UserEvent", "Data"]), TEXT,
 ))  # fmt: skip
 @settings(max_examples=300, deadline=None)
-def test_no_message_whatever_raises(message: Message, otherwise: Message) -> None:
+def test_no_message_raises(message: Message, otherwise: Message) -> None:
     outcome = Ear().outcome(message | otherwise)
     assert isinstance(outcome, Reject) or all(decode(encode(event)) == event for event in outcome)
 
@@ -493,23 +493,23 @@ class TestWire:
     CONTENT = b"Event: A\r\nKey: one: two\r\nKey: other\r\nEmpty: \r\n\r\n\r\n\r\nResponse: Success\r\n\r\n"
 
     @pytest.mark.parametrize("size", [1, 2, 3, 7, 1_000])
-    def test_messages_are_found_however_they_are_cut(self, size: int) -> None:
+    def test_messages_may_be_split_at_any_byte(self, size: int) -> None:
         reader = MessageReader()
         pieces = [self.CONTENT[at : at + size] for at in range(0, len(self.CONTENT), size)]
         found = [message for piece in pieces for message in reader.feed(piece)]
         assert found == [{"Event": "A", "Key": "one: two", "Empty": ""}, {"Response": "Success"}]
 
-    def test_an_action_is_read_as_it_was_written(self) -> None:
+    def test_encoded_action_can_be_read(self) -> None:
         assert MessageReader().feed(encode_action("Login", Username="a", Secret="b: c")) == [
             {"Action": "Login", "Username": "a", "Secret": "b: c"}
         ]
 
-    def test_a_name_in_another_encoding_is_read(self) -> None:
+    def test_name_in_another_encoding_is_read(self) -> None:
         messages = MessageReader().feed(b"Name: Andr\xe9\r\n\r\nName: Andr\xc3\xa9\r\n\r\nName: Andr\x81\r\n\r\n")
         assert [message["Name"] for message in messages] == ["Andr\xe9", "Andr\xe9", "Andr\x81"]
 
     @pytest.mark.parametrize("size", [100, 4_096, 200_000])
-    def test_a_message_that_is_too_long_is_dropped_and_told(self, size: int) -> None:
+    def test_oversized_message_is_dropped_and_reported(self, size: int) -> None:
         reader, content = (
             MessageReader(),
             b"Event: A\r\nX: " + b"x" * (2 * MAX_MESSAGE_BYTES) + b"\r\n\r\nEvent: B\r\n\r\n",
@@ -536,7 +536,7 @@ class TestConfig:
             ({"ami": {"host": "a", "username": "b", "secret": "c", "port": 0}}, r"essai\.ami\.port must be at least 1"),
         ],
     )
-    def test_a_mistake_is_named(self, options: dict[str, Any], complaint: str) -> None:
+    def test_configuration_error_names_the_option(self, options: dict[str, Any], complaint: str) -> None:
         with pytest.raises(ConfigError, match=complaint) as refusal:
             config(**options)
         assert "Originate" not in str(refusal.value)
@@ -552,7 +552,7 @@ class TestConfig:
             ({"host": "pbx.example.org", "port": 1234}, ("pbx.example.org", 1234)),
         ],
     )
-    def test_what_leaves_this_machine_is_encrypted_unless_it_is_said(
+    def test_remote_connection_is_encrypted_by_default(
         self, options: dict[str, Any], address: tuple[str, int]
     ) -> None:
         manager = config(ami={"username": "a", "secret": "b"} | options).ami

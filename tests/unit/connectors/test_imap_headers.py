@@ -1,4 +1,4 @@
-"""What headers say, whatever they hold."""
+"""Parsing of message headers, including malformed and hostile ones."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.imap.headers import FIELDS, LIMIT_BYTES, MOST_RECIPIENTS, MOST_REFERENCES, Headers, parse
+from connectors.imap.headers import FIELDS, LIMIT_BYTES, MAX_RECIPIENTS, MAX_REFERENCES, Headers, parse
 
 NAMES = [name for names in FIELDS for name in names]
 PIECES = st.sampled_from(
@@ -56,12 +56,12 @@ PIECES = st.sampled_from(
 BLOCKS = st.lists(PIECES | st.binary(max_size=8), max_size=30).map(b"".join)
 
 
-def of(*lines: str) -> Headers:
+def parse_lines(*lines: str) -> Headers:
     return parse(("\r\n".join([*lines, "", ""]).encode("latin-1"),))
 
 
 @given(st.lists(BLOCKS, max_size=3))
-def test_whatever_they_hold_can_be_read(blocks: list[bytes]) -> None:
+def test_any_headers_can_be_parsed(blocks: list[bytes]) -> None:
     headers = parse(tuple(blocks))
     assert headers == parse(tuple(blocks))
     texts = [headers.message_id, headers.date, headers.sender, headers.reply_to, *headers.references]
@@ -86,17 +86,20 @@ def test_whatever_they_hold_can_be_read(blocks: list[bytes]) -> None:
     ],
     ids=lambda value: value[:4],
 )
-def test_hostile_addresses_are_read_in_linear_time(name: str, value: str) -> None:
+def test_hostile_addresses_are_parsed_in_linear_time(name: str, value: str) -> None:
     before = time.process_time()
-    headers = of("Message-ID: <a@example.org>", f"{name}: {value}")
+    headers = parse_lines("Message-ID: <a@example.org>", f"{name}: {value}")
     assert time.process_time() - before < 0.5
     assert headers.message_id == "a@example.org"
 
 
-def test_addresses_beside_deep_comments_are_found() -> None:
+def test_addresses_next_to_deep_comments_are_found() -> None:
     deep = "(" * 490 + ")" * 490
-    assert of(f"From: {deep} <Mireille@example.org>").sender == "mireille@example.org"
-    assert of(f"To: {'g:' * 490} a@example.org, b@example.org;").recipients == ("a@example.org", "b@example.org")
+    assert parse_lines(f"From: {deep} <Mireille@example.org>").sender == "mireille@example.org"
+    assert parse_lines(f"To: {'g:' * 490} a@example.org, b@example.org;").recipients == (
+        "a@example.org",
+        "b@example.org",
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,23 +112,23 @@ def test_addresses_beside_deep_comments_are_found() -> None:
         ("X-Message-Id: <a>", ""),
     ],
 )
-def test_an_id_is_found(line: str, message_id: str) -> None:
-    assert of(line).message_id == message_id
+def test_message_id_is_found(line: str, message_id: str) -> None:
+    assert parse_lines(line).message_id == message_id
 
 
-def test_references_are_the_nearest_first() -> None:
-    assert of("References: <1@x>\r\n\t<2@x> <3@x>", "In-Reply-To: Your mail <3@x> of Monday").references == (
+def test_references_are_ordered_nearest_first() -> None:
+    assert parse_lines("References: <1@x>\r\n\t<2@x> <3@x>", "In-Reply-To: Your mail <3@x> of Monday").references == (
         "3@x",
         "2@x",
         "1@x",
     )
-    assert of("In-Reply-To: <2@x>").references == ("2@x",)
-    many = of("References: " + " ".join(f"<{number}@x>" for number in range(900))).references
-    assert (len(many), many[0], many[-1]) == (MOST_REFERENCES, "899@x", "0@x")
+    assert parse_lines("In-Reply-To: <2@x>").references == ("2@x",)
+    many = parse_lines("References: " + " ".join(f"<{number}@x>" for number in range(900))).references
+    assert (len(many), many[0], many[-1]) == (MAX_REFERENCES, "899@x", "0@x")
 
 
-def test_addresses_are_found_however_they_are_written() -> None:
-    headers = of(
+def test_addresses_are_found_in_all_notations() -> None:
+    headers = parse_lines(
         'From: "Exemple, Mireille" <Mireille.Exemple@Example.ORG>',
         "Reply-To: =?iso-8859-1?q?R=E9ponse?= <reponse@example.org>",
         "To: Service: accueil@example.org, b@example.org;, <accueil@example.org>",
@@ -136,8 +139,8 @@ def test_addresses_are_found_however_they_are_written() -> None:
     assert headers.reply_to == "reponse@example.org"
     assert set(headers.recipients) == {"accueil@example.org", "b@example.org", "cafe@example.org"}
     assert headers.delivered_to == ("mdph@example.org",)
-    assert of("From: Mairie, service <technique@example.org> x").sender == "technique@example.org"
-    assert of("Sender: robot@example.org", "From: nobody").sender == "robot@example.org"
+    assert parse_lines("From: Mairie, service <technique@example.org> x").sender == "technique@example.org"
+    assert parse_lines("Sender: robot@example.org", "From: nobody").sender == "robot@example.org"
 
 
 @pytest.mark.parametrize(
@@ -162,14 +165,14 @@ def test_addresses_are_found_however_they_are_written() -> None:
         ("Content-Type: multipart/mixed", False, False),
     ],
 )
-def test_programs_are_told_from_people(line: str, automatic: bool, report: bool) -> None:
-    assert (of(line).automatic, of(line).report) == (automatic, report)
+def test_automatic_messages_and_reports_are_recognised(line: str, automatic: bool, report: bool) -> None:
+    assert (parse_lines(line).automatic, parse_lines(line).report) == (automatic, report)
 
 
-def test_what_is_cut_off_is_not_taken_for_an_address() -> None:
+def test_truncated_address_is_dropped() -> None:
     crowd = ", ".join(f"usager{number:06}@example.org" for number in range(5000)).encode()
     headers = parse((b"From: a@example.org\r\n\r\n", (b"To: " + crowd)[:LIMIT_BYTES]))
     assert headers.sender == "a@example.org"
-    assert len(headers.recipients) == MOST_RECIPIENTS
+    assert len(headers.recipients) == MAX_RECIPIENTS
     short = (b"To: " + b"x" * (LIMIT_BYTES - 40) + b"@example.org, tronque@example.orga")[:LIMIT_BYTES]
-    assert not [one for one in parse((short.ljust(LIMIT_BYTES, b"x"),)).recipients if "tronque" in one]
+    assert not [text for text in parse((short.ljust(LIMIT_BYTES, b"x"),)).recipients if "tronque" in text]

@@ -1,4 +1,4 @@
-"""How one mailbox is read of which the server, or one of its folders, is not as it should be."""
+"""Reading a mailbox when the server is slow or refuses folders or messages."""
 
 import time
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ from tests.support.imap_server import TRICKLE, ScriptedServer, fetched, opened, 
 from tests.support.processes import wait_until
 
 LONGEST_IDLE_SECONDS = 29 * 60
-"""RFC 2177."""
-EMPTY = {r"EXAMINE .*": opened(1)}
-ONE_EACH = {
+"""Longest IDLE that servers must accept (RFC 2177)."""
+NO_MESSAGES = {r"EXAMINE .*": opened(1)}
+ONE_MESSAGE = {
     r"EXAMINE .*": opened(2),
     r"UID SEARCH .*": "* SEARCH 1\r\n",
     r"UID FETCH 1 .*BODY.*": fetched(1),
     r"UID FETCH 1 .*": fetched(1, bare=True),
 }
-"""Every folder has one message."""
+"""Each folder has one message."""
 
 
 @pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
 
 
@@ -40,21 +40,21 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def read(reader: MailboxReader) -> tuple[list[tuple[str, bool]], str]:
-    """Read once: of what was taken the folders, and whether there are headers; and why nothing was."""
+    """Read once; return the folder of each message and whether it has headers, and the error text."""
     try:
         taken = reader.read(0.0)
     except SourceUnavailableError as error:
         return [], str(error)
-    return [(folder.name, bool(one.headers)) for folder, one in taken], ""
+    return [(folder.name, bool(message.headers)) for folder, message in taken], ""
 
 
-# -------------------------------------------------------------------------------------------------------------------- in time
-def test_many_folders_are_looked_at_in_several_goes(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many there are, no go takes long, and all are looked at before anything is taken."""
-    ticks = count()  # each look at the clock takes a second, so does each look at a folder
+# ----------------------------------------------------------------------------------------------------------------- time limits
+def test_many_folders_are_polled_in_several_calls(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call takes long, and all folders are examined before the first message is taken."""
+    ticks = count()  # each call of the clock advances it by a second
     monkeypatch.setattr("connectors.imap.reader.time", SimpleNamespace(monotonic=lambda: next(ticks)))
     monkeypatch.setattr("connectors.imap.reader.BUSY_SECONDS", 4)
-    server.answers = ONE_EACH
+    server.answers = ONE_MESSAGE
     names = [f"Dossier {number}" for number in range(8)]
     with closing(MailboxReader(server.config(folders=names, sent=["Sent"]), {}, str)) as reader:
         seen = []
@@ -65,41 +65,35 @@ def test_many_folders_are_looked_at_in_several_goes(server: ScriptedServer, monk
 
 
 @pytest.mark.parametrize("command", ["LOGIN .+", "EXAMINE .+", "UID SEARCH .+", "UID FETCH .+"])
-def test_a_server_that_answers_byte_by_byte_is_not_waited_for(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_response_byte_by_byte_times_out(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setattr("connectors.imap.session.TOTAL_SECONDS", 0.3)
-    server.answers = {command: TRICKLE} | ONE_EACH
+    server.answers = {command: TRICKLE} | ONE_MESSAGE
     with closing(MailboxReader(server.config(), {}, str)) as reader:
         _, trouble = read(reader)
         assert "does not answer in time" in trouble
-        server.answers = ONE_EACH
+        server.answers = ONE_MESSAGE
         wait_until(lambda: read(reader)[0] == [("INBOX", True)], "the message")
 
 
-def test_less_and_less_is_asked_of_a_server_that_does_not_answer_in_time(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """But never one message, if there are more: beside another it is seen whether it is damaged."""
+def test_batches_shrink_when_the_server_is_slow(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches keep at least two messages, so that one readable message shows that the other one is damaged."""
     monkeypatch.setattr("connectors.imap.session.TOTAL_SECONDS", 0.2)
     monkeypatch.setattr("connectors.imap.folders.SLOW_SECONDS", 0.05)
     search = f"* SEARCH {' '.join(map(str, range(1, 100)))}\r\n"
     server.answers = {"EXAMINE .*": opened(100), "UID SEARCH .*": search, "UID FETCH .*": TRICKLE}
     with closing(MailboxReader(server.config(), {}, str)) as reader:
-        wait_until(lambda: read(reader) and server.count("UID FETCH 1,2 .*") > 1, "two to be asked for, twice")
+        wait_until(lambda: read(reader) and server.count("UID FETCH 1,2 .*") > 1, "two fetches of two messages")
     assert server.count("UID FETCH 1 .*") == 0
 
 
-def test_the_server_hears_of_us_before_it_may_log_us_off(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At the longest interval that can be configured, and the longest turn of that."""
+def test_idle_is_renewed_before_the_server_may_log_out(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holds for the longest configurable interval with its longest jitter."""
     with pytest.raises(ValidationError):
         server.config(poll_seconds=LONGEST_POLL_SECONDS + 1)
     clock, ahead = time.monotonic, 0.0
     monkeypatch.setattr("connectors.sdk.pull.random.uniform", lambda _, longest: longest)
     monkeypatch.setattr("time.monotonic", lambda: clock() + ahead)
-    server.answers = EMPTY | {"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", "IDLE": "+"}
+    server.answers = NO_MESSAGES | {"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", "IDLE": "+"}
     with closing(MailboxReader(server.config(poll_seconds=LONGEST_POLL_SECONDS), {}, str)) as reader:
         for _ in range(3):
             assert read(reader) == ([], "")
@@ -109,20 +103,20 @@ def test_the_server_hears_of_us_before_it_may_log_us_off(
         assert "DONE" in server.heard
 
 
-# ------------------------------------------------------------------------------------------------------------ what is refused
+# -------------------------------------------------------------------------------------------------------------------- refusals
 UNREADABLE = {r"UID FETCH 7 .*BODY.*": "NO Server error", r"UID FETCH 7 .*": fetched(7, bare=True)}
-"""There is a message, but the server does not read it."""
+"""Message 7 exists, but the server cannot read it."""
 
 
 def folders(**last: int) -> dict[str, str]:
-    """Folders whose only message has this uid; of another uid nothing is known."""
+    """Server responses for folders with one message each; maps folder names to uids."""
     examine = {f'EXAMINE "?{name}"?': opened(uid + 1) for name, uid in last.items()}
     search = {f"UID SEARCH UID 1:{uid}": f"* SEARCH {uid}\r\n" for uid in last.values()}
     return examine | search | {f"UID FETCH {uid} .*": fetched(uid) for uid in last.values()}
 
 
-def test_a_message_that_cannot_be_read_holds_up_no_other_folder(server: ScriptedServer) -> None:
-    """It is tried anew, since it may be for lack of something that will be there again."""
+def test_unreadable_message_does_not_block_other_folders(server: ScriptedServer) -> None:
+    """It is retried, because the failure may be temporary."""
     server.answers = UNREADABLE | (folders(INBOX=7, Filed=1) | UNREADABLE)
     with closing(MailboxReader(server.config(folders=["INBOX", "Filed"]), {}, str)) as reader:
         assert read(reader) == ([("Filed", True)], "")
@@ -133,10 +127,8 @@ def test_a_message_that_cannot_be_read_holds_up_no_other_folder(server: Scripted
         assert reader.trouble == ""
 
 
-def test_a_message_that_could_not_be_read_for_long_is_gone_without(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It alone, of several, and though connections come and go meanwhile."""
+def test_message_unreadable_for_long_is_skipped(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first of several is skipped; reconnections do not restart the period."""
     clock, ahead = time.monotonic, 0.0
     monkeypatch.setattr("time.monotonic", lambda: clock() + ahead)
     server.answers = {
@@ -159,7 +151,7 @@ def test_a_message_that_could_not_be_read_for_long_is_gone_without(
         assert read(reader) == ([], "")
 
 
-def test_of_a_folder_that_is_not_read_at_all_nothing_is_gone_without(
+def test_no_message_is_skipped_in_a_folder_that_cannot_be_read(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connectors.imap.folders.PATIENCE_SECONDS", 0.0)
@@ -172,7 +164,7 @@ def test_of_a_folder_that_is_not_read_at_all_nothing_is_gone_without(
         assert read(reader) == ([("INBOX", True)], "")
 
 
-def test_a_folder_that_cannot_be_searched_holds_up_no_other(server: ScriptedServer) -> None:
+def test_folder_without_search_does_not_block_other_folders(server: ScriptedServer) -> None:
     server.answers = folders(INBOX=7, Filed=1) | {"UID SEARCH UID 1:7": "NO Server error"}
     with closing(MailboxReader(server.config(folders=["INBOX", "Filed"]), {}, str)) as reader:
         assert read(reader) == ([("Filed", True)], "")
@@ -180,8 +172,8 @@ def test_a_folder_that_cannot_be_searched_holds_up_no_other(server: ScriptedServ
     assert server.count("LOGIN .*") == 1
 
 
-def test_a_folder_that_a_pattern_found_is_not_named(server: ScriptedServer) -> None:
-    """It may be called after a citizen."""
+def test_folder_matched_by_a_pattern_is_not_named(server: ScriptedServer) -> None:
+    """Its name may be a citizen's."""
     listed = "".join(f'* LIST () "/" "Dossiers/{name}"\r\n' for name in ("Mme Exemple", "M. Modele"))
     server.answers = folders(INBOX=1) | {r"LIST .*Dossiers.*": listed, "EXAMINE .*Exemple.*": "NO refused"}
     server.answers |= {"EXAMINE .*": opened(1)}

@@ -1,4 +1,4 @@
-"""What messages are, and which conversation they are of, on a real file of conversations."""
+"""Classification of messages with a real conversation store."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from connectors.imap import conversations as threads_module
+from connectors.imap import conversations as conversations_module
 from connectors.imap.classification import Addresses, MailClassifier
 from connectors.imap.config import ImapConfig
-from connectors.imap.conversations import MOST_PEOPLE, ConversationStore
+from connectors.imap.conversations import MAX_PEOPLE, ConversationStore
 from connectors.imap.headers import FIELDS
 from connectors.imap.mail import Mail, MailKind
 from connectors.imap.mapping import MailMapping
@@ -34,26 +34,26 @@ def config(**more: Any) -> ImapConfig:
 
 def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "", **headers: str) -> FetchedMessage:
     lines = [f"Message-ID: <{name}>", f"Date: {name}", f"From: {sender}", f"To: {to}"]
-    lines += [f"References: {' '.join(f'<{one}>' for one in follows.split())}"] if follows else []
+    lines += [f"References: {' '.join(f'<{name}>' for name in follows.split())}"] if follows else []
     lines += [f"{header.replace('_', '-')}: {value}" for header, value in headers.items()]
     return FetchedMessage(next(UIDS), AT, ("\r\n".join([*lines, "", ""]).encode(),))
 
 
-class Desk:
-    """A sorter and its conversations, opened and closed at will."""
+class Sorting:
+    """Classifier with a conversation store that tests can close and reopen."""
 
     def __init__(self, directory: Path, **more: Any) -> None:
         self._directory = directory
         self._config = config(**more)
-        self.told = 0
+        self.published = 0
         self.open()
 
     def open(self) -> None:
-        self.conversations = ConversationStore(self._directory, KEY, self.told)
-        self._sorter = MailClassifier(self._config, self.conversations)
+        self.conversations = ConversationStore(self._directory, KEY, self.published)
+        self._classifier = MailClassifier(self._config, self.conversations)
 
     def classify(self, fetched: FetchedMessage, *, sent: bool = False) -> Mail | None:
-        mail = self._sorter.classify("INBOX", fetched, AT, sent=sent)
+        mail = self._classifier.classify("INBOX", fetched, AT, sent=sent)
         self.conversations.commit()
         return mail
 
@@ -62,32 +62,32 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    one = Desk(tmp_path)
-    yield one
-    one.conversations.close()
+def sorting(tmp_path: Path) -> Iterator[Sorting]:
+    sorting = Sorting(tmp_path)
+    yield sorting
+    sorting.conversations.close()
 
 
 @pytest.mark.parametrize("value", DISGUISED)
-def test_a_personal_value_in_any_header_stays_inside(value: str, tmp_path: Path) -> None:
+def test_no_personal_value_of_a_header_reaches_events(value: str, tmp_path: Path) -> None:
     mapping = MailMapping("imap/essai", config(), lambda _: KEY)
     leaks = set()
     for number, field in enumerate(name for group in FIELDS for name in group):
         directory = tmp_path / str(number)
         directory.mkdir()
         with closing(ConversationStore(directory, KEY, 0)) as conversations:
-            usual = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
+            defaults = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
             planted = f"<{value}>" if field in {"Message-ID", "In-Reply-To", "References"} else value
-            headers = "\r\n".join(f"{name}: {text}" for name, text in (usual | {field: planted}).items())
+            headers = "\r\n".join(f"{name}: {text}" for name, text in (defaults | {field: planted}).items())
             fetched = FetchedMessage(1, AT, (f"{headers}\r\n\r\n".encode(),))
             mail = MailClassifier(config(), conversations).classify(value, fetched, AT, sent=False)
             assert mail
-            leaks.update((field, how) for how in forms_outside(value, mapping.map(mail), "imap/essai"))
+            leaks.update((field, form) for form in forms_outside(value, mapping.map(mail), "imap/essai"))
     assert leaks == set()
 
 
 def test_ids_of_a_message_depend_on_the_key(tmp_path: Path) -> None:
-    """A guess of what the headers hold gives neither the id of the event nor that of the contact."""
+    """Guessing the headers gives neither the event id nor the contact id."""
     text = f"Message-ID: <0639981234>\r\nDate: today\r\nFrom: {CITIZEN}\r\nTo: {OURS}\r\n\r\n"
     events = []
     for key in (KEY, PseudonymKey(KEY.sector, b"o" * 32)):
@@ -105,125 +105,125 @@ def test_ids_of_a_message_depend_on_the_key(tmp_path: Path) -> None:
 
 
 def contacts(*mails: Mail | None) -> list[int]:
-    """The numbers of their contacts, in the order in which they came up."""
+    """Number the contacts of these messages in order of first appearance."""
     numbers: dict[str, int] = {}
     return [numbers.setdefault(mail.contact, len(numbers)) for mail in mails if mail]
 
 
-def test_a_contact_has_the_same_name_wherever_its_conversation_is_met_first(tmp_path: Path) -> None:
-    """Where the messages say what they all began with."""
+def test_contact_id_does_not_depend_on_the_order_of_messages(tmp_path: Path) -> None:
+    """Holds if the messages refer to the first one."""
     mails = [(message("1"), False), (message("2", OURS, CITIZEN, "1"), True), (message("3", follows="1 2"), False)]
     names = set()
     for number, order in enumerate(permutations(mails)):
-        place = tmp_path / str(number)
-        place.mkdir()
-        with closing(ConversationStore(place, KEY, 0)) as conversations:
-            sorter = MailClassifier(config(), conversations)
-            told = [sorter.classify("INBOX", fetched, AT, sent=sent) for fetched, sent in order]
-        names |= {mail.contact for mail in told if mail and mail.contact}
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        with closing(ConversationStore(directory, KEY, 0)) as conversations:
+            classifier = MailClassifier(config(), conversations)
+            classified = [classifier.classify("INBOX", fetched, AT, sent=sent) for fetched, sent in order]
+        names |= {mail.contact for mail in classified if mail and mail.contact}
     assert len(names) == 1
 
 
-def test_a_reply_to_a_reply_is_found_by_its_nearest(desk: Desk) -> None:
-    first = desk.classify(message("1"))
-    second = desk.classify(message("2", OURS, CITIZEN, "1"), sent=True)
-    third = desk.classify(message("3", In_Reply_To="<2>"))
-    other = desk.classify(message("4", In_Reply_To="<nobody-knows>"))
+def test_reply_to_a_reply_joins_by_its_nearest_reference(sorting: Sorting) -> None:
+    first = sorting.classify(message("1"))
+    second = sorting.classify(message("2", OURS, CITIZEN, "1"), sent=True)
+    third = sorting.classify(message("3", In_Reply_To="<2>"))
+    other = sorting.classify(message("4", In_Reply_To="<nobody-knows>"))
     assert contacts(first, second, third, other) == [0, 0, 0, 1]
 
 
-def test_who_answers_from_another_address_is_of_the_same_contact(desk: Desk) -> None:
-    first = desk.classify(message("1", Reply_To="autre@example.org"))
-    answered = desk.classify(message("2", OURS, "autre@example.org", "1"), sent=True)
-    third = desk.classify(message("3", "autre@example.org", follows="1 2"))
+def test_reply_from_another_address_joins_the_contact(sorting: Sorting) -> None:
+    first = sorting.classify(message("1", Reply_To="autre@example.org"))
+    answered = sorting.classify(message("2", OURS, "autre@example.org", "1"), sent=True)
+    third = sorting.classify(message("3", "autre@example.org", follows="1 2"))
     assert contacts(first, answered, third) == [0, 0, 0]
-    assert desk.kinds(first, answered, third) == [MailKind.RECEIVED, MailKind.ANSWERED, MailKind.RECEIVED]
+    assert sorting.kinds(first, answered, third) == [MailKind.RECEIVED, MailKind.ANSWERED, MailKind.RECEIVED]
 
 
-def test_known_after_a_restart_what_was_told_is_not_told_again(desk: Desk) -> None:
+def test_published_messages_are_not_repeated_after_a_restart(sorting: Sorting) -> None:
     mails = [message("1"), message("2"), message("3")]
-    first = [desk.classify(one) for one in mails[:2]]
-    desk.told = desk.conversations.newest
-    unsafe = desk.classify(mails[2])
-    desk.conversations.close()
-    desk.open()
-    again = [desk.classify(one) for one in (*mails, *mails)]
+    first = [sorting.classify(mail) for mail in mails[:2]]
+    sorting.published = sorting.conversations.newest
+    unconfirmed = sorting.classify(mails[2])
+    sorting.conversations.close()
+    sorting.open()
+    again = [sorting.classify(mail) for mail in (*mails, *mails)]
     assert all(first)
-    assert again == [None, None, unsafe, None, None, None]
+    assert again == [None, None, unconfirmed, None, None, None]
 
 
-def test_what_was_not_told_for_sure_is_told_after_every_restart(desk: Desk) -> None:
-    """Also if others are told meanwhile."""
+def test_unconfirmed_messages_are_repeated_after_each_restart(sorting: Sorting) -> None:
+    """Holds also if other messages are published meanwhile."""
     first, second = message("1"), message("2")
-    told = desk.classify(first)
+    classified = sorting.classify(first)
     for name in ("3", "4", "5"):
-        desk.conversations.close()
-        desk.open()
-        assert desk.classify(message(name))
-        desk.told = desk.conversations.newest
-    desk.conversations.close()
-    desk.open()
-    assert desk.classify(first) == told
-    assert desk.classify(second)
+        sorting.conversations.close()
+        sorting.open()
+        assert sorting.classify(message(name))
+        sorting.published = sorting.conversations.newest
+    sorting.conversations.close()
+    sorting.open()
+    assert sorting.classify(first) == classified
+    assert sorting.classify(second)
 
 
-def test_a_file_that_lacks_what_was_told_last_gives_no_number_twice(desk: Desk) -> None:
-    """As one from a backup: what comes now must not pass for told."""
-    desk.classify(message("1"))
-    desk.told = 50
-    desk.conversations.close()
-    desk.open()
+def test_store_from_an_older_backup_gives_no_number_twice(sorting: Sorting) -> None:
+    """New messages must not pass for published ones."""
+    sorting.classify(message("1"))
+    sorting.published = 50
+    sorting.conversations.close()
+    sorting.open()
     fresh = message("2")
-    first = desk.classify(fresh)
-    desk.conversations.close()
-    desk.open()
+    first = sorting.classify(fresh)
+    sorting.conversations.close()
+    sorting.open()
     assert first
-    assert desk.classify(fresh) == first
+    assert sorting.classify(fresh) == first
 
 
-def test_the_oldest_are_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads_module, "MOST", 10)
+def test_oldest_messages_are_deleted(sorting: Sorting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations_module, "MAX_MESSAGES", 10)
     for number in range(30):
-        desk.classify(message(f"{number}"))
-    (kept,) = desk.conversations._database.execute("SELECT count(*) FROM messages").fetchone()
-    assert kept == 10
+        sorting.classify(message(f"{number}"))
+    (stored,) = sorting.conversations._database.execute("SELECT count(*) FROM messages").fetchone()
+    assert stored == 10
 
 
-def test_a_crowd_in_one_conversation_is_bounded(desk: Desk) -> None:
-    first = desk.classify(message("0"))
+def test_citizens_of_a_conversation_are_bounded(sorting: Sorting) -> None:
+    first = sorting.classify(message("0"))
     for number in range(1, 40):
-        desk.classify(message(f"{number}", f"usager{number}@example.org", follows="0"))
-        desk.classify(message(f"a{number}", f"autre{number}@example.org", follows=f"{number}"))
-    last = desk.classify(message("last", OURS, CITIZEN, "0 39"), sent=True)
+        sorting.classify(message(f"{number}", f"usager{number}@example.org", follows="0"))
+        sorting.classify(message(f"a{number}", f"autre{number}@example.org", follows=f"{number}"))
+    last = sorting.classify(message("last", OURS, CITIZEN, "0 39"), sent=True)
     assert contacts(first, last) == [0, 0]
-    found = desk.conversations.follow(["a39"])
+    found = sorting.conversations.follow(["a39"])
     assert found
-    assert len(found.people) <= MOST_PEOPLE
+    assert len(found.people) <= MAX_PEOPLE
     assert last
     assert last.kind is MailKind.ANSWERED
 
 
-def test_no_address_and_no_id_is_in_the_file(desk: Desk, tmp_path: Path) -> None:
-    desk.classify(message("un-identifiant@example.org"))
-    desk.conversations.close()
+def test_store_holds_no_address_and_no_message_id(sorting: Sorting, tmp_path: Path) -> None:
+    sorting.classify(message("un-identifiant@example.org"))
+    sorting.conversations.close()
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    desk.open()
+    sorting.open()
     assert len(content) > 1000
     assert not [text for text in (b"mireille", b"identifiant") if text in content.lower()]
 
 
-def test_what_has_neither_id_nor_date_is_nameless(desk: Desk) -> None:
-    nameless = FetchedMessage(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
+def test_message_without_id_and_date_is_unidentified(sorting: Sorting) -> None:
+    unidentified = FetchedMessage(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
     dated = FetchedMessage(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
-    assert desk.kinds(desk.classify(nameless), desk.classify(FetchedMessage(3, AT, ()))) == [
+    assert sorting.kinds(sorting.classify(unidentified), sorting.classify(FetchedMessage(3, AT, ()))) == [
         MailKind.UNIDENTIFIED,
         MailKind.UNREADABLE,
     ]
-    assert desk.kinds(desk.classify(dated), desk.classify(dated)) == [MailKind.RECEIVED, None]
+    assert sorting.kinds(sorting.classify(dated), sorting.classify(dated)) == [MailKind.RECEIVED, None]
 
 
-def test_what_the_server_cannot_read_is_rejected_as_such(desk: Desk) -> None:
-    unreadable = desk.classify(FetchedMessage(3, AT, ()))
+def test_unreadable_message_is_rejected_with_its_place(sorting: Sorting) -> None:
+    unreadable = sorting.classify(FetchedMessage(3, AT, ()))
     assert unreadable
     rejected = MailMapping("imap/courriel", config(), lambda _: KEY).map(unreadable)
     assert isinstance(rejected, Reject)
@@ -231,7 +231,7 @@ def test_what_the_server_cannot_read_is_rejected_as_such(desk: Desk) -> None:
     assert b'"folder":"INBOX","uid":3' in rejected.record
 
 
-def test_addresses_are_known_by_their_names() -> None:
+def test_aliases_plus_addresses_and_domains_are_recognised() -> None:
     addresses = Addresses(
         config(addresses={OURS: {"aliases": ["Contact@example.org"]}}, domains=["Agents.example.org"])
     )

@@ -1,4 +1,4 @@
-"""Sidecars of any content: rows or a reason, and nothing of them in an event or a reason."""
+"""Parsing and mapping of arbitrary sidecars: rows or a reason, and no personal value in events or reasons."""
 
 import tracemalloc
 from contextlib import suppress
@@ -33,7 +33,7 @@ values = st.sampled_from(TEXTS.split("|")) | st.text(max_size=20).map(lambda tex
 rows = st.dictionaries(st.sampled_from(get_args(FieldName)), values)
 
 
-def place_of(chrono: str, at: datetime) -> Routing | None:
+def routing_at(chrono: str, at: datetime) -> Routing | None:
     return None if SECRET in chrono else Routing("siege", "accueil")
 
 
@@ -43,37 +43,37 @@ def events_of(row: Row) -> list[Event]:
 
 
 def step_of(row: Row) -> list[Event]:
-    return [MAPPING.step(row, "1" * 64, NOW, NOW, place_of)[1]]
+    return [MAPPING.step(row, "1" * 64, NOW, NOW, routing_at)[1]]
 
 
 @given(st.sampled_from(sorted(SUFFIXES)), st.binary() | st.text().map(str.encode))
-def test_any_bytes_are_rows_or_unusable(suffix: str, content: bytes) -> None:
+def test_any_bytes_give_rows_or_unusable_record(suffix: str, content: bytes) -> None:
     with suppress(UnusableRecord):
         assert all(isinstance(value, str) for row in read_rows(content, suffix) for value in row.values())
 
 
 @given(rows)
-def test_any_row_is_events_or_unusable(row: Row) -> None:
-    for tell in (events_of, step_of):
+def test_any_row_gives_events_or_unusable_record(row: Row) -> None:
+    for map_row in (events_of, step_of):
         with suppress(UnusableRecord):
-            events = tell(row)
+            events = map_row(row)
             assert [decode(encode(event)) for event in events] == events
             assert SECRET not in str(events)
 
 
 @given(rows)
-def test_no_reason_tells_a_value(row: Row) -> None:
-    told = []
-    for tell in (events_of, step_of):
+def test_reasons_hold_no_value_of_the_row(row: Row) -> None:
+    reasons = []
+    for map_row in (events_of, step_of):
         try:
-            tell(row)
+            map_row(row)
         except UnusableRecord as error:
-            told.append(str(error))
-    assert SECRET not in str(told)
+            reasons.append(str(error))
+    assert SECRET not in str(reasons)
 
 
 @pytest.mark.parametrize("name", get_args(FieldName))
-def test_a_personal_value_in_any_field_stays_inside(name: FieldName) -> None:
+def test_no_personal_value_of_a_field_reaches_events(name: FieldName) -> None:
     config = CONFIG.model_copy(update={"departures": ["{number}", "D{year}-{number:06}"]})
     mapping = MailroomMapping("mailroom/essai", config, PseudonymKey("general", bytes(32)))
     leaks = set()
@@ -84,34 +84,34 @@ def test_a_personal_value_in_any_field_stays_inside(name: FieldName) -> None:
                 outcome: Outcome = [mapping.step(row | {name: value}, "1" * 64, NOW, NOW, lambda *_: None)[1]]
             except UnusableRecord as error:
                 outcome = Reject(error.reason, b"", error.detail)
-            leaks.update((value, how) for how in forms_outside(value, outcome, "mailroom/essai"))
+            leaks.update((value, form) for form in forms_outside(value, outcome, "mailroom/essai"))
         with suppress(UnusableRecord):
             letters = mapping.letters(SCAN, {name: value}, NOW)
             events = [event for letter in letters for event in mapping.arrival(letter, "2026-000001")]
-            leaks.update((value, how) for how in forms_outside(value, events, "mailroom/essai"))
+            leaks.update((value, form) for form in forms_outside(value, events, "mailroom/essai"))
     assert leaks == set()
 
 
 @pytest.mark.parametrize("cost", ["0613", "-1", "1000001", "1,39", ""])
-def test_a_cost_is_a_whole_number_without_zeros_before_it(cost: str) -> None:
+def test_cost_is_a_whole_number_without_leading_zeros(cost: str) -> None:
     row = {"chrono": "2026-000001", "step": "sent", "postage": "lettre_verte", "cost_cents": cost}
     with pytest.raises(UnusableRecord, match="cost_cents"):
         step_of(row)
 
 
-def test_the_three_formats_say_the_same() -> None:
-    wanted = [{"chrono": "2026-000001", "step": "answered", "at": "2026-03-20"}]
+def test_json_csv_and_xml_give_the_same_rows() -> None:
+    expected = [{"chrono": "2026-000001", "step": "answered", "at": "2026-03-20"}]
     assert (
         read_rows(b'\xef\xbb\xbf{"chrono": "2026-000001", "step": " answered", "at": "2026-03-20", "x": null}', ".json")
-        == wanted
+        == expected
     )
-    assert read_rows(b"chrono;step;at;objet\r\n2026-000001;answered;2026-03-20;\r\n", ".csv") == wanted
+    assert read_rows(b"chrono;step;at;objet\r\n2026-000001;answered;2026-03-20;\r\n", ".csv") == expected
     assert read_rows(b'{"chrono": "a\\ud800", "step": "\\ud83d\\ude42"}', ".json") == [
         {"chrono": "a\ufffd", "step": "\U0001f642"}
     ]
     fields = "<chrono>2026-000001</chrono><step>answered</step><at>2026-03-20</at>"
-    assert read_rows(f'<c xmlns="urn:x">{fields}</c>'.encode(), ".xml") == wanted
-    assert read_rows(f"<all><c>{fields}</c><c>{fields}</c></all>".encode("utf-16"), ".xml") == wanted * 2
+    assert read_rows(f'<c xmlns="urn:x">{fields}</c>'.encode(), ".xml") == expected
+    assert read_rows(f"<all><c>{fields}</c><c>{fields}</c></all>".encode("utf-16"), ".xml") == expected * 2
 
 
 WIDE = ";".join(f"c{n}" for n in range(95_000))
@@ -136,11 +136,11 @@ WIDE = ";".join(f"c{n}" for n in range(95_000))
     ],
     ids=lambda value: value[:16].decode() if isinstance(value, bytes) else value,
 )
-def test_a_hostile_sidecar_needs_little_memory(suffix: str, content: bytes) -> None:
+def test_hostile_sidecar_needs_little_memory(suffix: str, content: bytes) -> None:
     assert len(content) <= SIDECAR_BYTES
     tracemalloc.start()
     try:
-        with suppress(UnusableRecord):  # or rows without a value
+        with suppress(UnusableRecord):  # rows without values are fine too
             assert not any(read_rows(content, suffix))
         assert tracemalloc.get_traced_memory()[1] < 100 << 20
     finally:
@@ -157,11 +157,11 @@ def test_a_hostile_sidecar_needs_little_memory(suffix: str, content: bytes) -> N
         (2, ((0, "A"), (1, "B")), []),
     ],
 )
-def test_a_stack_is_cut_at_its_sheets(count: int, sheets: tuple[tuple[int, str], ...], parts: list[Part]) -> None:
+def test_stack_is_split_at_its_sheets(count: int, sheets: tuple[tuple[int, str], ...], parts: list[Part]) -> None:
     assert split_by_sheets(Pages(count, sheets), {"A": "a", "B": "b"}, "MAARCH_") == parts
 
 
-def test_a_page_is_the_sheet_that_is_known_whatever_else_is_on_it() -> None:
+def test_known_sheet_wins_over_other_barcodes_of_the_page() -> None:
     sheets = SeparatorSheets({"A"}, "MAARCH_")
     assert [sheets.read(codes) for codes in (["MAARCH_B", "A"], ["8A 01", "MAARCH_B"], ["8A 01"], [])] == [
         "A",

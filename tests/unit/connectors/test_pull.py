@@ -306,7 +306,7 @@ def test_addresses_that_are_safe(url: str) -> None:
         ("ftp://example.org", "https://"),
         ("https://anna:secret@example.org", "without a name"),
         ("https://", "https://"),
-        ("https://example.org:port", "no address"),
+        ("https://example.org:port", "valid URL"),
     ],
 )
 def test_addresses_that_are_not(url: str, words: str) -> None:

@@ -54,9 +54,9 @@ def test_paths_of_options_are_claimed_but_not_those_of_secrets_and_authorities()
         """An authority."""
 
     config = Folders(inbox=Path("/a"), ca_file=Path("/b"))
-    assert [claim.setting for claim in config.claims()] == ["inbox"]
+    assert [claim.setting for claim in config.exclusive_resources()] == ["inbox"]
     config = Folders(inbox=Path("/a"), archive=Path("/b"))
-    assert [claim.setting for claim in config.claims()] == ["inbox", "archive"]
+    assert [claim.setting for claim in config.exclusive_resources()] == ["inbox", "archive"]
 
 
 def test_a_mailbox_is_one_s_by_folder() -> None:
@@ -67,7 +67,7 @@ def test_a_mailbox_is_one_s_by_folder() -> None:
             "addresses": {"mdph@example.org": {}},
             "password": "x",
         }
-        return [*configure("mdph", "imap", options | more).config.claims()]
+        return [*configure("mdph", "imap", options | more).config.exclusive_resources()]
 
     assert clashes(*claims(), *claims(folders=["Archives"])) == []
     assert clashes(*claims(), *claims(username="accueil")) == []

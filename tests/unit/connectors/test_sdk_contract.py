@@ -186,7 +186,11 @@ class TestTable:
             type(
                 "Wrong",
                 (ConnectorConfig,),
-                {"__annotations__": {"port": int}, "port": Field(description="Where."), "french_descriptions": {"prt": "Où."}},
+                {
+                    "__annotations__": {"port": int},
+                    "port": Field(description="Where."),
+                    "french_descriptions": {"prt": "Où."},
+                },
             )
 
     def test_it_is_written_between_two_markers_and_nowhere_else(self, tmp_path: Path) -> None:
@@ -196,7 +200,7 @@ class TestTable:
         assert not docs.update(readme, Config, "en")
         assert readme.read_text() == f"above\n\n{docs.BEGIN}\n\n{table(Config)}\n\n{docs.END}\n\nbelow\n"
         readme.write_text("no markers")
-        with pytest.raises(ConfigError, match=r"README\.md has no place for the table"):
+        with pytest.raises(ConfigError, match=r"README\.md has no markers for the table"):
             docs.update(readme, Config, "en")
 
 
@@ -389,7 +393,7 @@ class TestLane:
             setting.stock[4] = 5
             setting.wait_for("acknowledge 5")
             assert len(told()) == 1
-        monkeypatch.setattr(log_throttle, "TELL_SECONDS", 0.0)
+        monkeypatch.setattr(log_throttle, "INTERVAL_SECONDS", 0.0)
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, *[0] * 5, 99) as setting:
             wait_until(lambda: told() == [(1, "warning")], "it")
             setting.stock.append(99)

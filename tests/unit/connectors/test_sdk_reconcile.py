@@ -243,11 +243,11 @@ def test_a_memory_that_cannot_be_written_keeps_nothing_by_half(tmp_path: Path, m
     memory.record_pushed("a", 10, "open", UNTIL)
     changes = memory.take_changes()
     with closing(Reconciler(tmp_path)) as other:
-        other._told._database.execute("BEGIN IMMEDIATE")
-        memory._told._database.execute("PRAGMA busy_timeout = 0")
+        other._store._database.execute("BEGIN IMMEDIATE")
+        memory._store._database.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(ConnectorError, match="locked"):
             memory.keep(changes)
-        other._told._database.execute("COMMIT")
+        other._store._database.execute("COMMIT")
         assert other.record_pushed("a", 10, "open", UNTIL).before == ()
     memory.keep(changes)
     assert memory.record_pushed("a", 10, "open", UNTIL).before != ()

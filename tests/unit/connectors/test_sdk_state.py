@@ -157,7 +157,7 @@ class TestKeysInUse:
     def test_another_key_is_refused(self, tmp_path: Path) -> None:
         self.keys(tmp_path).pseudonym_key("social")
         (tmp_path / "keys" / "social.key").write_bytes(b"x" * 32)
-        with pytest.raises(KeyFileError, match=r"social\.key is another key"):
+        with pytest.raises(KeyFileError, match=r"social\.key is not the key that was used"):
             self.keys(tmp_path).pseudonym_key("social")
         (tmp_path / "siege" / "keys.json").unlink()
         assert self.keys(tmp_path).pseudonym_key("social").secret == b"x" * 32

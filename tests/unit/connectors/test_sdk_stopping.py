@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 LOOKS_ALL_THE_TIME = """
-from connectors.sdk.signals import await_stop
-stop = await_stop()
+from connectors.sdk.signals import install_stop_handler
+stop = install_stop_handler()
 print("looking", flush=True)
 while not stop.wait(0):
     pass

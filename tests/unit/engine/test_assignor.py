@@ -1,4 +1,4 @@
-"""The same partition numbers of all topics go to the same worker, and nothing is assigned blindly."""
+"""Partition assignment: equal numbers of all topics go to one worker, and unknown topics are an error."""
 
 import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
@@ -9,7 +9,7 @@ TOPICS = ["a", "b", "c"]
 
 
 class Cluster:
-    """What the assignor asks aiokafka's cluster metadata."""
+    """Fake of aiokafka's cluster metadata."""
 
     def __init__(self, known: dict[str, int]) -> None:
         self.known = known
@@ -28,7 +28,7 @@ def members(*names: str) -> dict[str, ConsumerProtocolMemberMetadata]:
 @pytest.mark.parametrize(
     ("workers", "shares"), [(["one"], [4]), (["one", "two"], [2, 2]), (["1", "2", "3"], [1, 1, 2])]
 )
-def test_numbers_are_shared_out_and_go_together(workers: list[str], shares: list[int]) -> None:
+def test_partitions_are_spread_and_equal_numbers_stay_together(workers: list[str], shares: list[int]) -> None:
     plan = CoPartitionedAssignor.assign(Cluster(dict.fromkeys(TOPICS, 4)), members(*workers))
     taken = [dict(assignment.assignment) for assignment in plan.values()]
     assert all(len({tuple(numbers) for numbers in topics.values()}) == 1 for topics in taken)
@@ -37,7 +37,7 @@ def test_numbers_are_shared_out_and_go_together(workers: list[str], shares: list
     assert sorted(number for topics in taken for number in topics["a"]) == [0, 1, 2, 3]
 
 
-def test_more_workers_than_partitions_leave_some_without() -> None:
+def test_surplus_workers_get_no_partition() -> None:
     plan = CoPartitionedAssignor.assign(Cluster(dict.fromkeys(TOPICS, 1)), members("one", "two"))
     assert sorted(len(assignment.assignment) for assignment in plan.values()) == [0, 3]
 

@@ -1,4 +1,4 @@
-"""Kafka's jars are those of the lock file, whoever serves them."""
+"""Download of Kafka's jars, and the check against the lock file."""
 
 import hashlib
 import re
@@ -14,13 +14,13 @@ import pytest
 from streams.kafka import jars
 from streams.kafka.jars import JarsError, find_jars, read_lock
 
-REAL = b"what was locked"
+REAL = b"the locked jar"
 PLACE = Path("org/example/one/1.0/one-1.0.jar")
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine that has no jar yet, whose local Maven repository and mirror are folders; one jar is locked."""
+    """Directory of a machine without jars, with a lock file of one jar and settings for a local repository."""
     lock = tmp_path / "kafka.lock"
     lock.write_text(f"# header\norg.example:one:1.0 {hashlib.sha256(REAL).hexdigest()}\n")
     monkeypatch.setattr(jars, "LOCK", lock)
@@ -33,7 +33,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def mirror(machine: Path) -> Iterator[Path]:
-    """The folder of a mirror that the settings of jgo name in place of Maven Central."""
+    """Folder of a mirror that jgo's settings name instead of Maven Central."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *args: object) -> None:
@@ -59,18 +59,18 @@ def find() -> list[bytes]:
     return [path.read_bytes() for path in find_jars(lambda _english, _french: None)]
 
 
-def test_jar_comes_from_the_local_repository_or_a_mirror_and_is_then_there(machine: Path, mirror: Path) -> None:
+def test_jar_is_fetched_once_from_the_local_repository_or_a_mirror(machine: Path, mirror: Path) -> None:
     put(mirror, REAL)
     assert find() == [REAL]
     (mirror / PLACE).unlink()
-    assert find() == [REAL], "it is kept"
-    (kept,) = (machine / "cache").rglob("one-1.0.jar")
-    kept.write_bytes(b"half of it")
+    assert find() == [REAL], "the jar is cached"
+    (cached,) = (machine / "cache").rglob("one-1.0.jar")
+    cached.write_bytes(b"half of it")
     put(machine / "local", REAL)
-    assert find() == [REAL], "what is not the locked jar is replaced"
+    assert find() == [REAL], "a damaged jar is replaced"
 
 
-def test_other_jar_is_refused_by_name_and_not_kept(machine: Path, mirror: Path) -> None:
+def test_jar_with_a_wrong_hash_is_refused_and_not_stored(machine: Path, mirror: Path) -> None:
     put(mirror, b"something else")
     with pytest.raises(JarsError, match=rf"one-1\.0\.jar is not the .* expected {hashlib.sha256(REAL).hexdigest()}"):
         find()
@@ -80,13 +80,13 @@ def test_other_jar_is_refused_by_name_and_not_kept(machine: Path, mirror: Path) 
     assert not list((machine / "cache").rglob("*.jar*"))
 
 
-def test_repository_that_is_away_is_named(machine: Path) -> None:
-    with pytest.raises(JarsError, match=r"could not be fetched from a Maven repository: .*127\.0\.0\.1") as away:
+def test_error_names_the_unreachable_repository(machine: Path) -> None:
+    with pytest.raises(JarsError, match=r"could not be downloaded from a Maven repository: .*127\.0\.0\.1") as away:
         find()
     assert "n'a pas pu être téléchargé" in away.value.french
 
 
-def test_lock_has_one_version_of_each_jar_and_none_with_a_known_weakness() -> None:
+def test_lock_has_one_version_of_each_jar_and_no_unused_one() -> None:
     found = {jar.artifact: jar for jar in read_lock()}
     assert len(found) == len(read_lock())
     assert all(re.fullmatch("[0-9a-f]{64}", jar.sha256) for jar in found.values())
@@ -94,11 +94,11 @@ def test_lock_has_one_version_of_each_jar_and_none_with_a_known_weakness() -> No
     assert not found.keys() & jars.UNUSED
     assert "commons-beanutils" not in found  # CVE-2025-48734, before 1.11
     assert found["lz4-java"].group == "at.yawk.lz4"
-    assert files("streams.engine").joinpath("kafka.lock").is_file()
+    assert files("streams.kafka").joinpath("kafka.lock").is_file()
 
 
 @pytest.mark.parametrize(
-    ("artifact", "mended"),
+    ("artifact", "fixed"),
     [
         ("kafka_2.13", (4, 2, 2)),  # CVE-2026-111108 and CVE-2026-111115: out of memory before a login; CVE-2026-111073
         ("jackson-core", (2, 21, 5)),  # CVE-2026-18401, CVE-2026-68494
@@ -107,8 +107,6 @@ def test_lock_has_one_version_of_each_jar_and_none_with_a_known_weakness() -> No
         ("lz4-java", (1, 11, 1)),  # CVE-2025-12183, CVE-2025-66566, CVE-2026-59949
     ],
 )
-def test_a_jar_is_not_older_than_the_version_that_mends_its_known_weaknesses(
-    artifact: str, mended: tuple[int, ...]
-) -> None:
+def test_jar_is_not_older_than_the_fix_of_its_known_vulnerabilities(artifact: str, fixed: tuple[int, ...]) -> None:
     (jar,) = (jar for jar in read_lock() if jar.artifact == artifact)
-    assert tuple(map(int, jar.version.split("."))) >= mended
+    assert tuple(map(int, jar.version.split("."))) >= fixed

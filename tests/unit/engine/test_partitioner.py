@@ -1,4 +1,4 @@
-"""Keys go where Kafka's own clients send them."""
+"""Agreement of the partitioner with Kafka's own clients."""
 
 from aiokafka.partitioner import murmur2
 from hypothesis import given
@@ -8,10 +8,10 @@ from streams.kafka.partitioner import partition_of
 
 
 @given(st.binary(max_size=70), st.integers(1, 100))
-def test_key_goes_where_other_clients_send_it(key: bytes, partitions: int) -> None:
+def test_key_has_the_same_partition_as_with_other_clients(key: bytes, partitions: int) -> None:
     assert partition_of(key, partitions) == (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def test_partition_of_a_known_key() -> None:
-    # As Java's Utils.murmur2 has it in Kafka's own UtilsTest: murmur2("21") = -973932308.
+    # From Kafka's own UtilsTest: murmur2("21") = -973932308.
     assert partition_of(b"21", 4) == (-973932308 & 0x7FFFFFFF) % 4

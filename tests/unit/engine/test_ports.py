@@ -1,4 +1,4 @@
-"""A port that was given to one process is given to no other one, although nobody listens on it yet."""
+"""Allocation of free ports among processes."""
 
 import subprocess
 import sys
@@ -8,9 +8,9 @@ import pytest
 from streams.kafka import ports
 from streams.kafka.ports import free_port
 
-ASK = """
+ALLOCATE = """
 import sys
-from streams.engine import ports
+from streams.kafka import ports
 ports.PORTS = [int(sys.argv[1])]
 try:
     print(ports.free_port(), flush=True)
@@ -20,17 +20,17 @@ sys.stdin.read()
 """
 
 
-def ask(port: int) -> str:
-    """Let another process ask for `port` and end; return what it says."""
+def allocate_elsewhere(port: int) -> str:
+    """Let another process allocate `port` and exit; return its output."""
     return subprocess.run(
-        [sys.executable, "-c", ASK, str(port)], input="", capture_output=True, text=True, check=True
+        [sys.executable, "-c", ALLOCATE, str(port)], input="", capture_output=True, text=True, check=True
     ).stdout.strip()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing keeps it")
-def test_each_port_is_given_to_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="ports are claimed on Linux only")
+def test_port_is_given_to_one_process_only(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
-    assert "no port is free" in ask(port)
+    assert "no port is free" in allocate_elsewhere(port)
     monkeypatch.setattr(ports, "CLAIMS", 1)
-    free_port()  # lets go of the ones before
-    assert ask(port) == str(port)
+    free_port()  # releases the earlier claims
+    assert allocate_elsewhere(port) == str(port)

@@ -1,4 +1,4 @@
-"""Where a source is gone on with, and what must not be gone on with."""
+"""Start positions of sources, and state that must be refused."""
 
 import json
 from datetime import date
@@ -24,17 +24,17 @@ from tests.support.events import make
 KNOWN = Recovery(committed={"calls": 50}, begins={"calls": 20, "mail": 7}, ends={"calls": 90, "mail": 9})
 
 
-@pytest.mark.parametrize("group", [50, None], ids=["as the state says", "forgotten by the broker"])
-def test_the_state_says_where_to_go_on(group: int | None) -> None:
-    assert KNOWN.find_position_files("calls", group, skip_expired=False) == (50, 0)
+@pytest.mark.parametrize("group", [50, None], ids=["equal", "deleted by the broker"])
+def test_position_comes_from_the_state_topic(group: int | None) -> None:
+    assert KNOWN.find_start("calls", group, skip_expired=False) == (50, 0)
 
 
-def test_a_source_never_taken_from_begins_at_its_beginning() -> None:
-    assert KNOWN.find_position_files("mail", None, skip_expired=False) == (7, 0)
+def test_unread_source_starts_at_its_beginning() -> None:
+    assert KNOWN.find_start("mail", None, skip_expired=False) == (7, 0)
 
 
 @pytest.mark.parametrize(
-    ("known", "group", "why"),
+    ("offsets", "group", "message"),
     [
         ({"committed": {"calls": 50}}, 49, "is 50 by the state topics, and 49 by"),
         ({"committed": {}}, 49, "is None by the state topics, and 49 by"),
@@ -42,15 +42,15 @@ def test_a_source_never_taken_from_begins_at_its_beginning() -> None:
         ({"committed": {"calls": 91}}, 91, "is 91, but the topic ends at 90"),
     ],
 )
-def test_what_does_not_agree_is_refused(known: dict[str, dict[str, int]], group: int, why: str) -> None:
-    recovery = Recovery(**known, begins=KNOWN.begins, ends=KNOWN.ends)
-    with pytest.raises(UnrecoverableStateError, match=why):
-        recovery.find_position_files("calls", group, skip_expired=False)
+def test_contradicting_offsets_are_refused(offsets: dict[str, dict[str, int]], group: int, message: str) -> None:
+    recovery = Recovery(**offsets, begins=KNOWN.begins, ends=KNOWN.ends)
+    with pytest.raises(UnrecoverableStateError, match=message):
+        recovery.find_start("calls", group, skip_expired=False)
 
 
-def test_expired_records_are_skipped_and_counted_only_if_told() -> None:
+def test_expired_records_are_skipped_and_counted_with_skip_expired() -> None:
     recovery = Recovery(committed={"calls": 15}, begins=KNOWN.begins, ends=KNOWN.ends)
-    assert recovery.find_position_files("calls", 15, skip_expired=True) == (20, 5)
+    assert recovery.find_start("calls", 15, skip_expired=True) == (20, 5)
 
 
 def row(key: bytes, value: bytes) -> Any:
@@ -59,7 +59,7 @@ def row(key: bytes, value: bytes) -> Any:
 
 
 def longer(row: bytes) -> bytes:
-    """Return a row as a release would write it that has one more field."""
+    """Return the row with one more field, as a later release would write it."""
     return msgspec.msgpack.encode([*msgspec.msgpack.decode(row), 1])
 
 
@@ -99,23 +99,23 @@ FIGURE = encode_figure(new_figure())
         (CITIZEN_FIGURES, b'["year","2026-01-01"]', FIGURE, "figures of period year, which this one (Accueil *) *"),
     ],
 )
-def test_a_row_of_a_later_release_is_refused_with_both_versions(
+def test_row_of_a_later_release_is_refused_with_both_versions(
     table: Codec[Any, Any], key: bytes, value: bytes, english: str
 ) -> None:
     with pytest.raises(UnrecoverableStateError) as refused:
         _load(TopicPartition("rows", 2), row(key, value), [Table("rows", table).load])
-    said = json.dumps({"level": "error", "event": "leaving", "logger": "engine", "error": str(refused.value)})
-    wrote = "cannot go on: a later release wrote rows, partition 2, offset 41: "
-    assert fnmatch(parse_log_line(said)[1], f"{wrote}{english}: start the later release again")
+    line = json.dumps({"level": "error", "event": "leaving", "logger": "engine", "error": str(refused.value)})
+    prefix = "cannot go on: a later release wrote rows, partition 2, offset 41: "
+    assert fnmatch(parse_log_line(line)[1], f"{prefix}{english}: start the later release again")
 
 
-def test_what_is_no_row_at_all_is_refused_with_its_place() -> None:
+def test_undecodable_row_is_refused_with_its_position() -> None:
     for value in (b"", b"x", b"{}", b"\xc1"):
         with pytest.raises(UnrecoverableStateError, match=r"rows, partition 2, offset 41: .*this is Accueil"):
             _load(TopicPartition("rows", 2), row(b"call:a:1", value), [Table("rows", codecs.CONTACTS).load])
 
 
-def test_a_row_of_this_release_is_read() -> None:
+def test_row_of_this_release_is_read() -> None:
     table = Table("rows", codecs.CONTACTS)
     _load(TopicPartition("rows", 2), row(b"call:a:1", CONTACT), [table.load])
     assert contact.encode(table.rows[b"call:a:1"]) == CONTACT

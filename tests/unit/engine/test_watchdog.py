@@ -1,4 +1,4 @@
-"""What a process that makes no progress notices, and what it tells of where it stands."""
+"""Detection of a process without progress, and its stack dump."""
 
 import asyncio
 import threading
@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 
-from streams.engine import partition_task as lanes
+from streams.engine import partition_task as partition_tasks
 from streams.engine import stack_dump
-from streams.engine.engine import EXIT_TIMEOUT_SECONDS, Engine, Options
+from streams.engine.engine import EXIT_TIMEOUT_SECONDS, Engine
+from streams.engine.options import Options
 from streams.engine.transport import ConsumerThread
 
 
 class PartitionTask:
-    """One that is ready, has nothing to do, and closes when it may."""
+    """Fake task that is idle and closes after `may_close` is set."""
 
     busy, recovered = False, True
 
@@ -35,7 +36,7 @@ def engine() -> Any:
     return Engine(job, Options(""))
 
 
-def test_a_lane_that_does_not_come_to_close_is_no_progress() -> None:
+def test_task_that_does_not_close_counts_as_no_progress() -> None:
     async def run() -> None:
         watched, partition_task = engine(), PartitionTask()
         watched.partition_tasks = {3: partition_task}
@@ -53,7 +54,7 @@ def test_a_lane_that_does_not_come_to_close_is_no_progress() -> None:
     asyncio.run(run())
 
 
-def test_a_lane_that_fails_to_close_is_not_waited_for_ever_after() -> None:
+def test_task_that_failed_to_close_is_not_watched_any_longer() -> None:
     class Failing(PartitionTask):
         async def close(self) -> None:
             raise OSError("away")
@@ -69,7 +70,7 @@ def test_a_lane_that_fails_to_close_is_not_waited_for_ever_after() -> None:
     asyncio.run(run())
 
 
-def test_what_stands_still_is_named_and_unhealthy_once_the_process_should_have_left() -> None:
+def test_stuck_part_is_named_and_unhealthy_after_the_exit_timeout() -> None:
     async def run() -> None:
         watched = engine()
         watched.partition_tasks = {3: PartitionTask(), 4: PartitionTask()}
@@ -79,18 +80,18 @@ def test_what_stands_still_is_named_and_unhealthy_once_the_process_should_have_l
         watched.record_fetch()
         watched.record_heartbeat()
         assert [name for name, seconds in watched.idle_seconds().items() if seconds > 1] == ["partition 4"]
-        assert watched.health()[0], "its watchdog is still telling where it stands"
+        assert watched.health()[0], "the watchdog is still writing the stack dump"
         watched.partition_tasks[4].stepped_at -= EXIT_TIMEOUT_SECONDS
         assert watched.health() == (False, f"no progress for {stuck + EXIT_TIMEOUT_SECONDS + 5:.0f} s")
 
     asyncio.run(run())
 
 
-def test_partitions_for_which_nothing_is_asked_any_more_are_no_progress() -> None:
+def test_missing_fetches_count_as_no_progress_with_partitions_only() -> None:
     async def run() -> None:
         watched = engine()
         watched._fetched_at -= 100
-        assert watched.seconds_without_progress() < 50, "a spare worker asks for nothing"
+        assert watched.seconds_without_progress() < 50, "a spare worker does not fetch"
         watched.partition_tasks = {3: PartitionTask()}
         assert watched.seconds_without_progress() > 99
         watched.record_fetch()
@@ -99,13 +100,13 @@ def test_partitions_for_which_nothing_is_asked_any_more_are_no_progress() -> Non
     asyncio.run(run())
 
 
-def test_a_spare_worker_is_no_less_healthy_while_its_first_lanes_are_opened() -> None:
+def test_spare_worker_stays_healthy_while_it_opens_its_first_partitions() -> None:
     stuck: list[float] = []
 
     async def run() -> None:
         watched = engine()
         watched.job.open = lambda _: stuck.append(watched.seconds_without_progress())
-        watched._fetched_at -= 100  # it had nothing to ask for
+        watched._fetched_at -= 100  # a spare worker does not fetch
         watched.open_partition_tasks([TopicPartition("calls", 0), TopicPartition("calls", 1)])
         for partition_task in watched.partition_tasks.values():
             partition_task._closing = True
@@ -130,26 +131,26 @@ def consumer(closed: bool | None, coordinating: Any, fetching: Any) -> Any:
 
 
 @pytest.mark.parametrize("ended", ["coordinating", "fetching"])
-def test_a_consumer_whose_tasks_end_by_themselves_is_found_out(ended: str) -> None:
+def test_unexpected_end_of_a_consumer_task_is_detected(ended: str) -> None:
     async def run() -> None:
         tasks = {name: asyncio.create_task(asyncio.sleep(100)) for name in ("coordinating", "fetching")}
         await ConsumerThread.check_group(consumer(closed=False, **tasks))
         tasks[ended].cancel()
         await asyncio.wait([tasks[ended]])
         await ConsumerThread.check_group(consumer(closed=True, **tasks))
-        with pytest.raises(RuntimeError, match="ended by itself"):
+        with pytest.raises(RuntimeError, match="ended unexpectedly"):
             await ConsumerThread.check_group(consumer(closed=False, **tasks))
 
     asyncio.run(run())
 
 
 @pytest.mark.parametrize("closing", [False, True])
-def test_a_lane_that_is_cancelled_while_it_is_ours_ends_the_process(*, closing: bool) -> None:
+def test_cancelled_task_ends_the_process_unless_it_is_closing(*, closing: bool) -> None:
     ended: list[BaseException] = []
 
     async def run() -> None:
         job: Any = SimpleNamespace(sources=["calls"], open=lambda _: None)
-        partition_task = lanes.PartitionTask(SimpleNamespace(job=job, exit_process=ended.append), 0)  # type: ignore[arg-type]
+        partition_task = partition_tasks.PartitionTask(SimpleNamespace(job=job, exit_process=ended.append), 0)  # type: ignore[arg-type]
         partition_task._open = asyncio.Event().wait  # type: ignore[method-assign, assignment]
         partition_task.start()
         await asyncio.sleep(0)
@@ -164,14 +165,14 @@ def test_a_lane_that_is_cancelled_while_it_is_ours_ends_the_process(*, closing: 
 
 @contextmanager
 def another_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop of another thread, in which a task waits."""
+    """Event loop of another thread with a waiting task."""
     loop, waits = asyncio.new_event_loop(), threading.Event()
 
     async def wait() -> None:
         waits.set()
         await asyncio.Event().wait()
 
-    task = loop.create_task(wait(), name="of-another")
+    task = loop.create_task(wait(), name="other-loop")
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     assert waits.wait(10)
@@ -184,7 +185,7 @@ def another_loop() -> Iterator[asyncio.AbstractEventLoop]:
         loop.close()
 
 
-def test_every_thread_and_every_task_of_both_loops_is_told_and_no_value(capfd: pytest.CaptureFixture[str]) -> None:
+def test_dump_shows_every_thread_and_task_and_no_value(capfd: pytest.CaptureFixture[str]) -> None:
     async def outer(secret: str) -> None:
         await inner(secret)
 
@@ -192,19 +193,19 @@ def test_every_thread_and_every_task_of_both_loops_is_told_and_no_value(capfd: p
         await asyncio.sleep(100, secret)
 
     async def run(other: asyncio.AbstractEventLoop) -> None:
-        task = asyncio.create_task(outer("0639980001"), name="lane-7")
+        task = asyncio.create_task(outer("0639980001"), name="partition-7")
         await asyncio.sleep(0)
         await asyncio.to_thread(stack_dump.dump, [asyncio.get_running_loop(), other])
         task.cancel()
 
     with another_loop() as other:
         asyncio.run(run(other))
-    told = capfd.readouterr().err
-    assert told.count("Thread 0x") >= 2
-    _, _, partition_task = told.partition("Task lane-7:\n")
-    outermost, inside, *_ = partition_task.splitlines()
+    output = capfd.readouterr().err
+    assert output.count("Thread 0x") >= 2
+    _, _, task_lines = output.partition("Task partition-7:\n")
+    outermost, inside, *_ = task_lines.splitlines()
     assert outermost.endswith(".outer")
     assert inside.endswith(".inner")
-    assert "Task of-another:" in told
-    assert "0639980001" not in told
-    assert "MainThread: 0.0" in told, "it slept meanwhile"
+    assert "Task other-loop:" in output
+    assert "0639980001" not in output
+    assert "MainThread: 0.0" in output, "the main thread slept"

@@ -93,8 +93,8 @@ def test_a_slow_start_is_waited_for_as_long_as_it_works(
     tmp_path: Path, fake_java: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[tuple[str, str]] = []
-    monkeypatch.setattr(embedded_broker, "STARTING_SAID_SECONDS", 0.5)
-    monkeypatch.setattr(embedded_broker, "LEAST_CPU_SECONDS", 0.02)
+    monkeypatch.setattr(embedded_broker, "START_MESSAGE_SECONDS", 0.5)
+    monkeypatch.setattr(embedded_broker, "MIN_PROGRESS_CPU_SECONDS", 0.02)
     write(fake_java, "exit 0", SLOW)
     kafka = EmbeddedKafka(tmp_path / "kafka", progress=lambda *words: said.append(words))
     kafka.start(timeout_seconds=60, stalled_seconds=2)

@@ -69,7 +69,7 @@ def test_port_in_use_names_the_port_its_user_and_the_setting() -> None:
         with pytest.raises(OperatorError) as refusal:
             check_port("127.0.0.1", port, "web.port")
     text = str(refusal.value)
-    assert text.startswith(f"port {port} on 127.0.0.1 cannot be had (")
+    assert text.startswith(f"port {port} on 127.0.0.1 is not available (")
     assert f"pid {os.getpid()})" in text
     assert text.endswith("choose another (web.port, ACCUEIL_WEB__PORT)")
     check_port("127.0.0.1", port, "web.port")
@@ -79,13 +79,13 @@ def test_port_in_use_names_the_port_its_user_and_the_setting() -> None:
 def test_port_that_ipv4_alone_has_in_use_cannot_be_had_for_both() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(OperatorError, match=rf"port {port} on :: cannot be had"):
+        with pytest.raises(OperatorError, match=rf"port {port} on :: is not available"):
             check_port("::", port, "web.port")
     check_port("::", port, "web.port")
 
 
 def test_address_that_is_not_ours_is_told_too() -> None:
-    with pytest.raises(OperatorError, match=r"on 192\.0\.2\.1 cannot be had"):
+    with pytest.raises(OperatorError, match=r"on 192\.0\.2\.1 is not available"):
         check_port("192.0.2.1", 0, "web.port")
 
 

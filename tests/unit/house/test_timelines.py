@@ -21,7 +21,7 @@ FRENCH = (
 @pytest.mark.parametrize(("language", "line"), [("C", ENGLISH), ("fr_FR.UTF-8", FRENCH)])
 @pytest.mark.parametrize(
     "command",
-    [("timeline", "show", "call:siege:1", "--why", "contact"), ("api",), ("config", "check")],
+    [("timeline", "show", "call:siege:1", "--purpose", "contact"), ("api",), ("config", "check")],
     ids=lambda command: command[0],
 )
 def test_missing_driver_names_the_setting_and_the_remedy(

@@ -50,7 +50,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
 
         # A second one on the same data, or on the same port, is refused.
         assert f"in use by another accueil up (pid {up.process.pid})" in refused(tmp_path, free_port())
-        assert f"port {port} on 127.0.0.1 cannot be had (" in refused(tmp_path / "other", port)
+        assert f"port {port} on 127.0.0.1 is not available (" in refused(tmp_path / "other", port)
 
         # A part that is killed comes back, and figures go on.
         first = up.children()["worker"]
@@ -79,7 +79,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
 
     with start(tmp_path, port) as up:
         wait_until(lambda: up.offered() >= offered, "the figures of before")
-        assert "as they must be" in (up.data / "logs" / "topics.log").read_text()
+        assert "up to date" in (up.data / "logs" / "topics.log").read_text()
         assert json.loads((up.data / "running.json").read_text())["url"] == f"{up.url}/"
         # Killed, it takes all of its parts with it.
         children = up.children()

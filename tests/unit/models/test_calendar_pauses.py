@@ -1,4 +1,4 @@
-"""A clock that stands still now and then: when it gets there, and what it has counted."""
+"""Deadlines and counted amounts of clocks with pauses."""
 
 from datetime import date
 
@@ -29,13 +29,13 @@ def test_time_in_pauses_does_not_count(office: Calendar) -> None:
 @pytest.mark.parametrize(
     ("pause", "end"),
     [
-        (("2026-03-11T10:00", "2026-03-11T18:00"), "2026-03-14T00:00"),  # runs again when the day ends
+        (("2026-03-11T10:00", "2026-03-11T18:00"), "2026-03-14T00:00"),  # resumed before the day ends
         (("2026-03-11T10:00", "2026-03-12T09:00"), "2026-03-17T00:00"),
-        (("2026-03-11T00:00", "2026-03-12T00:00"), "2026-03-17T00:00"),  # just the day
-        (("2026-03-09T12:00", "2026-03-10T09:00"), "2026-03-14T00:00"),  # that of the event does not count anyway
-        (("2026-03-01T12:00", "2026-03-09T08:00"), "2026-03-14T00:00"),  # before it
+        (("2026-03-11T00:00", "2026-03-12T00:00"), "2026-03-17T00:00"),  # exactly one day
+        (("2026-03-09T12:00", "2026-03-10T09:00"), "2026-03-14T00:00"),  # the day of the event does not count anyway
+        (("2026-03-01T12:00", "2026-03-09T08:00"), "2026-03-14T00:00"),  # before the clock starts
         (("2026-03-13T10:00", "2026-03-16T09:00"), "2026-03-17T00:00"),  # Saturday and Sunday do not count anyway
-        (("2026-03-14T00:00", "2026-03-20T00:00"), "2026-03-14T00:00"),  # begins when the delay has ended
+        (("2026-03-14T00:00", "2026-03-20T00:00"), "2026-03-14T00:00"),  # begins after the deadline
     ],
 )
 def test_a_day_counts_if_the_clock_runs_when_it_ends(office: Calendar, pause: tuple[str, str], end: str) -> None:
@@ -47,7 +47,7 @@ def test_a_day_counts_if_the_clock_runs_when_it_ends(office: Calendar, pause: tu
     assert len(office.elapsed_by_day(start, at(end), Unit.WORKING_DAYS, pauses)) == 4
 
 
-def test_months_are_moved_by_days(office: Calendar) -> None:
+def test_pauses_move_a_deadline_in_months_by_calendar_days(office: Calendar) -> None:
     start = at("2026-03-09T09:00")
     pauses = [(at("2026-03-20T10:00"), at("2026-03-25T10:00")), (at("2026-05-12T10:00"), at("2026-05-13T10:00"))]
     assert show(office.deadline(start, 2, Unit.MONTHS, pauses[:1]).at) == "2026-05-15T00:00"
@@ -57,7 +57,7 @@ def test_months_are_moved_by_days(office: Calendar) -> None:
     assert show(office.deadline(start, 2, Unit.MONTHS, roll=True).at) == "2026-05-12T00:00"
 
 
-def test_a_pause_over_which_the_end_is_rolled_moves_nothing(office: Calendar) -> None:
+def test_pause_between_last_counted_day_and_rolled_deadline_has_no_effect(office: Calendar) -> None:
     start, sunday = at("2026-03-09T09:00"), at("2026-03-15T09:00")
     rolled = office.deadline(start, 5, Unit.CALENDAR_DAYS, [(sunday, None)], roll=True)
     assert (show(rolled.at), rolled.left) == ("2026-03-17T00:00", 0)
@@ -70,29 +70,29 @@ def test_a_pause_over_which_the_end_is_rolled_moves_nothing(office: Calendar) ->
         (Unit.ELAPSED, 100 * HOUR, 51 * HOUR),
         (Unit.WORKING_DAYS, 5, 4),
         (Unit.CALENDAR_DAYS, 5, 4),
-        (Unit.CLEAR_DAYS, 5, 5),  # calendar days up to its last
+        (Unit.CLEAR_DAYS, 5, 5),  # in calendar days
         (Unit.MONTHS, 1, 30),
     ],
 )
-def test_while_a_pause_goes_on_there_is_no_deadline(office: Calendar, unit: Unit, target: int, left: int) -> None:
+def test_deadline_is_none_during_a_pause(office: Calendar, unit: Unit, target: int, left: int) -> None:
     start, pause = at("2026-03-09T09:00"), (at("2026-03-11T10:00"), None)
     assert office.deadline(start, target, unit, [pause]) == Deadline(None, left)
     later = at("2026-03-20T10:00")
     counted = office.counted(start, later, unit, [pause])
     resumed = office.deadline(start, target, unit, [(pause[0], later)]).at
     assert resumed is not None
-    if unit is not Unit.CLEAR_DAYS:  # may be rolled on
+    if unit is not Unit.CLEAR_DAYS:  # its deadline may be rolled
         assert office.counted(start, resumed, unit, [(pause[0], later)]) == counted + left
 
 
-def test_what_was_reached_before_a_pause_is_reached(office: Calendar) -> None:
+def test_pause_after_the_deadline_has_no_effect(office: Calendar) -> None:
     start = at("2026-03-09T09:00")
     end = at("2026-03-09T11:00")
     assert office.deadline(start, 2 * HOUR, Unit.OPENING_HOURS, [(end, None)]) == Deadline(end, 0)
     assert office.deadline(start, 2 * HOUR, Unit.OPENING_HOURS, [(end - 1, None)]) == Deadline(None, 1)
 
 
-def test_nothing_was_counted_before_the_beginning(office: Calendar) -> None:
+def test_nothing_is_counted_before_the_start(office: Calendar) -> None:
     start = at("2026-03-09T09:00")
     for unit in Unit:
         assert office.counted(start, start - HOUR, unit) == 0

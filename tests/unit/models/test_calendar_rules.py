@@ -1,4 +1,4 @@
-"""What may be written of a calendar, and how what is wrong is told."""
+"""Calendar rules in TOML, and the errors for invalid rules."""
 
 from datetime import date
 from typing import Any
@@ -33,24 +33,24 @@ sunday = "00:00-24:00"
 """
 
 
-def test_all_that_can_be_written_is_read() -> None:
+def test_all_keys_are_read() -> None:
     rules = read_rules(WHOLE)
     assert rules.versions[0].week[0] == (Span(510, 720), Span(810, 1020))
     assert rules.versions[1].week[6] == (Span(0, 1440),)
-    one, row, afternoon = rules.closures
-    assert (one.from_, one.to, one.hours) == (date(2026, 12, 24), date(2026, 12, 24), None)
+    single, row, afternoon = rules.closures
+    assert (single.from_, single.to, single.hours) == (date(2026, 12, 24), date(2026, 12, 24), None)
     assert (row.from_, row.to, row.is_whole) == (date(2026, 8, 10), date(2026, 8, 14), True)
     assert (afternoon.from_, afternoon.spans, afternoon.is_whole) == (date(2026, 12, 31), (Span(720, 1440),), False)
 
 
-def test_what_was_read_can_be_written_and_read_again() -> None:
+def test_rules_survive_a_round_trip_through_toml() -> None:
     rules = read_rules(WHOLE)
     text = tomli_w.dumps(rules.model_dump(exclude_none=True))
     assert "08:30-12:00" in text
     assert read_rules(text) == rules
 
 
-def test_little_is_needed() -> None:
+def test_only_one_version_is_required() -> None:
     rules = CalendarRules.model_validate({"versions": [{"monday": "09:00-12:00"}]})
     assert (rules.timezone, rules.holidays, rules.rest_days) == ("Europe/Paris", None, ("sunday",))
 
@@ -61,10 +61,10 @@ OPEN = {"monday": "09:00-12:00"}
 @pytest.mark.parametrize(
     ("change", "key", "reason", "french"),
     [
-        ({"timezone": "Europe/Pari"}, "timezone", "no time zone Europe/Pari", "aucun fuseau"),
-        ({"timezone": "../etc/passwd"}, "timezone", "no time zone", "aucun fuseau"),
-        ({"timezone": ""}, "timezone", "no time zone", "aucun fuseau"),
-        ({"holidays": "FR-99"}, "holidays", "no holidays known of FR-99", "jours fériés inconnus"),
+        ({"timezone": "Europe/Pari"}, "timezone", "unknown time zone Europe/Pari", "fuseau horaire inconnu"),
+        ({"timezone": "../etc/passwd"}, "timezone", "unknown time zone", "fuseau horaire inconnu"),
+        ({"timezone": ""}, "timezone", "unknown time zone", "fuseau horaire inconnu"),
+        ({"holidays": "FR-99"}, "holidays", "no holidays are known for FR-99", "jours fériés inconnus"),
         ({"versions": [{"monday": "8:30-12:00"}]}, "versions.0.monday.0", "must be HH:MM-HH:MM", "attend HH:MM"),
         ({"versions": [{"monday": "08:30-24:01"}]}, "versions.0.monday.0", "must be HH:MM-HH:MM", "attend HH:MM"),
         ({"versions": [{"monday": "24:00-24:00"}]}, "versions.0.monday.0", "must be HH:MM-HH:MM", "attend HH:MM"),
@@ -77,16 +77,16 @@ OPEN = {"monday": "09:00-12:00"}
         ({"versions": []}, "versions", "at least 1", ""),
         ({"versions": [{}]}, "versions.0", "never opens", "n'ouvre jamais"),
         ({"versions": [OPEN, {"from": date(2027, 1, 1)}]}, "versions.1", "never opens", "n'ouvre jamais"),
-        ({"versions": [OPEN, OPEN]}, "", "days in order", "dans l'ordre"),
+        ({"versions": [OPEN, OPEN]}, "", "in the order of their first days", "dans l'ordre"),
         (
             {"versions": [OPEN | {"from": date(2027, 1, 1)}, OPEN | {"from": date(2026, 1, 1)}]},
-            *("", "days in order", "dans l'ordre"),
+            *("", "in the order of their first days", "dans l'ordre"),
         ),
         ({"versions": [OPEN | {"mondya": "09:00-12:00"}]}, "versions.0.mondya", "not permitted", ""),
         ({"rest_days": ["sonntag"]}, "rest_days.0", "should be 'monday'", ""),
         (
             {"roll_days": ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]},
-            *("roll_days", "no day is left", "aucun jour ne reste"),
+            *("roll_days", "must not list all seven days", "ne doit pas citer les sept jours"),
         ),
         ({"closures": [{"from": date(2026, 8, 2)}]}, "closures.0.to", "Field required", ""),
         (
@@ -104,33 +104,33 @@ OPEN = {"monday": "09:00-12:00"}
         ({"closures": ["soon"]}, "closures.0", "valid date", ""),
         ({"closures": [{"on": "soon"}]}, "closures.0.on", "valid date", ""),
         ({"closures": [3]}, "closures.0", "must be a day such as", "attend un jour comme"),
-        ({"closures": [{"on": date(2026, 8, 2), "hours": []}]}, "closures.0", "hours has none", "est vide"),
+        ({"closures": [{"on": date(2026, 8, 2), "hours": []}]}, "closures.0", "hours is empty", "est vide"),
         ({"extra": [date(2026, 8, 2)]}, "", "extra needs hours", "a besoin de hours"),
     ],
 )
-def test_what_is_wrong_is_refused_with_its_key_and_reason(
+def test_invalid_rules_are_rejected_with_key_and_reason(
     change: dict[str, Any], key: str, reason: str, french: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:
         CalendarRules.model_validate({"versions": [OPEN]} | change)
     detail, *others = refused.value.errors()
-    assert {other["type"] for other in others} <= {"too_short"}  # of a list of which nothing can be used
+    assert {other["type"] for other in others} <= {"too_short"}  # raised for a list without valid items
     assert ".".join(map(str, detail["loc"])) == key
     assert reason in detail["msg"]
     assert french in detail.get("ctx", {}).get("french", "")
 
 
-def test_what_is_no_toml_is_refused_by_its_line() -> None:
+def test_invalid_toml_is_rejected_with_its_line() -> None:
     with pytest.raises(CalendarError, match="line 2"):
         read_rules('timezone = "Europe/Paris"\nversions = x\n')
 
 
-def test_rules_do_not_change() -> None:
+def test_rules_are_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         read_rules(WHOLE).timezone = "UTC"
 
 
-def test_spans_are_joined_and_cut() -> None:
+def test_merge_and_subtract_spans() -> None:
     spans = [parse_span(text) for text in ("13:00-15:00", "08:00-12:00", "12:00-13:00", "14:00-14:30")]
     assert list(map(str, merge(spans))) == ["08:00-15:00"]
     holes = [parse_span("09:00-10:00"), parse_span("14:00-24:00")]

@@ -1,4 +1,4 @@
-"""When it is open, which days count, when a delay ends: the cases that people ask about, one by one."""
+"""Opening hours, counted days and deadlines of calendars, with dates worked out by hand."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -20,10 +20,10 @@ def office() -> Calendar:
 @pytest.mark.parametrize(
     ("begin", "hours", "end"),
     [
-        ("2026-03-06T16:30", 1, "2026-03-09T09:00"),  # Friday evening goes on on Monday
-        ("2026-03-09T09:00", 3, "2026-03-09T12:00"),  # a deadline is at the end of an opening, not at the next one
+        ("2026-03-06T16:30", 1, "2026-03-09T09:00"),  # continues from Friday evening to Monday
+        ("2026-03-09T09:00", 3, "2026-03-09T12:00"),  # ends with an opening, not at the start of the next one
         ("2026-03-09T11:30", 1, "2026-03-09T14:00"),
-        ("2026-03-09T12:30", 1, "2026-03-09T14:30"),  # arrives while it is closed
+        ("2026-03-09T12:30", 1, "2026-03-09T14:30"),  # begins while the service is closed
         ("2026-03-09T23:59", 1, "2026-03-10T09:30"),
         ("2026-03-09T08:30", 7, "2026-03-09T17:00"),
         ("2026-12-24T16:00", 2, "2026-12-28T09:30"),  # Christmas, and a week-end
@@ -48,8 +48,8 @@ def test_opening_hours(office: Calendar, begin: str, hours: int, end: str) -> No
         (Unit.BUSINESS_DAYS, "2026-03-06T10:00", 1, "2026-03-08T00:00"),  # Saturdays are ouvrables
         (Unit.BUSINESS_DAYS, "2026-04-30T10:00", 1, "2026-05-03T00:00"),  # 1 May
         (Unit.CLEAR_DAYS, "2026-03-02T10:00", 3, "2026-03-07T00:00"),
-        (Unit.CLEAR_DAYS, "2026-03-02T10:00", 4, "2026-03-10T00:00"),  # Saturday becomes Monday
-        (Unit.CLEAR_DAYS, "2026-05-20T10:00", 2, "2026-05-27T00:00"),  # so does Whit Monday: Tuesday
+        (Unit.CLEAR_DAYS, "2026-03-02T10:00", 4, "2026-03-10T00:00"),  # Saturday is rolled to Monday
+        (Unit.CLEAR_DAYS, "2026-05-20T10:00", 2, "2026-05-27T00:00"),  # Whit Monday is rolled to Tuesday
         (Unit.MONTHS, "2026-03-15T10:00", 2, "2026-05-16T00:00"),
         (Unit.MONTHS, "2026-01-31T10:00", 1, "2026-03-01T00:00"),  # no 31 February
         (Unit.MONTHS, "2028-01-31T10:00", 1, "2028-03-01T00:00"),
@@ -60,7 +60,7 @@ def test_opening_hours(office: Calendar, begin: str, hours: int, end: str) -> No
 def test_days_and_months(office: Calendar, unit: Unit, begin: str, amount: int, end: str) -> None:
     assert show(office.add(at(begin), amount, unit)) == end
     assert office.between(at(begin), at(end), unit) >= amount
-    if unit is not Unit.CLEAR_DAYS:  # which were rolled
+    if unit is not Unit.CLEAR_DAYS:  # its deadlines were rolled
         assert office.between(at(begin), at(end), unit) == amount
         assert office.between(at(begin), at(end) - 1, unit) == amount - 1
 
@@ -74,15 +74,15 @@ def test_days_and_months(office: Calendar, unit: Unit, begin: str, amount: int, 
         ({"closures": [date(2026, 3, 9)]}, "2026-03-04T10:00", "2026-03-11T00:00"),
         ({"closures": [{"on": date(2026, 3, 9), "hours": "08:00-12:00"}]}, "2026-03-04T10:00", "2026-03-10T00:00"),
         ({"roll_days": ["sunday"]}, "2026-03-04T10:00", "2026-03-08T00:00"),
-        ({"versions": [WEEK | {"saturday": OFFICE}]}, "2026-03-04T10:00", "2026-03-10T00:00"),  # though it opens
+        ({"versions": [WEEK | {"saturday": OFFICE}]}, "2026-03-04T10:00", "2026-03-10T00:00"),  # although it is open
         ({"extra": [{"on": date(2026, 5, 14), "hours": OFFICE}]}, "2026-05-11T10:00", "2026-05-16T00:00"),
     ],
 )
-def test_the_end_is_rolled(changes: dict[str, Any], begin: str, end: str) -> None:
+def test_deadline_is_rolled(changes: dict[str, Any], begin: str, end: str) -> None:
     assert show(make(**changes).add(at(begin), 3, Unit.CALENDAR_DAYS, roll=True)) == end
 
 
-def test_what_is_extra_opens_on_any_day() -> None:
+def test_extra_opens_on_any_day() -> None:
     calendar = make(
         closures=[{"from": date(2026, 3, 2), "to": date(2026, 3, 6)}, {"on": date(2026, 3, 9), "hours": "10:00-24:00"}],
         extra=[{"on": date(2026, 3, 4), "hours": "09:00-10:00"}, {"on": date(2026, 5, 1), "hours": "09:00-10:00"}],
@@ -92,7 +92,7 @@ def test_what_is_extra_opens_on_any_day() -> None:
     assert calendar.is_open(at("2026-05-01T09:30"))
 
 
-def test_versions_hold_from_their_day_and_the_first_before_it() -> None:
+def test_versions_apply_from_their_first_day_and_the_first_one_before_it_too() -> None:
     versions = [WEEK | {"from": date(2026, 1, 1)}, {"from": date(2026, 7, 1), "wednesday": "09:00-10:00"}]
     calendar = make(versions=versions)
     assert calendar.is_open(at("2025-06-10T09:00"))
@@ -106,16 +106,16 @@ def test_versions_hold_from_their_day_and_the_first_before_it() -> None:
     ("opening", "begin", "end", "hours"),
     [
         ("01:00-05:00", "2026-03-29T01:00+01:00", "2026-03-29T05:00+02:00", 3),  # 02:00 becomes 03:00
-        ("02:30-05:00", "2026-03-29T03:00+02:00", "2026-03-29T05:00+02:00", 2),  # opens in the hour that is not
+        ("02:30-05:00", "2026-03-29T03:00+02:00", "2026-03-29T05:00+02:00", 2),  # opens in the skipped hour
         ("01:00-02:30", "2026-03-29T01:00+01:00", "2026-03-29T03:00+02:00", 1),
         ("01:00-05:00", "2026-10-25T01:00+02:00", "2026-10-25T05:00+01:00", 5),  # 03:00 becomes 02:00
         ("02:30-05:00", "2026-10-25T02:30+02:00", "2026-10-25T05:00+01:00", 3.5),
-        ("01:00-02:30", "2026-10-25T01:00+02:00", "2026-10-25T02:30+02:00", 1.5),  # and not again
+        ("01:00-02:30", "2026-10-25T01:00+02:00", "2026-10-25T02:30+02:00", 1.5),  # only the first occurrence
         ("00:00-24:00", "2026-03-29T00:00+01:00", "2026-03-30T00:00+02:00", 23),
         ("00:00-24:00", "2026-10-25T00:00+02:00", "2026-10-26T00:00+01:00", 25),
     ],
 )
-def test_openings_across_a_change_of_clocks(opening: str, begin: str, end: str, hours: float) -> None:
+def test_openings_across_a_clock_change(opening: str, begin: str, end: str, hours: float) -> None:
     calendar = make(versions=[{"sunday": opening}])
     opens, closes = (round(datetime.fromisoformat(text).timestamp()) * 1000 for text in (begin, end))
     day = at(begin[:10])
@@ -124,12 +124,12 @@ def test_openings_across_a_change_of_clocks(opening: str, begin: str, end: str, 
     assert calendar.add(day, round(hours * HOUR), Unit.OPENING_HOURS) == closes
 
 
-def test_an_opening_in_the_hour_that_is_skipped_is_no_working_day() -> None:
+def test_opening_in_the_skipped_hour_makes_no_working_day() -> None:
     calendar = make(versions=[{"sunday": "02:10-02:50"}])
     assert show(calendar.add(at("2026-03-28T10:00"), 1, Unit.WORKING_DAYS)) == "2026-04-06T00:00"
 
 
-def test_days_are_as_long_as_they_are() -> None:
+def test_days_with_a_clock_change_are_shorter_or_longer() -> None:
     calendar = make()
     assert calendar.add(at("2026-03-27T10:00"), 2, Unit.CALENDAR_DAYS) - at("2026-03-29T00:00") == 23 * HOUR
     assert calendar.add(at("2026-10-23T10:00"), 2, Unit.CALENDAR_DAYS) - at("2026-10-25T00:00") == 25 * HOUR
@@ -146,7 +146,7 @@ def test_midnight_may_be_skipped() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ long spans
-def test_decades_are_counted_as_day_by_day() -> None:
+def test_decades_match_a_count_day_by_day() -> None:
     calendar = make()
     begin = at("2020-01-01T10:00")
     holidays = {day for year in range(2020, 2061) for day in french_holidays(year)}
@@ -160,7 +160,7 @@ def test_decades_are_counted_as_day_by_day() -> None:
 
 
 @pytest.mark.parametrize("order", [sorted, lambda years: sorted(years, reverse=True)])
-def test_it_does_not_matter_which_year_is_asked_for_first(order: Callable[[range], list[int]]) -> None:
+def test_years_can_be_queried_in_any_order(order: Callable[[range], list[int]]) -> None:
     calendar = make(versions=[ALWAYS], holidays=None)
     for year in order(range(1970, 2100)):
         for day in ("01-01", "12-31"):
@@ -170,22 +170,22 @@ def test_it_does_not_matter_which_year_is_asked_for_first(order: Callable[[range
             assert calendar.between(begin, begin + 50 * HOUR, Unit.CALENDAR_DAYS) == 1
 
 
-def test_the_last_hours_of_a_year_may_be_asked_for_first() -> None:
+def test_first_query_may_be_for_the_last_hours_of_a_year() -> None:
     for year in range(1972, 2100, 9):
         last = at(f"{year}-12-31T23:00")
         assert make(holidays=None).add(last, 1, Unit.CALENDAR_DAYS) == last + 25 * HOUR
 
 
-def test_openings_of_a_year_are_told_in_order(office: Calendar) -> None:
+def test_openings_of_a_year_are_in_order(office: Calendar) -> None:
     openings = list(office.openings(2026))
     assert len(openings) == 2 * (261 - 9)  # weekdays, of which nine are holidays
     assert show(openings[0][0]) == "2026-01-02T08:30"
-    assert all(one[0] < one[1] < other[0] for one, other in pairwise(openings))
+    assert all(opening[0] < opening[1] < following[0] for opening, following in pairwise(openings))
 
 
-def test_nobody_knows_what_comes_after_the_last_year(office: Calendar) -> None:
+def test_queries_outside_the_supported_years_raise(office: Calendar) -> None:
     begin = at("2099-12-01T10:00")
-    asked: list[Callable[[], object]] = [
+    queries: list[Callable[[], object]] = [
         lambda: office.add(begin, 400, Unit.WORKING_DAYS),
         lambda: office.add(begin, 1200, Unit.MONTHS),
         lambda: office.add(begin, 12 * 9000, Unit.MONTHS),
@@ -195,12 +195,12 @@ def test_nobody_knows_what_comes_after_the_last_year(office: Calendar) -> None:
         lambda: office.is_open(-1 - 24 * HOUR),
         lambda: office.is_open(-(10**18)),
     ]
-    for ask in asked:
+    for query in queries:
         with pytest.raises(BeyondCalendarError):
-            ask()
+            query()
     assert office.next_change(at("2100-12-31T18:00")) is None
 
 
-def test_a_delay_is_not_empty(office: Calendar) -> None:
-    with pytest.raises(ValueError, match="1 or more"):
+def test_delay_must_be_at_least_1(office: Calendar) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
         office.add(at("2026-03-09T09:00"), 0, Unit.WORKING_DAYS)

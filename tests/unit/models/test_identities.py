@@ -1,4 +1,4 @@
-"""Numbers are normalised as the library has them, by the short way too."""
+"""Normalisation of phone numbers, with the library and without it."""
 
 import phonenumbers
 import pytest
@@ -9,7 +9,7 @@ from models.identities import normalise_phone
 
 
 @given(st.from_regex(r"0[1-9][0-9]{8}", fullmatch=True))
-def test_usual_numbers_are_what_the_library_says(raw: str) -> None:
+def test_french_numbers_match_the_library(raw: str) -> None:
     number = phonenumbers.parse(raw, "FR")
     assert phonenumbers.is_possible_number(number)
     assert normalise_phone(raw) == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -28,5 +28,5 @@ def test_usual_numbers_are_what_the_library_says(raw: str) -> None:
         ("anonymous", "FR", None),
     ],
 )
-def test_any_form_of_it(raw: str, region: str, normalised: str | None) -> None:
+def test_phone_number_formats(raw: str, region: str, normalised: str | None) -> None:
     assert normalise_phone(raw, region) == normalised

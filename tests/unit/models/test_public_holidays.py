@@ -1,4 +1,4 @@
-"""The holidays that the library tells are those of the law."""
+"""Public holidays match French law."""
 
 from datetime import date
 
@@ -11,7 +11,7 @@ YEARS = range(2020, 2041)
 FIXED = ("01-01", "05-01", "05-08", "07-14", "08-15", "11-01", "11-11", "12-25")
 
 
-def test_easter_is_where_the_churches_say() -> None:
+def test_easter_matches_published_dates() -> None:
     assert [easter(year).isoformat() for year in (1961, 2000, 2019, 2024, 2025, 2026, 2038, 2100)] == [
         *(
             "1961-04-02",
@@ -30,7 +30,7 @@ def test_easter_is_where_the_churches_say() -> None:
     "code",
     ["FR", "FR-57", "FR-67", "FR-68", "FR-75", "FR-2A", "FR-975", *(f"FR-97{n}" for n in (1, 2, 3, 4, 6, 7, 8))],
 )
-def test_holidays_are_those_of_the_law(code: str) -> None:
+def test_holidays_match_the_law(code: str) -> None:
     for year in YEARS:
         assert public_holidays(code, year) == french_holidays(year, code), year
 
@@ -43,7 +43,7 @@ def test_holidays_are_those_of_the_law(code: str) -> None:
         ["2026-04-06", "2026-05-14", "2026-05-25"],
     ],
 )
-def test_movable_holidays_are_those_that_were_published(movable: list[str]) -> None:
+def test_movable_holidays_match_published_dates(movable: list[str]) -> None:
     days = set(map(date.fromisoformat, movable))
     assert {day for day in public_holidays("FR", min(days).year) if day.isoformat()[5:] not in FIXED} == days
 
@@ -60,7 +60,7 @@ def test_movable_holidays_are_those_that_were_published(movable: list[str]) -> N
         ("FR-986", "07-29"),
     ],
 )
-def test_islands_have_days_of_their_own_beside_those_of_all(code: str, day: str) -> None:
+def test_overseas_parts_have_the_national_holidays_and_their_own(code: str, day: str) -> None:
     for year in YEARS:
         own = public_holidays(code, year)
         assert own >= french_holidays(year)
@@ -71,10 +71,10 @@ def test_islands_have_days_of_their_own_beside_those_of_all(code: str, day: str)
     ("code", "days"),
     [("FR-971", {"03-12", "04-03", "07-21"}), ("FR-972", {"07-21"}), ("FR-978", {"07-21"}), ("FR-974", set())],
 )
-def test_days_of_custom_are_public_holidays_only_if_that_is_asked_for(code: str, days: set[str]) -> None:
-    by_law, all_ = public_holidays(code, 2026), public_holidays(code, 2026, customary=True)
-    assert {day.isoformat()[5:] for day in all_ - by_law} == days
-    assert set(name_holidays(code, 2026, "fr")) == by_law
+def test_customary_days_are_public_holidays_only_on_request(code: str, days: set[str]) -> None:
+    statutory, all_ = public_holidays(code, 2026), public_holidays(code, 2026, customary=True)
+    assert {day.isoformat()[5:] for day in all_ - statutory} == days
+    assert set(name_holidays(code, 2026, "fr")) == statutory
     assert set(name_holidays(code, 2026, "fr", customary=True)) == all_
 
 
@@ -85,12 +85,12 @@ def test_days_of_custom_are_public_holidays_only_if_that_is_asked_for(code: str,
         ("FR-RE", "FR-974"),
     ],
 )
-def test_other_names_of_a_place_have_the_same_holidays(code: str, same: str) -> None:
+def test_codes_of_the_same_place_have_the_same_holidays(code: str, same: str) -> None:
     for customary in (False, True):
         assert public_holidays(code, 2026, customary=customary) == public_holidays(same, 2026, customary=customary)
 
 
 @pytest.mark.parametrize("code", ["", "XX", "FR-99", "FR-4", "france", "FR-\u0660\u0661"])
-def test_an_unknown_place_is_refused(code: str) -> None:
+def test_unknown_code_is_rejected(code: str) -> None:
     with pytest.raises(ValueError, match="no public holidays are known"):
         public_holidays(code, 2026)

@@ -1,4 +1,4 @@
-"""What a struct takes is what its model takes, and it tells the same: whatever somebody puts into an event."""
+"""Structs accept and return exactly what their models do, for valid and for corrupted events."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from streams.core.timeline import entries as timeline
 from tests.support.events import agent_events, contact_events, make
 
 EVENTS = contact_events() | agent_events()
-JUDGED_BY_MODELS = (FeedbackGiven, AppointmentBooked, AppointmentMoved)
+WITHOUT_STRUCT = (FeedbackGiven, AppointmentBooked, AppointmentMoved)
 NAMES = (*Envelope.model_fields, "channel")
 ODD: list[Any] = [
     None, "", "x" * 101, "x" * 201, "x" * 1001, "a b", "été", "a\n", "a\x00", "\u2028", True, 0, 1, -1, 1.0, 0.5, 1001, 10**30,
@@ -30,7 +30,7 @@ ODD: list[Any] = [
 
 
 def outcome(decoder: Callable[[bytes], Event], value: bytes) -> Any:
-    """Return what an event says, or why it is none."""
+    """Return the fields of the decoded event, or the reason and detail of its rejection."""
     try:
         event = decoder(value)
     except UnusableRecord as unusable:
@@ -39,27 +39,29 @@ def outcome(decoder: Callable[[bytes], Event], value: bytes) -> Any:
 
 
 @given(EVENTS)
-def test_any_event(event: Event) -> None:
+def test_valid_event(event: Event) -> None:
     value = encode(event)
     assert outcome(read, value) == outcome(decode, value)
-    assert isinstance(read(value), EventPart) is isinstance(event, JUDGED_BY_MODELS)
+    assert isinstance(read(value), EventPart) is isinstance(event, WITHOUT_STRUCT)
 
 
 @given(EVENTS, st.data())
-def test_whatever_is_put_into_it(event: Event, data: st.DataObject) -> None:
-    told = json.loads(encode(event))
-    place, names = (told, NAMES) if data.draw(st.booleans()) else (told["data"], [*field_values(event.data), "unknown"])
+def test_event_with_an_odd_or_missing_field(event: Event, data: st.DataObject) -> None:
+    fields = json.loads(encode(event))
+    part, names = (
+        (fields, NAMES) if data.draw(st.booleans()) else (fields["data"], [*field_values(event.data), "unknown"])
+    )
     name = data.draw(st.sampled_from(names))
     if data.draw(st.integers(0, 9)):
-        place[name] = data.draw(st.sampled_from(ODD))
+        part[name] = data.draw(st.sampled_from(ODD))
     else:
-        place.pop(name, None)
-    value = json.dumps(told).encode()
+        part.pop(name, None)
+    value = json.dumps(fields).encode()
     assert outcome(read, value) == outcome(decode, value)
 
 
 @given(EVENTS, st.integers(0, 2000), st.sampled_from([b"\xff", b"\x00", b'"', b"}", b"\\", b",", b"\xc3\xa9", b""]))
-def test_whatever_becomes_of_its_bytes(event: Event, at: int, byte: bytes) -> None:
+def test_event_with_a_changed_byte(event: Event, at: int, byte: bytes) -> None:
     value = encode(event)
     at %= len(value)
     value = value[:at] + byte + value[at + 1 :]
@@ -73,7 +75,7 @@ def test_whatever_becomes_of_its_bytes(event: Event, at: int, byte: bytes) -> No
         b'{"type":"call.arrived","type":"call.queued"}', b'{"type":NaN}',
     ],
 )  # fmt: skip
-def test_what_is_no_event(value: bytes) -> None:
+def test_invalid_event(value: bytes) -> None:
     assert outcome(read, value) == outcome(decode, value)
 
 
@@ -81,32 +83,32 @@ def test_what_is_no_event(value: bytes) -> None:
     "unknown", ["[" * 300 + "]" * 300, '{"a":' * 250 + "1" + "}" * 250, "9" * 4301, '"' + "x" * 5000 + '"', "[[]]"]
 )
 @pytest.mark.parametrize("place", ['{"type"', '"data":{"queue"'])
-def test_what_nobody_knows(place: str, unknown: str) -> None:
+def test_event_with_an_unknown_field(place: str, unknown: str) -> None:
     known = place.rpartition("{")[2]
-    told = encode(make("call.answered", queue="mdph")).decode()
-    assert place in told
-    value = told.replace(place, place.removesuffix(known) + f'"unknown":{unknown},{known}').encode()
+    text = encode(make("call.answered", queue="mdph")).decode()
+    assert place in text
+    value = text.replace(place, place.removesuffix(known) + f'"unknown":{unknown},{known}').encode()
     assert outcome(read, value) == outcome(decode, value)
 
 
-def test_nothing() -> None:
+def test_tombstone_is_rejected() -> None:
     with pytest.raises(UnusableRecord, match="null_value"):
         read(None)
 
 
 @given(st.lists(EVENTS, min_size=1, max_size=8))
-def test_it_means_the_same(events: list[Event]) -> None:
+def test_structs_and_models_give_the_same_rows_and_timeline(events: list[Event]) -> None:
     rows: dict[Callable[[bytes], Event], Any] = {decode: [None, None], read: [None, None]}
     entries: dict[Callable[[bytes], Event], list[Any]] = {decode: [], read: []}
     for event in events:
         value = encode(event)
         for decoder, row in rows.items():
-            known = decoder(value)
-            if known.type == agent.AGENT_CHANGED:
-                row[0] = agent.fold(row[0], known)
+            decoded = decoder(value)
+            if decoded.type == agent.AGENT_CHANGED:
+                row[0] = agent.fold(row[0], decoded)
             else:
-                row[1] = contact.fold(row[1], known)
-                entries[decoder].append(timeline.record(known, row[1]))
+                row[1] = contact.fold(row[1], decoded)
+                entries[decoder].append(timeline.record(decoded, row[1]))
     assert rows[read] == rows[decode]
     assert entries[read] == entries[decode]
 
@@ -127,14 +129,14 @@ def test_it_means_the_same(events: list[Event]) -> None:
         bytes,
     ],
 )
-def test_what_is_not_known_to_be_checked_alike_is_an_error(kind: Any) -> None:
-    part = create_model("Part", __base__=EventPart, one=(kind, ...))
-    model = create_model("Told", __base__=Envelope, type=(Literal["told"], "told"), channel=(str, ""), data=(part, ...))
+def test_unsupported_constraint_raises(kind: Any) -> None:
+    part = create_model("Part", __base__=EventPart, field=(kind, ...))
+    model = create_model("Made", __base__=Envelope, type=(Literal["made"], "made"), channel=(str, ""), data=(part, ...))
     with pytest.raises(TypeError):
         Decoder([model])
 
 
-def test_a_model_with_checks_of_its_own_is_left_to_itself() -> None:
+def test_model_with_validators_has_no_struct() -> None:
     decoder = Decoder([CallAnswered, LetterArrived, FeedbackGiven])
     given_ = make("feedback.given", scale="csat_1_5", score=4)
     with pytest.raises(Exception, match=r"feedback\.given"):
@@ -142,10 +144,10 @@ def test_a_model_with_checks_of_its_own_is_left_to_itself() -> None:
     assert isinstance(read(encode(given_)), FeedbackGiven)
 
 
-def test_labels_beyond_those_known_by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_checked_beyond_the_size_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.structs.MAX_LABELS", 2)
     decoder = Decoder([CallAnswered])
     for number in range(5):
         assert decoder.decode(encode(make("call.answered", queue=f"q{number}"))).data.queue == f"q{number}"
-    with pytest.raises(ValueError, match="no label"):
+    with pytest.raises(ValueError, match="invalid characters"):
         decoder.decode(encode(make("call.answered", queue="q")).replace(b'"q"', b'"q q"'))

@@ -84,7 +84,7 @@ def test_public_holiday_is_left_out_and_todays_is_compared_with_sundays() -> Non
 @pytest.mark.parametrize(
     ("today", "lines"),
     [
-        (date(2026, 11, 25), ["left out, public holidays: 2026-11-11"]),
+        (date(2026, 11, 25), ["public holidays left out: 2026-11-11"]),
         (date(2026, 11, 11), ["today is a public holiday: compared with Sundays"]),
         (date(2026, 3, 10), []),
     ],

@@ -27,17 +27,17 @@ class TestConfig:
                 {"custom_events": {"FULL": "ful"}},
                 r"^essai\.custom_events\.FULL must be one of timeout, .*, did, menu, voicemail, ignore$",
             ),
-            ({"custom_events": {"ABANDON": "full"}}, r"essai\.custom_events\.ABANDON is an event of Asterisk's own"),
+            ({"custom_events": {"ABANDON": "full"}}, r"essai\.custom_events\.ABANDON is a standard Asterisk event"),
             ({"region": "France"}, r"essai\.region must be a country"),
             ({"region": "UK"}, r"essai\.region must be a country"),
             ({"sector": ""}, r"essai\.sector "),
             ({"start": "middle"}, r"essai\.start must be 'beginning' or 'end'"),
         ],
     )
-    def test_a_mistake_is_named(self, options: dict[str, Any], complaint: str) -> None:
+    def test_configuration_error_names_the_option(self, options: dict[str, Any], complaint: str) -> None:
         with pytest.raises(ConfigError, match=complaint):
             Log(**options)
 
-    def test_something_must_be_listened_to(self) -> None:
+    def test_configuration_needs_an_interface(self) -> None:
         with pytest.raises(ConfigError, match=r"^essai needs path, ami, or both$"):
             parse(AsteriskConfig, "essai", {})

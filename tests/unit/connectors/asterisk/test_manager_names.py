@@ -7,7 +7,7 @@ from models.codec import encode
 from tests.unit.connectors.test_asterisk_manager import ABANDON, ASKED, CONNECT, HANGUP, JOIN, Ear, complete, step
 
 
-def test_a_queue_has_one_name_however_dialplan_and_configuration_spell_it() -> None:
+def test_queue_has_one_label_for_all_spellings() -> None:
     ear = Ear(queues={"Support": {"label": "aide"}})
     asked = step("600", Application="Queue", AppData="SUPPORT,t")
     events = ear.hear(
@@ -17,7 +17,7 @@ def test_a_queue_has_one_name_however_dialplan_and_configuration_spell_it() -> N
 
 
 @pytest.mark.parametrize("number", ["639980012", "0639980012", "33639980012", "2125551234", "inf", "nan"])
-def test_a_telephone_number_is_no_time_and_no_duration(number: str) -> None:
+def test_phone_number_is_neither_a_time_nor_a_duration(number: str) -> None:
     ear = Ear()
     gave_up = ABANDON | {"Position": number, "HoldTime": number, "OriginalPosition": number}
     events = ear.hear(

@@ -105,7 +105,7 @@ class Ear:
         return list(told)
 
 
-def test_a_call_waits() -> None:
+def test_waiting_call_is_queued() -> None:
     (queued,) = Ear().hear(START)
     assert queued.type == "call.queued"
     assert (queued.data.queue, queued.data.visit, queued.data.position) == ("mdph", 1, None)
@@ -116,7 +116,7 @@ def test_a_call_waits() -> None:
 
 
 @pytest.mark.parametrize("number", ["anonymous", "1002", ""])
-def test_who_hides_the_number_has_no_identity(number: str) -> None:
+def test_withheld_number_has_no_identity(number: str) -> None:
     (queued,) = Ear().hear(said("member-queue-start", CC_Member_CID_Number=number))
     assert queued.identities == ""
 
@@ -134,20 +134,20 @@ def test_who_hides_the_number_has_no_identity(number: str) -> None:
         ("SOMETHING_NEW", "answered", ("call.left_queue", "other")),
     ],
 )
-def test_how_a_wait_ends(reason: str, answered: str, told: tuple[str, str | None]) -> None:
+def test_end_of_a_wait_gives_its_event(reason: str, answered: str, told: tuple[str, str | None]) -> None:
     (event,) = Ear().last(START, cancelled(reason, answered=answered))
     assert (event.type, getattr(event.data, "reason", None)) == told
     assert event.data.wait_seconds == 45.0  # type: ignore[union-attr]
 
 
-def test_an_older_version_that_says_nothing_of_the_channel_means_a_hang_up() -> None:
+def test_cancel_without_channel_state_is_a_hang_up() -> None:
     end = cancelled("BREAK_OUT")
     del end["Answer-State"]
     assert [event.type for event in Ear().last(START, end)] == ["call.abandoned"]
 
 
 class TestConversations:
-    def test_one_begins_once_the_two_are_connected(self) -> None:
+    def test_conversation_begins_at_the_connection(self) -> None:
         ear = Ear()
         assert ear.last(START, PICKED_UP) == []
         answered, started = ear.hear(CONNECTED)
@@ -156,14 +156,14 @@ class TestConversations:
         assert (started.data.change, started.data.queue) == ("contact_started", "mdph")
         assert started.subject == f"agent:freeswitch/essai:{answered.data.agent}"
 
-    def test_another_agents_state_says_nothing_of_it(self) -> None:
+    def test_state_of_another_agent_is_ignored(self) -> None:
         other = of_agent("agent-state-change", 31, "1002@default", CC_Agent_State="In a queue call")
         assert Ear().last(START, PICKED_UP, other) == []
         waiting = of_agent("agent-state-change", 31, CC_Agent_State="Waiting")
         assert Ear().last(START, PICKED_UP, waiting) == []
 
     @pytest.mark.parametrize("order", [1, -1])
-    def test_a_caller_who_hangs_up_as_an_agent_answers_gave_up(self, order: int) -> None:
+    def test_caller_who_hangs_up_during_the_answer_abandoned(self, order: int) -> None:
         ear = Ear()
         ear.hear(START, PICKED_UP)
         both = [cancelled("NONE", 30.5), parted(31, CC_Agent_Bridged="false")][::order]
@@ -171,7 +171,7 @@ class TestConversations:
         assert (event.type, event.time) == ("call.abandoned", datetime.fromtimestamp(T + 30.5, UTC))
         assert ear.hear(of_agent("agent-state-change", 40, CC_Agent_State="In a queue call")) == []
 
-    def test_an_agent_who_is_gone_before_they_are_connected_leaves_the_call_waiting(self) -> None:
+    def test_agent_who_hangs_up_before_the_connection_leaves_the_call_waiting(self) -> None:
         ear = Ear()
         assert ear.last(START, PICKED_UP, parted(31, CC_Agent_Bridged="false")) == []
         assert [event.type for event in ear.hear(cancelled("BREAK_OUT"))] == ["call.abandoned"]
@@ -180,13 +180,13 @@ class TestConversations:
         ("disposition", "by"),
         [("recv_bye", "agent"), ("send_bye", "caller"), ("recv_refuse", "system"), ("", "system")],
     )
-    def test_who_ended_it_is_told_by_the_agents_leg(self, disposition: str, by: str) -> None:
+    def test_agent_leg_reports_who_hung_up(self, disposition: str, by: str) -> None:
         end = parted() | {"variable_sip_hangup_disposition": disposition}
         ended, over = Ear().last(*ANSWERED, end, terminated(90.001))
         assert (ended.type, ended.data.ended_by, ended.data.handle_seconds) == ("call.ended", by, 60.001)
         assert over.data.change == "contact_ended"
 
-    def test_a_conversation_whose_beginning_nobody_told_has_one(self) -> None:
+    def test_conversation_without_a_reported_start_is_started(self) -> None:
         told = [event.type for event in Ear().hear(START, PICKED_UP, parted(), terminated())]
         assert told == ["call.queued", "call.answered", "agent.state_changed", "call.ended", "agent.state_changed"]
 
@@ -199,7 +199,7 @@ class TestConversations:
             (f"ARRAY::{T - 9}:x:bl_xfer:620/default/XML|:{T + 90}:x:bl_xfer:610/default/XML", "blind", "mdph"),
         ],
     )
-    def test_one_that_is_handed_on(self, history: str, kind: str, to: str) -> None:
+    def test_transferred_call_gives_a_transfer(self, history: str, kind: str, to: str) -> None:
         transferred, over = Ear().last(*ANSWERED, parted(), terminated(history=history))
         assert transferred.type == "call.transferred"
         assert (transferred.data.kind, transferred.data.to_queue) == (kind, to)
@@ -208,7 +208,7 @@ class TestConversations:
     @pytest.mark.parametrize(
         "history", [f"{T - 9}:x:bl_xfer:610/default/XML", f"{T + 90}:x:uuid_br:1001", ":", "ARRAY::"]
     )
-    def test_what_was_handed_on_before_or_otherwise_is_none(self, history: str) -> None:
+    def test_earlier_or_other_transfer_is_ignored(self, history: str) -> None:
         assert Ear().last(*ANSWERED, parted(), terminated(history=history))[0].type == "call.ended"
 
     @pytest.mark.parametrize(
@@ -221,39 +221,39 @@ class TestConversations:
             ("USER_BUSY", False),
         ],
     )
-    def test_what_rang_in_vain(self, cause: str, *, rang: bool) -> None:
+    def test_unanswered_ring_depends_on_the_cause(self, cause: str, *, rang: bool) -> None:
         told = Ear().last(START, said("bridge-agent-fail", 20, CC_Agent=AGENT, CC_Hangup_Cause=cause))
         assert [event.data.change for event in told] == (["ring_unanswered"] if rang else [])
 
-    def test_of_a_call_that_is_over_nothing_is_told(self) -> None:
+    def test_ended_call_gives_no_events(self) -> None:
         late = said("bridge-agent-fail", 46, CC_Agent=AGENT, CC_Hangup_Cause="NO_ANSWER")
         assert Ear().last(START, cancelled("BREAK_OUT"), late) == []
         assert Ear().last(START, cancelled("BREAK_OUT"), cancelled("BREAK_OUT", 46)) == []
 
 
 class TestStays:
-    def test_each_member_of_a_call_is_a_stay(self) -> None:
+    def test_each_member_of_a_call_is_a_queue_stay(self) -> None:
         ear = Ear()
         ear.hear(*ANSWERED, parted(), terminated())
         (queued,) = ear.hear(said("member-queue-start", 91, member=MEMBER[:-1] + "2", CC_Queue="rsa@default"))
         assert (queued.data.queue, queued.data.visit) == ("solidarites", 2)
 
-    def test_one_that_is_taken_up_again_is_another(self) -> None:
+    def test_resumed_member_is_another_stay(self) -> None:
         ear = Ear()
         first = ear.hear(START, cancelled("TIMEOUT", answered="answered"))
         second = ear.hear(said("member-queue-resume", 60), cancelled("TIMEOUT", 99, answered="answered"))
         assert [event.data.visit for event in second] == [2, 2]  # type: ignore[union-attr]
         assert not {event.id for event in first} & {event.id for event in second}
 
-    def test_a_name_that_somebody_gave_is_not_shown(self) -> None:
+    def test_custom_id_is_not_shown(self) -> None:
         (queued,) = Ear().hear(said("member-queue-start", call="0639980012", member="+33639980012"))
         assert "639980012" not in f"{queued}"
 
-    def test_queues_may_hold_a_number(self) -> None:
+    def test_queue_name_may_contain_a_number(self) -> None:
         (queued,) = Ear().hear(START | {"CC-Queue": "0639980012@default"})
         assert queued.data.queue.startswith("queue-")
 
-    def test_no_more_is_remembered_than_can_be(self) -> None:
+    def test_memory_is_limited(self) -> None:
         watch = StayTracker()
         for number in range(MAX_CALLS + 100):
             watch.end(watch.begin(f"call-{number}", "m", "q", T))
@@ -261,7 +261,7 @@ class TestStays:
         watch.begin("late", "m", "q", T + 2 * CALL_US)
         assert len(watch.calls) == MAX_CALLS - 1
 
-    def test_who_waits_is_not_forgotten(self) -> None:
+    def test_waiting_call_is_not_forgotten(self) -> None:
         watch = StayTracker()
         watch.begin("patient", "m", "q", T)
         for number in range(10):
@@ -283,7 +283,7 @@ class TestAgents:
             for at, status in enumerate(statuses)
         ]
 
-    def test_each_queue_that_is_served_is_told_of(self) -> None:
+    def test_agent_change_is_reported_for_each_queue(self) -> None:
         assert self.told("Available", "On Break", "Available (On Demand)", "Available", "Logged Out") == [
             [("logged_in", "mdph"), ("logged_in", "solidarites")],
             [("paused", "mdph"), ("paused", "solidarites")],
@@ -292,20 +292,20 @@ class TestAgents:
             [("logged_out", "mdph"), ("logged_out", "solidarites")],
         ]
 
-    def test_who_goes_from_a_break_has_none_any_more(self) -> None:
+    def test_logout_during_a_break_ends_the_break(self) -> None:
         assert self.told("On Break", "Logged Out") == [
             [("logged_in", "mdph"), ("paused", "mdph"), ("logged_in", "solidarites"), ("paused", "solidarites")],
             [("unpaused", "mdph"), ("logged_out", "mdph"), ("unpaused", "solidarites"), ("logged_out", "solidarites")],
         ]
 
-    def test_one_who_is_deleted_is_gone(self) -> None:
+    def test_deleted_agent_is_logged_out(self) -> None:
         ear = Ear()
         row = {"name": AGENT, "status": "Available", "last_status_change": str(T)}
         assert len(ear.listed(0, members=[], agents=[row], tiers=self.TIERS)) == 2
         assert [event.data.change for event in ear.listed(60)] == ["logged_out", "logged_out"]  # type: ignore[union-attr]
         assert ear.listed(120) == []
 
-    def test_changes_of_one_agent_come_one_after_the_other(self) -> None:
+    def test_changes_of_one_agent_have_increasing_times(self) -> None:
         ear = Ear()
         ear.hear(of_agent("agent-status-change", 10.5, CC_Agent_Status="Available"))
         row = {"name": AGENT, "status": "Available", "last_status_change": str(T + 10)}
@@ -325,13 +325,13 @@ class TestRejected:
             ({"Event-Name": "=oversized"}, Reason.OVERSIZED),
         ],
     )
-    def test_what_cannot_be_used_has_a_reason(self, event: Message, reason: Reason) -> None:
+    def test_reject_has_a_reason(self, event: Message, reason: Reason) -> None:
         rejected = Ear().outcome(event)
         assert isinstance(rejected, Reject)
         assert rejected.reason is reason
 
     @pytest.mark.parametrize("before", [(), (START,), (START, PICKED_UP)])
-    def test_it_is_mapped_again_alone(self, before: tuple[Message, ...]) -> None:
+    def test_reject_can_be_mapped_again_alone(self, before: tuple[Message, ...]) -> None:
         ear, event = Ear(), (START, cancelled("BREAK_OUT"), CONNECTED)[len(before)]
         ear.hear(*before)
         told = ear.hear(event)
@@ -342,15 +342,15 @@ class TestRejected:
             ),
             Reason.TIME_IN_FUTURE,
         )
-        watch = msgspec.json.decode(rejected.context, type=Context).watch
+        watch = msgspec.json.decode(rejected.context, type=Context).tracker
         assert Ear(watch).mapping.map(JournalEntry(rejected.record, NOW)) == told
 
     @pytest.mark.parametrize("time", ["", "x", "9" * 18, "-1"])
-    def test_a_time_that_can_not_be_is_when_it_was_received(self, time: str) -> None:
+    def test_implausible_time_is_replaced_by_the_receipt_time(self, time: str) -> None:
         (queued,) = Ear().hear(START | {"Event-Date-Timestamp": time})
         assert queued.time == NOW
 
-    def test_numbers_of_lists_that_can_not_be_are_none(self) -> None:
+    def test_implausible_numbers_of_lists_are_ignored(self) -> None:
         row = {
             "queue": "mdph@default",
             "uuid": MEMBER,
@@ -366,7 +366,7 @@ class TestRejected:
 class TestKept:
     NAMES = NameResolver(config(), KEY)
 
-    def test_nothing_of_other_events(self) -> None:
+    def test_other_events_are_not_stored(self) -> None:
         assert (
             filter_event(
                 {"Event-Name": "CUSTOM", "Event-Subclass": "sofia::register", "CC-Action": "member-queue-start"},
@@ -376,7 +376,7 @@ class TestKept:
         )
         assert filter_event(said("members-count"), self.NAMES) is None
 
-    def test_nothing_of_a_call_to_another_number(self) -> None:
+    def test_call_to_another_number_is_not_stored(self) -> None:
         created = {"Event-Name": "CHANNEL_CREATE", "Call-Direction": "inbound", "Unique-ID": CALL}
         assert filter_event(created | {"Caller-Destination-Number": "0639980013"}, self.NAMES) is None
         assert (
@@ -388,7 +388,7 @@ class TestKept:
         (arrived,) = Ear().hear(created | {"Caller-Destination-Number": "+33199000020"})
         assert (arrived.type, arrived.data.line) == ("call.arrived", "mdph")
 
-    def test_no_names_or_numbers_dialled(self) -> None:
+    def test_names_and_dialled_numbers_are_not_stored(self) -> None:
         history = f"{T + 90}:x:bl_xfer:0639980013/default/XML"
         event = terminated(history=history) | {
             "CC-Member-CID-Name": "Mireille Exemple",
@@ -400,7 +400,7 @@ class TestKept:
             if "Mireille" in value or "063998" in value
         ]
 
-    def test_nothing_is_longer_than_needed(self) -> None:
+    def test_long_values_are_cut(self) -> None:
         kept = filter_event(START | {"CC-Queue": "x" * 10_000}, self.NAMES)
         assert kept is not None
         assert len(kept["CC-Queue"]) == LONGEST

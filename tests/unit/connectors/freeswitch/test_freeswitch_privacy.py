@@ -42,7 +42,7 @@ def written(events: list[Event], watch: StayTracker) -> str:
         ("camille@exämple.örg", None),
     ],
 )
-def test_a_queue_whose_name_may_be_an_address_is_hidden(name: str, label: str | None) -> None:
+def test_queue_name_that_may_be_an_address_is_hidden(name: str, label: str | None) -> None:
     ear = Ear()
     events = ear.hear(START | {"CC-Queue": name})
     shown = events[0].data.queue
@@ -50,7 +50,7 @@ def test_a_queue_whose_name_may_be_an_address_is_hidden(name: str, label: str | 
     assert label or name.partition("@")[0] not in written(events, ear.watch)
 
 
-def test_an_address_that_the_configuration_names_has_its_label() -> None:
+def test_configured_address_has_its_label() -> None:
     ear = Ear(queues={"support@pbx.example.org": {}, "jean.modele@example.org": {"label": "direction"}})
     for name, label in (("support@pbx.example.org", "support"), ("jean.modele@example.org", "direction")):
         (queued,) = ear.hear(START | {"CC-Queue": name, "CC-Member-UUID": MEMBER[:-1] + label[0].replace("s", "b")})
@@ -58,7 +58,7 @@ def test_an_address_that_the_configuration_names_has_its_label() -> None:
 
 
 @pytest.mark.parametrize("number", ["0639980012", "639980012", "2125551234", "33639980012", "1_773_651"])
-def test_a_telephone_number_is_no_time(number: str) -> None:
+def test_phone_number_is_not_a_time(number: str) -> None:
     ear = Ear()
     joined = said("bridge-agent-start", 30, CC_Agent=AGENT, CC_Member_Joined_Time=number, CC_Agent_Called_Time=number)
     events = ear.hear(joined, CONNECTED, parted(), terminated())
@@ -71,13 +71,13 @@ def test_a_telephone_number_is_no_time(number: str) -> None:
     assert {event.time.year for event in events} == {2026}
 
 
-def test_a_rejected_answer_is_known_as_one() -> None:
+def test_rejected_answer_is_marked_as_an_answer() -> None:
     for message, reports_answer in ((PICKED_UP, True), (parted(), True), (terminated(), True), (START, False)):
         rejected = Ear().outcome(message | {"CC-Queue": ""})
         assert (rejected.reason.value, rejected.reports_answer) == ("unreadable_line", reports_answer)
 
 
-def test_an_agent_of_two_calls_is_on_a_contact_until_both_are_over() -> None:
+def test_agent_with_two_calls_is_on_a_contact_until_both_end() -> None:
     other = {"CC-Member-Session-UUID": OTHER_CALL, "CC-Member-UUID": OTHER_MEMBER}
     ear = Ear()
     ear.hear(*ANSWERED, START | other, PICKED_UP | other, CONNECTED)

@@ -1,4 +1,4 @@
-"""What a fetch yields: every record, whatever bytes its headers are named by."""
+"""Records returned by a fetch, including those with invalid header names."""
 
 import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
@@ -9,7 +9,7 @@ from tests.support.bad_records import RawName
 
 
 def batch(first: int, compression: int, *, broken: bool) -> bytes:
-    """Return three records from offset `first` on; the second has a broken header name, if asked."""
+    """Return three records from offset `first` on; with `broken`, the header name of the second is invalid UTF-8."""
     builder = _DefaultRecordBatchBuilderPy(
         magic=2, compression_type=compression, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
         batch_size=1 << 20,
@@ -22,7 +22,7 @@ def batch(first: int, compression: int, *, broken: bool) -> bytes:
 
 
 @pytest.mark.parametrize("compression", range(5), ids=["none", "gzip", "snappy", "lz4", "zstd"])
-def test_a_header_with_a_broken_name_stops_nothing(compression: int) -> None:
+def test_header_name_in_invalid_utf8_is_escaped(compression: int) -> None:
     raw = b"".join(batch(first, compression, broken=first == 3) for first in (0, 3, 6))
     records = PartitionRecords(
         TopicPartition("t", 0), MemoryRecords(raw), [], 1, None, None, check_crcs=True, isolation_level=0
@@ -35,7 +35,7 @@ def test_a_header_with_a_broken_name_stops_nothing(compression: int) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
-def test_a_fetch_is_handed_out_in_parts(limit: int) -> None:
+def test_fetch_is_returned_in_parts_of_the_given_limit(limit: int) -> None:
     raw = b"".join(batch(first, 4, broken=first == 3) for first in (0, 3, 6))
     records = PartitionRecords(
         TopicPartition("t", 0), MemoryRecords(raw), [], 2, None, None, check_crcs=True, isolation_level=0

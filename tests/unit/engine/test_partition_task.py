@@ -1,4 +1,4 @@
-"""How much a lane takes at once, how it halves what it cannot fold, and how it waits for whom it is not alone with."""
+"""Partition tasks: limits of a step, halving of batches that cannot be folded, and retries while the job is busy."""
 
 import asyncio
 import time
@@ -11,8 +11,8 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from streams.engine.batch import Batch
-from streams.engine.engine import Options
 from streams.engine.job import Busy, Unavailable
+from streams.engine.options import Options
 from streams.engine.partition_task import (
     ASSUMED_RECORD_BYTES,
     MAX_BACKLOG_BYTES,
@@ -29,15 +29,18 @@ SOURCE = TopicPartition("calls", 0)
 
 def batch(start: int, count: int, size: int = 1) -> Batch:
     records: list[Any] = [SimpleNamespace(offset=start + nth, value=b"x" * size, timestamp=0) for nth in range(count)]
-    return Batch(SOURCE, records, start, start + count + 1)  # a marker at its end
+    return Batch(SOURCE, records, start, start + count + 1)  # with a transaction marker at its end
 
 
-def open_lane(max_records: int, **options: Any) -> PartitionTask:
-    """Return a lane that takes batches from offset 0 on, of an engine that is none."""
+def open_task(max_records: int, **options: Any) -> PartitionTask:
+    """Return a task of a fake worker, ready for batches from offset 0 on."""
     job = SimpleNamespace(sources=["calls"], open=lambda _: None)
-    how = Options("", max_records=max_records, **options)
-    engine: Any = SimpleNamespace(job=job, options=how, room_freed=SimpleNamespace(set=lambda: None))
-    partition_task = PartitionTask(engine, 0)
+    worker: Any = SimpleNamespace(
+        job=job,
+        options=Options("", max_records=max_records, **options),
+        room_freed=SimpleNamespace(set=lambda: None),
+    )
+    partition_task = PartitionTask(worker, 0)
     partition_task.ready, partition_task.positions = True, {SOURCE: 0}
     return partition_task
 
@@ -48,8 +51,8 @@ def put(partition_task: PartitionTask, *batches: Batch) -> None:
         partition_task.put(one)
 
 
-def test_a_step_takes_at_most_so_many_records_and_none_is_lost_between_two() -> None:
-    partition_task = open_lane(max_records=10)
+def test_step_takes_at_most_max_records_and_loses_none() -> None:
+    partition_task = open_task(max_records=10)
     put(partition_task, batch(0, 7), batch(8, 7), batch(16, 7))
     assert not partition_task.has_room
     taken = [partition_task._take() for _ in range(4)]
@@ -62,8 +65,8 @@ def test_a_step_takes_at_most_so_many_records_and_none_is_lost_between_two() -> 
     assert partition_task.has_room
 
 
-def test_few_records_that_are_large_are_enough() -> None:
-    partition_task = open_lane(max_records=10_000)
+def test_step_and_backlog_are_limited_in_bytes() -> None:
+    partition_task = open_task(max_records=10_000)
     size = MAX_BACKLOG_BYTES // 4
     put(partition_task, *(batch(number * 2, 1, size) for number in range(6)))
     assert not partition_task.has_room
@@ -72,33 +75,31 @@ def test_few_records_that_are_large_are_enough() -> None:
 
 
 def due_at(partition_task: PartitionTask, step_at: float, *, behind: int) -> float:
-    """Return when a step is due, with so many records in Kafka after what was put."""
+    """Return when a step is due, with `behind` more records in Kafka."""
     end = partition_task.positions[SOURCE] + behind
     partition_task._end = lambda _: end  # type: ignore[method-assign]
     return partition_task._due_at(step_at)
 
 
-def test_a_step_waits_until_nothing_more_comes_or_there_is_enough() -> None:
-    partition_task = open_lane(max_records=100, full_step_records=50, linger_seconds=2.0)
+def test_step_lingers_while_many_more_records_are_in_kafka() -> None:
+    partition_task = open_task(max_records=100, full_step_records=50, linger_seconds=2.0)
     put(partition_task, batch(0, 20))
     last_put_at = partition_task._put_at
-    assert due_at(partition_task, step_at=1.0, behind=0) == 1.0, "few are all there are"
+    assert due_at(partition_task, step_at=1.0, behind=0) == 1.0, "no more records to wait for"
     many = MIN_LINGER_BACKLOG
     assert due_at(partition_task, step_at=1.0, behind=many - 1) == 1.0
-    assert due_at(partition_task, step_at=1.0, behind=many) == last_put_at + 2.0, (
-        "what comes soon is waited for, but not for ever"
-    )
+    assert due_at(partition_task, step_at=1.0, behind=many) == last_put_at + 2.0, "it lingers after the latest batch"
     assert due_at(partition_task, step_at=last_put_at + 9, behind=many) == last_put_at + 9
     partition_task._put_at = last_put_at + 100
     assert due_at(partition_task, step_at=1.0, behind=many) == last_put_at + MAX_LINGER_MULTIPLE * 2.0, (
-        "nor for ever if they trickle"
+        "the linger is limited if batches trickle in"
     )
     put(partition_task, batch(21, 30))
-    assert due_at(partition_task, step_at=last_put_at + 9, behind=1000) == 0.0, "enough do not wait"
+    assert due_at(partition_task, step_at=last_put_at + 9, behind=1000) == 0.0, "a full step does not linger"
 
 
-def test_a_long_step_of_another_is_no_time_in_which_more_could_come() -> None:
-    partition_task = open_lane(max_records=100, full_step_records=50, linger_seconds=2.0)
+def test_long_step_of_another_task_extends_the_linger() -> None:
+    partition_task = open_task(max_records=100, full_step_records=50, linger_seconds=2.0)
     put(partition_task, batch(0, 20))
     first_at = partition_task._first_at
     partition_task._note_delay(time.monotonic() - MIN_DELAY_SECONDS / 2)
@@ -108,28 +109,28 @@ def test_a_long_step_of_another_is_no_time_in_which_more_could_come() -> None:
     assert first_at + 30 <= partition_task._first_at < first_at + 31
     for _ in range(10):
         partition_task._note_delay(time.monotonic() - 30)
-    assert partition_task._first_at == first_at + MAX_DELAY_SECONDS, "a machine that is always late is not waited for"
+    assert partition_task._first_at == first_at + MAX_DELAY_SECONDS, "the extension is limited"
 
 
-def test_batches_of_markers_alone_are_not_without_number() -> None:
-    partition_task = open_lane(max_records=3)
+def test_batches_of_markers_alone_fill_the_backlog() -> None:
+    partition_task = open_task(max_records=3)
     put(partition_task, *(Batch(SOURCE, [], start, start + 1) for start in range(3)))
     assert not partition_task.has_room
     assert len(partition_task._take()) == 3
     assert partition_task.has_room
 
 
-def test_a_tick_that_takes_long_is_not_due_again_at_once() -> None:
+def test_slow_ticks_leave_time_to_other_tasks() -> None:
     others = 0
 
-    class Slow(Waited):
-        """A lane whose ticks take longer than from one to the next."""
+    class Slow(RecordingTask):
+        """Task whose ticks take longer than the pause between them."""
 
         async def _open(self) -> None:
             self.ready = True
 
         async def _tick(self) -> float:
-            time.sleep(0.02)  # noqa: ASYNC251 - as a database would
+            time.sleep(0.02)  # noqa: ASYNC251 - blocks like a database
             self.ticks = getattr(self, "ticks", 0) + 1
             self._closing = self.ticks == 3
             return 0.01
@@ -141,22 +142,22 @@ def test_a_tick_that_takes_long_is_not_due_again_at_once() -> None:
             await asyncio.sleep(0)
 
     async def run() -> None:
-        beside = asyncio.create_task(other())
-        await Slow(Sink())._run()
-        beside.cancel()
+        background = asyncio.create_task(other())
+        await Slow(FakeJob())._run()
+        background.cancel()
 
     asyncio.run(run())
-    assert others >= 2, "between any two"
+    assert others >= 2, "between any two ticks"
 
 
-def test_a_step_does_not_wait_for_what_there_is_no_room_for() -> None:
-    partition_task = open_lane(max_records=100, full_step_records=50, linger_seconds=2.0)
+def test_step_does_not_linger_with_a_full_backlog() -> None:
+    partition_task = open_task(max_records=100, full_step_records=50, linger_seconds=2.0)
     put(partition_task, batch(0, 1, MAX_BACKLOG_BYTES))
     assert due_at(partition_task, step_at=1e9, behind=1000) == 0.0
 
 
-def test_large_steps_have_room_for_as_many_bytes() -> None:
-    partition_task = open_lane(max_records=100_000)
+def test_byte_limit_grows_with_max_records() -> None:
+    partition_task = open_task(max_records=100_000)
     put(partition_task, batch(0, 1, MAX_BACKLOG_BYTES))
     assert partition_task.has_room
     put(partition_task, batch(2, 1, 100_000 * ASSUMED_RECORD_BYTES - MAX_BACKLOG_BYTES))
@@ -165,7 +166,7 @@ def test_large_steps_have_room_for_as_many_bytes() -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 12))
-def test_halves_are_not_empty_and_cover_all(count: int) -> None:
+def test_halves_are_not_empty_and_cover_all_records(count: int) -> None:
     batches = [batch(0, 5), batch(6, 0), batch(7, 7)]
     first, rest = _halves(batches, count)
     offsets = [[record.offset for one in half for record in one.records] for half in (first, rest)]
@@ -174,18 +175,18 @@ def test_halves_are_not_empty_and_cover_all(count: int) -> None:
     assert rest[-1].next == batches[-1].next
 
 
-class Sink:
-    """A job that somebody else is in the way of, so many times."""
+class FakeJob:
+    """Partition job that raises the given errors first, one per call."""
 
     def __init__(self, *errors: Exception) -> None:
         self.tables: list[Any] = []
         self.errors = list(errors)
-        self.tried = self.undone = 0
-        self.on_try: Callable[[], object] = int
+        self.attempts = self.rollbacks = 0
+        self.on_attempt: Callable[[], object] = int
 
     def fold(self, _topic: str, _records: Any, _step: Any) -> None:
-        self.tried += 1
-        self.on_try()
+        self.attempts += 1
+        self.on_attempt()
         if self.errors:
             raise self.errors.pop(0)
 
@@ -193,19 +194,19 @@ class Sink:
         self.fold("", (), None)
 
     def undo(self) -> None:
-        self.undone += 1
+        self.rollbacks += 1
 
 
-def died(error: BaseException) -> None:
+def raise_error(error: BaseException) -> None:
     raise error
 
 
-class Waited(PartitionTask):
-    """A lane whose steps are committed nowhere."""
+class RecordingTask(PartitionTask):
+    """Task that records its commits instead of writing to Kafka."""
 
-    def __init__(self, sink: Sink, step_lock: Any = None) -> None:
-        job = SimpleNamespace(sources=["calls"], open=lambda _: sink, states=["rows"], outputs=[])
-        engine: Any = SimpleNamespace(
+    def __init__(self, fake_job: FakeJob, step_lock: Any = None) -> None:
+        job = SimpleNamespace(sources=["calls"], open=lambda _: fake_job, states=["rows"], outputs=[])
+        worker: Any = SimpleNamespace(
             job=job,
             options=Options(""),
             partitions=1,
@@ -213,11 +214,11 @@ class Waited(PartitionTask):
             now=lambda: 0,
             consumer=None,
             room_freed=asyncio.Event(),
-            exit_process=died,
+            exit_process=raise_error,
         )
-        super().__init__(engine, 0)
+        super().__init__(worker, 0)
         self.committed: list[Any] = []
-        self._done = {SOURCE: 0}
+        self._committed = {SOURCE: 0}
 
     def _end(self, tp: TopicPartition) -> int:
         return 0
@@ -232,56 +233,56 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_pause")
-def test_a_step_that_somebody_is_in_the_way_of_is_taken_back_and_tried_until_it_is_done() -> None:
-    sink = Sink(*[Busy("locked")] * 3)
-    partition_task, one = Waited(sink), batch(0, 5)
+def test_busy_step_is_rolled_back_and_retried() -> None:
+    job = FakeJob(*[Busy("locked")] * 3)
+    partition_task, one = RecordingTask(job), batch(0, 5)
     asyncio.run(partition_task._step([one]))
-    assert (sink.tried, sink.undone, partition_task.committed) == (4, 3, [one])
+    assert (job.attempts, job.rollbacks, partition_task.committed) == (4, 3, [one])
 
 
 @pytest.mark.usefixtures("_no_pause")
-def test_a_record_that_cannot_be_folded_counts_once_however_long_the_database_is_busy() -> None:
-    class Aside(Sink):
+def test_failing_record_counts_once_although_the_database_is_busy() -> None:
+    class Rejecting(FakeJob):
         def reject_record(self, *_: Any) -> None:
             self.fold("", (), None)
 
-    sink, noted = Aside(*[ValueError("a defect"), Busy("locked")] * 3, ValueError("a defect")), list[Exception]()
-    partition_task, one = Waited(sink), batch(0, 1)
-    partition_task._engine.note_internal_error = noted.append  # type: ignore[method-assign]
+    job, noted = Rejecting(*[ValueError("a defect"), Busy("locked")] * 3, ValueError("a defect")), list[Exception]()
+    partition_task, one = RecordingTask(job), batch(0, 1)
+    partition_task._worker.note_internal_error = noted.append  # type: ignore[method-assign]
     asyncio.run(partition_task._step([one]))
     assert (len(noted), partition_task.committed) == (1, [one])
 
 
 @pytest.mark.usefixtures("_no_pause")
-def test_a_lane_that_closes_meanwhile_leaves_the_step_to_who_comes_next() -> None:
-    sink = Sink(*[Busy("locked")] * 9)
-    partition_task = Waited(sink)
+def test_task_closed_during_a_busy_step_commits_nothing() -> None:
+    job = FakeJob(*[Busy("locked")] * 9)
+    partition_task = RecordingTask(job)
 
     def close() -> None:
         partition_task._closing = True
 
-    sink.on_try = close
+    job.on_attempt = close
     asyncio.run(partition_task._step([batch(0, 5)]))
-    assert sink.tried == 1, "it was not waited for until it could be done"
+    assert job.attempts == 1, "no further attempt after the close"
     assert not partition_task.committed
 
 
 @pytest.mark.usefixtures("_no_pause")
-def test_a_lane_that_closes_before_the_first_half_of_a_step_is_done_does_not_go_past_it() -> None:
-    sink = Sink(ValueError("a record that cannot be folded"), Busy("locked"))
-    partition_task = Waited(sink)
+def test_task_closed_during_the_first_half_does_not_commit_the_second() -> None:
+    job = FakeJob(ValueError("a record that cannot be folded"), Busy("locked"))
+    partition_task = RecordingTask(job)
 
     def close() -> None:
-        partition_task._closing = sink.tried == 2
+        partition_task._closing = job.attempts == 2
 
-    sink.on_try = close
+    job.on_attempt = close
     asyncio.run(partition_task._step([batch(0, 10)]))
-    assert (sink.tried, partition_task.committed) == (2, [])
+    assert (job.attempts, partition_task.committed) == (2, [])
 
 
-def test_batches_of_a_topic_that_follow_each_other_are_folded_at_once_where_each_fold_costs() -> None:
-    partition_task, folded = Waited(Sink()), []
-    partition_task._engine.options = Options("", serialize_steps=True)
+def test_serialized_steps_fold_consecutive_batches_of_a_topic_together() -> None:
+    partition_task, folded = RecordingTask(FakeJob()), []
+    partition_task._worker.options = Options("", serialize_steps=True)
 
     def fold(topic: str, records: Any, _step: Any) -> None:
         folded.append((topic, [record.offset for record in records]))
@@ -291,27 +292,27 @@ def test_batches_of_a_topic_that_follow_each_other_are_folded_at_once_where_each
     asyncio.run(partition_task._step([batch(0, 2), batch(3, 2), other, batch(6, 1)]))
     assert folded == [("calls", [0, 1, 3, 4]), ("letters", [0]), ("calls", [6])]
     folded.clear()
-    partition_task._engine.options = Options("")
+    partition_task._worker.options = Options("")
     asyncio.run(partition_task._step([batch(0, 2), batch(3, 2), other]))
     assert folded == [("calls", [0, 1]), ("calls", [3, 4]), ("letters", [0])]
 
 
 @pytest.mark.usefixtures("_no_pause")
-def test_a_tick_that_somebody_is_in_the_way_of_is_no_defect() -> None:
-    sink = Sink(Busy("locked"))
-    partition_task = Waited(sink)
+def test_busy_tick_is_not_counted_as_failed() -> None:
+    job = FakeJob(Busy("locked"))
+    partition_task = RecordingTask(job)
     assert asyncio.run(partition_task._tick()) == Options("").tick_seconds
-    assert (sink.undone, partition_task._failed_ticks) == (1, 0)
+    assert (job.rollbacks, partition_task._failed_ticks) == (1, 0)
 
 
-def test_lanes_in_turn_do_not_step_into_the_transaction_of_another() -> None:
+def test_serialized_steps_do_not_overlap() -> None:
     steps: list[str] = []
     waiting: list[int] = []
-    """How many others wait, and are not taken for stuck, as each commits."""
+    """Number of other tasks that wait for the lock during each commit, and do not count as busy."""
     step_lock = asyncio.Lock()
 
-    class Slow(Waited):
-        """A lane whose commit lets others run."""
+    class Slow(RecordingTask):
+        """Task whose commit lets others run."""
 
         async def _open(self) -> None:
             self.ready, self.positions = True, {SOURCE: 0}
@@ -330,22 +331,22 @@ def test_lanes_in_turn_do_not_step_into_the_transaction_of_another() -> None:
             )
             steps.append("ended")
             await super()._commit(step, batches, writes)
-            self._done = {SOURCE: 6}
+            self._committed = {SOURCE: 6}
 
-    partition_tasks = [Slow(Sink(), step_lock) for _ in range(3)]
+    partition_tasks = [Slow(FakeJob(), step_lock) for _ in range(3)]
 
     async def run() -> None:
         await asyncio.gather(*(partition_task._run() for partition_task in partition_tasks))
 
     asyncio.run(run())
-    assert [what for what in steps if what != "tick"] == ["begun", "ended"] * 3
-    assert waiting == [2, 2, 2], "for their own steps, and then to tick"
+    assert [name for name in steps if name != "tick"] == ["begun", "ended"] * 3
+    assert waiting == [2, 2, 2], "for their own steps, then for their ticks"
 
 
-def test_a_lane_that_closes_while_it_waits_for_its_turn_leaves_the_step_to_who_comes_next() -> None:
+def test_task_closed_while_waiting_for_the_step_lock_commits_nothing() -> None:
     step_lock = asyncio.Lock()
-    sink = Sink()
-    partition_task = Waited(sink, step_lock)
+    job = FakeJob()
+    partition_task = RecordingTask(job, step_lock)
     partition_task.ready, partition_task.positions = True, {SOURCE: 0}
 
     async def opened() -> None:
@@ -356,39 +357,39 @@ def test_a_lane_that_closes_while_it_waits_for_its_turn_leaves_the_step_to_who_c
     async def run() -> None:
         async with step_lock:
             partition_task.start()
-            while not partition_task._is_waiting:  # noqa: ASYNC110 - it tells nobody
+            while not partition_task._is_waiting:  # noqa: ASYNC110 - the task sets no event
                 await asyncio.sleep(0)
             closing = asyncio.create_task(partition_task.close())
             await asyncio.sleep(0)
         await closing
 
     asyncio.run(run())
-    assert (sink.tried, partition_task.committed) == (0, [])
+    assert (job.attempts, partition_task.committed) == (0, [])
 
 
-def test_what_cannot_be_reached_ends_the_step() -> None:
+def test_unavailable_system_ends_the_step() -> None:
     with pytest.raises(Unavailable):
-        asyncio.run(Waited(Sink(Unavailable("away")))._step([batch(0, 5)]))
+        asyncio.run(RecordingTask(FakeJob(Unavailable("away")))._step([batch(0, 5)]))
 
 
-def test_one_lane_tries_at_a_time_so_that_kafka_hears_of_a_process_all_of_whose_lanes_are_kept_waiting(
+def test_only_one_busy_task_retries_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    standing_by, most = 0, 0
+    pausing, most = 0, 0
 
     async def sleep(_seconds: float, really: Callable[[float], Any] = asyncio.sleep) -> None:
-        nonlocal standing_by, most
-        standing_by += 1
-        most = max(most, standing_by)
+        nonlocal pausing, most
+        pausing += 1
+        most = max(most, pausing)
         await really(0)
-        standing_by -= 1
+        pausing -= 1
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     step_lock = asyncio.Lock()
-    partition_tasks = [Waited(Sink(*[Busy("locked")] * 5), step_lock) for _ in range(4)]
+    partition_tasks = [RecordingTask(FakeJob(*[Busy("locked")] * 5), step_lock) for _ in range(4)]
 
-    async def step(partition_task: Waited) -> None:
-        async with partition_task._turn():
+    async def step(partition_task: RecordingTask) -> None:
+        async with partition_task._locked_step():
             await partition_task._step([batch(0, 5)])
 
     async def run() -> None:

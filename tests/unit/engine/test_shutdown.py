@@ -1,4 +1,4 @@
-"""A worker process ends as soon as its services have."""
+"""Shutdown of a worker process."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ import pytest
 from streams.engine.engine import _Worker
 
 
-def test_no_time_is_slept_away_once_all_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_does_not_sleep_after_its_services_have_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.new_event_loop()
     worker = _Worker(faust.App("ending"), loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     slept: list[float] = []

@@ -1,4 +1,4 @@
-"""Whether it is Kafka that takes connections at an address."""
+"""Detection at startup of whether Kafka answers at an address."""
 
 import socket
 import ssl
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from streams.engine.engine import Options, _answers, wait_for_broker
+from streams.engine.engine import _answers, wait_for_broker
+from streams.engine.options import Options
 
 TLS = {"security_protocol": "SSL", "ssl_context": ssl.create_default_context()}
 
@@ -26,15 +27,15 @@ def server() -> Iterator[socket.socket]:
         yield server
 
 
-@pytest.mark.parametrize(("says", "answers"), [(b"", False), (b"\x00\x00\x00\x10this is no TLS", True)])
-def test_tls_that_is_set_wrong_is_told_by_who_joins(
-    server: socket.socket, tmp_path: Path, says: bytes, answers: bool
+@pytest.mark.parametrize(("reply", "answers"), [(b"", False), (b"\x00\x00\x00\x10this is no TLS", True)])
+def test_wrong_tls_settings_count_as_an_answer(
+    server: socket.socket, tmp_path: Path, reply: bytes, answers: bool
 ) -> None:
     def accept() -> None:
         connection, _ = server.accept()
         with connection:
             connection.recv(2048)
-            connection.sendall(says)
+            connection.sendall(reply)
 
     thread = threading.Thread(target=accept)
     thread.start()
@@ -43,17 +44,17 @@ def test_tls_that_is_set_wrong_is_told_by_who_joins(
     thread.join()
 
 
-def test_who_is_asked_to_end_asks_no_further_address(server: socket.socket, tmp_path: Path) -> None:
-    asked: list[int] = []
+def test_signal_stops_the_wait_before_the_next_address(server: socket.socket, tmp_path: Path) -> None:
+    signals: list[int] = []
     with socket.create_server(("127.0.0.1", 0)) as other:
         engine = SimpleNamespace(
             options=options(tmp_path, server, other, client={}),
             record_heartbeat=lambda: None,
             log=SimpleNamespace(warning=print),
         )
-        timer = threading.Timer(0.2, asked.append, [15])
+        timer = threading.Timer(0.2, signals.append, [15])
         timer.start()
-        wait_for_broker(engine, asked)  # type: ignore[arg-type]
+        wait_for_broker(engine, signals)  # type: ignore[arg-type]
         timer.join()
         other.settimeout(0.1)
         with pytest.raises(TimeoutError):
