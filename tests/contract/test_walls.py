@@ -53,6 +53,7 @@ ROOMS = {
     "connectors/sdk": ["models", "connectors.sdk"],
     "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],
     "connectors/simulator": ["models", "connectors"],
+    "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "grafana": ["models", "streams.web", "grafana"],
 }
 LIBRARIES = {
@@ -61,7 +62,7 @@ LIBRARIES = {
     "aiokafka": ["streams/engine/", "streams/agents/", "streams/kafka/authorization.py"],
     "kafka": [
         "connectors/sdk/publisher.py",
-        "connectors/sdk/encoding.py",
+        "connectors/sdk/record_batch.py",
         "streams/kafka/",
         "streams/cli/timeline_rebuild.py",
         "streams/recovery/",
