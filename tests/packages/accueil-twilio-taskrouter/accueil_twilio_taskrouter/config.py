@@ -18,7 +18,7 @@ class TwilioTaskrouterConfig(PushConfig):
     """Names of the task queues in events, by their names at Twilio; calls in other queues are rejected."""
 
     french_descriptions: ClassVar = {
-        "url": "Adresse de rappel des événements de l'espace de travail, exactement comme chez Twilio : la signature la couvre.",
-        "auth_token": "Jeton du compte, clé des signatures de Twilio. À donner par `auth_token_file` ou `auth_token_env`.",
-        "queues": "Noms des files dans les événements, par leur nom chez Twilio ; les appels d'autres files sont rejetés.",
+        "url": "Adresse de rappel des événements de l'espace de travail, exactement comme chez Twilio, qui la signe.",
+        "auth_token": "Jeton du compte, clé des signatures. À donner par `auth_token_file` ou `auth_token_env`.",
+        "queues": "Noms des files dans les événements, par leur nom chez Twilio ; les autres files sont rejetées.",
     }

@@ -46,7 +46,7 @@ def read_event(body: bytes, source: str, queues: Mapping[str, str], key: Pseudon
         return []
     if (queue := queues.get(callback.task_queue_name)) is None:
         raise UnusableRecord(Reason.UNKNOWN_RECORD, "TaskQueueName")
-    common: dict[str, Any] = {
+    base: dict[str, Any] = {
         "id": event_id(source, callback.sid),
         "source": source,
         "subject": contact_id(Channel.CALL, source, callback.task_sid),
@@ -57,17 +57,16 @@ def read_event(body: bytes, source: str, queues: Mapping[str, str], key: Pseudon
     stay: dict[str, Any] = {"queue": queue, "wait_seconds": callback.task_age}
     match callback.event_type, callback.task_canceled_reason:
         case "task-queue.entered", _:
-            return [events.CallQueued(**common, data=events.CallQueuedData(queue=queue))]
+            return [events.CallQueued(**base, data=events.CallQueuedData(queue=queue))]
         case "reservation.accepted", _:
-            agent = (
-                agent_id(source, key.pseudonym(IdentityKind.AGENT, callback.worker_sid)) if callback.worker_sid else ""
-            )
-            return [events.CallAnswered(**common, data=events.CallAnsweredData(**stay, agent=agent))]
+            worker = callback.worker_sid
+            agent = agent_id(source, key.pseudonym(IdentityKind.AGENT, worker)) if worker else ""
+            return [events.CallAnswered(**base, data=events.CallAnsweredData(**stay, agent=agent))]
         case "task.canceled", "hangup":
-            return [events.CallAbandoned(**common, data=events.CallAbandonedData(**stay))]
+            return [events.CallAbandoned(**base, data=events.CallAbandonedData(**stay))]
         case "task.canceled", _:
             left = events.CallLeftQueueData(**stay, reason=events.LeaveReason.OTHER)
-            return [events.CallLeftQueue(**common, data=left)]
+            return [events.CallLeftQueue(**base, data=left)]
         case "task.completed", _:
-            return [events.CallEnded(**common, data=events.CallEndedData(queue=queue, ended_by=events.EndedBy.SYSTEM))]
+            return [events.CallEnded(**base, data=events.CallEndedData(queue=queue, ended_by=events.EndedBy.SYSTEM))]
     return []
