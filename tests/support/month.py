@@ -139,7 +139,7 @@ def run_month(
     simulation_run.write_settings(departement.connectors())
     week_ledger: dict[DimensionKey, FigureCounts] = {}
     week_history = HistorySnapshot([], [], [], [])
-    history_at = partial(action_history.history_at, simulation_run.root / "queue_log")
+    history_at = partial(action_history.snapshot, simulation_run.root / "queue_log")
 
     def note_week(at: datetime) -> None:
         nonlocal week_history
