@@ -63,7 +63,6 @@ ROOMS = {
     "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],
     "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "connectors/simulator": ["models", "connectors"],
-    "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "grafana": ["models", "streams.web", "grafana"],
 }
 LIBRARIES = {
