@@ -69,12 +69,12 @@ def _rows(read: Read, stories: dict[bytes, Story]) -> Iterator[str]:
 
 
 def _story(value: bytes) -> Story | None:
-    visits = contact.decode(value).visits
-    if len(visits) != 1:
+    stays = contact.decode(value).stays
+    if len(stays) != 1:
         return None
-    stay = stay_result(visits[0])
+    stay = stay_result(stays[0])
     closed = stay.finish == ("ended" if stay.outcome == "answered" else "")
-    return Story(visits[0].place.queue, stay.outcome, stay.wait_ms, stay.handle_ms) if closed else None
+    return Story(stays[0].place.queue, stay.outcome, stay.wait_ms, stay.handle_ms) if closed else None
 
 
 def _figures(read: Read, ledger: Ledger, *, kept: bool) -> Iterator[str]:

@@ -154,7 +154,7 @@ def test_no_wall_is_breached() -> None:
         ("streams/x.py", "import confluent_kafka"),
         ("streams/web/x.py", "from grafana import palette"),
         ("streams/web/x.py", "from grafana_foundation_sdk.builders import stat"),
-        ("grafana/pages/x.py", "from streams.core.figures.schemas import QUEUES"),
+        ("grafana/pages/x.py", "from streams.core.figures.figure_schemas import QUEUES"),
         ("streams/x.py", "from tests.support import oracle"),
     ],
 )

@@ -89,7 +89,7 @@ def test_a_quick_run_is_not_judged(tmp_path: Path) -> None:
     done = CliRunner().invoke(program.main, ["--quick", "--only", "engine", "--json", str(tmp_path / "results.json")])
     assert done.exit_code == 0
     assert "table of 10" in done.output
-    assert "too short to compare" in done.output
+    assert "too short for comparisons" in done.output
     assert "goals" not in json.loads((tmp_path / "results.json").read_text())
 
 
