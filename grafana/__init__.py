@@ -1,1 +1,1 @@
-"""Dashboards of Grafana as code: `python -m grafana` writes them to `grafana/dashboards`."""
+"""Grafana dashboards as code; `python -m grafana` writes them to `grafana/dashboards`."""

@@ -1,4 +1,4 @@
-"""Writes the dashboards of all languages: `python -m grafana [DIRECTORY]`."""
+"""Write the dashboards in all languages: `python -m grafana [DIRECTORY]`."""
 
 import sys
 from pathlib import Path

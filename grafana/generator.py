@@ -1,4 +1,4 @@
-"""What is generated: one file for each page and language, `fr/overview.json` …, to be read by Grafana as it is."""
+"""Generator of the dashboard files, one for each page and language, such as `fr/overview.json`."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,16 +12,16 @@ DASHBOARDS: Final = Path(__file__).parent / "dashboards"
 PAGES: Final[tuple[Page, ...]] = tuple(
     module.PAGE for module in (overview, channel, queue, sla_targets, satisfaction, appointments, mail, pipeline, wall)
 )
-"""From the whole to the parts, and the wall last."""
+"""All pages: from overview to detail, then the wall."""
 
 
 def generate() -> Mapping[str, str]:
-    """Return the path of each file, below `DASHBOARDS`, and its text."""
+    """Return path (relative to `DASHBOARDS`) → text of each file."""
     return dict(_generate())
 
 
 def write(directory: Path) -> None:
-    """Write all files, and remove those of pages that are no more."""
+    """Write all files, and remove files of deleted pages."""
     files = generate()
     for path in directory.glob("*/*.json"):
         if path.relative_to(directory).as_posix() not in files:

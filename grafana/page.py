@@ -1,4 +1,4 @@
-"""A page: panels in sections, variables that choose, and links to the other pages that keep time and variables."""
+"""A page: panels in sections, variables, and links to the other pages that keep time range and variables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ _VARIABLES: Final = {
     "policy": (LocalizedText("Politique", "Policy"), "contact_sla_policy_info"),
     "connector": (LocalizedText("Connecteur", "Connector"), "connector_events_published_total"),
 }
-"""Name of a variable, which is that of a label → what it is called, and the metric whose series have its values."""
+"""Variable, named like its label → title, and the metric whose series have its values."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """Panels under one heading."""
+    """A row of panels with a heading."""
 
     title: LocalizedText
     panels: Sequence[Panel]
@@ -39,19 +39,19 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """One dashboard."""
+    """A dashboard."""
 
     name: str
-    """Of its file, and in its address."""
+    """Name of its file, and part of its URL."""
     title: LocalizedText
     description: LocalizedText
     scope: Scope
     sections: Sequence[Section]
     refresh: str = "30s"
     since: str = "now/d"
-    """Of the time that is looked at first; it ends now."""
+    """Start of the initial time range, which ends now."""
     without_navigation: bool = False
-    """For a wall: without headings and links."""
+    """No headings and links, for a wall."""
 
     def draw(self, language: Language) -> dashboard.Dashboard:
         """Return the dashboard in one language."""
@@ -104,12 +104,12 @@ class Page:
 
 
 def encode(drawn: dashboard.Dashboard) -> str:
-    """Return the JSON of a dashboard, the same text for the same dashboard."""
+    """Return the JSON of a dashboard; deterministic."""
     return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(drawn.build()) + "\n"
 
 
 def _variable(name: str, language: Language) -> dashboard.QueryVariable:
-    """Return a variable, all of whose values are chosen at first, known ones and those yet to come."""
+    """Return a variable that initially selects all values, including future ones."""
     label, metric = _VARIABLES[name]
     return (
         dashboard.QueryVariable(name)
@@ -130,7 +130,7 @@ def _link(title: str) -> dashboard.DashboardLink:
 
 
 def _alerts(language: Language) -> dashboard.AnnotationQuery:
-    """Return the marks of what alerted when (deploy/prometheus/rules)."""
+    """Return annotations for the firing alerts (deploy/prometheus/rules)."""
     query = prometheus.Dataquery().expr('ALERTS{alertstate="firing"}').ref_id("Anno").datasource(SOURCE).range()
     return (
         dashboard.AnnotationQuery()

@@ -1,7 +1,7 @@
-"""Colours, which are never the only sign: states have a word and a shape too, series a dash.
+"""Colours of states and series. States also have a word and a shape, series a dash.
 
-Those of state are Okabe and Ito's, as on the board; on Grafana's dark panels text and lines of all of them have the contrast that
-WCAG 2.2 asks for (tests/unit/grafana/test_palette.py).
+State colours are those of Okabe and Ito, as on the board. On dark Grafana panels, all colours have the contrast that WCAG 2.2
+requires for text and lines (tests/unit/grafana/test_palette.py).
 """
 
 from typing import Final, NamedTuple
@@ -17,11 +17,11 @@ YELLOW: Final = "#F0E442"
 GREY: Final = "#B3B3B3"
 
 SCHEME: Final = "Viridis"
-"""Of heatmaps: lightness alone tells more from less."""
+"""Colour scheme of heatmaps, ordered by lightness."""
 
 
 class State(NamedTuple):
-    """How pressing a figure is, as on the board."""
+    """Level of a figure, as on the board."""
 
     symbol: str
     word: LocalizedText
@@ -37,15 +37,15 @@ NORMAL: Final = State("●", board_text("normal"), SKY)
 ATTENTION: Final = State("▲", board_text("attention"), ORANGE)
 ACTION: Final = State("■", board_text("action"), VERMILION)
 STATES: Final = (NORMAL, ATTENTION, ACTION)
-"""State 0, 1 and 2 of a query."""
+"""States 0, 1 and 2 of a query."""
 
 
 class Stroke(NamedTuple):
-    """How a series is drawn."""
+    """Line style of a series."""
 
     colour: str
     dash: tuple[int, ...] = ()
-    """Lengths of lines and gaps; a whole line without."""
+    """Lengths of dashes and gaps; solid if empty."""
 
 
 STROKES: Final = (
@@ -57,4 +57,4 @@ STROKES: Final = (
     Stroke(ORANGE, (20, 8)),
     Stroke(VERMILION, (2, 10)),
 )
-"""Of the first series of a panel, the second …: those of state come last."""
+"""Styles of the series of a panel, in order; the colours of states come last."""

@@ -1,4 +1,4 @@
-"""Panels: what each shows is said as data; how it is drawn is the same on all pages."""
+"""Kinds of panels, described as data and drawn in the same way on all pages."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,10 +32,10 @@ NAMELESS: Final = untranslated("")
 NOTHING: Final = untranslated("—")
 
 COUNT: Final = untranslated("locale")
-"""A number, as the reader's country writes it."""
+"""A number in the format of the user's locale."""
 SHARE: Final = untranslated("percentunit")
 CLOCK: Final = untranslated("dthms")
-"""Seconds, as hours:minutes:seconds."""
+"""Seconds, shown as hours:minutes:seconds."""
 SECONDS: Final = untranslated("s")
 DAYS: Final = LocalizedText("suffix: j", "suffix: d")
 HOURS: Final = untranslated("suffix: h")
@@ -43,78 +43,80 @@ EUROS: Final = untranslated("currencyEUR")
 PER_SECOND: Final = untranslated("suffix: /s")
 PLAIN: Final = untranslated("none")
 AS_WORD: Final = untranslated("string")
-"""Only what the number stands for is shown."""
+"""Show only the mapped word of a number."""
 DECIMALS: Final = {COUNT: 0, SHARE: 1, DAYS: 1, HOURS: 1}
-"""Of units; of others Grafana chooses."""
+"""Unit → decimal places; Grafana chooses those of other units."""
 DAY: Final = 86_400
 HOUR: Final = 3_600
 REFERENCES: Final = ascii_uppercase
-"""What the queries of a panel are called in it."""
+"""Reference letters of the queries in a panel."""
 
 _Panel = TypeVar("_Panel", stat.Panel, timeseries.Panel, bargauge.Panel, table.Panel, heatmap.Panel)
 
 
 @dataclass(frozen=True)
 class Query:
-    """One question to Prometheus."""
+    """A PromQL query."""
 
     expr: str
     name: LocalizedText = NAMELESS
-    """Of its only series; else the panel says by which label series are named."""
+    """Name of its only series; otherwise the panel defines the label that names the series."""
     stroke: Stroke | None = None
-    """As a curve; else the next one of all."""
+    """Line style; None selects the next one."""
 
 
 class Context(NamedTuple):
-    """Where a panel is drawn."""
+    """Position and language of a panel that is drawn."""
 
     number: int
-    """How addresses and annotations know it on its page."""
+    """Id of the panel on its page, for URLs and annotations."""
     language: Language
     variables: Sequence[str]
-    """Of the page."""
+    """Variables of the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel(ABC):
-    """What all panels have."""
+    """Base of all panels."""
 
     title: LocalizedText
     description: LocalizedText
-    """The formula, in words."""
+    """Formula in words."""
     unit: LocalizedText = COUNT
     width: int = 6
-    """In 24ths of the page."""
+    """Width in 24ths of the page."""
     height: int = 5
     no_value_text: LocalizedText = NOTHING
-    """What is said where there is no sample."""
+    """Text shown without samples."""
 
     @property
     @abstractmethod
-    def asked(self) -> Sequence[str]:
+    def expressions(self) -> Sequence[str]:
         """All queries of the panel."""
 
     @abstractmethod
-    def draw(self, on: Context) -> Builder[parts.Panel]:
-        """Return the panel as it is there."""
+    def draw(self, context: Context) -> Builder[parts.Panel]:
+        """Return the panel for a context."""
 
     def _describe(self) -> LocalizedText:
-        """Return the formula, and a note where it leaves out corrected counts."""
-        if CORRECTED_SUFFIX in self.description.en or not any(f"{CORRECTED_SUFFIX}_" in query for query in self.asked):
+        """Return the description, with a note if the queries leave out corrected counts."""
+        if CORRECTED_SUFFIX in self.description.en or not any(
+            f"{CORRECTED_SUFFIX}_" in query for query in self.expressions
+        ):
             return self.description
         return LocalizedText(
             f"{self.description.fr} Hors corrections (…{CORRECTED_SUFFIX}).",
             f"{self.description.en} Without corrected counts (…{CORRECTED_SUFFIX}).",
         )
 
-    def _frame(self, panel: _Panel, on: Context) -> _Panel:
+    def _frame(self, panel: _Panel, context: Context) -> _Panel:
         drawn: _Panel = (
-            panel.id(on.number)
-            .title(self.title.in_language(on.language))
-            .description(self._describe().in_language(on.language))
+            panel.id(context.number)
+            .title(self.title.in_language(context.language))
+            .description(self._describe().in_language(context.language))
             .datasource(SOURCE)
-            .unit(self.unit.in_language(on.language))
-            .no_value(self.no_value_text.in_language(on.language))
+            .unit(self.unit.in_language(context.language))
+            .no_value(self.no_value_text.in_language(context.language))
             .span(self.width)
             .height(self.height)
         )
@@ -123,54 +125,54 @@ class Panel(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class StatPanel(Panel):
-    """One figure, large; with `levels` its state below, as a word."""
+    """A large figure; with `thresholds`, its state is below as a word."""
 
     query: str
     thresholds: Thresholds | None = None
 
     @property
-    def asked(self) -> Sequence[str]:
+    def expressions(self) -> Sequence[str]:
         """All queries of the panel."""
         return (self.query,)
 
-    def draw(self, on: Context) -> Builder[parts.Panel]:
-        """Return a stat."""
+    def draw(self, context: Context) -> Builder[parts.Panel]:
+        """Return a stat panel."""
         panel = (
-            self._frame(stat.Panel(), on)
+            self._frame(stat.Panel(), context)
             .color_mode(looks.BigValueColorMode.VALUE)
             .graph_mode(looks.BigValueGraphMode.NONE)
             .text_mode(looks.BigValueTextMode.VALUE)
             .orientation(looks.VizOrientation.HORIZONTAL)
             .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
             .thresholds(_thresholds(self.thresholds))
-            .with_target(_ask(self.query, "A", instant=True))
+            .with_target(_query(self.query, "A", instant=True))
         )
         if self.thresholds:
-            panel.with_target(_ask(judge(self.query, self.thresholds), "B", instant=True))
-            panel.override_by_query("B", _as_state(on.language))
+            panel.with_target(_query(judge(self.query, self.thresholds), "B", instant=True))
+            panel.override_by_query("B", _as_state(context.language))
         return panel
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeSeriesPanel(Panel):
-    """How figures change over time."""
+    """Figures over time."""
 
     queries: Sequence[Query]
     names: ValueNames | None = None
-    """What the series are called whose label `by` has such a value, in their order."""
+    """Value of the label `by` → name of the series, in display order."""
     by: str = ""
     width: int = 12
     height: int = 8
 
     @property
-    def asked(self) -> Sequence[str]:
+    def expressions(self) -> Sequence[str]:
         """All queries of the panel."""
-        return [one.expr for one in self.queries]
+        return [query.expr for query in self.queries]
 
-    def draw(self, on: Context) -> Builder[parts.Panel]:
-        """Return time series, told apart by colour and dash."""
+    def draw(self, context: Context) -> Builder[parts.Panel]:
+        """Return a time series panel; series differ by colour and dash."""
         panel = (
-            self._frame(timeseries.Panel(), on)
+            self._frame(timeseries.Panel(), context)
             .min(0)
             .line_width(2)
             .fill_opacity(0)
@@ -182,21 +184,21 @@ class TimeSeriesPanel(Panel):
             panel.max(1)
         named: dict[str, tuple[LocalizedText, Stroke | None]] = {}
         for reference, query in zip(REFERENCES, self.queries, strict=False):
-            legend = f"{{{{{self.by}}}}}" if self.by else query.name.in_language(on.language)
-            panel.with_target(_ask(query.expr, reference, legend=legend))
+            legend = f"{{{{{self.by}}}}}" if self.by else query.name.in_language(context.language)
+            panel.with_target(_query(query.expr, reference, legend=legend))
             if not self.by:
-                named[query.name.in_language(on.language)] = query.name, query.stroke
+                named[query.name.in_language(context.language)] = query.name, query.stroke
         for value, words in (self.names or {}).items():
             named[value] = words, None
         free = iter(STROKES)
         for name, (words, stroke) in named.items():
-            panel.override_by_name(name, _as_series(words.in_language(on.language), stroke or next(free)))
+            panel.override_by_name(name, _as_series(words.in_language(context.language), stroke or next(free)))
         return panel
 
 
 @dataclass(frozen=True, kw_only=True)
 class BarGaugePanel(Panel):
-    """Figures of now side by side, one for each query, or for each value of the label `by` of a single one."""
+    """Current figures as bars: one for each query, or for each value of the label `by` of a single query."""
 
     queries: Sequence[Query]
     by: str = ""
@@ -205,14 +207,14 @@ class BarGaugePanel(Panel):
     height: int = 8
 
     @property
-    def asked(self) -> Sequence[str]:
+    def expressions(self) -> Sequence[str]:
         """All queries of the panel."""
-        return [one.expr for one in self.queries]
+        return [query.expr for query in self.queries]
 
-    def draw(self, on: Context) -> Builder[parts.Panel]:
-        """Return horizontal bars of one colour, each with its name and number."""
+    def draw(self, context: Context) -> Builder[parts.Panel]:
+        """Return horizontal bars of one colour, with names and numbers."""
         panel = (
-            self._frame(bargauge.Panel(), on)
+            self._frame(bargauge.Panel(), context)
             .min(0)
             .orientation(looks.VizOrientation.HORIZONTAL)
             .display_mode(looks.BarGaugeDisplayMode.BASIC)
@@ -221,12 +223,12 @@ class BarGaugePanel(Panel):
             .thresholds(_thresholds(None))
         )
         for reference, query in zip(REFERENCES, self.queries, strict=False):
-            legend = f"{{{{{self.by}}}}}" if self.by else query.name.in_language(on.language)
-            panel.with_target(_ask(query.expr, reference, instant=True, legend=legend))
+            legend = f"{{{{{self.by}}}}}" if self.by else query.name.in_language(context.language)
+            panel.with_target(_query(query.expr, reference, instant=True, legend=legend))
         if self.unit == SHARE:
             panel.max(1)
         for value, words in (self.names or {}).items():
-            panel.override_by_name(value, [_set("displayName", words.in_language(on.language))])
+            panel.override_by_name(value, [_set("displayName", words.in_language(context.language))])
         return panel
 
 
@@ -235,55 +237,55 @@ class HeatmapPanel(Panel):
     """A distribution over time."""
 
     query: str
-    """By `le`."""
+    """Query of buckets, by `le`."""
     unit: LocalizedText = SECONDS
     width: int = 12
     height: int = 8
 
     @property
-    def asked(self) -> Sequence[str]:
+    def expressions(self) -> Sequence[str]:
         """All queries of the panel."""
         return (self.query,)
 
-    def draw(self, on: Context) -> Builder[parts.Panel]:
-        """Return a heatmap: the more, the lighter."""
+    def draw(self, context: Context) -> Builder[parts.Panel]:
+        """Return a heatmap in which higher counts are lighter."""
         return (
-            self._frame(heatmap.Panel(), on)
+            self._frame(heatmap.Panel(), context)
             .color(heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme(SCHEME).steps(32))
-            .y_axis(heatmap.YAxisConfig().unit(self.unit.in_language(on.language)))
+            .y_axis(heatmap.YAxisConfig().unit(self.unit.in_language(context.language)))
             .cell_gap(1)
-            .with_target(_ask(self.query, "A", legend="{{le}}", shape=queries.PromQueryFormat.HEATMAP))
+            .with_target(_query(self.query, "A", legend="{{le}}", shape=queries.PromQueryFormat.HEATMAP))
         )
 
 
 @dataclass(frozen=True)
 class KeyColumn:
-    """A column of a table that says of what a row is: the value of a label."""
+    """A column of a table that identifies the row by the value of a label."""
 
     label: str
     title: LocalizedText
     names: ValueNames | None = None
     page: str = ""
-    """The page where there is more about this value, if any."""
+    """Page with details of this value, if any."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of figures."""
+    """A column with figures."""
 
     title: LocalizedText
     query: str
-    """By the labels of all keys."""
+    """Query by the labels of all keys."""
     unit: LocalizedText = COUNT
     thresholds: Thresholds | None = None
-    """The state stands as a word in a column of its own behind it."""
+    """Thresholds of the state, which is a word in an additional column."""
     states: ValueNames | None = None
-    """What a number stands for, where that is shown in its stead."""
+    """Number → word that is shown instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TablePanel(Panel):
-    """Rows, one for each value of the keys."""
+    """A table with one row for each combination of the keys."""
 
     keys: Sequence[KeyColumn]
     columns: Sequence[Column]
@@ -291,20 +293,20 @@ class TablePanel(Panel):
     height: int = 9
 
     @property
-    def asked(self) -> Sequence[str]:
+    def expressions(self) -> Sequence[str]:
         """All queries of the panel."""
         return [column.query for column in self.columns]
 
-    def draw(self, on: Context) -> Builder[parts.Panel]:
-        """Return a table that has a row for each value of the keys in any of the columns."""
-        panel = self._frame(table.Panel(), on).cell_height(looks.TableCellHeight.SM)
-        names = {key.label: key.title.in_language(on.language) for key in self.keys}
-        for reference, (title, query, looks_so) in zip(REFERENCES, self._columns(on.language), strict=False):
-            panel.with_target(_ask(query, reference, instant=True, shape=queries.PromQueryFormat.TABLE))
-            panel.override_by_name(title, looks_so)
+    def draw(self, context: Context) -> Builder[parts.Panel]:
+        """Return a table with a row for each combination of keys in any of the columns."""
+        panel = self._frame(table.Panel(), context).cell_height(looks.TableCellHeight.SM)
+        names = {key.label: key.title.in_language(context.language) for key in self.keys}
+        for reference, (title, query, properties) in zip(REFERENCES, self._columns(context.language), strict=False):
+            panel.with_target(_query(query, reference, instant=True, shape=queries.PromQueryFormat.TABLE))
+            panel.override_by_name(title, properties)
             names[f"Value #{reference}"] = title
         for key in self.keys:
-            panel.override_by_name(key.title.in_language(on.language), _as_key(key, on))
+            panel.override_by_name(key.title.in_language(context.language), _as_key(key, context))
         order = {name: number for number, name in enumerate(names)}
         panel.with_transformation(parts.DataTransformerConfig(id_val="merge", options={}))
         panel.with_transformation(
@@ -316,7 +318,7 @@ class TablePanel(Panel):
         return panel
 
     def _columns(self, language: Language) -> Iterator[tuple[str, str, list[parts.DynamicConfigValue]]]:
-        """Yield title, query and looks: of each column, and after one that has levels of its state."""
+        """Yield title, query and properties of each column, followed by its state column if it has thresholds."""
         for column in self.columns:
             title = column.title.in_language(language)
             yield title, column.query, _as_column(column, language)
@@ -326,12 +328,12 @@ class TablePanel(Panel):
 
 
 def judge(query: str, thresholds: Thresholds) -> str:
-    """Return a query for the state of a figure: 0, 1 or 2 (`grafana.palette.STATES`), as the board judges."""
+    """Return a query for the state of a figure: 0, 1 or 2 (`grafana.palette.STATES`), by the rules of the board."""
     sign = "<" if thresholds.action < thresholds.attention else ">="
     return f"(({query}) {sign} bool {thresholds.attention})\n+\n(({query}) {sign} bool {thresholds.action})"
 
 
-def _ask(
+def _query(
     expr: str,
     reference: str,
     *,
@@ -346,7 +348,7 @@ def _ask(
 
 
 def _thresholds(thresholds: Thresholds | None) -> Builder[parts.ThresholdsConfig]:
-    """Return from which value on which colour is shown."""
+    """Return the colours by value."""
     steps = [parts.Threshold(value=None, color=NORMAL.colour)]
     if thresholds:
         rising = thresholds.action >= thresholds.attention
@@ -374,7 +376,7 @@ def _map_words(names: ValueNames, language: Language) -> parts.ValueMap:
 
 
 def _as_state(language: Language) -> list[parts.DynamicConfigValue]:
-    """Return how the number of a state is shown: its symbol and word, in its colour."""
+    """Return properties that show the number of a state as a symbol and word in its colour."""
     words = parts.ValueMap(
         options={
             str(number): parts.ValueMappingResult(
@@ -406,23 +408,23 @@ def _as_column(column: Column, language: Language) -> list[parts.DynamicConfigVa
     return properties
 
 
-def _as_key(key: KeyColumn, on: Context) -> list[parts.DynamicConfigValue]:
-    properties = [_set("noValue", board_text("no_name").in_language(on.language))]
+def _as_key(key: KeyColumn, context: Context) -> list[parts.DynamicConfigValue]:
+    properties = [_set("noValue", board_text("no_name").in_language(context.language))]
     if key.names:
-        properties.append(_set("mappings", [_map_words(key.names, on.language)]))
+        properties.append(_set("mappings", [_map_words(key.names, context.language)]))
     if key.page:
-        properties.append(_set("links", [_lead(key, on)]))
+        properties.append(_set("links", [_drill_down_link(key, context)]))
     return properties
 
 
-def _lead(key: KeyColumn, on: Context) -> Mapping[str, object]:
-    """Return a link to a page that keeps what is looked at: time, source, and all variables but the one that is clicked."""
-    kept = ("datasource", *(name for name in on.variables if name != key.label))
-    looked_at = "&".join(["${__url_time_range}", *(f"${{{name}:queryparam}}" for name in kept)])
-    url = f"/d/{uid_of(key.page, on.language)}?{looked_at}&var-{key.label}=${{__value.raw}}"
-    return {"title": key.title.in_language(on.language), "url": url}
+def _drill_down_link(key: KeyColumn, context: Context) -> Mapping[str, object]:
+    """Return a link to a page that keeps time range, data source and all variables but the clicked one."""
+    variables = ("datasource", *(name for name in context.variables if name != key.label))
+    state = "&".join(["${__url_time_range}", *(f"${{{name}:queryparam}}" for name in variables)])
+    url = f"/d/{uid_of(key.page, context.language)}?{state}&var-{key.label}=${{__value.raw}}"
+    return {"title": key.title.in_language(context.language), "url": url}
 
 
 def uid_of(page: str, language: Language) -> str:
-    """Return by which name a page is found in Grafana, as in /d/accueil-wall and /d/accueil-wall-en."""
+    """Return the uid of a page in Grafana, such as in /d/accueil-wall and /d/accueil-wall-en."""
     return f"accueil-{page}" + ("" if language == "fr" else f"-{language}")

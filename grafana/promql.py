@@ -1,9 +1,10 @@
-"""Queries. Several `accueil web` say the same of everything, so that it is `max`, never `sum`, over those that are scraped.
+"""Builders of PromQL queries.
 
-A ratio without a denominator is no sample, instead of NaN: where nothing happened, panels say so.
+All instances of `accueil web` export the same values, so queries use `max` over the instances, never `sum`. A ratio with a
+denominator of 0 returns no sample instead of NaN, so that panels show their text for no data.
 
-Counters and histograms of figures keep corrected counts, since Prometheus takes a falling counter for a restart. The corrected
-counts are a metric of their own: true growth is the growth of the first less that of the second.
+Counters and histograms include corrected counts, because Prometheus takes a falling counter for a restart. The corrected counts
+are a metric of their own: the true increase is the increase of the first minus that of the second.
 """
 
 from typing import Final, Literal
@@ -11,142 +12,142 @@ from typing import Final, Literal
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 
 SCRAPED: Final = "instance, job"
-"""The labels that tell one scraped process from another."""
-ALONE: Final = frozenset(
+"""Labels of a scraped process."""
+WITHOUT_CORRECTION: Final = frozenset(
     {"contact_postage_euros_total", "contact_postage_corrected_euros_total", "contact_collect_errors_total"}
 )
-"""Counters without a twin."""
+"""Counters without a correction metric."""
 RANGE: Final = "$__range"
-"""The time that is looked at."""
+"""The selected time range."""
 RATE: Final = "$__rate_interval"
-"""Between two points of a curve, and at least four scrapes."""
+"""Time between two points of a graph, and at least four scrapes."""
 
 
 def once(query: str) -> str:
-    """Return what each `accueil web` says, once."""
+    """Return a query without duplicates of several `accueil web`."""
     return f"max without ({SCRAPED}) ({query})"
 
 
 def total(query: str, by: str = "") -> str:
-    """Return the sum, for each value of the labels `by`."""
+    """Return the sum, by the labels `by`."""
     return f"sum by ({by}) ({query})" if by else f"sum({query})"
 
 
 def ratio(numerator: str, denominator: str) -> str:
-    """Return a share or a mean; nothing where the denominator is 0."""
+    """Return a share or a mean; no sample if the denominator is 0."""
     return f"({numerator})\n/\n(({denominator}) > 0)"
 
 
 def wilson_bound(share: str, number: str, sign: Literal["+", "-"]) -> str:
-    """Return a Wilson bound, 95 %, of a share of a `number`: the upper one by "+" (Wilson 1927, without correction)."""
+    """Return a Wilson bound at 95 % for a share of `number` items: "+" for the upper one (Wilson 1927, uncorrected)."""
     z = 1.96
     margin = f"{z} * sqrt(({share}) * (1 - ({share})) / ({number}) + {z * z / 4:.4f} / ({number}) ^ 2)"
     return f"(({share}) + {z * z / 2:.4f} / ({number})\n{sign} {margin})\n/\n(1 + {z * z:.4f} / ({number}))"
 
 
-def name_twin(counter: str) -> str | None:
-    """Return the metric of the corrected counts of a counter, or of a part of a histogram; None if there is none."""
-    if not counter.startswith("contact_") or counter in ALONE:
+def correction_of(counter: str) -> str | None:
+    """Return the correction metric of a counter or a histogram series; None if it has none."""
+    if not counter.startswith("contact_") or counter in WITHOUT_CORRECTION:
         return None
     stem, _, part = counter.rpartition("_")
     return f"{stem}{CORRECTED_SUFFIX}_{part}"
 
 
 def since(query: str) -> str:
-    """Return how long ago a time is, in seconds, and 0 where another clock is ahead."""
+    """Return the seconds since a time; 0 if the other clock is ahead."""
     return f"clamp_min(time() - {query}, 0)"
 
 
 class Scope:
-    """Chooses series by the variables of a page, whose names are those of labels."""
+    """Selects series by the variables of a page, which are named like labels."""
 
     def __init__(self, *variables: str) -> None:
         self.variables: Final = variables
 
     def select(self, metric: str, *matchers: str) -> str:
-        """Return the series of a metric that are looked at."""
+        """Return the selected series of a metric."""
         chosen = [f'{name}=~"${name}"' for name in self.variables]
         return f"{metric}{{{', '.join((*chosen, *matchers))}}}"
 
     def gauge_sum(self, metric: str, *matchers: str, by: str = "", ago: str = "") -> str:
-        """Return the sum of a gauge, now or so long `ago`."""
+        """Return the sum of a gauge, now or with the offset `ago`."""
         series = self.select(metric, *matchers)
         return total(once(f"{series} offset {ago}" if ago else series), by)
 
     def minimum(self, metric: str, *matchers: str, by: str = "") -> str:
-        """Return the least of a gauge, as the earliest of times."""
+        """Return the minimum of a gauge, such as the earliest time."""
         series = self.select(metric, *matchers)
         return f"min by ({by}) ({series})" if by else f"min({series})"
 
     def age(self, metric: str, *matchers: str, by: str = "") -> str:
-        """Return how long ago the earliest is, in seconds."""
+        """Return the seconds since the earliest time."""
         return since(self.minimum(metric, *matchers, by=by))
 
     def increase(self, counter: str, *matchers: str, by: str = "", window: str = RANGE) -> str:
-        """Return how much a counter grew, without corrected counts; Prometheus extrapolates, so that it need not be whole.
+        """Return the increase of a counter without corrected counts. Prometheus extrapolates, so it may be fractional.
 
-        Where Prometheus has no corrected counts, as before an upgrade, it is the growth of the counter alone.
+        Without samples of the correction metric, such as before an upgrade, it is the increase of the counter alone.
         """
-        grown = once(f"increase({self.select(counter, *matchers)}[{window}])")
-        if (twin := name_twin(counter)) is None:
-            return total(grown, by)
-        taken_back = once(f"increase({self.select(twin, *matchers)}[{window}])")
-        return total(f"{grown} - {taken_back} or {grown}", by)
+        raw = once(f"increase({self.select(counter, *matchers)}[{window}])")
+        if (correction := correction_of(counter)) is None:
+            return total(raw, by)
+        corrected = once(f"increase({self.select(correction, *matchers)}[{window}])")
+        return total(f"{raw} - {corrected} or {raw}", by)
 
     def increase_per_step(self, counter: str, *matchers: str, by: str = "") -> str:
-        """Return how much a counter grew from one point of a curve to the next."""
+        """Return the increase of a counter between two points of a graph."""
         return self.increase(counter, *matchers, by=by, window=RATE)
 
     def rate(self, counter: str, *matchers: str, by: str = "", window: str = RATE) -> str:
-        """Return how fast a counter grows."""
+        """Return the rate of a counter per second."""
         return total(once(f"rate({self.select(counter, *matchers)}[{window}])"), by)
 
     def mean(self, histogram: str, *matchers: str, by: str = "", window: str = RANGE) -> str:
-        """Return the mean of what was measured in `window`."""
+        """Return the mean of a histogram over `window`."""
         return ratio(
             self.increase(f"{histogram}_sum", *matchers, by=by, window=window),
             self.increase(f"{histogram}_count", *matchers, by=by, window=window),
         )
 
     def share_at_most(self, histogram: str, bound: str, *matchers: str, by: str = "", window: str = RANGE) -> str:
-        """Return the share of what was measured that is at most `bound`, one of the buckets' as Prometheus writes it."""
+        """Return the share of values up to `bound`, a bucket bound in the format of Prometheus."""
         return ratio(
             self.increase(f"{histogram}_bucket", f'le="{bound}"', *matchers, by=by, window=window),
             self.increase(f"{histogram}_count", *matchers, by=by, window=window),
         )
 
     def buckets(self, histogram: str, *matchers: str, window: str = RATE) -> str:
-        """Return the distribution, by the upper bounds of its buckets."""
+        """Return the increase of all buckets, by `le`."""
         return self.increase(f"{histogram}_bucket", *matchers, by="le", window=window)
 
     def quantile(self, share: float, histogram: str, *matchers: str, by: str = "", window: str = RANGE) -> str:
-        """Return what a share of all measured is at most: estimated within a bucket."""
+        """Return a quantile, estimated within its bucket."""
         labels = f"le, {by}" if by else "le"
         return (
             f"histogram_quantile({share}, {self.increase(f'{histogram}_bucket', *matchers, by=labels, window=window)})"
         )
 
     def today(self, flow: str, *matchers: str, by: str = "", ago: str = "") -> str:
-        """Return the exact number of what happened since midnight, on this day or so long `ago`."""
+        """Return the exact count of a flow since midnight, today or with the offset `ago`."""
         return self.gauge_sum("contact_today_items", f'flow="{flow}"', *matchers, by=by, ago=ago)
 
     def mean_today(self, duration: str, *matchers: str, by: str = "") -> str:
         """Return the exact mean of a duration since midnight, in seconds."""
-        which = f'duration="{duration}"'
+        matcher = f'duration="{duration}"'
         return ratio(
-            self.gauge_sum("contact_today_duration_seconds", which, *matchers, by=by),
-            self.gauge_sum("contact_today_duration_items", which, *matchers, by=by),
+            self.gauge_sum("contact_today_duration_seconds", matcher, *matchers, by=by),
+            self.gauge_sum("contact_today_duration_items", matcher, *matchers, by=by),
         )
 
     def service_level(self, window: str, *matchers: str, by: str = "") -> str:
-        """Return the service level of `window`, by each formula unless `matchers` choose one."""
+        """Return the service level over `window`; needs `matchers` or `by` for the formula."""
         return ratio(
             self.increase("contact_service_level_numerator_total", *matchers, by=by, window=window),
             self.increase("contact_service_level_denominator_total", *matchers, by=by, window=window),
         )
 
     def service_level_today(self, *matchers: str, by: str = "") -> str:
-        """Return the exact service level since midnight, by each formula unless `matchers` choose one."""
+        """Return the exact service level since midnight; needs `matchers` or `by` for the formula."""
         return ratio(
             self.gauge_sum("contact_today_service_level_numerator", *matchers, by=by),
             self.gauge_sum("contact_today_service_level_denominator", *matchers, by=by),

@@ -1,4 +1,4 @@
-"""Figures that several pages show in the same way."""
+"""Panels and thresholds that several pages share."""
 
 from typing import Final
 
@@ -9,37 +9,37 @@ from models.topics import Channel
 from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds, WebOptions
 
 BOARD_DEFAULTS: Final = WebOptions(brokers="")
-"""The settings of the board where nobody set any: thresholds are the same."""
+"""Default settings of the board, for thresholds and targets."""
 CALLS: Final = 'channel="call"'
 CALL_QUEUES: Final = 'channel="call", queue!=""'
-"""Each queue of the telephone; what has none are agents, each once."""
+"""Telephone queues; call series without a queue count agents."""
 DESKS: Final = 'channel="visit"'
 QUEUED: Final = 'channel=~"call|visit"'
 WRITTEN: Final = 'channel=~"mail|email|form"'
 BOARD_FORMULA: Final = f'formula="{BOARD_DEFAULTS.formula}"'
-"""The service level that the board shows."""
+"""Formula of the service level on the board."""
 WAITING_THRESHOLDS: Final = Thresholds(attention=5, action=10)
-"""Contacts in a queue: as in the settings of a queue that say nothing else."""
+"""Contacts that wait in a queue; the default of a queue."""
 OVERDUE_THRESHOLDS: Final = Thresholds(attention=1, action=10)
-"""Contacts whose promise is broken."""
+"""Overdue contacts."""
 FRESH: Final = Thresholds(attention=BOARD_DEFAULTS.stale_after_seconds, action=60)
-"""Age of figures, in seconds."""
+"""Age of the figures, in seconds."""
 
 
 def abandonment_today(scope: Scope, *matchers: str, by: str = "") -> str:
-    """Return the abandon rate since midnight, those apart who gave up at once."""
-    answered, gave_up, at_once = (
+    """Return the abandon rate since midnight, without short abandons."""
+    answered, abandoned, short = (
         scope.today(flow, *matchers, by=by) for flow in ("answered", "abandoned", "abandoned_short")
     )
-    return ratio(f"{gave_up} - {at_once}", f"{answered} + {gave_up} - {at_once}")
+    return ratio(f"{abandoned} - {short}", f"{answered} + {abandoned} - {short}")
 
 
 FRESHNESS: Final = StatPanel(
     title=LocalizedText("Âge des chiffres", "Age of figures"),
     description=LocalizedText(
-        "Maintenant − l’instant dont sont les chiffres de la partition la moins avancée"
+        "Maintenant − l’heure des chiffres de la partition la moins avancée"
         f" (contact_figures_timestamp_seconds). Périmés dès {FRESH.attention:.0f} s.",
-        "Now − the moment that the figures of the partition are of that is furthest behind"
+        "Now − the time of the figures in the partition that is furthest behind"
         f" (contact_figures_timestamp_seconds). Out of date from {FRESH.attention:.0f} s on.",
     ),
     unit=CLOCK,
@@ -48,16 +48,16 @@ FRESHNESS: Final = StatPanel(
     no_value_text=board_text("empty"),
     width=4,
 )
-"""Whether the figures are of now."""
+"""Age of the figures."""
 
 
 def overdue(scope: Scope) -> StatPanel:
-    """Return the tile of promises that are broken."""
+    """Return the tile of overdue SLA clocks."""
     return StatPanel(
         title=LocalizedText("Délais en retard", "Promises overdue"),
         description=LocalizedText(
             'Délais promis dont l’échéance est passée et qui restent à tenir : contact_sla_open_items{state="overdue"}.',
-            'Promises whose deadline passed and that are still to be kept: contact_sla_open_items{state="overdue"}.',
+            'Promises past their deadline, with the work still to be done: contact_sla_open_items{state="overdue"}.',
         ),
         unit=COUNT,
         query=scope.gauge_sum("contact_sla_open_items", 'state="overdue"'),
@@ -67,12 +67,12 @@ def overdue(scope: Scope) -> StatPanel:
 
 
 def waiting(scope: Scope) -> StatPanel:
-    """Return the tile of who waits in a queue now."""
+    """Return the tile of waiting calls."""
     return StatPanel(
         title=board_text("tile_waiting"),
         description=LocalizedText(
             'Appels en file en ce moment : contact_backlog_items{channel="call", state="waiting"}.',
-            'Calls in a queue right now: contact_backlog_items{channel="call", state="waiting"}.',
+            'Calls in a queue now: contact_backlog_items{channel="call", state="waiting"}.',
         ),
         query=scope.gauge_sum("contact_backlog_items", CALLS, 'state="waiting"'),
         thresholds=WAITING_THRESHOLDS,
@@ -81,7 +81,7 @@ def waiting(scope: Scope) -> StatPanel:
 
 
 def longest_wait(scope: Scope) -> StatPanel:
-    """Return the tile of the call that waits longest."""
+    """Return the tile of the longest wait of calls."""
     return StatPanel(
         title=board_text("longest_wait"),
         description=LocalizedText(
@@ -116,14 +116,14 @@ def service_level(scope: Scope) -> StatPanel:
 
 
 def service_levels(scope: Scope) -> BarGaugePanel:
-    """Return the service level by each formula, side by side."""
+    """Return the service level by all formulas."""
     return BarGaugePanel(
         title=LocalizedText("Niveau de service du jour, quatre formules", "Service level today, four formulas"),
         description=LocalizedText(
             "Exact depuis minuit ; t est la cible. Hors abandons courts : répondus ≤ t ÷ (répondus + abandons non"
             " courts). Des répondus : répondus ≤ t ÷ répondus. Abandons rapides compris : (répondus + abandonnés) ≤ t ÷"
             " (répondus + abandonnés). De tous les reçus : répondus ≤ t ÷ (répondus + abandonnés + autres sorties).",
-            "Exact since midnight; t is the target. Short abandons apart: answered ≤ t ÷ (answered + abandons not"
+            "Exact since midnight; t is the target. Without short abandons: answered ≤ t ÷ (answered + abandons not"
             " short). Of answered: answered ≤ t ÷ answered. Quick abandons included: (answered + abandoned) ≤ t ÷"
             " (answered + abandoned). Of all received: answered ≤ t ÷ (answered + abandoned + left otherwise).",
         ),
@@ -136,13 +136,13 @@ def service_levels(scope: Scope) -> BarGaugePanel:
 
 
 def recent_service_level(scope: Scope) -> TimeSeriesPanel:
-    """Return how the service level changes."""
+    """Return the service level over time."""
     return TimeSeriesPanel(
         title=LocalizedText("Niveau de service, 30 minutes", "Service level, 30 minutes"),
         description=LocalizedText(
             "Répondus dans la cible ÷ (répondus + abandons non courts), sur 30m, par canal :"
             " contact_service_level_numerator_total ÷ contact_service_level_denominator_total.",
-            "Answered within the target ÷ (answered + abandons that were not short), over 30m, by channel:"
+            "Answered within the target ÷ (answered + abandoned later than a short abandon), over 30m, by channel:"
             " contact_service_level_numerator_total ÷ contact_service_level_denominator_total.",
         ),
         unit=SHARE,
@@ -153,7 +153,7 @@ def recent_service_level(scope: Scope) -> TimeSeriesPanel:
 
 
 def abandonment(scope: Scope, *matchers: str) -> StatPanel:
-    """Return the tile of who gave up."""
+    """Return the tile of the abandon rate."""
     return StatPanel(
         title=board_text("abandonment"),
         description=LocalizedText(
@@ -176,7 +176,7 @@ def mean_wait(scope: Scope) -> StatPanel:
         title=board_text("mean_wait"),
         description=LocalizedText(
             "Somme des attentes des répondus ÷ répondus (ASA), exact depuis minuit : contact_today_duration_seconds.",
-            "Sum of the waits of the answered ÷ answered (ASA), exact since midnight: contact_today_duration_seconds.",
+            "Sum of the waits of answered contacts ÷ their number (ASA), exact since midnight: contact_today_duration_seconds.",
         ),
         unit=CLOCK,
         query=scope.mean_today("wait", QUEUED),
@@ -201,12 +201,12 @@ def mean_handle(scope: Scope) -> StatPanel:
 
 
 def waits(scope: Scope) -> HeatmapPanel:
-    """Return the distribution of waits."""
+    """Return the distribution of waits of answered contacts."""
     return HeatmapPanel(
-        title=LocalizedText("Attentes des répondus", "Waits of the answered"),
+        title=LocalizedText("Attentes des répondus", "Waits of answered contacts"),
         description=LocalizedText(
             "Nombre de répondus, par attente : croissance des classes de contact_wait_seconds.",
-            "How many were answered, by wait: growth of the buckets of contact_wait_seconds.",
+            "Answered contacts by wait: increase of the buckets of contact_wait_seconds.",
         ),
         unit=CLOCK,
         query=scope.buckets("contact_wait_seconds"),

@@ -1,4 +1,4 @@
-"""What people read, French and English side by side; what the board has a word for has the same one here."""
+"""Texts in French and English, shared with the board where it has the same term."""
 
 import re
 from collections.abc import Mapping
@@ -9,35 +9,35 @@ from streams.web.board.texts import TEXTS
 
 Language = Literal["fr", "en"]
 LANGUAGES: Final = get_args(Language)
-"""The first one is what has no suffix: names of files and dashboards are the same in all."""
+"""The first one has no suffix in the uid of a dashboard."""
 
 _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»])|(?<=«) ")
-"""Spaces where no line of French may end (Imprimerie nationale)."""
+"""Spaces that must not break in French (Imprimerie nationale)."""
 
 
 class LocalizedText(NamedTuple):
-    """One text in both languages."""
+    """A text in both languages."""
 
     fr: str
     en: str
 
     def in_language(self, language: Language) -> str:
-        """Return the text, as it is set in print."""
+        """Return the text in one language; French with no-break spaces."""
         return _NO_BREAK.sub("\N{NO-BREAK SPACE}", self.fr) if language == "fr" else self.en
 
 
 def untranslated(text: str) -> LocalizedText:
-    """Return what is no word of a language, as a name or a unit."""
+    """Return a text that is the same in both languages, such as a name or a unit."""
     return LocalizedText(text, text)
 
 
 def board_text(name: str) -> LocalizedText:
-    """Return what the board calls it (`streams.web.board.texts`)."""
+    """Return a text of the board (`streams.web.board.texts`)."""
     return LocalizedText(TEXTS["fr"][name], TEXTS["en"][name])
 
 
 ValueNames = Mapping[str, LocalizedText]
-"""Value of a label → what people call it."""
+"""Value of a label → its display name."""
 
 CHANNELS: Final[ValueNames] = {
     channel.value: board_text(f"channel_{channel}") for channel in Channel if channel != "feedback"

@@ -1,4 +1,4 @@
-"""Démarches simplifiées: online procedures of one token, from the GraphQL API."""
+"""Demarches connector: publishes dossiers of Démarches simplifiées. Imports only the SDK and `models`."""
 
 from connectors.demarches.config import DemarchesConfig
 from connectors.demarches.simulate.command import command

@@ -1,6 +1,6 @@
-"""The GraphQL API of Démarches simplifiées: what is asked, and nothing else.
+"""Queries to the GraphQL API of Démarches simplifiées.
 
-No field is asked for that holds a name, a text, a message's body, a motivation or an agent: what was never read cannot leak.
+The queries request no names, form fields, message bodies, motivations or agents: data that is never read cannot leak.
 """
 
 from datetime import datetime, timedelta
@@ -14,19 +14,19 @@ from connectors.sdk.pull import HttpClient
 
 
 class Listing(NamedTuple):
-    """One of the lists that the server has of a procedure."""
+    """List of a procedure that the server provides."""
 
     name: str
-    question: str
+    query: str
     changed_at: str
-    """The field that says when an entry changed."""
+    """Field with the time of the last change of an entry."""
     in_order: bool
-    """Whether entries come in the order of that field."""
-    dated_back: timedelta = timedelta()
-    """How long after the time in that field an entry may appear."""
+    """Whether entries are sorted by that field."""
+    max_delay: timedelta = timedelta()
+    """Longest delay between the time in that field and the appearance of an entry."""
 
 
-def _ask_for(listing: str, since: str, fields: str) -> str:
+def _list_query(listing: str, since: str, fields: str) -> str:
     return f"""
 query accueil($number: Int!, $since: ISO8601DateTime!, $first: Int!, $after: String) {{
   demarche(number: $number) {{
@@ -48,38 +48,38 @@ _DOSSIER: Final = """
         messages { id createdAt discardedAt correction { dateResolution } }
 """
 LISTINGS: Final = (
-    # `pendingDeletedDossiers` is not asked: such a dossier can be restored for two weeks, an erasure here cannot be undone.
-    # Only a question with `updatedSince` is answered in the order of updates, so it always has one.
+    # `pendingDeletedDossiers` is not requested: a dossier can be restored for two weeks, but an erasure here is final.
+    # The server sorts by time of update only if `updatedSince` is given.
     Listing(
         "dossiers",
-        _ask_for("dossiers", "updatedSince", _DOSSIER),
+        _list_query("dossiers", "updatedSince", _DOSSIER),
         "dateDerniereModification",
         in_order=True,
     ),
-    # An entry appears when a dossier is purged, dated as of when the citizen hid it (`DeletedDossier.create_from_dossier`).
+    # An entry appears when a dossier is purged, with the time at which the citizen hid it (`DeletedDossier.create_from_dossier`).
     Listing(
         "deletedDossiers",
-        _ask_for("deletedDossiers", "deletedSince", "number dateSupression"),
+        _list_query("deletedDossiers", "deletedSince", "number dateSupression"),
         "dateSupression",
         in_order=False,
-        dated_back=timedelta(days=60),
+        max_delay=timedelta(days=60),
     ),
 )
 
 
 class PageInfo(msgspec.Struct, rename="camel"):
-    """Where a page ends."""
+    """Pagination state of a page."""
 
     has_next_page: bool
     end_cursor: str | None = None
 
 
 class Page(msgspec.Struct, rename="camel"):
-    """A part of a list."""
+    """Page of a list."""
 
     page_info: PageInfo
     nodes: list[msgspec.Raw]
-    """Entries as they came; None for one that the server could not tell."""
+    """Undecoded entries; `null` for an entry that the server failed to provide."""
 
 
 class _Demarche(msgspec.Struct):
@@ -95,38 +95,40 @@ class _Error(msgspec.Struct):
 
     @property
     def code(self) -> str:
-        """Its code, a word of the server's; its message may hold anything."""
+        """Error code if it is a plain word, otherwise `?`; the message may hold personal data."""
         code = str((self.extensions or {}).get("code", ""))
         return code if code.isascii() and code.isidentifier() and len(code) <= 40 else "?"
 
 
-class _Answer(msgspec.Struct):
+class _Response(msgspec.Struct):
     data: _Data | None = None
     errors: list[_Error] | None = None
 
 
 _ENTRY_LOST: Final = "invalid_null"
-"""The code of an error that concerns one entry, which is None; the others are whole."""
+"""Code of an error that affects a single entry, which is then `null`."""
 
 
 class RefusedError(Exception):
-    """The server answers, but not the question; the text says why, for people."""
+    """The server refuses the query or its response is unreadable; the text is a message for the operator."""
 
 
-def ask(server: HttpClient, listing: Listing, number: int, since: datetime, first: int, after: str | None) -> Page:
-    """Return the next page of what changed `since`. Raises `RefusedError`, and `SourceUnavailableError`."""
+def fetch_page(
+    server: HttpClient, listing: Listing, number: int, since: datetime, first: int, after: str | None
+) -> Page:
+    """Return the next page of the entries changed `since`. Raises `RefusedError` and `SourceUnavailableError`."""
     variables = {"number": number, "since": since.isoformat(), "first": first, "after": after}
-    content = server.post({"query": listing.question, "variables": variables})
+    content = server.post({"query": listing.query, "variables": variables})
     try:
-        answer = decode_response(content, _Answer)
+        response = decode_response(content, _Response)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RefusedError(_another_schema(number, "?")) from None
-    for error in answer.errors or ():
+        raise RefusedError(_unexpected_response(number, "?")) from None
+    for error in response.errors or ():
         if error.code != _ENTRY_LOST:
             raise RefusedError(_explain(error.code, number))
-    if answer.data is None or answer.data.demarche is None:
-        raise RefusedError(_another_schema(number, "null"))
-    return answer.data.demarche.page
+    if response.data is None or response.data.demarche is None:
+        raise RefusedError(_unexpected_response(number, "null"))
+    return response.data.demarche.page
 
 
 def _explain(code: str, number: int) -> str:
@@ -136,18 +138,18 @@ def _explain(code: str, number: int) -> str:
                 f"the token has no access to procedure {number}", f"le jeton n'a pas accès à la démarche {number}"
             )
         case "not_found":
-            return say(f"there is no procedure {number}", f"il n'y a pas de démarche {number}")
+            return say(f"procedure {number} does not exist", f"la démarche {number} n'existe pas")
         case "timeout":
             return say(
-                f"procedure {number}: a page takes the server too long, try a smaller page_size",
+                f"procedure {number}: the server needs too long for a page, try a smaller page_size",
                 f"démarche {number} : une page demande trop de temps au serveur, essayer un page_size plus petit",
             )
         case _:
-            return _another_schema(number, code)
+            return _unexpected_response(number, code)
 
 
-def _another_schema(number: int, code: str) -> str:
+def _unexpected_response(number: int, code: str) -> str:
     return say(
-        f"procedure {number}: the server does not understand the question, or answers otherwise than documented ({code})",
-        f"démarche {number} : le serveur ne comprend pas la question, ou répond autrement que documenté ({code})",
+        f"procedure {number}: the server refuses the query, or its response does not match the documentation ({code})",
+        f"démarche {number} : le serveur refuse la requête, ou sa réponse n'est pas celle de la documentation ({code})",
     )

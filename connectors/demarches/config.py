@@ -1,4 +1,4 @@
-"""How one token of Démarches simplifiées is configured."""
+"""Settings of one token of Démarches simplifiées."""
 
 from datetime import date
 from typing import Annotated, ClassVar, Final
@@ -10,64 +10,65 @@ from connectors.sdk.pull import ServerUrl, Token
 from models.envelope import Label
 
 LARGEST_PAGE: Final = 100
-"""The server gives no more at a time."""
+"""Largest page of the server, in dossiers."""
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class Procedure(Options):
-    """What one procedure is for."""
+    """Label, service, site and sector of one procedure."""
 
     label: Label = ""
-    """Its name in events and figures; its number if not given."""
+    """Name of the procedure in events and figures. Default: its number."""
     service: Label = ""
-    """The service that decides."""
+    """Service that decides on the dossiers."""
     site: Label = ""
-    """Where it is."""
+    """Site of the service."""
     sector: Label = ""
-    """Sector whose key makes the pseudonyms of those who apply; the instance's if not given."""
+    """Sector whose key pseudonymises the applicants. Default: the sector of the instance."""
 
     french_descriptions: ClassVar = {
-        "label": "Son nom dans les événements et les chiffres ; à défaut son numéro.",
-        "service": "Le service qui décide.",
-        "site": "Où il se trouve.",
-        "sector": "Secteur dont la clé fait les pseudonymes des usagers ; à défaut celui de l'instance.",
+        "label": "Nom de la démarche dans les événements et les chiffres. À défaut, son numéro.",
+        "service": "Service qui décide des dossiers.",
+        "site": "Site du service.",
+        "sector": "Secteur dont la clé sert aux pseudonymes des usagers. À défaut, celui de l'instance.",
     }
 
 
 class DemarchesConfig(ConnectorConfig):
-    """The procedures that one token may read."""
+    """Settings for the procedures that one token may read."""
 
     token: Token
-    """The API token of an administrateur, with read access to the procedures below."""
+    """API token of an *administrateur*, with read access to the procedures below."""
     procedures: Annotated[dict[Number, Procedure], Field(min_length=1)]
-    """What is read, and what it is for, by the numbers of the procedures."""
+    """Procedures to read, by procedure number."""
     url: ServerUrl = "https://demarche.numerique.gouv.fr/api/v2/graphql"
-    """The address of the GraphQL API."""
+    """Address of the GraphQL API."""
     start: date | None = None
-    """On a first start, what did not change since this day (UTC) is not read; all is if not given."""
+    """The first start skips dossiers unchanged since this day (UTC). Default: read all dossiers."""
     sector: Sector = "general"
-    """Sector whose key makes the pseudonyms: who applies in different sectors cannot be told to be the same."""
+    """Sector whose key pseudonymises the applicants. Dossiers of different sectors cannot be linked to one person."""
     site: Label = ""
-    """Site of procedures that have none."""
+    """Site of procedures without one."""
     service: Label = ""
-    """Service of procedures that have none."""
+    """Service of procedures without one."""
     poll_seconds: Annotated[float, Field(ge=5, le=86_400)] = 60.0
-    """How often it is asked what is new."""
+    """Interval between polls, in seconds."""
     page_size: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
-    """How many dossiers are asked for at a time; fewer if the server takes too long."""
+    """Dossiers per request. Reduce it if the server needs too long."""
     overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 300.0
-    """How far each turn looks back before the newest change it knows, for those that became visible late."""
+    """Time that each poll reads again before the newest known change, for changes that became visible late."""
 
     french_descriptions: ClassVar = {
-        "token": "Le jeton d'API d'un administrateur, avec accès en lecture aux démarches ci-dessous.",
-        "procedures": "Ce qui est lu, et à quoi cela sert, par numéro de démarche.",
-        "url": "L'adresse de l'API GraphQL.",
-        "start": "Au premier démarrage, ce qui n'a pas changé depuis ce jour (UTC) n'est pas lu ; à défaut, tout l'est.",
-        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut dire qu'un usager est le même.",
+        "token": "Jeton d'API d'un *administrateur*, avec accès en lecture aux démarches ci-dessous.",
+        "procedures": "Démarches à lire, par numéro de démarche.",
+        "url": "Adresse de l'API GraphQL.",
+        "start": "Le premier démarrage ignore les dossiers inchangés depuis ce jour (UTC). À défaut, tous sont lus.",
+        "sector": "Secteur dont la clé sert aux pseudonymes des usagers. Les dossiers de secteurs différents ne peuvent pas être "
+        "rapprochés d'une même personne.",
         "site": "Site des démarches qui n'en ont pas.",
         "service": "Service des démarches qui n'en ont pas.",
-        "poll_seconds": "À quel intervalle on demande ce qui est nouveau.",
-        "page_size": "Combien de dossiers sont demandés à la fois ; moins si le serveur met trop de temps.",
-        "overlap_seconds": "De combien chaque tour revient en arrière du dernier changement connu, pour ceux devenus "
+        "poll_seconds": "Intervalle entre deux relevés, en secondes.",
+        "page_size": "Dossiers par requête. À réduire si le serveur met trop de temps.",
+        "overlap_seconds": "Durée relue par chaque relevé avant le dernier changement connu, pour les changements devenus "
         "visibles tard.",
     }

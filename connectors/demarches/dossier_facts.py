@@ -1,4 +1,4 @@
-"""What an entry of a list says, one fact at a time: so that one that cannot be used does not take the others with it."""
+"""Split list entries into single facts, so that an invalid fact does not affect the others."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,13 +12,13 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Person(msgspec.Struct):
-    """Whoever has an account, or is asked for."""
+    """Account holder or applicant."""
 
     email: str | None = None
 
 
 class Traitement(msgspec.Struct, rename="camel"):
-    """A step of a dossier."""
+    """Step of a dossier."""
 
     id: Id
     event: str
@@ -26,13 +26,13 @@ class Traitement(msgspec.Struct, rename="camel"):
 
 
 class Correction(msgspec.Struct, rename="camel"):
-    """What makes a message a request for a correction."""
+    """Correction request attached to a message."""
 
     date_resolution: Time | None = None
 
 
 class Message(msgspec.Struct, rename="camel"):
-    """A message, of which nothing but the request is known."""
+    """Message with a correction request."""
 
     id: Id
     created_at: Time
@@ -41,7 +41,7 @@ class Message(msgspec.Struct, rename="camel"):
 
 
 class DossierFact(msgspec.Struct, rename="camel"):
-    """One fact about a dossier: just one of `traitement`, `message` and `date_supression` is there."""
+    """One fact base a dossier, with exactly one of `traitement`, `message` and `date_supression`."""
 
     procedure: int
     read_at: Time
@@ -55,19 +55,19 @@ class DossierFact(msgspec.Struct, rename="camel"):
 
 
 decode: Final = msgspec.json.Decoder(DossierFact).decode
-"""Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+"""Decode a fact. Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
 encode: Final = msgspec.json.encode
 
 
 class DatedFact(NamedTuple):
-    """A fact as it is kept and mapped, and when it last changed if that can be read."""
+    """Encoded fact and the time of its last change, if it is readable."""
 
     fact: bytes
     changed_at: datetime | None
 
 
 def read_node(raw: msgspec.Raw) -> Any:
-    """Return an entry of a list; as its bytes, if it cannot be read or written."""
+    """Decode a list entry; return it as bytes if it cannot be decoded or encoded again."""
     try:
         node = msgspec.json.decode(raw)
         encode(node)
@@ -77,32 +77,32 @@ def read_node(raw: msgspec.Raw) -> Any:
 
 
 def split(procedure: int, node: Any, read_at: datetime) -> Iterator[DatedFact]:
-    """Yield the facts of an entry; of one without the form of an entry, what it is, as one fact that cannot be used."""
-    about: dict[Any, Any] = {"procedure": procedure, "readAt": read_at}
+    """Yield the facts of an entry. A malformed entry gives one fact that the mapping rejects."""
+    base: dict[Any, Any] = {"procedure": procedure, "readAt": read_at}
     match node:
         case bytes():
-            yield DatedFact(encode(about)[:-1] + b',"node":' + node + b"}", None)
+            yield DatedFact(encode(base)[:-1] + b',"node":' + node + b"}", None)
         case {"traitements": list(steps), "messages": list(messages), **dossier}:
-            about |= dossier
+            base |= dossier
             for step in steps:
-                yield DatedFact(encode(about | {"traitement": step}), time_of(step, "dateTraitement"))
+                yield DatedFact(encode(base | {"traitement": step}), time_of(step, "dateTraitement"))
             for message in messages:
                 match message:
                     case {"correction": None}:
                         pass
                     case {"correction": dict(correction)}:
-                        over_at = time_of(correction, "dateResolution") or time_of(message, "discardedAt")
-                        yield DatedFact(encode(about | {"message": message}), over_at)
+                        ended_at = time_of(correction, "dateResolution") or time_of(message, "discardedAt")
+                        yield DatedFact(encode(base | {"message": message}), ended_at)
                     case _:
-                        yield DatedFact(encode(about | {"message": message}), None)
+                        yield DatedFact(encode(base | {"message": message}), None)
         case {"dateSupression": _}:
-            yield DatedFact(encode(about | node), None)
+            yield DatedFact(encode(base | node), None)
         case _:
-            yield DatedFact(encode(about | {"node": node}), None)
+            yield DatedFact(encode(base | {"node": node}), None)
 
 
 def time_of(node: Any, field: str) -> datetime | None:
-    """Return the time in a field of what came, None if there is none that can be read."""
+    """Return the time in a field of an entry, or None if it is missing or unreadable."""
     try:
         return msgspec.convert(node[field], Time)
     except (msgspec.ValidationError, KeyError, TypeError):

@@ -1,8 +1,8 @@
-"""One list of one procedure, followed from change to change.
+"""Incremental reading of one list of one procedure.
 
-Each turn asks again for what changed shortly before the newest change known (the overlap): an entry of the same second, or one
-whose transaction ended late, is not missed. What comes a second time as it was is passed over. A page's cursor is the server's
-own and is not kept: after a restart the turn begins anew where the pages before had come to.
+Each poll reads a short overlap before the newest known change again, so that entries of the same second and entries of slow
+transactions are not missed. Unchanged entries are skipped. Page cursors are not saved: after a restart, the poll begins again
+at the newest change of the pages already read.
 """
 
 import hmac
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.demarches.api import Listing, Page, RefusedError, ask
+from connectors.demarches.api import Listing, Page, RefusedError, fetch_page
 from connectors.demarches.config import DemarchesConfig
 from connectors.demarches.dossier_facts import DatedFact, encode, read_node, split, time_of
 from connectors.sdk.errors import SourceUnavailableError
@@ -21,26 +21,27 @@ from models.identities import PseudonymKey
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DUPLICATE: Final = timedelta(days=30)
-"""A dossier that changes tells all its steps again, back to this long before what is known whole: what is older was told for
-sure, and those who count may have forgotten that."""
-MOST_SEEN: Final = 50_000
+"""Period before `ReadMark.whole` within which the facts of a changed dossier are published again. Older facts are certainly
+published, and workers may no longer recognise them as duplicates."""
+MAX_SEEN: Final = 50_000
+"""Most digests kept in `ReadMark.seen`."""
 
 
 class ReadMark(msgspec.Struct):
-    """How far a list was read."""
+    """Read position in a list."""
 
     since: datetime | None = None
-    """The newest change read, with all before it."""
+    """Time of the newest change read."""
     whole: datetime | None = None
-    """The same, as it was when the end of the list was last reached."""
+    """Value of `since` when the end of the list was last reached."""
     seen: dict[str, datetime] = {}
-    """What was read of the time that is asked for again: the entries' keyed digests, and when they changed."""
+    """Times of change of the entries read in the overlap, by keyed digest of the entry."""
     early: set[str] = set()
-    """The numbers of the dossiers that were told since the start and had steps before it."""
+    """Numbers of the published dossiers with steps before the configured start."""
 
 
 class DossierFeed:
-    """The list `listing` of procedure `number`, from `mark` on, which it keeps up to date."""
+    """Reader of `listing` of procedure `number`. Starts at `mark` and keeps it up to date."""
 
     def __init__(
         self, config: DemarchesConfig, number: int, listing: Listing, mark: ReadMark, key: PseudonymKey
@@ -50,7 +51,7 @@ class DossierFeed:
         self._listing = listing
         self._mark = mark
         self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
-        self._overlap = max(timedelta(seconds=config.overlap_seconds), listing.dated_back)
+        self._overlap = max(timedelta(seconds=config.overlap_seconds), listing.max_delay)
         self._page_size = config.page_size
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
@@ -59,31 +60,31 @@ class DossierFeed:
 
     @property
     def due(self) -> bool:
-        """Whether there is a next page, or it is time for the next turn."""
+        """Whether a poll is in progress or due."""
         return not self._backoff.is_paused and (self._after is not None or self._interval.due)
 
     @property
     def trouble(self) -> str:
-        """Why the server does not answer this question; empty if it does."""
+        """Message for the operator on why the server refuses this query; empty if it does not."""
         return self._backoff.trouble
 
     def read(self, server: HttpClient) -> list[bytes]:
-        """Return the facts of the next page that are new. Raises `SourceUnavailableError` if the server is away."""
+        """Return the new facts of the next page. Raises `SourceUnavailableError` if the server is unreachable."""
         if self._after is None:
             self._from = self._mark.since - self._overlap if self._mark.since else self._start
             self._newest = self._mark.since or self._start
         try:
-            page = ask(server, self._listing, self._number, self._from, self._page_size, self._after)
+            page = fetch_page(server, self._listing, self._number, self._from, self._page_size, self._after)
             after = self._cursor_after(page)
         except RefusedError as error:
             self._after = None
             self._backoff.record_failure(str(error))
             return []
         except SourceUnavailableError:
-            self._after = None  # which may be what the server stumbles over
+            self._after = None  # the cursor may be the cause of the error
             raise
         self._backoff.record_success()
-        facts = [fact for raw in page.nodes for fact in self._take(read_node(raw), datetime.now(UTC))]
+        facts = [fact for raw in page.nodes for fact in self._new_facts(read_node(raw), datetime.now(UTC))]
         self._after = after
         self._advance()
         return facts
@@ -100,23 +101,27 @@ class DossierFeed:
             )
         return page.page_info.end_cursor
 
-    def _take(self, node: Any, now: datetime) -> list[bytes]:
+    def _new_facts(self, node: Any, now: datetime) -> list[bytes]:
         changed_at = time_of(node, self._listing.changed_at)
         if changed_at:
-            self._newest = max(self._newest, min(changed_at, now))  # a date far ahead must not hide what comes
-        digest = hmac.digest(self._key.secret, encode(node), "sha256").hex()[:20]  # a plain one could be guessed from
+            self._newest = max(self._newest, min(changed_at, now))  # a date in the future must not hide later changes
+        digest = hmac.digest(self._key.secret, encode(node), "sha256").hex()[:20]  # an unkeyed digest could be guessed
         if digest in self._mark.seen:
             return []
         self._mark.seen[digest] = changed_at or self._newest
-        sure = self._mark.whole - DUPLICATE if self._mark.whole else None
+        earliest = self._mark.whole - DUPLICATE if self._mark.whole else None
         facts = list(split(self._number, node, now))
         if self._is_first_read(node, facts):
-            sure = None
-        return [told.fact for told in facts if sure is None or told.changed_at is None or told.changed_at >= sure]
+            earliest = None
+        return [
+            dated.fact
+            for dated in facts
+            if earliest is None or dated.changed_at is None or dated.changed_at >= earliest
+        ]
 
     def _is_first_read(self, node: Any, facts: list[DatedFact]) -> bool:
-        """Whether a dossier has steps from before the start, and none of it was told yet; from now on it was."""
-        if not any(told.changed_at and told.changed_at < self._start for told in facts):
+        """Return whether a dossier has steps before the start and is read for the first time; record its number."""
+        if not any(dated.changed_at and dated.changed_at < self._start for dated in facts):
             return False
         number = str(node.get("number"))
         if number in self._mark.early:
@@ -130,7 +135,7 @@ class DossierFeed:
         if ended or self._listing.in_order:
             mark.since = self._newest
             seen = [(at, digest) for digest, at in mark.seen.items() if at >= self._newest - self._overlap]
-            mark.seen = {digest: at for at, digest in sorted(seen)[-MOST_SEEN:]}
+            mark.seen = {digest: at for at, digest in sorted(seen)[-MAX_SEEN:]}
         if ended:
             mark.whole = mark.since
             self._interval.restart()

@@ -1,7 +1,7 @@
-"""What a fact about a dossier means.
+"""Mapping of facts attributes dossiers to events.
 
-A correction is told by the message that asks for it: the steps of the same name tell any change that a citizen or an agent makes
-to what was submitted, asked for or not.
+Corrections are read from the messages that request them. The steps of similar names are ignored, because they record any change
+to a submitted dossier, requested or not.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ IGNORED: Final = frozenset({"depose_correction_usager", "depose_correction_instr
 
 
 class DossierMapping:
-    """Maps facts, each for itself."""
+    """Map facts to events; each fact is mapped on its own."""
 
     def __init__(self, source: str, config: DemarchesConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
         self._source = source
@@ -57,7 +57,7 @@ class DossierMapping:
         }
 
     def map(self, raw: bytes) -> Outcome:
-        """Return what a fact means, or why it means nothing; raises nothing."""
+        """Return the events of a fact, or its rejection; never raises."""
         try:
             fact = decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -67,17 +67,17 @@ class DossierMapping:
             return Reject(
                 Reason.UNKNOWN_RECORD,
                 raw,
-                say("its procedure is not configured", "sa démarche n'est pas dans la configuration"),
+                say("the procedure is not configured", "la démarche n'est pas dans la configuration"),
             )
         events = self._events(fact, procedure)
         if events is None:
-            return Reject(Reason.UNKNOWN_RECORD, raw, say("a step of a kind not known", "une étape d'un genre inconnu"))
+            return Reject(Reason.UNKNOWN_RECORD, raw, say("unknown kind of step", "genre d'étape inconnu"))
         return events
 
     def _events(self, fact: DossierFact, procedure: Procedure) -> Sequence[Event] | None:
-        """Return what a fact tells; None if it is of no kind that is known."""
+        """Return the events of a fact, or None for an unknown kind."""
         number = number_for(fact.number, self._key)
-        about: _Envelope = {
+        attributes: _Envelope = {
             "source": self._source,
             "subject": contact_id(Channel.FORM, self._source, number),
             "recordedtime": fact.read_at,
@@ -87,40 +87,40 @@ class DossierMapping:
         }
         if (deleted_at := fact.date_supression) is not None:
             native = f"dossier|{number}|{deleted_at.timestamp():.0f}"
-            return (PersonalDataErased(**about, id=self._id(native), time=deleted_at, channel=Channel.FORM),)
-        about["identities"] = self._identities(fact)
+            return (PersonalDataErased(**attributes, id=self._id(native), time=deleted_at, channel=Channel.FORM),)
+        attributes["identities"] = self._identities(fact)
         if (message := fact.message) is not None:
-            return self._corrected(message, about)
+            return self._correction_events(message, attributes)
         if (step := fact.traitement) is not None:
-            about |= {"id": self._id(f"traitement|{step.id}"), "time": step.date_traitement}
-            return _stepped(step.event, about, procedure.label or str(fact.procedure))
+            attributes |= {"id": self._id(f"traitement|{step.id}"), "time": step.date_traitement}
+            return _step_events(step.event, attributes, procedure.label or str(fact.procedure))
         return None
 
-    def _corrected(self, message: Message, about: _Envelope) -> Sequence[Event]:
-        asked = FormCorrectionRequested(**about, id=self._id(f"message|{message.id}"), time=message.created_at)
-        over_at = message.correction.date_resolution or message.discarded_at
-        if over_at is None:
-            return (asked,)
-        return (asked, FormCorrected(**about, id=self._id(f"message|{message.id}|over"), time=over_at))
+    def _correction_events(self, message: Message, attributes: _Envelope) -> Sequence[Event]:
+        requested = FormCorrectionRequested(**attributes, id=self._id(f"message|{message.id}"), time=message.created_at)
+        ended_at = message.correction.date_resolution or message.discarded_at
+        if ended_at is None:
+            return (requested,)
+        return (requested, FormCorrected(**attributes, id=self._id(f"message|{message.id}|over"), time=ended_at))
 
     def _id(self, native: str) -> str:
         return event_id(self._source, native)
 
     def _identities(self, fact: DossierFact) -> str:
-        """Return the pseudonyms of the dossier, and of whom it is for: not of a third party who fills in for many."""
+        """Return the pseudonyms of the dossier and the applicant; a third party who applies for others is left out."""
         key = self._keys[fact.procedure]
         identities = [key.pseudonym(IdentityKind.DOSSIER, str(fact.number))]
         people = (fact.demandeur,) if fact.depose_par_un_tiers else (fact.demandeur, fact.usager)
         addresses = [normalise_email(person.email) for person in people if person and person.email]
-        identities += dict.fromkeys(key.pseudonym(IdentityKind.EMAIL, one) for one in addresses if one)
+        identities += dict.fromkeys(key.pseudonym(IdentityKind.EMAIL, address) for address in addresses if address)
         return join(identities)
 
 
-def _stepped(kind: str, about: _Envelope, procedure: str) -> Sequence[Event] | None:
+def _step_events(kind: str, attributes: _Envelope, procedure: str) -> Sequence[Event] | None:
     if kind == SUBMITTED:
-        return (FormSubmitted(**about, data=FormSubmittedData(procedure=procedure)),)
+        return (FormSubmitted(**attributes, data=FormSubmittedData(procedure=procedure)),)
     if kind in TAKEN_UP:
-        return (FormTakenUp(**about),)
+        return (FormTakenUp(**attributes),)
     if decision := DECIDED.get(kind):
-        return (FormDecided(**about, data=FormDecidedData(decision=decision)),)
+        return (FormDecided(**attributes, data=FormDecidedData(decision=decision)),)
     return () if kind in IGNORED else None

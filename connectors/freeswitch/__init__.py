@@ -1,4 +1,7 @@
-"""FreeSWITCH: calls and agents of the queues of mod_callcenter, live by the event socket (ESL)."""
+"""FreeSWITCH connector: calls and agents of mod_callcenter queues, live through the event socket (ESL).
+
+Imports `connectors.sdk` and `models` only.
+"""
 
 from connectors.freeswitch.config import FreeswitchConfig
 from connectors.freeswitch.probe import probe

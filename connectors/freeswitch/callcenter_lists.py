@@ -1,7 +1,7 @@
-"""What is so when a connection begins: told as far as it was not known.
+"""Comparison of the lists of mod_callcenter at the start of a connection with the tracked state.
 
-What happened while nobody listened is told by nobody: who no longer waits has left for an unknown reason, and who no longer talks
-has ended the conversation. Of what an event told while the lists were made, events tell what follows, and the lists nothing.
+Events from before the connection are lost. A caller who no longer waits has left for an unknown reason, and an agent who
+no longer talks has ended the conversation. Calls and agents with events during the listing are left to their events.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,85 +18,89 @@ WAITS, TALKS, GAVE_UP = ("Waiting", "Trying"), "Answered", "Abandoned"
 
 
 class CallcenterListComparison:
-    """Compares what is so with what is known. `status` says what an agent's status means."""
+    """Compares the lists with the tracked state. `status` maps an agent status to its meaning."""
 
-    def __init__(self, names: NameResolver, watch: StayTracker, status: Mapping[str, str]) -> None:
+    def __init__(self, names: NameResolver, tracker: StayTracker, status: Mapping[str, str]) -> None:
         self._names = names
-        self._watch = watch
+        self._tracker = tracker
         self._status = status
 
-    def compare(self, told: EventSocketRecord, at: int, facts: EventFactory) -> Iterator[Event]:
-        """Yield what lists, made at `at`, tell that was not known."""
-        if told.members is not None:
-            stays = {"|".join(map(self._names.call, one.split("|"))) for one in told.heard if "|" in one}
-            yield from self._compare_calls(told.members, stays, at, facts)
-        yield from self._compare_agents(told, set(map(self._names.agent, told.heard)), at, facts)
+    def compare(self, record: EventSocketRecord, at: int, factory: EventFactory) -> Iterator[Event]:
+        """Yield events for the differences between the lists, made at `at`, and the tracked state."""
+        if record.members is not None:
+            stays = {"|".join(map(self._names.call, key.split("|"))) for key in record.reported if "|" in key}
+            yield from self._compare_calls(record.members, stays, at, factory)
+        yield from self._compare_agents(record, set(map(self._names.agent, record.reported)), at, factory)
 
-    def _compare_calls(self, rows: Sequence[Message], heard: set[str], at: int, facts: EventFactory) -> Iterator[Event]:
-        there = {
+    def _compare_calls(
+        self, rows: Sequence[Message], reported: set[str], at: int, factory: EventFactory
+    ) -> Iterator[Event]:
+        current = {
             f"{self._names.call(row.get('session_uuid', ''))}|{self._names.call(row.get('uuid', ''))}": row
             for row in rows
             if row.get("state") in (*WAITS, TALKS) and row.get("session_uuid") and row.get("uuid") and row.get("queue")
         }
         gave_up = {self._names.call(row.get("uuid", "")): row for row in rows if row.get("state") == GAVE_UP}
-        for key, stay in list(self._watch.stays.items()):
-            if key in heard or key in there:
+        for key, stay in list(self._tracker.stays.items()):
+            if key in reported or key in current:
                 continue
-            self._watch.end(stay)
-            now = max(at, stay.since, stay.answered_at)  # the clock has whole seconds
+            self._tracker.end(stay)
+            ended_at = max(at, stay.since, stay.answered_at)  # the clock has a resolution of one second
             gone_at = _epoch(gave_up.get(stay.member, {}), "abandoned_epoch", at)
             if stay.given_up_at:
-                yield facts.abandoned(stay, stay.given_up_at)
+                yield factory.abandoned(stay, stay.given_up_at)
             elif stay.talks:
-                yield from facts.ended(stay, EndedBy.SYSTEM, now, busy=self._watch.is_busy(stay.agent), seen=False)
+                yield from factory.ended(
+                    stay, EndedBy.SYSTEM, ended_at, busy=self._tracker.is_busy(stay.agent), observed=False
+                )
             else:
-                left_at = max(gone_at, stay.since) if gone_at else now
-                yield facts.left(stay, LeaveReason.OTHER, left_at, seen=gone_at > 0)
-        for key, row in there.items():
-            if key not in heard:
-                yield from self._find(key, row, at, facts)
+                left_at = max(gone_at, stay.since) if gone_at else ended_at
+                yield factory.left(stay, LeaveReason.OTHER, left_at, observed=gone_at > 0)
+        for key, row in current.items():
+            if key not in reported:
+                yield from self._compare_row(key, row, at, factory)
 
-    def _find(self, key: str, row: Message, at: int, facts: EventFactory) -> Iterator[Event]:
-        """Yield that a call waits or talks."""
-        stay = self._watch.stays.get(key)
+    def _compare_row(self, key: str, row: Message, at: int, factory: EventFactory) -> Iterator[Event]:
+        """Yield the events of a call that waits or talks."""
+        stay = self._tracker.stays.get(key)
         if stay is None:
             call, _, member = key.partition("|")
             since = max(_epoch(row, "joined_epoch", at), _epoch(row, "rejoined_epoch", at)) or at
-            stay = self._watch.begin(call, member, self._names.queue_key(row["queue"]), since)
-            yield facts.queued(stay, self._names.caller(row.get("cid_number", "")))
+            stay = self._tracker.begin(call, member, self._names.queue_key(row["queue"]), since)
+            yield factory.queued(stay, self._names.caller(row.get("cid_number", "")))
         if row["state"] == TALKS and not stay.talks:
             stay.agent = self._names.agent(row.get("serving_agent", ""))
             stay.answered_at = stay.answered_at or max(_epoch(row, "bridge_epoch", at), stay.since)
             stay.talks = True
-            self._watch.answering.pop(stay.agent, None)
-            yield from facts.answered(stay)
+            self._tracker.answering.pop(stay.agent, None)
+            yield from factory.answered(stay)
 
     def _compare_agents(
-        self, told: EventSocketRecord, heard: set[str], at: int, facts: EventFactory
+        self, record: EventSocketRecord, reported: set[str], at: int, factory: EventFactory
     ) -> Iterator[Event]:
         queues: dict[str, list[str]] = {}
-        for tier in told.tiers:
+        for tier in record.tiers:
             queues.setdefault(self._names.agent(tier.get("agent", "")), []).append(
                 self._names.queue_key(tier.get("queue", ""))
             )
-        rows = {self._names.agent(row.get("name", "")): row for row in told.agents}
-        for name in {**dict.fromkeys(self._watch.agents), **rows}:
-            before = self._watch.agents.get(name, Agent())
+        rows = {self._names.agent(row.get("name", "")): row for row in record.agents}
+        for name in {**dict.fromkeys(self._tracker.agents), **rows}:
+            before = self._tracker.agents.get(name, Agent())
             row = rows.get(name, {})
-            status = before.status if name in heard else self._status.get(row.get("status", ""), "")
+            status = before.status if name in reported else self._status.get(row.get("status", ""), "")
             after = Agent(status, sorted(filter(None, queues.get(name, ()))), before.at)
             if not name or after == before:
                 continue
-            if name in rows or name in heard:
-                self._watch.agents[name] = after
+            if name in rows or name in reported:
+                self._tracker.agents[name] = after
             else:
-                del self._watch.agents[name]
+                del self._tracker.agents[name]
             if before.status or after.status:
                 changed_at = _epoch(row, "last_status_change", at) if status != before.status else 0
                 after.at = max(changed_at or at, before.at + 1)
-                yield from facts.became(name, before, after)
+                yield from factory.state_changed(name, before, after)
 
 
 def _epoch(row: Message, column: str, at: int) -> int:
-    """Return a time of a row made at `at` in microseconds, 0 if it has none."""
+    """Return a time of a row, made at `at`, in microseconds since 1970; 0 if it has none."""
     return epoch(row.get(column, ""), at / SECOND_US) * SECOND_US

@@ -1,4 +1,4 @@
-"""How one FreeSWITCH is configured."""
+"""Options of one FreeSWITCH instance."""
 
 from typing import Annotated, ClassVar
 
@@ -16,40 +16,41 @@ class FreeswitchConfig(ConnectorConfig):
     """The event socket of one FreeSWITCH: `event_socket.conf.xml`."""
 
     host: Host
-    """Where it is. The event socket speaks no TLS: reach another machine through a tunnel only."""
+    """Host name or address. The event socket has no TLS: reach another machine only through a tunnel."""
     port: Port = 8021
-    """Its port."""
+    """TCP port."""
     password: Secret
-    """Its password, or the user's (`esl-password`)."""
+    """Password of the event socket, or of the user (`esl-password`)."""
     user: User | None = None
-    """A user of the directory, `name@domain`, who may use the event socket; if not given, the socket's own password is shown."""
+    """User of the directory, `name@domain`, with access to the event socket. Default: log in with the socket's own password."""
     sector: Sector = "general"
-    """Sector whose key makes the pseudonyms: callers of different sectors cannot be told to be the same."""
+    """Sector whose key creates the pseudonyms. The same caller has different pseudonyms in different sectors."""
     site: Label = ""
-    """Site of what neither queue nor line has one for."""
+    """Default site, for queues and lines without one."""
     service: Label = ""
-    """Service of what neither queue nor line has one for."""
+    """Default service, for queues and lines without one."""
     queues: dict[str, QueueOptions] = Field(default_factory=dict)
-    """What the queues are for, by their names in mod_callcenter, with or without what follows `@`. Others are taken as well,
-    under their own names."""
+    """Labels, services and sites of the queues, by their names in mod_callcenter, with or without `@` and the domain. Other
+    queues are read too, under their own names."""
     dids: dict[str, PhoneLine] = Field(default_factory=dict)
-    """The numbers that citizens dial, in any usual form; `*` and `?` match any digits and one. If there are any, each call to one
-    of them is told to have arrived."""
+    """Numbers that citizens dial, in any usual format; `*` matches any digits, `?` one digit. If any are given, each call to
+    one of them is reported as arrived."""
     region: Region = "FR"
-    """Country whose national way of writing phone numbers is used."""
+    """Country whose national phone number format is used."""
 
     french_descriptions: ClassVar = {
-        "host": "Où il se trouve. L'event socket ne parle pas TLS : ne joindre une autre machine que par un tunnel.",
-        "port": "Son port.",
-        "password": "Son mot de passe, ou celui de l'utilisateur (`esl-password`).",
-        "user": "Un utilisateur de l'annuaire, `nom@domaine`, qui peut se servir de l'event socket ; à défaut, c'est "
-        "le mot de passe de celui-ci qui est montré.",
-        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un appelant.",
-        "site": "Site de ce qui n'en a ni par la file ni par la ligne.",
-        "service": "Service de ce qui n'en a ni par la file ni par la ligne.",
-        "queues": "À quoi servent les files, par leur nom dans mod_callcenter, avec ou sans ce qui suit `@`. Les autres sont "
-        "lues aussi, sous leur propre nom.",
-        "dids": "Les numéros que composent les usagers, sous toute forme usuelle ; `*` et `?` remplacent des chiffres. S'il y "
-        "en a, l'arrivée de chaque appel vers l'un d'eux est racontée.",
-        "region": "Pays dont l'écriture nationale des numéros est suivie.",
+        "host": "Nom ou adresse. L'event socket n'a pas de TLS : ne joindre une autre machine que par un tunnel.",
+        "port": "Port TCP.",
+        "password": "Mot de passe de l'event socket, ou de l'utilisateur (`esl-password`).",
+        "user": "Utilisateur de l'annuaire, `nom@domaine`, ayant accès à l'event socket. À défaut, la connexion se fait avec le "
+        "mot de passe de l'event socket lui-même.",
+        "sector": "Secteur dont la clé crée les pseudonymes. Un même appelant a des pseudonymes différents d'un secteur à "
+        "l'autre.",
+        "site": "Site par défaut, pour les files et les lignes qui n'en ont pas.",
+        "service": "Service par défaut, pour les files et les lignes qui n'en ont pas.",
+        "queues": "Libellés, services et sites des files, par leur nom dans mod_callcenter, avec ou sans `@` et le domaine. Les "
+        "autres files sont lues aussi, sous leur propre nom.",
+        "dids": "Numéros que composent les usagers, sous toute forme usuelle ; `*` remplace plusieurs chiffres, `?` un seul. S'il"
+        " y en a, l'arrivée de chaque appel vers l'un d'eux est signalée.",
+        "region": "Pays dont le format national des numéros est utilisé.",
     }

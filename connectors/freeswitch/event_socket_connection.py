@@ -1,4 +1,4 @@
-"""What one FreeSWITCH tells, across lost connections."""
+"""One connection to FreeSWITCH, with the retained fields of its events and lists."""
 
 import time
 from collections.abc import Sequence
@@ -22,65 +22,65 @@ from connectors.freeswitch.name_resolver import NameResolver
 from connectors.sdk.errors import SourceUnavailableError
 
 RELIST_SECONDS: Final = 60.0
-"""How often agents are listed: no event tells that one begins or ceases to serve a queue."""
+"""Interval between agent lists, in seconds: no event reports changes of an agent's queues."""
 
 
 class EventSocketConnection:
-    """One connection, and what is kept of what it tells. Raises `SourceUnavailableError`, and is over then: close it."""
+    """One connection. Close it after a `SourceUnavailableError`."""
 
     def __init__(self, config: FreeswitchConfig, names: NameResolver) -> None:
         self._names = names
         self._session = EventSocketSession(config)
         try:
-            listed = list_all(self._session)
-            # Rows change just before it is told: what had changed is told before the next answer.
-            meanwhile = self._kept(self._session.drain_until_now())
-            listed.heard = sorted({subject(told.message) for told in meanwhile})
-            self._rows = listed.agents, listed.tiers
+            status = list_all(self._session)
+            # Rows change just before their event is sent, so the events of all listed changes come before the next answer.
+            events = self._filtered(self._session.drain_until_now())
+            status.reported = sorted({subject(event.message) for event in events})
+            self._rows = status.agents, status.tiers
             self._listed_at = time.monotonic()
-            self.initial_records = [listed, *meanwhile]
-            """How things are, and what was told while that was asked."""
+            self.initial_records = [status, *events]
+            """The lists, and the events received during the listing."""
         except BaseException:
             self._session.close()
             raise
 
     def receive(self, wait_seconds: float) -> list[EventSocketRecord]:
-        """Return what happened, or if nothing did for now and that has changed, who the agents are."""
-        told = self._kept(self._session.receive(wait_seconds))
-        if told or time.monotonic() - self._listed_at < RELIST_SECONDS:
-            return told
+        """Return new events; without any, the agent lists if they have changed."""
+        records = self._filtered(self._session.receive(wait_seconds))
+        if records or time.monotonic() - self._listed_at < RELIST_SECONDS:
+            return records
         self._listed_at = time.monotonic()
         self._session.begin_lists()
         try:
-            listed = _list_agents(self._session)
+            status = _list_agents(self._session)
         except SourceUnavailableError:
-            return self._kept(
+            return self._filtered(
                 self._session.receive(0.0)
-            )  # what came before that is not lost; after it, this raises again
-        if self._rows == (rows := (listed.agents, listed.tiers)):
+            )  # return the events received before the failure; the next call raises again
+        if self._rows == (rows := (status.agents, status.tiers)):
             return []
         self._rows = rows
-        return [listed]
+        return [status]
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._session.close()
 
-    def _kept(self, events: Sequence[Message]) -> list[EventSocketRecord]:
+    def _filtered(self, events: Sequence[Message]) -> list[EventSocketRecord]:
         now = time.time()
         return [
-            EventSocketRecord(0, now, kept)
+            EventSocketRecord(0, now, filtered)
             for event in events
-            if (kept := filter_event(event, self._names)) is not None
+            if (filtered := filter_event(event, self._names)) is not None
         ]
 
 
 def list_all(session: EventSocketSession) -> EventSocketRecord:
-    """Return how things are."""
+    """Return the lists of callers, agents and tiers."""
     members = [select_fields(row, MEMBER) for row in session.list_members()]
-    listed = _list_agents(session)
-    listed.members = members
-    return listed
+    status = _list_agents(session)
+    status.members = members
+    return status
 
 
 def _list_agents(session: EventSocketSession) -> EventSocketRecord:

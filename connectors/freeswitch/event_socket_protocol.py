@@ -1,7 +1,7 @@
-"""What the event socket sends: frames of headers and a body as long as `Content-Length` says, and what is in the bodies.
+"""Frames of the event socket: headers, and a body of `Content-Length` bytes.
 
-Format: `mod_event_socket.c`, `switch_event_serialize`, and `list_result_callback` of `mod_callcenter.c`. An own reader, because
-the libraries for it bring a web framework and telemetry, or gevent, into a process that has no use for them.
+Format: `mod_event_socket.c`, `switch_event_serialize`, and `list_result_callback` of `mod_callcenter.c`. Existing client
+libraries are not used, because they require a web framework and telemetry, or gevent.
 """
 
 from typing import Final, NamedTuple
@@ -11,22 +11,22 @@ from connectors.sdk.socket_connection import read_headers
 
 MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 16 << 20
-"""Of a list; a longer body is not kept."""
+"""Maximum size of a list, in bytes; longer ones are discarded."""
 MAX_LISTED: Final = 50_000
 MAX_COLUMNS: Final = 200
-"""Of a list; `mod_callcenter` has some 30."""
+"""Maximum number of columns of a list; `mod_callcenter` has about 30."""
 MAX_EVENT_BYTES: Final = 262_144
-"""An event holds all variables of a channel; one that is longer is not kept."""
+"""Maximum size of an event, in bytes; an event contains all variables of a channel. Longer ones are discarded."""
 END: Final = b"\n\n"
 EVENT: Final = "text/event-plain"
 NULL: Final = "(null)"
 
 Message = dict[str, str]
-"""Of names that repeat, the first."""
+"""Headers of a message. Of a repeated name, the first value is used."""
 
 
 class UnreadableError(Exception):
-    """What came is no frame."""
+    """The received bytes are not a frame."""
 
 
 class Frame(NamedTuple):
@@ -35,22 +35,22 @@ class Frame(NamedTuple):
     headers: Message
     body: bytes
     oversized: bool = False
-    """It had a body that was too long to be kept."""
+    """Whether the body was too long and was discarded."""
 
     @property
     def kind(self) -> str:
-        """What it is."""
+        """Content type."""
         return self.headers.get("Content-Type", "")
 
 
 class FrameReader:
-    """Takes apart what comes in, whatever its pieces; holds one frame at most."""
+    """Incremental parser of frames. It buffers at most one frame."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
         self._headers: Message | None = None
         self._missing = 0
-        """Of the body, or of one that is not kept."""
+        """Bytes missing of the body, whether it is read or discarded."""
         self._skipping = False
 
     def feed(self, content: bytes) -> list[Frame]:
@@ -72,7 +72,7 @@ class FrameReader:
         return frames
 
     def _begin(self) -> bool:
-        """Return whether there is a frame whose headers are known."""
+        """Return whether the headers of a frame are available."""
         if self._headers is not None:
             return True
         while self._pending[:1] == b"\n":
@@ -94,29 +94,29 @@ class FrameReader:
 
 
 def event_of(body: bytes) -> Message:
-    """Return the headers of an event, whose values are url-encoded."""
+    """Return the headers of an event, whose values are URL-encoded."""
     head = body.partition(END)[0]
     return {name: unquote(value) for name, value in read_headers(head, b"\n").items()}
 
 
 def rows_of(answer: str, text: str) -> list[Message] | None:
-    """Return the rows of a list, None if `answer` is none.
+    """Return the rows of a list, None if `answer` is not a list.
 
-    Columns are named in the first line and divided by `|`, which the column `text` may hold as well.
+    The first line contains the column names. Columns are separated by `|`, which the column `text` may contain as well.
     """
     lines = answer.split("\n")
     if "+OK" not in lines:
         return None
-    header, *found = lines[: lines.index("+OK")][: MAX_LISTED + 2] or [""]
+    header, *rows_found = lines[: lines.index("+OK")][: MAX_LISTED + 2] or [""]
     columns = header.split("|", MAX_COLUMNS + 1)
     if len(columns) > MAX_COLUMNS:
         return None
-    after = len(columns) - columns.index(text) - 1 if text in columns else 0
+    trailing = len(columns) - columns.index(text) - 1 if text in columns else 0
     rows = []
-    for line in found:
+    for line in rows_found:
         values = line.split("|")
         if len(values) > len(columns) and text in columns:
-            first, last = columns.index(text), len(values) - after
+            first, last = columns.index(text), len(values) - trailing
             values = [*values[:first], "|".join(values[first:last]), *values[last:]]
         if len(values) == len(columns):
             rows.append({name: "" if value == NULL else value for name, value in zip(columns, values, strict=True)})

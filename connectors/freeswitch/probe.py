@@ -1,4 +1,4 @@
-"""Try whether the event socket can be reached, and understood."""
+"""Check that the event socket can be reached and read."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,8 +16,8 @@ from connectors.sdk.journaled_stream import JournalEntry
 
 
 def probe(config: FreeswitchConfig, context: Context) -> Sequence[Outcome]:
-    """Return who is in the queues, having asked for events too. Raises `SourceUnavailableError`."""
+    """Return the outcome of the lists; events are subscribed too. Raises `SourceUnavailableError`."""
     with closing(EventSocketSession(config)) as session:
-        told = list_all(session)
+        status = list_all(session)
     mapping = EventMapping(context.source, config, context.pseudonym_key(config.sector), StayTracker())
-    return [mapping.map(JournalEntry(msgspec.json.encode(told), datetime.now(UTC)))]
+    return [mapping.map(JournalEntry(msgspec.json.encode(status), datetime.now(UTC)))]

@@ -1,4 +1,4 @@
-"""One FreeSWITCH as a source: what it tells is kept on disk until it is confirmed, and read from there."""
+"""FreeSWITCH as a source. Its records are stored on disk and read from there until they are confirmed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,21 +21,22 @@ from models.reasons import Reason
 
 class _Saved(msgspec.Struct):
     number: int = 0
-    """Of the last record that was mapped."""
-    watch: StayTracker = msgspec.field(default_factory=StayTracker)
+    """Number of the last mapped record."""
+    tracker: StayTracker = msgspec.field(name="watch", default_factory=StayTracker)
+    """Memory of earlier records. Saved as `watch`."""
 
 
 class Position(NamedTuple):
-    """Where the source is."""
+    """Position of the source."""
 
     saved: bytes
-    """What the cursor keeps."""
+    """Content of the cursor file."""
     journal_position: SpoolPosition | None
-    """Up to where the journal is no longer needed."""
+    """Position up to which the journal can be deleted."""
 
 
 class FreeswitchSource(Source[JournalEntry, Position]):
-    """What one FreeSWITCH tells."""
+    """Source for one FreeSWITCH."""
 
     checkpoint_seconds = 0.25
 
@@ -43,42 +44,44 @@ class FreeswitchSource(Source[JournalEntry, Position]):
         self._cursor = context.cursor
         self._saved = self._cursor.load_as(_Saved) or _Saved()
         self._config, self._context = config, context
-        self._mapping = self._map_with(self._saved.watch)
+        self._mapping = self._map_with(self._saved.tracker)
         names = NameResolver(config, context.pseudonym_key(config.sector))
-        line = ReconnectingConnection(lambda: EventSocketConnection(config, names))
-        self._feed = JournaledStream(context.directory / "esl", EventSocketRecord, line, self._saved.number)
+        connection = ReconnectingConnection(lambda: EventSocketConnection(config, names))
+        self._stream = JournaledStream(context.directory / "esl", EventSocketRecord, connection, self._saved.number)
 
     def read(self, wait_seconds: float) -> Sequence[JournalEntry]:
-        """Return what was told."""
-        return self._feed.read(wait_seconds)
+        """Return the next records."""
+        return self._stream.read(wait_seconds)
 
     def map(self, raw: JournalEntry) -> Outcome:
-        """Return what it means."""
+        """Return the outcome of a record."""
         self._saved.number = raw.number
         return self._mapping.map(raw)
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
-        """Return its rejection, with what its call did before."""
+        """Return the rejection of a record, with the state before it."""
         return self._mapping.reject(raw, reason, detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return what it means by now, with a memory of its own."""
-        watch = msgspec.json.decode(reject.context, type=MappingContext).watch
-        return self._map_with(watch).map(JournalEntry(reject.record, read_at))
+        """Return the outcome of a rejected record, mapped again with the state saved in its rejection."""
+        tracker = msgspec.json.decode(reject.context, type=MappingContext).tracker
+        return self._map_with(tracker).map(JournalEntry(reject.record, read_at))
 
     def position(self) -> Position:
-        """Return the number of the last record, and what is remembered there."""
-        return Position(msgspec.json.encode(self._saved), self._feed.journal_position)
+        """Return the number of the last record, and the memory at this point."""
+        return Position(msgspec.json.encode(self._saved), self._stream.journal_position)
 
     def acknowledge(self, position: Position) -> None:
-        """Keep it."""
+        """Save the position."""
         self._cursor.save(position.saved)
         if position.journal_position is not None:
-            self._feed.drop(position.journal_position)
+            self._stream.drop(position.journal_position)
 
     def close(self) -> None:
-        """Leave."""
-        self._feed.close()
+        """Close the connection and the journal."""
+        self._stream.close()
 
-    def _map_with(self, watch: StayTracker) -> EventMapping:
-        return EventMapping(self._context.source, self._config, self._context.pseudonym_key(self._config.sector), watch)
+    def _map_with(self, tracker: StayTracker) -> EventMapping:
+        return EventMapping(
+            self._context.source, self._config, self._context.pseudonym_key(self._config.sector), tracker
+        )

@@ -1,4 +1,4 @@
-"""What has to be remembered of earlier events to understand later ones. Times are FreeSWITCH's, in microseconds since 1970."""
+"""Memory of earlier events. Times are FreeSWITCH's, in microseconds since 1970."""
 
 from itertools import islice
 from typing import Final
@@ -6,69 +6,69 @@ from typing import Final
 import msgspec
 
 CALL_US: Final = 6 * 3600 * 1_000_000
-"""A call that was not mentioned for so long is forgotten, unless it waits or talks."""
+"""A call without events for this time is forgotten, unless it waits or talks."""
 MAX_CALLS: Final = 20_000
 MAX_STAYS: Final = 500
 
 
 class QueueStay(msgspec.Struct, array_like=True):
-    """A member: a call in a queue, until it leaves it or the conversation is over."""
+    """A member: a call in a queue, until it leaves the queue or the conversation ends."""
 
     call: str
     member: str
     queue: str
-    """As `Names.own_queue` calls it."""
-    visit: int
-    turn: int
-    """Greater than 1 if the same member waits again in the same call, as one may that gave up."""
+    """The queue's key (`NameResolver.queue_key`)."""
+    ordinal: int
+    attempt: int
+    """Greater than 1 if the same member waits again in the same call, for example after leaving."""
     since: int
     agent: str = ""
-    """Who answers, once that is so."""
+    """Agent who answers, if any."""
     answered_at: int = 0
     ring_seconds: float | None = None
     talks: bool = False
-    """The two are connected; an agent who answers may still find nobody there."""
+    """Whether agent and caller are connected. The caller may have hung up before."""
     given_up_at: int = 0
-    """The caller hung up while an agent answered, and it is not known yet whether they were connected."""
+    """Time when the caller hung up while an agent answered; it is not known yet whether they were connected."""
     hung_up_by: str = ""
-    """Who ended the conversation, if that was told."""
+    """Party who ended the conversation, if reported."""
 
     @property
     def key(self) -> str:
-        """By what it is remembered."""
+        """Key in `StayTracker.stays`."""
         return f"{self.call}|{self.member}"
 
 
 class Call(msgspec.Struct, array_like=True):
-    """A call, and the members that it was, in order: a new one for each stay, the same again if it goes on with one."""
+    """A call and its members in order. Each stay has a new member, or the same one again if it is resumed."""
 
     at: int
     members: list[str]
 
 
 class Agent(msgspec.Struct, array_like=True):
-    """An agent."""
+    """State of an agent."""
 
     status: str = ""
     """`in`, `break`, or empty if logged out."""
     queues: list[str] = msgspec.field(default_factory=list)
     at: int = 0
-    """When something was told of him last."""
+    """Time of the last change."""
 
 
 class StayTracker(msgspec.Struct):
-    """What is remembered."""
+    """State of the calls and agents of one FreeSWITCH."""
 
     calls: dict[str, Call] = {}
-    """The one mentioned last comes last."""
+    """Calls by id, ordered by their last stay."""
     stays: dict[str, QueueStay] = {}
-    """Those that go on."""
+    """Current stays."""
     answering: dict[str, str] = {}
-    """Agent → the key of the stay that he answers, until the two are connected."""
+    """Agent → key of the stay that the agent answers, until the connection."""
     agents: dict[str, Agent] = {}
 
     def begin(self, call: str, member: str, queue: str, at: int) -> QueueStay:
-        """Return a stay that begins now."""
+        """Begin a stay and return it."""
         known = self.calls.pop(call, None) or Call(at, [])
         self.calls[call] = known
         known.at = at
@@ -80,25 +80,25 @@ class StayTracker(msgspec.Struct):
         return stay
 
     def find(self, call: str, member: str) -> QueueStay | None:
-        """Return a stay that goes on."""
+        """Return a current stay, None if there is none."""
         return self.stays.get(f"{call}|{member}")
 
     def is_over(self, call: str, member: str) -> bool:
-        """Return whether such a stay was told, and does not go on."""
+        """Return whether such a stay is known and has ended."""
         return call in self.calls and member in self.calls[call].members and self.find(call, member) is None
 
     def end(self, stay: QueueStay) -> None:
-        """Take note that a stay is over."""
+        """Record the end of a stay."""
         self.stays.pop(stay.key, None)
         if self.answering.get(stay.agent) == stay.key:
             del self.answering[stay.agent]
 
     def is_busy(self, agent: str) -> bool:
-        """Return whether an agent is in a conversation that goes on."""
+        """Return whether an agent has a conversation."""
         return any(stay.agent == agent and stay.talks for stay in self.stays.values())
 
     def excerpt(self, call: str, member: str, agent: str) -> "StayTracker":
-        """Return what an event of these depends on: enough to map it alone."""
+        """Return the part of the state that an event of this call, member and agent depends on."""
         keys = {f"{call}|{member}", self.answering.get(agent, "")} & self.stays.keys()
         if ending := self.find(call, member):
             keys |= {key for key, stay in self.stays.items() if stay.agent and stay.agent == ending.agent}

@@ -1,4 +1,4 @@
-"""Maarch Courrier and MEM Courrier: letters that are registered and followed there, by the REST API."""
+"""Maarch connector: publishes letters of Maarch Courrier or MEM Courrier. Imports only the SDK and `models`."""
 
 from connectors.maarch.config import MaarchConfig
 from connectors.maarch.simulate.command import command

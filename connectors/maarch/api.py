@@ -1,7 +1,7 @@
-"""The REST API of Maarch Courrier: what is asked, and nothing else.
+"""Client of the Maarch Courrier REST API, limited to the routes that the connector needs.
 
-Routes as in its published `rest/index.php`, answers as in `ResController`, `ContactController` and
-`AcknowledgementReceiptController`. No subject, text or file is asked for; of senders nothing but how they are reached is decoded.
+The routes follow Maarch's published `rest/index.php`, the responses `ResController`, `ContactController` and
+`AcknowledgementReceiptController`. The client requests no subject, text or file, and decodes only contact details of senders.
 """
 
 from collections import Counter
@@ -19,7 +19,8 @@ from connectors.sdk.i18n import say
 from connectors.sdk.pull import HttpClient
 
 CHANGED_AT: Final = "GREATEST(creation_date, modification_date, closing_date)"
-"""A change of status by the web service leaves `modification_date` as it was, but sets `closing_date`."""
+"""SQL expression for the time of the last change. A status change by web service sets `closing_date`, not
+`modification_date`."""
 COLUMNS: Final = (
     "res_id",
     "category_id",
@@ -36,13 +37,13 @@ COLUMNS: Final = (
 LIST: Final = "POST/res/list"
 CONTACTS: Final = "GET/resources/{resId}/contacts"
 RECEIPTS: Final = "GET/resources/{resId}/acknowledgementReceipts"
-"""Routes, as the options of a user of Maarch's name them."""
-TRIES: Final = 3
-"""How often the server may fail on what belongs to one letter, or answer what cannot be read, before that is gone without."""
+"""Routes, as letter_route in the settings of a Maarch user."""
+MAX_FAILURES: Final = 3
+"""Attempts to read the senders or the acknowledgement of one letter; then they are skipped."""
 
 
 class RefusedError(Exception):
-    """The server answers, but not the question; the text says why, for people."""
+    """Maarch refuses the request or its response is unreadable; the text is a message for the operator."""
 
 
 class _Letters(msgspec.Struct):
@@ -59,7 +60,7 @@ class _Numbers(msgspec.Struct):
 
 class _Contact(msgspec.Struct):
     type: str = "contact"
-    """Or `user`, `entity`: who wrote is of the house."""
+    """`contact` for an external sender, `user` or `entity` for an internal one."""
     email: str | None = None
     phone: str | None = None
 
@@ -73,87 +74,87 @@ class _Receipt(msgspec.Struct, rename="camel"):
 
 
 class MaarchApi(HttpClient):
-    """The server as the configured user may see it. Its methods raise `SourceUnavailableError` and `RefusedError`."""
+    """Maarch server, with the rights of the configured user. Methods raise `SourceUnavailableError` and `RefusedError`."""
 
     def __init__(self, config: MaarchConfig) -> None:
         super().__init__(config.url.removesuffix("/rest") + "/rest", config.token)
         if config.password:
             self._client.auth = httpx.BasicAuth(config.login, config.password.get_secret_value())
-        self._client.event_hooks = {"request": [self._note_request], "response": [self._note_response]}
+        self._client.event_hooks = {"request": [self._count_request], "response": [self._record_status]}
         self._select = ", ".join((*COLUMNS, *_custom(config)))
         self._requests = 0
         self._status = 0
         self._failures: Counter[str] = Counter()
 
     def list_letters(self, clause: str, order: Sequence[str], limit: int) -> list[msgspec.Raw]:
-        """Return the rows that `clause` is true of, as they came."""
+        """Return the undecoded rows that match the SQL condition `clause`."""
         letters: _Letters = self._list(_Letters, self._select, clause, order, limit)
         return letters.resources
 
     def acknowledged(self, letters: Collection[int]) -> set[int]:
-        """Return those of `letters` of which an acknowledgement of receipt was sent."""
+        """Return the subset of `letters` with a sent acknowledgement of receipt."""
         if not letters:
             return set()
         numbers = ", ".join(map(str, letters))
         sent = "res_id in (select res_id from acknowledgement_receipts where send_date is not null)"
         found: _Numbers = self._list(_Numbers, "res_id", f"res_id in ({numbers}) and {sent}", ("res_id",), len(letters))
-        return {one.res_id for one in found.resources}
+        return {row.res_id for row in found.resources}
 
     def receipt_sent_at(self, letter: int) -> str:
-        """Return when the first acknowledgement of receipt was sent, local; empty if none was."""
+        """Return the local time of the first sent acknowledgement of receipt; empty if none was sent."""
         receipts = self._find(list[_Receipt], RECEIPTS, letter) or []
         return min(filter(None, (receipt.send_date for receipt in receipts)), default="")
 
     def senders(self, letter: int) -> tuple[Sender, ...]:
-        """Return how the citizens who sent a letter are reached, as far as that is known."""
+        """Return the contact details of the citizens who sent a letter; senders without any are left out."""
         found = self._find(_Contacts, CONTACTS, letter, {"type": "senders"}) or _Contacts([])
         citizens = [contact for contact in found.contacts if contact.type == "contact"]
-        return tuple(Sender(one.email, one.phone) for one in citizens if one.email or one.phone)
+        return tuple(Sender(citizen.email, citizen.phone) for citizen in citizens if citizen.email or citizen.phone)
 
     def _list(self, kind: Any, select: str, clause: str, order: Sequence[str], limit: int) -> Any:
-        question = {"select": select, "clause": clause, "orderBy": [*order], "limit": limit}
-        content = self._ask_for(lambda: self.post(question, "/res/list"), LIST)
+        query = {"select": select, "clause": clause, "orderBy": [*order], "limit": limit}
+        content = self._request(lambda: self.post(query, "/res/list"), LIST)
         return _decode(content, kind, LIST)
 
     def _find(self, kind: Any, route: str, letter: int, params: dict[str, str | int] | None = None) -> Any:
-        """Return what belongs to a letter; None if there is nothing, or if the server fails on it time and again."""
-        named = route.replace("{resId}", str(letter))
+        """Return the response of a letter's route, or None if the letter is gone or failed `MAX_FAILURES` times."""
+        letter_route = route.replace("{resId}", str(letter))
         requests = self._requests
         try:
-            content = self._ask_for(lambda: self.get(named.removeprefix("GET"), params), route)
-            found = _decode(content, kind, named)
+            content = self._request(lambda: self.get(letter_route.removeprefix("GET"), params), route)
+            found = _decode(content, kind, letter_route)
         except (SourceUnavailableError, RefusedError) as error:
-            if self._requests > requests and (self._is_gone() or self._fails_again(named, error)):
+            if self._requests > requests and (self._is_gone() or self._fails_again(letter_route, error)):
                 self._backoff.record_success()
                 found = None
             else:
                 raise
-        del self._failures[named]
+        del self._failures[letter_route]
         return found
 
     def _is_gone(self) -> bool:
         return self._status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
 
-    def _fails_again(self, named: str, error: Exception) -> bool:
+    def _fails_again(self, letter_route: str, error: Exception) -> bool:
         is_unreadable = self._status == httpx.codes.OK and isinstance(error, RefusedError)
         if not (is_unreadable or self._status == httpx.codes.INTERNAL_SERVER_ERROR):
             return False
-        self._failures[named] += 1
-        return self._failures[named] >= TRIES
+        self._failures[letter_route] += 1
+        return self._failures[letter_route] >= MAX_FAILURES
 
-    def _ask_for(self, ask: Callable[[], bytes], route: str) -> bytes:
+    def _request(self, send: Callable[[], bytes], route: str) -> bytes:
         try:
-            return ask()
+            return send()
         except SourceUnavailableError:
-            if words := _explain(self._status, route):
-                raise RefusedError(words) from None
+            if message := _explain(self._status, route):
+                raise RefusedError(message) from None
             raise
 
-    async def _note_request(self, _: httpx.Request) -> None:
+    async def _count_request(self, _: httpx.Request) -> None:
         self._requests += 1
         self._status = 0
 
-    async def _note_response(self, response: httpx.Response) -> None:
+    async def _record_status(self, response: httpx.Response) -> None:
         self._status = response.status_code
 
 
@@ -170,30 +171,29 @@ def _decode(content: bytes, kind: Any, route: str) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RefusedError(
             say(
-                f"{route}: the server answers otherwise than published",
-                f"{route} : le serveur répond autrement que publié",
+                f"{route}: the response does not match Maarch's published API",
+                f"{route} : la réponse n'est pas celle de l'API publiée de Maarch",
             )
         ) from None
 
 
 def _explain(status: int, route: str) -> str:
-    """Return what it means that the server refuses; empty where it is no matter of Maarch's."""
+    """Return a message for the operator; empty for a status that Maarch itself does not send."""
     match status:
         case 400:
             return say(
-                f"{route}: the server refuses the question (400): is the user in a group with a perimeter?",
-                f"{route} : le serveur refuse la question (400) : l'utilisateur est-il dans un groupe avec un périmètre ?",
+                f"{route}: the server refuses the query (400): check that the user is in a group with a perimeter",
+                f"{route} : le serveur refuse la requête (400) : vérifier que l'utilisateur est dans un groupe avec un périmètre",
             )
         case 401:
             return say(
-                "the server refuses the user (401): are login and password, or the token, right?",
-                "le serveur refuse l'utilisateur (401) : identifiant et mot de passe, ou jeton, sont-ils justes ?",
+                "the server refuses the user (401): check login and password, or the token",
+                "le serveur refuse l'utilisateur (401) : vérifier l'identifiant et le mot de passe, ou le jeton",
             )
         case 403:
             return say(
-                f"{route}: the server does not let the user ask this (403): authorise the route, or renew the password",
-                f"{route} : le serveur ne laisse pas l'utilisateur demander cela (403) : autoriser la route, ou renouveler le "
-                "mot de passe",
+                f"{route}: the route is forbidden to the user (403): authorise the route, or renew the password",
+                f"{route} : la route est interdite à l'utilisateur (403) : autoriser la route, ou renouveler le mot de passe",
             )
         case _:
             return ""

@@ -1,4 +1,4 @@
-"""What a letter of Maarch says that is new, one fact at a time: one that cannot be used takes no others with it."""
+"""Facts derived from the changes of a letter. Each fact is mapped alone, so that an invalid one does not affect the others."""
 
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -12,7 +12,7 @@ Kind = Literal["arrived", "registered", "assigned", "acknowledged", "status", "s
 
 
 class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A row of `res_view_letterbox`, as far as it is asked for; times are local."""
+    """Requested columns of a row of `res_view_letterbox`; times are local."""
 
     res_id: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     creation_date: str
@@ -31,41 +31,41 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_outgoing(self) -> bool:
-        """Whether it was written by the house."""
+        """Whether the organisation sent the letter."""
         return self.category_id == "outgoing"
 
     @property
     def changed_at(self) -> datetime:
-        """When it changed last, local, by the same rule as `api.CHANGED_AT`. Raises `ValueError`."""
+        """Local time of the last change, by the same rule as `api.CHANGED_AT`. Raises `ValueError`."""
         times = (self.creation_date, self.modification_date, self.closing_date)
         return max(read_local(time) for time in times if time)
 
 
 class Sender(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How whoever sent a letter is reached."""
+    """Contact details of a sender."""
 
     email: str | None = None
     phone: str | None = None
 
 
 class LetterFact(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fact about a letter, which stands for itself."""
+    """One fact about a letter, complete in itself."""
 
     kind: str
     """One of `Kind`."""
     letter: Letter
     read_at: Annotated[datetime, msgspec.Meta(tz=True)]
     at: str = ""
-    """When it happened, local, if the letter itself does not say so."""
+    """Local time of the fact, where the letter has no column for it."""
     was: str = ""
-    """Of a status, the one before."""
+    """Previous status, for `status`."""
     since: str = ""
-    """Since when that was known, local; of an assignment, since when the present status is."""
+    """Local time since which the previous status was known; for `assigned`, the current status."""
     senders: tuple[Sender, ...] = ()
 
 
 class LetterState(msgspec.Struct, frozen=True, array_like=True):
-    """What was told of a letter last: what is there again is no news."""
+    """Last published state of a letter, to detect changes."""
 
     arrived: str = ""
     chrono: str = ""
@@ -73,51 +73,51 @@ class LetterState(msgspec.Struct, frozen=True, array_like=True):
     acknowledged: str = ""
     status: str = ""
     since: str = ""
-    """When the status was found, local."""
+    """Local time at which the status was found."""
     sent: str = ""
     rules: int = 0
-    """By which `RULES` it was compared last."""
+    """Value of `RULES` at the last comparison."""
 
 
 RULES: Final = 1
-"""Raised where a status gets another meaning. 1: `FOLLOWED_UP` is closed."""
+"""Version of the meanings of statuses. Version 1: `FOLLOWED_UP` means closed."""
 encode: Final = msgspec.json.encode
 decode: Final = msgspec.json.Decoder(LetterFact).decode
-"""Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+"""Decode a fact. Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
 
 
 def compare(
     letter: Letter, known: LetterState | None, acknowledged: str, read_at: datetime
 ) -> tuple[list[LetterFact], LetterState]:
-    """Return what `letter` says that is not `known`, in order, and what is known then.
+    """Return the changes of `letter` since the state `known`, in order, and its new state.
 
-    `acknowledged` is when the first acknowledgement of receipt was sent, local; empty if that is not known.
+    `acknowledged` is the local time of the first acknowledgement of receipt; empty if unknown.
     """
     before = known or LetterState()
-    if before.rules < 1 and before.status == FOLLOWED_UP:  # it was not reported as closed
+    if before.rules < 1 and before.status == FOLLOWED_UP:  # earlier versions did not publish it as closed
         before = msgspec.structs.replace(before, status="", since="")
-    after = _look_at(letter, before, acknowledged)
+    after = _new_state(letter, before, acknowledged)
     facts: list[LetterFact] = []
 
-    def tell(kind: Kind, at: str = "", was: str = "", since: str = "") -> None:
+    def add(kind: Kind, at: str = "", was: str = "", since: str = "") -> None:
         facts.append(LetterFact(kind, letter, read_at, at, was, since))
 
     if after.arrived != before.arrived:
-        tell("arrived")
+        add("arrived")
     if after.chrono != before.chrono:
-        tell("registered")
+        add("registered")
     if after.destination != before.destination:
-        tell("assigned", write_local(letter.changed_at) if known else letter.creation_date, since=after.since)
+        add("assigned", write_local(letter.changed_at) if known else letter.creation_date, since=after.since)
     if after.acknowledged != before.acknowledged:
-        tell("acknowledged", after.acknowledged)
+        add("acknowledged", after.acknowledged)
     if after.status != before.status:
-        tell("status", after.since, was=before.status, since=before.since)
+        add("status", after.since, was=before.status, since=before.since)
     if after.sent != before.sent:
-        tell("sent")
+        add("sent")
     return facts, after
 
 
-def _look_at(letter: Letter, before: LetterState, acknowledged: str) -> LetterState:
+def _new_state(letter: Letter, before: LetterState, acknowledged: str) -> LetterState:
     if letter.is_outgoing:
         sent = (letter.departure_date, letter.postage, letter.cost)
         return LetterState(sent="|".join(filter(None, sent))) if all(sent) else before

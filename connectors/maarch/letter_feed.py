@@ -1,7 +1,4 @@
-"""One list of letters, gone through again and again, and what is new in it.
-
-What was told of a letter before is passed over, whichever list it comes from.
-"""
+"""Periodic reading of one letter query, reduced to the facts that were not published before."""
 
 import hashlib
 from collections import deque
@@ -22,27 +19,30 @@ from connectors.sdk.pull import Backoff, Interval
 from models.identities import PseudonymKey
 
 Row = Letter | bytes
-"""A letter, or what came instead of one, as a record that cannot be used."""
+"""Letter, or the raw bytes of a row that is no valid letter."""
 _decode: Final = msgspec.json.Decoder(Letter, strict=False).decode
 
 
 class LetterFeed:
-    """The letters of `listing`, asked of `server` every `seconds`; `memory` knows what was told of them."""
+    """Reader of the letters of `query`, polled from `server` every `seconds`.
+
+    `store` holds the published state of each letter, shared by all feeds.
+    """
 
     def __init__(
         self,
         config: MaarchConfig,
-        listing: LetterQuery,
+        query: LetterQuery,
         seconds: float,
         server: MaarchApi,
-        memory: LetterStore,
+        store: LetterStore,
         key: PseudonymKey,
     ) -> None:
         self._config = config
         self._key = key
-        self._listing = listing
+        self._query = query
         self._server = server
-        self._memory = memory
+        self._store = store
         self._interval = Interval(seconds)
         self._backoff = Backoff()
         self._last: Letter | None = None
@@ -53,23 +53,23 @@ class LetterFeed:
 
     @property
     def has_rows(self) -> bool:
-        """Whether a page is being worked on: what other lists told meanwhile would not be known here."""
+        """Whether a page is in progress. No other feed may run until its end, because its states were read with the page."""
         return bool(self._rows)
 
     @property
     def due(self) -> bool:
-        """Whether a turn is under way, or it is time for the next one."""
+        """Whether a poll is in progress or due."""
         return not self._backoff.is_paused and (self.has_rows or self._more or self._interval.due)
 
     @property
     def trouble(self) -> str:
-        """Why the server does not answer this question; empty if it does."""
+        """Message for the operator on why the server refuses this query; empty if it does not."""
         return self._backoff.trouble
 
     def read(self) -> list[bytes]:
-        """Ask for a page, or return the facts that are new of its next letter.
+        """Fetch the next page, or return the new facts of the next letter of the page.
 
-        Raises `SourceUnavailableError` if the server is away; it goes on then where it was.
+        Raises `SourceUnavailableError` if the server is unreachable; the next call continues at the same letter.
         """
         try:
             if not self._rows:
@@ -78,28 +78,28 @@ class LetterFeed:
             else:
                 facts = self._take()
         except RefusedError as error:
-            self._end_turn()
+            self._end_poll()
             self._backoff.record_failure(str(error))
             return []
         self._backoff.record_success()
         if not self._rows and not self._more:
-            self._end_turn()
+            self._end_poll()
             self._interval.restart()
         return facts
 
-    def _end_turn(self) -> None:
+    def _end_poll(self) -> None:
         self._last = None
         self._more = False
         self._rows.clear()
 
     def _fetch(self) -> None:
         size = self._config.page_size
-        listed = self._server.list_letters(self._listing.clause(self._last), self._listing.order, size)
+        listed = self._server.list_letters(self._query.clause(self._last), self._query.order, size)
         rows = [read_row(raw, self._key) for raw in listed]
         letters = [row for row in rows if isinstance(row, Letter)]
         self._check(rows, letters)
-        known = self._memory.find([_number(row) for row in rows])
-        self._known = {number: _without_raw_chrono(one, self._key) for number, one in known.items()}
+        known = self._store.find([_number(row) for row in rows])
+        self._known = {number: _without_raw_chrono(state, self._key) for number, state in known.items()}
         self._acknowledged = (
             self._server.acknowledged(self._unacknowledged(letters)) if self._config.receipts else set()
         )
@@ -107,14 +107,17 @@ class LetterFeed:
         self._rows.extend(rows)
 
     def _check(self, rows: Sequence[Row], letters: Sequence[Letter]) -> None:
-        """Raise `RefusedError` unless letters come in order, and tell how to go on after them."""
+        """Raise `RefusedError` if the letters are out of order, or if a full page holds none to continue from."""
         if len(rows) >= self._config.page_size and not letters:
             raise RefusedError(
-                say("the server lists what is no letter", "le serveur donne ce qui n'est pas un courrier")
+                say(
+                    "the server lists rows that are no letters",
+                    "le serveur donne des lignes qui ne sont pas des courriers",
+                )
             )
         last = self._last
         for letter in letters:
-            if last and not self._listing.is_after(letter, last):
+            if last and not self._query.is_after(letter, last):
                 raise RefusedError(
                     say("the server lists letters out of order", "le serveur donne les courriers dans le désordre")
                 )
@@ -125,15 +128,15 @@ class LetterFeed:
         return [number for number in incoming if not (number in self._known and self._known[number].acknowledged)]
 
     def _take(self) -> list[bytes]:
-        """Return what is new of the next letter, and go on after it."""
+        """Return the new facts of the next letter, and advance past it."""
         row = self._rows[0]
         if isinstance(row, Letter):
             facts = self._compare(row)
             self._last = row
-            self._listing.advance_to(row)
+            self._query.advance_to(row)
         else:
             facts = [] if _number(row) in self._known else [row]
-            self._memory.remember(_number(row), LetterState())
+            self._store.remember(_number(row), LetterState())
         self._rows.popleft()
         return facts
 
@@ -147,20 +150,20 @@ class LetterFeed:
         if known is None and self._config.senders and not letter.is_outgoing:
             senders = self._server.senders(number)
             facts = [msgspec.structs.replace(fact, senders=senders) for fact in facts]
-        self._memory.remember(number, after)
+        self._store.remember(number, after)
         return [encode(fact) for fact in facts]
 
 
 def _number(row: Row) -> int:
-    """Return what a row is remembered by: below zero for what is no letter."""
+    """Return the key of a row in the store: the letter's number, or a negative hash of an invalid row."""
     return row.res_id if isinstance(row, Letter) else -int.from_bytes(hashlib.sha256(row).digest()[:7])
 
 
 def read_row(raw: msgspec.Raw, key: PseudonymKey) -> Row:
-    """Return the letter that a row is, its chrono without anything personal, or what it is instead."""
+    """Return the letter of a row, with a chrono free of personal data; return an invalid row as raw bytes."""
     try:
         letter = _decode(raw)
-        letter.changed_at  # noqa: B018 - has to be a time
+        letter.changed_at  # noqa: B018 - raises ValueError for an invalid time
     except (msgspec.DecodeError, ValueError, RecursionError):
         return b'{"node":' + bytes(raw) + b"}"
     if not letter.alt_identifier:
@@ -169,5 +172,5 @@ def read_row(raw: msgspec.Raw, key: PseudonymKey) -> Row:
 
 
 def _without_raw_chrono(known: LetterState, key: PseudonymKey) -> LetterState:
-    """Return what is known of a letter; earlier versions kept every chrono as it came."""
+    """Return the state of a letter with a chrono free of personal data; earlier versions stored chronos in clear."""
     return msgspec.structs.replace(known, chrono=reference_for(known.chrono, key))

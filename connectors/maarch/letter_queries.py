@@ -1,8 +1,8 @@
-"""Which letters are asked for, in which order, and how to go on after one.
+"""SQL queries for letters, with keyset pagination.
 
-`Changes` begins each turn shortly before the newest change known (the overlap), and pages by time of change and number: of
-letters that changed in the same instant none is missed. `Open` goes through all open letters by number, and finds what left
-no date.
+`ChangedLetters` starts each poll shortly before the newest known change (the overlap). It pages by time of change and number,
+so that letters changed at the same instant are not missed. `OpenLetters` pages through all open letters by number, to find
+changes that left no date.
 """
 
 from abc import ABC, abstractmethod
@@ -19,18 +19,18 @@ from connectors.maarch.letter_facts import Letter
 from connectors.maarch.local_time import begin_before, to_local, write_local
 from connectors.maarch.statuses import FOLLOWED_UP, closed_statuses
 
-BEGINNING: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local, as Maarch's times
+BEGINNING: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local like all times of Maarch
 
 
 class ReadMark(msgspec.Struct):
-    """How far the changes were read."""
+    """Read position in the changed letters."""
 
     since: datetime | None = None
-    """The newest change read, local, with all before it."""
+    """Local time of the newest change read."""
 
 
 class LetterQuery(ABC):
-    """A list of letters, in SQL as Maarch takes it."""
+    """Ordered query of letters, as SQL for Maarch's list route."""
 
     order: Sequence[str]
 
@@ -43,16 +43,16 @@ class LetterQuery(ABC):
             self._filters.append(f"model_id in ({', '.join(map(str, config.models))})")
 
     def clause(self, last: Letter | None) -> str:
-        """Return which letters come after `last`; from the beginning of a turn on if there is none."""
+        """Return the SQL condition for the letters after `last`, or for the start of a poll if `last` is None."""
         return " and ".join((*self._filters, self._after(last) if last else self._first()))
 
     @abstractmethod
     def is_after(self, letter: Letter, last: Letter) -> bool:
-        """Return whether `letter` comes after `last`."""
+        """Return whether `letter` comes after `last` in the order of the query."""
 
     @abstractmethod
     def advance_to(self, letter: Letter) -> None:
-        """Take note that all up to `letter` was told."""
+        """Record that all letters up to `letter` were read."""
 
     @abstractmethod
     def _first(self) -> str: ...
@@ -62,7 +62,7 @@ class LetterQuery(ABC):
 
 
 class ChangedLetters(LetterQuery):
-    """The letters that changed since `mark`, which is kept up to date."""
+    """Letters changed since `mark`, which advances with the reading."""
 
     order = (CHANGED_AT, "res_id")
 
@@ -72,13 +72,13 @@ class ChangedLetters(LetterQuery):
         self._overlap = timedelta(seconds=config.overlap_seconds)
 
     def is_after(self, letter: Letter, last: Letter) -> bool:
-        """Return whether it changed later, or at the same time with a higher number."""
+        """Return whether `letter` changed later, or at the same time with a higher number."""
         return (letter.changed_at, letter.res_id) > (last.changed_at, last.res_id)
 
     def advance_to(self, letter: Letter) -> None:
-        """Take note that all changes up to that of `letter` were told."""
+        """Advance the mark to the change of `letter`."""
         now = to_local(datetime.now(UTC), self._zone)
-        changed_at = max(min(letter.changed_at, now), BEGINNING)  # a date far ahead must not hide what comes
+        changed_at = max(min(letter.changed_at, now), BEGINNING)  # a date in the future must not hide later changes
         self._mark.since = max(self._mark.since or changed_at, changed_at)
 
     def _first(self) -> str:
@@ -91,7 +91,10 @@ class ChangedLetters(LetterQuery):
 
 
 class OpenLetters(LetterQuery):
-    """All letters that have an open status or no closing date, or are followed up: an earlier version took those for open."""
+    """Letters with an open status or without a closing date.
+
+    The query includes followed-up letters, which earlier versions published as open.
+    """
 
     order = ("res_id",)
 
@@ -104,11 +107,11 @@ class OpenLetters(LetterQuery):
         ]
 
     def is_after(self, letter: Letter, last: Letter) -> bool:
-        """Return whether its number is higher."""
+        """Return whether the number of `letter` is higher."""
         return letter.res_id > last.res_id
 
     def advance_to(self, letter: Letter) -> None:
-        """Do nothing: each turn begins with the first one."""
+        """Do nothing: each poll starts with the first letter."""
 
     def _first(self) -> str:
         return "res_id > 0"

@@ -1,6 +1,6 @@
-"""What was told of each letter, in an SQLite file: a letter that is seen again tells only what is new.
+"""SQLite store of the last published state of each letter.
 
-Nothing of it is personal: times, chrono numbers, entities and statuses.
+It holds no personal data, only times, chrono numbers, entities and statuses.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,10 +21,10 @@ _decode: Final = msgspec.json.Decoder(LetterState).decode
 
 
 class LetterStore:
-    """The memory in `directory`, which was there before if `cursor` has a position.
+    """Store in `directory`. If `cursor` has a position, the file must exist.
 
-    Raises `CursorDamagedError` if it is damaged, or was there and is gone; its methods raise that too, and `ConnectorError` if it
-    cannot be used now.
+    The constructor and the methods raise `CursorDamagedError` if the file is damaged or has disappeared. The methods raise
+    `ConnectorError` if it cannot be used.
     """
 
     def __init__(self, directory: Path, cursor: Cursor) -> None:
@@ -35,34 +35,34 @@ class LetterStore:
         was_there = cursor.load() is not None
         path = directory / "letters.sqlite"
         self._database = Database(path, TABLE, advice=advice, was_there=was_there, lost=CursorDamagedError)
-        self._unsafe: dict[int, LetterState] = {}
+        self._unsaved: dict[int, LetterState] = {}
 
     def find(self, letters: Collection[int]) -> dict[int, LetterState]:
-        """Return what is known of those of `letters` of which something is."""
+        """Return the states of the known letters among `letters`."""
         numbers = ", ".join(map(str, letters))
-        rows = self._database.execute(f"SELECT res_id, known FROM letters WHERE res_id IN ({numbers})")  # noqa: S608 - they are integers
-        told = {number: _decode(known) for number, known in rows}
-        return told | {number: self._unsafe[number] for number in letters if number in self._unsafe}
+        rows = self._database.execute(f"SELECT res_id, known FROM letters WHERE res_id IN ({numbers})")  # noqa: S608 - integers only
+        saved = {number: _decode(known) for number, known in rows}
+        return saved | {number: self._unsaved[number] for number in letters if number in self._unsaved}
 
     def remember(self, letter: int, known: LetterState) -> None:
-        """Take note of what is told of a letter; it is on disk once it was kept."""
-        self._unsafe[letter] = known
+        """Set the state of a letter in memory; `save` writes it to disk."""
+        self._unsaved[letter] = known
 
     def unsaved(self) -> dict[int, LetterState]:
-        """Return what was learnt and is not on disk."""
-        return dict(self._unsafe)
+        """Return a copy of the states that are not on disk."""
+        return dict(self._unsaved)
 
     def save(self, unsaved: Mapping[int, LetterState]) -> None:
-        """Wait until `news` is on disk."""
+        """Write these states to disk."""
         if not unsaved:
             return
         with self._database.transaction():
             for letter, known in unsaved.items():
                 self._database.execute("INSERT OR REPLACE INTO letters VALUES (?, ?)", letter, _encode(known))
         for letter, known in unsaved.items():
-            if self._unsafe.get(letter) is known:
-                del self._unsafe[letter]
+            if self._unsaved.get(letter) is known:
+                del self._unsaved[letter]
 
     def close(self) -> None:
-        """Close the file. What was learnt and not kept is forgotten."""
+        """Close the file. States that were not saved are lost."""
         self._database.close()

@@ -1,6 +1,6 @@
-"""Maarch's times: local ones without a zone, as PostgreSQL writes them (`2026-03-16 09:00:00.12`).
+"""Conversion of Maarch's local times without a zone, as written by PostgreSQL (`2026-03-16 09:00:00.12`).
 
-When clocks are put back, an hour comes twice and its times do not tell which: they are taken for the first.
+At the end of summer time one hour occurs twice. Its times are ambiguous and count as the first occurrence.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,32 +11,33 @@ HOUR: Final = timedelta(hours=1)
 
 
 def read_local(text: str) -> datetime:
-    """Return the time without a zone that `text` is. Raises `ValueError`."""
-    read = datetime.fromisoformat(text)
-    if read.tzinfo:
-        raise ValueError("it has a zone")
-    return read
+    """Parse a local time. Raises `ValueError` if it is invalid or has a time zone."""
+    local = datetime.fromisoformat(text)
+    if local.tzinfo:
+        raise ValueError("the time has a time zone")
+    return local
 
 
 def write_local(local: datetime) -> str:
-    """Return a time without a zone as text whose order is that of the times."""
+    """Format a local time with a fixed width, so that texts sort like times."""
     return local.isoformat(" ", "microseconds")
 
 
 def to_utc(local: datetime, zone: ZoneInfo) -> datetime:
-    """Return the moment at which it was `local` in `zone`."""
+    """Convert a local time in `zone` to UTC."""
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
 def to_local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """Return what time it was in `zone`, without the zone."""
+    """Convert a moment to the local time in `zone`, without a time zone."""
     return moment.astimezone(zone).replace(tzinfo=None)
 
 
 def begin_before(local: datetime, overlap: timedelta, zone: ZoneInfo) -> datetime:
-    """Return the local time from which on all is found that was written from `overlap` before `local` on.
+    """Return the local time at which a poll must begin to cover the `overlap` before `local`.
 
-    It is earlier by what clocks are put back in the hour after it: what is written after that has earlier times.
+    If clocks are put back in the hour after that time, the result is earlier by the same amount: rows written then have earlier
+    local times.
     """
     earliest = to_utc(local, zone) - overlap
     now, later = earliest.astimezone(zone), (earliest + HOUR).astimezone(zone)

@@ -1,7 +1,7 @@
-"""What a fact about a letter means.
+"""Mapping of facts attributes letters to events.
 
-Ids are made of the letter's number, the fact and its time, and never of the chrono: that is the same again in another year or
-installation.
+Event ids are computed from the letter's number, the fact and its time. The chrono is not used, because it may occur again in
+another year or installation.
 """
 
 import re
@@ -43,14 +43,14 @@ from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
 
-MOST_CENTS: Final = 1_000_000
+MAX_COST_CENTS: Final = 1_000_000
 PLAIN: Final = re.compile(r"[A-Z0-9_]{1,10}")
-"""A status code as Maarch brings them: the only value of a letter that an error text may name."""
-_NOWHERE: Final = Entity()
+"""Format of Maarch's own status codes; the only value of a letter that may appear in an error text."""
+_NO_ROUTING: Final = Entity()
 
 
 class LetterMapping:
-    """Maps facts, each for itself."""
+    """Map facts to events; each fact is mapped on its own."""
 
     def __init__(self, source: str, config: MaarchConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
         self._source = source
@@ -60,7 +60,7 @@ class LetterMapping:
         sectors = {config.sector, *(entity.sector for entity in config.entities.values() if entity.sector)}
         self._keys = {sector: pseudonym_key(sector) for sector in sectors}
         self._key = self._keys[config.sector]
-        self._meanings: dict[str, Callable[[LetterFact], Sequence[Event]]] = {
+        self._mappers: dict[str, Callable[[LetterFact], Sequence[Event]]] = {
             "arrived": self._arrived,
             "registered": self._registered,
             "assigned": self._assigned,
@@ -70,11 +70,11 @@ class LetterMapping:
         }
 
     def map(self, raw: bytes) -> Outcome:
-        """Return what a fact means, or why it means nothing; raises nothing."""
+        """Return the events of a fact, or its rejection; never raises."""
         try:
             fact = decode(raw)
-            meaning = self._meanings.get(fact.kind)
-            return meaning(fact) if meaning else Reject(Reason.UNKNOWN_RECORD, raw, "kind")
+            map_fact = self._mappers.get(fact.kind)
+            return map_fact(fact) if map_fact else Reject(Reason.UNKNOWN_RECORD, raw, "kind")
         except msgspec.DecodeError as error:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error))
         except (UnicodeDecodeError, RecursionError):
@@ -89,24 +89,26 @@ class LetterMapping:
         letter = fact.letter
         registered_at = self._time("creation_date", letter.creation_date)
         admitted_at = self._time("admission_date", letter.admission_date) if letter.admission_date else None
-        arrived_at = min(admitted_at or registered_at, registered_at)  # it is not registered before it came
-        about = self._about(fact, "arrived", arrived_at)
-        return (LetterArrived(**about, data=LetterArrivedData(admitted_at=admitted_at and arrived_at)),)
+        arrived_at = min(admitted_at or registered_at, registered_at)  # a letter arrives before it is registered
+        attributes = self._attributes(fact, "arrived", arrived_at)
+        return (LetterArrived(**attributes, data=LetterArrivedData(admitted_at=admitted_at and arrived_at)),)
 
     def _registered(self, fact: LetterFact) -> Sequence[Event]:
         chrono = reference_for(fact.letter.alt_identifier or "", self._key)
-        about = self._about(fact, f"registered|{chrono}", self._time("creation_date", fact.letter.creation_date))
-        return (LetterRegistered(**about, data=LetterRegisteredData(chrono=chrono)),)
+        attributes = self._attributes(
+            fact, f"registered|{chrono}", self._time("creation_date", fact.letter.creation_date)
+        )
+        return (LetterRegistered(**attributes, data=LetterRegisteredData(chrono=chrono)),)
 
     def _assigned(self, fact: LetterFact) -> Sequence[Event]:
         at = self._time("modification_date", fact.at)
         if is_closed(self._statuses.get(fact.letter.status or "", "open")):
             closed_at = self._time("closing_date", fact.letter.closing_date or fact.since)
-            at = min(at, closed_at)  # a letter that is found closed was assigned before, or would count as open again
-        return (LetterAssigned(**self._about(fact, f"assigned|{fact.letter.destination}", at)),)
+            at = min(at, closed_at)  # an assignment after the closing would reopen the letter
+        return (LetterAssigned(**self._attributes(fact, f"assigned|{fact.letter.destination}", at)),)
 
     def _acknowledged(self, fact: LetterFact) -> Sequence[Event]:
-        return (LetterAcknowledged(**self._about(fact, "acknowledged", self._time("sendDate", fact.at))),)
+        return (LetterAcknowledged(**self._attributes(fact, "acknowledged", self._time("sendDate", fact.at))),)
 
     def _changed_status(self, fact: LetterFact) -> Sequence[Event]:
         status = fact.letter.status or ""
@@ -114,23 +116,23 @@ class LetterMapping:
         if not status or (meaning == "open" and not self._was_closed(fact)):
             return ()
         if meaning is None:
-            raise _unknown(status)
+            raise _unknown_status(status)
         at = self._time("modification_date", fact.at)
         if meaning == "open":
-            return (LetterAssigned(**self._about(fact, f"reopened|{status}", at)),)
+            return (LetterAssigned(**self._attributes(fact, f"reopened|{status}", at)),)
         if meaning == "answered":
-            return (LetterAnswered(**self._about(fact, "answered", at)),)
+            return (LetterAnswered(**self._attributes(fact, "answered", at)),)
         if meaning == "archived" and self._was_closed(fact):
             return ()
         outcome = CloseOutcome.RESOLVED if meaning == "archived" else CloseOutcome(meaning)
         return self._closed(fact, outcome, self._closed_at(fact, at))
 
     def _closed(self, fact: LetterFact, outcome: CloseOutcome, at: datetime) -> Sequence[Event]:
-        closed = LetterClosed(**self._about(fact, f"closed|{outcome}", at), data=LetterClosedData(outcome=outcome))
+        closed = LetterClosed(**self._attributes(fact, f"closed|{outcome}", at), data=LetterClosedData(outcome=outcome))
         answered_before = self._statuses.get(fact.was) == "answered"
         if outcome is not CloseOutcome.RESOLVED or not self._config.answered_when_resolved or answered_before:
             return (closed,)
-        return (LetterAnswered(**self._about(fact, "answered", at)), closed)
+        return (LetterAnswered(**self._attributes(fact, "answered", at)), closed)
 
     def _sent(self, fact: LetterFact) -> Sequence[Event]:
         letter, postage = fact.letter, self._config.postage
@@ -138,45 +140,47 @@ class LetterMapping:
             return ()
         if (postage_class := postage.classes.get(letter.postage or "")) is None:
             raise UnusableRecord(Reason.UNKNOWN_ENUM, "postage")
-        about = self._about(fact, "sent", self._time("departure_date", letter.departure_date or ""))
-        return (LetterSent(**about, data=LetterSentData(postage=postage_class, cost_cents=_cents(letter.cost or ""))),)
+        attributes = self._attributes(fact, "sent", self._time("departure_date", letter.departure_date or ""))
+        return (
+            LetterSent(**attributes, data=LetterSentData(postage=postage_class, cost_cents=_cents(letter.cost or ""))),
+        )
 
     # ------------------------------------------------------------------------------------------------------------- parts
     def _was_closed(self, fact: LetterFact) -> bool:
         return is_closed(self._statuses.get(fact.was, "open"))
 
     def _closed_at(self, fact: LetterFact, found_at: datetime) -> datetime:
-        """Return when a letter was closed: its closing date, unless that is of an earlier time that it was closed."""
+        """Return the time of closing: the closing date, unless it belongs to an earlier closing."""
         if not fact.letter.closing_date:
             return found_at
         closed_at = self._time("closing_date", fact.letter.closing_date)
-        if self._was_closed(fact):  # the same closing, by another status: END after STDBY
+        if self._was_closed(fact):  # same closing with another status, such as END after STDBY
             return closed_at
         reopened = fact.since and closed_at < self._time("modification_date", fact.since)
         return found_at if reopened else closed_at
 
-    def _about(self, fact: LetterFact, what: str, at: datetime) -> dict[str, Any]:
+    def _attributes(self, fact: LetterFact, name: str, at: datetime) -> dict[str, Any]:
         number = number_for(fact.letter.res_id, self._key)
-        entity, place = self._place(fact)
+        entity, routing = self._routing(fact)
         sector = entity.sector or self._config.sector
         return {
-            "id": event_id(self._source, f"{number}|{what}", at.isoformat()),
+            "id": event_id(self._source, f"{number}|{name}", at.isoformat()),
             "source": self._source,
             "subject": contact_id(Channel.MAIL, self._source, number),
             "time": at,
             "recordedtime": fact.read_at,
             "sector": sector,
-            "site": entity.site or place.site or self._config.site,
-            "service": entity.service or place.service or self._config.service,
+            "site": entity.site or routing.site or self._config.site,
+            "service": entity.service or routing.service or self._config.service,
             "identities": self._identities(fact, self._keys[sector]),
         }
 
-    def _place(self, fact: LetterFact) -> tuple[Entity, Routing]:
-        entity = self._config.entities.get(fact.letter.destination or "", _NOWHERE)
-        return entity, self._config.doctypes.get(fact.letter.type_id or 0, _NOWHERE)
+    def _routing(self, fact: LetterFact) -> tuple[Entity, Routing]:
+        entity = self._config.entities.get(fact.letter.destination or "", _NO_ROUTING)
+        return entity, self._config.doctypes.get(fact.letter.type_id or 0, _NO_ROUTING)
 
     def _identities(self, fact: LetterFact, key: PseudonymKey) -> str:
-        """Return the pseudonyms of the case, and of one sender: several wrote together, and are not the same person."""
+        """Return the pseudonyms of the case and of a single sender; several senders are different persons."""
         email, phone = "", ""
         if len(fact.senders) == 1:
             email, phone = fact.senders[0].email or "", fact.senders[0].phone or ""
@@ -191,18 +195,18 @@ class LetterMapping:
             raise UnusableRecord(Reason.INVALID_FIELD, field) from None
 
 
-def _unknown(status: str) -> UnusableRecord:
+def _unknown_status(status: str) -> UnusableRecord:
     word = status if PLAIN.fullmatch(status) and not may_be_phone_number(status) else "?"
     return UnusableRecord(
         Reason.UNKNOWN_RECORD,
-        say(f"a status that means nothing here: {word}", f"un statut sans signification ici : {word}"),
+        say(f"unknown status: {word}", f"statut inconnu : {word}"),
     )
 
 
 def _cents(euros: str) -> int:
     try:
         cents = Decimal(euros.replace(",", ".").removesuffix("€").strip()) * 100
-        if 0 <= cents <= MOST_CENTS and cents == int(cents):
+        if 0 <= cents <= MAX_COST_CENTS and cents == int(cents):
             return int(cents)
     except (ArithmeticError, ValueError):
         pass

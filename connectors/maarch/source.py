@@ -1,4 +1,4 @@
-"""The letters of one Maarch, as a source that is asked for what changed."""
+"""Source of the Maarch connector: polls changed letters and rechecks open ones."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,22 +19,22 @@ from connectors.sdk.contract import Context, Outcome, Source
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 
 BUSY_SECONDS: Final = 2.0
-"""How long letters are gone through in one `read`."""
+"""Longest time of one `read`, in seconds."""
 PROBED: Final = 20
-"""How many letters are looked at to try whether all works."""
+"""Letters read by `probe`."""
 _encode: Final = msgspec.json.encode
 
 
 class Position(NamedTuple):
-    """Where the source is."""
+    """Read position of the source."""
 
     mark: bytes
     unsaved: Mapping[int, LetterState]
-    """What was told of letters and is not on disk yet."""
+    """Published states of letters that are not on disk yet."""
 
 
 class MaarchSource(Source[bytes, Position]):
-    """Facts about letters, each as JSON that stands for itself."""
+    """Facts about letters, each as self-contained JSON."""
 
     checkpoint_seconds = 1.0
 
@@ -42,12 +42,12 @@ class MaarchSource(Source[bytes, Position]):
         self._cursor = context.cursor
         self._mark = context.cursor.load_as(ReadMark) or ReadMark()
         self._mapping = LetterMapping(context.source, config, context.pseudonym_key)
-        self._memory = LetterStore(context.directory, context.cursor)
+        self._store = LetterStore(context.directory, context.cursor)
         self._server = MaarchApi(config)
         key = context.pseudonym_key(config.sector)
         self._feeds = [
-            LetterFeed(config, listing, seconds, self._server, self._memory, key)
-            for listing, seconds in (
+            LetterFeed(config, query, seconds, self._server, self._store, key)
+            for query, seconds in (
                 (ChangedLetters(config, self._mark), config.poll_seconds),
                 (OpenLetters(config), config.recheck_seconds),
             )
@@ -58,7 +58,7 @@ class MaarchSource(Source[bytes, Position]):
         deadline = time.monotonic() + BUSY_SECONDS
         facts: list[bytes] = []
         try:
-            while time.monotonic() < deadline and (feed := self._due()):
+            while time.monotonic() < deadline and (feed := self._next_feed()):
                 facts += feed.read()
         except SourceUnavailableError:
             if not facts:
@@ -71,42 +71,42 @@ class MaarchSource(Source[bytes, Position]):
         return ()
 
     def map(self, raw: bytes) -> Outcome:
-        """Return what a fact means."""
+        """Return the events of a fact, or its rejection."""
         return self._mapping.map(raw)
 
     def position(self) -> Position:
-        """Return how far the changes were read, and what is known of letters since."""
-        return Position(_encode(self._mark), self._memory.unsaved())
+        """Return the read mark and the unsaved states of letters."""
+        return Position(_encode(self._mark), self._store.unsaved())
 
     def acknowledge(self, position: Position) -> None:
-        """Keep it: first what was told, since what is told twice is worse than what is asked for twice."""
-        self._memory.save(position.unsaved)
+        """Save the states of letters, then the mark: reading a letter twice is better than publishing it twice."""
+        self._store.save(position.unsaved)
         self._cursor.save(position.mark)
 
     def close(self) -> None:
-        """Let go of the server and the memory."""
+        """Close the connection and the store."""
         self._server.close()
-        self._memory.close()
+        self._store.close()
 
-    def _due(self) -> LetterFeed | None:
-        """Return the list to go on with: a page that was begun goes before all else."""
+    def _next_feed(self) -> LetterFeed | None:
+        """Return the next feed to read; a page in progress comes first."""
         return next((feed for feed in sorted(self._feeds, key=lambda feed: not feed.has_rows) if feed.due), None)
 
 
 def probe(config: MaarchConfig, context: Context) -> Sequence[Outcome]:
-    """Ask for the first letters and all that belongs to them, and return what they mean."""
+    """Read the first letters with senders and acknowledgements, and map them."""
     mapping = LetterMapping(context.source, config, context.pseudonym_key)
     key = context.pseudonym_key(config.sector)
     with closing(MaarchApi(config)) as server:
         try:
             rows = server.list_letters(ChangedLetters(config, ReadMark()).clause(None), ChangedLetters.order, PROBED)
-            records = [record for row in rows for record in _look_at(read_row(row, key), config, server)]
+            records = [record for row in rows for record in _facts_of(read_row(row, key), config, server)]
         except RefusedError as error:
             raise SourceRefusedError(str(error)) from None
     return [mapping.map(record) for record in records]
 
 
-def _look_at(row: Row, config: MaarchConfig, server: MaarchApi) -> list[bytes]:
+def _facts_of(row: Row, config: MaarchConfig, server: MaarchApi) -> list[bytes]:
     if isinstance(row, bytes):
         return [row]
     senders = server.senders(row.res_id) if config.senders else ()

@@ -1,4 +1,4 @@
-"""What the statuses of letters mean: those that Maarch brings (`sql/data_fr.sql`), unless the configuration says otherwise."""
+"""Default meanings of the statuses shipped with Maarch (`sql/data_fr.sql`)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -24,14 +24,14 @@ STATUSES: Final[Mapping[str, Meaning]] = {
 }
 OUTCOMES: Final = frozenset(CloseOutcome)
 FOLLOWED_UP: Final = "STDBY"
-"""The status of letters that are closed and followed up, which earlier versions took for open."""
+"""Status of letters that are closed with a follow-up; earlier versions published them as open."""
 
 
 def is_closed(meaning: Meaning) -> bool:
-    """Return whether nothing more is to be done."""
+    """Return whether the meaning is a closed letter."""
     return meaning == "archived" or meaning in OUTCOMES
 
 
 def closed_statuses(configured: Mapping[str, Meaning]) -> list[str]:
-    """Return the statuses that mean that a letter is closed."""
+    """Return the statuses of closed letters."""
     return [status for status, meaning in {**STATUSES, **configured}.items() if is_closed(meaning)]

@@ -1,4 +1,4 @@
-"""What happens: deeds of citizens and services, each about one matter."""
+"""Actions of citizens and services, each about one case."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,18 +9,18 @@ from models.topics import Channel
 
 
 class ActionKind(StrEnum):
-    """What was done; the words of the systems that it is done in."""
+    """Kinds of actions, in the words of the systems."""
 
     LETTER_SCANNED = "letter scanned"
     LETTER_REGISTERED = "letter registered"
-    """In a program in which the services work themselves: it is assigned at once."""
+    """In a system where the services register letters themselves; assigned immediately."""
     LETTER_ASSIGNED = "letter assigned"
     LETTER_ACKNOWLEDGED = "letter acknowledged"
     LETTER_ANSWERED = "letter answered"
     LETTER_CLOSED = "letter closed"
     """`value` is the outcome."""
     LETTER_SENT = "letter sent"
-    """`value` is the postage, `amount` its price in euro cents."""
+    """`value` is the postage class, `amount` the price in euro cents."""
     EMAIL_RECEIVED = "e-mail received"
     EMAIL_ACKNOWLEDGED = "e-mail acknowledged"
     EMAIL_ANSWERED = "e-mail answered"
@@ -31,7 +31,7 @@ class ActionKind(StrEnum):
     FORM_DECIDED = "form decided"
     """`value` is the decision."""
     APPOINTMENT_BOOKED = "appointment booked"
-    """`value` is who did it, `citizen` or `service`, and `when` it is to be; so for the next two."""
+    """`value` is the acting party, `citizen` or `service`; `effective_at` is the slot. Also for moves and cancellations."""
     APPOINTMENT_MOVED = "appointment moved"
     APPOINTMENT_CANCELLED = "appointment cancelled"
     CHECKED_IN = "checked in"
@@ -42,15 +42,15 @@ class ActionKind(StrEnum):
     VISITOR_SERVED = "visitor served"
     VISITOR_LEFT = "visitor left"
     CALLED = "called"
-    """Somebody dials; what becomes of it, the switchboard knows."""
+    """A citizen calls; the switchboard decides what happens."""
     INVITED = "invited"
-    """Somebody is asked for an opinion."""
+    """A citizen is invited to a survey."""
     OPINION_GIVEN = "opinion given"
     """`value` is the scale, `amount` the score."""
 
 
 class ContactReason(StrEnum):
-    """Why a citizen turned up."""
+    """Why a citizen, or a service, made contact."""
 
     OWN_ACCORD = "own accord"
     LETTER_UNANSWERED = "letter unanswered"
@@ -58,16 +58,16 @@ class ContactReason(StrEnum):
     CORRECTION_NEEDED = "correction needed"
     APPOINTMENT_MISSED = "appointment missed"
     INVITED_TO_COME = "invited to come"
-    """At the end of a visit."""
+    """Invited to an appointment at the end of a visit."""
     ANSWER = "answer"
-    """It is the service that writes."""
+    """A letter of a service that answers another letter."""
     NOTICE = "notice"
-    """The same, of its own accord."""
+    """A letter of a service that answers no other letter."""
     ASKED_FOR_OPINION = "asked for opinion"
 
 
 class Place(NamedTuple):
-    """Who is turned to, as figures name it."""
+    """Site, service and queue of a contact, as in figures."""
 
     site: str
     service: str
@@ -75,28 +75,28 @@ class Place(NamedTuple):
 
 
 class CitizenCase(NamedTuple):
-    """What a citizen turned up for, on one channel: one contact."""
+    """One contact of a citizen on one channel."""
 
     number: int
-    """Each matter of a seed has another; less than 2³¹."""
+    """Unique for a seed; less than 2³¹."""
     channel: Channel
     place: Place
-    """Where it arrives."""
+    """Place where the contact begins."""
     citizen: Citizen
     reason: ContactReason = ContactReason.OWN_ACCORD
     parent: "CitizenCase | None" = None
-    """The matter that it follows."""
+    """Case that led to this one."""
     native: str = ""
-    """What its system calls it, where the number does not say."""
+    """Id in its system, if not derived from the number."""
 
     @property
     def reference(self) -> str:
-        """What its system calls it."""
+        """Id in its system."""
         return self.native or str(self.number)
 
 
 class Action(NamedTuple):
-    """One thing that happens."""
+    """One action at a given time."""
 
     at: datetime
     kind: ActionKind
@@ -104,8 +104,8 @@ class Action(NamedTuple):
     value: str = ""
     amount: int = 0
     effective_at: datetime | None = None
-    """The time that it is about, if that is another."""
+    """Time that the action concerns, if different: a slot, or the date of receipt."""
     place: Place | None = None
-    """Where the matter goes by it."""
+    """New place of the case."""
     other_cases: tuple[CitizenCase, ...] = ()
-    """To whom else it happens by the same: letters of one stack."""
+    """Further cases of the same action: letters scanned in one stack."""

@@ -1,4 +1,4 @@
-"""What a ledger keeps of one matter: what happened to it, and how it stands."""
+"""Expected counts of one case, from its actions."""
 
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -7,25 +7,25 @@ from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from models.topics import Channel
 
 FigureCounts = dict[str, int]
-"""Name of a count, a stock or a sum of durations → how many; without those that are 0."""
+"""Name of a count, a stock or a sum of durations → value; without zeros."""
 DimensionKey = tuple[str, str, str, str]
 """Channel, site, service, queue."""
 
-KEPT: Final = timedelta(days=35)
-"""So long after its last news, what nobody has to act on is known; what is told of it later is told of nobody knows what."""
-GIVEN_UP: Final = timedelta(hours=12)
-"""Nobody waits at a desk, or talks there, for so long: somebody forgot to say that it was over."""
+RETENTION: Final = timedelta(days=35)
+"""How long a closed case is known after its last action. Later actions cannot be linked to it."""
+FORGOTTEN_AFTER: Final = timedelta(hours=12)
+"""Time after which an open visit counts as forgotten, whether waiting or in conversation."""
 
 
 class _Rule(NamedTuple):
-    """What a deed counts, and how things stand after it."""
+    """Counts of an action, and the stock of the case after it."""
 
     counts: tuple[str, ...]
-    """Each but once in the life of a matter; with `value` and `amount` of the deed put in."""
+    """Counted once per case; `{value}` and `{amount}` of the action are filled in."""
     stock: str | None = None
-    """Where the matter is counted from then on: nowhere if empty, where it was if None."""
+    """Stock of the case from then on: none if empty, unchanged if None."""
     end: str = ""
-    """The count of what became of it, which it is in until it goes on."""
+    """Count of its outcome, until the case is reopened."""
 
 
 RULES: Final = {
@@ -53,14 +53,14 @@ RULES: Final = {
     ActionKind.INVITED: _Rule(("invited",)),
     ActionKind.OPINION_GIVEN: _Rule(("given_{value}_{amount}",)),
 }
-STAYS: Final = frozenset(
+VISIT_ACTIONS: Final = frozenset(
     {ActionKind.TICKET_TAKEN, ActionKind.VISITOR_CALLED, ActionKind.VISITOR_SERVED, ActionKind.VISITOR_LEFT}
 )
-"""What is counted as `Stay` says."""
+"""Actions counted by `VisitTally`."""
 REOPENED: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
-"""Channels whose matters may go on after they were closed."""
+"""Channels whose closed cases may be reopened."""
 ARRIVALS: Final = frozenset({ActionKind.LETTER_SCANNED, ActionKind.LETTER_REGISTERED})
-"""They tell later when a letter came."""
+"""Actions that report the receipt of a letter later."""
 SINCE_RECEIVED: Final = {
     "registered": "registration",
     "assigned": "assignment",
@@ -68,31 +68,31 @@ SINCE_RECEIVED: Final = {
     "responded": "first_response",
     "closed": "resolution",
 }
-"""Count, its value put aside → what the time since the matter came is called there."""
+"""Count, without its value → name of the duration since receipt."""
 
 
 class CaseTally:
-    """One matter whose first deed is told. `is_news`: its beginning is not known any more, so only letters sent count."""
+    """Counts of one case. If `is_orphan`, earlier actions are no longer known, and only sent letters count."""
 
     def __init__(self, citizen_case: CitizenCase, first: Action, *, is_orphan: bool = False) -> None:
         self.citizen_case: Final = citizen_case
         self.place = first.place or citizen_case.place
         self.last_at = first.at
         self._since = first.effective_at if first.kind in ARRIVALS and first.effective_at else first.at
-        self._is_news = is_orphan
+        self._is_orphan = is_orphan
         self._counts: FigureCounts = {}
         self._end: FigureCounts = {}
         self._stock = ""
 
     def record(self, action: Action) -> None:
-        """Take down what happened to it."""
+        """Count an action."""
         rule = RULES[action.kind]
         if self._end and rule.stock and self.citizen_case.channel in REOPENED:
             self._counts["reopened"] = 1
         self.place = action.place or self.place
         self.last_at = action.at
         for name in rule.counts:
-            self._counts = self._count(name, action) | self._counts  # each but once
+            self._counts = self._count(name, action) | self._counts  # only once per case
         if rule.stock is not None:
             self._stock, self._end = rule.stock, self._count(rule.end, action) if rule.end else {}
         match action:
@@ -105,100 +105,100 @@ class CaseTally:
             case Action(kind=ActionKind.APPOINTMENT_BOOKED, effective_at=datetime() as slot):
                 self._counts.setdefault("lead_milliseconds", _milliseconds(slot - action.at))
 
-    def hear(self, at: datetime) -> None:
-        """Take note that something was told of it that is counted elsewhere."""
+    def record_feedback(self, at: datetime) -> None:
+        """Record the time of feedback about the case, which is counted elsewhere."""
         self.last_at = max(self.last_at, at)
 
     def is_known(self, at: datetime) -> bool:
-        """Whether news of it at that time are known to be its own."""
-        return bool(self._stock) or at < self.last_at + KEPT
+        """Return whether an action at that time is still linked to this case."""
+        return bool(self._stock) or at < self.last_at + RETENTION
 
     def dimension_key(self) -> DimensionKey:
-        """Return where it is counted."""
+        """Return the dimensions under which the case is counted."""
         return (self.citizen_case.channel.value, *self.place)
 
-    def numbers(self, at: datetime) -> FigureCounts:  # noqa: ARG002 - others depend on time
-        """Return what it counts as of `at`, zeros among it."""
-        if self._is_news:
-            return {name: one for name, one in self._counts.items() if name.startswith(("sent_", "postage_"))}
+    def numbers(self, at: datetime) -> FigureCounts:  # noqa: ARG002 - other tallies depend on time
+        """Return the counts as of `at`; they may contain zeros."""
+        if self._is_orphan:
+            return {name: number for name, number in self._counts.items() if name.startswith(("sent_", "postage_"))}
         return self._counts | self._end | ({self._stock: 1} if self._stock else {})
 
     def _count(self, name: str, action: Action) -> FigureCounts:
-        """Return one more of that name, and how long that took."""
-        counted = {name.format(value=action.value, amount=action.amount): 1}
+        """Return the count of that name, with the duration since receipt."""
+        counts = {name.format(value=action.value, amount=action.amount): 1}
         if duration := SINCE_RECEIVED.get(name.partition("_")[0] if name.startswith("closed_") else name):
-            counted[f"{duration}_milliseconds"] = _milliseconds(action.at - self._since)
-        return counted
+            counts[f"{duration}_milliseconds"] = _milliseconds(action.at - self._since)
+        return counts
 
 
 class VisitTally(CaseTally):
-    """A visit: who is called and is no longer there was not answered; of what nobody ended, the end is given up."""
+    """Counts of a visit. Visitors who left after the call were not answered; visits without an end count as forgotten."""
 
     def __init__(self, citizen_case: CitizenCase, first: Action) -> None:
         super().__init__(citizen_case, first)
         self._at: dict[ActionKind, datetime] = {}
 
     def record(self, action: Action) -> None:
-        """Take down what happened."""
+        """Record an action."""
         self.last_at = self._at[action.kind] = action.at
 
     def is_known(self, at: datetime) -> bool:
-        """Whether news at that time are known to be its own."""
+        """Return whether an action at that time is still linked to this visit."""
         is_over = bool(self._at.keys() & {ActionKind.VISITOR_SERVED, ActionKind.VISITOR_LEFT})
-        return at < self.last_at + KEPT + (timedelta() if is_over else GIVEN_UP)
+        return at < self.last_at + RETENTION + (timedelta() if is_over else FORGOTTEN_AFTER)
 
     def numbers(self, at: datetime) -> FigureCounts:
-        """Return what it counts as of `at`."""
+        """Return the counts as of `at`."""
         came_at, called_at = self._at[ActionKind.TICKET_TAKEN], self._at.get(ActionKind.VISITOR_CALLED)
         served_at, left_at = self._at.get(ActionKind.VISITOR_SERVED), self._at.get(ActionKind.VISITOR_LEFT)
         if left_at:
             wait = min(called_at or left_at, left_at) - came_at
             return {"offered": 1, "abandoned": 1, "abandon_wait_milliseconds": _milliseconds(wait)}
         if not called_at:
-            return {"offered": 1, "left_forgotten" if at - came_at >= GIVEN_UP else "waiting": 1}
+            return {"offered": 1, "left_forgotten" if at - came_at >= FORGOTTEN_AFTER else "waiting": 1}
         answered = {"offered": 1, "answered": 1, "wait_milliseconds": _milliseconds(called_at - came_at)}
         if served_at:
             return answered | {"ended": 1, "handle_milliseconds": _milliseconds(served_at - called_at)}
-        return answered | {"ended_forgotten" if at - called_at >= GIVEN_UP else "in_progress": 1}
+        return answered | {"ended_forgotten" if at - called_at >= FORGOTTEN_AFTER else "in_progress": 1}
 
 
 class SwitchboardCall(CaseTally):
-    """A call, of which the switchboard has the account: here it is known that it was, and until when."""
+    """A call, known here only for its feedback; the switchboard counts it."""
 
-    def numbers(self, at: datetime) -> FigureCounts:  # noqa: ARG002 - the same
+    def numbers(self, at: datetime) -> FigureCounts:  # noqa: ARG002 - same signature as others
         """Return nothing."""
         return {}
 
 
 class FeedbackTally(CaseTally):
-    """What was asked and said about something; `about` is None if nobody knows any more what."""
+    """Counts of feedback about a case; without `parent` if the case is no longer known."""
 
     def __init__(self, citizen_case: CitizenCase, first: Action, parent: CaseTally | None) -> None:
         super().__init__(citizen_case, first)
         self._about = parent
 
     def record(self, action: Action) -> None:
-        """Take it down, and that something was told of what it is about."""
+        """Count an action, and record it at the case it is about."""
         super().record(action)
         if {"invited", f"given_{action.value}_{action.amount}"} <= self._counts.keys():
             self._counts["invited_answered"] = 1
-        if self._about and not self._is_apart:
-            self._about.hear(action.at)
+        if self._about and not self._is_anonymous:
+            self._about.record_feedback(action.at)
 
     def is_known(self, at: datetime) -> bool:
-        """Whether it is known at that time what it is about."""
-        return self._about is None or self._is_apart or self._about.is_known(at)
+        """Return whether the case is still known at that time."""
+        return self._about is None or self._is_anonymous or self._about.is_known(at)
 
     def dimension_key(self) -> DimensionKey:
-        """Return where it is counted: at what it is about."""
+        """Return the dimensions of the case that the feedback is about."""
         if self._about is None:
             return Channel.FEEDBACK.value, "", "", ""
         place, channel = self._about.place, self._about.citizen_case.channel
-        return Channel.FEEDBACK.value, place.site, place.service, "" if self._is_apart else channel.value
+        return Channel.FEEDBACK.value, place.site, place.service, "" if self._is_anonymous else channel.value
 
     @property
-    def _is_apart(self) -> bool:
-        """Online procedures are judged by a form that does not know the dossier."""
+    def _is_anonymous(self) -> bool:
+        """Whether the form does not know the dossier, as for online procedures."""
         return self._about is not None and self._about.citizen_case.channel is Channel.FORM
 
 

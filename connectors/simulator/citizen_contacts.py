@@ -1,6 +1,6 @@
-"""Who came back: what citizens did, contact by contact, and what that says of services, by the names in figures of citizens.
+"""Expected figures of citizens: repeated contacts, first contact resolution, and reasons for contacts.
 
-It looks at all pairs of a citizen's contacts, one after the other, and knows nothing of how they are counted.
+All pairs of a citizen's contacts are compared directly, independently of the product's code.
 """
 
 from collections import Counter, defaultdict
@@ -41,7 +41,7 @@ ENDS: Final = {
 }
 UNANSWERED: Final = {Channel.MAIL: "letter", Channel.FORM: "form", Channel.EMAIL: "email"}
 REASONABLE: Final = (Channel.CALL, Channel.VISIT, Channel.EMAIL)
-"""On these one asks what became of something."""
+"""Channels used to ask about an unanswered request."""
 
 
 @dataclass
@@ -53,37 +53,37 @@ class CitizenContact:
     began_at: datetime
     responded_at: datetime | None = None
     end: str = ""
-    """`handled`, `missed`, `cancelled`, `left`, `given up`; empty while it goes on."""
+    """`handled`, `missed`, `cancelled`, `left` or `given up`; empty while open."""
     ended_at: datetime | None = None
     times_assigned: int = 0
-    """How often it was given to somebody: more than once if it was taken up again."""
+    """Number of assignments; more than one if the contact was reopened."""
 
     def comes_after(self, other: "CitizenContact", days: int) -> bool:
-        """Return whether it began after the end of the other, so many days later at most."""
+        """Return whether this contact began after the end of the other, and at most `days` days later."""
         ended_at = other.ended_at
         return ended_at is not None and self.began_at > ended_at and (day(self.began_at) - day(ended_at)).days <= days
 
 
 def day(at: datetime) -> date:
-    """Return the civil day."""
+    """Return the calendar day in Paris."""
     return at.astimezone(PARIS).date()
 
 
 class CitizenContacts:
-    """All contacts, as they were done; calls are told by who knows the switchboard."""
+    """All contacts recorded from actions, except calls."""
 
     def __init__(self) -> None:
         self.contacts: dict[int, tuple[CitizenCase, CitizenContact]] = {}
 
     def record(self, action: Action) -> None:
-        """Take down a deed."""
+        """Record an action."""
         for citizen_case in (action.citizen_case, *action.other_cases):
             if action.kind in BEGINNINGS:
                 began_at = (
                     action.effective_at
                     if action.kind is ActionKind.LETTER_REGISTERED and action.effective_at
                     else action.at
-                )  # when it was received
+                )  # the time of receipt
                 self.contacts.setdefault(
                     citizen_case.number,
                     (citizen_case, CitizenContact(citizen_case.channel, citizen_case.place.service, began_at)),
@@ -103,68 +103,75 @@ class CitizenContacts:
 
 
 Counts = dict[tuple[date, str | None], Counter[str]]
-"""Day, service (None: all of them) → name of a figure → how many."""
+"""Day and service (None: all services) → name of a figure → count."""
 
 
 def count(contacts: Iterable[tuple[str, CitizenContact]], days: int) -> Counts:
-    """Return what figures must say of contacts, each with whose it is; empty: nobody knows."""
-    found: Counts = defaultdict(Counter)
-    own: defaultdict[str, list[CitizenContact]] = defaultdict(list)
-    for whose, contact in contacts:
-        if whose:
-            own[whose].append(contact)
+    """Return the expected figures of contacts, each given with its citizen; empty string: citizen unknown."""
+    counts: Counts = defaultdict(Counter)
+    contacts_of: defaultdict[str, list[CitizenContact]] = defaultdict(list)
+    for citizen, contact in contacts:
+        if citizen:
+            contacts_of[citizen].append(contact)
         else:
-            found[day(contact.began_at), contact.service][f"unidentified_{contact.channel}"] += 1
-    for several in own.values():
-        for on in {day(contact.began_at) for contact in several}:
-            found[on, None]["active"] += 1
-        for service in {contact.service for contact in several}:
-            _count(sorted((one for one in several if one.service == service), key=_by_beginning), days, found)
-    return found
+            counts[day(contact.began_at), contact.service][f"unidentified_{contact.channel}"] += 1
+    for own_contacts in contacts_of.values():
+        for on in {day(contact.began_at) for contact in own_contacts}:
+            counts[on, None]["active"] += 1
+        for service in {contact.service for contact in own_contacts}:
+            _count(
+                sorted((contact for contact in own_contacts if contact.service == service), key=_by_beginning),
+                days,
+                counts,
+            )
+    return counts
 
 
 def _by_beginning(contact: CitizenContact) -> datetime:
     return contact.began_at
 
 
-def _count(own: Sequence[CitizenContact], days: int, found: Counts) -> None:
-    for on in {day(one.began_at) for one in own}:
-        found[on, own[0].service]["active"] += 1
-    for number, one in enumerate(own):
-        before, after = own[:number], own[number + 1 :]
-        counts = found[day(one.began_at), one.service]
-        reason = _why(one, before, days)
-        counts[f"began_{one.channel}_{reason}"] += 1
-        is_near = bool(before) and (day(one.began_at) - day(before[-1].began_at)).days <= days
-        counts[f"hop_{before[-1].channel if is_near else 'none'}_{one.channel}"] += 1
-        if one.end == "handled" and one.ended_at:
+def _count(contacts: Sequence[CitizenContact], days: int, counts: Counts) -> None:
+    for on in {day(contact.began_at) for contact in contacts}:
+        counts[on, contacts[0].service]["active"] += 1
+    for number, contact in enumerate(contacts):
+        before, after = contacts[:number], contacts[number + 1 :]
+        day_counts = counts[day(contact.began_at), contact.service]
+        reason = _contact_reason(contact, before, days)
+        day_counts[f"began_{contact.channel}_{reason}"] += 1
+        is_near = bool(before) and (day(contact.began_at) - day(before[-1].began_at)).days <= days
+        day_counts[f"hop_{before[-1].channel if is_near else 'none'}_{contact.channel}"] += 1
+        if contact.end == "handled" and contact.ended_at:
             again = reason != "other" or any(
-                former.end == "handled" and one.comes_after(former, days) for former in before
+                earlier.end == "handled" and contact.comes_after(earlier, days) for earlier in before
             )
-            followed = any(later.channel is not Channel.APPOINTMENT and later.comes_after(one, days) for later in after)
+            followed = any(
+                later.channel is not Channel.APPOINTMENT and later.comes_after(contact, days) for later in after
+            )
             name = f"{'again' if again else 'first'}_{'followed' if followed else 'alone'}"
-            found[day(one.ended_at), one.service][f"handled_{one.channel}_{name}"] += 1
+            counts[day(contact.ended_at), contact.service][f"handled_{contact.channel}_{name}"] += 1
 
 
-def _why(one: CitizenContact, before: Sequence[CitizenContact], days: int) -> str:
-    """Return why somebody who turns up need not have."""
-    if one.channel not in REASONABLE:
+def _contact_reason(contact: CitizenContact, before: Sequence[CitizenContact], days: int) -> str:
+    """Return the avoidable reason of a contact; `other` if none."""
+    if contact.channel not in REASONABLE:
         return "other"
     for channel, name in UNANSWERED.items():
-        for former in before:
-            if former.channel is channel and not (former.responded_at and former.responded_at <= one.began_at):
+        for earlier in before:
+            if earlier.channel is channel and not (earlier.responded_at and earlier.responded_at <= contact.began_at):
                 return f"{name}_unanswered"
-    if one.channel is not Channel.EMAIL and any(
-        former.end == "missed" and one.comes_after(former, days) for former in before
+    if contact.channel is not Channel.EMAIL and any(
+        earlier.end == "missed" and contact.comes_after(earlier, days) for earlier in before
     ):
         return "no_show"
-    if one.channel is Channel.CALL and any(
-        former.end == "given up" and one.comes_after(former, days) and _is_last(former, before) for former in before
+    if contact.channel is Channel.CALL and any(
+        earlier.end == "given up" and contact.comes_after(earlier, days) and _is_last(earlier, before)
+        for earlier in before
     ):
         return "abandoned"
     return "other"
 
 
-def _is_last(former: CitizenContact, before: Sequence[CitizenContact]) -> bool:
-    """Return whether nothing of `before` began after `former` was given up."""
-    return not any(former.ended_at and between.began_at > former.ended_at for between in before)
+def _is_last(earlier: CitizenContact, before: Sequence[CitizenContact]) -> bool:
+    """Return whether no contact in `before` began after the end of `earlier`."""
+    return not any(earlier.ended_at and between.began_at > earlier.ended_at for between in before)

@@ -1,4 +1,4 @@
-"""`accueil simulate all`."""
+"""The command `accueil simulate all`."""
 
 import os
 import threading
@@ -28,26 +28,27 @@ from connectors.simulator.population import list_citizens
 from connectors.simulator.run_modes import RunProgress, run_live, run_span, today
 from connectors.simulator.simulation_run import SimulationRun
 
-MARK: Final = "played.json"
+PROGRESS_FILE: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"
-"""Telephone number, address (some have none) and case number of each citizen, a line each: for who wants to look one up."""
-YIELD: Final = 10
-"""Added to the nice value of a live simulation: the systems that it stands for would not run on this machine."""
+"""Phone number, e-mail address (may be empty) and case number of each citizen, one per line, for lookups by hand."""
+NICE_INCREMENT: Final = 10
+"""Increment of the nice value of a live simulation: the real systems would not run on this machine."""
 USUAL_HOURS: Final = 9
-"""As `accueil simulate asterisk` has it: calls of a usual hour make up a ninth of a day's."""
+"""Usual hours per day, as in `accueil simulate asterisk`."""
 
 
 @click.command(
     "all",
     help=say(
-        "Let all source systems of a département work that does not exist, and write the settings that read them.",
-        "Fait travailler tous les outils d'un département qui n'existe pas, et écrit les réglages qui les lisent.",
+        "Simulate all source systems of a département, and write the settings that read them.",
+        "Simule tous les outils d'un département, et écrit les réglages qui les lisent.",
     ),
     epilog=say(
-        "The connectors run apart: accueil --config INTO/accueil.toml connect. FreeSWITCH is no part of it (accueil simulate "
-        "freeswitch): what it tells while nobody listens is lost, and could not be held against the ledger.",
-        "Les connecteurs tournent à part : accueil --config DOSSIER/accueil.toml connect. FreeSWITCH n'en fait pas partie "
-        "(accueil simulate freeswitch) : ce qu'il dit quand personne n'écoute est perdu, et ne peut être comparé au registre.",
+        "Run the connectors separately: accueil --config INTO/accueil.toml connect. FreeSWITCH is not included (see accueil "
+        "simulate freeswitch): its events are lost while no connector is connected, and cannot be compared with the ledger.",
+        "Lancer les connecteurs à part : accueil --config DOSSIER/accueil.toml connect. FreeSWITCH n'en fait pas partie (voir "
+        "accueil simulate freeswitch) : sans connecteur connecté, ses événements sont perdus et ne peuvent être comparés au "
+        "registre.",
     ),
 )
 @directory_option("Directory of the systems: files, ports, secrets.", "Dossier des outils : fichiers, ports, secrets.")
@@ -55,8 +56,8 @@ USUAL_HOURS: Final = 9
     "--days",
     type=click.IntRange(1, 366),
     help=say(
-        "Play so many days, as fast as the connectors take them; then serve until stopped.",
-        "Jouer tant de jours, aussi vite que les connecteurs suivent ; puis servir jusqu'à l'arrêt.",
+        "Number of past days to simulate, as fast as the connectors follow; then serve until stopped.",
+        "Nombre de jours passés à simuler, aussi vite que les connecteurs suivent ; puis servir jusqu'à l'arrêt.",
     ),
 )
 @click.option(
@@ -64,16 +65,16 @@ USUAL_HOURS: Final = 9
     "first_day",
     type=click.DateTime(["%Y-%m-%d"]),
     help=say(
-        "The first of these days; if not given, the last is yesterday.",
-        "Le premier de ces jours ; à défaut, le dernier est hier.",
+        "First of these days. Default: such that the last one is yesterday.",
+        "Premier de ces jours. À défaut, le dernier est hier.",
     ),
 )
 @click.option(
     "--live",
     is_flag=True,
     help=say(
-        "Play as time goes by, at any hour, until stopped; the next time, go on.",
-        "Jouer au fil du temps, à toute heure, jusqu'à l'arrêt ; la fois suivante, continuer.",
+        "Simulate in real time, at any hour, until stopped; the next run resumes.",
+        "Simuler en temps réel, à toute heure, jusqu'à l'arrêt ; le lancement suivant reprend.",
     ),
 )
 @click.option(
@@ -81,41 +82,43 @@ USUAL_HOURS: Final = 9
     type=click.IntRange(0, 60),
     default=0,
     show_default=True,
-    help=say("Live: play first so many days until now.", "Au fil du temps : jouer d'abord tant de jours passés."),
+    help=say(
+        "With --live: number of past days to simulate first.", "Avec --live : nombre de jours passés à simuler d'abord."
+    ),
 )
-@speed_option("Live: how much faster than life.", "Au fil du temps : combien de fois plus vite que la réalité.")
+@speed_option("With --live: speed relative to real time.", "Avec --live : vitesse par rapport au temps réel.")
 @click.option(
     "--prepare",
     is_flag=True,
     help=say(
-        "Only write the settings, with ports that are free now.",
-        "Écrire seulement les réglages, avec des ports libres.",
+        "Only write the settings, with newly chosen free ports.",
+        "Écrire seulement les réglages, avec des ports libres nouvellement choisis.",
     ),
 )
 @seed_option(
-    "The same seed gives the same citizens and deeds.", "La même graine donne les mêmes usagers et les mêmes actes."
+    "The same seed gives the same citizens and actions.", "La même graine donne les mêmes usagers et les mêmes actions."
 )
 @click.option(
     "--per-year",
     type=ABOVE_ZERO,
     default=1_000_000,
     show_default=True,
-    help=say("Contacts of a year.", "Contacts d'une année."),
+    help=say("Contacts per year.", "Contacts par an."),
 )
 @click.option(
     "--calls-per-hour",
     type=ABOVE_ZERO,
     help=say(
-        "Calls of a usual hour, whatever the other contacts.",
-        "Appels d'une heure ordinaire, quels que soient les autres.",
+        "Calls in a usual hour, independent of the other contacts.",
+        "Appels d'une heure ordinaire, indépendamment des autres contacts.",
     ),
 )
 @click.option(
     "--mailbox",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=say(
-        "Options of the connector imap (TOML), for a real mailbox made for this: e-mail goes there.",
-        "Options du connecteur imap (TOML), pour une vraie boîte créée pour cela : les courriels y vont.",
+        "TOML file with options of the connector imap, for a real mailbox reserved for this; e-mail is written there.",
+        "Fichier TOML d'options du connecteur imap, pour une vraie boîte réservée à cela ; les courriels y sont écrits.",
     ),
 )
 @ledger_option()
@@ -135,9 +138,14 @@ def command(
     mailbox: Path | None,
     ledger: Path | None,
 ) -> None:
-    """Let the systems work."""
+    """Simulate the systems."""
     if [days is not None, live, prepare].count(True) != 1:
-        raise click.UsageError(say("one of --days, --live, --prepare", "un seul de --days, --live, --prepare"))
+        raise click.UsageError(
+            say(
+                "use exactly one of --days, --live, --prepare",
+                "utiliser exactement une option parmi --days, --live, --prepare",
+            )
+        )
     calls_per_day = calls_per_hour * USUAL_HOURS if calls_per_hour else None
     simulation_run, server = SimulationRun(into), _read(mailbox) if mailbox else None
     departement = Departement(
@@ -150,10 +158,10 @@ def command(
         return
     stop = install_stop_handler()
     if days is not None:
-        _play_days(departement, _span(days, first_day), stop, ledger)
+        _run_days(departement, _span(days, first_day), stop, ledger)
     else:
-        of = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day, "speed": speed}
-        _play_live(departement, simulation_run.root / MARK, RunProgress.new(of, history), stop, ledger)
+        identity = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day, "speed": speed}
+        _run_live(departement, simulation_run.root / PROGRESS_FILE, RunProgress.new(identity, history), stop, ledger)
 
 
 def _read(mailbox: Path) -> dict[str, Any]:
@@ -167,36 +175,41 @@ def _span(days: int, first_day: datetime | None) -> tuple[datetime, datetime]:
     today = datetime.now(PARIS).date()
     begin = first_day.date() if first_day else today - timedelta(days=days)
     if begin + timedelta(days=days) > today:
-        raise click.UsageError(say("the last day must be over", "le dernier jour doit être passé"))
+        raise click.UsageError(say("the last day must be in the past", "le dernier jour doit être passé"))
     return midnight(begin), midnight(begin + timedelta(days=days))
 
 
-def _play_days(
+def _run_days(
     departement: Departement, span: tuple[datetime, datetime], stop: threading.Event, ledger: Path | None
 ) -> None:
-    def tell(at: datetime) -> None:
-        done = say(f"{departement.completed} deeds", f"{departement.completed} actes")
-        click.echo(f"{at.astimezone(PARIS):%Y-%m-%d %H:%M}  {done}")
+    def print_progress(at: datetime) -> None:
+        completed = say(f"{departement.completed} actions", f"{departement.completed} actions")
+        click.echo(f"{at.astimezone(PARIS):%Y-%m-%d %H:%M}  {completed}")
 
     with departement.opened(span[0]):
-        completed = run_span(departement, *span, stop, tell=tell)
+        completed = run_span(departement, *span, stop, on_day=print_progress)
         _write(departement, ledger)
         if completed:
-            click.echo(say("all is played; serving until stopped", "tout est joué ; sert jusqu'à l'arrêt"))
+            click.echo(
+                say(
+                    "all days are simulated; serving until stopped",
+                    "tous les jours sont simulés ; sert jusqu'à l'arrêt",
+                )
+            )
             stop.wait()
 
 
-def _play_live(
-    departement: Departement, path: Path, fresh: RunProgress, stop: threading.Event, ledger: Path | None
+def _run_live(
+    departement: Departement, path: Path, new: RunProgress, stop: threading.Event, ledger: Path | None
 ) -> None:
-    os.nice(YIELD)
-    replace(path.with_name(CITIZENS_FILE), list_citizens(fresh.of["seed"]).encode())
-    known = RunProgress.load(path, fresh.of)
-    mark = known or fresh
-    # Of the past, calls are only of today: they are many, and over soon.
-    with departement.opened(mark.since, mark.played_until if known else None, today()):
-        click.echo(say("playing until stopped", "joue jusqu'à l'arrêt"))
-        run_live(departement, mark, path, stop, fresh.of["speed"])
+    os.nice(NICE_INCREMENT)
+    replace(path.with_name(CITIZENS_FILE), list_citizens(new.of["seed"]).encode())
+    saved = RunProgress.load(path, new.of)
+    progress = saved or new
+    # Past calls are simulated for today only: they are many and short.
+    with departement.opened(progress.since, progress.played_until if saved else None, today()):
+        click.echo(say("simulating until stopped", "simule jusqu'à l'arrêt"))
+        run_live(departement, progress, path, stop, new.of["speed"])
         _write(departement, ledger)
 
 

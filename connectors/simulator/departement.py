@@ -1,4 +1,4 @@
-"""The département at work: deeds in their order, each done in its system, and written to the ledger."""
+"""Execution of planned actions in their systems, and their recording in the ledger."""
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,18 +37,18 @@ SYSTEMS: Final[tuple[Callable[[SimulationRun], System], ...]] = (
     FrontDesks,
     Opinions,
 )
-"""Those that need nothing but a stage."""
-CALL_NUMBERS: Final = 1_500_000_000
-"""From here on, matters are calls: far from those of plans."""
-ASKED: Final = 0.08
-"""Of those who had a conversation, so many are asked for an opinion."""
+"""Systems that need only the run directory."""
+FIRST_CALL_NUMBER: Final = 1_500_000_000
+"""First case number of calls, far above the numbers of plans."""
+SURVEY_SHARE: Final = 0.08
+"""Share of ended conversations whose caller is invited to a survey."""
 
 
 class Departement:
-    """All systems on one stage, and the plan that is played in them. Use it from one thread.
+    """All systems in one run directory, and the plan executed in them. Use it from one thread.
 
-    `mailbox` are options of the connector `imap`, for a mailbox made for this; if not given, e-mail is told by webhooks.
-    `systems` stand in place of all but the switchboard, for who wants to know what was done without them.
+    `mailbox` are options of the connector `imap` for a dedicated mailbox; without it, e-mail is sent as webhooks.
+    `systems` replaces all systems except the switchboard, for tests.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Departement:
     ) -> None:
         self.ledger = Ledger()
         self.completed = 0
-        """How many deeds were done."""
+        """Number of executed actions."""
         self.calls = Calls(simulation_run)
         self._plan = plan
         self._calls_per_day = calls_per_day or plan.per_year * CALL_SHARE / WORKING_DAYS_PER_YEAR
@@ -70,34 +70,34 @@ class Departement:
             *(self._make_systems(simulation_run, mailbox) if systems is None else systems),
             self.calls,
         ]
-        self._following: list[tuple[datetime, int, Action]] = []
-        """What follows from calls."""
+        self._follow_ups: list[tuple[datetime, int, Action]] = []
+        """Actions that follow from calls."""
         self._order = count()
-        self._deeds: Iterator[Action] = iter(())
+        self._actions: Iterator[Action] = iter(())
         self._next: Action | None = None
-        self._now = self._quickened_at = datetime.min.replace(tzinfo=UTC)
+        self._now = self._speed_changed_at = datetime.min.replace(tzinfo=UTC)
         self._speed = 1.0
 
     def connectors(self) -> dict[str, dict[str, Any]]:
-        """Return the tables of the connectors that read the systems, by their names."""
+        """Return the settings of the connectors that read the systems, by instance name."""
         return {system.instance: {"connector": system.connector, **system.options()} for system in self._systems}
 
     @contextmanager
     def opened(
         self, since: datetime, resumed_at: datetime | None = None, calls_since: datetime | None = None
     ) -> Iterator[None]:
-        """Let all systems stand, ready to play what begins at `since` or later, calls at `calls_since` if that is later.
+        """Open all systems, ready for actions from `since` on, and for calls from `calls_since` if later.
 
-        What happened until `resumed_at` was played already. Raises `OSError` if a system cannot stand.
+        Actions until `resumed_at` were executed by an earlier run. Raises `OSError` if a system cannot be opened.
         """
         with ExitStack() as stack:
             for system in self._systems:
                 stack.callback(system.close)
                 system.open(lambda: self._now)
-            self._deeds = self._plan.actions(since)
+            self._actions = self._plan.actions(since)
             self._advance()
             if resumed_at:
-                self._recall(resumed_at)
+                self._restore(resumed_at)
             self._now = resumed_at or since
             callers = Random(f"{self._plan.seed}|callers|{self._now}")  # noqa: S311 - a simulation
             self.calls.begin(
@@ -105,32 +105,32 @@ class Departement:
                 seed=self._plan.seed,
                 profile=CallProfile(self._calls_per_day, always=self._plan.always),
                 draw_caller=lambda: draw(self._plan.seed, callers).phone,
-                on_ended=self._follow,
+                on_ended=self._add_feedback,
             )
             self.ledger.calls = self.calls.ledger
             yield
 
     @property
     def now(self) -> datetime:
-        """Up to when all has happened."""
+        """Simulated time."""
         return self._now
 
     @property
     def next_at(self) -> float:
-        """When something happens next, seconds since 1970."""
-        first = self._first()
+        """Time of the next action, in seconds since 1970."""
+        first = self._peek()
         return min(self.calls.next_at, first.at.timestamp() if first else float("inf"))
 
     def run_until(self, until: datetime, keep_running: Callable[[], bool] = lambda: True) -> None:
-        """Let all happen that happens until then, or as long as one is to `go_on`."""
+        """Execute all actions until `until`, while `keep_running` returns True."""
         while keep_running():
-            first = self._first()
+            first = self._peek()
             self.calls.advance(min(until, first.at) if first else until)
-            action = self._first()  # a call may have led to one that comes before
+            action = self._peek()  # a call may have planned an earlier action
             if action is None or action.at > until:
                 self._now = until
                 return
-            self._take(action)
+            self._pop(action)
             self._now = action.at
             if system := self._system_of(action):
                 system.run(action)
@@ -138,16 +138,16 @@ class Departement:
                 self.completed += 1
 
     def set_speed(self, speed: float) -> None:
-        """From now on, let all come so many times as often, and take as much less time."""
-        self._speed, self._quickened_at = speed, self._now
+        """Change the speed from now on: at 2, twice as many actions come and everything takes half the time."""
+        self._speed, self._speed_changed_at = speed, self._now
         self.calls.set_speed(speed)
         if self._next:
-            self._next = self._quickened(self._next)
+            self._next = self._accelerate(self._next)
 
     def drain(self) -> bool:
-        """Let systems go on with what waits for connectors; return whether nothing waits any more."""
-        settled = [system.drain() for system in self._systems]  # of each, whatever the others say
-        return all(settled)
+        """Let systems continue pending work; return whether none is left."""
+        drained = [system.drain() for system in self._systems]  # call each one, without short-circuit
+        return all(drained)
 
     def _make_systems(self, simulation_run: SimulationRun, mailbox: Mapping[str, Any] | None) -> list[System]:
         return [
@@ -156,61 +156,62 @@ class Departement:
             Surveys(simulation_run, self._contact_of),
         ]
 
-    def _recall(self, until: datetime) -> None:
-        while (action := self._first()) and action.at <= until:
-            self._take(action)
+    def _restore(self, until: datetime) -> None:
+        while (action := self._peek()) and action.at <= until:
+            self._pop(action)
             if system := self._system_of(action):
                 system.restore(action)
                 self.ledger.record(action)
 
     def _contact_of(self, citizen_case: CitizenCase) -> str:
-        own = (system.contact(citizen_case) for system in self._systems if system.channel is citizen_case.channel)
-        return next(own, "")
+        contacts = (system.contact(citizen_case) for system in self._systems if system.channel is citizen_case.channel)
+        return next(contacts, "")
 
     def _system_of(self, action: Action) -> System | None:
         return next((system for system in self._systems if system.accepts(action)), None)
 
-    # ------------------------------------------------------------------------------------------------- what comes next
-    def _first(self) -> Action | None:
-        if self._following and (self._next is None or self._following[0][0] < self._next.at):
-            return self._following[0][2]
+    # ---------------------------------------------------------------------------------------------------- next action
+    def _peek(self) -> Action | None:
+        if self._follow_ups and (self._next is None or self._follow_ups[0][0] < self._next.at):
+            return self._follow_ups[0][2]
         return self._next
 
-    def _take(self, action: Action) -> None:
+    def _pop(self, action: Action) -> None:
         if action is self._next:
             self._advance()
         else:
-            heapq.heappop(self._following)
+            heapq.heappop(self._follow_ups)
 
     def _advance(self) -> None:
-        action = next(self._deeds, None)
-        self._next = self._quickened(action) if action else None
+        action = next(self._actions, None)
+        self._next = self._accelerate(action) if action else None
 
-    def _quickened(self, action: Action) -> Action:
+    def _accelerate(self, action: Action) -> Action:
         return action._replace(
-            at=self._sooner(action.at), effective_at=self._sooner(action.effective_at) if action.effective_at else None
+            at=self._accelerate_time(action.at),
+            effective_at=self._accelerate_time(action.effective_at) if action.effective_at else None,
         )
 
-    def _sooner(self, at: datetime) -> datetime:
-        wait = at - self._quickened_at
+    def _accelerate_time(self, at: datetime) -> datetime:
+        wait = at - self._speed_changed_at
         if self._speed == 1 or wait < timedelta():
             return at
-        return self._quickened_at + timedelta(seconds=int(wait.total_seconds() / self._speed))
+        return self._speed_changed_at + timedelta(seconds=int(wait.total_seconds() / self._speed))
 
-    def _follow(self, over: Conversation) -> None:
-        """Let who was talked to give an opinion, perhaps."""
-        if not over.phone:
+    def _add_feedback(self, conversation: Conversation) -> None:
+        """Plan feedback about an ended conversation, by chance."""
+        if not conversation.phone:
             return
-        number = CALL_NUMBERS + crc32(over.call.encode()) % (2**31 - CALL_NUMBERS - 1)
-        random = Random(f"{self._plan.seed}|{over.call}")  # noqa: S311 - has to be the same each time
-        who = citizen_by_phone(self._plan.seed, over.phone)
-        call = CitizenCase(number, Channel.CALL, over.place, who, native=over.call)
-        teller = ScenarioBuilder(self._plan.seed, random, OfficeHours(self._plan.always), count(number + 1))
-        for action in teller.opinion(over.ended_at, call, ASKED):
-            heapq.heappush(self._following, (action.at, next(self._order), action))
+        number = FIRST_CALL_NUMBER + crc32(conversation.call.encode()) % (2**31 - FIRST_CALL_NUMBER - 1)
+        random = Random(f"{self._plan.seed}|{conversation.call}")  # noqa: S311 - must be reproducible
+        citizen = citizen_by_phone(self._plan.seed, conversation.phone)
+        call = CitizenCase(number, Channel.CALL, conversation.place, citizen, native=conversation.call)
+        builder = ScenarioBuilder(self._plan.seed, random, OfficeHours(self._plan.always), count(number + 1))
+        for action in builder.opinion(conversation.ended_at, call, SURVEY_SHARE):
+            heapq.heappush(self._follow_ups, (action.at, next(self._order), action))
 
 
 def _make_mailboxes(simulation_run: SimulationRun, server: Mapping[str, Any]) -> System:
-    from connectors.simulator.systems.mailboxes import Mailboxes  # noqa: PLC0415 - hardly anyone has one
+    from connectors.simulator.systems.mailboxes import Mailboxes  # noqa: PLC0415 - rarely used
 
     return Mailboxes(simulation_run, server)

@@ -1,4 +1,4 @@
-"""The ledger of what was done: number for number what figures must say, by their names. It knows nothing of how they count."""
+"""Ledger of actions: the exact figures that the product must compute, independent of its code."""
 
 import json
 from collections import defaultdict
@@ -20,60 +20,64 @@ from connectors.simulator.citizen_contacts import CitizenContacts
 from connectors.simulator.organisation import HEADQUARTERS
 from models.topics import Channel
 
-LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Ledger:
-    """All that was done."""
+    """Figures of all recorded actions."""
 
     def __init__(self) -> None:
-        self._accounts: list[CaseTally] = []
+        self._tallies: list[CaseTally] = []
         self._current: dict[int, CaseTally] = {}
-        """Matter → the account that it has now: another one if it turns up again when nobody knows it any more."""
-        self._last_at = LONG_AGO
+        """Case number → its current tally. A case that is reported after its retention gets a new tally."""
+        self._last_at = NEVER
         self.calls = CallLedger()
-        """What the switchboard knows of its calls."""
+        """Figures of the switchboard's calls."""
         self.citizen_contacts = CitizenContacts()
-        """Who came back, calls apart."""
+        """Contacts of citizens, except calls."""
 
     def record(self, action: Action) -> None:
-        """Take down a deed; calls are told by `calls`."""
+        """Record an action. Calls are recorded by the switchboard in `calls`."""
         self._last_at = max(self._last_at, action.at)
         if action.kind is ActionKind.CALLED:
             return
         self.citizen_contacts.record(action)
         for citizen_case in (action.citizen_case, *action.other_cases):
-            self._account_of(citizen_case, action).record(action)
+            self._tally_of(citizen_case, action).record(action)
 
     def numbers(self, at: datetime | None = None) -> dict[DimensionKey, FigureCounts]:
-        """Return what figures must say as of `at`, which is not before the last deed; if not given, as of that."""
+        """Return the expected figures as of `at`. Default: the time of the last action; `at` must not be earlier."""
         found: defaultdict[DimensionKey, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for account in self._accounts:
-            place = found[account.dimension_key()]
-            for name, number in account.numbers(at or self._last_at).items():
+        for tally in self._tallies:
+            place = found[tally.dimension_key()]
+            for name, number in tally.numbers(at or self._last_at).items():
                 place[name] += number
-        told = {place: dict(numbers) for place, numbers in found.items()}
-        for queue, tally in self.calls.queues.items():
-            told[Channel.CALL.value, HEADQUARTERS, queue, queue] = _names(tally)
-            for to, number in tally.transferred_to.items():
-                told["transfer", HEADQUARTERS, queue, f"{Channel.CALL.value}:{queue}:{to}"] = {"handed_on": number}
-        counted = ((place, {name: one for name, one in numbers.items() if one}) for place, numbers in told.items())
-        return {place: numbers for place, numbers in counted if numbers}
+        figures = {place: dict(numbers) for place, numbers in found.items()}
+        for queue, totals in self.calls.queues.items():
+            figures[Channel.CALL.value, HEADQUARTERS, queue, queue] = _figures(totals)
+            for target, number in totals.transferred_to.items():
+                figures["transfer", HEADQUARTERS, queue, f"{Channel.CALL.value}:{queue}:{target}"] = {
+                    "handed_on": number
+                }
+        nonzero = (
+            (place, {name: value for name, value in numbers.items() if value}) for place, numbers in figures.items()
+        )
+        return {place: numbers for place, numbers in nonzero if numbers}
 
     def to_json(self, at: datetime | None = None) -> str:
-        """Return it as JSON, as of `at` as `numbers` has it: a list of places, each with its numbers."""
+        """Return the figures as of `at` as JSON: a list of dimensions, each with its counts."""
         places = [
             dict(zip(("channel", "site", "service", "queue"), place, strict=True), numbers=numbers)
             for place, numbers in sorted(self.numbers(at).items())
         ]
         return json.dumps(places, indent=2)
 
-    def _account_of(self, citizen_case: CitizenCase, action: Action) -> CaseTally:
-        known = self._current.get(citizen_case.number)
-        if known is None or not known.is_known(action.at):
-            known = self._current[citizen_case.number] = self._open(citizen_case, action, is_orphan=known is not None)
-            self._accounts.append(known)
-        return known
+    def _tally_of(self, citizen_case: CitizenCase, action: Action) -> CaseTally:
+        tally = self._current.get(citizen_case.number)
+        if tally is None or not tally.is_known(action.at):
+            tally = self._current[citizen_case.number] = self._open(citizen_case, action, is_orphan=tally is not None)
+            self._tallies.append(tally)
+        return tally
 
     def _open(self, citizen_case: CitizenCase, action: Action, *, is_orphan: bool) -> CaseTally:
         match citizen_case.channel:
@@ -83,26 +87,26 @@ class Ledger:
                 return SwitchboardCall(citizen_case, action)
             case Channel.FEEDBACK:
                 parent = (
-                    None if is_orphan or citizen_case.parent is None else self._account_of(citizen_case.parent, action)
+                    None if is_orphan or citizen_case.parent is None else self._tally_of(citizen_case.parent, action)
                 )
                 return FeedbackTally(citizen_case, action, parent)
         return CaseTally(citizen_case, action, is_orphan=is_orphan)
 
 
-def _names(tally: QueueTotals) -> FigureCounts:
-    """Return a queue's tally by the names of figures."""
+def _figures(totals: QueueTotals) -> FigureCounts:
+    """Return the totals of a queue by figure name."""
     return {
-        "offered": tally.offered,
-        "answered": tally.answered,
-        "abandoned": tally.abandoned,
-        **{f"left_{reason}": number for reason, number in tally.left.items()},
-        "left_forgotten": tally.forgotten,
-        "waiting": tally.waiting,
-        "transferred": tally.transferred,
-        "ended": tally.ended,
-        "in_progress": tally.in_progress,
-        "ring_unanswered": tally.ring_unanswered,
-        "wait_milliseconds": tally.wait_seconds * 1000,
-        "abandon_wait_milliseconds": tally.abandon_wait_seconds * 1000,
-        "handle_milliseconds": tally.handle_seconds * 1000,
+        "offered": totals.offered,
+        "answered": totals.answered,
+        "abandoned": totals.abandoned,
+        **{f"left_{reason}": number for reason, number in totals.left.items()},
+        "left_forgotten": totals.forgotten,
+        "waiting": totals.waiting,
+        "transferred": totals.transferred,
+        "ended": totals.ended,
+        "in_progress": totals.in_progress,
+        "ring_unanswered": totals.ring_unanswered,
+        "wait_milliseconds": totals.wait_seconds * 1000,
+        "abandon_wait_milliseconds": totals.abandon_wait_seconds * 1000,
+        "handle_milliseconds": totals.handle_seconds * 1000,
     }

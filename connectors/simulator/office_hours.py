@@ -1,4 +1,4 @@
-"""When citizens turn up, and when the services work, in Paris time."""
+"""Working hours of the services and arrival times of contacts, in Paris time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ PARIS: Final = ZoneInfo("Europe/Paris")
 OPENS, CLOSES = time(8, 30), time(17, 0)
 WORKING_DAYS: Final = range(5)
 WORKING_DAYS_PER_YEAR: Final = 252
-"""Working days of a year."""
+"""Working days per year."""
 WEEKENDS: Final = 113
-"""All its other days."""
+"""Other days per year."""
 AT_LEAST: Final = 0.65
-"""Of the busiest hour's contacts come in every other, where nobody ever sleeps."""
+"""Minimum volume per hour with `always`, relative to the busiest hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfficeHours:
-    """The working hours of all services: Monday to Friday, or `always`, for demonstrations at any time of the day."""
+    """Working hours of all services: Monday to Friday, or `always`, for demonstrations at any time."""
 
     always: bool = False
 
     def after(self, at: datetime, hours: float) -> datetime:
-        """Return when so many working hours after `at` are over, in whole seconds."""
+        """Return the time `hours` working hours after `at`, in whole seconds."""
         left = timedelta(seconds=round(hours * 3600))
         if self.always:
             return at + left
@@ -41,14 +41,14 @@ class OfficeHours:
 
 
 class ArrivalRhythm(NamedTuple):
-    """How contacts of one kind are spread over a day, and which share of a working day's come on one of a weekend."""
+    """Distribution of contacts over the day, and volume of a weekend day relative to a working day."""
 
     hours: tuple[int, ...]
     """Weights of the 24 hours, Paris time."""
     weekend: float
 
     def arrivals(self, per_year: float, day: date, random: Random, *, always: bool) -> Iterator[datetime]:
-        """Yield when they come on `day`, in order, in whole seconds: chance, with `per_year` of them in a year on average."""
+        """Yield random arrival times on `day` in order, in whole seconds, for `per_year` contacts per year on average."""
         usual = per_year / (WORKING_DAYS_PER_YEAR + self.weekend * WEEKENDS) / sum(self.hours)
         today = 1.0 if always or day.weekday() in WORKING_DAYS else self.weekend
         least = AT_LEAST * max(self.hours) if always else 0
@@ -63,7 +63,7 @@ class ArrivalRhythm(NamedTuple):
 
 
 def midnight(day: date) -> datetime:
-    """Return when `day` begins in Paris."""
+    """Return the start of `day` in Paris."""
     return _moment(day, time())
 
 

@@ -1,7 +1,7 @@
-"""The département that does not exist: what it is asked for where, and how often.
+"""Sites, services and contact volumes of the simulated département.
 
-Sizes are those of a contact centre of about a million contacts a year, spread as such houses tell in their yearly reports:
-calls most, then letters and e-mail, then the rest.
+The volumes match a contact centre of about a million contacts per year, distributed as in annual reports: mostly calls,
+then letters and e-mail, then the other channels.
 """
 
 from collections.abc import Sequence
@@ -13,29 +13,29 @@ from connectors.simulator.office_hours import ArrivalRhythm
 
 HEADQUARTERS: Final = "siege"
 CENTRES: Final = ("cdas-nord", "cdas-sud", "cdas-est", "cdas-ouest")
-"""Where the département receives people (centre départemental d'action sociale)."""
+"""Sites that receive visitors (centre départemental d'action sociale)."""
 SECTOR: Final = "demonstration"
-"""One for all systems, so that a citizen is the same in each."""
+"""Sector of all systems, so that a citizen has the same pseudonym in each."""
 CALL_SHARE: Final = 0.56
-"""Of all contacts."""
+"""Share of calls among all contacts."""
 
 
 class ContactKind(NamedTuple):
     """One kind of contact that citizens begin."""
 
     share: float
-    """Of all contacts, without those that follow from others."""
+    """Share of all contacts, without follow-up contacts."""
     rhythm: ArrivalRhythm
     places: Sequence[tuple[Place, float]]
-    """Where, and how often."""
+    """Places and their weights."""
 
     def draw(self, random: Random) -> Place:
-        """Return where one goes."""
+        """Return a random place."""
         return random.choices([place for place, _ in self.places], [weight for _, weight in self.places])[0]
 
 
 def _rhythm(weekend: float, *spans: tuple[int, int, int]) -> ArrivalRhythm:
-    """Return the rhythm of spans: from which hour, until which hour, with which weight."""
+    """Return a rhythm from spans: first hour, end hour, weight."""
     weights = {hour: weight for begin, end, weight in spans for hour in range(begin, end)}
     return ArrivalRhythm(tuple(weights.get(hour, 0) for hour in range(24)), weekend)
 
@@ -45,7 +45,7 @@ def _everywhere(service: str, queue: str, weight: float) -> list[tuple[Place, fl
 
 
 POST: Final = _rhythm(0.0, (9, 10, 4), (10, 12, 6), (14, 15, 2))
-"""It is scanned when it has come, in the morning; what came late, after lunch."""
+"""Letters are scanned in the morning; late ones after lunch."""
 WRITING: Final = _rhythm(0.3, (6, 8, 1), (8, 12, 4), (12, 14, 3), (14, 18, 4), (18, 23, 2))
 AT_HOME: Final = _rhythm(0.6, (7, 9, 2), (9, 18, 3), (18, 22, 4), (22, 24, 1))
 AT_WORK: Final = _rhythm(0.0, (9, 12, 3), (14, 17, 4))
@@ -70,9 +70,9 @@ MAARCH_LETTERS: Final = ContactKind(
         (Place(HEADQUARTERS, "enfance"), 2),
     ],
 )
-"""Of services that register their letters themselves, in Maarch Courrier."""
+"""Letters of services that register them in Maarch Courrier."""
 NOTICES: Final = ContactKind(0.015, AT_WORK, LETTERS.places)
-"""Outgoing mail that answers nobody: the services of the mailroom write of their own accord."""
+"""Outgoing letters that answer no other letter."""
 EMAILS: Final = ContactKind(
     0.12,
     WRITING,
@@ -83,7 +83,7 @@ EMAILS: Final = ContactKind(
     ],
 )
 EMAIL_SERVICES: Final = tuple({place.service: None for kind in (EMAILS, LETTERS) for place, _ in kind.places})
-"""Those that have an address: who wrote a letter in vain, writes to the service that has it."""
+"""Services with an e-mail address. Reminders about letters are sent to the service that has the letter."""
 FORMS: Final = ContactKind(
     0.06,
     AT_HOME,
@@ -93,7 +93,7 @@ FORMS: Final = ContactKind(
         (Place(HEADQUARTERS, "subventions-agricoles", "subventions-agricoles"), 1),
     ],
 )
-"""Each service decides on one procedure, of the same name, which is the queue of its figures."""
+"""Online procedures. Each service decides on one procedure of the same name, used as queue in figures."""
 APPOINTMENTS: Final = ContactKind(
     0.06, WRITING, [*_everywhere("pmi", "", 3), *_everywhere("rsa", "", 2), *_everywhere("action-sociale", "", 2)]
 )
@@ -104,4 +104,4 @@ POSTAGE: Final = {
     "lettre_recommandee": (574, 8),
     "lettre_recommandee_avec_avis": (714, 10),
 }
-"""Class → price in euro cents, weight: as of 2026, about."""
+"""Postage class → price in euro cents (2026) and weight."""

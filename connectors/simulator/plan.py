@@ -1,4 +1,4 @@
-"""The plan: all that will happen, in order of time, drawn from a seed."""
+"""Plan of all actions in order of time, derived from a seed."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -23,17 +23,17 @@ from connectors.simulator.scenarios import Actions, ScenarioBuilder
 
 FIRST_DAY: Final = date(2020, 1, 1)
 NUMBERS_PER_DAY: Final = 10_000
-"""Matters that one day can begin; the day is part of their numbers, which have eight digits at most, as real ones."""
+"""Number of cases that one day can begin. Case numbers contain the day and have at most eight digits, like real ones."""
 
 
 class Beginning(NamedTuple):
-    """One way in which stories begin."""
+    """One way in which scenarios begin."""
 
     name: str
     kind: ContactKind
     factor: float
-    """Of what comes of the kind, so many begin like this."""
-    tell: Callable[[ScenarioBuilder, datetime], Actions]
+    """Share of the kind's contacts that begin in this way."""
+    build: Callable[[ScenarioBuilder, datetime], Actions]
 
 
 BEGINNINGS: Final = (
@@ -49,33 +49,33 @@ BEGINNINGS: Final = (
 
 
 class Plan(NamedTuple):
-    """What happens if nobody looks; the switchboard's calls apart, which are drawn when they come."""
+    """All planned actions, except calls, which are drawn during the run."""
 
     seed: int
     per_year: float
-    """Contacts of a year, calls among them."""
+    """Contacts per year, including calls."""
     always: bool = False
-    """Whether all days and hours are like those of work: for demonstrations at any time."""
+    """Whether all days and hours count as working time, for demonstrations."""
 
     def day(self, day: date, since: datetime) -> Iterator[Action]:
-        """Yield the deeds of the stories that begin on `day`, at `since` or later: in no order, and on later days too."""
+        """Yield the actions of scenarios that begin on `day`, at `since` or later; unordered, also on later days."""
         numbers = count((day - FIRST_DAY).days * NUMBERS_PER_DAY)
         office = OfficeHours(self.always)
         for beginning in BEGINNINGS:
-            often = self.per_year * beginning.kind.share * beginning.factor
-            chance = Random(f"{self.seed}|{day}|{beginning.name}")  # noqa: S311 - has to be the same each time
-            arrivals = beginning.kind.rhythm.arrivals(often, day, chance, always=self.always)
-            for which, at in enumerate(arrivals):
-                own = Random(f"{self.seed}|{day}|{beginning.name}|{which}")  # noqa: S311
-                actions = beginning.tell(ScenarioBuilder(self.seed, own, office, numbers), at)
+            per_year = self.per_year * beginning.kind.share * beginning.factor
+            arrival_random = Random(f"{self.seed}|{day}|{beginning.name}")  # noqa: S311 - must be reproducible
+            arrivals = beginning.kind.rhythm.arrivals(per_year, day, arrival_random, always=self.always)
+            for index, at in enumerate(arrivals):
+                random = Random(f"{self.seed}|{day}|{beginning.name}|{index}")  # noqa: S311
+                actions = beginning.build(ScenarioBuilder(self.seed, random, office, numbers), at)
                 if at >= since:
                     yield from actions
                 else:
-                    for _ in actions:  # so that the numbers of the others are the same
+                    for _ in actions:  # consumes case numbers, so that other cases keep theirs
                         pass
 
     def actions(self, since: datetime) -> Iterator[Action]:
-        """Yield the deeds of all stories that begin at `since` or later, in order, without end."""
+        """Yield the actions of all scenarios that begin at `since` or later, in order, without end."""
         day = since.astimezone(PARIS).date()
         order = count()
         planned: list[tuple[datetime, int, Action]] = []

@@ -1,4 +1,4 @@
-"""Citizens who do not exist, each one a function of the seed and a number."""
+"""Simulated citizens, each derived from the seed and a number."""
 
 from functools import lru_cache
 from random import Random
@@ -8,7 +8,7 @@ from connectors.asterisk.simulate import CALLER_RANGES
 
 NUMBERS_PER_RANGE: Final = 10_000
 CITIZENS: Final = NUMBERS_PER_RANGE * len(CALLER_RANGES)
-"""As many as there are telephone numbers that France reserves for fiction: each has one of their own."""
+"""Number of citizens: one for each phone number in the ranges reserved for fiction in France."""
 WITH_EMAIL: Final = 0.8
 FIRST_NAMES: Final = (
     *("Abel", "Aminata", "Berthe", "Côme", "Daria", "Éloi", "Fanta", "Gaspard", "Hedwige", "Ilan", "Jade", "Karim"),
@@ -46,25 +46,25 @@ _PLAIN: Final = str.maketrans("âàéèêëïîôöùûüçÉ", "aaeeeeiioouuucE
 
 
 class Citizen(NamedTuple):
-    """All that a source system may know of somebody."""
+    """Identities of a citizen in the source systems."""
 
     number: int
     """From 0 to `CITIZENS` - 1."""
     name: str
     phone: str
-    """As one dials it in France."""
+    """National format."""
     email: str
-    """Empty if there is none."""
+    """Empty if none."""
     case: str
-    """Number of the case that the social services keep."""
+    """Case number at the social services."""
     rdv_user: int
-    """Id in the appointment system."""
+    """User id in the appointment system."""
 
 
 @lru_cache(16_384)
 def citizen(seed: int, number: int) -> Citizen:
-    """Return the citizen of that number; the same seed gives the same ones."""
-    random = Random(f"{seed}|citizen|{number}")  # noqa: S311 - has to be the same each time
+    """Return the citizen with this number, always the same for a seed."""
+    random = Random(f"{seed}|citizen|{number}")  # noqa: S311 - must be reproducible
     first, last = random.choice(FIRST_NAMES), random.choice(LAST_NAMES)
     prefix, digits = divmod(number, NUMBERS_PER_RANGE)
     address = f"{first}.{last}.{number}@example.org".translate(_PLAIN).lower()
@@ -79,18 +79,18 @@ def citizen(seed: int, number: int) -> Citizen:
 
 
 def list_citizens(seed: int) -> str:
-    """Return telephone number, address and case number of all of them, a line each, by tabs."""
-    everybody = (
+    """Return phone number, e-mail address and case number of all citizens, one per line, separated by tabs."""
+    citizens = (
         citizen.__wrapped__(seed, number) for number in range(CITIZENS)
-    )  # the cache is for those who come often
-    return "".join(f"{one.phone}\t{one.email}\t{one.case}\n" for one in everybody)
+    )  # bypass the cache, which is for frequent citizens
+    return "".join(f"{each.phone}\t{each.email}\t{each.case}\n" for each in citizens)
 
 
 def draw(seed: int, random: Random) -> Citizen:
-    """Return somebody: some come far more often than others."""
+    """Return a random citizen; some make contact far more often than others."""
     return citizen(seed, int(CITIZENS * random.random() ** 2))
 
 
 def citizen_by_phone(seed: int, phone: str) -> Citizen:
-    """Return the citizen whose number that is. Raises `ValueError` if it is nobody's."""
+    """Return the citizen with this phone number. Raises `ValueError` if none has it."""
     return citizen(seed, CALLER_RANGES.index(phone[:-4]) * NUMBERS_PER_RANGE + int(phone[-4:]))

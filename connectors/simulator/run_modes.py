@@ -1,4 +1,4 @@
-"""Two ways to play: a span of days as fast as its connectors take it, or as time goes by."""
+"""Run modes: past days as fast as the connectors follow, or live."""
 
 import json
 import threading
@@ -12,20 +12,20 @@ from connectors.sdk.files import replace
 from connectors.simulator.departement import Departement
 from connectors.simulator.office_hours import PARIS, midnight
 
-SLICE: Final = timedelta(days=1)
-"""Of simulated time; then connectors are waited for."""
-LOOK_SECONDS: Final = 0.1
-"""How often it is looked whether anything still waits."""
+STEP: Final = timedelta(days=1)
+"""Simulated time between waits for the connectors."""
+POLL_SECONDS: Final = 0.1
+"""Interval of the check for pending work, in seconds."""
 PATIENCE_SECONDS: Final = 20.0
-"""How long a live simulation waits for connectors before it goes on with the next day of the past."""
+"""Longest wait of a live simulation for the connectors, per simulated day of the past, in seconds."""
 LATE_SECONDS: Final = 1.0
-"""The longest that a live step waits while something waits for a connector."""
-PIECE: Final = timedelta(hours=1)
-"""Of simulated time; then others may have the machine."""
+"""Longest pause of a live simulation while work is pending, in seconds."""
+SUBSTEP: Final = timedelta(hours=1)
+"""Simulated time between pauses for other processes."""
 SHARE: Final = 0.5
-"""A live simulation plays the past in so much of the time: figures of the present are not to wait for it."""
+"""Share of the time in which a live simulation simulates the past, so that current figures are not delayed."""
 SAVE_SECONDS: Final = 5.0
-"""How often it is noted how far a live simulation has come."""
+"""Interval between saves of the progress of a live simulation, in seconds."""
 
 
 def run_span(
@@ -34,41 +34,41 @@ def run_span(
     until: datetime,
     stop: threading.Event,
     *,
-    tell: Callable[[datetime], None] = lambda _: None,
-    meanwhile: Callable[[], None] = lambda: None,
+    on_day: Callable[[datetime], None] = lambda _: None,
+    poll: Callable[[], None] = lambda: None,
     patience_seconds: float = float("inf"),
     share: float = 1.0,
 ) -> bool:
-    """Play all from `since` to `until`, telling of each day; return False if it was stopped before.
+    """Run all actions from `since` to `until`; return False if stopped earlier.
 
-    After each day, connectors are waited for with `patience_seconds`: some systems tell only how things stand. Only in a `share`
-    of the time something is played; `meanwhile` is called again and again.
+    After each day, wait up to `patience_seconds` for the connectors, because some systems report only their current
+    state; then call `on_day`. Use only a `share` of the time for actions. `poll` is called repeatedly.
     """
 
     def keep_running() -> bool:
-        meanwhile()
+        poll()
         return not stop.is_set()
 
     def wait_while(condition: Callable[[], bool], seconds: float) -> None:
         until = time.monotonic() + seconds
         while condition() and keep_running() and (left := until - time.monotonic()) > 0:
-            stop.wait(min(LOOK_SECONDS, left))
+            stop.wait(min(POLL_SECONDS, left))
 
     at = since
     while at < until and keep_running():
-        day_ends_at = min(at + SLICE, until)
+        day_ends_at = min(at + STEP, until)
         while at < day_ends_at and keep_running():
-            at = min(at + PIECE, day_ends_at)
+            at = min(at + SUBSTEP, day_ends_at)
             began_at = time.monotonic()
             departement.run_until(at, keep_running)
             wait_while(lambda: True, (time.monotonic() - began_at) * (1 / share - 1))
         wait_while(lambda: not departement.drain(), patience_seconds)
-        tell(at)
+        on_day(at)
     return not stop.is_set()
 
 
 class RunProgress(NamedTuple):
-    """How far a live simulation has come, and what it is of: another one begins anew."""
+    """Progress of a live simulation. `of` are its options; with other options, a simulation starts from the beginning."""
 
     of: dict[str, Any]
     since: datetime
@@ -76,14 +76,14 @@ class RunProgress(NamedTuple):
 
     @classmethod
     def new(cls, of: dict[str, Any], history: int) -> Self:
-        """Return the mark of a simulation that begins so many days ago, at midnight; 0: now."""
+        """Return the start of a simulation with `history` days, the first one from midnight; with 0, it starts now."""
         now = _now().replace(microsecond=0)
         begin = midnight(now.astimezone(PARIS).date() - timedelta(days=history - 1)) if history else now
         return cls(of, begin, begin)
 
     @classmethod
     def load(cls, path: Path, of: dict[str, Any]) -> Self | None:
-        """Return what was saved, None if nothing was of this simulation."""
+        """Return the saved progress, None if none was saved with these options."""
         if not path.exists():
             return None
         saved = json.loads(path.read_bytes())
@@ -92,39 +92,39 @@ class RunProgress(NamedTuple):
         return cls(of, *(datetime.fromisoformat(saved[name]) for name in cls._fields[1:]))
 
     def save(self, path: Path) -> None:
-        """Put it on disk."""
+        """Save the progress."""
         replace(path, json.dumps(self._asdict(), default=datetime.isoformat).encode())
 
 
 def run_live(
-    departement: Departement, mark: RunProgress, path: Path, stop: threading.Event, speed: float = 1.0
+    departement: Departement, progress: RunProgress, path: Path, stop: threading.Event, speed: float = 1.0
 ) -> None:
-    """Play what has happened since `mark`, then go on as time goes by until `stop` is set; keep the mark in the file `path`.
+    """Run the past since `progress`, then continue in real time until `stop` is set, and save the progress to `path`.
 
-    Calls, which are told live, are of now from the start: what has happened is played beside them. The mark moves on when
-    nothing waits any more: what waited at a stop is played again, and is the same. At twice the `speed`, all comes twice as often
-    and takes half the time. At the end all calls are ended.
+    Calls are live from the start, while the past of the other channels is simulated. Progress is saved when no work is
+    pending: work that was pending at a stop is repeated identically. At `speed` 2, twice as many actions come and
+    everything takes half the time. At the end, all calls are ended.
     """
 
     def save(_: datetime) -> None:
         if departement.drain():
-            mark._replace(played_until=departement.now).save(path)
+            progress._replace(played_until=departement.now).save(path)
 
-    def call() -> None:
+    def run_calls() -> None:
         while not stop.is_set() and departement.calls.next_at <= _now().timestamp():
             next_at = datetime.fromtimestamp(departement.calls.next_at, UTC)
-            departement.calls.advance(min(next_at + PIECE, _now()))
+            departement.calls.advance(min(next_at + SUBSTEP, _now()))
 
-    with departement.calls.manager.lock:  # who asks before it is now is answered then
-        call()
+    with departement.calls.manager.lock:  # clients wait until the calls have reached the current time
+        run_calls()
     departement.calls.set_speed(speed)
     run_span(
         departement,
         departement.now,
         _now(),
         stop,
-        tell=save,
-        meanwhile=call,
+        on_day=save,
+        poll=run_calls,
         patience_seconds=PATIENCE_SECONDS,
         share=SHARE,
     )
@@ -133,18 +133,18 @@ def run_live(
     while not stop.is_set():
         now = _now()
         departement.run_until(now, lambda: not stop.is_set())
-        settled = departement.drain()
+        drained = departement.drain()
         if now - saved_at >= timedelta(seconds=SAVE_SECONDS):
             save(now)
             saved_at = now
         wait = departement.next_at - _now().timestamp()
-        stop.wait(max(0.0, min(wait, SAVE_SECONDS if settled else LATE_SECONDS)))
+        stop.wait(max(0.0, min(wait, SAVE_SECONDS if drained else LATE_SECONDS)))
     departement.calls.end(_now())
     save(_now())
 
 
 def today() -> datetime:
-    """Return when this day has begun."""
+    """Return the start of the current day in Paris."""
     return midnight(datetime.now(PARIS).date())
 
 

@@ -1,6 +1,6 @@
-"""Stories: what a citizen begins, what the services make of it, and what follows from that.
+"""Scenarios: a citizen's request, the work of the services on it, and its consequences.
 
-A story depends on the seed, the day that it begins on and its number on that day, and on nothing else.
+A scenario depends only on the seed, the day it begins and its index on that day.
 """
 
 from collections.abc import Iterator
@@ -28,55 +28,55 @@ from models.topics import Channel
 
 Actions = Iterator[Action]
 HOURS_A_DAY: Final = 8.5
-"""Working hours."""
+"""Working hours per day."""
 PATIENCE_HOURS: Final = 8 * HOURS_A_DAY
-"""Who has had no answer to a letter after this long, may ask."""
+"""Working hours after which a citizen may ask about an unanswered letter."""
 PATIENCE_ONLINE_HOURS: Final = 3 * HOURS_A_DAY
-"""The same for an e-mail."""
+"""Working hours after which a citizen may ask about an unanswered e-mail."""
 SLOT_MINUTES: Final = 30
 OUTCOMES: Final = {"resolved": 40, "no_action": 25, "redirected": 20, "duplicate": 10, "rejected": 5}
 DECISIONS: Final = {"accepted": 80, "rejected": 12, "no_action": 8}
 CSAT: Final = {5: 35, 4: 38, 3: 14, 2: 7, 1: 6}
 JDMA: Final = {10: 68, 5: 19, 0: 13}
-"""Scores, and how often they are given."""
+"""Scores and their weights."""
 ANSWER_OPINION: Final = 0.3
 WEEKS_LATER_DAYS: Final = ((20, 32), (38, 50))
 FORGOTTEN: Final = 0.005
-"""Of visitors, so many are forgotten to be called, or to be said to be served."""
+"""Share of visitors who are never called, or whose end is not reported."""
 
 
 @dataclass
 class ScenarioBuilder:
-    """Tells one story; `numbers` gives each of its matters its own."""
+    """Builds one scenario; `numbers` supplies the numbers of its cases."""
 
     seed: int
     random: Random
     office: OfficeHours
     numbers: Iterator[int]
 
-    # ------------------------------------------------------------------------------------------------- what citizens begin
+    # ------------------------------------------------------------------------------------------------------- beginnings
     def letter(self, at: datetime) -> Actions:
-        """Tell of a letter, scanned at `at`."""
-        citizen_case = self._matter(Channel.MAIL, LETTERS.draw(self.random))
-        came_at = at - timedelta(hours=self.random.choice((1, 2, 3, 24)))
+        """Yield the actions of a letter scanned at `at`."""
+        citizen_case = self._new_case(Channel.MAIL, LETTERS.draw(self.random))
+        received_at = at - timedelta(hours=self.random.choice((1, 2, 3, 24)))
         yield Action(
             at,
             ActionKind.LETTER_SCANNED,
             citizen_case,
             amount=self.random.choice((1, 1, 2, 2, 3, 5)),
-            effective_at=came_at,
+            effective_at=received_at,
         )
         yield from self.work_on_letter(at, citizen_case)
 
     def stack(self, at: datetime) -> Actions:
-        """Tell of letters that are scanned as one stack, with sheets between them."""
-        letters = [self._matter(Channel.MAIL, LETTERS.draw(self.random)) for _ in range(self.random.randint(2, 5))]
+        """Yield the actions of letters scanned in one stack, with separator sheets."""
+        letters = [self._new_case(Channel.MAIL, LETTERS.draw(self.random)) for _ in range(self.random.randint(2, 5))]
         yield Action(at, ActionKind.LETTER_SCANNED, letters[0], amount=1, other_cases=tuple(letters[1:]))
         for citizen_case in letters:
             yield from self.work_on_letter(at, citizen_case)
 
     def work_on_letter(self, at: datetime, citizen_case: CitizenCase) -> Actions:
-        """Tell what becomes of a letter."""
+        """Yield the services' actions on a letter."""
         assigned_at = self._later(at, 3)
         place = LETTERS.draw(self.random) if self._chance(0.12) else citizen_case.place
         yield Action(assigned_at, ActionKind.LETTER_ASSIGNED, citizen_case, place=place)
@@ -84,8 +84,8 @@ class ScenarioBuilder:
             yield Action(self._later(assigned_at, 10), ActionKind.LETTER_ACKNOWLEDGED, citizen_case)
         if self._chance(0.15):
             closed_at = self._later(assigned_at, 20)
-            yield Action(closed_at, ActionKind.LETTER_CLOSED, citizen_case, self._one_of(OUTCOMES))
-            yield from self._come_back(closed_at, citizen_case)
+            yield Action(closed_at, ActionKind.LETTER_CLOSED, citizen_case, self._choose(OUTCOMES))
+            yield from self._reopen(closed_at, citizen_case)
             return
         answered_at = self._later(assigned_at, 5 * HOURS_A_DAY)
         yield Action(answered_at, ActionKind.LETTER_ANSWERED, citizen_case)
@@ -95,8 +95,8 @@ class ScenarioBuilder:
         if answered_at > patient_until and self._chance(0.5):
             yield from self._ask_again(patient_until, citizen_case, ContactReason.LETTER_UNANSWERED)
 
-    def _come_back(self, closed_at: datetime, citizen_case: CitizenCase) -> Actions:
-        """Tell whether a letter that was closed is answered all the same, or taken up again weeks later."""
+    def _reopen(self, closed_at: datetime, citizen_case: CitizenCase) -> Actions:
+        """Yield the actions of a closed letter that is answered after all, or reopened weeks later, by chance."""
         if self._chance(0.15):
             yield Action(self._days_later(closed_at, 3), ActionKind.LETTER_ANSWERED, citizen_case)
         elif self._chance(0.25):
@@ -105,10 +105,10 @@ class ScenarioBuilder:
             yield Action(self._days_later(again_at, 3), ActionKind.LETTER_ANSWERED, citizen_case)
 
     def registered_letter(self, at: datetime) -> Actions:
-        """Tell of a letter that its service registers itself; between two steps, a day passes."""
-        citizen_case = self._matter(Channel.MAIL, MAARCH_LETTERS.draw(self.random))
-        came_at = at - timedelta(hours=self.random.choice((1, 2, 3, 24)))
-        yield Action(at, ActionKind.LETTER_REGISTERED, citizen_case, effective_at=came_at)
+        """Yield the actions of a letter that its service registers itself, with a day between two steps."""
+        citizen_case = self._new_case(Channel.MAIL, MAARCH_LETTERS.draw(self.random))
+        received_at = at - timedelta(hours=self.random.choice((1, 2, 3, 24)))
+        yield Action(at, ActionKind.LETTER_REGISTERED, citizen_case, effective_at=received_at)
         place = MAARCH_LETTERS.draw(self.random)
         if place != citizen_case.place and self._chance(0.3):
             at = self._days_later(at, 1)
@@ -129,8 +129,8 @@ class ScenarioBuilder:
         yield self._send(self._later(at, 2), answer)
 
     def notice(self, at: datetime) -> Actions:
-        """Tell of a letter that a service writes to somebody who asked for nothing."""
-        citizen_case = self._matter(Channel.MAIL, NOTICES.draw(self.random))
+        """Yield a letter that a service writes without a request."""
+        citizen_case = self._new_case(Channel.MAIL, NOTICES.draw(self.random))
         yield self._send(at, citizen_case._replace(reason=ContactReason.NOTICE))
 
     def _send(self, at: datetime, letter: CitizenCase) -> Action:
@@ -138,14 +138,14 @@ class ScenarioBuilder:
         return Action(at, ActionKind.LETTER_SENT, letter, postage, POSTAGE[postage][0])
 
     def email(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
-        """Tell of an e-mail."""
-        citizen_case = citizen_case or self._matter(Channel.EMAIL, EMAILS.draw(self.random))
+        """Yield the actions of an e-mail."""
+        citizen_case = citizen_case or self._new_case(Channel.EMAIL, EMAILS.draw(self.random))
         yield Action(at, ActionKind.EMAIL_RECEIVED, citizen_case)
         if self._chance(0.6):
             yield Action(self._soon(at, 90), ActionKind.EMAIL_ACKNOWLEDGED, citizen_case)
         patient_until = self.office.after(at, PATIENCE_ONLINE_HOURS)
         answered_at = self._later(at, 9)
-        if self._chance(0.04):  # nobody ever does
+        if self._chance(0.04):  # never answered
             answered_at = self.office.after(at, 1000)
         else:
             yield Action(answered_at, ActionKind.EMAIL_ANSWERED, citizen_case)
@@ -154,8 +154,8 @@ class ScenarioBuilder:
             yield from self._ask_again(patient_until, citizen_case, ContactReason.EMAIL_UNANSWERED)
 
     def form(self, at: datetime) -> Actions:
-        """Tell of a dossier of an online procedure."""
-        citizen_case = self._matter(Channel.FORM, FORMS.draw(self.random))
+        """Yield the actions of a dossier of an online procedure."""
+        citizen_case = self._new_case(Channel.FORM, FORMS.draw(self.random))
         yield Action(at, ActionKind.FORM_SUBMITTED, citizen_case)
         yield from self.opinion(at, citizen_case, 0.1)
         ready_at = at
@@ -164,19 +164,19 @@ class ScenarioBuilder:
             yield Action(asked_at, ActionKind.CORRECTION_REQUESTED, citizen_case)
             if self._chance(0.15):
                 yield from self._call(self._soon(asked_at, 8 * 3600), citizen_case, ContactReason.CORRECTION_NEEDED)
-            if self._chance(0.08):  # given up
+            if self._chance(0.08):  # the citizen gives up
                 return
             ready_at = self._soon(asked_at, 40 * 3600)
             yield Action(ready_at, ActionKind.FORM_CORRECTED, citizen_case)
         taken_up_at = self._later(ready_at, 10)
         yield Action(taken_up_at, ActionKind.FORM_TAKEN_UP, citizen_case)
         yield Action(
-            self._later(taken_up_at, 4 * HOURS_A_DAY), ActionKind.FORM_DECIDED, citizen_case, self._one_of(DECISIONS)
+            self._later(taken_up_at, 4 * HOURS_A_DAY), ActionKind.FORM_DECIDED, citizen_case, self._choose(DECISIONS)
         )
 
     def appointment(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
-        """Tell of an appointment, booked at `at`."""
-        citizen_case = citizen_case or self._matter(Channel.APPOINTMENT, APPOINTMENTS.draw(self.random))
+        """Yield the actions of an appointment booked at `at`."""
+        citizen_case = citizen_case or self._new_case(Channel.APPOINTMENT, APPOINTMENTS.draw(self.random))
         party = "service" if citizen_case.reason is ContactReason.INVITED_TO_COME or self._chance(0.3) else "citizen"
         slot = self._slot(at, self.random.uniform(1, 8) * HOURS_A_DAY)
         yield Action(at, ActionKind.APPOINTMENT_BOOKED, citizen_case, party, effective_at=slot)
@@ -200,7 +200,7 @@ class ScenarioBuilder:
             yield Action(slot + timedelta(minutes=SLOT_MINUTES), ActionKind.APPOINTMENT_MISSED, citizen_case)
             if citizen_case.reason is ContactReason.OWN_ACCORD and self._chance(0.4):
                 yield from self.visit(
-                    self._later(slot, 5), self._follow(citizen_case, Channel.VISIT, ContactReason.APPOINTMENT_MISSED)
+                    self._later(slot, 5), self._follow_up(citizen_case, Channel.VISIT, ContactReason.APPOINTMENT_MISSED)
                 )
         else:
             yield Action(slot - timedelta(minutes=self.random.randint(1, 15)), ActionKind.CHECKED_IN, citizen_case)
@@ -209,11 +209,11 @@ class ScenarioBuilder:
             yield from self.opinion(attended_at, citizen_case, 0.25)
 
     def visit(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
-        """Tell of a visit at a front desk."""
-        citizen_case = citizen_case or self._matter(Channel.VISIT, VISITS.draw(self.random))
+        """Yield the actions of a visit at a front desk."""
+        citizen_case = citizen_case or self._new_case(Channel.VISIT, VISITS.draw(self.random))
         yield Action(at, ActionKind.TICKET_TAKEN, citizen_case)
         called_at = self._soon(at, 9 * 60)
-        if self._chance(FORGOTTEN):  # nobody calls, and nobody says that the visitor is gone
+        if self._chance(FORGOTTEN):  # never called, and the departure is not reported
             return
         if self._chance(0.06):
             yield Action(called_at, ActionKind.VISITOR_LEFT, citizen_case)
@@ -223,23 +223,23 @@ class ScenarioBuilder:
             yield Action(self._soon(called_at, 120), ActionKind.VISITOR_LEFT, citizen_case)
             return
         if self._chance(FORGOTTEN):
-            if self._chance(0.5):  # it is noticed the next day
+            if self._chance(0.5):  # reported the next day
                 yield Action(self.office.after(called_at, HOURS_A_DAY), ActionKind.VISITOR_SERVED, citizen_case)
             return
         served_at = self._soon(called_at, 11 * 60)
         yield Action(served_at, ActionKind.VISITOR_SERVED, citizen_case)
         if self._chance(0.1):
             yield from self.appointment(
-                served_at, self._follow(citizen_case, Channel.APPOINTMENT, ContactReason.INVITED_TO_COME)
+                served_at, self._follow_up(citizen_case, Channel.APPOINTMENT, ContactReason.INVITED_TO_COME)
             )
         yield from self.opinion(served_at, citizen_case, 0.12)
 
-    # --------------------------------------------------------------------------------------------------- what follows
-    def opinion(self, at: datetime, citizen_case: CitizenCase, asked: float) -> Actions:
-        """Tell whether somebody gives an opinion: after an invitation, or once an online procedure is filled in."""
-        if not self._chance(asked):
+    # ------------------------------------------------------------------------------------------------------ follow-ups
+    def opinion(self, at: datetime, citizen_case: CitizenCase, survey_share: float) -> Actions:
+        """Yield an opinion by chance: after an invitation, or at the end of an online procedure."""
+        if not self._chance(survey_share):
             return
-        feedback = self._follow(citizen_case, Channel.FEEDBACK, ContactReason.ASKED_FOR_OPINION)
+        feedback = self._follow_up(citizen_case, Channel.FEEDBACK, ContactReason.ASKED_FOR_OPINION)
         asked_at = self._soon(at, 600)
         if citizen_case.channel is Channel.FORM:
             yield Action(asked_at, ActionKind.OPINION_GIVEN, feedback, "jdma_0_10", self._score(JDMA))
@@ -254,12 +254,14 @@ class ScenarioBuilder:
         if self._chance(0.7):
             yield from self._call(asked_at, citizen_case, reason)
         elif citizen_case.citizen.email:
-            yield from self.email(asked_at, self._follow(citizen_case, Channel.EMAIL, reason))
+            yield from self.email(asked_at, self._follow_up(citizen_case, Channel.EMAIL, reason))
 
     def _call(self, at: datetime, citizen_case: CitizenCase, reason: ContactReason) -> Actions:
-        yield Action(self.office.after(at, 0.01), ActionKind.CALLED, self._follow(citizen_case, Channel.CALL, reason))
+        yield Action(
+            self.office.after(at, 0.01), ActionKind.CALLED, self._follow_up(citizen_case, Channel.CALL, reason)
+        )
 
-    def _follow(self, citizen_case: CitizenCase, channel: Channel, reason: ContactReason) -> CitizenCase:
+    def _follow_up(self, citizen_case: CitizenCase, channel: Channel, reason: ContactReason) -> CitizenCase:
         match channel:
             case Channel.VISIT:
                 place = citizen_case.place._replace(service="accueil", queue="accueil")
@@ -271,44 +273,44 @@ class ScenarioBuilder:
                 place = citizen_case.place
         return CitizenCase(next(self.numbers), channel, place, citizen_case.citizen, reason, citizen_case)
 
-    def _matter(self, channel: Channel, place: Place) -> CitizenCase:
-        who = draw(self.seed, self.random)
+    def _new_case(self, channel: Channel, place: Place) -> CitizenCase:
+        citizen = draw(self.seed, self.random)
         if channel in {Channel.EMAIL, Channel.FORM}:
-            while not who.email:
-                who = draw(self.seed, self.random)
-        return CitizenCase(next(self.numbers), channel, place, who)
+            while not citizen.email:
+                citizen = draw(self.seed, self.random)
+        return CitizenCase(next(self.numbers), channel, place, citizen)
 
     # -------------------------------------------------------------------------------------------------------- chance
-    def _chance(self, likely: float) -> bool:
-        return self.random.random() < likely
+    def _chance(self, probability: float) -> bool:
+        return self.random.random() < probability
 
     def _score(self, weights: dict[int, int]) -> int:
         return self.random.choices([*weights], [*weights.values()])[0]
 
-    def _one_of(self, weights: dict[str, int]) -> str:
+    def _choose(self, weights: dict[str, int]) -> str:
         return self.random.choices([*weights], [*weights.values()])[0]
 
     def _party(self, citizen: float) -> str:
         return "citizen" if self._chance(citizen) else "service"
 
     def _later(self, at: datetime, hours: float) -> datetime:
-        """Return when the services have done something that takes so many working hours in the middle."""
+        """Return when the services complete a task with a median of `hours` working hours."""
         return self.office.after(at, self.random.lognormvariate(log(hours), 0.7) + 0.02)
 
     def _days_later(self, at: datetime, days: float) -> datetime:
-        """Return when they have, at least a working day later and after so many in the middle."""
+        """Return when they complete it, at least one working day later, with a median of `days` working days."""
         return self._later(self.office.after(at, HOURS_A_DAY), max(days - 1, 0.1) * HOURS_A_DAY)
 
     def _weeks_later(self, at: datetime) -> datetime:
-        """Return when something comes back that was long over: clearly before it is no longer known, or clearly after."""
+        """Return a time weeks later: clearly before the end of the retention, or clearly after it."""
         return _whole(at + timedelta(days=self.random.uniform(*self.random.choice(WEEKS_LATER_DAYS))))
 
     def _soon(self, at: datetime, seconds: float) -> datetime:
-        """Return when something happened that takes so long on average, at any time of the day."""
+        """Return a time `seconds` later on average, at any time of the day."""
         return at + timedelta(seconds=30 + int(self.random.expovariate(1 / seconds)))
 
     def _slot(self, at: datetime, hours: float) -> datetime:
-        """Return the first slot so many working hours later."""
+        """Return the first slot after `hours` working hours."""
         then = self.office.after(at, hours)
         return then - timedelta(minutes=then.minute % SLOT_MINUTES - SLOT_MINUTES, seconds=then.second)
 

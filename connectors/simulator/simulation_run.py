@@ -1,4 +1,4 @@
-"""Where the simulated systems stand: a directory with their files, ports and secrets, and settings that read them."""
+"""Directory of a simulation: files, ports and secrets of the systems, and the settings that read them."""
 
 import json
 import secrets
@@ -20,7 +20,7 @@ SECRET_BYTES: Final = 32
 
 
 class SimulationRun:
-    """The directory `root`, for this user alone."""
+    """The directory `root`, accessible to this user only."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -30,11 +30,11 @@ class SimulationRun:
 
     @property
     def settings(self) -> Path:
-        """Where the settings of the connectors are."""
+        """Path of the connector settings."""
         return self.root / SETTINGS
 
     def port(self, name: str) -> int:
-        """Return the port of the system `name`: the same for all who ask, until there are others (`renew_ports`)."""
+        """Return the port of the system `name`. It stays the same until `renew_ports`."""
         while name not in self._ports:
             with socket.create_server((HOST, 0)) as listener:
                 port = listener.getsockname()[1]
@@ -44,26 +44,26 @@ class SimulationRun:
         return self._ports[name]
 
     def address(self, name: str) -> str:
-        """Return where the system `name` is asked, or sends to."""
+        """Return the URL of the system `name`, or of the connector that receives its messages."""
         return f"http://{HOST}:{self.port(name)}"
 
     def renew_ports(self) -> None:
-        """Let every system have another port, one that is free now."""
+        """Choose new free ports for all systems."""
         self._ports.clear()
 
     def secret(self, name: str) -> Path:
-        """Return the file with the secret of the system `name`, made the first time that one asks: `whsec_` and Base64."""
+        """Return the file with the secret of the system `name`, created if missing: `whsec_` and Base64."""
         path = self.root / SECRETS / name
         if not path.exists():
             replace(path, b"whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)))
         return path
 
     def folder(self, *names: str) -> Path:
-        """Return a directory of the stage, which is there then."""
+        """Return a subdirectory, created if missing."""
         path = self.root.joinpath(*names)
         make_private_directory(path)
         return path
 
     def write_settings(self, connectors: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the tables of the connectors, by the names of the instances."""
+        """Write the connector settings, by instance name."""
         replace(self.settings, tomli_w.dumps({"connectors": connectors}).encode())

@@ -1,1 +1,1 @@
-"""One module for each dashboard, whose `PAGE` says what is on it."""
+"""One module for each dashboard, which defines its `PAGE`."""

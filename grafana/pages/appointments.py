@@ -1,4 +1,4 @@
-"""Rendez-vous: booked, attended, missed, cancelled, and how long ahead."""
+"""Page "Rendez-vous": appointments booked, attended, missed and cancelled, and their lead times."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ from grafana.promql import Scope, ratio
 from grafana.texts import LocalizedText, ValueNames, board_text
 
 SCOPE: Final = Scope("site", "service")
-_OF: Final = 'channel="appointment"'
+_APPOINTMENTS: Final = 'channel="appointment"'
 _ENDED: Final = "contact_appointment_total"
 _LEAD: Final = "contact_appointment_lead_seconds"
 OUTCOMES: Final[ValueNames] = {
@@ -36,7 +36,7 @@ PARTIES: Final[ValueNames] = {
 
 
 def missed(*matchers: str, by: str = "", window: str) -> str:
-    """Return the share that nobody came to."""
+    """Return the no-show rate."""
     return ratio(
         SCOPE.increase(_ENDED, 'outcome="missed"', *matchers, by=by, window=window),
         SCOPE.increase(_ENDED, 'outcome=~"attended|missed"', *matchers, by=by, window=window),
@@ -51,7 +51,7 @@ def _today(title: LocalizedText, *flows: str) -> StatPanel:
             f'Depuis minuit, exact : contact_today_items{{flow=~"{chosen}"}}.',
             f'Since midnight, exact: contact_today_items{{flow=~"{chosen}"}}.',
         ),
-        query=SCOPE.gauge_sum("contact_today_items", _OF, f'flow=~"{chosen}"'),
+        query=SCOPE.gauge_sum("contact_today_items", _APPOINTMENTS, f'flow=~"{chosen}"'),
         width=4,
     )
 
@@ -61,7 +61,7 @@ PAGE: Final = Page(
     title=board_text("channel_appointment"),
     description=LocalizedText(
         "Les rendez-vous : pris, honorés, manqués, annulés et par qui, et combien de temps à l’avance.",
-        "Appointments: booked, attended, missed, cancelled and by whom, and how long ahead.",
+        "Appointments: booked, attended, missed, cancelled and by whom, and lead times.",
     ),
     scope=SCOPE,
     since="now-7d",
@@ -79,7 +79,7 @@ PAGE: Final = Page(
                         'Pris et à venir, quel que soit le jour : contact_backlog_items{state="pending_citizen"}.',
                         'Booked and yet to come, on any day: contact_backlog_items{state="pending_citizen"}.',
                     ),
-                    query=SCOPE.gauge_sum("contact_backlog_items", _OF, 'state="pending_citizen"'),
+                    query=SCOPE.gauge_sum("contact_backlog_items", _APPOINTMENTS, 'state="pending_citizen"'),
                     width=4,
                 ),
                 StatPanel(
@@ -88,7 +88,7 @@ PAGE: Final = Page(
                         'Usagers arrivés et pas encore reçus : contact_backlog_items{state="waiting"}.',
                         'Citizens who have come and are not seen yet: contact_backlog_items{state="waiting"}.',
                     ),
-                    query=SCOPE.gauge_sum("contact_backlog_items", _OF, 'state="waiting"'),
+                    query=SCOPE.gauge_sum("contact_backlog_items", _APPOINTMENTS, 'state="waiting"'),
                     width=4,
                 ),
             ),
@@ -100,7 +100,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Taux de rendez-vous manqués", "No-show rate"),
                     description=LocalizedText(
                         "Manqués ÷ (honorés + manqués), sur la période : contact_appointment_total.",
-                        "Missed ÷ (attended + missed), over the time looked at: contact_appointment_total.",
+                        "Missed ÷ (attended + missed), over the time range: contact_appointment_total.",
                     ),
                     unit=SHARE,
                     query=missed(window="$__range"),
@@ -110,7 +110,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Ce qu’ils sont devenus", "What became of them"),
                     description=LocalizedText(
                         "Rendez-vous passés ou annulés sur la période, par issue : contact_appointment_total.",
-                        "Appointments that ended during the time looked at, by outcome: contact_appointment_total.",
+                        "Appointments that ended in the time range, by outcome: contact_appointment_total.",
                     ),
                     queries=(Query(SCOPE.increase(_ENDED, by="outcome")),),
                     by="outcome",
@@ -121,7 +121,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Pris par qui", "Booked by whom"),
                     description=LocalizedText(
                         "Rendez-vous pris sur la période, par qui : contact_appointment_booked_total.",
-                        "Appointments booked during the time looked at, by whom: contact_appointment_booked_total.",
+                        "Appointments booked in the time range, by whom: contact_appointment_booked_total.",
                     ),
                     queries=(Query(SCOPE.increase("contact_appointment_booked_total", by="by")),),
                     by="by",
@@ -181,10 +181,10 @@ PAGE: Final = Page(
                     ),
                 ),
                 HeatmapPanel(
-                    title=LocalizedText("Combien de temps à l’avance", "How long ahead"),
+                    title=LocalizedText("Combien de temps à l’avance", "Lead times"),
                     description=LocalizedText(
                         "De la prise à la date fixée d’abord : croissance des classes de contact_appointment_lead_seconds.",
-                        "From the booking to the time booked first: growth of the buckets of contact_appointment_lead_seconds.",
+                        "From booking to the first booked start: increase of the buckets of contact_appointment_lead_seconds.",
                     ),
                     query=SCOPE.buckets(_LEAD),
                 ),

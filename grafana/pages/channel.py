@@ -1,4 +1,4 @@
-"""Canal: one channel or several, of who waits on the spot and of what is written."""
+"""Page "Canal": figures of one or several channels, with queues or with cases."""
 
 from dataclasses import replace
 from typing import Final
@@ -59,7 +59,7 @@ PAGE: Final = Page(
     title=LocalizedText("Canal", "Channel"),
     description=LocalizedText(
         "Un canal ou plusieurs : ce qui arrive, ce qui attend, en combien de temps on répond.",
-        "One channel or several: what comes, what waits, how soon it is answered.",
+        "One channel or several: arrivals, backlog, and response times.",
     ),
     scope=SCOPE,
     sections=(
@@ -70,7 +70,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Reçus aujourd’hui", "Received today"),
                     description=LocalizedText(
                         'Arrivés depuis minuit, exact : contact_today_items{flow="received"}.',
-                        'Came since midnight, exact: contact_today_items{flow="received"}.',
+                        'Received since midnight, exact: contact_today_items{flow="received"}.',
                     ),
                     query=SCOPE.today("received"),
                     width=4,
@@ -85,10 +85,10 @@ PAGE: Final = Page(
                     width=4,
                 ),
                 StatPanel(
-                    title=LocalizedText("Rouverts aujourd’hui", "Opened again today"),
+                    title=LocalizedText("Rouverts aujourd’hui", "Reopened today"),
                     description=LocalizedText(
                         'Repris après avoir été traités, depuis minuit, exact : contact_today_items{flow="reopened"}.',
-                        'Went on after being done, since midnight, exact: contact_today_items{flow="reopened"}.',
+                        'Reopened after being done, since midnight, exact: contact_today_items{flow="reopened"}.',
                     ),
                     query=SCOPE.today("reopened"),
                     width=4,
@@ -98,7 +98,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Ouverts, par état", "Open, by state"),
                     description=LocalizedText(
                         "Ouverts en ce moment, par état : contact_backlog_items.",
-                        "Open right now, by state: contact_backlog_items.",
+                        "Open now, by state: contact_backlog_items.",
                     ),
                     queries=(Query(SCOPE.gauge_sum("contact_backlog_items", by="state")),),
                     by="state",
@@ -110,7 +110,7 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Reçus, répondus : depuis minuit (contact_today_items). En attente, en retard, plus ancien :"
                         " maintenant. Plus ancien : maintenant − arrivée, en jours.",
-                        "Received, answered: since midnight (contact_today_items). Waiting, overdue, oldest: right now."
+                        "Received, answered: since midnight (contact_today_items). Waiting, overdue, oldest: now."
                         " Oldest: now − arrival, in days.",
                     ),
                     keys=(
@@ -170,7 +170,7 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Premières réponses en 15 jours ou moins ÷ premières réponses, sur la période :"
                         " contact_first_response_seconds, le=1296000.",
-                        "First responses within 15 days ÷ first responses, over the time looked at:"
+                        "First responses within 15 days ÷ first responses, over the time range:"
                         " contact_first_response_seconds, le=1296000.",
                     ),
                     unit=SHARE,
@@ -184,7 +184,7 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Premières réponses en 5 jours ou moins ÷ premières réponses, sur la période :"
                         " contact_first_response_seconds, le=432000.",
-                        "First responses within 5 days ÷ first responses, over the time looked at:"
+                        "First responses within 5 days ÷ first responses, over the time range:"
                         " contact_first_response_seconds, le=432000.",
                     ),
                     unit=SHARE,
@@ -194,10 +194,10 @@ PAGE: Final = Page(
                     width=6,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Ce qui attend, par ancienneté", "What waits, by age"),
+                    title=LocalizedText("Ce qui attend, par ancienneté", "Backlog by age"),
                     description=LocalizedText(
                         "Ce dont le service doit s’occuper, par jours civils depuis la réception : contact_backlog_by_age_items.",
-                        "What the service has to act on, by civil days since receipt: contact_backlog_by_age_items.",
+                        "Cases that wait for the service, by civil days since receipt: contact_backlog_by_age_items.",
                     ),
                     queries=[
                         Query(SCOPE.gauge_sum("contact_backlog_by_age_items", f'age="{age}"'), words)
@@ -210,8 +210,8 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Somme des heures d’ouverture de la réception à la réponse ÷ réponses, sur la période, là où"
                         " une politique en promet une : contact_first_response_business_seconds.",
-                        "Sum of opening hours from receipt to the response ÷ responses, over the time looked at, where a"
-                        " policy promises one: contact_first_response_business_seconds.",
+                        "Sum of opening hours from receipt to the response ÷ responses, over the time range, where an"
+                        " SLA policy applies: contact_first_response_business_seconds.",
                     ),
                     unit=HOURS,
                     queries=(Query(f"{SCOPE.mean('contact_first_response_business_seconds', by='channel')} / {HOUR}"),),
@@ -224,8 +224,8 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Somme des heures d’ouverture de la réception à la fin ÷ traités, sur la période, là où une"
                         " politique promet un délai : contact_resolution_business_seconds.",
-                        "Sum of opening hours from receipt to the end ÷ done, over the time looked at, where a policy"
-                        " promises a delay: contact_resolution_business_seconds.",
+                        "Sum of opening hours from receipt to the end ÷ done, over the time range, where an SLA"
+                        " policy applies: contact_resolution_business_seconds.",
                     ),
                     unit=HOURS,
                     queries=(Query(f"{SCOPE.mean('contact_resolution_business_seconds', by='channel')} / {HOUR}"),),
@@ -237,7 +237,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Délais de traitement", "Times to resolution"),
                     description=LocalizedText(
                         "Traités, par délai depuis la réception : croissance des classes de contact_resolution_seconds.",
-                        "How many were done, by time since receipt: growth of the buckets of contact_resolution_seconds.",
+                        "Cases done, by time since receipt: increase of the buckets of contact_resolution_seconds.",
                     ),
                     query=SCOPE.buckets("contact_resolution_seconds"),
                 ),
@@ -245,7 +245,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Traités, par issue", "Done, by outcome"),
                     description=LocalizedText(
                         "Traités sur la période : croissance de contact_closed_total.",
-                        "Done during the time looked at: growth of contact_closed_total.",
+                        "Done in the time range: increase of contact_closed_total.",
                     ),
                     queries=(Query(SCOPE.increase("contact_closed_total", by="outcome")),),
                     by="outcome",

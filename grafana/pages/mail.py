@@ -1,4 +1,4 @@
-"""Courrier: the way of a letter from its arrival to the answer, and what is sent."""
+"""Page "Courrier": letters from arrival to answer, and letters sent with their postage."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ from grafana.shared_panels import OVERDUE_THRESHOLDS
 from grafana.texts import BACKLOG_STATES, LocalizedText, ValueNames, board_text
 
 SCOPE: Final = Scope("site", "service")
-_OF: Final = 'channel="mail"'
+_MAIL: Final = 'channel="mail"'
 POSTAGE: Final[ValueNames] = {
     "lettre_verte": LocalizedText("Lettre verte", "Lettre verte"),
     "lettre_services_plus": LocalizedText("Lettre services plus", "Lettre services plus"),
@@ -49,13 +49,13 @@ def _today(title: LocalizedText, flow: str) -> StatPanel:
             f'Depuis minuit, exact : contact_today_items{{flow="{flow}"}}.',
             f'Since midnight, exact: contact_today_items{{flow="{flow}"}}.',
         ),
-        query=SCOPE.today(flow, _OF),
+        query=SCOPE.today(flow, _MAIL),
         width=4,
     )
 
 
 def _postage(title: LocalizedText, by: str, names: ValueNames | None = None) -> BarGaugePanel:
-    spent, taken_back = (
+    spent, corrected = (
         SCOPE.increase(f"contact_postage_{counter}_total", by=by) for counter in ("euros", "corrected_euros")
     )
     return BarGaugePanel(
@@ -63,11 +63,11 @@ def _postage(title: LocalizedText, by: str, names: ValueNames | None = None) -> 
         description=LocalizedText(
             "Euros d’affranchissement sur la période, hors corrections : contact_postage_euros_total −"
             " contact_postage_corrected_euros_total.",
-            "Euros of postage during the time looked at, without corrected counts: contact_postage_euros_total −"
+            "Euros of postage in the time range, without corrected counts: contact_postage_euros_total −"
             " contact_postage_corrected_euros_total.",
         ),
         unit=EUROS,
-        queries=(Query(f"{spent}\n-\n{taken_back}"),),
+        queries=(Query(f"{spent}\n-\n{corrected}"),),
         by=by,
         names=names,
     )
@@ -78,7 +78,7 @@ PAGE: Final = Page(
     title=board_text("channel_mail"),
     description=LocalizedText(
         "Le courrier : de l’arrivée à l’enregistrement, à l’attribution, à la réponse ; et ce qui part, avec l’affranchissement.",
-        "Letters: from arrival to registration, assignment, answer; and what is sent, with its postage.",
+        "Letters: from arrival to registration, assignment and answer; letters sent, and their postage.",
     ),
     scope=SCOPE,
     since="now-7d",
@@ -95,15 +95,15 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Ce qui attend", "What waits"),
+            LocalizedText("Ce qui attend", "Backlog"),
             (
                 BarGaugePanel(
                     title=LocalizedText("Ouverts, par état", "Open, by state"),
                     description=LocalizedText(
                         "Courriers ouverts en ce moment, par état : contact_backlog_items.",
-                        "Letters open right now, by state: contact_backlog_items.",
+                        "Letters open now, by state: contact_backlog_items.",
                     ),
-                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _OF, by="state")),),
+                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _MAIL, by="state")),),
                     by="state",
                     names=BACKLOG_STATES,
                 ),
@@ -111,9 +111,9 @@ PAGE: Final = Page(
                     title=LocalizedText("À traiter", "To do"),
                     description=LocalizedText(
                         "Courriers que personne n’a pris en charge, et courriers en cours : contact_backlog_items.",
-                        "Letters that nobody has taken up, and letters under way: contact_backlog_items.",
+                        "Letters not taken up yet, and letters in progress: contact_backlog_items.",
                     ),
-                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _OF, by="state")),),
+                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _MAIL, by="state")),),
                     by="state",
                     names=BACKLOG_STATES,
                     width=16,
@@ -124,23 +124,23 @@ PAGE: Final = Page(
                         "À traiter, en retard : maintenant. Plus ancien : maintenant − arrivée, en jours, et en heures"
                         " d’ouverture. Enregistrement, première réponse : somme des délais ÷ nombre, sur la période, en"
                         " jours.",
-                        "To do, overdue: right now. Oldest: now − arrival, in days, and in opening hours. Registration,"
-                        " first answer: sum of delays ÷ number, over the time looked at, in days.",
+                        "To do, overdue: now. Oldest: now − arrival, in days, and in opening hours. Registration,"
+                        " first answer: sum of delays ÷ number, over the time range, in days.",
                     ),
                     keys=(KeyColumn("service", board_text("service"), page="channel"),),
                     columns=(
                         Column(
                             board_text("to_do"),
-                            SCOPE.gauge_sum("contact_backlog_items", _OF, 'state="waiting"', by="service"),
+                            SCOPE.gauge_sum("contact_backlog_items", _MAIL, 'state="waiting"', by="service"),
                         ),
                         Column(
                             board_text("oldest"),
-                            f"{SCOPE.age('contact_oldest_item_timestamp_seconds', _OF, by='service')} / {DAY}",
+                            f"{SCOPE.age('contact_oldest_item_timestamp_seconds', _MAIL, by='service')} / {DAY}",
                             DAYS,
                         ),
                         Column(
                             LocalizedText("Plus ancien, heures ouvrées", "Oldest, opening hours"),
-                            f"max by (service) ({SCOPE.select('contact_oldest_item_business_age_seconds', _OF)}) / {HOUR}",
+                            f"max by (service) ({SCOPE.select('contact_oldest_item_business_age_seconds', _MAIL)}) / {HOUR}",
                             HOURS,
                         ),
                         Column(
@@ -150,12 +150,12 @@ PAGE: Final = Page(
                         ),
                         Column(
                             STEPS["first_response"],
-                            f"{SCOPE.mean('contact_first_response_seconds', _OF, by='service')} / {DAY}",
+                            f"{SCOPE.mean('contact_first_response_seconds', _MAIL, by='service')} / {DAY}",
                             DAYS,
                         ),
                         Column(
                             board_text("overdue"),
-                            SCOPE.gauge_sum("contact_sla_open_items", _OF, 'state="overdue"', by="service"),
+                            SCOPE.gauge_sum("contact_sla_open_items", _MAIL, 'state="overdue"', by="service"),
                             thresholds=OVERDUE_THRESHOLDS,
                         ),
                     ),
@@ -172,14 +172,14 @@ PAGE: Final = Page(
                         "Sum of delays since arrival ÷ number, exact since midnight: contact_today_duration_seconds.",
                     ),
                     unit=DAYS,
-                    queries=[Query(f"{SCOPE.mean_today(step, _OF)} / {DAY}", words) for step, words in STEPS.items()],
+                    queries=[Query(f"{SCOPE.mean_today(step, _MAIL)} / {DAY}", words) for step, words in STEPS.items()],
                     width=12,
                 ),
                 HeatmapPanel(
                     title=LocalizedText("Enregistrement", "Registration"),
                     description=LocalizedText(
                         "De l’arrivée au numéro de registre : croissance des classes de contact_registration_seconds.",
-                        "From arrival to the number in the register: growth of the buckets of contact_registration_seconds.",
+                        "From arrival to the number in the register: increase of the buckets of contact_registration_seconds.",
                     ),
                     query=SCOPE.buckets("contact_registration_seconds"),
                 ),
@@ -187,28 +187,28 @@ PAGE: Final = Page(
                     title=LocalizedText("Attribution", "Assignment"),
                     description=LocalizedText(
                         "De l’arrivée au service qui s’en occupe : croissance des classes de contact_assignment_seconds.",
-                        "From arrival to the service that has it: growth of the buckets of contact_assignment_seconds.",
+                        "From arrival to the assignment to a service: increase of the buckets of contact_assignment_seconds.",
                     ),
-                    query=SCOPE.buckets("contact_assignment_seconds", _OF),
+                    query=SCOPE.buckets("contact_assignment_seconds", _MAIL),
                 ),
                 HeatmapPanel(
                     title=board_text("clock_first_response"),
                     description=LocalizedText(
                         "De l’arrivée à la réponse d’une personne : croissance des classes de contact_first_response_seconds.",
-                        "From arrival to a person’s answer: growth of the buckets of contact_first_response_seconds.",
+                        "From arrival to the first personal answer: increase of the buckets of contact_first_response_seconds.",
                     ),
-                    query=SCOPE.buckets("contact_first_response_seconds", _OF),
+                    query=SCOPE.buckets("contact_first_response_seconds", _MAIL),
                 ),
             ),
         ),
         Section(
-            LocalizedText("Ce qui part", "What is sent"),
+            LocalizedText("Ce qui part", "Letters sent"),
             (
                 BarGaugePanel(
                     title=LocalizedText("Envoyés, par affranchissement", "Sent, by postage"),
                     description=LocalizedText(
                         "Courriers envoyés sur la période, par classe : contact_sent_total.",
-                        "Letters sent during the time looked at, by class: contact_sent_total.",
+                        "Letters sent in the time range, by class: contact_sent_total.",
                     ),
                     queries=(Query(SCOPE.increase("contact_sent_total", by="postage")),),
                     by="postage",

@@ -1,4 +1,4 @@
-"""Vue d'ensemble: all channels and services, now and today."""
+"""Page "Vue d'ensemble": all channels and services, now and today."""
 
 from dataclasses import replace
 from typing import Final
@@ -44,7 +44,7 @@ PAGE: Final = Page(
     title=LocalizedText("Vue d’ensemble", "Overview"),
     description=LocalizedText(
         "Tous les canaux et services : ce qui attend, ce que la journée a apporté, et ce qui est en retard.",
-        "All channels and services: what waits, what the day has brought, and what is late.",
+        "All channels and services: backlog, flows of today, and overdue contacts.",
     ),
     scope=SCOPE,
     sections=(
@@ -106,7 +106,7 @@ PAGE: Final = Page(
                     title=board_text("received"),
                     description=LocalizedText(
                         'Arrivés depuis minuit, par canal, exact : contact_today_items{flow="received"}.',
-                        'Came since midnight, by channel, exact: contact_today_items{flow="received"}.',
+                        'Received since midnight, by channel, exact: contact_today_items{flow="received"}.',
                     ),
                     queries=(Query(SCOPE.today("received", by="channel")),),
                     by="channel",
@@ -151,10 +151,10 @@ PAGE: Final = Page(
                     ),
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Ce qui attend, par canal", "What waits, by channel"),
+                    title=LocalizedText("Ce qui attend, par canal", "Backlog by channel"),
                     description=LocalizedText(
                         'Ouverts et à prendre en charge : contact_backlog_items{state="waiting"}.',
-                        'Open and to be taken up: contact_backlog_items{state="waiting"}.',
+                        'Open and not taken up yet: contact_backlog_items{state="waiting"}.',
                     ),
                     queries=(Query(SCOPE.gauge_sum("contact_backlog_items", 'state="waiting"', by="channel")),),
                     by="channel",
@@ -164,7 +164,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Délais : à risque et en retard", "Promises: at risk and overdue"),
                     description=LocalizedText(
                         "Délais promis encore à tenir, par état : contact_sla_open_items.",
-                        "Promises still to be kept, by state: contact_sla_open_items.",
+                        "Open promises, by state: contact_sla_open_items.",
                     ),
                     queries=(
                         Query(
@@ -185,8 +185,8 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Reçus, répondus : depuis minuit (contact_today_items). À traiter, en retard : maintenant. Plus"
                         " ancien : maintenant − l’arrivée de ce que le service n’a pas encore traité, en jours.",
-                        "Received, answered: since midnight (contact_today_items). To do, overdue: right now. Oldest:"
-                        " now − the arrival of what the service has not dealt with yet, in days.",
+                        "Received, answered: since midnight (contact_today_items). To do, overdue: now. Oldest:"
+                        " now − the arrival of the oldest case that waits for the service, in days.",
                     ),
                     keys=(KeyColumn("service", board_text("service"), page="channel"),),
                     columns=(
@@ -211,14 +211,14 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Usagers, semaine close", "Citizens, last week that is over"),
+            LocalizedText("Usagers, semaine close", "Citizens, last completed week"),
             (
                 StatPanel(
                     title=LocalizedText("Usagers", "Citizens"),
                     description=LocalizedText(
                         "Usagers (pseudonymes) qui ont pris contact la dernière semaine close :"
                         " contact_citizens_of_all_services. Rien sous 5.",
-                        "Citizens (pseudonyms) who made contact in the last week that is over:"
+                        "Citizens (pseudonyms) who made contact in the last completed week:"
                         " contact_citizens_of_all_services. Nothing below 5.",
                     ),
                     query='max(contact_citizens_of_all_services{period="week"})',
@@ -226,11 +226,11 @@ PAGE: Final = Page(
                     height=6,
                 ),
                 StatPanel(
-                    title=LocalizedText("Revenus", "Came back"),
+                    title=LocalizedText("Revenus", "Recontacts"),
                     description=LocalizedText(
                         "Contacts suivis d’un autre avec le service dans le délai de réitération ÷ contacts traités"
                         " (contact_citizen_handled).",
-                        "Contacts followed by another with the service within the days of a recontact ÷ contacts"
+                        "Contacts followed by another with the service within the recontact window ÷ contacts"
                         " handled (contact_citizen_handled).",
                     ),
                     unit=SHARE,
@@ -239,7 +239,7 @@ PAGE: Final = Page(
                     height=6,
                 ),
                 StatPanel(
-                    title=LocalizedText("Résolus au premier contact", "Settled at first contact"),
+                    title=LocalizedText("Résolus au premier contact", "Resolved at first contact"),
                     description=LocalizedText(
                         "Traités au premier contact et sans réitération ÷ contacts traités (contact_citizen_handled).",
                         "Handled at first contact and without a recontact ÷ contacts handled (contact_citizen_handled).",
@@ -253,11 +253,11 @@ PAGE: Final = Page(
                     height=6,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Contacts évitables", "Contacts that need not have been"),
+                    title=LocalizedText("Contacts évitables", "Avoidable contacts"),
                     description=LocalizedText(
                         "Contacts de la dernière semaine close, par la raison pour laquelle ils n’auraient pas été"
                         " nécessaires (contact_citizen_contacts).",
-                        "Contacts of the last week that is over, by why they were not needed (contact_citizen_contacts).",
+                        "Contacts of the last completed week, by the reason that made them avoidable (contact_citizen_contacts).",
                     ),
                     queries=(Query(OF_CITIZENS.gauge_sum("contact_citizen_contacts", 'reason!="other"', by="reason")),),
                     by="reason",

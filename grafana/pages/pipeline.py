@@ -1,4 +1,4 @@
-"""Chaîne technique: whether events come, are counted, and leave."""
+"""Page "Chaîne technique": events received, counted and delivered, and the state of all processes."""
 
 from typing import Final
 
@@ -25,12 +25,12 @@ from streams.web.options import Thresholds
 ALL: Final = Scope()
 ANY: Final = Thresholds(attention=1, action=10)
 SILENT: Final = Thresholds(attention=120, action=600)
-"""Of a source that could not be read, in seconds: SourceNotRead alerts from 600 on."""
+"""Time without a successful read of a source, in seconds; the alert SourceNotRead fires from 600 on."""
 FILLING: Final = Thresholds(attention=0.25, action=0.5)
-"""Of a spool: SpoolFilling alerts from a half on."""
+"""Used share of a spool; the alert SpoolFilling fires from a half on."""
 RESULTS: Final[ValueNames] = {
     "ok": LocalizedText("Comptés", "Counted"),
-    "duplicate": LocalizedText("Déjà connus", "Known already"),
+    "duplicate": LocalizedText("Déjà connus", "Duplicates"),
     "dead": LocalizedText("Inutilisables", "Not usable"),
 }
 TOPICS: Final[ValueNames] = {
@@ -44,7 +44,7 @@ _SPOOL: Final = "max by (connector) (connector_spool_bytes / connector_spool_lim
 
 
 def _each(query: str, label: str = "job") -> str:
-    """Return a sum over processes, which each tell of their own, by a label."""
+    """Return a sum over processes by a label, for metrics that each process exports for itself."""
     return f"sum by ({label}) ({query})"
 
 
@@ -52,7 +52,7 @@ def _counts(counter: str, label: str, window: str = RANGE) -> str:
     return _each(f"increase({counter}[{window}])", label)
 
 
-def _share_within(share: float, histogram: str, label: str) -> str:
+def _quantile(share: float, histogram: str, label: str) -> str:
     return f"histogram_quantile({share}, sum by (le, {label}) (rate({histogram}_bucket[{RATE}])))"
 
 
@@ -61,7 +61,7 @@ PAGE: Final = Page(
     title=LocalizedText("Chaîne technique", "Pipeline"),
     description=LocalizedText(
         "Si les événements arrivent, sont comptés, et si tout répond.",
-        "Whether events come, are counted, and everything answers.",
+        "Whether events arrive and are counted, and whether all processes answer.",
     ),
     scope=ALL,
     since="now-6h",
@@ -74,7 +74,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Processus muets", "Processes that do not answer"),
                     description=LocalizedText(
                         'Processus dont Prometheus n’obtient rien : up{job=~"accueil-.+"} == 0.',
-                        'Processes of which Prometheus gets nothing: up{job=~"accueil-.+"} == 0.',
+                        'Processes that Prometheus cannot scrape: up{job=~"accueil-.+"} == 0.',
                     ),
                     query='sum(up{job=~"accueil-.+"} == bool 0)',
                     thresholds=Thresholds(attention=1, action=1),
@@ -85,7 +85,7 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Partitions attendues − partitions dont un worker s’occupe : pipeline_expected_partitions −"
                         " pipeline_active_partitions.",
-                        "Partitions expected − partitions that a worker works on: pipeline_expected_partitions −"
+                        "Partitions expected − partitions assigned to a worker: pipeline_expected_partitions −"
                         " pipeline_active_partitions.",
                     ),
                     query='max(pipeline_expected_partitions) - sum(pipeline_active_partitions{job="accueil-worker"})',
@@ -106,7 +106,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Inutilisables", "Not usable"),
                     description=LocalizedText(
                         "Événements mis de côté avec une raison, sur la période : croissance de pipeline_dead_letters_total.",
-                        "Events set aside with a reason, during the time looked at: growth of pipeline_dead_letters_total.",
+                        "Events set aside with a reason, in the time range: increase of pipeline_dead_letters_total.",
                     ),
                     query=ALL.increase("pipeline_dead_letters_total"),
                     thresholds=ANY,
@@ -116,7 +116,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Fichier SLA refusé", "SLA file refused"),
                     description=LocalizedText(
                         "Processus qui n’ont pu relire le fichier SLA : pipeline_sla_file_last_reload_successful == 0.",
-                        "Processes that could not read the SLA file again: pipeline_sla_file_last_reload_successful == 0.",
+                        "Processes that could not reload the SLA file: pipeline_sla_file_last_reload_successful == 0.",
                     ),
                     query="sum(pipeline_sla_file_last_reload_successful == bool 0)",
                     thresholds=Thresholds(attention=1, action=1),
@@ -154,7 +154,7 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Mis de côté sur la période, par raison : pipeline_dead_letters_total. `accueil dead-letters"
                         " list` les montre.",
-                        "Set aside during the time looked at, by reason: pipeline_dead_letters_total. `accueil"
+                        "Set aside in the time range, by reason: pipeline_dead_letters_total. `accueil"
                         " dead-letters list` shows them.",
                     ),
                     queries=(Query(ALL.increase("pipeline_dead_letters_total", by="reason")),),
@@ -169,7 +169,7 @@ PAGE: Final = Page(
                         "95% of transactions take at most: histogram_quantile(0.95) of pipeline_commit_seconds.",
                     ),
                     unit=SECONDS,
-                    queries=(Query(_share_within(0.95, "pipeline_commit_seconds", "job")),),
+                    queries=(Query(_quantile(0.95, "pipeline_commit_seconds", "job")),),
                     by="job",
                     names=JOBS,
                     height=12,
@@ -188,7 +188,7 @@ PAGE: Final = Page(
                         " pipeline_event_delay_seconds, by topic.",
                     ),
                     unit=SECONDS,
-                    queries=(Query(_share_within(0.95, "pipeline_event_delay_seconds", "topic")),),
+                    queries=(Query(_quantile(0.95, "pipeline_event_delay_seconds", "topic")),),
                     by="topic",
                     names=TOPICS,
                     width=24,
@@ -203,8 +203,8 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Répond : up. Répartitions, erreurs internes, lots relus : sur la période. À traiter :"
                         " pipeline_consumer_lag_records, maintenant.",
-                        "Answers: up. Rebalances, internal errors, batches fetched again: during the time looked at. To"
-                        " process: pipeline_consumer_lag_records, right now.",
+                        "Answers: up. Rebalances, internal errors, batches fetched again: in the time range. To"
+                        " process: pipeline_consumer_lag_records, now.",
                     ),
                     keys=(
                         KeyColumn("job", LocalizedText("Processus", "Process")),
@@ -238,8 +238,8 @@ PAGE: Final = Page(
                 StatPanel(
                     title=LocalizedText("Coût d’une collecte", "Cost of a scrape"),
                     description=LocalizedText(
-                        "Temps qu’il faut pour dire ces chiffres : contact_collect_duration_seconds.",
-                        "Time that it takes to tell these figures: contact_collect_duration_seconds.",
+                        "Temps de collecte de ces métriques : contact_collect_duration_seconds.",
+                        "Time to collect these metrics: contact_collect_duration_seconds.",
                     ),
                     unit=SECONDS,
                     query="max(contact_collect_duration_seconds)",
@@ -250,7 +250,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Chiffres illisibles", "Figures that could not be read"),
                     description=LocalizedText(
                         "Lignes de chiffres que le tableau n’a pu lire, sur la période : contact_collect_errors_total.",
-                        "Rows of figures that the board could not read, during the time looked at: contact_collect_errors_total.",
+                        "Rows of figures that the board could not read, in the time range: contact_collect_errors_total.",
                     ),
                     query=ALL.increase("contact_collect_errors_total"),
                     thresholds=ANY,
@@ -259,7 +259,8 @@ PAGE: Final = Page(
                 BarGaugePanel(
                     title=LocalizedText("Version", "Version"),
                     description=LocalizedText(
-                        "Ce qui tourne : contact_pipeline_build_info.", "What runs: contact_pipeline_build_info."
+                        "Versions utilisées : contact_pipeline_build_info.",
+                        "Running versions: contact_pipeline_build_info.",
                     ),
                     queries=(Query("count by (version) (contact_pipeline_build_info)"),),
                     by="version",
@@ -275,7 +276,7 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Publiés, erreurs : sur la période. Dernier événement, dernière lecture : maintenant − cet"
                         " instant. Tampon : octets en attente ÷ limite.",
-                        "Published, errors: during the time looked at. Last event, last read: now − then. Spool: bytes"
+                        "Published, errors: in the time range. Last event, last read: now − its time. Spool: bytes"
                         " waiting ÷ limit.",
                     ),
                     keys=(KeyColumn("connector", LocalizedText("Connecteur", "Connector")),),
@@ -312,7 +313,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Enregistrements refusés, par raison", "Records rejected, by reason"),
                     description=LocalizedText(
                         "Refusés par les connecteurs sur la période : connector_errors_total. `accueil rejects list` les montre.",
-                        "Rejected by connectors during the time looked at: connector_errors_total. `accueil rejects"
+                        "Rejected by connectors in the time range: connector_errors_total. `accueil rejects"
                         " list` shows them.",
                     ),
                     queries=(Query(_counts("connector_errors_total", "reason")),),
@@ -332,7 +333,7 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Fils des usagers, avis aux équipes", "Timelines, tellings"),
+            LocalizedText("Fils des usagers, notifications aux équipes", "Timelines, notifications"),
             (
                 TimeSeriesPanel(
                     title=LocalizedText("Lignes écrites", "Rows written"),
@@ -353,17 +354,17 @@ PAGE: Final = Page(
                     title=LocalizedText("Demandes sans jeton", "Requests without a token"),
                     description=LocalizedText(
                         "Demandes à l’API sans jeton valable, sur la période : api_unauthenticated_requests_total.",
-                        "Requests to the API without a valid token, during the time looked at:"
+                        "Requests to the API without a valid token, in the time range:"
                         " api_unauthenticated_requests_total.",
                     ),
                     query="sum(increase(api_unauthenticated_requests_total[$__range]))",
                     height=8,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("À remettre, par destinataire", "Still to be told, by receiver"),
+                    title=LocalizedText("À remettre, par destinataire", "Notifications to send, by receiver"),
                     description=LocalizedText(
-                        "Avis qu’accueil notify n’a pas encore remis : notify_waiting.",
-                        "What accueil notify has not told yet: notify_waiting.",
+                        "Notifications qu’accueil notify n’a pas encore remises : notify_waiting.",
+                        "Notifications that accueil notify has not sent yet: notify_waiting.",
                     ),
                     queries=(Query("max by (receiver) (notify_waiting)"),),
                     by="receiver",

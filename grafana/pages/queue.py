@@ -1,4 +1,4 @@
-"""File: queues of the telephone and desks, and the agents who serve them."""
+"""Page "File": queues of the telephone and of front desks, and their agents."""
 
 from typing import Final
 
@@ -37,7 +37,7 @@ from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds
 SCOPE: Final = Scope("site", "service", "queue")
 EACH: Final = "site, service, queue"
 IN_A_QUEUE: Final = 'queue!=""'
-"""Of agents: who serves several queues is in each."""
+"""Agents in queues; an agent of several queues counts in each."""
 AT_WORK: Final = 'state=~"available|on_contact"'
 LEFT: Final[ValueNames] = {
     "full": LocalizedText("File pleine", "Queue full"),
@@ -47,21 +47,21 @@ LEFT: Final[ValueNames] = {
     "empty": board_text("no_agent"),
     "key": LocalizedText("Touche", "Key"),
     "withdrawn": LocalizedText("Retirés", "Withdrawn"),
-    "forgotten": LocalizedText("Sans nouvelles", "Not heard of again"),
+    "forgotten": LocalizedText("Sans nouvelles", "No end reported"),
     "incompatible": LocalizedText("Incompatibles", "Incompatible"),
     "other": LocalizedText("Autres", "Other"),
 }
 
 
-def _queues(title: LocalizedText, which: str, longest: Thresholds, *further: Column) -> TablePanel:
-    """Return the table of some queues, with what is `longest` for them to wait, and further columns."""
+def _queues(title: LocalizedText, matcher: str, longest: Thresholds, *further: Column) -> TablePanel:
+    """Return a table of queues; `longest` are the thresholds of the longest wait."""
     return TablePanel(
         title=title,
         description=LocalizedText(
             "En attente, la plus longue (maintenant − arrivée du plus ancien), agents : en ce moment. Reçus, répondus,"
             " niveau de service (répondus dans la cible ÷ (répondus + abandons non courts)), taux d’abandon : depuis minuit,"
             " exact.",
-            "Waiting, longest (now − arrival of the oldest), agents: right now. Received, answered, service level"
+            "Waiting, longest (now − arrival of the oldest), agents: now. Received, answered, service level"
             " (answered within the target ÷ (answered + abandons that were not short)), abandon rate: since midnight,"
             " exact.",
         ),
@@ -73,27 +73,27 @@ def _queues(title: LocalizedText, which: str, longest: Thresholds, *further: Col
         columns=(
             Column(
                 board_text("waiting"),
-                SCOPE.gauge_sum("contact_backlog_items", which, 'state="waiting"', by=EACH),
+                SCOPE.gauge_sum("contact_backlog_items", matcher, 'state="waiting"', by=EACH),
                 thresholds=WAITING_THRESHOLDS,
             ),
             Column(
                 board_text("longest"),
-                SCOPE.age("contact_oldest_item_timestamp_seconds", which, by=EACH),
+                SCOPE.age("contact_oldest_item_timestamp_seconds", matcher, by=EACH),
                 CLOCK,
                 thresholds=longest,
             ),
             *further,
-            Column(board_text("received"), SCOPE.today("received", which, by=EACH)),
-            Column(board_text("answered"), SCOPE.today("answered", which, by=EACH)),
+            Column(board_text("received"), SCOPE.today("received", matcher, by=EACH)),
+            Column(board_text("answered"), SCOPE.today("answered", matcher, by=EACH)),
             Column(
                 board_text("level_short"),
-                SCOPE.service_level_today(which, BOARD_FORMULA, by=EACH),
+                SCOPE.service_level_today(matcher, BOARD_FORMULA, by=EACH),
                 SHARE,
                 thresholds=BOARD_DEFAULTS.service_level,
             ),
             Column(
                 board_text("abandonment"),
-                abandonment_today(SCOPE, which, by=EACH),
+                abandonment_today(SCOPE, matcher, by=EACH),
                 SHARE,
                 thresholds=BOARD_DEFAULTS.abandonment,
             ),
@@ -106,7 +106,7 @@ PAGE: Final = Page(
     title=board_text("queue"),
     description=LocalizedText(
         "Les files du téléphone et des guichets : qui attend, qui répond, à quel niveau de service.",
-        "Queues of the telephone and front desks: who waits, who answers, at which service level.",
+        "Queues of the telephone and front desks: waits, answers and service levels.",
     ),
     scope=SCOPE,
     refresh="10s",
@@ -132,11 +132,11 @@ PAGE: Final = Page(
                 service_levels(SCOPE),
                 mean_wait(SCOPE),
                 StatPanel(
-                    title=LocalizedText("90 % attendent au plus", "90 % wait at most"),
+                    title=LocalizedText("90 % attendent au plus", "90% wait at most"),
                     description=LocalizedText(
                         "Neuvième décile des attentes des répondus, sur la période, estimé dans sa classe :"
                         " histogram_quantile(0,9) de contact_wait_seconds.",
-                        "Ninth decile of the waits of the answered, over the time looked at, estimated within its"
+                        "Ninth decile of the waits of answered contacts, over the time range, estimated within its"
                         " bucket: histogram_quantile(0.9) of contact_wait_seconds.",
                     ),
                     unit=CLOCK,
@@ -149,7 +149,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Occupation", "Occupancy"),
                     description=LocalizedText(
                         "Agents en ligne ÷ (disponibles + en ligne), en ce moment ; les pauses n’y sont pas : contact_agents.",
-                        "Agents on contact ÷ (available + on contact), right now; who is paused is not in it: contact_agents.",
+                        "Agents on contact ÷ (available + on contact), now; without paused agents: contact_agents.",
                     ),
                     unit=SHARE,
                     query=ratio(
@@ -170,8 +170,8 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Croissance des compteurs contact_received_total, contact_answered_total,"
                         " contact_abandoned_total entre deux points.",
-                        "Growth of the counters contact_received_total, contact_answered_total, contact_abandoned_total"
-                        " from point to point.",
+                        "Increase of the counters contact_received_total, contact_answered_total, contact_abandoned_total"
+                        " between two points.",
                     ),
                     queries=(
                         Query(SCOPE.increase_per_step("contact_received_total", QUEUED), board_text("received")),
@@ -183,7 +183,7 @@ PAGE: Final = Page(
                     title=board_text("agents"),
                     description=LocalizedText(
                         "Agents par état ; qui sert plusieurs des files choisies compte dans chacune : contact_agents.",
-                        "Agents by state; who serves several of the chosen queues counts in each: contact_agents.",
+                        "Agents by state; an agent of several selected queues counts in each: contact_agents.",
                     ),
                     queries=(Query(SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, by="state")),),
                     by="state",
@@ -192,10 +192,10 @@ PAGE: Final = Page(
                 recent_service_level(SCOPE),
                 waits(SCOPE),
                 HeatmapPanel(
-                    title=LocalizedText("Attentes des abandonnés", "Waits of the abandoned"),
+                    title=LocalizedText("Attentes des abandonnés", "Waits of abandoned contacts"),
                     description=LocalizedText(
                         "Nombre d’abandonnés, par attente : croissance des classes de contact_abandon_wait_seconds.",
-                        "How many abandoned, by wait: growth of the buckets of contact_abandon_wait_seconds.",
+                        "Abandoned contacts by wait: increase of the buckets of contact_abandon_wait_seconds.",
                     ),
                     unit=CLOCK,
                     query=SCOPE.buckets("contact_abandon_wait_seconds"),
@@ -204,7 +204,7 @@ PAGE: Final = Page(
                     title=board_text("left"),
                     description=LocalizedText(
                         "Sortis de la file sans réponse ni abandon, sur la période, par raison : contact_left_queue_total.",
-                        "Left the queue neither answered nor abandoned, during the time looked at, by reason:"
+                        "Left the queue neither answered nor abandoned, in the time range, by reason:"
                         " contact_left_queue_total.",
                     ),
                     queries=(Query(SCOPE.increase("contact_left_queue_total", by="reason")),),

@@ -1,4 +1,4 @@
-"""Satisfaction: what citizens think, and how sure that is."""
+"""Page "Satisfaction": survey results with confidence intervals."""
 
 from typing import Final
 
@@ -41,7 +41,7 @@ def _scores(title: LocalizedText, histogram: str) -> HeatmapPanel:
         title=title,
         description=LocalizedText(
             f"Nombre de réponses, par note : croissance des classes de {histogram}.",
-            f"How many answered, by score: growth of the buckets of {histogram}.",
+            f"Answers by score: increase of the buckets of {histogram}.",
         ),
         unit=COUNT,
         query=SCOPE.buckets(histogram),
@@ -53,7 +53,7 @@ PAGE: Final = Page(
     title=LocalizedText("Satisfaction", "Satisfaction"),
     description=LocalizedText(
         "Ce que les usagers disent du service, avec le nombre de réponses et l’intervalle de confiance.",
-        "What citizens say of the service, with the number of answers and the confidence interval.",
+        "Feedback of citizens, with the number of answers and the confidence interval.",
     ),
     scope=SCOPE,
     since="now-28d",
@@ -112,7 +112,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Invités", "Invited"),
                     description=LocalizedText(
                         "Usagers invités à donner leur avis, sur 28d : contact_survey_invited_total.",
-                        "Citizens asked for their opinion, over 28d: contact_survey_invited_total.",
+                        "Citizens invited to give feedback, over 28d: contact_survey_invited_total.",
                     ),
                     query=SCOPE.increase("contact_survey_invited_total", window="28d"),
                     width=4,
@@ -131,7 +131,7 @@ PAGE: Final = Page(
                         " contact_satisfaction_minimum_answers.",
                         "Exact, over 28 civil days: contact_satisfaction_ratio, and its Wilson bounds of 95%. CSAT:"
                         " scores 4 and 5 ÷ answers. NPS: (9 and 10 − 0 to 6) ÷ answers. Effort: 4 and 5, or 5 to 7, ÷"
-                        " answers. JDMA: 8 to 10 ÷ answers. Rate: who answered ÷ invited. Nothing below"
+                        " answers. JDMA: 8 to 10 ÷ answers. Rate: respondents ÷ invited. Nothing below"
                         " contact_satisfaction_minimum_answers.",
                     ),
                     keys=(
@@ -166,16 +166,16 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Après quoi", "After what"),
+            LocalizedText("Après quoi", "By experience"),
             (
                 TablePanel(
-                    title=LocalizedText("Satisfaits, selon ce qui a précédé", "Satisfied, by what came before"),
+                    title=LocalizedText("Satisfaits, selon ce qui a précédé", "Satisfied, by earlier experience"),
                     description=LocalizedText(
                         "Réponses de 1 à 5 des 28 derniers jours, selon ce que l’usager a vécu ; satisfaits : notes 4"
                         " et 5 ÷ réponses. Un contact est dans une ligne des délais et, s’il a attendu, dans une des"
                         " attentes : contact_satisfaction_after_items.",
-                        "Answers of 1 to 5 of the last 28 days, by what the citizen went through; satisfied: scores 4"
-                        " and 5 ÷ answers. A contact is in one line of promises and, if it waited, in one of waits:"
+                        "Answers of 1 to 5 of the last 28 days, by the experience of the citizen; satisfied: scores 4"
+                        " and 5 ÷ answers. A contact is in one row of promises and, if it waited, in one of waits:"
                         " contact_satisfaction_after_items.",
                     ),
                     keys=(KeyColumn("experience", LocalizedText("Vécu", "Experience"), EXPERIENCES),),
@@ -214,7 +214,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Invités et réponses", "Invited and answers"),
                     description=LocalizedText(
                         "Croissance de contact_survey_invited_total et de contact_satisfaction_score_count entre deux points.",
-                        "Growth of contact_survey_invited_total and contact_satisfaction_score_count from point to point.",
+                        "Increase of contact_survey_invited_total and contact_satisfaction_score_count between two points.",
                     ),
                     queries=(
                         Query(

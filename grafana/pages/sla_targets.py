@@ -1,4 +1,4 @@
-"""SLA et échéances: what is promised, what was kept, what falls due."""
+"""Page "SLA et échéances": SLA targets met and missed, and next deadlines."""
 
 from typing import Final
 
@@ -24,7 +24,7 @@ SCOPE: Final = Scope("channel", "service", "policy")
 EACH: Final = "policy, clock"
 _BURN: Final = "place_policy_clock:contact_sla_burnrate"
 _PROMISED: Final = Scope("policy")
-"""What a policy says is told of no place."""
+"""Scope of metrics that are by policy only."""
 HORIZONS: Final[ValueNames] = {
     "1h": LocalizedText("1 heure", "1 hour"),
     "4h": LocalizedText("4 heures", "4 hours"),
@@ -40,7 +40,7 @@ RESULTS: Final[ValueNames] = {
 
 
 def kept(*matchers: str, by: str = "", window: str = RANGE) -> str:
-    """Return the share that was kept of all of which it came out."""
+    """Return the share of clocks met: met ÷ (met + breached)."""
     counter = "contact_sla_completed_total"
     return ratio(
         SCOPE.increase(counter, 'result="met"', *matchers, by=by, window=window),
@@ -53,7 +53,7 @@ def _state(title: LocalizedText, state: str) -> StatPanel:
         title=title,
         description=LocalizedText(
             f'Délais promis encore à tenir, dans cet état : contact_sla_open_items{{state="{state}"}}.',
-            f'Promises still to be kept, in this state: contact_sla_open_items{{state="{state}"}}.',
+            f'Open promises in this state: contact_sla_open_items{{state="{state}"}}.',
         ),
         query=SCOPE.gauge_sum("contact_sla_open_items", f'state="{state}"'),
         width=4,
@@ -65,7 +65,7 @@ PAGE: Final = Page(
     title=LocalizedText("SLA et échéances", "Promises and deadlines"),
     description=LocalizedText(
         "Les délais promis par le fichier SLA : tenus, dépassés, à venir, et la marge qui reste.",
-        "What the SLA file promises: kept, broken, to come, and the margin that is left.",
+        "Targets of the SLA file: kept, broken, next deadlines, and the remaining margin.",
     ),
     scope=SCOPE,
     since="now-7d",
@@ -78,11 +78,11 @@ PAGE: Final = Page(
                 _state(board_text("running"), "running"),
                 _state(LocalizedText("En pause", "Paused"), "paused"),
                 StatPanel(
-                    title=LocalizedText("Part tenue sur la période", "Share kept, over the time looked at"),
+                    title=LocalizedText("Part tenue sur la période", "Share kept in the time range"),
                     description=LocalizedText(
                         "Tenus ÷ (tenus + dépassés), délais dont l’issue est connue sur la période :"
                         " contact_sla_completed_total.",
-                        "Kept ÷ (kept + broken), of promises of which it came out during the time looked at:"
+                        "Kept ÷ (kept + broken), for promises with a result in the time range:"
                         " contact_sla_completed_total.",
                     ),
                     unit=SHARE,
@@ -94,7 +94,7 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         'Tenus ÷ (tenus + dépassés) des délais annoncés (clock="announced"), sur la période : engagement'
                         " Services Publics+.",
-                        'Kept ÷ (kept + broken) of announced delays (clock="announced"), over the time looked at: as Services'
+                        'Kept ÷ (kept + broken) of announced delays (clock="announced"), over the time range: as Services'
                         " Publics+ asks.",
                     ),
                     unit=SHARE,
@@ -112,8 +112,8 @@ PAGE: Final = Page(
                         "Objectif : contact_sla_objective_ratio. Part tenue : tenus ÷ (tenus + dépassés), sur la période. À"
                         " risque, en retard : maintenant. Plus long retard : maintenant − la plus ancienne échéance"
                         " dépassée, en jours. Calendrier : ouvert ou fermé.",
-                        "Objective: contact_sla_objective_ratio. Share kept: kept ÷ (kept + broken), over the time looked at."
-                        " At risk, overdue: right now. Longest overdue: now − the earliest deadline that passed, in"
+                        "Objective: contact_sla_objective_ratio. Share kept: kept ÷ (kept + broken), over the time range."
+                        " At risk, overdue: now. Longest overdue: now − the earliest missed deadline, in"
                         " days. Calendar: open or closed.",
                     ),
                     keys=(
@@ -158,8 +158,8 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Délais à tenir dont l’échéance est au plus si loin, chacun avec les plus proches :"
                         " contact_sla_due_items. Sans ceux en retard ou en pause.",
-                        "Promises whose deadline is at most that far away, each with those before it:"
-                        " contact_sla_due_items. Without the overdue and the paused.",
+                        "Promises with a deadline within the horizon; each includes the shorter ones:"
+                        " contact_sla_due_items. Without overdue and paused ones.",
                     ),
                     queries=[
                         Query(SCOPE.gauge_sum("contact_sla_due_items", f'horizon="{horizon}"'), words)
@@ -168,17 +168,17 @@ PAGE: Final = Page(
                     width=12,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Délais à tenir, par état", "Promises to be kept, by state"),
+                    title=LocalizedText("Délais à tenir, par état", "Open promises by state"),
                     description=LocalizedText("contact_sla_open_items, par état.", "contact_sla_open_items, by state."),
                     queries=(Query(SCOPE.gauge_sum("contact_sla_open_items", by="state")),),
                     by="state",
                     names=SLA_STATES,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Issues", "What came of them"),
+                    title=LocalizedText("Issues", "Results"),
                     description=LocalizedText(
                         "Croissance de contact_sla_completed_total entre deux points, par issue.",
-                        "Growth of contact_sla_completed_total from point to point, by result.",
+                        "Increase of contact_sla_completed_total between two points, by result.",
                     ),
                     queries=(Query(SCOPE.increase_per_step("contact_sla_completed_total", by="result")),),
                     by="result",
@@ -188,7 +188,7 @@ PAGE: Final = Page(
                     title=LocalizedText("Faits après l’échéance, par canal", "Done after the deadline, by channel"),
                     description=LocalizedText(
                         "Promis, et fait en retard, sur la période : croissance de contact_sla_late_total.",
-                        "Promised, and done late, during the time looked at: growth of contact_sla_late_total.",
+                        "Done after the deadline, in the time range: increase of contact_sla_late_total.",
                     ),
                     queries=(Query(SCOPE.increase("contact_sla_late_total", by="channel")),),
                     by="channel",
@@ -207,7 +207,7 @@ PAGE: Final = Page(
                     description=LocalizedText(
                         "Part dépassée ÷ part qui peut l’être, la pire de toutes, sur 30 min et 2 h. Au-dessus de 1,"
                         " l’objectif ne sera pas tenu ; au plus 1 ÷ (1 − objectif).",
-                        "Share broken ÷ share that may be, the worst of all, over 30 min and 2 h. Above 1 the objective"
+                        "Share broken ÷ share allowed, the worst of all, over 30 min and 2 h. Above 1 the objective"
                         " will be missed; at most 1 ÷ (1 − objective).",
                     ),
                     unit=PLAIN,
@@ -217,10 +217,10 @@ PAGE: Final = Page(
                     ),
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Vitesse d’usure de la marge, écrits", "Burn rate, what is written"),
+                    title=LocalizedText("Vitesse d’usure de la marge, écrits", "Burn rate, letters, e-mails, forms"),
                     description=LocalizedText(
                         "Part dépassée ÷ part qui peut l’être, la pire de toutes, sur 5 et 28 jours.",
-                        "Share broken ÷ share that may be, the worst of all, over 5 and 28 days.",
+                        "Share broken ÷ share allowed, the worst of all, over 5 and 28 days.",
                     ),
                     unit=PLAIN,
                     queries=(

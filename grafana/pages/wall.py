@@ -1,4 +1,4 @@
-"""Mur: one screen of 1920 x 1080 without scrolling or headings, to be read from five metres; `?kiosk` hides Grafana's own."""
+"""Page "Mur": one screen of 1920 x 1080 without scrolling, legible from five metres; `?kiosk` hides the menus of Grafana."""
 
 from typing import Final
 
@@ -54,7 +54,7 @@ PAGE: Final = Page(
                         "En attente, la plus longue (maintenant − arrivée), agents : en ce moment. Niveau de service :"
                         " répondus dans la cible ÷ (répondus + abandons non courts) ; taux d’abandon : abandons non courts ÷"
                         " (répondus + eux) ; depuis minuit.",
-                        "Waiting, longest (now − arrival), agents: right now. Service level: answered within the target"
+                        "Waiting, longest (now − arrival), agents: now. Service level: answered within the target"
                         " ÷ (answered + abandons that were not short); abandon rate: abandons that were not short ÷"
                         " (answered + these); since midnight.",
                     ),
@@ -99,7 +99,7 @@ PAGE: Final = Page(
                     ),
                     description=LocalizedText(
                         "Arrivés depuis minuit : ce jour, et le même jour de la semaine passée (offset 1w).",
-                        "Came since midnight: this day, and the same weekday of last week (offset 1w).",
+                        "Received since midnight: this day, and the same weekday of last week (offset 1w).",
                     ),
                     queries=(
                         Query(SCOPE.today("received", QUEUED), board_text("chart_today")),
@@ -110,10 +110,10 @@ PAGE: Final = Page(
                     height=9,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Écrits à traiter", "What is written, to do"),
+                    title=LocalizedText("Écrits à traiter", "Letters, e-mails, forms to do"),
                     description=LocalizedText(
                         'Ouverts et à prendre en charge, par canal : contact_backlog_items{state="waiting"}.',
-                        'Open and to be taken up, by channel: contact_backlog_items{state="waiting"}.',
+                        'Open and not taken up yet, by channel: contact_backlog_items{state="waiting"}.',
                     ),
                     queries=(
                         Query(SCOPE.gauge_sum("contact_backlog_items", WRITTEN, 'state="waiting"', by="channel")),

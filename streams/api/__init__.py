@@ -1,1 +1,1 @@
-"""Citizens' timelines over HTTP: who asks is known, what is answered is recorded first."""
+"""HTTP API of citizens' timelines. Imports `access`, `core`, `privacy` and `timeline`."""

@@ -1,4 +1,4 @@
-"""The API as an application: routes, errors, health."""
+"""FastAPI application: routes, error handlers and health checks."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -22,39 +22,49 @@ from streams.api.problems import MEDIA_TYPE, Problem, find_language, mistakes_of
 from streams.api.schemas import Body
 
 ROUTERS: Final = (lookup.router, links.router, export.router, erasure.router, me.router)
-"""What the API offers; each in a module of its own."""
+"""Routers of the API, one per module."""
 BEARER: Final = HTTPBearer(
     auto_error=False, description="A token of `accueil tokens add`, or one of the OpenID provider's."
 )
-"""For OpenAPI: it is `Guard` that looks at it."""
-ABOUT: Final = """Citizens' timelines. What concerns a citizen is in the audit before it is answered, with the purpose given.
-Identifiers stand in bodies, never in an address. Errors are RFC 9457's."""
+"""Documents the authentication in OpenAPI; `AuthMiddleware` checks the token."""
+DESCRIPTION: Final = """Citizens' timelines. Each request about a citizen is recorded in the audit log, with its purpose, before
+it is answered. Identifiers are sent in bodies, never in a URL. Errors follow RFC 9457."""
 JSON: Final = "application/json"
+PUBLISHED_NAMES: Final = {
+    "ContactState": "State",
+    "ContactTimeline": "Life",
+    "LinkReason": "Reason",
+    "LookUpKind": "Kind",
+    "RevocationReason": "Ground",
+    "SectorPair": "Pair",
+    "TargetStatus": "Standing",
+}
+"""Class → name of its schema in the published contract. Clients generate types from these names, so they stay."""
 
 log = structlog.get_logger(__name__)
 
 
 def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastAPI:
-    """Return the application; `hosts` are the names by which it may be asked."""
+    """Return the application. `hosts` are the accepted host names."""
     app = create_base_app(
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         Middleware(AuthMiddleware, api=api),
     )
-    app.add_exception_handler(Problem, _tell_problem)
-    app.add_exception_handler(RequestValidationError, _tell_mistakes)
-    app.add_exception_handler(HTTPException, _tell_status)
-    app.add_exception_handler(Exception, _tell_failure)
+    app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(RequestValidationError, _answer_mistakes)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_failure)
     _add_health(app, api, registry)
     add_page(app, api.options)
     return app
 
 
 def create_base_app(*middleware: Middleware) -> FastAPI:
-    """Return all routes, as OpenAPI describes them."""
+    """Return an application with all routes of the OpenAPI document."""
     app = FastAPI(
         title="Accueil",
         version="1",
-        description=ABOUT,
+        description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
         middleware=middleware,
@@ -68,14 +78,32 @@ def create_base_app(*middleware: Middleware) -> FastAPI:
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:
-    """Return what OpenAPI tells, with problems under their own media type."""
-    told = FastAPI.openapi(app)
-    for path in told["paths"].values():
+    """Return the OpenAPI document, with the media type of problems and the published names of schemas."""
+    contract: dict[str, Any] = _rename_schemas(FastAPI.openapi(app))
+    for path in contract["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
                 if int(status) >= HTTPStatus.BAD_REQUEST and JSON in response.get("content", {}):
                     response["content"][MEDIA_TYPE] = response["content"].pop(JSON)
-    return told
+    schemas = contract["components"]["schemas"]
+    renamed = {PUBLISHED_NAMES.get(name, name): schema for name, schema in schemas.items()}
+    contract["components"]["schemas"] = dict(sorted(renamed.items()))
+    return contract
+
+
+def _rename_schemas(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_rename_schemas(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    renamed = {key: _rename_schemas(part) for key, part in node.items()}
+    match renamed:
+        case {"$ref": str(reference)}:
+            start, slash, name = reference.rpartition("/")
+            renamed["$ref"] = start + slash + PUBLISHED_NAMES.get(name, name)
+        case {"title": str(title)}:
+            renamed["title"] = PUBLISHED_NAMES.get(title, title)
+    return renamed
 
 
 def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
@@ -98,20 +126,20 @@ def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
     app.add_route("/metrics", metrics, include_in_schema=False)
 
 
-async def _tell_problem(request: Request, problem: Any) -> Response:
-    to_response: Response = problem.to_response(find_language(request.headers))
-    return to_response
+async def _answer_problem(request: Request, problem: Any) -> Response:
+    response: Response = problem.to_response(find_language(request.headers))
+    return response
 
 
-async def _tell_mistakes(request: Request, error: Any) -> Response:
-    return await _tell_problem(request, Problem("invalid", mistakes=mistakes_of(error.errors(), Body.names())))
+async def _answer_mistakes(request: Request, error: Any) -> Response:
+    return await _answer_problem(request, Problem("invalid", mistakes=mistakes_of(error.errors(), Body.names())))
 
 
-async def _tell_status(request: Request, error: Any) -> Response:
+async def _answer_http_error(request: Request, error: Any) -> Response:
     problem = problem_for_status(error.status_code)
     problem.headers = dict(error.headers or {})
-    return await _tell_problem(request, problem)
+    return await _answer_problem(request, problem)
 
 
-async def _tell_failure(request: Request, _: Exception) -> Response:
-    return await _tell_problem(request, Problem("failed"))
+async def _answer_failure(request: Request, _: Exception) -> Response:
+    return await _answer_problem(request, Problem("failed"))

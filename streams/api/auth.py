@@ -1,7 +1,7 @@
-"""Who asks, whether he may, and the record of it: what each route works with.
+"""Authenticated client of a request: authorisation, audit and access to the timelines.
 
-A route that concerns a citizen calls `Asker.ask`, or `exercise` for his rights: the only ways to the timelines.
-What they return is in the audit already.
+A route about a citizen reads the timelines only through `AuthenticatedClient.query_audited` or `run_privacy_request`. Both return
+their result after the access was recorded in the audit log.
 """
 
 import asyncio
@@ -42,25 +42,25 @@ from streams.timeline.reader import Reader, TimelineSnapshot
 from streams.timeline.store import Timeline
 
 if TYPE_CHECKING:
-    from streams.access.oidc import Provider  # brings libraries
+    from streams.access.oidc import Provider  # imports heavy libraries
 
 T = TypeVar("T")
-AWAY_SECONDS: Final = 5
-"""After so long it is worth to ask again where the database is away."""
+RETRY_SECONDS: Final = 5
+"""`Retry-After` of an answer while the database is unavailable, in seconds."""
 CROSS_SECTOR_OPERATIONS: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
-"""What may be done in a sector that is not the token's own, where the settings allow it."""
+"""Operations that the settings may allow in sectors that a token does not have."""
 
-RIGHTS_AT_ONCE: Final = 2
-"""Exports and erasures read the workers' whole state: whoever else asks for one waits, and no look-up waits for them."""
+MAX_PRIVACY_REQUESTS: Final = 2
+"""Maximum of concurrent exports and erasures: they read the workers' whole state. Look-ups do not wait for them."""
 JWT_DOTS: Final = 2
-"""A token of an OpenID provider has so many, one of our own none."""
+"""Number of dots in a token of an OpenID provider. Accueil's own tokens have none."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class AuditContext:
-    """What becomes known of a request while it is answered, for the audit."""
+    """Audit record of a request, completed while the request is answered."""
 
     client: "AuthenticatedClient"
     operation: Operation
@@ -70,12 +70,12 @@ class AuditContext:
     ground: RevocationReason | Literal[""] = ""
     erasure: str = ""
     skip_audit: bool = False
-    """What is found tells of nobody, to whom it is told already that there is such a thing: it is not recorded again."""
+    """Skip the record: the result names no citizen, and the client already knows that it exists."""
     is_known: bool = False
-    """Whether the timelines know `whose`; else it is concealed, as something personal may have been typed."""
+    """Whether the timelines know `subject_id`. Otherwise it is concealed, because the typed text may be personal."""
 
     def authorize_sector(self, sector: str) -> None:
-        """Go on only if this may be done in `sector`. Raises `Forbidden`."""
+        """Raise `Forbidden` unless the client may do the operation in `sector`."""
         self.sector = sector
         token = self.client.token
         if token.may(self.operation, sector):
@@ -90,20 +90,20 @@ class AuditContext:
         self.across = reason
 
     def authorize_sectors(self, sectors: Iterable[str]) -> None:
-        """Go on only if this may be done in each of `sectors`, in which `whose` is known. Raises `Forbidden`."""
+        """Raise `Forbidden` unless the client may do the operation in each of `sectors`, where the subject is known."""
         for sector in sectors:
             self.is_known = True
             self.authorize_sector(sector)
 
     def authorize_typed_sector(self, sector: str) -> None:
-        """Do what `admit` does; what is no sector here is not recorded, since anything may be typed. Raises `Forbidden`."""
+        """Raise `Forbidden` as `authorize_sector` does. An unknown sector is not recorded: the typed text may be anything."""
         if sector not in self.client.token.sectors and not self.client.api.has_key(sector):
             raise Forbidden
         self.authorize_sector(sector)
 
 
 class Forbidden(Exception):  # noqa: N818 - an answer
-    """The sector does not allow it, or that the token is of some services: `because` says which, as `DETAILS` names it."""
+    """The token's sectors or services do not allow the operation. `detail_code` is a key of `problems.DETAILS`."""
 
     def __init__(self, detail_code: str = "sector") -> None:
         super().__init__(detail_code)
@@ -111,7 +111,7 @@ class Forbidden(Exception):  # noqa: N818 - an answer
 
 
 class Api:
-    """All that the routes share."""
+    """Shared state of the routes."""
 
     def __init__(
         self,
@@ -127,9 +127,9 @@ class Api:
         privacy_requests: PrivacyRequests,
         provider: "Provider | None" = None,
     ) -> None:
-        """`writer` opens the timelines to change them; `keys` is where the sectors' keys are.
+        """`open_timeline` opens the timelines for changes. `keys` is the directory of the sectors' keys.
 
-        `secret` signs cursors and conceals names in the audit. Whoever `provider` knows may ask as well.
+        `secret` signs cursors and conceals names in the audit log. Tokens of the OpenID `provider` are accepted as well.
         """
         self.options: Final = options
         self.audit: Final = audit
@@ -143,34 +143,34 @@ class Api:
         self._keys = keys
         self._known_keys: dict[str, PseudonymKey] = {}
         self._threads = CapacityLimiter(options.threads)
-        self._rights = CapacityLimiter(RIGHTS_AT_ONCE)
-        self._noting = CapacityLimiter(1)
+        self._rights = CapacityLimiter(MAX_PRIVACY_REQUESTS)
+        self._recording_use = CapacityLimiter(1)
         self._turns: Final = WeakValueDictionary[str, asyncio.Lock]()
 
     async def authenticate(self, secret: str) -> Token | None:
-        """Return whose secret this is, None if nobody's. Raises `Problem`."""
+        """Return the token with this secret, or None. Raises `Problem`."""
         now = datetime.now(UTC)
         try:
             if self._provider is not None and secret.count(".") == JWT_DOTS:
                 return await self._provider.authenticate(secret)
             token = find(self._tokens.list(), secret, milliseconds(now))
             if token is not None and token.used_on < now.date().isoformat():
-                token = await run_sync(self._tokens.authenticate, secret, now, limiter=self._noting)
+                token = await run_sync(self._tokens.authenticate, secret, now, limiter=self._recording_use)
         except TokensError as error:
-            log.error("tokens_unusable", error=str(error))  # noqa: TRY400 - it is said in full
+            log.error("tokens_unusable", error=str(error))  # noqa: TRY400 - the message is complete
             raise Problem("tokens") from None
         return token
 
     async def in_thread(self, act: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
-        """Do what waits for the database. Raises `Problem` if that is away."""
+        """Run `act`, which uses the database, in a thread. Raises `Problem` if the database is unavailable."""
         try:
             return await run_sync(act, limiter=limiter or self._threads)
         except Unavailable as error:
             log.warning("database_away", error=str(error))
-            raise Problem("database", headers={"retry-after": str(AWAY_SECONDS)}) from None
+            raise Problem("database", headers={"retry-after": str(RETRY_SECONDS)}) from None
 
     async def read_snapshot(self, find: Callable[[TimelineSnapshot], T]) -> T:
-        """Return what `find` finds in the timelines. Raises `Problem` if the database is away."""
+        """Return the result of `find` on a snapshot of the timelines. Raises `Problem` if the database is unavailable."""
 
         def read_snapshot() -> T:
             with self._reader.read_snapshot() as snapshot:
@@ -179,21 +179,21 @@ class Api:
         return await self.in_thread(read_snapshot)
 
     async def run_privacy_request(self, act: Callable[[], T]) -> T:
-        """Do what waits for the database and for Kafka. Raises `Problem` if the database is away."""
+        """Run `act`, which uses the database and Kafka, in a thread. Raises `Problem` if the database is unavailable."""
         return await self.in_thread(act, self._rights)
 
     def turn(self, name: str) -> asyncio.Lock:
-        """Return what one request of the token `name` holds at a time: so it holds up no other, nor more than one connection."""
+        """Return the lock of a token: its long requests run one after the other, each with one connection."""
         return self._turns.setdefault(name, asyncio.Lock())
 
     def has_key(self, sector: str) -> bool:
-        """Return whether there are pseudonyms of `sector` here."""
+        """Return whether `sector` has a key for pseudonyms."""
         return (self._keys / f"{sector}.key").exists()
 
     def make_pseudonym(self, kind: IdentityKind, normalised: str, sector: str) -> str:
-        """Return the pseudonym of a value in `sector`. Raises `Problem` if that has no key here."""
+        """Return the pseudonym of a value in `sector`. Raises `Problem` if the sector has no key."""
         if sector not in self._known_keys:
-            if not self.has_key(sector):  # one that is made now would find nobody
+            if not self.has_key(sector):  # a new key would match no stored pseudonym
                 raise Problem("invalid", mistakes=[("sector", "no_sector")])
             try:
                 self._known_keys[sector] = load_key(self._keys, sector)
@@ -205,7 +205,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedClient:
-    """Who asks."""
+    """The client of a request, identified by its token."""
 
     api: Api
     token: Token
@@ -219,11 +219,11 @@ class AuthenticatedClient:
         subject_id: str = "",
         result: Result = Result.SHOWN,
     ) -> T:
-        """Return what `find` finds, once it is in the audit that it was asked for.
+        """Return the result of `find` after the access was recorded in the audit log.
 
-        `find` runs in a thread. It calls `Slip.admit` as soon as it knows the sector, before it reads anything about a citizen,
-        and sets `Slip.whose` where `whose` could not be given. If it returns None, nothing is known. Raises `Problem`, which is
-        in the audit too, unless what was asked for could not be understood.
+        `find` runs in a thread. It calls `AuditContext.authorize_sector` as soon as it knows the sector, before it reads anything
+        about a citizen. It sets `AuditContext.subject_id` if `subject_id` is unknown before. None means that nothing was found.
+        Raises `Problem`. Refusals are recorded too, except for requests that are invalid.
         """
         audit_context = AuditContext(self, operation, subject_id)
         return await self._answer(
@@ -240,9 +240,9 @@ class AuthenticatedClient:
         subject_id: str = "",
         result: Result = Result.SHOWN,
     ) -> T:
-        """Return what `find` finds for a citizen's rights, as `ask` does; a `Problem` that it returns is raised.
+        """Return the result of `find` for a privacy request, as `query_audited` does. A returned `Problem` is raised.
 
-        No look-up waits for it: what it needs of the timelines, `open` has opened.
+        It runs apart from look-ups. `find` uses a timeline opened by `open`.
         """
         audit_context = AuditContext(self, operation, subject_id)
         return await self._answer(
@@ -250,21 +250,21 @@ class AuthenticatedClient:
         )
 
     async def open(self, operation: Operation, subject_id: str = "") -> Timeline:
-        """Return the timelines, opened for a citizen's rights; whoever asked for them closes them.
+        """Return the timelines, opened for a privacy request. The caller closes them.
 
-        Who may not by his role is refused before; that, and that they cannot be opened, is in the audit. Raises `Problem`.
+        Clients whose role does not allow the operation are refused first. Refusals and failures are recorded. Raises `Problem`.
         """
         problem = self._refuse(operation, Purpose.RIGHTS)
         if problem is None:
             try:
                 return await self.api.run_privacy_request(self.api.open_timeline)
-            except Problem as away:
-                problem = away
+            except Problem as unavailable:
+                problem = unavailable
         await self._record(AuditContext(self, operation, subject_id), Purpose.RIGHTS, Result.REFUSED)
         raise problem
 
     def _refuse(self, operation: Operation, purpose: Purpose) -> Problem | None:
-        """Return why this is refused, whatever is looked for; None if it is not."""
+        """Return the reason to refuse the operation for any subject; None if the role allows it."""
         if not any(self.token.may(operation, sector) for sector in self.token.sectors):
             return Problem("refused", detail_code="role")
         if purpose not in PURPOSES[self.token.role]:
@@ -304,9 +304,10 @@ class AuthenticatedClient:
     async def run_recorded(
         self, act: Callable[[], Awaitable[T]], is_done: Callable[[], Awaitable[bool]], begun: Sequence[AuditContext]
     ) -> T:
-        """Do something for a citizen's rights; if it fails, and was not done, record so of what was `begun`.
+        """Run `act` for a privacy request. If it fails and was not done, record a failure for each of `begun`.
 
-        Else that stays `begun`: a thread goes on though its request is cut off, and a commit though its answer is lost.
+        If the outcome is unknown, the records stay `begun`. A thread continues after its request was cancelled, and a commit may
+        succeed although its answer is lost.
         """
         try:
             return await act()
@@ -318,16 +319,16 @@ class AuthenticatedClient:
             raise
 
     def sees(self, service: str) -> bool:
-        """Return whether an entry of this service may be shown in full."""
+        """Return whether entries of this service may be shown in full."""
         return not self.token.services or service in self.token.services
 
     async def record_end(self, audit_context: AuditContext, result: Result) -> None:
-        """Record what came of what was begun for a citizen's rights. It is done: if it cannot be recorded, the log says so."""
+        """Record the end of a privacy request. The change is made already, so a failure to record it is only logged."""
         with suppress(Problem):
             await self._record(audit_context, Purpose.RIGHTS, result)
 
     async def record_limited(self, operation: Operation, purpose: Purpose) -> None:
-        """Record that the token asked too often."""
+        """Record that the token exceeded its rate limit."""
         await self._record(AuditContext(self, operation), purpose, Result.LIMITED)
 
     async def _record(self, audit_context: AuditContext, purpose: Purpose, result: Result) -> None:
@@ -354,13 +355,13 @@ class AuthenticatedClient:
             self.api.access_metrics.count(access)
 
 
-async def _get_asker(request: Request) -> AuthenticatedClient:  # else it would be run in a thread
-    client: AuthenticatedClient = request.state.client  # put there by `guarding.Guard`
+async def _get_client(request: Request) -> AuthenticatedClient:  # async, else FastAPI would run it in a thread
+    client: AuthenticatedClient = request.state.client  # set by `AuthMiddleware`
     return client
 
 
-CurrentClient = Annotated[AuthenticatedClient, Depends(_get_asker)]
-"""What a route takes to know who asks."""
+CurrentClient = Annotated[AuthenticatedClient, Depends(_get_client)]
+"""Parameter type of routes: the client of the request."""
 
 
 async def _take_turn(client: CurrentClient) -> AsyncIterator[AuthenticatedClient]:
@@ -369,11 +370,11 @@ async def _take_turn(client: CurrentClient) -> AsyncIterator[AuthenticatedClient
 
 
 ExclusiveClient = Annotated[AuthenticatedClient, Depends(_take_turn)]
-"""The same, of a route that takes long: the next of the token waits until the last byte of this answer is sent."""
+"""The same for slow routes: the next request of the token waits until the last byte of this answer was sent."""
 
 
 def json_response(body: Any, status: int = 200) -> Response:
-    """Return an answer as it is: FastAPI would check it again, which takes longer than to find it."""
+    """Return a JSON answer without validating it again, which would take longer than the query."""
     return Response(_ENCODER.encode(body), status, media_type="application/json")
 
 
@@ -385,14 +386,16 @@ _ENCODER: Final = msgspec.json.Encoder(enc_hook=_encode_model)
 
 
 def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI tells of the problems of a route that are of these kinds, beside those that every route has."""
-    told: dict[int | str, dict[str, Any]] = {}
+    """Return the OpenAPI description of a route's errors: these kinds and those of every route."""
+    described: dict[int | str, dict[str, Any]] = {}
     for kind in (*kinds, "token", "too-often", "audit", "tokens", "keys", "database"):
         status, _, title = TITLES[kind]
-        told.setdefault(status, {"model": ProblemBody, "description": ""})
-        told[status]["description"] = "; ".join(filter(None, (told[status]["description"], f"`{kind}`: {title}")))
-    return told
+        described.setdefault(status, {"model": ProblemBody, "description": ""})
+        described[status]["description"] = "; ".join(
+            filter(None, (described[status]["description"], f"`{kind}`: {title}"))
+        )
+    return described
 
 
 CITIZEN_PROBLEMS: Final = ("refused", "not-known", "too-large", "media-type", "invalid")
-"""Kinds of problems of a route that is asked for a citizen."""
+"""Kinds of errors of the routes about a citizen."""

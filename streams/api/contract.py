@@ -1,8 +1,8 @@
-"""The contract: `deploy/openapi.json`, as the application tells it; `python -m streams.api.contract` writes it anew.
+"""Generate and check the API contract `deploy/openapi.json`: `python -m streams.api.contract`.
 
-`deploy/openapi.published.json` is what was promised to others: requests only ever widen against it, and answers keep what they
-told. An answer may tell more, and a list of values may grow: who reads one passes over what he does not know. `--publish`
-promises what is new.
+`deploy/openapi.published.json` is the contract that clients rely on. Against it, requests may only accept more, and answers must
+keep their fields. Answers may gain fields, and lists of values may grow: clients ignore unknown ones. `--publish` publishes the
+current contract.
 """
 
 import argparse
@@ -21,12 +21,12 @@ PUBLISHED: Final = DIRECTORY / "openapi.published.json"
 
 
 def generate() -> dict[str, Any]:
-    """Return the contract as OpenAPI 3.1."""
+    """Return the contract as an OpenAPI 3.1 document."""
     return create_base_app().openapi()
 
 
 def find_incompatible_changes(contract: Mapping[str, Any], published: Mapping[str, Any]) -> list[str]:
-    """Return a line for each way in which the contract breaks what was published."""
+    """Return one line for each way in which `contract` breaks the published one."""
     return [
         line
         for path, methods in published["paths"].items()
@@ -53,7 +53,7 @@ def _compare(name: str, before: Any, now: Any) -> Iterator[str]:
         if answered is None:
             yield f"{name}: no longer answers {status}"
             continue
-        # What is answered now must be what a client of then can read: the other way round.
+        # Clients of the published contract must be able to read the new answers, so the comparison is reversed.
         lines = incompatibilities(_answer(answered), _answer(response))
         yield from (f"{name}: answers {status}: {line}" for line in lines if not line.endswith(": is gone"))
 
@@ -69,22 +69,22 @@ def _answer(response: Mapping[str, Any]) -> Any:
 
 def _without_values(schema: Any) -> Any:
     if isinstance(schema, list):
-        return [_without_values(one) for one in schema]
+        return [_without_values(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    return {key: _without_values(one) for key, one in schema.items() if key not in {"enum", "const"}}
+    return {key: _without_values(part) for key, part in schema.items() if key not in {"enum", "const"}}
 
 
 def main() -> int:
-    """Write the contract; refuse, with a line per reason, to write one that breaks what was published."""
+    """Write the contract. If it breaks the published one, print the reasons and write nothing."""
     parser = argparse.ArgumentParser(prog="python -m streams.api.contract", description=main.__doc__)
-    parser.add_argument("--publish", action="store_true", help="promise what is new to others (with a release)")
+    parser.add_argument("--publish", action="store_true", help="also publish the contract (with a release)")
     publish = parser.parse_args().publish
     contract = generate()
     if PUBLISHED.exists() and (
         broken := find_incompatible_changes(contract, json.loads(PUBLISHED.read_text(encoding="utf-8")))
     ):
-        sys.stderr.write("\n".join([*broken, "Such a change needs a path of its own: /v2/…", ""]))
+        sys.stderr.write("\n".join([*broken, "Such a change needs a new path: /v2/…", ""]))
         return 1
     for path in (FILE, PUBLISHED) if publish else (FILE,):
         path.write_text(render(contract), encoding="utf-8")

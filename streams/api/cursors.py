@@ -1,4 +1,4 @@
-"""Where a page ends, as text that only we can make: it is bound to whose timeline it is of."""
+"""Signed cursors of timeline pages, each bound to the subject of its timeline."""
 
 import base64
 import binascii
@@ -13,14 +13,14 @@ MAC_BYTES: Final = 16
 _TIME: Final = struct.Struct(">q")
 
 
-def write(place: EntryPosition, subject: str, secret: bytes) -> str:
-    """Return the cursor that goes on after `place` in the timeline of `subject`."""
-    body = _TIME.pack(place.happened_at) + place.id.encode()
+def write(position: EntryPosition, subject: str, secret: bytes) -> str:
+    """Return the cursor of the entries before `position` in the timeline of `subject`."""
+    body = _TIME.pack(position.happened_at) + position.id.encode()
     return base64.urlsafe_b64encode(_mac(body, subject, secret) + body).decode().rstrip("=")
 
 
 def read(cursor: str, subject: str, secret: bytes) -> EntryPosition | None:
-    """Return the place of a cursor, None if it was not made by `write` for this subject with this secret."""
+    """Return the position of a cursor; None if `write` did not make it for this subject with this secret."""
     try:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Erase a citizen (GDPR, article 17), and show the proof."""
+"""Routes of erasures (GDPR, article 17) and of their proofs."""
 
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -27,18 +27,18 @@ router = APIRouter(tags=["rights"])
 
 
 class Erase(SubjectRequest):
-    """Whom to erase."""
+    """Erase a citizen's data."""
 
 
 class Remnant(BaseModel):
-    """What is left, and until when."""
+    """Data that remains after an erasure, and until when."""
 
     what: str
-    until: str = Field(description="A time, UTC; empty: until `accueil retention apply`.")
+    until: str = Field(description="UTC time; empty: until `accueil retention apply`.")
 
 
 class Proof(BaseModel):
-    """What was counted after an erasure."""
+    """Numbers counted after an erasure."""
 
     erasure: str
     sector: str
@@ -49,29 +49,30 @@ class Proof(BaseModel):
     entries_before: int
     links_before: int
     events: int = Field(description="Accepted by all in-sync replicas.")
-    rows: int = Field(description="Of these contacts, in the workers' state: all erased.")
+    rows: int = Field(description="Erased rows of these contacts in the workers' state.")
     rows_with_identities: int
     entries: int
     links: int
-    promises: int = Field(description="Running ones, with their dates.")
+    promises: int = Field(description="Running SLA targets.")
     revocations: int
     kept_as_erased: int
     remains: list[Remnant]
 
 
 class ErasureState(BaseModel):
-    """How far an erasure is."""
+    """Progress of an erasure."""
 
-    id: str = Field(description="Random: it names nobody.")
+    id: str = Field(description="Random id, without personal data.")
     state: Literal["begun", "told", "proved"] = Field(
-        description="`begun`: Kafka has not all events yet, the next who asks tells them; `told`; `proved`: nothing is left."
+        description="`begun`: Kafka does not have all events yet; the next request publishes them. `told`: Kafka has all events. "
+        "`proved`: no data remains."
     )
     requested_at: str
     contacts: int
     proof: Proof | None
     sha256: str = Field(
-        description="Of `proof` as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); the audit has "
-        "it too. Empty until it is proved."
+        description="SHA-256 of `proof` as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`). The "
+        "audit log contains it too. Empty until the erasure is proved."
     )
 
 
@@ -82,7 +83,7 @@ class ErasureState(BaseModel):
     responses=responses("shared", "sectors", "too-many", "kafka", *CITIZEN_PROBLEMS),
 )
 async def erase(body: Erase, client: ExclusiveClient) -> Any:
-    """Erase a citizen in one sector, or one contact: what others share stays. The proof is found by the id, soon after."""
+    """Erase a citizen in one sector, or one contact. Shared data stays. The id soon leads to the proof."""
     timeline = await client.open(Operation.ERASE, body.subject)
 
     def find(audit_context: AuditContext) -> tuple[AuditContext, Erasures, Found] | Problem | None:
@@ -93,8 +94,8 @@ async def erase(body: Erase, client: ExclusiveClient) -> Any:
 
         return run_for_subject(client, body, audit_context, timeline, act)
 
-    def tell(erasures: Erasures, request: ErasureRequest) -> Erasure:
-        _tell(erasures)
+    def publish(erasures: Erasures, request: ErasureRequest) -> Erasure:
+        _publish(erasures)
         return Erasure(erasures.read(request.id) or request, None, "")
 
     try:
@@ -107,16 +108,16 @@ async def erase(body: Erase, client: ExclusiveClient) -> Any:
             lambda: client.api.run_privacy_request(lambda: erasures.is_begun(name)),
             [audit_context],
         )
-        erasure = await client.api.run_privacy_request(lambda: tell(erasures, request))
+        erasure = await client.api.run_privacy_request(lambda: publish(erasures, request))
     finally:
         timeline.close()
     return json_response(ErasureState.model_validate(to_fields(erasure)), 202)
 
 
 class OpenErasure(BaseModel):
-    """One that is not proved yet."""
+    """Erasure that is not proved yet."""
 
-    id: str = Field(description="Random: it names nobody.")
+    id: str = Field(description="Random id, without personal data.")
     sector: str
     state: Literal["begun", "told"]
     requested_at: str
@@ -124,7 +125,7 @@ class OpenErasure(BaseModel):
 
 
 class OpenErasures(BaseModel):
-    """What is not proved yet, the oldest first."""
+    """Erasures that are not proved yet, oldest first."""
 
     erasures: list[OpenErasure]
 
@@ -135,7 +136,7 @@ class OpenErasures(BaseModel):
     responses=responses("refused"),
 )
 async def list_erasures(client: ExclusiveClient) -> Any:
-    """List the erasures in the token's sectors that are not proved yet, whoever asked for them."""
+    """List the erasures in the token's sectors that are not proved yet, of all clients."""
     timeline = await client.open(Operation.ERASE)
 
     def find(audit_context: AuditContext) -> list[OpenErasure]:
@@ -144,8 +145,8 @@ async def list_erasures(client: ExclusiveClient) -> Any:
         audit_context.sector = client.token.sectors[0] if len(client.token.sectors) == 1 else ""
         with timeline.read_connection() as connection:
             found = requests.read_open(connection, client.token.sectors)
-        told = ((one, to_fields(Erasure(one, None, ""))) for one in found)
-        return [OpenErasure(sector=one.sector, **fields) for one, fields in told]
+        described = ((request, to_fields(Erasure(request, None, ""))) for request in found)
+        return [OpenErasure(sector=request.sector, **fields) for request, fields in described]
 
     try:
         erasures = await client.run_privacy_request(Operation.ERASE, find)
@@ -160,9 +161,9 @@ async def list_erasures(client: ExclusiveClient) -> Any:
     responses=responses("refused", "not-known", "kafka", "invalid"),
 )
 async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], client: ExclusiveClient) -> Any:
-    """Tell how far an erasure is; what was begun is finished, and proved once nothing is left.
+    """Return the progress of an erasure. Publish missing events, and prove the erasure once no data remains.
 
-    Whoever asked for it, and waits, is recorded once there is the proof; all others each time.
+    Requests of the client that asked for the erasure are recorded only once the proof exists; those of others each time.
     """
     timeline = await client.open(Operation.ERASE)
 
@@ -190,7 +191,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:
-    """Tell Kafka what it was not told yet, if it is there, and look how far an erasure is. Raises `KafkaAway`, `Problem`."""
+    """Publish missing events if Kafka is available, and return the progress. Raises `KafkaUnavailable` and `Problem`."""
 
     def record(sha256: str) -> None:
         access = Access(
@@ -208,10 +209,10 @@ def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureReque
         except AuditError:
             raise Problem("audit") from None
 
-    _tell(erasures)
+    _publish(erasures)
     return erasures.look(request.id, record)
 
 
-def _tell(erasures: Erasures) -> None:
-    with suppress(KafkaUnavailable):  # then it stays `begun`, and the next who asks finishes it
+def _publish(erasures: Erasures) -> None:
+    with suppress(KafkaUnavailable):  # the state stays `begun`, and the next request publishes the rest
         erasures.publish_pending()

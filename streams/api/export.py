@@ -1,4 +1,4 @@
-"""Hand out all that is held about a citizen (GDPR, article 15)."""
+"""Route of the export of all data about a citizen (GDPR, article 15)."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,7 +18,7 @@ from streams.privacy.writer import MEDIA_TYPES, Format, write
 
 FILES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "All that is held, why and for how long, and who looked at it; what is left out is named.",
+        "description": "All data, with purposes, retention periods and accesses. Withheld data is listed.",
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "text/html": {"schema": {"type": "string"}},
@@ -31,10 +31,10 @@ router = APIRouter(tags=["rights"])
 
 
 class Export(SubjectRequest):
-    """Whose, and how it is to be written."""
+    """Subject, format and language of an export."""
 
-    format: Format = Field(Format.JSON, description="JSON for programs; HTML, which is accessible, and PDF for people.")
-    language: Literal["fr", "en"] = Field("fr", description="The citizen's.")
+    format: Format = Field(Format.JSON, description="JSON for programs; accessible HTML and PDF for people.")
+    language: Literal["fr", "en"] = Field("fr", description="The citizen's language.")
 
 
 @router.post(
@@ -43,7 +43,7 @@ class Export(SubjectRequest):
     responses={**FILES, **responses("shared", "sectors", "kafka", *CITIZEN_PROBLEMS)},
 )
 async def export(body: Export, client: ExclusiveClient) -> Response:
-    """Export all that is held about a citizen, or about one contact: the first byte leaves once it is recorded."""
+    """Export all data about a citizen or one contact. The answer begins after the access was recorded."""
     timeline = await client.open(Operation.EXPORT, body.subject)
     privacy_requests = client.api.privacy_requests
 
@@ -56,7 +56,7 @@ async def export(body: Export, client: ExclusiveClient) -> Response:
     def find(audit_context: AuditContext) -> tuple[PersonalData, Iterator[bytes]] | Problem | None:
         return run_for_subject(client, body, audit_context, timeline, begin)
 
-    def tell(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def stream(pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:
             yield from pieces
         finally:
@@ -70,4 +70,4 @@ async def export(body: Export, client: ExclusiveClient) -> Response:
     made_at = datetime.fromisoformat(personal_data.made_at).astimezone(privacy_requests.zone)
     name = f"export-{personal_data.sector}-{made_at:%Y-%m-%d-%H%M%S}.{body.format}"  # without the citizen's identity
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(tell(pieces), headers=headers, media_type=MEDIA_TYPES[body.format])
+    return StreamingResponse(stream(pieces), headers=headers, media_type=MEDIA_TYPES[body.format])

@@ -1,4 +1,4 @@
-"""Take two people's stories apart, or bring them together again."""
+"""Routes that revoke and restore links between identities."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1/links", tags=["links"])
 
 @router.post("/revoke", response_model=LinkState, responses=responses(*CITIZEN_PROBLEMS))
 async def revoke_link(body: RevokeLink, client: CurrentClient) -> Any:
-    """Have a link hold no more, though it is told again: two stories are apart at once."""
+    """Revoke a link, also for future contacts. The two identities are separate immediately."""
 
     def revoke(timeline: Timeline, link: Link) -> bool:
         return timeline.revoke(link, int(time.time() * 1000), body.reason)
@@ -40,7 +40,7 @@ async def revoke_link(body: RevokeLink, client: CurrentClient) -> Any:
 
 @router.post("/restore", response_model=LinkState, responses=responses(*CITIZEN_PROBLEMS))
 async def restore_link(body: RestoreLink, client: CurrentClient) -> Any:
-    """Have a revoked link hold again."""
+    """Restore a revoked link."""
     await _change(client, Operation.RESTORE_LINK, Link(body.one, body.other), Timeline.restore)
     return json_response(LinkState(one=body.one, other=body.other, holds=True))
 
@@ -52,7 +52,7 @@ async def _change(
     change: Callable[[Timeline, Link], bool],
     ground: RevocationReason | Literal[""] = "",
 ) -> None:
-    """Record of both what is about to be done, do it, whichever of the two stands first, and record its end. Raises `Problem`."""
+    """Record the operation for both identities, change the link in either direction, and record the result. Raises `Problem`."""
 
     def find(snapshot: TimelineSnapshot, audit_context: AuditContext) -> AuditContext | None:
         audit_context.ground = ground
@@ -62,7 +62,7 @@ async def _change(
         audit_context.authorize_sectors(sectors)
         services = client.token.services
         if services and not snapshot.find_evidence([link], services):
-            return None  # that it holds, or was revoked, is another service's to know
+            return None  # only another service may know whether the link holds
         return audit_context
 
     async def write(act: Callable[[Timeline], bool]) -> bool:

@@ -1,4 +1,4 @@
-"""Look up a citizen, read on, and read one contact."""
+"""Routes that look up a citizen, read further pages and read one contact."""
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -38,32 +38,30 @@ from streams.api.schemas import (
 from streams.core.citizens import identity_resolution
 from streams.core.citizens.identity_resolution import Link
 from streams.core.sla.open_targets import SlaTarget
-from streams.core.timeline.case_summary import FindPassedOn, FindTargets, sort_entries, summarise
+from streams.core.timeline.case_summary import FindPassedOn, FindTargets, Summary, sort_entries, summarise
 from streams.timeline.reader import Evidence, TimelineSnapshot
 from streams.timeline.store import EntryPosition
 
 LOOKED_AT: Final = 200
-"""So many of the latest entries tell how a citizen's matters stand: whoever has more is answered as fast."""
-
-MOST_OF_A_LIFE: Final = 1000
-"""Entries of one contact: who has more is a machine."""
+"""Number of latest entries from which a citizen's contacts are summarised. It bounds the time of a look-up."""
+MAX_CONTACT_ENTRIES: Final = 1000
+"""Maximum of entries returned for one contact. Only machines have more."""
 
 router = APIRouter(tags=["timelines"])
 
 
 @router.post("/v1/look-up", response_model=Story, responses=responses(*CITIZEN_PROBLEMS))
 async def look_up(body: LookUp, client: CurrentClient) -> Any:
-    """Find a citizen by a telephone number, address or reference; tell his story: the latest page, and how his matters stand."""
+    """Find a citizen by a telephone number, address or reference. Return the latest page and the state of the contacts."""
     kind = body.kind.identity
     normalised = normalise(kind, body.value, client.api.options.region) if kind else body.value
     if normalised is None or (kind is None and not SUBJECT_REGEX.fullmatch(normalised)):
         raise Problem("invalid", mistakes=[("value", "not_normal")])
     sector, subject_id = body.sector or next(iter(client.token.sectors), ""), normalised if kind is None else ""
     if kind is not None and sector in client.token.sectors:
-        with suppress(Problem):  # of a key: it is told to who may look, and recorded, below
-            subject_id = client.api.make_pseudonym(
-                kind, normalised, sector
-            )  # so that a refusal is recorded with whom it concerned
+        with suppress(Problem):  # an unusable key: reported and recorded below, to clients that may look up
+            # The pseudonym is needed now, so that a refusal is recorded with its subject.
+            subject_id = client.api.make_pseudonym(kind, normalised, sector)
 
     def find(snapshot: TimelineSnapshot, audit_context: AuditContext) -> Story | None:
         if kind is None:
@@ -79,14 +77,14 @@ async def look_up(body: LookUp, client: CurrentClient) -> Any:
             sectors = [sector]
             audit_context.authorize_typed_sector(sector)
             subject = audit_context.subject_id = subject_id or client.api.make_pseudonym(kind, normalised, sector)
-        return _tell(snapshot, client, subject, sectors, body.limit)
+        return _make_story(snapshot, client, subject, sectors, body.limit)
 
     return json_response(await client.query_audited(Operation.LOOK_UP, body.purpose, find, subject_id))
 
 
 @router.post("/v1/timeline", response_model=Page, responses=responses("cursor", *CITIZEN_PROBLEMS))
 async def read_timeline(body: ReadTimeline, client: CurrentClient) -> Any:
-    """Read on in a citizen's timeline."""
+    """Read the next page of a citizen's timeline."""
     before = None
     if body.cursor is not None:
         before = cursors.read(body.cursor, body.subject, client.api.secret)
@@ -109,7 +107,7 @@ async def read_timeline(body: ReadTimeline, client: CurrentClient) -> Any:
 
 @router.post("/v1/contact", response_model=ContactTimeline, responses=responses(*CITIZEN_PROBLEMS))
 async def read_contact(body: ReadContact, client: CurrentClient) -> Any:
-    """Read one contact's life, in order: of more than 1000 entries, the latest."""
+    """Read the entries of one contact, in order; the latest 1000 if it has more."""
 
     def find(snapshot: TimelineSnapshot, audit_context: AuditContext) -> ContactTimeline | None:
         citizen = snapshot.find_citizen(body.contact)
@@ -117,12 +115,14 @@ async def read_contact(body: ReadContact, client: CurrentClient) -> Any:
             return None
         sectors = snapshot.find_sectors(body.contact) or [citizen.sector]
         audit_context.authorize_sectors(sectors)
-        looked_at = snapshot.read_contact(body.contact, MOST_OF_A_LIFE + 1, _services(client))
-        rows = looked_at[:MOST_OF_A_LIFE]
+        looked_at = snapshot.read_contact(body.contact, MAX_CONTACT_ENTRIES + 1, _services(client))
+        rows = looked_at[:MAX_CONTACT_ENTRIES]
         seen = [row for row in rows if client.sees(row["service"])]
         if not seen:
             return None
-        (summary,) = summarise(seen, _now(), _finder(snapshot, client, sectors), _sifter(snapshot, client, sectors))
+        (summary,) = summarise(
+            seen, _now(), _make_find_targets(snapshot, client, sectors), _make_find_passed_on(snapshot, client, sectors)
+        )
         return ContactTimeline(
             contact=make_contact(summary),
             sector=citizen.sector,
@@ -134,7 +134,7 @@ async def read_contact(body: ReadContact, client: CurrentClient) -> Any:
     return json_response(await client.query_audited(Operation.READ_CONTACT, body.purpose, find, body.contact))
 
 
-def _tell(
+def _make_story(
     snapshot: TimelineSnapshot, client: AuthenticatedClient, subject: str, sectors: Sequence[str], limit: int
 ) -> Story | None:
     story, services = snapshot.resolve_identities(subject), _services(client)
@@ -159,23 +159,31 @@ def _tell(
         revoked=[make_revoked_link(known, is_named=may_restore) for known in revoked],
         contacts=[
             make_contact(one)
-            for one in summarise(seen, _now(), _finder(snapshot, client, sectors), _sifter(snapshot, client, sectors))
+            for one in summarise(
+                seen,
+                _now(),
+                _make_find_targets(snapshot, client, sectors),
+                _make_find_passed_on(snapshot, client, sectors),
+            )
         ],
         are_contacts_whole=len(rows) < looked_at,
     )
 
 
 def _narrow(
-    told: identity_resolution.IdentityCluster, shown: Collection[str], held: Collection[Link]
+    cluster: identity_resolution.IdentityCluster, shown: Collection[str], held: Collection[Link]
 ) -> identity_resolution.IdentityCluster:
-    """Return a story with only what entries are shown of, and links that are `held` by contacts of which some are.
+    """Return a cluster reduced to identities with shown entries and to links in `held`.
 
-    That there is a dossier, or that somebody has a number too, tells of another service.
+    The existence of a dossier or of a shared number would reveal contacts with another service.
     """
     identities = {
-        one: link if link in held else None for one, link in told.identities.items() if one in shown or link in held
+        identity: link if link in held else None
+        for identity, link in cluster.identities.items()
+        if identity in shown or link in held
     }
-    return told._replace(identities=identities, shared={one: link for one, link in told.shared.items() if link in held})
+    shared = {identity: link for identity, link in cluster.shared.items() if link in held}
+    return cluster._replace(identities=identities, shared=shared)
 
 
 def _read(
@@ -186,39 +194,50 @@ def _read(
     limit: int,
     before: EntryPosition | None = None,
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
-    """Return the latest entries that are shown to who asks, and whether all were looked at for that."""
+    """Return the latest entries that the client may see, and whether all entries were searched for them."""
     services = _services(client)
     since = snapshot.find_bound(owners) if services else None
     return snapshot.read(owners, limit, before, services, since, sectors), since is None
 
 
-def _finder(snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]) -> FindTargets:
-    """Return what finds what is promised to contacts, and still to be kept by services that are shown to who asks."""
+def _summarise(
+    rows: Sequence[Mapping[str, Any]], snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
+) -> Iterable[Summary]:
+    find_targets, find_passed_on = (
+        _make_find_targets(snapshot, client, sectors),
+        _make_find_passed_on(snapshot, client, sectors),
+    )
+    return summarise(rows, _now(), find_targets, find_passed_on)
+
+
+def _make_find_targets(snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]) -> FindTargets:
+    """Return the function that finds the open SLA targets of contacts, limited to services that the client may see."""
 
     def find(contacts: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
         found = snapshot.find_sla_targets(contacts, sectors)
         return {
-            contact: [promise for promise in promises if client.sees(promise.service)]
-            for contact, promises in found.items()
+            contact: [target for target in targets if client.sees(target.service)] for contact, targets in found.items()
         }
 
     return find
 
 
-def _sifter(snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]) -> FindPassedOn:
-    """Return what tells which contacts services have now that are not shown to who asks: that they do, not which."""
+def _make_find_passed_on(
+    snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
+) -> FindPassedOn:
+    """Return the function that finds contacts which are now with a service that the client may not see."""
 
-    def sift(contacts: Collection[str]) -> Collection[str]:
+    def find_passed_on(contacts: Collection[str]) -> Collection[str]:
         if not client.token.services:
             return ()
         now = snapshot.find_services_now(contacts, sectors)
         return {contact for contact, service in now.items() if not client.sees(service)}
 
-    return sift
+    return find_passed_on
 
 
 def _sees_contact(snapshot: TimelineSnapshot, client: AuthenticatedClient, contact: str) -> bool:
-    """Return whether anything of a contact is shown: else whoever knows an id would learn whose it is."""
+    """Return whether the client may see any entry of a contact. Otherwise an id would reveal its citizen."""
     services = client.token.services
     return not services or bool(snapshot.read_contact(contact, 1, services))
 
@@ -226,18 +245,20 @@ def _sees_contact(snapshot: TimelineSnapshot, client: AuthenticatedClient, conta
 def _page(
     client: AuthenticatedClient, subject: str, sectors: Sequence[str], rows: Sequence[Mapping[str, Any]], limit: int
 ) -> Page:
-    """Return the first `limit` of these rows; that there are more tells where to go on."""
-    shown, further = rows[:limit], None
+    """Return the first `limit` rows, and a cursor if more follow."""
+    shown, next_cursor = rows[:limit], None
     if len(rows) > limit:
-        further = cursors.write(EntryPosition(shown[-1]["happened_at"], shown[-1]["id"]), subject, client.api.secret)
+        next_cursor = cursors.write(
+            EntryPosition(shown[-1]["happened_at"], shown[-1]["id"]), subject, client.api.secret
+        )
     entries = [make_entry(row, is_outline=not client.sees(row["service"])) for row in reversed(sort_entries(shown))]
-    return Page(subject=subject, sector=sectors[-1], entries=entries, next=further)
+    return Page(subject=subject, sector=sectors[-1], entries=entries, next=next_cursor)
 
 
 def _identities(
-    told: Mapping[str, Link | None], evidence: Mapping[Link, Evidence], why: LinkReason
+    links: Mapping[str, Link | None], evidence: Mapping[Link, Evidence], why: LinkReason
 ) -> Iterable[Identity]:
-    for number, (identity, link) in enumerate(told.items()):
+    for number, (identity, link) in enumerate(links.items()):
         is_first = number == 0 and why is not LinkReason.SHARED
         known = evidence.get(link) if link else None
         yield Identity(
@@ -251,7 +272,7 @@ def _identities(
 
 
 def _services(client: AuthenticatedClient) -> Sequence[str]:
-    """Return of which services alone entries are read; none: of all."""
+    """Return the services to which reads are limited; empty: no limit."""
     is_hidden = client.api.options.other_services is OtherServices.HIDDEN
     return client.token.services if is_hidden else ()
 

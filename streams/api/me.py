@@ -1,4 +1,4 @@
-"""Tell who asks what he may do."""
+"""Route that returns the client's own permissions."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["access"])
 
 @router.get("/v1/me", response_model=Me, responses=responses())
 async def read_me(client: CurrentClient) -> Any:
-    """Tell who asks, and what he may do."""
+    """Return the client's name, role and permissions."""
     token, options = client.token, client.api.options
     titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
     return json_response(

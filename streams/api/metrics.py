@@ -1,4 +1,4 @@
-"""What is measured of accesses: how many, how long they took, and who reads far more citizens than is usual."""
+"""Prometheus metrics of accesses: number, duration and tokens that read unusually many citizens."""
 
 import time
 from collections import OrderedDict
@@ -16,7 +16,7 @@ _BOUNDS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class AccessMetrics(Collector):
-    """The metrics of one process. Nothing in them names a citizen, or who reads: the audit does."""
+    """Metrics of one process. They name neither citizens nor clients; the audit log does."""
 
     def __init__(
         self,
@@ -26,10 +26,10 @@ class AccessMetrics(Collector):
     ) -> None:
         self._most, self._clock = unusual_citizens_per_hour, clock
         self._read: dict[str, OrderedDict[str, float]] = {}
-        """Name of a token → whom it read within the last hour, and when last; the longest ago first."""
+        """Token → subjects read within the last hour, with the time of the last access, least recent first."""
         self._counted = Counter(
             "api_accesses",
-            "Accesses to citizens' data, as the audit has them",
+            "Accesses to citizens' data, as recorded in the audit log",
             ["role", "operation", "purpose", "result"],
             registry=registry,
         )
@@ -38,7 +38,7 @@ class AccessMetrics(Collector):
         )
         self.took: Final = Histogram(
             "api_request_seconds",
-            "How long requests took, by route and status",
+            "Duration of requests, by route and status",
             ["route", "status"],
             buckets=_BOUNDS,
             registry=registry,
@@ -46,17 +46,17 @@ class AccessMetrics(Collector):
         registry.register(self)
 
     def count(self, access: Access) -> None:
-        """Count one that was recorded."""
+        """Count a recorded access."""
         self._counted.labels(access.role, access.operation, access.why, access.result).inc()
         if access.subject_id:
             now = self._clock()
             read = self._read.setdefault(access.actor, OrderedDict())
             read[access.subject_id] = now
             read.move_to_end(access.subject_id)
-            _forget(read, now - HOUR_SECONDS)  # though nobody may ever ask for the metrics
+            _forget(read, now - HOUR_SECONDS)  # bounds the memory also when the metrics are never scraped
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauge."""
+        """Yield the gauge of unusual readers."""
         until = self._clock() - HOUR_SECONDS
         for name, read in list(self._read.items()):
             _forget(read, until)
@@ -70,6 +70,6 @@ class AccessMetrics(Collector):
 
 
 def _forget(read: OrderedDict[str, float], until: float) -> None:
-    """Drop whom was last read before `until`."""
+    """Remove subjects last read before `until`."""
     while read and next(iter(read.values())) < until:
         read.popitem(last=False)

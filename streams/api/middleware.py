@@ -1,4 +1,4 @@
-"""What every request passes before its route: size, token, rate; and what every answer bears."""
+"""Middleware of every request: authentication, rate limit and size limit; security headers of every answer."""
 
 import time
 from typing import Final
@@ -15,7 +15,7 @@ from streams.api.auth import Api, AuthenticatedClient
 from streams.api.problems import Problem, find_language
 
 MAX_BYTES: Final = 16_384
-"""Of a request's body."""
+"""Maximum size of a request's body, in bytes."""
 GUARDED: Final = "/v1/"
 HEADERS: Final = {
     "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -34,25 +34,25 @@ OPERATIONS_BY_PATH: Final = {
     "/v1/links/revoke": Operation.REVOKE_LINK,
     "/v1/links/restore": Operation.RESTORE_LINK,
 }
-"""Of which it is recorded that a token asked too often."""
+"""Path → operation under which an exceeded rate limit is recorded."""
 
 log = structlog.get_logger(__name__)
 
 
 class AuthMiddleware:
-    """Lets through, of what begins with `GUARDED`, only requests with a valid token that does not ask too often.
+    """Reject requests under `GUARDED` without a valid token or beyond its rate limit, before their body is read.
 
-    They have `request.state.client`. No body is read before.
+    Accepted requests have the client as `request.state.client`.
     """
 
     def __init__(self, app: ASGIApp, api: Api) -> None:
         self._app = app
         self._api = api
         self._limited: set[str] = set()
-        """Names of tokens that asked too often when they asked last."""
+        """Names of tokens whose last request exceeded the rate limit."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -70,15 +70,15 @@ class AuthMiddleware:
         headers = Headers(scope=scope)
         try:
             if scope["path"].startswith(GUARDED):
-                scope.setdefault("state", {})["client"] = await self._admit(scope, headers)
+                scope.setdefault("state", {})["client"] = await self._authenticate(scope, headers)
             await self._app(scope, _bound(receive), send_on)
         except Problem as problem:
             await problem.to_response(find_language(headers))(scope, receive, send_on)
         finally:
             if scope["path"].startswith(GUARDED):
-                self._tell(scope, status, time.monotonic() - began_at)
+                self._report(scope, status, time.monotonic() - began_at)
 
-    async def _admit(self, scope: Scope, headers: Headers) -> AuthenticatedClient:
+    async def _authenticate(self, scope: Scope, headers: Headers) -> AuthenticatedClient:
         scheme, _, secret = headers.get("authorization", "").partition(" ")
         token = await self._api.authenticate(secret.strip()) if scheme.lower() == "bearer" else None
         if token is None:
@@ -102,21 +102,23 @@ class AuthMiddleware:
         if not wait:
             self._limited.discard(name)
             return
-        operation = next((one for start, one in OPERATIONS_BY_PATH.items() if f"{path}/".startswith(f"{start}/")), None)
+        operation = next(
+            (operation for start, operation in OPERATIONS_BY_PATH.items() if f"{path}/".startswith(f"{start}/")), None
+        )
         if name not in self._limited and operation is not None:
-            self._limited.add(name)  # recorded once, not for each of a flood
+            self._limited.add(name)  # one record for a series of refused requests
             await client.record_limited(operation, Purpose.ADMINISTRATION)
         raise Problem("too-often", headers={"retry-after": str(int(wait) + 1)})
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "")  # as it is written in the code, never what was asked for
+    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "")  # the route's template; the requested path may be personal
         self._api.access_metrics.took.labels(route, status).observe(seconds)
         method = scope["method"] if scope["method"] in METHODS else "unknown"
         log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
 
 
 def _bound(receive: Receive) -> Receive:
-    """Return what reads a body up to `MOST_BYTES`, whatever its length is said to be."""
+    """Return a `receive` that reads at most `MAX_BYTES` of a body, whatever its `Content-Length` claims."""
     read = 0
 
     async def receive_bound() -> Message:

@@ -1,4 +1,4 @@
-"""What the API is told from outside."""
+"""Options of the API, from the settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,61 +6,61 @@ from enum import StrEnum
 from typing import Final
 
 LANGUAGES: Final = ("fr", "en")
-"""The first one is for whoever asks for none."""
+"""Supported languages. The first one is the default."""
 
 
 class OtherServices(StrEnum):
-    """What of other services is shown to a token that is for some services only."""
+    """Visibility of other services' entries for tokens that are limited to some services."""
 
     HIDDEN = "hidden"
-    """Nothing: that a citizen is known to the child welfare office concerns nobody who does not work there (data protection by
-    default, GDPR article 25)."""
+    """Nothing is shown. A contact with the child welfare office concerns only its staff (data protection by default, GDPR
+    article 25)."""
     OUTLINE = "outline"
-    """When, in what channel and how it stands, not where nor what: who answers at a front desk for all can say that a matter is
-    being worked on."""
+    """Time, channel and state are shown, but neither place nor subject. A shared front desk can then say that a case is being
+    worked on."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrossSectorRule:
-    """A look-up from one sector into another that the law allows here."""
+    """Look-ups from one sector into another that the law allows."""
 
     from_sector: str
-    """A token of this sector …"""
+    """Sector of the token."""
     to_sector: str
-    """… may look up in this one."""
+    """Sector that this token may look up as well."""
     reason: str
-    """The legal basis; stands in the audit with each such access."""
+    """Legal basis, recorded in the audit log with each such access."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """Everything `accueil api` needs beside the database, the tokens and the audit."""
+    """Options of `accueil api`, except the database, the tokens and the audit log."""
 
     host: str = "127.0.0.1"
     port: int = 8081
-    """0 takes a free one."""
+    """0: any free port."""
     hosts: tuple[str, ...] = ()
-    """Names by which a reverse proxy on this machine asks; on a loopback `host` only these and its own are answered."""
+    """Host names of a reverse proxy on this machine. On a loopback `host`, only these and its own names are accepted."""
     title: str = "Accueil"
-    """Name of the house."""
+    """Name of the organisation."""
     title_en: str = ""
-    """The same in English; empty if it has no other name."""
+    """English name of the organisation; empty if it is the same."""
     time_zone: str = "Europe/Paris"
     region: str = "FR"
-    """Whose national way of writing telephone numbers is meant."""
+    """Region whose national format of telephone numbers is accepted."""
     other_services: OtherServices = OtherServices.HIDDEN
     across: tuple[CrossSectorRule, ...] = ()
     threads: int = 8
-    """Questions that are put to the database at once, each by a connection of its own."""
+    """Maximum of concurrent database queries, each with its own connection."""
     unusual_citizens_per_hour: int = 60
-    """More citizens than this whom one token reads within an hour are unusual."""
+    """Number of citizens read by one token within an hour above which it counts as unusual."""
     idle_seconds: int = 900
-    """The page forgets a token, and all that it shows, after so long without a key or a touch."""
+    """Seconds without a key press or touch after which the page forgets the token and its content."""
     services: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """What people call a service, in French and English."""
+    """Code of a service → its name in French and in English."""
 
     def cross_sector_reason(self, sectors: Sequence[str], sector: str) -> str | None:
-        """Return why who is of `sectors` may look up in `sector`, which is none of them; None if he may not."""
+        """Return the legal basis for clients of `sectors` to look up in the other sector `sector`; None if none exists."""
         return next(
             (pair.reason for pair in self.across if pair.to_sector == sector and pair.from_sector in sectors), None
         )

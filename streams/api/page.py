@@ -1,4 +1,4 @@
-"""The page on which a citizen's timeline is read. It holds nothing of anybody: all that comes by `/v1/`, with a token."""
+"""Web page that shows a citizen's timeline. It contains no data; its scripts request all data from `/v1/` with a token."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,29 +16,29 @@ from streams.api.page_texts import TEXTS
 
 HERE: Final = Path(__file__).parent
 SHARED: Final = HERE.parent / "web" / "static"
-"""Typeface, colours and ways to write figures are the board's."""
+"""Typeface, colours and number formats shared with the board."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Nothing from elsewhere, nothing inline, and no text that becomes markup."""
+"""Content security policy: no foreign and no inline content, and no text that becomes markup."""
 COOKIE: Final = "lang"
-"""The board has the same."""
+"""Cookie with the chosen language, shared with the board."""
 YEAR_SECONDS: Final = 365 * 86_400
 
 
 class Assets(StaticFiles):
-    """Files that browsers keep, but ask for again: an upgrade shows at once."""
+    """Static files that browsers revalidate on each request, so that an upgrade shows immediately."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Answer with a file, or that it is the same still."""
+        """Return the file, or 304 if it is unchanged."""
         response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "no-cache"
         return response
 
 
 def add_page(app: FastAPI, options: ApiOptions) -> None:
-    """Have `app` serve the page at `/`."""
+    """Serve the page at `/` of `app`."""
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
     )
@@ -66,7 +66,7 @@ def add_page(app: FastAPI, options: ApiOptions) -> None:
 
 
 def _find_language(request: Request) -> str:
-    """Return what the address asks for, else what was chosen before, else what the browser prefers, else French."""
+    """Return the language of the query string, else of the cookie, else the browser's preferred one, else French."""
     chosen: Mapping[str, str] = dict(request.cookies) | dict(request.query_params)
     language = chosen.get(COOKIE, "")
     return language if language in LANGUAGES else problems.find_language(request.headers)

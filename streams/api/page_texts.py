@@ -1,4 +1,4 @@
-"""Every word of the timeline page, French and English side by side."""
+"""Texts of the timeline page in French and English."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import re
@@ -9,7 +9,7 @@ from streams.privacy.texts import REMNANTS
 from streams.privacy.vocabulary import VOCABULARY
 
 _SHARED: Final = ("channel", "type", "state", "outcome", "clock", "scale", "kind", "purpose", "role", "ground")
-"""Sets whose words are those of what is handed out."""
+"""Vocabularies whose labels the page shares with exports."""
 _TEXTS = {
     # the head
     "timelines": ("Fil de l’usager", "Citizen timeline"),
@@ -17,13 +17,13 @@ _TEXTS = {
     "other_language": ("English", "Français"),
     "to_main": ("Aller au contenu", "Skip to content"),
     "colours": ("Couleurs", "Colours"),
-    "system": ("du système", "of the system"),
+    "system": ("du système", "system"),
     "light": ("claires", "light"),
     "dark": ("sombres", "dark"),
     "no_script": ("Cette page a besoin de JavaScript.", "This page needs JavaScript."),
     "recorded": (
         "Chaque lecture est enregistrée avant d’être affichée : qui, quand, de qui, pourquoi.",
-        "Each reading is recorded before it is shown: who, when, of whom, why.",
+        "Each access is recorded before the data is shown: who, when, whose, why.",
     ),
     # who one is
     "sign_in": ("Se connecter", "Sign in"),
@@ -33,7 +33,7 @@ _TEXTS = {
             " s’oublie après {minutes} min sans activité."
         ),
         (
-            "A token is given by the administrator of Accueil (accueil tokens add). It stays in this tab alone, and is"
+            "The administrator of Accueil gives you a token (accueil tokens add). It is kept in this tab only, and is"
             " forgotten after {minutes} min without activity."
         ),
     ),
@@ -42,11 +42,11 @@ _TEXTS = {
     "sign_out": ("Se déconnecter", "Sign out"),
     "signed_out": (
         "Vous êtes déconnecté. Rien ne reste de ce qui était affiché.",
-        "You are signed out. Nothing is left of what was shown.",
+        "You are signed out. The displayed data has been removed.",
     ),
     "idle": (
         "Déconnexion après {minutes} min sans activité. Rien ne reste de ce qui était affiché.",
-        "Signed out after {minutes} min without activity. Nothing is left of what was shown.",
+        "Signed out after {minutes} min without activity. The displayed data has been removed.",
     ),
     "in_sector": ("secteur {names}", "sector {names}"),
     "in_sectors": ("secteurs {names}", "sectors {names}"),
@@ -54,13 +54,13 @@ _TEXTS = {
     "of_services": ("services {names}", "services {names}"),
     "may_not_read": (
         "Votre rôle ne donne accès au fil de personne.",
-        "Your role gives access to nobody’s timeline.",
+        "Your role gives no access to timelines.",
     ),
     # the search
     "search": ("Chercher un usager", "Find a citizen"),
     "kind": ("Chercher par", "Find by"),
     "value": ("Identifiant", "Identifier"),
-    "purpose": ("Pour quelle raison", "For what reason"),
+    "purpose": ("Pour quelle raison", "Purpose"),
     "choose": ("à choisir", "choose"),
     "sector": ("Secteur", "Sector"),
     "across": ("{to}, par exception : {reason}", "{to}, by exception: {reason}"),
@@ -68,17 +68,17 @@ _TEXTS = {
     "finding": ("Recherche…", "Searching…"),
     "hint": (
         "L’identifiant ne quitte ce champ que pour cette recherche ; la raison est enregistrée.",
-        "The identifier leaves this field for this search alone; the reason is recorded.",
+        "The identifier leaves this field for this search only; the purpose is recorded.",
     ),
     # what may go wrong
     "trouble_no-value": ("Saisissez un identifiant.", "Enter an identifier."),
     "trouble_no-purpose": (
         "Choisissez pour quelle raison vous cherchez : elle est enregistrée.",
-        "Choose for what reason you search: it is recorded.",
+        "Choose the purpose of your search: it is recorded.",
     ),
     "trouble_token": (
         "Ce jeton n’est pas, ou n’est plus, valable. Demandez-en un autre.",
-        "This token is not, or no longer, valid. Ask for another.",
+        "This token is not, or no longer, valid. Ask for another one.",
     ),
     "trouble_refused": (
         "{detail}. Ce refus est enregistré.",
@@ -102,7 +102,7 @@ _TEXTS = {
     ),
     "trouble_cursor": (
         "La suite n’est plus valable : refaites la recherche.",
-        "This can no longer be read on: search again.",
+        "The next page has expired: search again.",
     ),
     "trouble_network": (
         "Le serveur ne répond pas. Réessayez dans quelques instants.",
@@ -110,17 +110,17 @@ _TEXTS = {
     ),
     "trouble_value": (
         "Cet identifiant n’a pas la forme attendue pour « {kind} ».",
-        "This identifier does not have the form expected of “{kind}”.",
+        "This identifier does not have the form of “{kind}”.",
     ),
-    "trouble_sector": ("Ce secteur n’est pas connu ici.", "This sector is not known here."),
+    "trouble_sector": ("Ce secteur n’est pas connu ici.", "This sector is unknown here."),
     # the story at a glance
     "story_of": ("Fil trouvé par {kind}", "Timeline found by {kind}"),
     "story_of_linked": ("Fil de l’usager de ce contact", "Timeline of this contact’s citizen"),
     "in_short": ("En bref", "In short"),
-    "open_none": ("Aucune affaire en cours", "No open matter"),
-    "open_one": ("1 affaire en cours", "1 open matter"),
-    "open_many": ("{n} affaires en cours", "{n} open matters"),
-    "last_contact": ("Dernière nouvelle", "Last news"),
+    "open_none": ("Aucune affaire en cours", "No open case"),
+    "open_one": ("1 affaire en cours", "1 open case"),
+    "open_many": ("{n} affaires en cours", "{n} open cases"),
+    "last_contact": ("Dernière nouvelle", "Last event"),
     "next_appointment": ("Rendez-vous", "Appointment"),
     "appointment_none": ("aucun connu", "none known"),
     "appointment_one": ("1 pris, aucun à venir", "1 booked, none to come"),
@@ -128,12 +128,12 @@ _TEXTS = {
     "appointment_at": ("Rendez-vous le", "Appointment on"),
     "next_deadline": ("Prochaine échéance", "Next deadline"),
     "deadline_none": ("aucune connue", "none known"),
-    "promises": ("Délais", "Promises"),
-    "breached_none": ("aucun dépassement connu", "none known to be broken"),
-    "breached_one": ("1 dépassé", "1 broken"),
-    "breached_many": ("{n} dépassés", "{n} broken"),
-    "breached_open": ("dont {n} en cours", "{n} of an open matter"),
-    "opinions": ("Avis", "Opinions"),
+    "promises": ("Délais", "SLA targets"),
+    "breached_none": ("aucun dépassement connu", "none missed"),
+    "breached_one": ("1 dépassé", "1 missed"),
+    "breached_many": ("{n} dépassés", "{n} missed"),
+    "breached_open": ("dont {n} en cours", "{n} in open cases"),
+    "opinions": ("Avis", "Feedback"),
     "opinions_none": ("aucun donné", "none given"),
     "opinions_one": ("1 donné", "1 given"),
     "opinions_many": ("{n} donnés", "{n} given"),
@@ -141,83 +141,83 @@ _TEXTS = {
     "with_detail": ("{what} : {detail}", "{what}: {detail}"),
     "not_whole": (
         "Il y a davantage que ce qui est montré : trop d’identifiants, ou de faits, se rejoignent ici.",
-        "There is more than is shown: too many identifiers, or facts, meet here.",
+        "Some data is not shown: too many identifiers or events are linked here.",
     ),
     "life_not_whole": (
         "Il y a des étapes plus anciennes, qui ne sont pas montrées.",
-        "There are older steps, which are not shown.",
+        "Older events are not shown.",
     ),
     "contacts_not_whole": (
         "Les chiffres et les affaires portent sur les 200 faits les plus récents.",
-        "Figures and matters are those of the latest 200 facts.",
+        "Figures and cases are those of the latest 200 events.",
     ),
     "not_own": (
         "Cet identifiant mène à plusieurs personnes. Seul ce qui n’est à personne d’autre est montré.",
-        "This identifier leads to several people. Only what is nobody else’s is shown.",
+        "This identifier belongs to several people. Only events of this identifier alone are shown.",
     ),
     "only_services": (
         "Vue limitée à vos services ({names}) : ailleurs, d’autres affaires sont peut-être en cours.",
-        "This is what concerns your services ({names}): elsewhere, other matters may be open.",
+        "Limited to your services ({names}): other services may have open cases.",
     ),
-    # matters
-    "open_matters": ("Affaires en cours", "Open matters"),
+    # cases
+    "open_matters": ("Affaires en cours", "Open cases"),
     "received": ("tampon du {when}", "stamped {when}"),
     "since": ("depuis {when}", "since {when}"),
-    "last_at": ("dernier fait {when}", "last fact {when}"),
-    "whole_life": ("Toute l’histoire", "Whole story"),
-    "whole_life_of": ("Toute l’histoire : {name}", "Whole story: {name}"),
-    "no_promise": ("Aucun délai connu", "No promise known"),
-    "no_service": ("service non dit", "service not told"),
-    "facts_one": ("1 fait", "1 fact"),
-    "facts_many": ("{n} faits", "{n} facts"),
-    "sla_met": ("Délai tenu", "Promise kept"),
-    "sla_breached": ("Délai dépassé", "Promise broken"),
+    "last_at": ("dernier fait {when}", "last event {when}"),
+    "whole_life": ("Toute l’histoire", "All events"),
+    "whole_life_of": ("Toute l’histoire : {name}", "All events: {name}"),
+    "no_promise": ("Aucun délai connu", "No SLA target"),
+    "no_service": ("service non dit", "service unknown"),
+    "facts_one": ("1 fait", "1 event"),
+    "facts_many": ("{n} faits", "{n} events"),
+    "sla_met": ("Délai tenu", "Target met"),
+    "sla_breached": ("Délai dépassé", "Target missed"),
     "sla_met_late": ("Fait après l’échéance", "Done after the deadline"),
-    "sla_cancelled": ("Délai sans objet", "Promise no longer due"),
+    "sla_cancelled": ("Délai sans objet", "Target cancelled"),
     "due_running": ("Échéance", "Due"),
     "due_at_risk": ("Échéance proche", "Due soon"),
     "due_overdue": ("En retard", "Overdue"),
     "due_paused": ("Délai suspendu", "Paused"),
     "of_clock": ("{what} : {clock}", "{what}: {clock}"),
-    # lanes
+    # diagram of events by channel
     "lanes": ("Par canal, dans le temps", "By channel, over time"),
     "lanes_help": (
         "Flèches gauche et droite : d’un fait à l’autre. Haut et bas : d’un canal à l’autre. Entrée : ouvrir. T : tableau.",
-        "Left and right arrows: from fact to fact. Up and down: from channel to channel. Enter: open. T: table.",
+        "Left and right arrows: from event to event. Up and down: from channel to channel. Enter: open. T: table.",
     ),
     "as_table": ("En tableau", "As a table"),
-    "lanes_told": ("{shown} faits affichés, du {from} au {until}", "{shown} facts shown, from {from} to {until}"),
-    "lanes_table": ("Faits par canal", "Facts by channel"),
+    "lanes_told": ("{shown} faits affichés, du {from} au {until}", "{shown} events shown, from {from} to {until}"),
+    "lanes_table": ("Faits par canal", "Events by channel"),
     "number": ("Nombre", "Number"),
     "first": ("Premier", "First"),
     "latest": ("Dernier", "Latest"),
-    "broken": ("Délais dépassés", "Broken promises"),
-    "legend_fact": ("fait", "fact"),
+    "broken": ("Délais dépassés", "Missed SLA targets"),
+    "legend_fact": ("fait", "event"),
     "legend_closed": ("clôture", "closure"),
-    "legend_breached": ("délai dépassé", "broken promise"),
+    "legend_breached": ("délai dépassé", "missed SLA target"),
     # the list
-    "facts": ("Tous les faits, du plus récent au plus ancien", "All facts, latest first"),
+    "facts": ("Tous les faits, du plus récent au plus ancien", "All events, latest first"),
     "channel": ("Canal", "Channel"),
     "service": ("Service", "Service"),
     "every_channel": ("tous les canaux", "all channels"),
     "every_service": ("tous les services", "all services"),
-    "shown_of": ("{n} faits affichés sur {of} lus", "{n} facts shown of {of} read"),
-    "all_shown": ("{n} faits : tout est lu", "{n} facts: all are read"),
-    "more_to_read": ("{n} faits lus ; il y en a de plus anciens", "{n} facts read; there are older ones"),
+    "shown_of": ("{n} faits affichés sur {of} lus", "{n} of {of} loaded events shown"),
+    "all_shown": ("{n} faits : tout est lu", "{n} events: all are loaded"),
+    "more_to_read": ("{n} faits lus ; il y en a de plus anciens", "{n} events loaded; older ones exist"),
     "to_older": ("Aller à la suite de la liste", "Skip to the end of the list"),
     "older": ("Plus anciens", "Older"),
     "reading": ("Lecture…", "Reading…"),
     "no_fact": (
         "Aucun fait ne correspond à ce filtre parmi ceux qui sont lus.",
-        "No fact of those read fits this filter.",
+        "No loaded event matches this filter.",
     ),
     "when": ("Quand", "When"),
-    "what": ("Fait", "Fact"),
-    "standing": ("État ensuite", "State after it"),
+    "what": ("Fait", "Event"),
+    "standing": ("État ensuite", "State afterwards"),
     "outline": ("Autre service : détails non montrés", "Another service: details not shown"),
     # links
-    "links": ("Pourquoi ces faits vont ensemble", "Why these facts belong together"),
-    "asked": ("demandé", "asked for"),
+    "links": ("Pourquoi ces faits vont ensemble", "Why these events belong together"),
+    "asked": ("demandé", "searched"),
     "told_by_one": (
         "lié à {other} par 1 contact, depuis le {since}",
         "linked to {other} by 1 contact, since {since}",
@@ -226,20 +226,20 @@ _TEXTS = {
         "lié à {other} par {n} contacts, depuis le {since}",
         "linked to {other} by {n} contacts, since {since}",
     ),
-    "told_by_unknown": ("lié à {other} ; preuve non connue", "linked to {other}; evidence not known"),
+    "told_by_unknown": ("lié à {other} ; preuve non connue", "linked to {other}; evidence unknown"),
     "alone": ("Aucun autre identifiant n’y est lié.", "No other identifier is linked to it."),
     "alone_but_shared": (
         "Rien n’y est lié qui soit à cet usager seul.",
-        "Nothing is linked to it that is this citizen’s alone.",
+        "All identifiers linked to it are shared with other citizens.",
     ),
     "shared": ("Partagé, donc non montré", "Shared, so not shown"),
     "shared_why": (
         "D’autres usagers ont aussi ces identifiants : leurs faits ne sont pas mêlés à ceux-ci.",
-        "Other citizens have these identifiers too: their facts are not mixed with these.",
+        "Other citizens have these identifiers too: their events are not included here.",
     ),
-    "leads_to": ("À qui il mène", "To whom it leads"),
+    "leads_to": ("À qui il mène", "Citizens who share it"),
     "leads_to_why": (
-        "Voyez avec l’usager quel fil est le sien.",
+        "Ask the citizen which timeline is theirs.",
         "Find out with the citizen which timeline is theirs.",
     ),
     "go_on": ("Voir ce fil", "See this timeline"),
@@ -248,38 +248,38 @@ _TEXTS = {
     "revoke_of": ("Rompre ce lien : {one} et {other}", "Revoke this link: {one} and {other}"),
     "revoke_why": (
         "Les deux histoires seront séparées aussitôt, même si le lien est redit. Cela peut être rétabli.",
-        "The two stories will be apart at once, even if the link is told again. This can be undone.",
+        "The two timelines will be separate immediately, even if another contact links them again. This can be undone.",
     ),
-    "ground": ("Motif", "Ground"),
-    "revoked": ("Lien rompu : {one} et {other} sont séparés.", "Link revoked: {one} and {other} are apart."),
+    "ground": ("Motif", "Reason"),
+    "revoked": ("Lien rompu : {one} et {other} sont séparés.", "Link revoked: {one} and {other} are separate."),
     "link_revoked": ("Lien rompu", "Link revoked"),
     "revoked_by_one": (
         "1 contact donnait cet identifiant avec un autre : il n’est plus montré ici.",
-        "1 contact told this identifier with another one: it is no longer shown here.",
+        "1 contact named this identifier together with another one: it is no longer shown here.",
     ),
     "revoked_by_many": (
         "{n} contacts donnaient cet identifiant avec un autre : ils ne sont plus montrés ici.",
-        "{n} contacts told this identifier with another one: they are no longer shown here.",
+        "{n} contacts named this identifier together with another one: they are no longer shown here.",
     ),
     "revoked_since": ("Lien rompu le {at} : {ground}.", "Link revoked on {at}: {ground}."),
     "restore": ("Rétablir", "Restore"),
     "restored": ("Lien rétabli : {one} et {other}.", "Link restored: {one} and {other}."),
     "cancel": ("Annuler", "Cancel"),
-    # a citizen's rights
+    # privacy requests
     "rights": ("Droits de l’usager", "The citizen’s rights"),
     "rights_of": (
         "Sur tout ce qui est conservé de l’usager dans le secteur {sector}, au-delà de ce qui est montré.",
-        "Over all that is held about the citizen in the sector {sector}, beyond what is shown.",
+        "They cover all data about the citizen in the sector {sector}, including data that is not shown.",
     ),
-    "export_all": ("Exporter tout ce qui est conservé", "Export all that is held"),
+    "export_all": ("Exporter tout ce qui est conservé", "Export all data"),
     "export_why": (
         (
             "Un fichier réunit tout ce qui est conservé sur l’usager dans le secteur {sector}, et qui l’a consulté. Il reste"
             " sur cet ordinateur, hors d’Accueil : vous en répondez. L’export est enregistré."
         ),
         (
-            "A file brings together all that is held about the citizen in the sector {sector}, and who looked at it. It stays"
-            " on this computer, outside Accueil: you answer for it. The export is recorded."
+            "The file contains all data about the citizen in the sector {sector} and all accesses to it. It is saved on this"
+            " computer, outside Accueil, and you are responsible for it. The export is recorded."
         ),
     ),
     "export_do": ("Exporter", "Export"),
@@ -292,7 +292,7 @@ _TEXTS = {
     "export_language": ("Langue de l’usager", "The citizen’s language"),
     "language_fr": ("français", "French"),
     "language_en": ("anglais", "English"),
-    "erase_all": ("Effacer l’usager pour de bon", "Erase the citizen for good"),
+    "erase_all": ("Effacer l’usager pour de bon", "Erase the citizen permanently"),
     "erase_goes_one": ("1 contact, du {first} au {last}.", "1 contact, from {first} to {last}."),
     "erase_goes_many": ("{n} contacts, du {first} au {last}.", "{n} contacts, from {first} to {last}."),
     "erase_goes_part": (
@@ -305,42 +305,42 @@ _TEXTS = {
             " n’en revient, même si un système le redit. Cela ne peut être annulé. Les chiffres ne changent pas."
         ),
         (
-            "All that is held about the citizen in the sector {sector} is erased, open matters included, and nothing of it comes"
-            " back, even if a system tells it again. This cannot be undone. Figures do not change."
+            "All data about the citizen in the sector {sector} is erased, including open cases. It does not come back, even if a"
+            " system sends it again. This cannot be undone. Figures do not change."
         ),
     ),
     "erase_sure": (
         "L’identité du demandeur et la décision d’effacer ont été vérifiées.",
-        "Who asks, and the decision to erase, have been checked.",
+        "The requester’s identity and the decision to erase have been checked.",
     ),
-    "erase_do": ("Effacer pour de bon", "Erase for good"),
+    "erase_do": ("Effacer pour de bon", "Erase permanently"),
     "erasure_begun": ("Effacement commencé", "Erasure begun"),
     "erasure_begun_why": (
         "Kafka n’a pas encore tout : demander où il en est le relance.",
-        "Kafka has not all of it yet: to ask how far it is goes on with it.",
+        "Kafka does not have all events yet. Checking the progress sends the rest.",
     ),
-    "erasure_told": ("Effacement en cours", "Erasure under way"),
-    "erasure_told_why": ("Tout n’est pas encore effacé.", "Not all is erased yet."),
+    "erasure_told": ("Effacement en cours", "Erasure in progress"),
+    "erasure_told_why": ("Tout n’est pas encore effacé.", "Some data is not erased yet."),
     "erasure_proved": ("Effacement prouvé", "Erasure proved"),
-    "erasure_proved_why": ("Rien n’en reste dans les fils.", "Nothing of it is left in the timelines."),
+    "erasure_proved_why": ("Rien n’en reste dans les fils.", "The timelines contain none of it any more."),
     "erasure_contacts_one": ("1 contact.", "1 contact."),
     "erasure_contacts_many": ("{n} contacts.", "{n} contacts."),
-    "erasure_id": ("Numéro de l’effacement", "Number of the erasure"),
-    "erasure_look": ("Où en est-il ?", "How far is it?"),
-    "erased_entries": ("Faits", "Facts"),
+    "erasure_id": ("Numéro de l’effacement", "Erasure number"),
+    "erasure_look": ("Où en est-il ?", "Check progress"),
+    "erased_entries": ("Faits", "Events"),
     "erased_links": ("Liens", "Links"),
-    "erased_promises": ("Délais en cours", "Running promises"),
-    "erased_rows": ("Lignes de l’état effacées", "Rows of the state erased"),
+    "erased_promises": ("Délais en cours", "Open SLA targets"),
+    "erased_rows": ("Lignes de l’état effacées", "Erased rows of the workers’ state"),
     "from_to": ("{from}, désormais {to}", "{from}, now {to}"),
     "find_erasure": ("Retrouver un effacement", "Find an erasure"),
     "open_erasures": ("Effacements non prouvés", "Erasures not proved yet"),
     "open_erasures_none": ("Aucun.", "None."),
-    "remnants": ("Ce qui reste, et jusqu’à quand", "What is left, and until when"),
+    "remnants": ("Ce qui reste, et jusqu’à quand", "Remaining data, and until when"),
     "until": ("Jusqu’au {at}", "Until {at}"),
     "until_rewritten": ("Jusqu’à accueil retention apply", "Until accueil retention apply"),
     "proof_formula": (
         "L’empreinte est celle de « proof » en JSON, clés triées, sans espaces, en UTF-8 : jq -cjS .proof | sha256sum",
-        "The hash is that of “proof” as JSON, keys sorted, without spaces, in UTF-8: jq -cjS .proof | sha256sum",
+        "The hash is that of “proof” as JSON with sorted keys, without spaces, in UTF-8: jq -cjS .proof | sha256sum",
     ),
     "proof_save": ("Enregistrer la preuve (JSON)", "Save the proof (JSON)"),
     "proof_print": ("Imprimer", "Print"),
@@ -352,11 +352,11 @@ _TEXTS = {
     "received_at": ("Date de réception (tampon)", "Date of receipt (stamp)"),
     "contact_id": ("Contact", "Contact"),
     "site": ("Site", "Site"),
-    "not_told": ("non dit", "not told"),
+    "not_told": ("non dit", "unknown"),
     "outcome": ("Issue", "Outcome"),
     "still_open": ("pas encore connue", "not known yet"),
-    "steps": ("Étapes", "Steps"),
-    "of_nobody": ("Aucun usager connu pour ce contact.", "No citizen is known of this contact."),
+    "steps": ("Étapes", "Events"),
+    "of_nobody": ("Aucun usager connu pour ce contact.", "The citizen of this contact is unknown."),
     # times
     "just_now": ("à l’instant", "just now"),
 }
@@ -365,7 +365,7 @@ _TEXTS |= {f"remnant_{what}": (french.replace("'", "’"), english) for what, (e
 _TEXTS |= {f"{of}_{value}": (french, english) for of in _SHARED for value, (english, french) in VOCABULARY[of].items()}
 
 _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’])|min\b)|(?<=«) ")
-"""Spaces where no line may end: before double signs of punctuation (Imprimerie nationale) and units of time."""
+"""Spaces that must not break a line: before two-part punctuation (Imprimerie nationale) and before units of time."""
 
 TEXTS: Final = {
     language: {name: _NO_BREAK.sub("\N{NO-BREAK SPACE}", words[index]) for name, words in _TEXTS.items()}

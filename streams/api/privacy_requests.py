@@ -1,4 +1,4 @@
-"""What export and erasure share: whom it is about, and what stands in their way."""
+"""Common parts of export and erasure: the subject, the authorisation and the errors."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,32 +16,31 @@ T = TypeVar("T")
 
 
 class SubjectRequest(Body):
-    """Whose right it is."""
+    """Subject of a privacy request."""
 
     subject: SubjectId
     sector: Sector = Field(
-        "", description="In which one; empty: the only one of the token's in which the subject is known."
+        "", description="Sector of the request; empty: the token's only sector in which the subject is known."
     )
 
 
 def run_for_subject(
     client: AuthenticatedClient,
-    whose: SubjectRequest,
+    body: SubjectRequest,
     audit_context: AuditContext,
     timeline: Timeline,
     act: Callable[[Erasures, str], T],
 ) -> T | Problem | None:
-    """Return what `act` does, given the erasures and the sector that is meant, once that is admitted.
+    """Return the result of `act`, called with the erasures and the sector after the client was authorised for it.
 
-    None if nothing is known, and a `Problem` that is still to be raised: so it is recorded too that it was tried. Raises
-    `Forbidden`.
+    None if nothing is known. A `Problem` is returned, not raised, so that the caller records the attempt. Raises `Forbidden`.
     """
     require_all_services(client)
     try:
         erasures = client.api.privacy_requests.erasures(timeline)
-        if whose.sector:
-            audit_context.authorize_typed_sector(whose.sector)
-        sector = whose.sector or _find_sector(erasures, client, audit_context, whose.subject)
+        if body.sector:
+            audit_context.authorize_typed_sector(body.sector)
+        sector = body.sector or _find_sector(erasures, client, audit_context, body.subject)
         audit_context.authorize_sector(sector)
         return act(erasures, sector)
     except citizen_finder.UnknownSubject:
@@ -57,16 +56,16 @@ def run_for_subject(
 
 
 def require_all_services(client: AuthenticatedClient) -> None:
-    """Go on only if the token is of all services: it would see, or erase, a part. Raises `Forbidden`.
+    """Raise `Forbidden` if the token is limited to some services, because it would export or erase a part only.
 
-    Before anything is looked for: what is refused must not tell whether there is anything.
+    This is checked before any search: a refusal must not reveal whether data exists.
     """
     if client.token.services:
         raise Forbidden("services")
 
 
 def _find_sector(erasures: Erasures, client: AuthenticatedClient, audit_context: AuditContext, subject: str) -> str:
-    """Return the sector of a subject; of several the token's, without a word of the others. Raises what `find_sector` does."""
+    """Return the sector of a subject; if it has several, the token's, without naming others. Raises as `find_sector` does."""
     try:
         return erasures.finder.find_sector(subject)
     except citizen_finder.AmbiguousSector as known:

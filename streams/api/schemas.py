@@ -1,6 +1,6 @@
-"""What is asked, and what is answered: the words of the contract (`/openapi.json`).
+"""Request and response bodies of the API (`/openapi.json`).
 
-What is asked is checked here. What is answered is ours, and checked by types alone.
+Pydantic validates requests. Responses are built by this package and checked by static types only.
 """
 
 import re
@@ -25,11 +25,11 @@ from streams.timeline.links import LinkRecord
 
 SUBJECT_REGEX: Final = re.compile(SUBJECT_PATTERN)
 LIMIT: Final = 50
-MOST: Final = 200
+MAX_LIMIT: Final = 200
 
 
 class LookUpKind(StrEnum):
-    """What is asked for."""
+    """Kind of value to look up."""
 
     PHONE = "phone"
     EMAIL = "email"
@@ -37,55 +37,57 @@ class LookUpKind(StrEnum):
     DOSSIER = "dossier"
     RDV_USER = "rdv_user"
     CONTACT = "contact"
-    """A contact's id."""
+    """Contact id."""
     PSEUDONYM = "pseudonym"
 
     @property
     def identity(self) -> IdentityKind | None:
-        """The kind of identity that is typed; None if it is a name that Accueil gave."""
+        """Kind of the typed identity; None for a contact id or pseudonym."""
         return None if self in {LookUpKind.CONTACT, LookUpKind.PSEUDONYM} else IdentityKind(self.value)
 
 
 class Body(BaseModel):
-    """What all bodies of requests share: a name that is not known is a mistake."""
+    """Base of all request bodies. Unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     @classmethod
     def names(cls) -> set[str]:
-        """Return the names of all fields of such bodies."""
+        """Return the names of all fields of request bodies."""
         return {*cls.model_fields}.union(*(body.names() for body in cls.__subclasses__()))
 
 
 SubjectId = Annotated[
     str,
     StringConstraints(max_length=300, pattern=f"^(?:{SUBJECT_PATTERN})$"),
-    Field(description="A pseudonym or a contact id, as an answer told it."),
+    Field(description="A pseudonym or contact id from an earlier answer."),
 ]
 Sector = Annotated[str, StringConstraints(max_length=64, pattern="^[A-Za-z0-9._-]*$")]
-Limit = Annotated[int, Field(ge=1, le=MOST, description="So many entries at most.")]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Maximum number of entries.")]
 Why = Annotated[
     Literal[Purpose.CONTACT, Purpose.FOLLOW_UP, Purpose.COMPLAINT, Purpose.QUALITY, Purpose.RIGHTS, Purpose.SECURITY],
-    Field(description="Why it is asked for; recorded. Which ones a role may give, `/v1/me` tells; another is refused."),
+    Field(
+        description="Purpose of the access, recorded in the audit log. `/v1/me` lists those of the role; others are refused."
+    ),
 ]
-Cursor = Annotated[str, Field(max_length=400, description="Where to go on, as the answer before told it.")]
+Cursor = Annotated[str, Field(max_length=400, description="Value of `next` in the previous answer.")]
 
 
 class LookUp(Body):
-    """Whom to find, by what a citizen says of himself."""
+    """Look up a citizen by a value that he gives."""
 
     kind: LookUpKind
     value: Annotated[str, StringConstraints(min_length=1, max_length=320)]
     sector: Sector = Field(
         "",
-        description="Whose key makes the pseudonym; empty: the first of the token. A contact or pseudonym has its own.",
+        description="Sector whose key makes the pseudonym; empty: the token's first. Ignored for contact ids and pseudonyms.",
     )
     purpose: Why
     limit: Limit = LIMIT
 
 
 class ReadTimeline(Body):
-    """Whose timeline to go on with."""
+    """Read the next page of a timeline."""
 
     subject: SubjectId
     cursor: Cursor | None = None
@@ -94,14 +96,14 @@ class ReadTimeline(Body):
 
 
 class ReadContact(Body):
-    """Which contact to show."""
+    """Read one contact."""
 
     contact: SubjectId
     purpose: Why
 
 
 class RevokeLink(Body):
-    """Which two identities are not one citizen's."""
+    """Revoke the link between two identities."""
 
     one: SubjectId
     other: SubjectId
@@ -109,16 +111,16 @@ class RevokeLink(Body):
 
 
 class RestoreLink(Body):
-    """Which two identities are one citizen's after all."""
+    """Restore the link between two identities."""
 
     one: SubjectId
     other: SubjectId
-    reason: RevocationReason | None = Field(None, description="Counts for nothing.")
+    reason: RevocationReason | None = Field(None, description="Ignored.")
 
 
 @dataclass
 class Entry:
-    """What happened, and how things stood after it. In outline, only when, in what channel and how it stood."""
+    """An event of a contact and the state after it. In outline: only time, channel and state."""
 
     id: str
     contact: str
@@ -129,56 +131,62 @@ class Entry:
     type: str
     state: Annotated[
         ContactState,
-        Field(description="After it; of a promise (`sla.…`) when it was judged, which may set_status later."),
+        Field(
+            description="State of the contact after the event. For `sla.…`: when the target was judged, which may be later."
+        ),
     ]
     outcome: str
     detail: Annotated[
         str,
         Field(
-            description="Of a promise `<policy>:<clock>`; of an appointment booked or moved when it is; of a letter that was "
-            "scanned later than it came when it came; of an opinion `<scale>:<score>`."
+            description="For an SLA event `<policy>:<clock>`; for a booked or moved appointment its time; for a letter scanned "
+            "after its arrival the time of arrival; for feedback `<scale>:<score>`."
         ),
     ]
     is_outline: bool
 
 
 class LinkReason(StrEnum):
-    """Why an identity is in a story."""
+    """Reason why an identity belongs to an answer."""
 
     ASKED = "asked"
-    """It is what was asked for."""
+    """It was looked up."""
     TOLD_TOGETHER = "told_together"
-    """Contacts told it together with the identity that it is linked to."""
+    """Contacts name it together with the identity that it is linked to."""
     SHARED = "shared"
-    """They did, but it is others' too: nothing of it is shown."""
+    """It is linked, but other people have it too. Its entries are not shown."""
 
 
 @dataclass
 class Identity:
-    """One identity of a citizen, and by what it belongs to him."""
+    """An identity of a citizen, and the link by which it belongs to him."""
 
     identity: str
     kind: str
     linked_to: str | None
     since: datetime | None
-    contacts: Annotated[int | None, Field(description="So many told the link; 1000: that many at least.")]
+    contacts: Annotated[
+        int | None, Field(description="Number of contacts that prove the link; 1000: at least that many.")
+    ]
     why: LinkReason
 
 
 @dataclass
 class Revoked:
-    """A link of what was asked for that was revoked: what its contacts tell is shown by the other identity alone."""
+    """A revoked link of the subject. Its contacts are only shown with the other identity."""
 
-    one: Annotated[str | None, Field(description="With `other`, what restores it; null for who may not.")]
+    one: Annotated[
+        str | None, Field(description="`one` and `other` restore the link; null if the role may not restore it.")
+    ]
     other: str | None
-    contacts: Annotated[int, Field(description="So many told the link; 1000: that many at least.")]
+    contacts: Annotated[int, Field(description="Number of contacts that prove the link; 1000: at least that many.")]
     revoked_at: datetime
     reason: RevocationReason
 
 
 @dataclass
 class Promise:
-    """What became of something that was promised."""
+    """A judged SLA target."""
 
     policy: str
     clock: str
@@ -188,21 +196,21 @@ class Promise:
 
 @dataclass
 class Due:
-    """Something that is promised and still to be kept."""
+    """An open SLA target."""
 
     policy: str
     clock: str
     state: Annotated[
         TargetStatus,
-        Field(description="Now. `paused`: the citizen has to act, so that nobody knows yet when it is due."),
+        Field(description="Current state. `paused`: the citizen has to act, so the deadline is not known yet."),
     ]
     due_at: datetime | None
-    at_risk_at: Annotated[datetime | None, Field(description="When most of the time is over.")]
+    at_risk_at: Annotated[datetime | None, Field(description="Time from which the target is at risk.")]
 
 
 @dataclass
 class Contact:
-    """One contact, summed up."""
+    """Summary of one contact."""
 
     contact: str
     channel: Channel
@@ -211,28 +219,28 @@ class Contact:
     state: ContactState
     outcome: Annotated[
         str,
-        Field(description="Empty while it is open; `passed_on` if a service has it now that is not shown to who asks."),
+        Field(
+            description="Empty while open; `passed_on` if the contact is now with a service that the client may not see."
+        ),
     ]
-    is_open: Annotated[bool, Field(description="Whether the service or the citizen is_stalled has to act.")]
+    is_open: Annotated[bool, Field(description="Whether the service or the citizen still has to act.")]
     since: datetime
     last_at: datetime
     sla: Annotated[
         list[Promise],
-        Field(description="What became of what was promised; of what is is_stalled to set_status kept, see `due`."),
+        Field(description="Judged SLA targets; `due` has the open ones."),
     ]
-    due: Annotated[list[Due], Field(description="The next deadline first, paused ones last.")]
+    due: Annotated[list[Due], Field(description="Open SLA targets, next deadline first, paused ones last.")]
     opinions: int
     entries: int
-    starts_at: Annotated[
-        datetime | None, Field(description="Of an appointment: when it is; null if that was not told.")
-    ]
+    starts_at: Annotated[datetime | None, Field(description="Time of an appointment; null if unknown.")]
     admitted_at: Annotated[
         datetime | None,
         Field(
-            description="Of a letter that was scanned later than it came: when it came, by its stamp; legal delays begin then."
+            description="For a letter scanned after its arrival: the time of arrival, by its stamp. Legal deadlines begin then."
         ),
     ]
-    scores: Annotated[list[str], Field(description="The opinions that were told, `<scale>:<score>`, in order.")]
+    scores: Annotated[list[str], Field(description="Scores of feedback, `<scale>:<score>`, in order.")]
 
 
 @dataclass
@@ -242,47 +250,43 @@ class Page:
     subject: str
     sector: str
     entries: list[Entry]
-    next: Annotated[str | None, Field(description="Give it back to read on; null if there is no more.")]
+    next: Annotated[str | None, Field(description="Cursor of the next page; null on the last one.")]
 
 
 @dataclass
 class Story(Page):
-    """A citizen: by what he is known, how his matters stand, and the first page of what happened."""
+    """A citizen: identities, contacts and the first page of entries."""
 
-    is_own: Annotated[
-        bool, Field(description="False if what was asked for leads to several people, who are in `shared`.")
-    ]
-    is_whole: Annotated[bool, Field(description="False if more belongs here than is shown.")]
+    is_own: Annotated[bool, Field(description="False if the value belongs to several people, who are in `shared`.")]
+    is_whole: Annotated[bool, Field(description="False if some of the citizen's data is not included.")]
     identities: list[Identity]
     shared: list[Identity]
-    revoked: Annotated[
-        list[Revoked], Field(description="Where nothing else is known of what was asked for: why it is shown no more.")
-    ]
+    revoked: Annotated[list[Revoked], Field(description="Revoked links of the value, if nothing else is known of it.")]
     contacts: Annotated[
         list[Contact],
         Field(
-            description="Open ones first, of these the ones that are late by a promise, then those of which was heard last."
+            description="Open ones first, among them those that missed an SLA target, then the others, most recent first."
         ),
     ]
     are_contacts_whole: Annotated[
-        bool, Field(description="False if older entries than were looked at may tell of more.")
+        bool, Field(description="False if entries older than those searched may belong to further contacts.")
     ]
 
 
 @dataclass
 class ContactTimeline:
-    """One contact from its beginning to its end."""
+    """All entries of one contact."""
 
     contact: Contact
     sector: str
-    citizen: Annotated[str | None, Field(description="SubjectRequest it is; null if nobody is known to set_status.")]
-    entries: Annotated[list[Entry], Field(description="In order.")]
-    is_whole: Annotated[bool, Field(description="False if there are older entries than these, which are not told.")]
+    citizen: Annotated[str | None, Field(description="Pseudonym of the contact's citizen; null if unknown.")]
+    entries: Annotated[list[Entry], Field(description="In order of time.")]
+    is_whole: Annotated[bool, Field(description="False if older entries exist that are not included.")]
 
 
 @dataclass
 class LinkState:
-    """Whether a link holds now."""
+    """State of a link."""
 
     one: str
     other: str
@@ -291,7 +295,7 @@ class LinkState:
 
 @dataclass
 class SectorPair:
-    """A further sector in which may be looked up."""
+    """A further sector that the client may look up."""
 
     from_sector: str
     to_sector: str
@@ -300,15 +304,15 @@ class SectorPair:
 
 @dataclass
 class Me:
-    """Who asks, and what he may do: all that a page needs to draw itself."""
+    """The client and its permissions, as the page needs them."""
 
     name: str
     role: Role
     sectors: list[str]
-    services: Annotated[list[str], Field(description="Empty: all.")]
+    services: Annotated[list[str], Field(description="Empty: all services.")]
     across: list[SectorPair]
     may: list[Operation]
-    purposes: Annotated[list[Purpose], Field(description="Those that this role may give.")]
+    purposes: Annotated[list[Purpose], Field(description="Purposes that this role may give.")]
     grounds: list[RevocationReason]
     kinds: list[LookUpKind]
     languages: list[str]
@@ -317,19 +321,19 @@ class Me:
 
 
 def make_entry(row: Mapping[str, Any], *, is_outline: bool) -> Entry:
-    """Return the entry of a row."""
-    told = {**row, **_HIDDEN} if is_outline else row
+    """Return the entry of a row; in outline, without the fields that only its service may see."""
+    fields = {**row, **_HIDDEN} if is_outline else row
     return Entry(
-        id=told["id"],
-        contact=told["contact"],
-        happened_at=to_datetime(told["happened_at"]),
-        channel=told["channel"],
-        site=told["site"],
-        service=told["service"],
-        type=told["type"],
-        state=told["state"],
-        outcome=told["outcome"],
-        detail=told["detail"],
+        id=fields["id"],
+        contact=fields["contact"],
+        happened_at=to_datetime(fields["happened_at"]),
+        channel=fields["channel"],
+        site=fields["site"],
+        service=fields["service"],
+        type=fields["type"],
+        state=fields["state"],
+        outcome=fields["outcome"],
+        detail=fields["detail"],
         is_outline=is_outline,
     )
 
@@ -338,7 +342,7 @@ _HIDDEN: Final = dict.fromkeys(("id", "contact", "site", "service", "type", "out
 
 
 def make_revoked_link(known: LinkRecord, *, is_named: bool) -> Revoked:
-    """Return what is told of a revoked link; `is_named`: between whom it was, too."""
+    """Return a revoked link; with its two identities if `is_named`."""
     one, other = known.link if is_named else (None, None)
     assert known.revoked_at is not None
     assert known.reason is not None
@@ -347,7 +351,7 @@ def make_revoked_link(known: LinkRecord, *, is_named: bool) -> Revoked:
 
 
 def make_contact(summary: Summary) -> Contact:
-    """Return how a contact stands."""
+    """Return the summary of a contact as the API sends it."""
     return Contact(
         contact=summary.contact,
         channel=Channel(summary.channel),
@@ -358,18 +362,24 @@ def make_contact(summary: Summary) -> Contact:
         is_open=summary.is_open,
         since=to_datetime(summary.since),
         last_at=to_datetime(summary.last_at),
-        sla=[Promise(one.policy, one.clock, one.state, to_datetime(one.at)) for one in summary.promises],
+        sla=[Promise(judged.policy, judged.clock, judged.state, to_datetime(judged.at)) for judged in summary.promises],
         due=[
-            Due(one.policy, one.clock, one.state, _moment_if_any(one.due_at), _moment_if_any(one.at_risk_at))
-            for one in summary.due
+            Due(
+                target.policy,
+                target.clock,
+                target.state,
+                _time_or_none(target.due_at),
+                _time_or_none(target.at_risk_at),
+            )
+            for target in summary.due
         ],
         opinions=summary.opinions,
         entries=summary.entries,
-        starts_at=_moment_if_any(summary.starts_at),
-        admitted_at=_moment_if_any(summary.admitted_at),
+        starts_at=_time_or_none(summary.starts_at),
+        admitted_at=_time_or_none(summary.admitted_at),
         scores=list(summary.scores),
     )
 
 
-def _moment_if_any(milliseconds: int | None) -> datetime | None:
+def _time_or_none(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else to_datetime(milliseconds)

@@ -61,7 +61,7 @@ class Group(click.Group):
         self,
         *args: Any,
         lazy: dict[str, tuple[str, str]] | None = None,
-        sections: Sequence[tuple[str, Sequence[str]]] = (),
+        sections: Sequence[tuple[tuple[str, str], Sequence[str]]] = (),
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
@@ -120,8 +120,8 @@ class Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands, by section, without importing lazy ones."""
-        for title, names in self._sections or ((say("Commands", "Commandes "), self.list_commands(ctx)),):
-            with formatter.section(title):
+        for title, names in self._sections or ((("Commands", "Commandes "), self.list_commands(ctx)),):
+            with formatter.section(say(*title)):
                 formatter.write_dl([(name, self._help_line(ctx, name)) for name in names])
 
     def _help_line(self, ctx: click.Context, name: str) -> str:

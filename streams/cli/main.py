@@ -111,19 +111,19 @@ LAZY = {
 
 SECTIONS = (
     (
-        say("Start and run", "Démarrer et faire tourner "),
+        ("Start and run", "Démarrer et faire tourner "),
         ("up", "worker", "connect", "web", "api", "notify", "kiosk", "broker", "simulate"),
     ),
-    (say("Look at figures", "Consulter les chiffres "), ("explain", "forecast", "report", "sla", "metrics")),
-    (say("Connect sources", "Raccorder les sources "), ("connectors", "survey-reference")),
-    (say("Check and repair", "Vérifier et réparer "), ("config", "topics", "rejects", "dead-letters", "recompute")),
+    (("Look at figures", "Consulter les chiffres "), ("explain", "forecast", "report", "sla", "metrics")),
+    (("Connect sources", "Raccorder les sources "), ("connectors", "survey-reference")),
+    (("Check and repair", "Vérifier et réparer "), ("config", "topics", "rejects", "dead-letters", "recompute")),
     (
-        say("Citizens' data and rights", "Données et droits des usagers "),
+        ("Citizens' data and rights", "Données et droits des usagers "),
         ("timeline", "links", "retention", "audit", "tokens"),
     ),
-    (say("Other", "Autres "), ("bench", "version")),
+    (("Other", "Autres "), ("bench", "version")),
 )
-"""Sections of `accueil --help`: title and commands, in order."""
+"""Sections of `accueil --help`: title in English and French, and commands in order."""
 
 SIMULATORS = "accueil.simulators"
 """Entry point group of click commands under `accueil simulate` that simulate several sources together."""

@@ -1,4 +1,4 @@
-"""Whose contacts are a citizen's, in one sector: by the timelines, and by the workers' state, which may know more as yet."""
+"""Find a citizen's contacts in one sector, in the timelines and in the workers' state, which may be ahead of them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
@@ -11,114 +11,117 @@ from streams.timeline import erasures as requests
 from streams.timeline.store import Timeline
 
 MAX_IDENTITIES: Final = 1000
-"""So many of a citizen's are followed: a right concerns all that is held, and nobody waits for it as for a page."""
+"""Maximum of identities followed for one citizen. It is higher than for a look-up, because a privacy request covers all data."""
 _OTHER_ROWS: Final = (b"agent:", b"\0")
-"""Of agents, and of how far the workers are."""
+"""Prefixes of rows that belong to no contact: agents and positions."""
 
 
 class KafkaUnavailable(Exception):  # noqa: N818 - says what it is
-    """Kafka does not answer, or did not take all that it was told."""
+    """Kafka does not answer, or did not accept all events."""
 
 
 class SharedIdentity(Exception):  # noqa: N818 - says what was asked for
-    """A weak identity leads to several persons: whose contacts are meant cannot be known."""
+    """A weak identity leads to several people, so the requested contacts are ambiguous."""
 
 
 class TooManyIdentities(Exception):  # noqa: N818
-    """More identities are linked to a citizen than are followed: a part would stay, and nothing would lead to it any more."""
+    """More identities are linked to a citizen than are followed. An erasure would leave data that nothing leads to any more."""
 
 
 class UnknownSubject(Exception):  # noqa: N818
-    """Nothing is known of whom was asked for."""
+    """Nothing is known of the subject."""
 
 
 class AmbiguousSector(Exception):  # noqa: N818
-    """Known in these sectors, of which one is to be named."""
+    """The subject is known in several sectors, which are the arguments; the request must name one."""
 
 
 class Rows(Protocol):
-    """The workers' state."""
+    """Access to the workers' state."""
 
     def __call__(self, wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
-        """Return the rows, by contact id, whose key and value are wanted, as they were committed last. Raises `KafkaAway`."""
+        """Return the committed rows, by contact id, for which `wanted(key, value)` is true. Raises `KafkaUnavailable`."""
 
 
 class Found(NamedTuple):
-    """A citizen."""
+    """A citizen's data in one sector."""
 
     sector: str
     story: IdentityCluster
-    """Which identities are this citizen's and why, and which are others' too."""
+    """The citizen's identities with their links, and shared ones."""
     contacts: Sequence[str]
-    """In order of their ids."""
+    """Contact ids, sorted."""
     rows: Mapping[str, Contact]
-    """What the workers' state has of them."""
+    """Rows of these contacts in the workers' state."""
 
 
 class CitizenFinder:
-    """For one thread at a time."""
+    """Search for citizens. For one thread at a time."""
 
     def __init__(self, timeline: Timeline, rows: Rows) -> None:
         self._timeline, self._rows = timeline, rows
 
-    def find_sector(self, asked: str) -> str:
-        """Return the sector of a contact or pseudonym. Raises `SeveralSectors`, `Unknown`, `KafkaAway` and `Unavailable`."""
+    def find_sector(self, subject: str) -> str:
+        """Return the sector of a contact or pseudonym.
+
+        Raises `AmbiguousSector`, `UnknownSubject`, `KafkaUnavailable` and `Unavailable`.
+        """
         with self._timeline.read_connection() as connection:
-            sectors = requests.find_sectors(connection, asked)
+            sectors = requests.find_sectors(connection, subject)
         if not sectors:
-            told = {row.sector for row in self.read_rows(_tells({asked}, {asked})).values()}
-            sectors = sorted(told - {""} or told)
+            found = {row.sector for row in self.read_rows(_contains({subject}, {subject})).values()}
+            sectors = sorted(found - {""} or found)
         if not sectors:
             raise UnknownSubject
         if len(sectors) > 1:
             raise AmbiguousSector(*sectors)
         return sectors[0]
 
-    def find(self, asked: str, sector: str) -> Found:
-        """Return the citizen with the identity `asked` in a sector; of a contact, the contact alone.
+    def find(self, subject: str, sector: str) -> Found:
+        """Return the citizen with the identity `subject` in a sector; for a contact id, the contact alone.
 
-        What a weak identity that others share leads to is nobody's own, and not among them. What no sector was told of is of the
-        one that its citizen is of. Raises `Shared` if `asked` is shared, `Unknown` if nothing is known of it, `KafkaAway`
-        and `Unavailable`.
+        Contacts of a shared weak identity are not included. A contact without a sector belongs to its citizen's sector. Raises
+        `SharedIdentity` if `subject` is shared, `UnknownSubject`, `KafkaUnavailable` and `Unavailable`.
         """
-        story, known = IdentityCluster({asked: None}, {}), set[str]()
-        if not is_contact(asked):
-            story = self._timeline.resolve_identities(asked, MAX_IDENTITIES)
+        story, known = IdentityCluster({subject: None}, {}), set[str]()
+        if not is_contact(subject):
+            story = self._timeline.resolve_identities(subject, MAX_IDENTITIES)
             if not story.is_own:
                 raise SharedIdentity
         with self._timeline.read_connection() as connection:
-            if not is_contact(asked):
+            if not is_contact(subject):
                 known |= {*requests.find_contacts(connection, story.identities, sector)}
-            elif sector in requests.find_sectors(connection, asked):
-                known.add(asked)
+            elif sector in requests.find_sectors(connection, subject):
+                known.add(subject)
         rows = {
             contact: row
-            for contact, row in self.read_rows(_tells(story.identities, {asked, *known})).items()
-            if row.sector in {sector, ""} and (contact in known or row.citizen in story.identities or contact == asked)
+            for contact, row in self.read_rows(_contains(story.identities, {subject, *known})).items()
+            if row.sector in {sector, ""}
+            and (contact in known or row.citizen in story.identities or contact == subject)
         }
-        known |= rows.keys()  # what the timelines were not told yet
+        known |= rows.keys()  # contacts that have not reached the timelines yet
         if not known:
             raise UnknownSubject
         return Found(sector, story, sorted(known), rows)
 
-    def find_for_erasure(self, asked: str, sector: str) -> Found:
-        """Return what `find` does, to erase it. Raises what that raises, and `TooMany`."""
-        found = self.find(asked, sector)
+    def find_for_erasure(self, subject: str, sector: str) -> Found:
+        """Return the citizen as `find` does, with all of his data. Also raises `TooManyIdentities`."""
+        found = self.find(subject, sector)
         if not found.story.is_whole:
             raise TooManyIdentities
         return found
 
     def read_rows(self, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
-        """Return the rows of contacts that are wanted. Raises `KafkaAway`."""
+        """Return the wanted rows of contacts. Raises `KafkaUnavailable`."""
         found = self._rows(lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(key, value))
         return {key.decode(): core.decode(value) for key, value in found.items()}
 
 
-def is_contact(asked: str) -> bool:
-    """Return whether this is a contact's id, and no pseudonym."""
-    return asked.partition(":")[0] in {*Channel} and asked.count(":") > 1
+def is_contact(subject: str) -> bool:
+    """Return whether `subject` is a contact id, not a pseudonym."""
+    return subject.partition(":")[0] in {*Channel} and subject.count(":") > 1
 
 
-def _tells(identities: Collection[str], contacts: Collection[str]) -> Callable[[bytes, bytes], bool]:
-    values, keys = [one.encode() for one in identities], {one.encode() for one in contacts}
-    return lambda key, value: key in keys or any(one in value for one in values)
+def _contains(identities: Collection[str], contacts: Collection[str]) -> Callable[[bytes, bytes], bool]:
+    values, keys = [identity.encode() for identity in identities], {contact.encode() for contact in contacts}
+    return lambda key, value: key in keys or any(identity in value for identity in values)

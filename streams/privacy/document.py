@@ -1,4 +1,4 @@
-"""What an export tells people of a citizen, laid out as chapters and tables: HTML and PDF both show it."""
+"""Lay out an export as chapters and tables, for HTML and PDF."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,19 +11,19 @@ from streams.privacy.personal_data import ContactData, PersonalData
 
 
 class Section(NamedTuple):
-    """A table under a heading."""
+    """A table with a heading."""
 
     name: str
-    """Of its words."""
+    """Key of its label."""
     title: str
     titles: Sequence[str]
-    """Words."""
+    """Keys of the column labels."""
     rows: Sequence[Sequence[str]]
     note: str = ""
 
 
 class Chapter(NamedTuple):
-    """One contact."""
+    """Chapter about one contact."""
 
     title: str
     line: str
@@ -31,7 +31,7 @@ class Chapter(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What HTML and PDF both show."""
+    """Content of the HTML and PDF files."""
 
     about: Sequence[str]
     notice: Sequence[str]
@@ -43,7 +43,7 @@ class Document(NamedTuple):
 
 
 def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> Document:
-    """Return the document; what a contact tells is read as its chapter is asked for, and may raise `Unavailable` then."""
+    """Return the document. Contacts are read while their chapters are iterated, which may raise `Unavailable`."""
     formatter = Formatter(language, zone, personal_data.services, queues=personal_data.queues)
     say, format_time = formatter.say, formatter.format_time
 
@@ -63,29 +63,31 @@ def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> 
     ]
     known = [
         (
-            one.identity,
-            formatter.name("kind", _kind(one.identity)),
-            one.linked_to,
-            str(one.contacts or ""),
-            format_time(one.since),
+            item.identity,
+            formatter.name("kind", _kind(item.identity)),
+            item.linked_to,
+            str(item.contacts or ""),
+            format_time(item.since),
         )
-        for one in personal_data.identities
+        for item in personal_data.identities
     ]
-    withheld = [(one.identity, formatter.name("reason", one.reason), one.linked_to) for one in personal_data.withheld]
+    withheld = [
+        (item.identity, formatter.name("reason", item.reason), item.linked_to) for item in personal_data.withheld
+    ]
     accesses = [
         (
-            format_time(one.at),
-            formatter.name("operation", one.operation),
-            formatter.name("purpose", one.purpose),
-            formatter.name("role", one.role) if one.role else say("no_role"),
-            formatter.name("result", one.result),
-            one.subject_id,
+            format_time(item.at),
+            formatter.name("operation", item.operation),
+            formatter.name("purpose", item.purpose),
+            formatter.name("role", item.role) if item.role else say("no_role"),
+            formatter.name("result", item.result),
+            item.subject_id,
         )
-        for one in personal_data.accesses
+        for item in personal_data.accesses
     ]
     kept = [
-        (one.what, one.where, say("days", days=one.days) if one.days else "", one.until)
-        for one in personal_data.retention
+        (item.what, item.where, say("days", days=item.days) if item.days else "", item.until)
+        for item in personal_data.retention
     ]
     return Document(
         about,
@@ -95,7 +97,7 @@ def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> 
             section("withheld", ("identity", "why", "linked_to"), withheld),
         ],
         say("contacts", count=personal_data.contact_count),
-        (_tell(contact, formatter) for contact in personal_data.contacts),
+        (_make_chapter(contact, formatter) for contact in personal_data.contacts),
         [
             section(
                 "accesses",
@@ -117,41 +119,41 @@ def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> 
     )
 
 
-def _tell(contact: ContactData, formatter: Formatter) -> Chapter:
+def _make_chapter(contact: ContactData, formatter: Formatter) -> Chapter:
     say, format_time, where = formatter.say, formatter.format_time, formatter.where
     entries = [
         (
-            format_time(one.happened_at),
-            format_entry(one.type, one.detail, formatter),
-            where(one.site, one.service),
-            *(  # a promise is judged later
+            format_time(item.happened_at),
+            format_entry(item.type, item.detail, formatter),
+            where(item.site, item.service),
+            *(  # an SLA event may be later than the state
                 ("", "")
-                if one.source == SLA_SOURCE
-                else (formatter.name("state", one.state), formatter.name("outcome", one.outcome))
+                if item.source == SLA_SOURCE
+                else (formatter.name("state", item.state), formatter.name("outcome", item.outcome))
             ),
         )
-        for one in contact.entries
+        for item in contact.entries
     ]
     promises = [
         (
-            formatter.with_detail(formatter.name("clock", one.clock), say("policy", policy=one.policy)),
-            format_time(one.started_at),
-            formatter.deadline(one.deadline_at),
-            format_time(one.ended_at),
-            say("broken") if one.is_breached else say("kept") if one.ended_at else "",
+            formatter.with_detail(formatter.name("clock", item.clock), say("policy", policy=item.policy)),
+            format_time(item.started_at),
+            formatter.deadline(item.deadline_at),
+            format_time(item.ended_at),
+            say("broken") if item.is_breached else say("kept") if item.ended_at else "",
         )
-        for one in contact.promises
+        for item in contact.promises
     ]
     stays = [
         (
-            format_time(one.queued_at),
-            formatter.queue(contact.channel, contact.site, one.queue),
-            formatter.name("outcome", one.outcome),
-            formatter.number(one.wait_seconds),
-            formatter.number(one.handle_seconds),
-            formatter.queue(contact.channel, contact.site, one.to_queue),
+            format_time(item.queued_at),
+            formatter.queue(contact.channel, contact.site, item.queue),
+            formatter.name("outcome", item.outcome),
+            formatter.number(item.wait_seconds),
+            formatter.number(item.handle_seconds),
+            formatter.queue(contact.channel, contact.site, item.to_queue),
         )
-        for one in contact.stays
+        for item in contact.stays
     ]
     parts = [
         Section("entries", "", ("when", "what", "where", "state", "outcome"), entries),
@@ -164,12 +166,12 @@ def _tell(contact: ContactData, formatter: Formatter) -> Chapter:
                 ("what", "first", "last", "facts"),
                 [
                     (
-                        formatter.name("type", one.type.partition(":")[0]),
-                        format_time(one.first_at),
-                        format_time(one.last_at),
-                        formatter.data(one.data),
+                        formatter.name("type", item.type.partition(":")[0]),
+                        format_time(item.first_at),
+                        format_time(item.last_at),
+                        formatter.data(item.data),
                     )
-                    for one in facts
+                    for item in facts
                 ],
             )
             for part, facts in (("opinions", contact.opinions), ("facts", contact.facts))

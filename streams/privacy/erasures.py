@@ -1,8 +1,8 @@
-"""Erase a citizen (GDPR, article 17), and prove it.
+"""Erasures of citizens' data (GDPR, article 17) and their proofs.
 
-By events alone: each of the citizen's contacts gets one `personal_data.erased`, which the worker and the timelines fold as any
-other, so that nothing comes back whatever is told later, or again. A request stands in the database before anything is told of
-it, and its events have the same ids however often they are told: what was begun is finished by whoever asks next.
+Each of the citizen's contacts gets one event `personal_data.erased`, which the worker and the timelines fold like any other.
+Duplicate or late events therefore do not restore erased data. A request is written to the database before its events are
+published. The events' ids do not depend on the attempt, so a later request can complete an interrupted one.
 """
 
 import hashlib
@@ -25,146 +25,147 @@ from streams.timeline.erasures import ErasureRequest, Remains
 from streams.timeline.store import Timeline
 
 SOURCE: Final = "accueil/erasures"
-"""What tells them."""
+"""`source` of the erasure events."""
 SETTLED_MS: Final = 2 * DAY_MS
-"""Kafka drops the older versions of a row within a day, and what is too old with the segment it is in, which is of a day."""
+"""Time after which Kafka has dropped the old data, in milliseconds: row versions go within a day, expired records with their
+segment, which covers a day."""
 
 
 class Deliver(Protocol):
-    """Kafka."""
+    """Publish events to Kafka."""
 
     def __call__(self, events: Sequence[PersonalDataErased]) -> None:
-        """Return once all in-sync replicas have the events. Raises `KafkaAway`: some may be there."""
+        """Return once all in-sync replicas have the events. Raises `KafkaUnavailable`: some events may have been accepted."""
 
 
 class RetentionPeriods(NamedTuple):
-    """How long what cannot be erased lasts. Milliseconds."""
+    """Lifetimes of data that an erasure cannot delete, in milliseconds."""
 
     topics: int
-    """The events, and the entries, of all time before."""
+    """Events and timeline entries from before the erasure."""
     dead_letters: int
     audit: int
     state: int
-    """The row that knows a contact as erased, after it was closed."""
+    """Row that marks a contact as erased, after its end."""
     erased: int
-    """The timelines' knowledge of a contact as erased, after that was asked for."""
+    """Mark of an erased contact in the timelines, after the request."""
 
 
 class Remnant(msgspec.Struct, frozen=True):
-    """What is left, by what holds it, and until when."""
+    """Data that remains after an erasure, and until when."""
 
     what: str
     """A key of `texts.REMNANTS`."""
     until: str
-    """A time, UTC, as ISO 8601 writes it; empty: until `accueil retention apply`."""
+    """UTC time in ISO 8601; empty: until `accueil retention apply`."""
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What was found after an erasure; every number was counted then."""
+    """Result of the checks after an erasure. Every number was counted at that time."""
 
     erasure: str
-    """The request's id."""
+    """Id of the request."""
     sector: str
     requested_at: str
     told_at: str
     proved_at: str
     contacts: int
-    """So many were to be erased, with so many entries and links before."""
+    """Number of erased contacts, and of their entries and links before."""
     entries_before: int
     links_before: int
     events: int
     """Accepted by all in-sync replicas."""
     rows: int
-    """In the workers' state, of these contacts, each of them erased; one that was closed long ago may have left it."""
+    """Rows of these contacts in the workers' state, all erased. Rows of contacts closed long ago may be gone already."""
     rows_with_identities: int
     entries: int
     links: int
     revocations: int
-    """Between identities of which nothing is kept."""
+    """Revocations between identities without any data."""
     kept_as_erased: int
-    """Contacts of which the timelines take nothing any more."""
+    """Contacts from which the timelines accept no entries any more."""
     remains: tuple[Remnant, ...]
     promises: int = 0
-    """Rows of what is still to be kept; earlier releases had none."""
+    """Rows of open SLA targets; earlier releases had none."""
 
 
 class Erasure(NamedTuple):
-    """How far one is."""
+    """Progress of an erasure."""
 
     request: ErasureRequest
     proof: Proof | None
-    """Once nothing is left."""
+    """Exists once no data remains."""
     sha256: str
-    """Of the proof as JSON with its keys sorted, without spaces, in UTF-8: `jq -cjS .proof | sha256sum`; empty until then."""
+    """SHA-256 of the proof as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); else empty."""
 
 
 class Erasures:
-    """Erasures, on one database and one Kafka; for one thread at a time."""
+    """Erasures with one database and one Kafka cluster. For one thread at a time."""
 
     def __init__(
         self,
         timeline: Timeline,
         rows: Rows,
         deliver: Deliver,
-        keeping: RetentionPeriods,
+        periods: RetentionPeriods,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.finder: Final = CitizenFinder(timeline, rows)
-        self._timeline, self._deliver, self._keeping = timeline, deliver, keeping
+        self._timeline, self._deliver, self._periods = timeline, deliver, periods
         self._clock = clock
 
     def read(self, name: str) -> ErasureRequest | None:
-        """Return a request, None if there is none of that id. Raises `Unavailable`."""
+        """Return the request with this id, or None. Raises `Unavailable`."""
         with self._timeline.read_connection() as connection:
             return requests.read(connection, name)
 
     def is_begun(self, name: str) -> bool:
-        """Return whether a request stands, once nobody is about to write one. Raises `Unavailable`."""
+        """Return whether a request exists, after waiting for running writes. Raises `Unavailable`."""
         with self._timeline.write_transaction() as connection:
             return requests.read(connection, name) is not None
 
     def begin(self, name: str, contacts: Sequence[str], sector: str, by: str) -> ErasureRequest:
-        """Write a request to erase these contacts, with an id of `make_id`; nothing is told of it yet.
+        """Write a request to erase these contacts, with an id of `make_request_id`. Its events are not published yet.
 
-        Raises `Unavailable`: whether it stands, `is_begun` says.
+        Raises `Unavailable`; then `is_begun` tells whether the request was written.
         """
-        asked = ErasureRequest(name, sector, by, milliseconds(self._clock()), None, len(contacts), 0, 0, None)
+        new = ErasureRequest(name, sector, by, milliseconds(self._clock()), None, len(contacts), 0, 0, None)
         with self._timeline.write_transaction() as connection:
-            return requests.begin(connection, asked, contacts)
+            return requests.begin(connection, new, contacts)
 
     def publish_pending(self) -> int:
-        """Tell Kafka of all requests of which it has not all events yet; return how many they were.
+        """Publish the events of all incomplete requests; return the number of requests.
 
-        Raises `KafkaAway`: then they stand, and another try finishes them; and `Unavailable`.
+        Raises `KafkaUnavailable`, after which another call completes the requests, and `Unavailable`.
         """
         with self._timeline.read_connection() as connection:
-            untold = [
+            unpublished = [
                 (request, requests.list_contacts(connection, request.id))
                 for request in requests.read_unpublished(connection)
             ]
-        for request, contacts in untold:
+        for request, contacts in unpublished:
             self._deliver([make_event(contact, request.requested_at) for contact in contacts])
             with self._timeline.write_transaction() as connection:
                 requests.mark_published(connection, request.id, milliseconds(self._clock()))
-        return len(untold)
+        return len(unpublished)
 
     def look(self, name: str, record: Callable[[str], None]) -> Erasure | None:
-        """Return how far an erasure is, None if there is none of that id.
+        """Return the progress of an erasure; None if no request has this id.
 
-        If nothing is left, it is proved: `record` is called with the hash of the proof before that is kept. Raises what it
-        raises, `KafkaAway` and `Unavailable`.
+        If no data remains, prove the erasure: `record` is called with the hash of the proof before the proof is stored. Raises
+        the errors of `record`, `KafkaUnavailable` and `Unavailable`.
         """
         with self._timeline.read_connection() as connection:
             request = requests.read(connection, name)
             if request is None:
                 return None
-            contacts, there = requests.list_contacts(connection, name), requests.look(connection, name)
-        if request.proof is None and request.told_at is not None and there == Remains(len(contacts), 0, 0, 0, 0):
+            contacts, remains = requests.list_contacts(connection, name), requests.look(connection, name)
+        if request.proof is None and request.told_at is not None and remains == Remains(len(contacts), 0, 0, 0, 0):
             keys = {contact.encode() for contact in contacts}
             rows = [*self.finder.read_rows(lambda key, _: key in keys).values()]
             if all(row.is_erased and not row.identities for row in rows) and self._timeline.truncate_log():
-                proof = msgspec.json.encode(self._make_proof(request, there, rows), order="sorted").decode()
-                with self._timeline.write_transaction() as connection:  # one of several who look at once
+                proof = msgspec.json.encode(self._make_proof(request, remains, rows), order="sorted").decode()
+                with self._timeline.write_transaction() as connection:  # another process may prove it at the same time
                     request = requests.read(connection, name) or request
                     if request.proof is None:
                         record(_hash(proof))
@@ -174,25 +175,25 @@ class Erasures:
         return Erasure(request, msgspec.json.decode(request.proof, type=Proof), _hash(request.proof))
 
     def prove(self, record: Callable[[str, str], None]) -> tuple[int, int]:
-        """Look at all requests that were told and are not proved; return how many are proved by that, and how many are not.
+        """Try to prove all published requests; return the number of requests proved and not proved.
 
-        Until then it is known whose contacts they are. `record` is called with id and hash. Raises what `look` does.
+        Their contacts are stored until they are proved. `record` is called with id and hash. Raises as `look` does.
         """
         with self._timeline.read_connection() as connection:
             names = requests.read_unproved(connection)
         found = [self.look(name, partial(record, name)) for name in names]
-        proved = sum(one is not None and one.proof is not None for one in found)
+        proved = sum(erasure is not None and erasure.proof is not None for erasure in found)
         return proved, len(names) - proved
 
-    def _make_proof(self, request: ErasureRequest, there: Remains, rows: Sequence[Contact]) -> Proof:
-        now, told_at, keeping = milliseconds(self._clock()), request.told_at or 0, self._keeping
+    def _make_proof(self, request: ErasureRequest, remains: Remains, rows: Sequence[Contact]) -> Proof:
+        now, told_at, periods = milliseconds(self._clock()), request.told_at or 0, self._periods
         until = {
-            "events": told_at + keeping.topics + SETTLED_MS,
+            "events": told_at + periods.topics + SETTLED_MS,
             "state": told_at + SETTLED_MS,
-            "dead_letters": told_at + keeping.dead_letters + SETTLED_MS,
-            "audit": now + keeping.audit,
+            "dead_letters": told_at + periods.dead_letters + SETTLED_MS,
+            "audit": now + periods.audit,
             "erased": max(
-                request.requested_at + keeping.erased, told_at + max(keeping.topics, keeping.state) + SETTLED_MS
+                request.requested_at + periods.erased, told_at + max(periods.topics, periods.state) + SETTLED_MS
             ),
             "pages": 0,
         }
@@ -208,22 +209,22 @@ class Erasures:
             request.contacts,
             sum(row.is_erased for row in rows),
             sum(bool(row.identities) for row in rows),
-            there.entries,
-            there.links,
-            there.revocations,
-            there.erased,
+            remains.entries,
+            remains.links,
+            remains.revocations,
+            remains.erased,
             tuple(Remnant(what, to_iso(at, "seconds") if at else "") for what, at in until.items()),
-            there.promises,
+            remains.promises,
         )
 
 
 def make_request_id() -> str:
-    """Return the id of a request: random, so that it names nobody."""
+    """Return a random id for a request, without personal data."""
     return secrets.token_hex(16)
 
 
 def to_fields(found: Erasure) -> dict[str, Any]:
-    """Return an erasure as JSON has it."""
+    """Return an erasure as the fields of its JSON form."""
     request = found.request
     return {
         "id": request.id,
@@ -236,9 +237,9 @@ def to_fields(found: Erasure) -> dict[str, Any]:
 
 
 def make_event(contact: str, at: int) -> PersonalDataErased:
-    """Return the event that erases the person of a contact, told at `at`; it has the same id whenever that is.
+    """Return the event that erases a contact's person, at `at`. Its id does not depend on the time.
 
-    It goes where opinions go if the contact's id, which others may have made, names no channel.
+    It is published to the feedback topic if the contact's id, which may be foreign, names no channel.
     """
     kind = contact.partition(":")[0]
     channel = Channel(kind) if kind in {*Channel} else Channel.FEEDBACK

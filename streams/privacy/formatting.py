@@ -1,4 +1,4 @@
-"""How one reader is told what happened: in his language, and by the clocks of one zone."""
+"""Format events for a reader, in his language and time zone."""
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
@@ -11,67 +11,67 @@ from streams.privacy.vocabulary import name
 
 
 class Formatter(NamedTuple):
-    """How one reader is told things."""
+    """Format values in one language and time zone."""
 
     language: str
     zone: tzinfo
     services: Mapping[str, str]
     """Code → name."""
     has_offsets: bool = False
-    """Whether times are told with their offset: where nothing beside says of which zone they are."""
+    """Whether times are written with their UTC offset, because the text does not name the time zone."""
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({})
     """Channel, site and code → name."""
 
-    def say(self, word: str, **values: object) -> str:
+    def say(self, key: str, **values: object) -> str:
         """Return a sentence or heading of an export."""
-        return label(word, self.language, **values)
+        return label(key, self.language, **values)
 
     def name(self, of: str, value: str) -> str:
-        """Return the word for a value of a set."""
+        """Return the label of a value in the vocabulary `of`."""
         return name(of, value, self.language)
 
     def format_time(self, time: str) -> str:
-        """Return a time by the clocks of the zone; nothing for none."""
+        """Return a time in the time zone; empty if `time` is empty."""
         if not time:
             return ""
         text = datetime.fromisoformat(time).astimezone(self.zone).isoformat(" ", "seconds")
         return text if self.has_offsets else text[: len("2026-11-25 09:00:00")]
 
     def deadline(self, time: str) -> str:
-        """Return a deadline: the last day if it is the midnight after one, else as `when` does."""
+        """Return a deadline: the last day if it is the midnight after a day, else the time."""
         day = day_ending_at(milliseconds(datetime.fromisoformat(time)), self.zone) if time else None
         return self.format_time(time) if day is None else day.isoformat()
 
     def where(self, site: str, service: str) -> str:
-        """Return a place."""
-        called = self.services.get(service, service)
-        return f"{called} ({site})" if called and site else called or site
+        """Return a place as the name of its service and its site."""
+        title = self.services.get(service, service)
+        return f"{title} ({site})" if title and site else title or site
 
     def queue(self, channel: str, site: str, code: str) -> str:
-        """Return what a queue is called."""
+        """Return the name of a queue."""
         return self.queues.get((channel, site, code), code)
 
     def location_with_codes(self, site: str, service: str) -> str:
-        """Return a place by the codes that commands take, with the name of its service before them if it has one."""
-        codes, called = "/".join(filter(None, (site, service))), self.services.get(service)
-        return f"{called} ({codes})" if called else codes
+        """Return a place by the codes that commands accept, after the name of its service if it has one."""
+        codes, title = "/".join(filter(None, (site, service))), self.services.get(service)
+        return f"{title} ({codes})" if title else codes
 
     def number(self, value: float, form: str = "g") -> str:
-        """Return a number as it is written."""
+        """Return a number with the language's decimal separator."""
         return format(value, form).replace(".", "," if self.language == "fr" else ".")
 
     def with_detail(self, what: str, *details: str) -> str:
-        """Return `what`, with what is told of it if anything is."""
+        """Return `what`, followed by its details if any."""
         detail = ", ".join(filter(None, details))
         return self.say("detail", what=what, detail=detail) if detail else what
 
     def opinion(self, scale: str, score: Any) -> str:
-        """Return a mark, of how many, and what it is about."""
+        """Return a score, its maximum and the name of its scale."""
         most = scale.rpartition("_")[2]
         return self.say("of", score=score, most=most, scale=self.name("scale", scale))
 
     def value(self, field: str, value: Any) -> str:
-        """Return what an event told in one of its fields."""
+        """Return the formatted value of an event's field."""
         if field.endswith("_at"):
             return self.format_time(value)
         if field.endswith("_seconds"):
@@ -84,19 +84,19 @@ class Formatter(NamedTuple):
         return str(value)
 
     def data(self, data: Mapping[str, Any]) -> str:
-        """Return all that an event told in its fields."""
+        """Return all fields of an event as text."""
         if "score" in data:
             return self.opinion(data["scale"], data["score"])
-        told = ((self.name("field", field), self.value(field, value)) for field, value in data.items())
-        return ", ".join(self.say("detail", what=what, detail=value) for what, value in told)
+        fields = ((self.name("field", field), self.value(field, value)) for field, value in data.items())
+        return ", ".join(self.say("detail", what=what, detail=value) for what, value in fields)
 
 
 _SETS: Final = {"outcome": "outcome", "decision": "outcome", "postage": "postage", "by": "party", "scale": "scale"}
-"""Fields whose values are codes, and the set of words for them."""
+"""Field with coded values → the vocabulary of its codes."""
 
 
 def format_entry(type_: str, detail: str, formatter: Formatter) -> str:
-    """Return what happened, with what was told of it: as the timeline page does, and by which policy something was promised."""
+    """Return the text of a timeline entry with its details, as the timeline page shows it; for SLA events with the policy."""
     what = formatter.name("type", type_)
     match type_.partition(".")[0]:
         case "sla":

@@ -1,4 +1,4 @@
-"""Sentences and headings of an export, English and French; words for codes are the vocabulary's."""
+"""Sentences and headings of an export in English and French; labels of codes are in `vocabulary`."""
 # ruff: noqa: RUF001 - typographic apostrophes
 
 from collections.abc import Mapping
@@ -6,19 +6,19 @@ from typing import Final
 
 from streams.privacy.vocabulary import LANGUAGES, Text
 
-WORDS: Final[Mapping[str, Text]] = {
+LABELS: Final[Mapping[str, Text]] = {
     "no_role": ("administrator at the command line", "administrateur en ligne de commande"),
     # headings and sentences
-    "title": ("All that is held about you", "Tout ce qui est conservé sur vous"),
+    "title": ("All data held about you", "Tout ce qui est conservé sur vous"),
     "about": (
-        "Asked for: {asked}, sector {sector}. Made on {made_at}. Times are in {zone}.",
+        "Subject: {asked}, sector {sector}. Made on {made_at}. Time zone: {zone}.",
         "Demandé : {asked}, secteur {sector}. Établi le {made_at}. Les heures sont celles de {zone}.",
     ),
     "pseudonyms": (
         (
-            "Telephone numbers, e-mail addresses, case and procedure numbers are kept as pseudonyms only, by the sector’s key;"
-            " names, subjects and texts are not kept. Shown as they are: the numbers that the services themselves give, such as"
-            " the one under which a letter was registered, and those of your contacts."
+            "Telephone numbers, e-mail addresses, case and procedure numbers are stored only as pseudonyms, made with the"
+            " sector’s key. Names, subjects and texts are not stored. Numbers given by the services are shown in clear, such as"
+            " the registration number of a letter, and those of your contacts."
         ),
         (
             "Numéros de téléphone, adresses électroniques, numéros de dossier et de démarche ne sont gardés que sous pseudonyme,"
@@ -28,26 +28,26 @@ WORDS: Final[Mapping[str, Text]] = {
     ),
     "citizen": ("“The citizen” is you.", "« L’usager », c’est vous."),
     "not_whole": (
-        "More is linked than is followed here: ask again by one of the last identities.",
+        "More identities are linked than are included here: ask again with one of the last identities.",
         "Davantage est lié que ce qui est suivi ici : redemander par l’une des dernières identités.",
     ),
-    "notice": ("From who is responsible for it", "De la part du responsable du traitement"),
-    "identities": ("By what you are known", "Ce par quoi vous êtes connu"),
-    "withheld": ("What is left out, and why", "Ce qui est omis, et pourquoi"),
+    "notice": ("From the data controller", "De la part du responsable du traitement"),
+    "identities": ("Your identities", "Ce par quoi vous êtes connu"),
+    "withheld": ("Withheld data and the reasons", "Ce qui est omis, et pourquoi"),
     "contacts": ("Your contacts: {count}", "Vos contacts : {count}"),
-    "accesses": ("Who looked at it: when, and what for", "Consultations : quand et pourquoi"),
+    "accesses": ("Accesses: when and what for", "Consultations : quand et pourquoi"),
     "no_names": (
         "Employees are not named (Court of Justice of the EU, C-579/21). Accesses for security incidents, not listed: {count}.",
         "Les agents ne sont pas nommés (CJUE, C-579/21). Accès lors d’incidents de sécurité, non détaillés : {count}.",
     ),
     "of_several": (
-        "A number here is several people's; look-ups of it, which showed what stands under it, for whichever of them: {count}.",
+        "Some number here is shared by several people. Look-ups that showed its entries, for any of them: {count}.",
         "Un numéro est ici celui de plusieurs ; consultations qui en ont montré le contenu, pour l’un ou l’autre : {count}.",
     ),
-    "retention": ("For how long", "Pendant combien de temps"),
+    "retention": ("Retention periods", "Pendant combien de temps"),
     "days": ("{days} days", "{days} jours"),
     "identity": ("identity", "identité"),
-    "linked_to": ("told together with", "dite avec"),
+    "linked_to": ("linked to", "dite avec"),
     "since": ("since", "depuis"),
     "number": ("contacts", "contacts"),
     "why": ("why", "pourquoi"),
@@ -57,9 +57,9 @@ WORDS: Final[Mapping[str, Text]] = {
     "state": ("state", "état"),
     "outcome": ("outcome", "issue"),
     "entries": ("What happened", "Ce qui s’est passé"),
-    "promises": ("Promises", "Délais promis"),
+    "promises": ("SLA targets", "Délais promis"),
     "stays": ("Waits", "Attentes"),
-    "opinions": ("Opinions", "Avis"),
+    "opinions": ("Feedback", "Avis"),
     "facts": ("Details", "Détails"),
     "stamped": ("stamped", "tampon du"),
     "detail": ("{what}: {detail}", "{what} : {detail}"),
@@ -70,22 +70,22 @@ WORDS: Final[Mapping[str, Text]] = {
     "started": ("from", "du"),
     "deadline": ("deadline", "échéance"),
     "ended": ("ended", "fin"),
-    "kept": ("kept", "tenu"),
-    "broken": ("broken", "dépassé"),
+    "kept": ("met", "tenu"),
+    "broken": ("missed", "dépassé"),
     "queue": ("queue", "file"),
     "wait": ("wait, s", "attente, s"),
     "handle": ("conversation, s", "conversation, s"),
-    "to_queue": ("passed on to", "transmis à"),
+    "to_queue": ("transferred to", "transmis à"),
     "first": ("first", "d’abord"),
     "last": ("last", "en dernier"),
     "role": ("role", "rôle"),
     "result": ("result", "résultat"),
-    "for_days": ("how long", "durée"),
-    "until": ("from when on", "à compter de"),
+    "for_days": ("duration", "durée"),
+    "until": ("starting", "à compter de"),
     "none": ("none", "aucun"),
 }
 
 
-def label(word: str, language: str, **values: object) -> str:
-    """Return a word or sentence in a language of `LANGUAGES`."""
-    return WORDS[word][LANGUAGES.index(language)].format(**values)
+def label(key: str, language: str, **values: object) -> str:
+    """Return a sentence or heading in a language of `LANGUAGES`."""
+    return LABELS[key][LANGUAGES.index(language)].format(**values)

@@ -1,6 +1,6 @@
-"""The document as PDF, for who wants paper. HTML is the accessible one: here a reader of screens finds text and headings only.
+"""Write an export as PDF, for printing. HTML is the accessible format: a screen reader finds only text and headings in the PDF.
 
-fpdf2 tags images, not headings and tables: its structure tree is flat, knows figures alone, and is no part of what it promises.
+fpdf2 tags images, but no headings or tables. Its structure tree is flat, and accessibility is not part of its guarantees.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from streams.privacy.labels import label
 _WIDTH_MM: Final = 269
 _LINE_MM: Final = 4
 _ENCODING: Final = "windows-1252"
-"""Of the fonts that every reader of PDF has: it writes French, and all that labels and pseudonyms may hold."""
+"""Encoding of the fonts that every PDF reader has. It covers French and all characters of labels and pseudonyms."""
 
 
 def write_pdf(document: Document, language: str, title: str) -> Iterator[bytes]:
@@ -56,29 +56,31 @@ class _Pages(FPDF):
         self.cell(0, _LINE_MM, f"{self.page_no()}", align="R")
 
     def head(self, text: str, level: int) -> None:
-        """Write a heading, which the outline has too."""
-        self.start_section(_known(text), level)
+        """Write a heading, also into the outline."""
+        self.start_section(_encodable(text), level)
         self.set_font("helvetica", "B", (15, 12, 10)[level])
         self.ln((0, 5, 3)[level])
-        self.multi_cell(0, 6, _known(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(0, 6, _encodable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def write_text(self, text: str) -> None:
         """Write a paragraph."""
         if text:
             self.set_font("helvetica", size=8)
-            self.multi_cell(0, _LINE_MM, _known(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self.multi_cell(0, _LINE_MM, _encodable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def write_table(self, section: Section, language: str, caption: str = "") -> None:
-        """Write a table in columns as wide as what is in them; its head again on each page."""
+        """Write a table with columns fitted to their contents. Its header is repeated on each page."""
         titles = [label(title, language) for title in section.titles]
-        rows = [[_known(cell) for cell in row] for row in section.rows]
+        rows = [[_encodable(cell) for cell in row] for row in section.rows]
         if not rows:
             self.write_text(label("none", language))
             return
         self.set_font("helvetica", size=8)
         inside = [max(map(self.get_string_width, column)) for column in zip(*rows, strict=True)]
         self.set_font("helvetica", "B", 8)
-        least = [max(map(self.get_string_width, title.split())) + 3 for title in titles]  # no word of a head is broken
+        least = [
+            max(map(self.get_string_width, title.split())) + 3 for title in titles
+        ]  # no word of a header is broken
         wished = [max(width + 3, self.get_string_width(title) + 3) for width, title in zip(inside, titles, strict=True)]
         scale = min(1.0, (_WIDTH_MM - sum(least)) / max(1, sum(wished) - sum(least)))
         widths = [low + (high - low) * scale for low, high in zip(least, wished, strict=True)]
@@ -103,10 +105,9 @@ class _Pages(FPDF):
         if self.get_string_width(cell) <= width - 2:
             return [cell]
         lines: Any = self.multi_cell(width, _LINE_MM, cell, dry_run=True, output="LINES", align="L")
-        return [
-            line.encode("latin-1").decode(_ENCODING) for line in lines
-        ]  # fpdf2 hands out the bytes of the font as letters
+        # fpdf2 returns the bytes of the font's encoding as Latin-1 text.
+        return [line.encode("latin-1").decode(_ENCODING) for line in lines]
 
 
-def _known(text: str) -> str:
+def _encodable(text: str) -> str:
     return text.encode(_ENCODING, "replace").decode(_ENCODING)

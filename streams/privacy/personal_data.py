@@ -1,4 +1,4 @@
-"""All that is held about a citizen (GDPR, article 15): gathered once, handed out contact by contact."""
+"""Collect all data about a citizen (GDPR, article 15), streamed contact by contact."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -16,34 +16,34 @@ from streams.privacy.citizen_finder import CitizenFinder
 from streams.timeline.links import LinkRecord
 from streams.timeline.store import Timeline
 
-NOT_TOLD: Final = "security"
-_LOOKED: Final = frozenset({"look_up", "read_timeline", "read_contact"})
-"""Accesses for this purpose are only counted: to tell of them may hinder what they are for (GDPR, article 23)."""
+HIDDEN_PURPOSE: Final = "security"
+"""Accesses for this purpose are only counted: listing them may obstruct an investigation (GDPR, article 23)."""
+_LOOK_UPS: Final = frozenset({"look_up", "read_timeline", "read_contact"})
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """A pseudonym that is the citizen's."""
+    """One of the citizen's pseudonyms."""
 
     identity: str
     linked_to: str
-    """By which other one it is known to be; empty of what was asked for."""
+    """Identity that it is linked to; empty for the requested one."""
     contacts: int
-    """So many contacts told both."""
+    """Number of contacts that prove the link."""
     since: str
-    """When the first of them did."""
+    """Beginning of the first of these contacts."""
 
 
 class Withheld(msgspec.Struct, frozen=True):
-    """What is linked to the citizen, but not shown."""
+    """Data that is linked to the citizen, but not shown."""
 
     identity: str
     linked_to: str
     reason: str
-    """`shared`: others have it too. `revoked`: the link was found not to hold."""
+    """`shared`: other people have it too. `revoked`: the link does not hold."""
 
 
 class Promise(msgspec.Struct, frozen=True):
-    """A clock."""
+    """An SLA clock."""
 
     policy: str
     clock: str
@@ -54,7 +54,7 @@ class Promise(msgspec.Struct, frozen=True):
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """A stay in a queue."""
+    """A queue stay."""
 
     queue: str
     queued_at: str
@@ -62,11 +62,11 @@ class Stay(msgspec.Struct, frozen=True):
     wait_seconds: float
     handle_seconds: float
     to_queue: str
-    """Where it was passed on to; empty if it was not, or that is not known."""
+    """Queue that the call was transferred to; empty if it was not transferred or this is unknown."""
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """What happened to a contact, with what was told about it."""
+    """A case event and its data."""
 
     type: str
     first_at: str
@@ -75,7 +75,7 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An entry of the timeline."""
+    """A timeline entry."""
 
     happened_at: str
     type: str
@@ -90,7 +90,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class ContactData(msgspec.Struct, frozen=True):
-    """All that is held about one contact."""
+    """All data about one contact."""
 
     contact: str
     channel: str
@@ -103,22 +103,22 @@ class ContactData(msgspec.Struct, frozen=True):
     stays: tuple[Stay, ...]
     opinions: tuple[Fact, ...]
     facts: tuple[Fact, ...]
-    """All else that the workers' state has of it; empty once it was closed for long enough."""
+    """All other case events in the workers' state; empty some time after the contact was closed."""
 
 
-class Access(msgspec.Struct, frozen=True, rename={"subject_id": "whose"}):
-    """That somebody looked at it. Not who: the Court of Justice, C-579/21, has employees' names left out."""
+class Access(msgspec.Struct, frozen=True):
+    """An access to the citizen's data, without the employee's name (Court of Justice of the EU, C-579/21)."""
 
     at: str
     operation: str
     purpose: str
     role: str
     result: str
-    subject_id: str
+    subject_id: str = msgspec.field(name="whose")
 
 
 class RetentionRule(msgspec.Struct, frozen=True):
-    """How long something is kept."""
+    """Retention period of one kind of data."""
 
     what: str
     where: str
@@ -127,39 +127,39 @@ class RetentionRule(msgspec.Struct, frozen=True):
 
 
 class PersonalData(NamedTuple):
-    """The whole, in the language of whoever reads it; `contacts` can be gone through once."""
+    """All data about a citizen, in the reader's language. `contacts` can be iterated once."""
 
     asked: str
     sector: str
     made_at: str
     is_whole: bool
-    """False: more identities are linked than are followed; the rest has to be asked for by them."""
+    """False if more identities are linked than are followed. The rest needs further requests."""
     identities: Sequence[Identity]
     withheld: Sequence[Withheld]
     contact_count: int
     contacts: Iterator[ContactData]
     accesses: Sequence[Access]
     accesses_withheld: int
-    """So many more for the purpose `NOT_TOLD`."""
+    """Number of further accesses for `HIDDEN_PURPOSE`."""
     accesses_shared: int
-    """So many looked at what stands under a number of several people: it was shown to them, whoever they looked for."""
+    """Number of accesses to entries under a number of several people, made for any of them."""
     retention: Sequence[RetentionRule]
     services: Mapping[str, str]
-    """Names of services as people know them, of those that have one."""
+    """Code of a service → its name, if it has one."""
     notice: str
-    """What the controller tells every citizen; empty lines part paragraphs."""
+    """The controller's notice to all citizens; empty lines separate paragraphs."""
     queues: Mapping[tuple[str, str, str], str]
-    """Names of queues, by channel, site and code, of those that have one."""
+    """Channel, site and code of a queue → its name, if it has one."""
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
-"""Returns all records of the audit."""
-FindNames = Callable[[Iterable[str]], Mapping[str, str]]
-"""Maps each form of names that records may have to the name."""
+"""Return all records of the audit log."""
+FindRecordedForms = Callable[[Iterable[str]], Mapping[str, str]]
+"""Return each form that records may have of some names → the name."""
 
 
-def _as_they_are(names: Iterable[str]) -> Mapping[str, str]:
-    return {one: one for one in names}
+def _unchanged(names: Iterable[str]) -> Mapping[str, str]:
+    return {name: name for name in names}
 
 
 def collect_personal_data(
@@ -173,20 +173,20 @@ def collect_personal_data(
     services: Mapping[str, str] = MappingProxyType({}),
     notice: str = "",
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({}),
-    recorded_forms_of: FindNames = _as_they_are,
+    recorded_forms_of: FindRecordedForms = _unchanged,
 ) -> PersonalData:
-    """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
+    """Return all data about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    `find_names` maps the forms of names in records to the names. Raises what `Finder.find` raises; iterating over the contacts
-    raises `Unavailable`.
+    `recorded_forms_of` maps the forms of names in the audit log to the names. Raises as `CitizenFinder.find` does. Iterating over
+    the contacts may raise `Unavailable`.
     """
     found = finder.find(asked, sector)
     story = found.story
     known: dict[frozenset[str], LinkRecord] = {}
-    for one in story.identities:
-        known |= {frozenset(told.link): told for told in timeline.read_links(one, MAX_LINKS)}
-    identities = [_identify(one, link, known) for one, link in story.identities.items()]
-    withheld = [Withheld(one, _other(one, link), "shared") for one, link in story.shared.items()]
+    for identity in story.identities:
+        known |= {frozenset(record.link): record for record in timeline.read_links(identity, MAX_LINKS)}
+    identities = [_make_identity(identity, link, known) for identity, link in story.identities.items()]
+    withheld = [Withheld(identity, _other(identity, link), "shared") for identity, link in story.shared.items()]
     withheld += [
         Withheld(other, mine, "revoked")
         for pair, link in known.items()
@@ -195,15 +195,13 @@ def collect_personal_data(
         if mine in story.identities and other not in story.identities
     ]
 
-    def told_in(
-        contact: str,
-    ) -> list[Mapping[str, Any]]:  # one that was told in another sector too is not handed out there
+    def read_entries(contact: str) -> list[Mapping[str, Any]]:  # without those of another sector
         return [entry for entry in timeline.read_contact(contact) if entry["sector"] in {sector, ""}]
 
     rows = (found.rows.get(contact) for contact in found.contacts)
-    told = {identity for row in rows if row for identity in row.identities.split()}
-    revoked = {one.identity for one in withheld if one.reason == "revoked"}
-    shared = {*story.shared, *told} - story.identities.keys() - revoked
+    named = {identity for row in rows if row for identity in row.identities.split()}
+    revoked = {entry.identity for entry in withheld if entry.reason == "revoked"}
+    shared = {*story.shared, *named} - story.identities.keys() - revoked
     accesses, hidden, of_several = _read_accesses(
         records, recorded_forms_of({*story.identities, *found.contacts}), recorded_forms_of(shared)
     )
@@ -215,7 +213,7 @@ def collect_personal_data(
         identities,
         withheld,
         len(found.contacts),
-        (_hold(contact, told_in(contact), found.rows.get(contact)) for contact in found.contacts),
+        (_make_contact_data(contact, read_entries(contact), found.rows.get(contact)) for contact in found.contacts),
         accesses,
         hidden,
         of_several,
@@ -227,41 +225,44 @@ def collect_personal_data(
 
 
 MAX_LINKS: Final = 1000
-"""Of one identity: more belong to nobody."""
+"""Maximum of links read for one identity. No person has more."""
 
 
-def _identify(one: str, link: Link | None, known: Mapping[frozenset[str], LinkRecord]) -> Identity:
+def _make_identity(identity: str, link: Link | None, known: Mapping[frozenset[str], LinkRecord]) -> Identity:
     if link is None:
-        return Identity(one, "", 0, "")
-    told = known.get(frozenset(link))
-    return Identity(one, _other(one, link), told.contacts if told else 0, _iso(told.linked_at) if told else "")
+        return Identity(identity, "", 0, "")
+    record = known.get(frozenset(link))
+    since = _iso(record.linked_at) if record else ""
+    return Identity(identity, _other(identity, link), record.contacts if record else 0, since)
 
 
-def _other(one: str, link: Link) -> str:
-    return link.other if link.one == one else link.one
+def _other(identity: str, link: Link) -> str:
+    return link.other if link.one == identity else link.one
 
 
 def _read_accesses(
-    records: Records, subject_id: Mapping[str, str], shared: Mapping[str, str]
+    records: Records, own: Mapping[str, str], shared: Mapping[str, str]
 ) -> tuple[list[Access], int, int]:
     found, hidden, of_several = [], 0, 0
     for record in records():
         if record.get("whose") in shared:
-            if record.get("result") == "shown" and record.get("operation") in _LOOKED:
-                hidden += record.get("why") == NOT_TOLD
-                of_several += record.get("why") != NOT_TOLD
-        elif record.get("whose") in subject_id:
-            if record.get("why") == NOT_TOLD:
+            if record.get("result") == "shown" and record.get("operation") in _LOOK_UPS:
+                hidden += record.get("why") == HIDDEN_PURPOSE
+                of_several += record.get("why") != HIDDEN_PURPOSE
+        elif record.get("whose") in own:
+            if record.get("why") == HIDDEN_PURPOSE:
                 hidden += 1
             else:
-                said = {**record, "whose": subject_id[record["whose"]]}
+                plain = {**record, "whose": own[record["whose"]]}
                 found.append(
-                    Access(*(str(said.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose")))
+                    Access(
+                        *(str(plain.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose"))
+                    )
                 )
     return found, hidden, of_several
 
 
-def _hold(contact: str, entries: Sequence[Mapping[str, Any]], row: Contact | None) -> ContactData:
+def _make_contact_data(contact: str, entries: Sequence[Mapping[str, Any]], row: Contact | None) -> ContactData:
     last = next((entry for entry in reversed(entries) if entry["source"] != SLA_SOURCE), None)
     dimensions = row.dimensions if row else None
     return ContactData(
@@ -295,18 +296,18 @@ def _promises(row: Contact) -> Iterator[Promise]:
 
 
 def list_stays(row: Contact) -> Iterator[Stay]:
-    """Yield the stays in queues that the workers' state has of a contact."""
-    for visit in row.stays:
-        story = stay_result(visit)
-        seconds = story.wait_ms / 1000, story.handle_ms / 1000
-        yield Stay(visit.dimensions.queue, _iso(story.queued_at), story.outcome, *seconds, visit.to_queue or "")
+    """Yield the queue stays of a contact in the workers' state."""
+    for stay in row.stays:
+        result = stay_result(stay)
+        seconds = result.wait_ms / 1000, result.handle_ms / 1000
+        yield Stay(stay.dimensions.queue, _iso(result.queued_at), result.outcome, *seconds, stay.to_queue or "")
 
 
 def list_facts(row: Contact, *, opinions: bool) -> Iterator[Fact]:
-    """Yield what else that has: opinions, or all but those."""
-    for told in row.case_events:
-        if told.type.startswith("feedback.") is opinions:
-            yield Fact(told.type, _iso(told.first_at), _iso(told.last_at), msgspec.json.decode(told.detail or "{}"))
+    """Yield the contact's feedback events in the workers' state, or all its other case events."""
+    for event in row.case_events:
+        if event.type.startswith("feedback.") is opinions:
+            yield Fact(event.type, _iso(event.first_at), _iso(event.last_at), msgspec.json.decode(event.detail or "{}"))
 
 
 def _iso(at: int | None) -> str:

@@ -1,4 +1,4 @@
-"""Where citizens' rights are exercised: what an API needs of the installation behind it."""
+"""Functions of the installation that the API needs for privacy requests."""
 
 from collections.abc import Callable
 from datetime import tzinfo
@@ -11,10 +11,10 @@ from streams.timeline.store import Timeline
 
 
 class PrivacyRequests(NamedTuple):
-    """What is there."""
+    """Dependencies of the API's routes for export and erasure."""
 
     erasures: Callable[[Timeline], Erasures]
     collect_personal_data: Callable[[Timeline, CitizenFinder, str, str, str], PersonalData]
-    """Of whom, in which sector, in which language: raises what `holding.gather` does."""
+    """Arguments: timeline, finder, subject, sector, language. Raises as `personal_data.collect_personal_data` does."""
     zone: tzinfo
-    """Whose clocks are shown to people."""
+    """Time zone of the times shown to people."""

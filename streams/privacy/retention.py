@@ -1,4 +1,4 @@
-"""How long is kept what: one table of all the settings that say so, held against each other."""
+"""Retention periods of all data, from all settings that define them, and contradictions between these settings."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -7,38 +7,38 @@ from typing import Final, NamedTuple
 from streams.settings.schema import Settings
 
 MONTH_DAYS: Final = 31
-"""Files of the audit go whole: their first record is so much older at most."""
+"""Longest additional time for a record of the audit log, in days, because whole files are deleted."""
 Text = tuple[str, str]
 """English, French."""
 
 
 class RetentionRule(NamedTuple):
-    """What is kept somewhere."""
+    """Retention period of one kind of data."""
 
     what: Text
     where: str
     personal: Text
-    """What of a person is in it."""
+    """Personal data in it."""
     days: int | None
-    """None: without an end, or until what `until` says."""
+    """None: unlimited, or as `until` says."""
     until: Text
-    """From when on the days count, or what ends it."""
+    """Start of the period, or the event that ends it."""
     setting: str
-    """Empty: none."""
+    """Name of the setting; empty: none."""
 
 
 PSEUDONYMS: Final = ("pseudonyms", "pseudonymes")
 CONTACT_IDS: Final = ("ids of contacts", "numéros de contacts")
-RAW: Final = ("as it came: may be names, texts", "tel quel : peut-être noms, textes")
+RAW: Final = ("unchanged input, perhaps names and texts", "tel quel : peut-être noms, textes")
 NOTHING: Final = ("nothing", "rien")
-SINCE_TOLD: Final = ("after it was told", "après avoir été dit")
+SINCE_TOLD: Final = ("after the event was published", "après publication de l'événement")
 SINCE_CLOSED: Final = ("after it was closed", "après sa clôture")
 
 
 def find_due(applied_at: datetime | None, now: datetime, at: time) -> datetime | None:
-    """Return when the clocks, as `now` has them, last showed `at`, unless what is over was removed since.
+    """Return the last time of day `at` before `now`, unless expired data was removed since.
 
-    When that was may be unknown (None), or not believed: a time to come.
+    `applied_at` is the time of the last removal. None means unknown; a time in the future is ignored.
     """
     today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
     due = today if today <= now else today - timedelta(days=1)
@@ -46,27 +46,27 @@ def find_due(applied_at: datetime | None, now: datetime, at: time) -> datetime |
 
 
 def erased_days(settings: Settings) -> int:
-    """Return for how long after its erasure a contact is known as erased: as long as its timeline would have been kept."""
+    """Return the number of days that a contact stays marked as erased: as long as its timeline would have been kept."""
     return settings.timeline.keep_days
 
 
 def retention_rules(settings: Settings) -> list[RetentionRule]:
-    """Return all that is kept."""
-    kept, notify = settings.retention, settings.notify
+    """Return the retention periods of all data."""
+    retention, notify = settings.retention, settings.notify
     return [
         RetentionRule(
             ("events, timeline entries, SLA events", "événements, entrées des fils, échéances"),
             "Kafka contact.*.v1, citizen.timeline.v1",
             PSEUDONYMS,
-            kept.events_days,
+            retention.events_days,
             SINCE_TOLD,
             "retention.events_days",
         ),
         RetentionRule(
-            ("records that could not be used", "enregistrements inutilisables"),
+            ("unusable records", "enregistrements inutilisables"),
             "Kafka contact.deadletter.v1",
             PSEUDONYMS,
-            kept.dead_letters_days,
+            retention.dead_letters_days,
             SINCE_TOLD,
             "retention.dead_letters_days",
         ),
@@ -79,12 +79,12 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             "worker.keep_closed_days",
         ),
         RetentionRule(
-            ("the row by which a citizen is counted", "la ligne qui sert à compter un usager"),
+            ("the row for counting a citizen", "la ligne qui sert à compter un usager"),
             "Kafka accueil.citizens.v1",
             PSEUDONYMS,
             None,
             (
-                "until the four weeks of its contacts are counted; while a matter is open, 400 days at the most",
+                "until the four weeks of its contacts are counted; while a case is open, 400 days at most",
                 (
                     "jusqu'à ce que les quatre semaines de ses contacts soient comptées ; "
                     "tant qu'une demande est ouverte, 400 jours au plus"
@@ -93,7 +93,7 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             "",
         ),
         RetentionRule(
-            ("citizens' timelines, links, running promises", "fils des usagers, liens, délais en cours"),
+            ("citizens' timelines, links, open SLA targets", "fils des usagers, liens, délais en cours"),
             "timeline.db, PostgreSQL",
             PSEUDONYMS,
             settings.timeline.keep_days,
@@ -101,12 +101,12 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             "timeline.keep_days",
         ),
         RetentionRule(
-            ("links that were revoked", "liens révoqués"),
+            ("revoked links", "liens révoqués"),
             "timeline.db, PostgreSQL",
             PSEUDONYMS,
             None,
             (
-                "as long as anything is kept of one of the two, or until one is erased",
+                "while any data about one of the two exists, or until one is erased",
                 "tant que quelque chose est gardé de l'un des deux, ou jusqu'à l'effacement de l'un",
             ),
             "",
@@ -121,36 +121,36 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
         ),
         RetentionRule(
             (
-                "who read what of whom, and why; proofs of erasure",
+                "accesses to citizens' data and their purposes; proofs of erasure",
                 "qui a lu quoi de qui, et pourquoi ; preuves d'effacement",
             ),
             "data/audit, timeline.db",
             PSEUDONYMS,
             settings.audit.keep_days,
-            ("after the record, and a month more", "après l'acte, et un mois de plus"),
+            ("after the record, plus up to a month", "après l'acte, et un mois de plus"),
             "audit.keep_days",
         ),
         RetentionRule(
-            ("what a connector could not map", "ce qu'un connecteur n'a pu lire"),
+            ("records that a connector could not map", "ce qu'un connecteur n'a pu lire"),
             "data/connectors/…/rejects.jsonl, *.bad",
             RAW,
-            kept.rejects_days,
+            retention.rejects_days,
             ("after it was read", "après sa lecture"),
             "retention.rejects_days",
         ),
         RetentionRule(
-            ("what a switchboard told live", "ce qu'un standard a dit en direct"),
+            ("a switchboard's live events", "événements reçus en direct d'un standard"),
             "data/connectors/…/ami, esl",
             ("telephone numbers", "numéros de téléphone"),
             None,
             (
-                "until Kafka or the spool has it; while the connector is stopped, without an end",
+                "until Kafka or the spool has them; while the connector is stopped, unlimited",
                 "jusqu'à ce que Kafka ou la file sur disque l'ait ; connecteur arrêté : sans limite",
             ),
             "",
         ),
         RetentionRule(
-            ("events while Kafka is away", "événements pendant une panne de Kafka"),
+            ("events while Kafka is unavailable", "événements pendant une panne de Kafka"),
             "data/connectors/…/spool",
             PSEUDONYMS,
             None,
@@ -159,13 +159,13 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
         ),
         RetentionRule(
             (
-                "what connectors told, so that it is the same again",
-                "ce que les connecteurs ont dit, pour le redire pareil",
+                "events that connectors published, so that duplicates are identical",
+                "événements déjà publiés par les connecteurs, pour que les doublons soient identiques",
             ),
             "data/connectors/…/told.sqlite, threads.sqlite, cursor-*",
             ("ids, keyed digests", "numéros, empreintes à clé"),
             None,
-            ("so many of the newest", "un nombre borné, les plus récents"),
+            ("the newest, up to a fixed number", "un nombre borné, les plus récents"),
             "",
         ),
         RetentionRule(
@@ -175,8 +175,8 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             ),
             "data/connectors/…/before-reread",
             ("ids, keyed digests", "numéros, empreintes à clé"),
-            kept.rejects_days,
-            ("after that", "après celle-ci"),
+            retention.rejects_days,
+            ("after that reading", "après celle-ci"),
             "retention.rejects_days",
         ),
         RetentionRule(
@@ -188,7 +188,7 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             ("ids, keyed digests", "numéros, empreintes à clé"),
             None,
             (
-                "without an end: a number would be given twice, or a letter reported twice",
+                "unlimited: otherwise a number would be given twice or a letter published twice",
                 "sans limite : un numéro serait donné deux fois, ou un courrier publié deux fois",
             ),
             "",
@@ -199,13 +199,13 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             ("the letters themselves, as they came", "les courriers mêmes, tels quels"),
             None,
             (
-                'until you remove them; with afterwards = "delete" what was read is deleted at once',
+                'until you remove them; with afterwards = "delete", a letter is deleted after it was read',
                 'jusqu\'à ce que vous les retiriez ; avec afterwards = "delete", ce qui est lu est supprimé aussitôt',
             ),
             "",
         ),
         RetentionRule(
-            ("promises that were told as broken", "échéances dépassées déjà signalées"),
+            ("reported missed SLA targets", "échéances dépassées déjà signalées"),
             "notify.db",
             CONTACT_IDS,
             notify.keep_ended_days,
@@ -216,7 +216,7 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             ("logs", "journaux"),
             "data/logs",
             NOTHING,
-            kept.logs_days,
+            retention.logs_days,
             ("after the last line", "après la dernière ligne"),
             "retention.logs_days",
         ),
@@ -233,38 +233,38 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             "Kafka accueil.figures.v1",
             NOTHING,
             None,
-            ("without an end", "sans limite"),
+            ("unlimited", "sans limite"),
             "",
         ),
     ]
 
 
 def describe(settings: Settings, language: str) -> str:
-    """Return the table in `en` or `fr`, as Markdown has it: as PRIVACY.md prints it."""
-    which = ("en", "fr").index(language)
-    rows = [[title[which] for title in TITLES], ["---"] * len(TITLES)]
-    for one in retention_rules(settings):
-        days = "" if one.days is None else f"{one.days} {('days', 'jours')[which]}, "
-        setting = f"`{one.setting}`" if one.setting else ""
-        rows.append([one.what[which], f"`{one.where}`", one.personal[which], f"{days}{one.until[which]}", setting])
+    """Return the table in `en` or `fr` as Markdown, as printed in PRIVACY.md."""
+    index = ("en", "fr").index(language)
+    rows = [[title[index] for title in TITLES], ["---"] * len(TITLES)]
+    for rule in retention_rules(settings):
+        days = "" if rule.days is None else f"{rule.days} {('days', 'jours')[index]}, "
+        setting = f"`{rule.setting}`" if rule.setting else ""
+        rows.append([rule.what[index], f"`{rule.where}`", rule.personal[index], f"{days}{rule.until[index]}", setting])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 TITLES: Final = (
-    ("what", "quoi"),
+    ("data", "données"),
     ("where", "où"),
-    ("of a person", "d'une personne"),
-    ("how long", "durée"),
+    ("personal data", "données personnelles"),
+    ("duration", "durée"),
     ("setting", "réglage"),
 )
 
 
 def find_contradictions(settings: Settings) -> Iterator[Text]:
-    """Yield what one setting makes impossible of what another one promises."""
-    kept = settings.retention
+    """Yield a message for each setting that makes the period of another one ineffective."""
+    retention = settings.retention
     days = {
-        "retention.events_days": kept.events_days,
-        "retention.dead_letters_days": kept.dead_letters_days,
+        "retention.events_days": retention.events_days,
+        "retention.dead_letters_days": retention.dead_letters_days,
         "worker.keep_closed_days": settings.worker.keep_closed_days,
         "timeline.keep_days": settings.timeline.keep_days,
         "notify.keep_ended_days": settings.notify.keep_ended_days,
@@ -282,8 +282,8 @@ CONTRADICTIONS: Final = (
     (
         "worker.keep_closed_days",
         "retention.events_days",
-        "Kafka keeps events longer, and one told again would count again",
-        "Kafka garde les événements plus longtemps, et un événement redit compterait deux fois",
+        "Kafka keeps events longer, so a duplicate would count again",
+        "Kafka garde les événements plus longtemps : un doublon compterait deux fois",
     ),
     (
         "worker.keep_closed_days",
@@ -294,20 +294,20 @@ CONTRADICTIONS: Final = (
     (
         "timeline.keep_days",
         "retention.events_days",
-        "whose person was erased would be forgotten before the topics are",
+        "the marks of erased contacts would be deleted before the topics",
         "les personnes effacées seraient oubliées avant les topics",
     ),
     (
         "notify.keep_ended_days",
         "retention.events_days",
-        "an incident told again would be a new one",
-        "une échéance redite serait nouvelle",
+        "a duplicate event would start a new incident",
+        "une échéance signalée de nouveau passerait pour nouvelle",
     ),
     (
         "audit.keep_days",
         "timeline.keep_days",
-        "who read a timeline would be forgotten before it",
+        "the accesses to a timeline would be deleted before the timeline",
         "on oublierait qui a lu un fil avant le fil",
     ),
 )
-"""What must be kept longer than what, and why."""
+"""Setting that must be larger, setting that must be smaller, reason in English and French."""

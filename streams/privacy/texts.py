@@ -1,4 +1,4 @@
-"""What citizens' rights come to, in words: English and French."""
+"""Texts about erasures, in English and French."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
@@ -11,44 +11,47 @@ Text = tuple[str, str]
 
 REMNANTS: Final[Mapping[str, Text]] = {
     "events": (
-        "events and entries told before, with pseudonyms, in Kafka's topics",
+        "events and entries from before, with pseudonyms, in Kafka's topics",
         "les événements et entrées d'avant, avec pseudonymes, dans les topics de Kafka",
     ),
     "state": (
-        "older versions of the rows, and the row by which the citizen is counted, in Kafka's files",
+        "older versions of the rows, and the row for counting the citizen, in Kafka's files",
         "les versions antérieures des lignes, et celle qui sert à compter l'usager, dans les fichiers de Kafka",
     ),
     "dead_letters": (
-        "records that could not be used, if there were any, among the dead letters",
+        "unusable records, if any, among the dead letters",
         "les enregistrements inutilisables, s'il y en avait, parmi les lettres mortes",
     ),
-    "audit": ("who read what of them, by pseudonym, in the audit", "qui en a lu quoi, sous pseudonyme, dans l'audit"),
+    "audit": (
+        "accesses to their data, by pseudonym, in the audit log",
+        "qui en a lu quoi, sous pseudonyme, dans l'audit",
+    ),
     "erased": (
-        "the ids of their contacts, so that nothing comes back (of open ones until they are closed)",
+        "the ids of their contacts, so that no data comes back (for open contacts until they are closed)",
         "les numéros de leurs contacts, pour que rien ne revienne (ceux en cours, jusqu'à leur clôture)",
     ),
     "pages": (
-        "what the database has freed, in its files, log and backups",
+        "freed space in the database's files, log and backups",
         "ce que la base a libéré, dans ses fichiers, son journal et ses sauvegardes",
     ),
 }
-"""What an erasure leaves for a while."""
+"""Data that remains for a while after an erasure."""
 
 
 def format_request(request: str) -> Text:
-    """Return the line that names a request: by it `accueil timeline erasure` finds the proof again."""
+    """Return the line with the id of a request, with which `accueil timeline erasure` finds the proof."""
     return f"request {request}", f"demande {request}"
 
 
 def format_erasure(found: Erasure, zone: tzinfo) -> Iterator[Text]:
-    """Yield the lines that tell how far an erasure is, and what proves it; the first names its request."""
+    """Yield the lines that describe the progress and the proof of an erasure; the first one has the id of its request."""
     request, proof = found.request, found.proof
     yield format_request(request.id)
     if proof is None:
         state = (
-            ("begun: Kafka has not all of it yet", "commencé : Kafka n'a pas encore tout")
+            ("begun: Kafka does not have all events yet", "commencé : Kafka n'a pas encore tout")
             if request.told_at is None
-            else ("told, but not all is erased yet", "dit, mais tout n'est pas encore effacé")
+            else ("published, but not everything is erased yet", "publié, mais tout n'est pas encore effacé")
         )
         yield state
         return
@@ -69,9 +72,9 @@ def format_erasure(found: Erasure, zone: tzinfo) -> Iterator[Text]:
         f"  links: {proof.links_before}, now {proof.links}",
         f"  liens : {proof.links_before}, désormais {proof.links}",
     )
-    yield f"  running promises: {proof.promises}", f"  délais en cours : {proof.promises}"
+    yield f"  open SLA targets: {proof.promises}", f"  délais en cours : {proof.promises}"
     yield (
-        f"  revocations of which nothing is kept of either side: {proof.revocations}",
+        f"  revocations between identities without data: {proof.revocations}",
         (f"  révocations dont rien n'est gardé d'aucun côté : {proof.revocations}"),
     )
     for remnant in proof.remains:

@@ -1,4 +1,4 @@
-"""Words for closed sets of values, English and French: one table for the timeline page and for what is handed out."""
+"""Labels of coded values in English and French, for the timeline page and for exports."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 LANGUAGES: Final = ("en", "fr")
 Text = tuple[str, str]
-"""In the order of `LANGUAGES`."""
+"""Texts in the order of `LANGUAGES`."""
 
 VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
     "channel": {
@@ -56,9 +56,9 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "feedback.invited": ("Invited to give an opinion", "Invité à donner son avis"),
         "feedback.given": ("Opinion given", "Avis donné"),
         "personal_data.erased": ("Personal data erased", "Données personnelles effacées"),
-        "sla.met": ("Promise kept", "Délai tenu"),
-        "sla.breached": ("Promise broken", "Délai dépassé"),
-        "sla.cancelled": ("Promise no longer due", "Délai sans objet"),
+        "sla.met": ("Target met", "Délai tenu"),
+        "sla.breached": ("Target missed", "Délai dépassé"),
+        "sla.cancelled": ("Target cancelled", "Délai sans objet"),
     },
     "state": {
         "waiting": ("Waiting for the service", "En attente du service"),
@@ -116,7 +116,7 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
     },
     "purpose": {
         "contact": ("The citizen is here", "L’usager est là"),
-        "follow_up": ("Follow-up of a matter", "Suivi d’une affaire"),
+        "follow_up": ("Follow-up of a case", "Suivi d’une affaire"),
         "complaint": ("Complaint", "Réclamation"),
         "quality": ("Quality of service", "Qualité du service"),
         "rights": ("The citizen’s rights", "Droits de l’usager"),
@@ -130,14 +130,14 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "operator": ("operator", "exploitant"),
     },
     "operation": {
-        "look_up": ("found by number, address or reference", "recherche par numéro, adresse ou référence"),
+        "look_up": ("looked up by number, address or reference", "recherche par numéro, adresse ou référence"),
         "read_timeline": ("timeline read", "fil lu"),
         "read_contact": ("one contact read", "un contact lu"),
         "export": ("export", "export"),
         "erase": ("erasure", "effacement"),
         "revoke_link": ("link revoked", "lien rompu"),
         "restore_link": ("link restored", "lien rétabli"),
-        "read_audit": ("who looked at it", "consultation de l’audit"),
+        "read_audit": ("audit log read", "consultation de l’audit"),
         "read_figures": ("figures read", "chiffres lus"),
         "read_dead_letters": ("dead letters read", "lettres mortes lues"),
         "add_token": ("token added", "jeton ajouté"),
@@ -147,22 +147,22 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
     "result": {
         "begun": ("begun", "commencé"),
         "done": ("done", "fait"),
-        "failed": ("failed, or not known", "échoué, ou non connu"),
+        "failed": ("failed or unknown", "échoué, ou non connu"),
         "shown": ("done", "fait"),
         "proved": ("proved", "prouvé"),
         "not_found": ("nothing found", "rien trouvé"),
         "refused": ("refused", "refusé"),
-        "limited": ("refused: too often", "refusé : trop souvent"),
+        "limited": ("refused: too many requests", "refusé : trop souvent"),
     },
     "ground": {
         "shared": ("Several people use it", "Plusieurs personnes s’en servent"),
-        "mistaken": ("Told or typed wrongly", "Erreur de saisie"),
-        "reassigned": ("Somebody else’s by now", "À quelqu’un d’autre désormais"),
-        "requested": ("Asked for by the citizen", "Demandé par l’usager"),
+        "mistaken": ("Wrong value typed or given", "Erreur de saisie"),
+        "reassigned": ("Belongs to another person now", "À quelqu’un d’autre désormais"),
+        "requested": ("Requested by the citizen", "Demandé par l’usager"),
     },
     "reason": {
-        "shared": ("others have it too", "d’autres l’ont aussi"),
-        "revoked": ("found not to be yours", "reconnu comme n’étant pas à vous"),
+        "shared": ("other people have it too", "d’autres l’ont aussi"),
+        "revoked": ("not yours, as was found", "reconnu comme n’étant pas à vous"),
     },
     "field": {
         "line": ("line called", "ligne appelée"),
@@ -179,8 +179,8 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "decision": ("decision", "décision"),
         "starts_at": ("appointment on", "rendez-vous le"),
         "by": ("decided by", "à l’initiative de"),
-        "scale": ("asked about", "question sur"),
-        "score": ("mark", "note"),
+        "scale": ("question", "question sur"),
+        "score": ("score", "note"),
     },
     "party": {
         "citizen": ("the citizen", "l’usager"),
@@ -195,10 +195,10 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "lettre_en_ligne": ("posted online (lettre en ligne)", "lettre en ligne"),
     },
 }
-"""Name of a set → value → word."""
+"""Name of a vocabulary → value → label."""
 
 
 def name(of: str, value: str, language: str) -> str:
-    """Return the word for a value of a set, in a language of `LANGUAGES`; a value without one stands for itself."""
-    words = VOCABULARY[of].get(value)
-    return words[LANGUAGES.index(language)] if words else value
+    """Return the label of a value in a language of `LANGUAGES`; the value itself if it has none."""
+    labels = VOCABULARY[of].get(value)
+    return labels[LANGUAGES.index(language)] if labels else value

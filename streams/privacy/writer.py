@@ -1,4 +1,4 @@
-"""An export as a file: JSON for programs, HTML and PDF for people. All three tell the same, in pieces, as it is read."""
+"""Write an export as JSON, HTML or PDF, in pieces. All three formats have the same content."""
 
 from collections.abc import Iterator
 from datetime import tzinfo
@@ -17,7 +17,7 @@ from streams.privacy.personal_data import PersonalData
 
 
 class Format(StrEnum):
-    """How it is written."""
+    """File format of an export."""
 
     JSON = "json"
     HTML = "html"
@@ -32,14 +32,14 @@ MEDIA_TYPES: Final = {
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")), undefined=StrictUndefined, autoescape=True
 )
-_PIECE: Final = 16
-"""So many pieces of a template are joined to one."""
+_BUFFERED_PIECES: Final = 16
+"""Number of template pieces that are joined before they are sent."""
 
 
 def write(personal_data: PersonalData, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
-    """Return the pieces of a file, the first of which is made at once: of a PDF there is no other.
+    """Return the pieces of a file. The first piece is made immediately; a PDF has only one.
 
-    What a contact tells is read as it is written; then it may raise `Unavailable`.
+    Contacts are read during the iteration, which may raise `Unavailable`.
     """
     pieces = _write(personal_data, kind, language, zone)
     return chain([next(pieces)], pieces)
@@ -71,6 +71,6 @@ def _write_html(personal_data: PersonalData, document: Document, language: str) 
     stream = template.stream(
         personal_data=personal_data, document=document, language=language, label=partial(label, language=language)
     )
-    stream.enable_buffering(_PIECE)
+    stream.enable_buffering(_BUFFERED_PIECES)
     for piece in stream:
         yield piece.encode()

@@ -281,8 +281,8 @@ WHY: Final = {
         "Kafka a supprimé {count} événements de {topic} jamais comptés ; pour continuer sans eux : worker.skip_expired = true",
     ),
     r"(?P<topic>\S+): the next offset is (?P<state>\S+) by the state topics, and (?P<group>\S+) by the consumer group": (
-        "{topic} was read up to {state} by the state topics, up to {group} by the group (see « Power cut » in ARCHITECTURE.md)",
-        "{topic} est lu jusqu'à {state} selon l'état, {group} selon le groupe (voir « Power cut » dans ARCHITECTURE.md)",
+        "{topic} was read up to {state} by the state topics, up to {group} by the group (see docs/how-to/recover.md)",
+        "{topic} est lu jusqu'à {state} selon l'état, {group} selon le groupe (voir docs/how-to/recover.fr.md)",
     ),
     r"the timelines' database lacks entries of (?P<topic>\S+): (?P<first>\d+) to (?P<next>\d+)": (
         (
@@ -295,8 +295,8 @@ WHY: Final = {
         ),
     ),
     r"(?P<topic>\S+): the next offset is (?P<next>\d+), but the topic ends at (?P<end>\d+)": (
-        "{topic} was read up to {next}, but ends at {end} (see « Power cut » in ARCHITECTURE.md)",
-        "{topic} est lu jusqu'à {next}, mais finit à {end} (voir « Power cut » dans ARCHITECTURE.md)",
+        "{topic} was read up to {next}, but ends at {end} (see docs/how-to/recover.md)",
+        "{topic} est lu jusqu'à {next}, mais finit à {end} (voir docs/how-to/recover.fr.md)",
     ),
     r"not all topics have the same number of partitions: (?P<counts>.*)": (
         "not all topics have the same number of partitions: {counts}",

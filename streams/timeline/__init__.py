@@ -1,1 +1,1 @@
-"""The timeline's read model: entries and links in SQL, written once, looked up by citizen."""
+"""Read model of citizens' timelines in SQL: entries and links by citizen. Imports `models`, `core` and `connectors.sdk`."""

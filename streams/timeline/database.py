@@ -1,4 +1,4 @@
-"""The timeline's database: how it is opened, and what its errors mean to us."""
+"""Open the timelines' database and translate its errors."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,44 +9,45 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 LOCK_SECONDS: Final = 30
-"""So long SQLite waits for another process that writes."""
+"""Wait for another process that writes to SQLite, in seconds."""
 TOO_LARGE: Final = "54"
-"""Class of SQLSTATE: a row is more than PostgreSQL can index."""
+"""SQLSTATE class: a row exceeds PostgreSQL's limits, such as the size of an index entry."""
 LOCKED: Final = "55P03"
-"""SQLSTATE: PostgreSQL waited for a lock for as long as it may."""
+"""SQLSTATE: PostgreSQL's lock timeout expired."""
 LOG_PAGES: Final = 131_072
-"""SQLite's write-ahead log is carried into the database at this length, 512 MiB: a page that changes often is carried once."""
+"""Length of SQLite's write-ahead log at which it is checkpointed, in pages (512 MiB). A page that changes often is then copied
+only once."""
 SPILL_PAGES: Final = 262_143
-"""Up to so many that a transaction changes, 1 GiB, SQLite keeps in memory, and writes each once. Of 262,144 the lowest byte is 0:
-it would read that as "never"."""
+"""Changed pages that a SQLite transaction keeps in memory (1 GiB), so that each is written once. SQLite would read 262,144, whose
+lowest byte is 0, as "never"."""
 CACHE_KIB: Final = 16 << 10
-"""Size of SQLite's page cache of one connection, in KiB. It fills once and is not released: with 64 MiB the timeline process
-grew for half an hour. A larger one is no faster, since the system caches the file too."""
+"""Size of SQLite's page cache per connection, in KiB. It fills once and is never released: with 64 MiB, the timeline process grew
+for half an hour. A larger cache is no faster because the operating system caches the file too."""
 LOG_BYTES_LEFT: Final = 4 << 20
-"""So much of its file is left when it is begun anew."""
+"""Size to which the file of the write-ahead log is truncated when it is restarted, in bytes."""
 UNIQUE: Final = frozenset({"SQLITE_CONSTRAINT_PRIMARYKEY", "23505"})
-"""By SQLite and by SQLSTATE: there is another row with this key."""
+"""Error codes of a duplicate key, of SQLite and as SQLSTATE."""
 
 
 class Unavailable(Exception):  # noqa: N818 - says what the database is
-    """The database cannot be reached, or does not take what is written: to be tried again later, by a new process."""
+    """The database cannot be reached or does not accept writes. A new process should try again later."""
 
 
 class Busy(Unavailable):
-    """Somebody else writes, or writes the tables anew: to be tried again soon."""
+    """Another process writes or rewrites the tables. The operation should soon be tried again."""
 
 
 class Refused(Exception):  # noqa: N818 - says what the database did
-    """The database cannot hold something that was written: another try would not help."""
+    """The database cannot store a value. Another attempt would fail as well."""
 
 
 class SameId(Refused):
-    """Entries of two contacts of one citizen have one id and one time: ids are unique, whatever their source."""
+    """Entries of two contacts of one citizen have the same id and time, although ids are unique across sources."""
 
 
 def open_engine(url: URL, lock_timeout_seconds: float | None) -> Engine:
-    """Return the engine of the database at `url`; who is in the way is waited for as `store.Timeline` says."""
-    engine = create_engine(url, hide_parameters=True)  # what an error says may be logged
+    """Return the engine of the database at `url`. `store.Timeline` describes the lock timeout."""
+    engine = create_engine(url, hide_parameters=True)  # errors may be logged
 
     def prepare(connection: Any, _record: Any) -> None:
         if engine.dialect.name == "sqlite":
@@ -59,15 +60,15 @@ def open_engine(url: URL, lock_timeout_seconds: float | None) -> Engine:
     return engine
 
 
-def _wait_for(lock_timeout_seconds: float | None) -> str:
-    """Return what has a connection to SQLite wait so long for others."""
+def _busy_timeout(lock_timeout_seconds: float | None) -> str:
+    """Return the statement that sets SQLite's wait for locks."""
     return f"PRAGMA busy_timeout = {round((LOCK_SECONDS if lock_timeout_seconds is None else lock_timeout_seconds) * 1000)}"
 
 
 def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
-    """Have a new connection to SQLite write safely, and erase what is deleted."""
-    # WAL: who reads does not wait for who writes. A commit that a power cut takes back is told again by Kafka.
-    connection.execute(_wait_for(lock_timeout_seconds))
+    """Configure a new SQLite connection for safe writes and for overwriting deleted data."""
+    # WAL: readers do not wait for the writer. Kafka delivers again what a power cut removes from it.
+    connection.execute(_busy_timeout(lock_timeout_seconds))
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
@@ -82,14 +83,14 @@ def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turn errors of the database into `Unavailable` and `Refused`."""
+    """Translate errors of the database to `Unavailable` and `Refused`."""
     try:
         yield
     except DBAPIError as error:
         code = getattr(error.orig, "sqlstate", None) or ""
         if isinstance(error, DataError | IntegrityError) or code.startswith(TOO_LARGE):
             refused = SameId if UNIQUE & {code, getattr(error.orig, "sqlite_errorname", None)} else Refused
-            raise refused(_describe(error)) from None  # without a text that may hold values: what is raised is logged
+            raise refused(_describe(error)) from None  # the original text may hold values and would be logged
         kind = Busy if _is_busy(error.orig) else Unavailable
         raise kind(_describe(error)) from None
     except sqlite3.Error as error:  # of `queries.Query`
@@ -103,7 +104,7 @@ def _is_busy(cause: BaseException | None) -> bool:
 
 
 def _describe(error: DBAPIError) -> str:
-    """Return what kind of error it is, by its code. A text may hold values, unless there was no statement yet."""
+    """Return the error's type and code. Its text is added only before any statement, because it may contain values."""
     cause = error.orig
     text = " ".join(str(cause).split()) if error.statement is None else None
     return f"{_name(cause)}: {text}" if text else _name(cause)

@@ -1,7 +1,7 @@
-"""Requests to erase a citizen in SQL: which contacts are to be erased, how far that is, and what is left.
+"""Erasure requests in SQL: their contacts, progress and remaining data.
 
-A request and its contacts are written before anything is told of them: once the first of them is erased, those that followed from
-it could not be found again. All times are milliseconds since 1970 UTC.
+A request and its contacts are written before the first event is published. After the first erasure, the other contacts could not
+be found again. All times are milliseconds since 1970 UTC.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,43 +14,45 @@ from streams.timeline.schema import ENTRIES, ERASURE_CONTACTS, ERASURE_REQUESTS,
 
 
 class ErasureRequest(NamedTuple):
-    """A request to erase, as it was found to be when it was made."""
+    """A request to erase a citizen's data, and the data found at its time."""
 
     id: str
     sector: str
     requested_by: str
     requested_at: int
     told_at: int | None
-    """When Kafka had all its events; None: not yet, or not all."""
+    """Time at which Kafka had all its events; None before."""
     contacts: int
     entries: int
     links: int
     proof: str | None
-    """JSON, once nothing was left."""
+    """JSON; None until no data remains."""
 
 
 class Remains(NamedTuple):
-    """What is there of the contacts of a request."""
+    """Remaining data of a request's contacts."""
 
     erased: int
-    """So many of them are known as erased: nothing told of them is kept."""
+    """Number of contacts marked as erased, of which no entries are accepted any more."""
     entries: int
     links: int
     promises: int
-    """So many of them have a row of what is still to be kept."""
+    """Number of contacts with a row of open SLA targets."""
     revocations: int
-    """Between identities of which nothing is kept, anybody's."""
+    """Revocations between identities without any data, of all citizens."""
 
 
 def find_contacts(connection: Connection, owners: Iterable[str], sector: str) -> list[str]:
-    """Return the contacts in a sector, or of which none was told, whose entries stand under one of `owners`."""
-    is_there = or_(func.max(ENTRIES.c.sector) == "", func.count().filter(ENTRIES.c.sector == sector) > 0)
-    asked = select(ENTRIES.c.contact).where(ENTRIES.c.owner.in_([*owners])).group_by(ENTRIES.c.contact).having(is_there)
-    return sorted(connection.scalars(asked))
+    """Return the contacts of `owners` that are in a sector or have no sector."""
+    in_sector = or_(func.max(ENTRIES.c.sector) == "", func.count().filter(ENTRIES.c.sector == sector) > 0)
+    query = (
+        select(ENTRIES.c.contact).where(ENTRIES.c.owner.in_([*owners])).group_by(ENTRIES.c.contact).having(in_sector)
+    )
+    return sorted(connection.scalars(query))
 
 
 def find_sectors(connection: Connection, identity: str) -> list[str]:
-    """Return in which sectors a contact or an identity is known: in the empty one only if no other was told."""
+    """Return the sectors of a contact or identity; the empty one only if no other is known."""
     of_entries = select(ENTRIES.c.sector).where(or_(ENTRIES.c.owner == identity, ENTRIES.c.contact == identity))
     of_links = select(LINKS.c.sector).where(or_(LINKS.c.one == identity, LINKS.c.other == identity))
     known = {*connection.scalars(of_entries.union(of_links))}
@@ -58,50 +60,50 @@ def find_sectors(connection: Connection, identity: str) -> list[str]:
 
 
 def begin(connection: Connection, request: ErasureRequest, contacts: Sequence[str]) -> ErasureRequest:
-    """Write a request, with how many entries and links its contacts have; return it so."""
+    """Write a request with the numbers of its contacts' entries and links, and return it with these."""
     rows = [{"request": request.id, "contact": contact} for contact in contacts]
     connection.execute(insert(ERASURE_CONTACTS), rows)
-    there = look(connection, request.id)
-    request = request._replace(entries=there.entries, links=there.links)
+    remains = look(connection, request.id)
+    request = request._replace(entries=remains.entries, links=remains.links)
     connection.execute(insert(ERASURE_REQUESTS).values(request._asdict()))
     return request
 
 
 def read(connection: Connection, name: str) -> ErasureRequest | None:
-    """Return a request, None if there is none of that id."""
+    """Return the request with this id, or None."""
     row = connection.execute(select(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name)).first()
     return None if row is None else ErasureRequest(*row)
 
 
 def read_unpublished(connection: Connection) -> list[ErasureRequest]:
-    """Return the requests of which Kafka has not all events yet, the oldest first."""
-    asked = (
+    """Return the requests whose events Kafka does not all have yet, oldest first."""
+    query = (
         select(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.told_at.is_(None)).order_by(ERASURE_REQUESTS.c.requested_at)
     )
-    return [ErasureRequest(*row) for row in connection.execute(asked)]
+    return [ErasureRequest(*row) for row in connection.execute(query)]
 
 
 def read_unproved(connection: Connection) -> list[str]:
-    """Return the ids of the requests of which Kafka has all events, and that are not proved yet."""
+    """Return the ids of the requests whose events Kafka has, and that are not proved yet."""
     is_open = (ERASURE_REQUESTS.c.told_at.is_not(None), ERASURE_REQUESTS.c.proof.is_(None))
     return [*connection.scalars(select(ERASURE_REQUESTS.c.id).where(*is_open).order_by(ERASURE_REQUESTS.c.id))]
 
 
 def read_open(connection: Connection, sectors: Iterable[str]) -> list[ErasureRequest]:
-    """Return the requests in these sectors that are not proved yet, the oldest first."""
+    """Return the requests in these sectors that are not proved yet, oldest first."""
     is_open = (ERASURE_REQUESTS.c.sector.in_([*sectors]), ERASURE_REQUESTS.c.proof.is_(None))
-    asked = select(ERASURE_REQUESTS).where(*is_open).order_by(ERASURE_REQUESTS.c.requested_at, ERASURE_REQUESTS.c.id)
-    return [ErasureRequest(*row) for row in connection.execute(asked)]
+    query = select(ERASURE_REQUESTS).where(*is_open).order_by(ERASURE_REQUESTS.c.requested_at, ERASURE_REQUESTS.c.id)
+    return [ErasureRequest(*row) for row in connection.execute(query)]
 
 
 def list_contacts(connection: Connection, name: str) -> list[str]:
     """Return the contacts of a request that is not proved yet."""
-    asked = select(ERASURE_CONTACTS.c.contact).where(ERASURE_CONTACTS.c.request == name)
-    return sorted(connection.scalars(asked))
+    query = select(ERASURE_CONTACTS.c.contact).where(ERASURE_CONTACTS.c.request == name)
+    return sorted(connection.scalars(query))
 
 
 def look(connection: Connection, name: str) -> Remains:
-    """Return what is there of the contacts of a request."""
+    """Return the remaining data of a request's contacts."""
 
     def count(table: Table, where: ColumnElement[bool]) -> int:
         return connection.scalar(select(func.count()).select_from(table).where(where)) or 0
@@ -117,12 +119,12 @@ def look(connection: Connection, name: str) -> Remains:
 
 
 def mark_published(connection: Connection, name: str, at: int) -> None:
-    """Note that Kafka has all events of a request."""
+    """Record the time at which Kafka had all events of a request."""
     connection.execute(update(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name).values(told_at=at))
 
 
 def prove(connection: Connection, name: str, proof: str) -> ErasureRequest:
-    """Keep the proof, unless there is one, and whose it was no longer; return the request with what is kept."""
+    """Store the proof unless one exists, delete the request's contacts, and return the request."""
     open_ = (ERASURE_REQUESTS.c.id == name, ERASURE_REQUESTS.c.proof.is_(None))
     connection.execute(update(ERASURE_REQUESTS).where(*open_).values(proof=proof))
     connection.execute(delete(ERASURE_CONTACTS).where(ERASURE_CONTACTS.c.request == name))
@@ -130,11 +132,11 @@ def prove(connection: Connection, name: str, proof: str) -> ErasureRequest:
 
 
 def delete_expired(connection: Connection, erased_before: int, proved_before: int) -> int:
-    """Drop whom it is not needed to know as erased any more, and proofs of long ago; return how many rows that were."""
+    """Delete marks of erased contacts and proofs that are old enough; return the number of rows."""
     old = delete(ERASURES).where(
         ERASURES.c.erased_at < erased_before, ERASURES.c.contact.not_in(select(ERASURE_CONTACTS.c.contact))
     )
     done = delete(ERASURE_REQUESTS).where(
         ERASURE_REQUESTS.c.proof.is_not(None), ERASURE_REQUESTS.c.requested_at < proved_before
     )
-    return sum(connection.execute(one).rowcount for one in (old, done))
+    return sum(connection.execute(statement).rowcount for statement in (old, done))

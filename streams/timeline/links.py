@@ -1,4 +1,4 @@
-"""Links in SQL: whom an identity is linked to, by which contacts, and which links were revoked.
+"""Links between identities in SQL, the contacts that prove them, and their revocations.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -30,47 +30,50 @@ _ARE_GONE: Final = [
     and_(*(~exists().where(column == end) for column in (ENTRIES.c.owner, LINKS.c.one, LINKS.c.other))) for end in _ENDS
 ]
 IS_ORPHANED: Final = and_(*_ARE_GONE)
-"""Of a revocation: nothing is kept of either identity."""
+"""Condition on a revocation: no data about either identity is stored."""
 _IS_REVOKED = exists().where(REVOCATIONS.c.one == LINKS.c.one, REVOCATIONS.c.other == LINKS.c.other)
 
 
 class LinkRecord(NamedTuple):
-    """A link, and what is known of it."""
+    """A link and its evidence."""
 
     link: Link
     contacts: int
-    """So many told it."""
+    """Number of contacts that prove it."""
     linked_at: int
-    """When the first of them began; if none tells it any more, when it was revoked."""
+    """Beginning of the first of these contacts; without any contact, the time of the revocation."""
     revoked_at: int | None
     reason: str | None
-    """Why it was revoked."""
+    """Reason of the revocation."""
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -> dict[str, Neighbourhood]:
-    """Return what surrounds each identity, as `core.links.Near` promises: one query, however many are asked for."""
-    near: dict[str, list[str]] = {one: [] for one in asked}
+    """Return the neighbourhood of each identity, as `FindNeighbours` requires, with one query."""
+    near: dict[str, list[str]] = {identity: [] for identity in asked}
     contacts = dict.fromkeys(asked, 0)
-    limits = {one: (caps.identities if is_strong(one) else caps.fan_out) + 1 for one in asked}
+    limits = {identity: (caps.identities if is_strong(identity) else caps.fan_out) + 1 for identity in asked}
     width = width_of(len(asked))
     values: dict[str, Any] = {"contacts": caps.contacts + 1, "few": caps.contacts}
-    for number, one in enumerate([*asked, *[""] * (width - len(asked))]):
-        values[f"identity_{number}"], values[f"most_{number}"] = one, limits.get(one, 0)
-        values[f"weak_{number}"] = int(one in limits and not is_strong(one))
-    for one, other, told in _make_walks(width).rows(connection, values):
+    for number, identity in enumerate([*asked, *[""] * (width - len(asked))]):
+        values[f"identity_{number}"], values[f"most_{number}"] = identity, limits.get(identity, 0)
+        values[f"weak_{number}"] = int(identity in limits and not is_strong(identity))
+    for identity, other, contact_count in _make_walks(width).rows(connection, values):
         if other is None:
-            contacts[one] = told
+            contacts[identity] = contact_count
         else:
-            near[one].append(other)
-    return {one: Neighbourhood(sorted(others)[: limits[one]], contacts[one]) for one, others in near.items()}
+            near[identity].append(other)
+    return {
+        identity: Neighbourhood(sorted(others)[: limits[identity]], contacts[identity])
+        for identity, others in near.items()
+    }
 
 
 @cache
 def _make_walks(width: int) -> Query:
-    """Return the query for whom identities are linked to, and how many contacts tell of a weak one and of nothing stronger.
+    """Return the query for the linked identities, and for the number of contacts that name only one weak identity.
 
-    It leaps to the next in the index, however many contacts tell of each. Contacts are only counted where there are entries for
-    more than a few of them.
+    It jumps to the next identity in the index, however many contacts prove each link. Contacts are counted only for identities
+    with more than a few entries.
     """
     walks = (("later", "one", "other"), ("earlier", "other", "one"))
     ends = (f"SELECT near, far, 0 AS told FROM {name} WHERE {_is_found(name, *ends)}" for name, *ends in walks)  # noqa: S608
@@ -89,9 +92,9 @@ def _make_walks(width: int) -> Query:
 
 
 def _make_walk(name: str, near: str, far: str) -> str:
-    """Return a walk from each identity to all it was ever linked to, in order; `number` counts whose links before it hold.
+    """Return a walk from each identity to all that it was ever linked to, in order. `number` counts the valid links before each.
 
-    What was revoked is walked over too: to look for the next that holds would read all contacts that tell of one that does not.
+    The walk includes revoked links: a search for the next valid one would read all contacts that prove a revoked one.
     """
 
     def leap(start: str, after: str = "") -> str:
@@ -114,7 +117,7 @@ def _holds(name: str, near: str, far: str) -> str:
 
 
 def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
-    """Return the links of an identity, revoked ones too; those that most contacts tell go first."""
+    """Return the links of an identity, including revoked ones, those with most contacts first."""
     contacts = func.count().label("contacts")
     asked = (
         select(
@@ -132,31 +135,33 @@ def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
         .limit(limit)
     )
     found = [LinkRecord(Link(one, other), *known) for one, other, *known in connection.execute(asked)]
-    told = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
-    untold = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS)), ~told).order_by(*_ENDS).limit(limit)
-    found += [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(untold)]
+    has_contacts = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
+    of_identity = or_(*(end == identity for end in _ENDS))
+    without_contacts = select(REVOCATIONS).where(of_identity, ~has_contacts).order_by(*_ENDS).limit(limit)
+    rows = connection.execute(without_contacts)
+    found += [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in rows]
     return found[:limit]
 
 
 def count(connection: Connection, identity: str) -> int:
-    """Return how many links of an identity there are, as `read` has them."""
-    told, revoked = (
+    """Return the number of links of an identity, counted as `read` lists them."""
+    linked, revoked = (
         select(table.c.one, table.c.other).where(or_(table.c.one == identity, table.c.other == identity))
         for table in (LINKS, REVOCATIONS)
     )
-    number = connection.scalar(select(func.count()).select_from(union(told, revoked).subquery()))
+    number = connection.scalar(select(func.count()).select_from(union(linked, revoked).subquery()))
     assert number is not None
     return number
 
 
 def read_revocations(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
-    """Return the links of an identity that were revoked, whoever tells them: no contact is counted."""
+    """Return the revoked links of an identity. Their contacts are not counted."""
     asked = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS))).order_by(*_ENDS).limit(limit)
     return [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(asked)]
 
 
 def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason) -> bool:
-    """Have a link no longer hold, though it is told again, as long as one of the two is known; return whether it held."""
+    """Revoke a link, also for future contacts, while data about either identity exists. Return whether it was valid."""
     holds = select(LINKS.c.one).where(LINKS.c.one == link.one, LINKS.c.other == link.other, ~_IS_REVOKED).limit(1)
     if connection.execute(holds).first() is None:
         return False
@@ -165,48 +170,50 @@ def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason
 
 
 def restore(connection: Connection, link: Link) -> bool:
-    """Have a revoked link hold again; return whether it was revoked."""
+    """Restore a revoked link; return whether it was revoked."""
     revoked = delete(REVOCATIONS).where(REVOCATIONS.c.one == link.one, REVOCATIONS.c.other == link.other)
     return bool(connection.execute(revoked).rowcount)
 
 
 def carry_over_revocations(connection: Connection, moved: Mapping[Link, Collection[AbstractSet[Link]]]) -> None:
-    """Have links that are about to be told be revoked if they only continue others that are: nothing is taken back by the way.
+    """Revoke new links that only replace revoked ones, so that a revocation survives a change of the strongest identity.
 
-    `moved`: link → what each contact that tells it now told in its place until now. One that anybody tells already is left as it
-    is, and one that somebody tells who was of no revoked one: whether they hold is decided apart.
+    `moved` maps each new link to the links that it replaces, for each of its contacts. A link that already has contacts is left
+    as it is, and so is one with a contact whose links were not revoked: whether it is valid is decided separately.
     """
     known: dict[Link, Any] = {}
-    ends = {link.one for now, some in moved.items() for link in (now, *(one for former in some for one in former))}
-    for asked in slices(sorted(ends)):
-        found = connection.execute(select(REVOCATIONS).where(REVOCATIONS.c.one.in_(asked)))
+    ends = {
+        link.one for new, replaced in moved.items() for link in (new, *(one for links in replaced for one in links))
+    }
+    for some in slices(sorted(ends)):
+        found = connection.execute(select(REVOCATIONS).where(REVOCATIONS.c.one.in_(some)))
         known.update((Link(row.one, row.other), row) for row in found)
-    for now, some in moved.items():
-        revoked = [former & known.keys() for former in some]
-        if now in known or not all(revoked):
+    for new, replaced in moved.items():
+        revoked = [links & known.keys() for links in replaced]
+        if new in known or not all(revoked):
             continue
-        told = select(LINKS.c.contact).where(LINKS.c.one == now.one, LINKS.c.other == now.other).limit(1)
-        if connection.execute(told).first() is None:
-            was = known[min(set().union(*revoked))]
-            as_it_was = {"revoked_at": was.revoked_at, "reason": was.reason}
-            connection.execute(insert(REVOCATIONS).values(**now._asdict(), **as_it_was))
+        proved = select(LINKS.c.contact).where(LINKS.c.one == new.one, LINKS.c.other == new.other).limit(1)
+        if connection.execute(proved).first() is None:
+            earlier = known[min(set().union(*revoked))]
+            carried_over = {"revoked_at": earlier.revoked_at, "reason": earlier.reason}
+            connection.execute(insert(REVOCATIONS).values(**new._asdict(), **carried_over))
 
 
 def is_revoked(connection: Connection, link: Link) -> bool:
-    """Return whether a link is revoked, in whichever direction."""
+    """Return whether a link is revoked, in either direction."""
     revoked = select(REVOCATIONS.c.one).where(*(end.in_([*link]) for end in _ENDS)).limit(1)
     return connection.execute(revoked).first() is not None
 
 
 def delete_orphaned_revocations(connection: Connection) -> None:
-    """Drop the revocations between identities of which nothing is kept.
+    """Delete revocations between identities without any data.
 
-    As long as there is anything of one of the two, their link may be told again, and would bring two people together.
+    While data about either identity exists, a new contact could prove the link again and merge two people.
     """
     connection.execute(delete(REVOCATIONS).where(IS_ORPHANED))
 
 
 def erase_revocations(connection: Connection, erased: Collection[str]) -> None:
-    """Drop the revocations that name one of `erased` of which nothing is kept, whoever the other is."""
+    """Delete revocations of those identities in `erased` of which no data is stored, whatever the other identity is."""
     named = [and_(end.in_(erased), is_gone) for end, is_gone in zip(_ENDS, _ARE_GONE, strict=True)]
     connection.execute(delete(REVOCATIONS).where(or_(*named)))

@@ -1,4 +1,4 @@
-"""Whose the entries of a contact are, and what links its identities: all that it told decides, not in what batches that came."""
+"""Owner of a contact's entries and links between its identities, derived from all its entries, whatever their batches."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,75 +17,76 @@ from streams.timeline.queries import Query, slices, width_of
 from streams.timeline.schema import ENTRIES, LINKS, Row
 
 Triple = tuple[str, str, str]
-"""A link, and its sector."""
-Told = dict[str, set[str]]
-"""Sector → the identities that a contact told in it; empty: in none."""
+"""A link and its sector."""
+NamedIdentities = dict[str, set[str]]
+"""Sector → identities that a contact named in it; empty sector: none was given."""
 
 
-class Whose(NamedTuple):
-    """What a contact's entries say of it on the whole: the same, whatever they are told in whatever batches."""
+class ContactOwner(NamedTuple):
+    """Owner, beginning and sectors of a contact, derived from its entries. They do not depend on the order of batches."""
 
     citizen: str
-    """The strongest identity that was told, or empty."""
+    """Strongest identity, or empty."""
     began: tuple[bool, int]
-    """When the earliest entry happened: of what became of promises only where there is nothing else, which is said first."""
+    """Time of the earliest entry. The flag is true if only SLA entries exist; otherwise these are ignored."""
     sectors: tuple[str, str]
-    """The first and the last by name that was told; empty: none was."""
+    """First and last sector by name; empty without a sector."""
 
-    def unite(self, other: "Whose") -> "Whose":
-        """Return what the entries of both say."""
-        if self.citizen == other.citizen and self.sectors == other.sectors:  # as nearly always
+    def unite(self, other: "ContactOwner") -> "ContactOwner":
+        """Return the result of the entries of both."""
+        if self.citizen == other.citizen and self.sectors == other.sectors:  # the usual case
             return self if self.began <= other.began else other
         citizen = min(self.citizen, other.citizen, key=_by_strength)
-        told = [*filter(None, (*self.sectors, *other.sectors))] or [""]
-        return Whose(citizen, min(self.began, other.began), (min(told), max(told)))
+        sectors = [*filter(None, (*self.sectors, *other.sectors))] or [""]
+        return ContactOwner(citizen, min(self.began, other.began), (min(sectors), max(sectors)))
 
 
-def gather(entries: Iterable[Entry]) -> tuple[dict[str, Told], dict[str, Whose]]:
-    """Return which identities these entries tell of each contact, and what they say of it on the whole."""
-    names: dict[str, Told] = {}
-    whose: dict[str, Whose] = {}
+def gather(entries: Iterable[Entry]) -> tuple[dict[str, NamedIdentities], dict[str, ContactOwner]]:
+    """Return the identities that these entries name and the owner that follows from them, by contact."""
+    names: dict[str, NamedIdentities] = {}
+    owners: dict[str, ContactOwner] = {}
     for entry in entries:
         sector = entry.sector
-        told = Whose(entry.citizen, (entry.source == SLA_SOURCE, milliseconds(entry.happened_at)), (sector, sector))
-        known = whose.get(entry.contact)
+        began = (entry.source == SLA_SOURCE, milliseconds(entry.happened_at))
+        new = ContactOwner(entry.citizen, began, (sector, sector))
+        known = owners.get(entry.contact)
         if known is None:
-            whose[entry.contact], names[entry.contact] = told, {sector: set()}
+            owners[entry.contact], names[entry.contact] = new, {sector: set()}
         else:
-            whose[entry.contact] = known.unite(told)
+            owners[entry.contact] = known.unite(new)
         own = names[entry.contact].setdefault(sector, set())
         if entry.citizen:
             own.add(entry.citizen)
         if entry.identities:
             own.update(entry.identities.split())
-    return names, whose
+    return names, owners
 
 
-def read_contact_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, Whose]:
-    """Return what the entries that are there say of these contacts on the whole."""
+def read_contact_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, ContactOwner]:
+    """Return the owners of these contacts that follow from their stored entries."""
     found = {}
-    for contact, owner, began_at, told_at, *sectors in _ask(connection, _WHOSE, contacts):
-        began = (True, told_at) if began_at is None else (False, began_at)
-        found[contact] = Whose("" if owner == contact else owner, began, (sectors[0] or "", sectors[1]))
+    for contact, owner, began_at, first_at, *sectors in _query(connection, _OWNERS, contacts):
+        began = (True, first_at) if began_at is None else (False, began_at)
+        found[contact] = ContactOwner("" if owner == contact else owner, began, (sectors[0] or "", sectors[1]))
     return found
 
 
-_FIND_WHOSE: Final = (
+_FIND_OWNERS: Final = (
     "SELECT contact, owner, min(happened_at) FILTER (WHERE source <> '{source}') AS began_at, min(happened_at) AS told_at, "
     "min(nullif(sector, '') COLLATE {by_bytes}) AS first, max(sector COLLATE {by_bytes}) AS last "
     "FROM entries WHERE contact IN ({contacts}) GROUP BY contact, owner"
 )
-_WHOSE: Final = (_FIND_WHOSE, ("contact", "owner", "began_at", "told_at", "first", "last"))
+_OWNERS: Final = (_FIND_OWNERS, ("contact", "owner", "began_at", "told_at", "first", "last"))
 _LINKED: Final = (
     "SELECT contact, one, other, sector FROM links WHERE contact IN ({contacts})",
     ("contact", "one", "other", "sector"),
 )
 
 
-def _ask(
+def _query(
     connection: Connection, query: tuple[str, tuple[str, ...]], contacts: Iterable[str]
 ) -> Iterator[Sequence[Any]]:
-    """Yield the rows of a query for these contacts, some at a time."""
+    """Yield the rows of a query for these contacts, in slices."""
     for some in slices(list(contacts)):
         width = width_of(len(some))
         padded = [*some, *repeat(some[-1], width - len(some))]
@@ -100,12 +101,12 @@ def _make_query(dialect: str, sql: str, columns: tuple[str, ...], width: int) ->
     return Query(sql.format(source=SLA_SOURCE, by_bytes=by_bytes, contacts=contacts), *columns)
 
 
-def adopt(connection: Connection, before: Mapping[str, Whose], whose: Mapping[str, Whose]) -> int:
-    """Have all entries of each contact stand under its strongest identity; return how many stood under another."""
+def adopt(connection: Connection, before: Mapping[str, ContactOwner], now: Mapping[str, ContactOwner]) -> int:
+    """Move all entries of each contact to its strongest identity; return the number of moved entries."""
     moved = [
-        {"contact_": contact, "citizen_": whose[contact].citizen}
+        {"contact_": contact, "citizen_": now[contact].citizen}
         for contact, known in before.items()
-        if known.citizen != whose[contact].citizen
+        if known.citizen != now[contact].citizen
     ]
     if not moved:
         return 0
@@ -114,67 +115,77 @@ def adopt(connection: Connection, before: Mapping[str, Whose], whose: Mapping[st
 
 
 def relink(
-    connection: Connection, names: Mapping[str, Told], before: Mapping[str, Whose], whose: Mapping[str, Whose]
+    connection: Connection,
+    names: Mapping[str, NamedIdentities],
+    before: Mapping[str, ContactOwner],
+    owners: Mapping[str, ContactOwner],
 ) -> list[Row]:
-    """Return the links that are to be put, of all identities of a contact: those told now, `names`, and those before.
+    """Return the links to insert for all identities of each contact, the new ones in `names` and the stored ones.
 
-    Of a contact that was somebody's the links that are there are looked up if one more is told than whose it is, or if another
-    is; where they are not what they are to be, they are dropped. What was revoked of them stays revoked, as `carry_revoked` says.
+    The stored links of a contact that had an owner are read only if the owner changes or a further identity is named. Links that
+    no longer fit are deleted. Their revocations are carried over, see `links.carry_over_revocations`.
     """
-    was = {contact: known for contact, known in before.items() if known.citizen}
-    asked = [one for one, known in was.items() if known != whose[one] or not _tell_only(names[one], known.citizen)]
-    there: dict[str, set[Triple]] = {contact: set() for contact in asked}
-    for contact, one, other, sector in _ask(connection, _LINKED, asked):
-        there[contact].add((one, other, sector))
+    earlier = {contact: known for contact, known in before.items() if known.citizen}
+    changed = [
+        contact
+        for contact, known in earlier.items()
+        if known != owners[contact] or not _name_only(names[contact], known.citizen)
+    ]
+    stored: dict[str, set[Triple]] = {contact: set() for contact in changed}
+    for contact, one, other, sector in _query(connection, _LINKED, changed):
+        stored[contact].add((one, other, sector))
     rows: list[Row] = []
     dropped: list[str] = []
     moved: dict[Link, list[set[Link]]] = {}
-    for contact, told in names.items():
-        now, known, links = whose[contact], was.get(contact), there.get(contact)
+    for contact, named in names.items():
+        now, known, links = owners[contact], earlier.get(contact), stored.get(contact)
         if known is not None and links is None:
             continue
-        if known and links and known[1:] == now[1:] and _are_known(told, links, now.sectors):  # as nearly always
+        if known and links and known[1:] == now[1:] and _are_known(named, links, now.sectors):  # the usual case
             continue
-        made = _make_links(told, links or (), known.citizen if known else "", now.sectors)
+        made = _make_links(named, links or (), known.citizen if known else "", now.sectors)
         if known and links:
             if made == links and known.began == now.began:
                 continue
             dropped.append(contact)
-            for link, former in _follow(links, made):
-                moved.setdefault(link, []).append(former)
+            for link, replaced in _find_replaced(links, made):
+                moved.setdefault(link, []).append(replaced)
         rows += [(*link, contact, sector, now.began[1]) for *link, sector in made]
     if moved:
-        tellers = Counter(row[:2] for row in rows if row[:2] in moved)
-        carry_over_revocations(connection, {link: some for link, some in moved.items() if tellers[link] == len(some)})
+        contacts = Counter(row[:2] for row in rows if row[:2] in moved)
+        only_moved = {link: replaced for link, replaced in moved.items() if contacts[link] == len(replaced)}
+        carry_over_revocations(connection, only_moved)
     for some in slices(dropped):
         connection.execute(delete(LINKS).where(LINKS.c.contact.in_(some)))
     return sorted(rows)
 
 
-def _tell_only(told: Told, citizen: str) -> bool:
-    return all(names <= {citizen} for names in told.values())
+def _name_only(named: NamedIdentities, citizen: str) -> bool:
+    return all(identities <= {citizen} for identities in named.values())
 
 
-def _are_known(told: Told, links: Collection[Triple], sectors: tuple[str, str]) -> bool:
-    """Return whether a contact of one sector tells identities that its links have, and links of no other sector are there."""
+def _are_known(named: NamedIdentities, links: Collection[Triple], sectors: tuple[str, str]) -> bool:
+    """Return whether a contact of one sector names only identities of its links, all of which are in this sector."""
     first, last = sectors
     if first != last or any(sector != last for *_, sector in links):
         return False
-    known = {name for one, other, _ in links for name in (one, other)}
-    return all(names <= known for names in told.values())
+    known = {identity for one, other, _ in links for identity in (one, other)}
+    return all(identities <= known for identities in named.values())
 
 
-def _make_links(told: Told, links: Collection[Triple], citizen: str, sectors: tuple[str, str]) -> set[Triple]:
-    """Return the links of all that a contact told: now, by the `links` that it has, and whose it was.
+def _make_links(
+    named: NamedIdentities, links: Collection[Triple], citizen: str, sectors: tuple[str, str]
+) -> set[Triple]:
+    """Return the links between all identities of a contact: the newly named ones, those in `links`, and its earlier owner.
 
-    Identities that it told in different sectors are strangers: one key each, and perhaps another person. What was told in none
-    is known in each. If it told several, whose it was is linked in that in which it is told again or was linked.
+    Identities of different sectors are not linked: each sector has its own key, and they may belong to different people. An
+    identity without a sector counts in each. With several sectors, the earlier owner is linked where it is named or was linked.
     """
     last = sectors[1]
     if len({*sectors, *(sector for *_, sector in links)} - {""}) <= 1:
-        names = {citizen, *chain.from_iterable(told.values()), *chain.from_iterable(link[:2] for link in links)}
+        names = {citizen, *chain.from_iterable(named.values()), *chain.from_iterable(link[:2] for link in links)}
         return {(*link, last) for link in make_links(names - {""})}
-    of_sectors = {sector: {*names} for sector, names in told.items()}
+    of_sectors = {sector: {*names} for sector, names in named.items()}
     for one, other, sector in links:
         of_sectors.setdefault(sector, set()).update((one, other))
     everywhere = of_sectors.pop("", set())
@@ -182,8 +193,8 @@ def _make_links(told: Told, links: Collection[Triple], citizen: str, sectors: tu
     return {(*link, sector) for link, sector in dict(sorted(made)).items()}
 
 
-def _follow(links: Iterable[Triple], made: Iterable[Triple]) -> Iterator[tuple[Link, set[Link]]]:
-    """Yield each link that is new to a contact, and those that linked its weaker identity until now, if any did."""
+def _find_replaced(links: Iterable[Triple], made: Iterable[Triple]) -> Iterator[tuple[Link, set[Link]]]:
+    """Yield each new link of a contact with the links that its weaker identity had before, if any."""
     formerly: dict[str, set[Link]] = {}
     for one, other, _ in links:
         formerly.setdefault(other, set()).add(Link(one, other))
@@ -200,7 +211,7 @@ def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Se
 
 
 def read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]:
-    """Return which identities these contacts told, as far as they are owners or in links."""
+    """Return the identities of these contacts that are owners or in links."""
     found = {owner for _, owner in _read_owners(connection, contacts)}
     for some in slices(list(contacts)):
         asked = select(LINKS.c.one, LINKS.c.other).where(LINKS.c.contact.in_(some)).distinct()
@@ -209,5 +220,5 @@ def read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]
 
 
 def _by_strength(identity: str) -> tuple[bool, int, str]:
-    """Order identities as a contact does; none is the last."""
+    """Return a sort key: the strongest identity first, an empty one last."""
     return not identity, *identity_rank(identity)

@@ -1,26 +1,26 @@
-"""Positions in the timelines' topic, by partition, written in the transaction of the entries."""
+"""Positions in the timelines' topic, by partition, written in the same transaction as the entries."""
 
 from sqlalchemy import Connection, delete, insert, select
 
 from streams.timeline.schema import POSITIONS
 
 EARLIER_RELEASE = -1
-"""Row of a database that an earlier release wrote, which kept no positions."""
+"""Key of the row that marks a database written by an earlier release, which stored no positions."""
 
 
 def write(connection: Connection, partition: int, following: int) -> None:
-    """Record that all of a partition before the offset `following` is in the database."""
+    """Record that the database contains all records of a partition before the offset `following`."""
     connection.execute(delete(POSITIONS).where(POSITIONS.c.partition == partition))
     connection.execute(insert(POSITIONS).values(partition=partition, following=following))
 
 
 def read(connection: Connection) -> dict[int, int]:
-    """Return partition → offset that follows the last record in the database; key `EARLIER_RELEASE` marks an upgrade."""
+    """Return partition → offset after the last record in the database. The key `EARLIER_RELEASE` marks an upgrade."""
     return {row.partition: row.following for row in connection.execute(select(POSITIONS))}
 
 
 def find_missing(known: dict[int, int], partition: int, committed: int) -> int | None:
-    """Return the first offset before `committed` that the database lacks; None if it has all of them."""
+    """Return the first offset before `committed` that is missing in the database; None if none is missing."""
     if partition not in known:
         return None if EARLIER_RELEASE in known else 0
     return known[partition] if known[partition] < committed else None

@@ -1,4 +1,4 @@
-"""The tables. `migrations` brings a database to this shape; a test holds the two equal.
+"""SQL tables of the timelines. A test checks that `migrations` lead to the same tables.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -9,14 +9,12 @@ from sqlalchemy import BigInteger, Column, Index, MetaData, PrimaryKeyConstraint
 
 METADATA: Final = MetaData()
 Row = tuple[Any, ...]
-"""All columns of a table, in their order."""
+"""All columns of a table, in order."""
 
 ENTRIES: Final = Table(
     "entries",
     METADATA,
-    Column(
-        "owner", Text, nullable=False
-    ),  # the strongest identity that its contact told, or the contact if it told none
+    Column("owner", Text, nullable=False),  # strongest identity of the contact, or the contact id
     Column("happened_at", BigInteger, nullable=False),
     Column("id", Text, nullable=False),  # of the event
     Column("contact", Text, nullable=False),
@@ -25,26 +23,24 @@ ENTRIES: Final = Table(
     Column("site", Text, nullable=False),
     Column("service", Text, nullable=False),
     Column("type", Text, nullable=False),
-    Column("state", Text, nullable=False),  # of the contact after it
+    Column("state", Text, nullable=False),  # state of the contact after the event
     Column("outcome", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("detail", Text, nullable=False),
-    Column("withdraws", Text, nullable=False),  # id of the contact's entry that does not hold, or empty
+    Column("withdraws", Text, nullable=False),  # id of the contact's entry that this one cancels, or empty
     PrimaryKeyConstraint("owner", "happened_at", "id"),
-    Index(
-        "entries_by_contact", "contact", "id", unique=True
-    ),  # told again it is the same entry, whoever owns it by then
-    sqlite_with_rowid=False,  # clustered by the primary key: a citizen's entries lie side by side, in order
+    Index("entries_by_contact", "contact", "id", unique=True),  # detects duplicates, also after a change of owner
+    sqlite_with_rowid=False,  # clustered by the primary key: a citizen's entries are adjacent and in order
 )
 LINKS: Final = Table(
     "links",
     METADATA,
-    Column("one", Text, nullable=False),  # the strongest identity that the contact told
+    Column("one", Text, nullable=False),  # strongest identity of the contact
     Column("other", Text, nullable=False),
     Column("contact", Text, nullable=False),
-    Column("sector", Text, nullable=False),  # of the contact
-    Column("linked_at", BigInteger, nullable=False),  # when the contact began
-    PrimaryKeyConstraint("one", "other", "contact"),  # each contact is evidence of its own
+    Column("sector", Text, nullable=False),  # sector of the contact
+    Column("linked_at", BigInteger, nullable=False),  # beginning of the contact
+    PrimaryKeyConstraint("one", "other", "contact"),  # each contact proves the link separately
     Index("links_by_other", "other", "one"),
     Index("links_by_contact", "contact"),
     sqlite_with_rowid=False,
@@ -54,18 +50,18 @@ PROMISES: Final = Table(
     METADATA,
     Column("contact", Text, primary_key=True),
     Column("sector", Text, nullable=False),
-    Column("told_at", BigInteger, nullable=False),  # what was told before that counts no more
-    Column("running", Text, nullable=False),  # JSON: what is still to be kept, `core.promises` says how
+    Column("told_at", BigInteger, nullable=False),  # time of the event; earlier events are ignored
+    Column("running", Text, nullable=False),  # JSON of the open targets, see `core.sla.open_targets`
     sqlite_with_rowid=False,
 )
-"""What is promised to whoever has a matter. A row stays when nothing is left: what was told before may come after."""
+"""Open SLA targets by contact. A row without targets stays, so that an earlier event that comes late is ignored."""
 REVOCATIONS: Final = Table(
     "revocations",
     METADATA,
     Column("one", Text, nullable=False),
     Column("other", Text, nullable=False),
     Column("revoked_at", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),  # a `models.revocation_reasons.Ground`
+    Column("reason", Text, nullable=False),  # a `models.revocation_reasons.RevocationReason`
     PrimaryKeyConstraint("one", "other"),
     sqlite_with_rowid=False,
 )
@@ -76,26 +72,26 @@ ERASURES: Final = Table(
     Column("erased_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Contacts whose person was erased: what is told of them later, or again, is not kept."""
+"""Erased contacts. Their late or duplicate entries are ignored."""
 ERASURE_REQUESTS: Final = Table(
     "erasure_requests",
     METADATA,
-    Column("id", Text, primary_key=True),  # random: it names nobody
+    Column("id", Text, primary_key=True),  # random, without personal data
     Column("sector", Text, nullable=False),
     Column("requested_by", Text, nullable=False),
     Column("requested_at", BigInteger, nullable=False),
-    Column("told_at", BigInteger),  # when Kafka had all its events
-    Column("contacts", BigInteger, nullable=False),  # so many were found, with so many entries and links
+    Column("told_at", BigInteger),  # time at which Kafka had all its events
+    Column("contacts", BigInteger, nullable=False),  # numbers found at the time of the request
     Column("entries", BigInteger, nullable=False),
     Column("links", BigInteger, nullable=False),
-    Column("proof", Text),  # JSON, once nothing is left
+    Column("proof", Text),  # JSON; null until no data remains
     sqlite_with_rowid=False,
 )
 POSITIONS: Final = Table(
     "positions",
     METADATA,
-    Column("partition", BigInteger, primary_key=True, autoincrement=False),  # of the timelines' topic
-    Column("following", BigInteger, nullable=False),  # all before this offset is here
+    Column("partition", BigInteger, primary_key=True, autoincrement=False),  # partition of the timelines' topic
+    Column("following", BigInteger, nullable=False),  # all records before this offset are stored
     sqlite_with_rowid=False,
 )
 ERASURE_CONTACTS: Final = Table(
@@ -106,4 +102,4 @@ ERASURE_CONTACTS: Final = Table(
     PrimaryKeyConstraint("request", "contact"),
     sqlite_with_rowid=False,
 )
-"""Whose person a request is to erase, until that is proved."""
+"""Contacts of an erasure request, until it is proved."""

@@ -1,4 +1,4 @@
-"""Alembic's migrations, run when a process starts: whoever comes first brings the tables to this release, the others wait."""
+"""Run Alembic's migrations at the start of a process. One process migrates; the others wait."""
 
 from pathlib import Path
 from typing import Final
@@ -17,13 +17,13 @@ _SCRIPTS: Final = Path(__file__).with_name("migrations")
 
 
 class TooNew(Exception):  # noqa: N818 - says what the database is
-    """A newer release has changed the tables: this one does not know them."""
+    """A newer release has changed the tables, so this release cannot use them."""
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the database to this release, within the transaction of `connection`; others that begin to do so wait for its end.
+    """Migrate the database to this release, within the transaction of `connection`. Concurrent migrations wait for its end.
 
-    Where nothing is to be done, nobody is waited for. Raises `TooNew`.
+    If the database is current, no lock is taken. Raises `TooNew`.
     """
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
@@ -35,7 +35,7 @@ def migrate(connection: Connection) -> None:
     if found not in {None, *(script.revision for script in scripts.walk_revisions())}:
         raise TooNew(found)
     lock(connection)
-    if found and _find_revision(connection) == found:  # nobody did it meanwhile
+    if found and _find_revision(connection) == found:  # no other process has migrated it in between
         log.warning("tables_migrating")
     command.upgrade(config, "head")
 

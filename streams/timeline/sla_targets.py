@@ -1,4 +1,4 @@
-"""What is promised in matters and still to be kept, in SQL: of each contact what was told last, whatever comes in which order."""
+"""Open SLA targets in SQL. For each contact, the latest event counts, in whatever order events arrive."""
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
@@ -14,31 +14,31 @@ from streams.timeline.schema import PROMISES, Row
 
 
 def upsert(dialect: str) -> Any:
-    """Return the statement that writes `rows`, and leaves what was told later."""
+    """Return the statement that writes `rows` unless later ones are stored."""
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     put = insert(PROMISES)
-    told = {name: put.excluded[name] for name in ("sector", "told_at", "running")}
+    new = {name: put.excluded[name] for name in ("sector", "told_at", "running")}
     return put.on_conflict_do_update(
-        index_elements=[PROMISES.c.contact], set_=told, where=put.excluded.told_at >= PROMISES.c.told_at
+        index_elements=[PROMISES.c.contact], set_=new, where=put.excluded.told_at >= PROMISES.c.told_at
     )
 
 
-def rows(promised: Iterable[SlaTargetsEntry]) -> list[Row]:
-    """Return the rows of what was told, one for each contact: of several the last; all columns, in their order."""
+def rows(entries: Iterable[SlaTargetsEntry]) -> list[Row]:
+    """Return one row per contact, from its latest entry, with all columns in order."""
     latest: dict[str, SlaTargetsEntry] = {}
-    for told in promised:
-        if told.happened_at >= latest.setdefault(told.contact, told).happened_at:
-            latest[told.contact] = told
+    for entry in entries:
+        if entry.happened_at >= latest.setdefault(entry.contact, entry).happened_at:
+            latest[entry.contact] = entry
     return [
-        (contact, told.sector, milliseconds(told.happened_at), dump(told.promises))
-        for contact, told in sorted(latest.items())
+        (contact, entry.sector, milliseconds(entry.happened_at), dump(entry.promises))
+        for contact, entry in sorted(latest.items())
     ]
 
 
 def read(
     connection: Connection, contacts: Collection[str], sectors: Collection[str] = ()
 ) -> Mapping[str, tuple[SlaTarget, ...]]:
-    """Return what is promised to these contacts, and still to be kept: in these sectors, or in all if none is given."""
+    """Return the open SLA targets of these contacts, in these sectors or, if none is given, in all."""
     if not contacts:
         return {}
     width = width_of(len(contacts))

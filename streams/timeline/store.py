@@ -1,6 +1,6 @@
-"""Entries into SQL and out again: SQLite in a file of its own, or PostgreSQL by URL.
+"""Timelines in SQL: in a SQLite file or in PostgreSQL.
 
-A batch is one transaction, and the same batch again changes nothing. What is meant by entries and links is in `streams.core`.
+A batch is one transaction, and a duplicate batch changes nothing. Entries and links are defined in `streams.core`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -34,26 +34,26 @@ _POSITIONAL: Final = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
 }
-"""Dialects that number what is to be written, and do not name it."""
+"""Dialects with positional parameters."""
 
 
 class EntryPosition(NamedTuple):
-    """Where an entry stands in time."""
+    """Position of an entry in time."""
 
     happened_at: int
     id: str
 
 
 class Written(NamedTuple):
-    """What a batch changed."""
+    """Numbers of rows changed by a batch."""
 
     entries: int
     links: int
-    """Rows: of a contact whose strongest identity becomes known all of its links are others."""
+    """Rows of links. If a contact's strongest identity changes, all its links are new rows."""
     adopted: int
-    """Entries that became somebody's: a contact told for the first time whose it is, or by a stronger identity."""
+    """Entries moved to another owner, because their contact named an identity for the first time, or a stronger one."""
     promises: int
-    """Contacts of which it is known anew what is still to be kept."""
+    """Contacts with new SLA targets."""
 
 
 _PAGE: Final = (
@@ -68,11 +68,10 @@ _PAGE_BEFORE: Final = _PAGE.where(
 
 
 class Timeline:
-    """The database at `url`, as SQLAlchemy writes it, with its password apart; brought to this release's tables at once.
+    """The timelines' database at the SQLAlchemy URL `url`, whose password is separate. Its tables are migrated immediately.
 
-    Who is in the way is waited for: for `patience` seconds, then it is `Busy`; None: for `LOCK_SECONDS` in SQLite, and as long
-    as it takes in PostgreSQL. For one thread at a time. Raises `Unavailable`, and `TooNew` if a newer release has changed the
-    tables.
+    `lock_timeout_seconds` is the wait for locks, after which `Busy` is raised. None means `LOCK_SECONDS` in SQLite and no limit
+    in PostgreSQL. For one thread at a time. Raises `Unavailable`, and `TooNew` if a newer release has changed the tables.
     """
 
     def __init__(
@@ -95,38 +94,42 @@ class Timeline:
             raise
         dialect = self._engine.dialect.name
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        told_again = [ENTRIES.c.contact, ENTRIES.c.id]  # what else has the key of an entry is another
-        self._put_entries: Final = _Put(insert(ENTRIES).on_conflict_do_nothing(index_elements=told_again), dialect)
+        duplicate = [ENTRIES.c.contact, ENTRIES.c.id]  # another conflict is an error: two contacts with one id
+        self._put_entries: Final = _Put(insert(ENTRIES).on_conflict_do_nothing(index_elements=duplicate), dialect)
         self._put_links: Final = _Put(insert(LINKS).on_conflict_do_nothing(), dialect)
         self._put_erasures: Final = _Put(insert(ERASURES).on_conflict_do_nothing(), dialect)
         self._put_promises: Final = _Put(sla_targets.upsert(dialect), dialect)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close all connections."""
         self._engine.dispose()
 
     # ----------------------------------------------------------------------------------------------------------- writing
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = (), place: tuple[int, int] | None = None
     ) -> Written:
-        """Write a batch in one transaction; what is there already is left as it is, and what is promised as was told last.
+        """Write a batch in one transaction. Stored entries stay as they are; the latest SLA targets replace earlier ones.
 
-        `place` is the partition that the batch is of, and the offset that follows it.
-        Raises `Unavailable`, `SameId`, and `Refused` if it cannot hold one of them.
+        `place` is the partition of the batch and the offset after it. Raises `Unavailable`, `SameId`, and `Refused` if a value
+        cannot be stored.
         """
         with self.write_transaction() as connection:
             erased, erases = self._erase(connection, entries, promised)
             entries = [entry for entry in entries if entry.contact not in erased]
-            names, told_of = owners.gather(entries)
-            before = owners.read_contact_owners(connection, told_of)
-            whose = {one: told.unite(before[one]) if one in before else told for one, told in told_of.items()}
-            adopted = owners.adopt(connection, before, whose)
-            linked = self._put_links(connection, owners.relink(connection, names, before, whose))
-            rows = [_row(one, whose[one.contact].citizen or one.contact) for one in _withdraw(connection, entries)]
-            rows.sort(key=_primary_key)  # side by side in the index, so that each of its pages is touched once
+            names, new_owners = owners.gather(entries)
+            before = owners.read_contact_owners(connection, new_owners)
+            now = {
+                contact: new.unite(before[contact]) if contact in before else new for contact, new in new_owners.items()
+            }
+            adopted = owners.adopt(connection, before, now)
+            linked = self._put_links(connection, owners.relink(connection, names, before, now))
+            rows = [
+                _row(entry, now[entry.contact].citizen or entry.contact) for entry in _withdraw(connection, entries)
+            ]
+            rows.sort(key=_primary_key)  # adjacent in the index, so that each page is touched once
             put = self._put_entries(connection, rows)
-            told = sla_targets.rows(one for one in promised if one.contact not in erased)
-            written = Written(put, linked, adopted, self._put_promises(connection, told))
+            targets = sla_targets.rows(entry for entry in promised if entry.contact not in erased)
+            written = Written(put, linked, adopted, self._put_promises(connection, targets))
             if place is not None:
                 positions.write(connection, *place)
         if erases:
@@ -134,9 +137,10 @@ class Timeline:
         return written
 
     def truncate_log(self) -> bool:
-        """Have nothing that was deleted lie on in SQLite's write-ahead log, after a crash as well; return whether it is so.
+        """Truncate SQLite's write-ahead log, so that it holds no deleted data, even after a crash. Return whether it succeeded.
 
-        Who reads for longer than is waited puts it off to the next, or to `carry_log`. Raises `Unavailable`.
+        A reader that holds a snapshot longer than the lock timeout postpones it to the next call or to `checkpoint_log`.
+        Raises `Unavailable`.
         """
         if not self._is_sqlite:
             return True
@@ -146,7 +150,7 @@ class Timeline:
         return not is_busy
 
     def checkpoint_log(self) -> None:
-        """Have SQLite's write-ahead log carried into the database, but for what somebody reads; truncated, if that was put off.
+        """Checkpoint SQLite's write-ahead log, except pages that readers need. Truncate it if that was postponed.
 
         Raises `Unavailable`.
         """
@@ -158,29 +162,29 @@ class Timeline:
 
     @contextmanager
     def write_transaction(self) -> Iterator[Connection]:
-        """Hand out a transaction in which nobody else writes. Raises `Unavailable` and `Refused`."""
+        """Yield a transaction that excludes other writers. Raises `Unavailable` and `Refused`."""
         with database_errors(), self._engine.begin() as connection:
             lock(connection)
             yield connection
 
     @contextmanager
     def read_connection(self) -> Iterator[Connection]:
-        """Hand out a connection that sees what is committed. Raises `Unavailable`."""
+        """Yield a connection that reads committed data. Raises `Unavailable`."""
         with database_errors(), self._engine.connect() as connection:
             yield connection
 
     def vacuum(self) -> bool:
-        """Have nothing that was deleted lie on in the database's files, and return whether it is so: tables are written anew.
+        """Rewrite the tables, so that the database's files hold no deleted data; return whether it succeeded.
 
-        PostgreSQL overwrites nothing that it deletes. SQLite does (`secure_delete`), but not what it left of rows in pages when
-        it moved them to others, before they were deleted. For some millions of entries it takes a minute, in which nobody reads
-        PostgreSQL's tables, and nobody writes into SQLite. Write-ahead log and backups of PostgreSQL are its administrator's.
-        Of SQLite's, who reads may put off the end, as `truncate_log` says. Raises `Unavailable`.
+        PostgreSQL does not overwrite deleted data. SQLite does (`secure_delete`), except copies left in pages from which rows
+        were moved before their deletion. Some millions of entries take a minute, during which PostgreSQL's tables cannot be
+        read and SQLite cannot be written. PostgreSQL's write-ahead log and backups are its administrator's responsibility. In
+        SQLite, a reader may postpone the end, see `truncate_log`. Raises `Unavailable`.
         """
         tables = [""] if self._is_sqlite else [f"(FULL, ANALYZE) {table.name}" for table in METADATA.sorted_tables]
         with database_errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if self._is_sqlite:
-                connection.exec_driver_sql("PRAGMA cache_spill = 1")  # not all of them in memory
+                connection.exec_driver_sql("PRAGMA cache_spill = 1")  # do not keep all changed pages in memory
                 connection.detach()
             for table in tables:
                 connection.exec_driver_sql(f"VACUUM {table}")
@@ -193,41 +197,45 @@ class Timeline:
     def _erase(
         self, connection: Connection, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry]
     ) -> tuple[set[str], bool]:
-        """Erase whose person is to be erased; return of which contacts nothing may be kept, and whether anybody was."""
-        told = {entry.contact: entry for entry in reversed(entries) if entry.type == ERASED}  # the first stands
-        if told:
+        """Erase the contacts of erasure events; return all erased contacts of the batch, and whether any is newly erased."""
+        requested = {
+            entry.contact: entry for entry in reversed(entries) if entry.type == ERASED
+        }  # the first one counts
+        if requested:
             self._put_erasures(
-                connection, [(contact, milliseconds(entry.happened_at)) for contact, entry in told.items()]
+                connection, [(contact, milliseconds(entry.happened_at)) for contact, entry in requested.items()]
             )
-            erased = owners.read_identities(connection, told)
+            erased = owners.read_identities(connection, requested)
             for table in (ENTRIES, LINKS, PROMISES):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
-                connection.execute(gone, [{"contact_": contact} for contact in told])
+                connection.execute(gone, [{"contact_": contact} for contact in requested])
             for some in slices(sorted(erased)):
                 links.erase_revocations(connection, some)
-        contacts = {one.contact for one in (*entries, *promised)}
-        return {*told, *_which(connection, ERASURES.c.contact, contacts)}, bool(told)
+        contacts = {entry.contact for entry in (*entries, *promised)}
+        return {*requested, *_find_existing(connection, ERASURES.c.contact, contacts)}, bool(requested)
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def read_positions(self) -> dict[int, int]:
-        """Return what `positions.read` does. Raises `Unavailable`."""
+        """Return the positions, see `positions.read`. Raises `Unavailable`."""
         with self.read_connection() as connection:
             return positions.read(connection)
 
     def find_erased(self, contacts: Iterable[str] | None = None) -> dict[str, int]:
-        """Return the contacts known as erased, of these or of all, and when they were. Raises `Unavailable`."""
-        asked = select(ERASURES.c.contact, ERASURES.c.erased_at)
-        some = [asked] if contacts is None else [asked.where(ERASURES.c.contact.in_(s)) for s in slices(list(contacts))]
+        """Return the erased contacts, among these or all, with the time of their erasure. Raises `Unavailable`."""
+        query = select(ERASURES.c.contact, ERASURES.c.erased_at)
+        queries = (
+            [query] if contacts is None else [query.where(ERASURES.c.contact.in_(s)) for s in slices(list(contacts))]
+        )
         with self.read_connection() as connection:
-            return {contact: at for one in some for contact, at in connection.execute(one)}
+            return {contact: at for query in queries for contact, at in connection.execute(query)}
 
     def find_owners(self, names: Iterable[str]) -> set[str]:
-        """Return under which of these identities there are entries. Raises `Unavailable`."""
+        """Return those of these identities that own entries. Raises `Unavailable`."""
         with self.read_connection() as connection:
-            return _which(connection, ENTRIES.c.owner, names)
+            return _find_existing(connection, ENTRIES.c.owner, names)
 
     def resolve_identities(self, identity: str, most: int = 0) -> IdentityCluster:
-        """Return which identities are the citizen's who has `identity`; `most` at least are followed. Raises `Unavailable`."""
+        """Return the identities of the citizen who has `identity`; at least `most` are followed. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))
         with database_errors(), self._engine.connect() as connection:
             return resolve_identities(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
@@ -235,32 +243,32 @@ class Timeline:
     def read(
         self, owners: Iterable[str], limit: int, before: EntryPosition | None = None
     ) -> Sequence[Mapping[str, Any]]:
-        """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""
+        """Return the latest entries of these owners before `before`, latest first. Raises `Unavailable`."""
         place = before._asdict() if before is not None else {}
-        asked = _PAGE if before is None else _PAGE_BEFORE
+        query = _PAGE if before is None else _PAGE_BEFORE
         found: list[Any] = []
         with database_errors(), self._engine.connect() as connection:
-            for owner in owners:  # each a walk down its own stretch of the clustered index
-                found += connection.execute(asked, {"owner_": owner, "most": limit, **place})
+            for owner in owners:  # a separate range of the clustered index
+                found += connection.execute(query, {"owner_": owner, "most": limit, **place})
         found.sort(key=lambda row: (row.happened_at, row.id), reverse=True)
-        return [dict(row._mapping) for row in found[:limit]]  # noqa: SLF001 - public, SQLAlchemy says
+        return [dict(row._mapping) for row in found[:limit]]  # noqa: SLF001 - public according to SQLAlchemy
 
     def read_contact(self, contact: str, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
-        """Return the whole life of one contact, or the latest so many entries of it, in order. Raises `Unavailable`."""
-        asked = select(ENTRIES).where(ENTRIES.c.contact == contact)
+        """Return all entries of one contact, or the latest `limit` ones, in order. Raises `Unavailable`."""
+        query = select(ENTRIES).where(ENTRIES.c.contact == contact)
         if limit is not None:
-            asked = asked.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
+            query = query.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
         with database_errors(), self._engine.connect() as connection:
-            found = connection.execute(asked).mappings().all()
+            found = connection.execute(query).mappings().all()
         return sort_entries(map(dict, found))
 
     def read_sla_targets(self, contacts: Collection[str]) -> Mapping[str, tuple[SlaTarget, ...]]:
-        """Return what is promised to these contacts, and still to be kept. Raises `Unavailable`."""
+        """Return the open SLA targets of these contacts. Raises `Unavailable`."""
         with self.read_connection() as connection:
             return sla_targets.read(connection, contacts)
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
-        """Drop contacts closed before `until`, looking at the next `limit` entries. Raises `Unavailable`."""
+        """Delete contacts closed before `until`, among those of the next `limit` entries. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             expired = expiry.expire(connection, after, until, limit)
         if expired.contacts:
@@ -269,32 +277,32 @@ class Timeline:
 
     # ------------------------------------------------------------------------------------------------------------- links
     def read_links(self, identity: str, limit: int) -> Sequence[LinkRecord]:
-        """Return the links of an identity, revoked ones too; those that most contacts tell first. Raises `Unavailable`."""
+        """Return the links of an identity, also revoked ones, those with most contacts first. Raises `Unavailable`."""
         with database_errors(), self._engine.connect() as connection:
             return links.read(connection, identity, limit)
 
     def count_links(self, identity: str) -> int:
-        """Return how many links of an identity there are, revoked ones too. Raises `Unavailable`."""
+        """Return the number of links of an identity, including revoked ones. Raises `Unavailable`."""
         with database_errors(), self._engine.connect() as connection:
             return links.count(connection, identity)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
-        """Do what `links.revoke` does, whichever of the two stands first. Raises `Unavailable`: look at `is_revoked`."""
+        """Revoke a link in both directions, see `links.revoke`. On `Unavailable`, the result is known by `is_revoked`."""
         with self.write_transaction() as connection:
-            return True in [links.revoke(connection, one, at, ground) for one in _turn(link)]  # both
+            return True in [links.revoke(connection, directed, at, ground) for directed in _both_directions(link)]
 
     def restore(self, link: Link) -> bool:
-        """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`: look at `is_revoked`."""
+        """Restore a revoked link; return whether it was revoked. On `Unavailable`, the result is known by `is_revoked`."""
         with self.write_transaction() as connection:
-            return True in [links.restore(connection, one) for one in _turn(link)]  # both
+            return True in [links.restore(connection, directed) for directed in _both_directions(link)]
 
     def is_revoked(self, link: Link) -> bool:
-        """Return whether a link is revoked, once nobody is about to change that. Raises `Unavailable`."""
+        """Return whether a link is revoked, after waiting for running writes. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             return links.is_revoked(connection, link)
 
 
-def _turn(link: Link) -> tuple[Link, Link]:
+def _both_directions(link: Link) -> tuple[Link, Link]:
     return link, Link(link.other, link.one)
 
 
@@ -318,11 +326,11 @@ def _row(entry: Entry, owner: str) -> Row:
 
 
 _primary_key: Final = itemgetter(0, 1, 2)
-"""Of an entry: of several rows with the same, the first that was told is the one that is put."""
+"""Primary key of an entry's row. Sorting is stable: of several rows with the same key, the first one is inserted."""
 
 
 class _Put:
-    """A statement that inserts rows of all the columns of a table, in their order: made once, and not anew for each row."""
+    """Statement that inserts complete rows, compiled once instead of for each row."""
 
     def __init__(self, statement: Insert, dialect: str) -> None:
         compiled = statement.compile(dialect=_POSITIONAL[dialect])
@@ -330,7 +338,7 @@ class _Put:
         self._sql: Final = str(compiled)
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """Insert, and return how many rows were not there."""
+        """Insert rows; return the number of new ones."""
         if not rows:
             return 0
         done = connection.exec_driver_sql(self._sql, [*rows], execution_options={"preserve_rowcount": True})
@@ -338,21 +346,21 @@ class _Put:
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Remove what entries withdraw, and return those that are not withdrawn, by one of them or one told before."""
+    """Delete the entries that `entries` withdraw, and return those that neither `entries` nor stored ones withdraw."""
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))
         connection.execute(gone, [{"contact_": contact, "id_": name} for contact, name in withdrawn])
     breached = {entry.contact for entry in entries if entry.type == BREACHED}
     for some in slices(list(breached)):
-        asked = select(ENTRIES.c.contact, ENTRIES.c.withdraws).where(
+        query = select(ENTRIES.c.contact, ENTRIES.c.withdraws).where(
             ENTRIES.c.contact.in_(some), ENTRIES.c.withdraws != ""
         )
-        withdrawn |= {(contact, name) for contact, name in connection.execute(asked)}
+        withdrawn |= {(contact, name) for contact, name in connection.execute(query)}
     return [entry for entry in entries if (entry.contact, entry.id) not in withdrawn]
 
 
-def _which(connection: Connection, column: Any, values: Iterable[str]) -> set[str]:
-    """Return which of these values the column has."""
-    asked = (select(column).where(column.in_(some)).distinct() for some in slices(list(values)))
-    return {value for some in asked for value in connection.scalars(some)}
+def _find_existing(connection: Connection, column: Any, values: Iterable[str]) -> set[str]:
+    """Return those of these values that the column contains."""
+    queries = (select(column).where(column.in_(some)).distinct() for some in slices(list(values)))
+    return {value for query in queries for value in connection.scalars(query)}

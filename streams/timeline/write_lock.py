@@ -1,14 +1,14 @@
-"""One writer at a time, in whatever process: what is looked up before something is written is still so when it is."""
+"""Exclusive lock for writers, across processes: data read before a write does not change until the write."""
 
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-_LOCK: Final = 0x4143_4355  # any number that is ours
+_LOCK: Final = 0x4143_4355  # arbitrary number reserved for Accueil
 
 
 def lock(connection: Connection) -> None:
-    """Wait for whoever writes; then nobody else does until the transaction of `connection`, which begins here, has ended."""
+    """Wait for other writers and exclude them until the end of the transaction of `connection`, which begins here."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     else:

@@ -51,7 +51,7 @@ def test_lost_cluster_is_detected_and_the_source_can_be_read_again(
         assert "accueil connectors reread siege" in last
         if by_command:
             assert reread.start().wait() == 0
-            assert "whose data are not here: all is counted anew" in reread.text
+            assert "its events are in another Kafka cluster: in this one, all events count as new" in reread.text
         else:
             (home / "cluster.json").write_text(json.dumps(known))
             for path in home.glob("cursor-*"):

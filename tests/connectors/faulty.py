@@ -1,4 +1,4 @@
-"""Connectors that each do one thing wrong, and the conformance suite on them: `test_conformance.py` runs it."""
+"""Connectors with one fault each, and the conformance suite for them; `test_conformance.py` runs it."""
 
 import json
 import os
@@ -32,15 +32,15 @@ class Config(ConnectorConfig):
 
 
 class Lines(Source[bytes, int]):
-    """Does all as it must be done."""
+    """A source without a fault."""
 
     def __init__(self, config: Config, context: Context) -> None:
         self.path, self.context = config.path, context
-        self.place = int(context.cursor.load() or 0)
+        self.read_lines = int(context.cursor.load() or 0)
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
-        new = self.path.read_bytes().splitlines()[self.place :][:3]
-        self.place += len(new)
+        new = self.path.read_bytes().splitlines()[self.read_lines :][:3]
+        self.read_lines += len(new)
         return new
 
     def map(self, raw: bytes) -> Outcome:
@@ -50,23 +50,23 @@ class Lines(Source[bytes, int]):
         except (ValueError, OverflowError):
             return Reject(Reason.UNREADABLE_LINE, raw)
         source = self.context.source
-        subject = contact_id(Channel.VISIT, source, self.called(number, name))
+        subject = contact_id(Channel.VISIT, source, self.visit_number(number, name))
         return [VisitArrived(id=self.id_of(number), source=source, subject=subject, time=time)]
 
-    def called(self, number: str, name: str) -> str:
+    def visit_number(self, number: str, name: str) -> str:
         return number
 
     def id_of(self, number: str) -> str:
         return event_id(self.context.source, number)
 
     def position(self) -> int:
-        return self.place
+        return self.read_lines
 
     def acknowledge(self, position: int) -> None:
         self.context.cursor.save(str(position).encode())
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 class Faultless(Conformance):
@@ -95,7 +95,7 @@ class Faultless(Conformance):
         with (directory / "lines").open("ab") as file:
             file.writelines(line + b"\n" for line in [*contents, *hostile_fields(good, b",")])
 
-    def test_the_readme_tells_all_options(self) -> None:
+    def test_readme_lists_all_options(self) -> None:
         assert table(self.config)
 
 
@@ -103,7 +103,7 @@ class TestFaultless(Faultless):
     """Passes."""
 
 
-class TestParsesWhatItReads(Faultless):
+class TestParsesInRead(Faultless):
     class source(Lines):  # noqa: N801
         def read(self, wait_seconds: float) -> Sequence[bytes]:
             new = super().read(wait_seconds)
@@ -121,18 +121,18 @@ class TestIsQuadratic(Faultless):
             return super().map(raw)
 
 
-class TestAcknowledgesWhatItReads(Faultless):
+class TestAcknowledgesInRead(Faultless):
     class source(Lines):  # noqa: N801
         def read(self, wait_seconds: float) -> Sequence[bytes]:
             new = super().read(wait_seconds)
-            self.context.cursor.save(str(self.place).encode())
+            self.context.cursor.save(str(self.read_lines).encode())
             return new
 
 
 class TestAcknowledgesMoreThanWasConfirmed(Faultless):
     class source(Lines):  # noqa: N801
         def acknowledge(self, position: int) -> None:
-            super().acknowledge(self.place)
+            super().acknowledge(self.read_lines)
 
 
 class TestReadsAhead(Faultless):
@@ -144,12 +144,12 @@ class TestReadsAhead(Faultless):
             return now
 
 
-class TestWritesItsPlaceInPlace(Faultless):
+class TestOverwritesItsPosition(Faultless):
     class source(Lines):  # noqa: N801
         def __init__(self, config: Config, context: Context) -> None:
             super().__init__(config, context)
-            self.saved = context.directory / "place"
-            self.place = int(self.saved.read_text() if self.saved.exists() else 0)
+            self.saved = context.directory / "position"
+            self.read_lines = int(self.saved.read_text() if self.saved.exists() else 0)
 
         def acknowledge(self, position: int) -> None:
             with self.saved.open("w", opener=lambda path, flags: os.open(path, flags, PRIVATE_FILE)) as file:
@@ -171,7 +171,7 @@ class TestMapRaises(Faultless):
             return super().map(raw)
 
 
-class TestDropsWhatIsBad(Faultless):
+class TestDropsInvalidRecords(Faultless):
     class source(Lines):  # noqa: N801
         def map(self, raw: bytes) -> Outcome:
             outcome = super().map(raw)
@@ -180,19 +180,19 @@ class TestDropsWhatIsBad(Faultless):
 
 class TestPublishesNames(Faultless):
     class source(Lines):  # noqa: N801
-        def called(self, number: str, name: str) -> str:
+        def visit_number(self, number: str, name: str) -> str:
             return f"{name}-{number}"
 
 
 class TestPublishesNamesInCapitals(Faultless):
     class source(Lines):  # noqa: N801
-        def called(self, number: str, name: str) -> str:
+        def visit_number(self, number: str, name: str) -> str:
             return f"{name.upper()}-{number}"
 
 
 class TestPublishesHashesOfNames(Faultless):
     class source(Lines):  # noqa: N801
-        def called(self, number: str, name: str) -> str:
+        def visit_number(self, number: str, name: str) -> str:
             return f"{number}-{sha256(name.encode()).hexdigest()[:20]}"
 
 
@@ -202,7 +202,7 @@ class TestHasNoNames(Faultless):
 
 class TestLogsNames(Faultless):
     class source(Lines):  # noqa: N801
-        def called(self, number: str, name: str) -> str:
+        def visit_number(self, number: str, name: str) -> str:
             structlog.get_logger().info("visitor", name=name)
             return number
 
@@ -217,7 +217,7 @@ class TestRejectsWithNames(Faultless):
 class TestShowsItsSecret(Faultless):
     class config(Config):  # noqa: N801
         password: str = ""
-        """What opens it."""
+        """Password of the system."""
 
 
 def _acknowledge_all(config: Config, context: Context) -> Sequence[Outcome]:

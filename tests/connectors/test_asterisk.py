@@ -1,4 +1,4 @@
-"""The Asterisk connector as a whole, on files."""
+"""The Asterisk connector with files."""
 
 import os
 from datetime import date
@@ -60,7 +60,7 @@ class TestConformance(Conformance):
                 log.write(line + b"\n")
 
     def lines(self, directory: Path) -> list[str]:
-        """A small day with lines of bad or personal content in between."""
+        """Return the lines of a small day, with malformed lines and personal data in between."""
         directory.mkdir(exist_ok=True)
         day = directory / "day"
         if not day.exists():
@@ -72,7 +72,7 @@ class TestConformance(Conformance):
             lines.insert(place * step, bad.format(t=second) + "\n")
         return lines
 
-    def test_a_log_that_comes_while_it_is_away_is_new_from_its_beginning(self, tmp_path: Path) -> None:
+    def test_log_created_while_unavailable_is_read_from_its_start(self, tmp_path: Path) -> None:
         directory = tmp_path / "source"
         harness = ConnectorHarness(
             self.connector, self.options(directory) | {"start": "end"}, tmp_path / "data", tmp_path / "keys"
@@ -80,19 +80,19 @@ class TestConformance(Conformance):
         with harness.opened() as (flow, publisher):
             with pytest.raises(SourceUnavailableError):
                 flow.step()
-            publisher.confirm()  # and then it is killed
+            publisher.confirm()  # then the connector is killed
         self.supply(directory, 0, 1)
         assert comparable_form(harness.read_all(confirm=True)) == comparable_form(
             self.harness(directory).read_all(confirm=True)
         )
 
-    def test_stopped_after_every_turn_it_reads_all_that_was_rotated(
+    def test_rotated_files_are_read_completely_across_restarts(
         self, supplied: ConnectorHarness, tmp_path: Path
     ) -> None:
         directory = tmp_path / "rotated"
         harness, log, parts = self.harness(directory), directory / "queue_log", 5
         self.supply(directory, 0, parts)
-        told = harness.read_all(confirm=True)
+        events = harness.read_all(confirm=True)
         for part in range(1, parts):
             self.supply(directory, part, parts)
             os.utime(log, (part, part + log.stat().st_mtime))
@@ -102,14 +102,14 @@ class TestConformance(Conformance):
             with harness.opened() as (flow, publisher):
                 publisher.publish(
                     (), lambda: None
-                )  # while something is on its way, the source is asked without waiting
+                )  # while events are being published, the source is read without waiting
                 flow.step()
                 flow.drain(0)
                 publisher.confirm()
-                told += publisher.events
-        assert comparable_form(told) == comparable_form(supplied.read_all(confirm=True))
+                events += publisher.events
+        assert comparable_form(events) == comparable_form(supplied.read_all(confirm=True))
 
-    def test_a_position_of_another_version_is_named_with_what_to_do(
+    def test_unreadable_position_gives_an_error_with_a_solution(
         self, supplied: ConnectorHarness, tmp_path: Path
     ) -> None:
         Cursor(supplied.directory).save(b'{"place":1}')

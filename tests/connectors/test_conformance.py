@@ -1,4 +1,4 @@
-"""The conformance suite finds what is wrong, and nothing where nothing is."""
+"""Tests of the conformance suite: it fails for each faulty connector, and passes for a correct one."""
 
 import re
 import subprocess
@@ -14,15 +14,15 @@ from models.ids import event_id
 from tests.support.processes import ROOT
 
 FOUND_BY = {
-    "ParsesWhatItReads": "hostile_records_are_set_aside_in_little_time_and_memory",
-    "IsQuadratic": "hostile_records_are_set_aside_in_little_time_and_memory",
-    "AcknowledgesWhatItReads": "nothing_is_acknowledged_before_it_is_confirmed",
-    "AcknowledgesMoreThanWasConfirmed": "confirmed_in_part_it_goes_on_after_that",
-    "ReadsAhead": "while_the_broker_is_away_it_spools_then_refuses_then_tells_all_in_order",
-    "WritesItsPlaceInPlace": "killed_before_any_act_it_loses_nothing",
-    "NumbersByReading": "the_same_records_have_the_same_ids",
-    "MapRaises": "a_bad_record_is_kept_with_its_reason",
-    "DropsWhatIsBad": "a_bad_record_is_kept_with_its_reason",
+    "ParsesInRead": "hostile_records_are_rejected_within_limits_of_time_and_memory",
+    "IsQuadratic": "hostile_records_are_rejected_within_limits_of_time_and_memory",
+    "AcknowledgesInRead": "nothing_is_acknowledged_before_it_is_confirmed",
+    "AcknowledgesMoreThanWasConfirmed": "partly_confirmed_reading_continues_after_the_confirmed_part",
+    "ReadsAhead": "without_a_broker_it_spools_then_stops_reading_then_sends_all_in_order",
+    "OverwritesItsPosition": "kill_at_any_point_loses_nothing",
+    "NumbersByReading": "same_records_give_the_same_ids",
+    "MapRaises": "invalid_records_are_stored_with_a_reason",
+    "DropsInvalidRecords": "invalid_records_are_stored_with_a_reason",
     "PublishesNames": "nothing_personal_leaves",
     "PublishesNamesInCapitals": "nothing_personal_leaves",
     "PublishesHashesOfNames": "nothing_personal_leaves",
@@ -30,13 +30,14 @@ FOUND_BY = {
     "LogsNames": "nothing_personal_leaves",
     "RejectsWithNames": "nothing_personal_leaves",
     "ShowsItsSecret": "secrets_are_masked",
-    "ProbeAcknowledges": "a_probe_changes_nothing",
+    "ProbeAcknowledges": "probe_changes_nothing",
 }
+"""Test that must fail, by faulty connector."""
 
 
 @pytest.fixture(scope="module")
 def failures() -> set[tuple[str, str]]:
-    """What fails: the fault, and the test that finds it."""
+    """Faulty connectors, each with a test that failed."""
     suite = Path(__file__).with_name("faulty.py")
     options = ("-q", "-rf", "--tb=no", "--no-header", "-p", "no:cacheprovider")
     done = subprocess.run(
@@ -47,7 +48,7 @@ def failures() -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("fault", "test"), FOUND_BY.items())
-def test_a_fault_is_found(failures: set[tuple[str, str]], fault: str, test: str) -> None:
+def test_fault_is_found(failures: set[tuple[str, str]], fault: str, test: str) -> None:
     assert (fault, test) in failures
 
 
@@ -63,9 +64,9 @@ def test_a_fault_is_found(failures: set[tuple[str, str]], fault: str, test: str)
         event_id("pbx/essai", "0639985511"),
     ],
 )
-def test_the_forms_of_a_phone_number_are_known(leaked: str) -> None:
-    assert [how for how, text in leak_forms("06 39 98 55 11", "pbx/essai").items() if text in leaked]
+def test_forms_of_a_phone_number_are_recognised(leaked: str) -> None:
+    assert [form for form, text in leak_forms("06 39 98 55 11", "pbx/essai").items() if text in leaked]
 
 
-def test_what_is_right_passes(failures: set[tuple[str, str]]) -> None:
+def test_correct_connector_passes(failures: set[tuple[str, str]]) -> None:
     assert {fault for fault, _ in failures} == FOUND_BY.keys()

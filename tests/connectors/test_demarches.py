@@ -1,4 +1,4 @@
-"""The connector of Démarches simplifiées as a whole, on a fake that serves the documented schema."""
+"""Demarches connector on a simulated server with the documented schema."""
 
 import json
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def at(minute: float) -> str:
 
 
 def dossier(number: int, minute: float, *steps: str, corrections: int = 0, **fields: Any) -> dict[str, Any]:
-    """A dossier as the server has it, with all that is not to be asked for; a step a minute before `minute`."""
+    """Return a dossier with all its fields, also those never requested; its steps are a minute apart and end at `minute`."""
     begin = minute - len(steps)
     return {
         "id": f"Dossier-{number}",
@@ -48,23 +48,23 @@ def dossier(number: int, minute: float, *steps: str, corrections: int = 0, **fie
         "demandeur": {"__typename": "PersonnePhysique", "id": "d", "nom": PERSONAL[1], "prenom": PERSONAL[0]},
         "traitements": [
             {
-                "id": f"Traitement-{number}-{place}",
+                "id": f"Traitement-{number}-{index}",
                 "event": step,
-                "dateTraitement": at(begin + place),
+                "dateTraitement": at(begin + index),
                 "emailAgentTraitant": AGENT,
                 "motivation": PERSONAL[4],
             }
-            for place, step in enumerate(steps)
+            for index, step in enumerate(steps)
         ],
         "messages": [
             {
-                "id": f"Message-{number}-{place}",
+                "id": f"Message-{number}-{index}",
                 "email": AGENT,
                 "body": f"{PERSONAL[0]}, rappelez le {PERSONAL[4]}",
-                "createdAt": at(begin + 0.5 + place),
-                "correction": None if place == corrections else {"reason": "incorrect", "dateResolution": at(minute)},
+                "createdAt": at(begin + 0.5 + index),
+                "correction": None if index == corrections else {"reason": "incorrect", "dateResolution": at(minute)},
             }
-            for place in range(corrections + 1)
+            for index in range(corrections + 1)
         ],
         **fields,
     }
@@ -95,9 +95,9 @@ DOSSIERS = [
 DELETED = {"deletedDossiers": [deleted(1, 70), deleted(2, 71)]}
 
 
-def options(server: DemarchesServer, **more: Any) -> dict[str, Any]:
+def options(server: DemarchesServer, **changes: Any) -> dict[str, Any]:
     procedures = {str(PROCEDURE): {"label": "transport-adapte", "service": "transports"}}
-    return {"url": server.url, "token": TOKEN, "page_size": 7, "procedures": procedures, "poll_seconds": 3600} | more
+    return {"url": server.url, "token": TOKEN, "page_size": 7, "procedures": procedures, "poll_seconds": 3600} | changes
 
 
 class TestConformance(Conformance):
@@ -140,42 +140,40 @@ def server(tmp_path: Path) -> Iterator[DemarchesServer]:
 
 
 def hold(server: DemarchesServer, *dossiers: dict[str, Any], procedure: int = PROCEDURE, **lists: Any) -> None:
-    """Let the server have these dossiers in `procedure`."""
+    """Replace the dossiers of `procedure` on the server."""
     content = server.content() | {str(procedure): {"dossiers": dossiers, **lists}}
     server.path.write_text(json.dumps(content))
 
 
-def harness(server: DemarchesServer, tmp_path: Path, data: str = "data", **more: Any) -> ConnectorHarness:
-    return ConnectorHarness(demarches.CONNECTOR, options(server, **more), tmp_path / data, tmp_path / "keys")
+def harness(server: DemarchesServer, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
+    return ConnectorHarness(demarches.CONNECTOR, options(server, **changes), tmp_path / data, tmp_path / "keys")
 
 
-def told(events: list[Event]) -> list[tuple[str, str]]:
+def event_types(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.subject.rpartition(":")[2], event.type) for event in events]
 
 
 def unavailable(harness: ConnectorHarness) -> str:
-    """Why the source is not read."""
+    """Return the error text when the source cannot be read."""
     with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
         flow.step()
     return str(trouble.value)
 
 
-def test_a_dossier_is_erased_once_it_is_purged_and_not_while_it_can_be_restored(
-    server: DemarchesServer, tmp_path: Path
-) -> None:
+def test_dossier_is_erased_when_purged_and_not_while_in_the_bin(server: DemarchesServer, tmp_path: Path) -> None:
     hidden, lately = deleted(5, 50), BEGIN + timedelta(days=20)
-    one = harness(server, tmp_path)
+    connector = harness(server, tmp_path)
     hold(server, dossier(5, 40, "depose"), dossier(6, 40, "depose"))
-    assert len(one.read_all(confirm=True)) == 2
+    assert len(connector.read_all(confirm=True)) == 2
     hold(server, pendingDeletedDossiers=[hidden, deleted(6, 50)])
-    assert one.read_all(confirm=True) == []
+    assert connector.read_all(confirm=True) == []
     restored = dossier(6, 60, "depose", "passe_en_instruction")
     other = deleted(7, 0) | {"dateSupression": lately.isoformat()}
     hold(server, restored, deletedDossiers=[other])
-    assert told(one.read_all(confirm=True))[-2:] == [("6", "form.taken_up"), ("7", "personal_data.erased")]
-    hold(server, restored, deletedDossiers=[other, hidden])  # purged after two weeks, dated as of when it was hidden
-    assert told(one.read_all(confirm=True)) == [("5", "personal_data.erased")]
-    assert one.read_all(confirm=True) == []
+    assert event_types(connector.read_all(confirm=True))[-2:] == [("6", "form.taken_up"), ("7", "personal_data.erased")]
+    hold(server, restored, deletedDossiers=[other, hidden])  # purged after two weeks, with the time of hiding
+    assert event_types(connector.read_all(confirm=True)) == [("5", "personal_data.erased")]
+    assert connector.read_all(confirm=True) == []
 
 
 def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: Path) -> None:
@@ -186,7 +184,7 @@ def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: 
         deletedDossiers=[deleted(5, 50)],
     )
     events = harness(server, tmp_path).read_all(confirm=True)
-    assert told(events) == [
+    assert event_types(events) == [
         ("3", "form.submitted"),
         ("3", "form.taken_up"),
         ("3", "form.correction_requested"),
@@ -203,25 +201,27 @@ def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: 
     assert events[7].identities == ""
 
 
-def test_a_dossier_is_of_whom_it_is_for(server: DemarchesServer, tmp_path: Path) -> None:
+def test_identities_are_those_of_the_applicant(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, *DOSSIERS[4:6])
-    one = harness(server, tmp_path)
-    own, for_another = (event.identities for event in one.read_all(confirm=True) if event.type == "form.submitted")
-    key = Keys(tmp_path / "keys", one.directory).pseudonym_key("general")
+    connector = harness(server, tmp_path)
+    own, for_another = (
+        event.identities for event in connector.read_all(confirm=True) if event.type == "form.submitted"
+    )
+    key = Keys(tmp_path / "keys", connector.directory).pseudonym_key("general")
     assert own == f"{key.pseudonym(IdentityKind.DOSSIER, '5')} {key.pseudonym(IdentityKind.EMAIL, PERSONAL[2])}"
     assert for_another == f"{key.pseudonym(IdentityKind.DOSSIER, '6')} {key.pseudonym(IdentityKind.EMAIL, PERSONAL[3])}"
 
 
-def test_what_cannot_be_used_takes_nothing_with_it(server: DemarchesServer, tmp_path: Path) -> None:
+def test_invalid_steps_are_rejected_alone(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, DOSSIERS[3], DOSSIERS[7])
-    one = harness(server, tmp_path)
-    assert told(one.read_all(confirm=True)) == [("4", "form.submitted"), ("4", "form.decided")]
-    kept = [kept.reject for kept in read_rejects(one.directory)]
-    assert [reject.reason for reject in kept] == [Reason.UNKNOWN_RECORD, Reason.UNREADABLE_LINE]
-    assert PERSONAL[4] not in kept[1].detail
+    connector = harness(server, tmp_path)
+    assert event_types(connector.read_all(confirm=True)) == [("4", "form.submitted"), ("4", "form.decided")]
+    rejects = [entry.reject for entry in read_rejects(connector.directory)]
+    assert [reject.reason for reject in rejects] == [Reason.UNKNOWN_RECORD, Reason.UNREADABLE_LINE]
+    assert PERSONAL[4] not in rejects[1].detail
 
 
-def test_several_procedures_are_each_of_their_service_and_sector(server: DemarchesServer, tmp_path: Path) -> None:
+def test_each_procedure_has_its_service_and_sector(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"))
     hold(server, dossier(2, 5, "depose"), procedure=OTHER)
     procedures = {
@@ -229,168 +229,166 @@ def test_several_procedures_are_each_of_their_service_and_sector(server: Demarch
         OTHER: {"service": "voirie", "sector": "routes", "site": "nord"},
     }
     events = harness(server, tmp_path, procedures=procedures, site="siege").read_all(confirm=True)
-    places = [(event.service, event.site, event.sector) for event in events]
-    assert places == [("transports", "siege", "general"), ("voirie", "nord", "routes")]
+    routings = [(event.service, event.site, event.sector) for event in events]
+    assert routings == [("transports", "siege", "general"), ("voirie", "nord", "routes")]
     assert events[1].model_dump()["data"] == {"procedure": str(OTHER)}
 
 
-def test_a_procedure_that_is_refused_does_not_hold_up_the_others(server: DemarchesServer, tmp_path: Path) -> None:
+def test_refused_procedure_does_not_block_others(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"))
-    one = harness(server, tmp_path, procedures={OTHER: {}, PROCEDURE: {}})
-    with one.opened() as (flow, publisher):
+    connector = harness(server, tmp_path, procedures={OTHER: {}, PROCEDURE: {}})
+    with connector.opened() as (flow, publisher):
         flow.step()
-        assert told(publisher.events) == [("1", "form.submitted")]
-        with pytest.raises(SourceUnavailableError, match=f"there is no procedure {OTHER}"):
+        assert event_types(publisher.events) == [("1", "form.submitted")]
+        with pytest.raises(SourceUnavailableError, match=f"procedure {OTHER} does not exist"):
             flow.step()
 
 
-def test_a_probe_tells_of_any_procedure_that_is_refused(server: DemarchesServer, tmp_path: Path) -> None:
+def test_probe_reports_a_refused_procedure(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"))
     assert harness(server, tmp_path).probe().events == {"form.submitted": 1}
-    with pytest.raises(SourceRefusedError, match=f"there is no procedure {OTHER}"):
+    with pytest.raises(SourceRefusedError, match=f"procedure {OTHER} does not exist"):
         harness(server, tmp_path, procedures={PROCEDURE: {}, OTHER: {}}).probe()
     with pytest.raises(SourceRefusedError, match="refuses the token"):
         harness(server, tmp_path, token="un-autre-jeton").probe()
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 100])
-def test_of_many_changes_in_one_second_none_is_missed(server: DemarchesServer, tmp_path: Path, page_size: int) -> None:
-    """Nor one of the same second that comes after the last page."""
+def test_changes_in_the_same_second_are_not_missed(server: DemarchesServer, tmp_path: Path, page_size: int) -> None:
+    """One change of the same second appears after the last page."""
     same = [dossier(number, 10, "depose") for number in range(1, 13)]
     hold(server, *same[:10])
-    one = harness(server, tmp_path, page_size=page_size)
-    events = one.read_all(confirm=True)
+    connector = harness(server, tmp_path, page_size=page_size)
+    events = connector.read_all(confirm=True)
     hold(server, *same)
-    events += one.read_all(confirm=True)
-    assert told(events) == [(str(number), "form.submitted") for number in range(1, 13)]
+    events += connector.read_all(confirm=True)
+    assert event_types(events) == [(str(number), "form.submitted") for number in range(1, 13)]
 
 
-def test_one_that_became_visible_late_is_not_missed(server: DemarchesServer, tmp_path: Path) -> None:
+def test_late_visible_change_is_not_missed(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(2, 14, "depose"))
-    one = harness(server, tmp_path, overlap_seconds=300)
-    one.read_all(confirm=True)
+    connector = harness(server, tmp_path, overlap_seconds=300)
+    connector.read_all(confirm=True)
     hold(server, dossier(2, 14, "depose"), dossier(1, 10, "depose"))
-    assert told(one.read_all(confirm=True)) == [("1", "form.submitted")]
+    assert event_types(connector.read_all(confirm=True)) == [("1", "form.submitted")]
 
 
-def test_changes_during_paging_are_told(server: DemarchesServer, tmp_path: Path) -> None:
+def test_changes_during_paging_are_published(server: DemarchesServer, tmp_path: Path) -> None:
     before = [dossier(number, number, "depose") for number in range(1, 10)]
     after = [*before[1:], dossier(1, 20, "depose", "passe_en_instruction"), dossier(10, 21, "depose")]
     hold(server, *before)
     server.before_answer = lambda question: hold(server, *after) if question == 1 else None
     events = harness(server, tmp_path, page_size=3).read_all(confirm=True)
-    assert set(told(events)) == {(str(n), "form.submitted") for n in range(1, 11)} | {("1", "form.taken_up")}
+    assert set(event_types(events)) == {(str(n), "form.submitted") for n in range(1, 11)} | {("1", "form.taken_up")}
 
 
-def test_a_restart_at_any_page_misses_nothing(server: DemarchesServer, tmp_path: Path) -> None:
+def test_restart_at_any_page_misses_nothing(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, *DOSSIERS, **DELETED)
     whole = comparable_form(harness(server, tmp_path, "whole").read_all(confirm=True))
-    one, events = harness(server, tmp_path), []
+    connector, events = harness(server, tmp_path), []
     for _ in range(20):
-        with one.opened() as (flow, publisher):
+        with connector.opened() as (flow, publisher):
             flow.step()
             publisher.confirm()
             events += publisher.events
     assert comparable_form(events) == whole
 
 
-def test_only_what_changed_is_told_again(server: DemarchesServer, tmp_path: Path) -> None:
+def test_only_changed_dossiers_are_repeated(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"), dossier(2, 11, "depose"))
-    one = harness(server, tmp_path)
-    first = one.read_all(confirm=True)
+    connector = harness(server, tmp_path)
+    first = connector.read_all(confirm=True)
     hold(server, dossier(1, 12, "depose", "accepte", dateDepot=at(9)), dossier(2, 11, "depose"))
-    again = one.read_all(confirm=True)
-    assert told(again) == [("1", "form.submitted"), ("1", "form.decided")]
+    again = connector.read_all(confirm=True)
+    assert event_types(again) == [("1", "form.submitted"), ("1", "form.decided")]
     assert again[0].id == first[0].id
 
 
-def test_what_was_told_long_ago_is_not_told_again(server: DemarchesServer, tmp_path: Path) -> None:
+def test_old_steps_are_not_repeated(server: DemarchesServer, tmp_path: Path) -> None:
     day, old, archived = 24 * 60, dossier(1, 10, "depose", "accepte"), dossier(3, 60, "depose")
     late = dossier(2, 60 * day, "depose")
     hold(server, old, late)
-    one = harness(server, tmp_path)
-    one.read_all(confirm=True)
+    connector = harness(server, tmp_path)
+    connector.read_all(confirm=True)
     hold(server, old | {"archived": True, "dateDerniereModification": at(61 * day)}, late, archived)
-    assert one.read_all(confirm=True) == []
+    assert connector.read_all(confirm=True) == []
 
 
-def test_on_a_first_start_it_begins_where_it_is_told(server: DemarchesServer, tmp_path: Path) -> None:
+def test_first_start_begins_at_the_configured_day(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"), dossier(2, 24 * 60, "depose"))
     events = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
-    assert told(events) == [("2", "form.submitted")]
+    assert event_types(events) == [("2", "form.submitted")]
 
 
-def test_what_precedes_the_start_is_told_once_when_its_dossier_first_changes(
-    server: DemarchesServer, tmp_path: Path
-) -> None:
+def test_older_dossier_is_published_completely_on_its_first_change(server: DemarchesServer, tmp_path: Path) -> None:
     day = 24 * 60
     before = dossier(1, 10, "depose")
     hold(server, before, dossier(2, 60 * day, "depose"))
-    one = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date())
-    assert told(one.read_all(confirm=True)) == [("2", "form.submitted")]
+    connector = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date())
+    assert event_types(connector.read_all(confirm=True)) == [("2", "form.submitted")]
     taken_up = dossier(1, 61 * day, "depose", "passe_en_instruction")
     taken_up["traitements"][0] = before["traitements"][0]
     hold(server, taken_up)
-    assert told(one.read_all(confirm=True)) == [("1", "form.submitted"), ("1", "form.taken_up")]
+    assert event_types(connector.read_all(confirm=True)) == [("1", "form.submitted"), ("1", "form.taken_up")]
     hold(server, taken_up | {"dateDerniereModification": at(99 * day)}, dossier(2, 100 * day, "depose"))
-    assert told(one.read_all(confirm=True)) == [("1", "form.taken_up"), ("2", "form.submitted")]
+    assert event_types(connector.read_all(confirm=True)) == [("1", "form.taken_up"), ("2", "form.submitted")]
     hold(server, taken_up | {"dateDerniereModification": at(150 * day)})
-    assert one.read_all(confirm=True) == []
+    assert connector.read_all(confirm=True) == []
     decided = dossier(1, 151 * day, "depose", "passe_en_instruction", "accepte")
     decided["traitements"][:2] = taken_up["traitements"]
     hold(server, decided)
-    assert told(one.read_all(confirm=True)) == [("1", "form.decided")]
+    assert event_types(connector.read_all(confirm=True)) == [("1", "form.decided")]
 
 
-def test_no_field_is_asked_for_that_holds_what_is_not_needed(server: DemarchesServer, tmp_path: Path) -> None:
+def test_no_personal_field_is_requested(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, *DOSSIERS[:1])
     harness(server, tmp_path).read_all(confirm=True)
-    words = {word for question in server.questions for word in question["query"].replace("\n", " ").split()}
+    words = {word for query in server.queries for word in query["query"].replace("\n", " ").split()}
     assert {"nom", "prenom", "body", "motivation", "emailAgentTraitant", "champs", "siret"}.isdisjoint(words)
-    assert len(server.questions) == 2
+    assert len(server.queries) == 2
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("changes", "message"),
     [
         ({"token": "un-autre-jeton"}, "refuses the token (403)"),
-        ({"procedures": {OTHER: {}}}, f"there is no procedure {OTHER}"),
+        ({"procedures": {OTHER: {}}}, f"procedure {OTHER} does not exist"),
     ],
 )
-def test_a_wrong_configuration_is_named(
-    server: DemarchesServer, tmp_path: Path, more: dict[str, Any], words: str
+def test_configuration_errors_are_named(
+    server: DemarchesServer, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    assert words in unavailable(harness(server, tmp_path, **more))
+    assert message in unavailable(harness(server, tmp_path, **changes))
 
 
-def test_an_error_of_the_schema_is_told_without_its_text(server: DemarchesServer, tmp_path: Path) -> None:
+def test_schema_error_is_reported_without_its_text(server: DemarchesServer, tmp_path: Path) -> None:
     server.code = "undefinedField"
     trouble = unavailable(harness(server, tmp_path))
-    assert "answers otherwise than documented (undefinedField)" in trouble
+    assert "its response does not match the documentation (undefinedField)" in trouble
     assert PERSONAL[0] not in trouble
 
 
-def test_a_server_that_refuses_is_left_alone_and_then_goes_on(server: DemarchesServer, tmp_path: Path) -> None:
+def test_retry_after_pauses_the_requests(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"))
-    one = harness(server, tmp_path)
-    with one.opened() as (flow, publisher):
+    connector = harness(server, tmp_path)
+    with connector.opened() as (flow, publisher):
         server.refusal = PlainTextResponse("", 429, {"Retry-After": "3000"})
         for _ in range(5):
             with pytest.raises(SourceUnavailableError, match="less often"):
                 flow.step()
-        assert len(server.questions) == 1
+        assert len(server.queries) == 1
         assert publisher.events == []
     server.refusal = None
-    assert told(one.read_all(confirm=True)) == [("1", "form.submitted")]
+    assert event_types(connector.read_all(confirm=True)) == [("1", "form.submitted")]
 
 
-def test_a_cursor_that_the_server_does_not_take_is_given_up(
+def test_refused_cursor_restarts_the_poll(
     server: DemarchesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     hold(server, *(dossier(number, number, "depose") for number in range(1, 10)))
-    one = harness(server, tmp_path, page_size=3)
-    with one.opened() as (flow, publisher):
+    connector = harness(server, tmp_path, page_size=3)
+    with connector.opened() as (flow, publisher):
         flow.step()
         server.refusal = PlainTextResponse("", 500)
         with pytest.raises(SourceUnavailableError, match=r"out of order \(500\)"):
@@ -398,12 +396,12 @@ def test_a_cursor_that_the_server_does_not_take_is_given_up(
         server.refusal = None
         for _ in range(3):
             flow.step()
-        assert server.questions[2]["variables"]["after"] is None
-        assert told(publisher.events) == [(str(number), "form.submitted") for number in range(1, 10)]
+        assert server.queries[2]["variables"]["after"] is None
+        assert event_types(publisher.events) == [(str(number), "form.submitted") for number in range(1, 10)]
 
 
-def test_a_server_that_is_away_is_named(server: DemarchesServer, tmp_path: Path) -> None:
-    one = harness(server, tmp_path)
+def test_unreachable_server_is_named(server: DemarchesServer, tmp_path: Path) -> None:
+    connector = harness(server, tmp_path)
     server.stop()
-    assert "127.0.0.1:" in (trouble := unavailable(one))
+    assert "127.0.0.1:" in (trouble := unavailable(connector))
     assert "cannot be reached" in trouble

@@ -1,4 +1,4 @@
-"""Dossiers that do not exist, read by the real connector."""
+"""Simulated dossiers read by the demarches connector."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,10 @@ BEGIN = datetime(2026, 3, 16, tzinfo=UTC)
 PER_HOUR = 1.5
 
 
-def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
-    """Number for number, over three weeks that are looked at twice a day."""
+def test_events_match_the_simulated_dossiers(tmp_path: Path) -> None:
+    """Compare the counts of three weeks, polled twice a day."""
     simulation, now = SimulatedDossiers(7, BEGIN, PER_HOUR), BEGIN
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     ids = set()
     with served_at(create_app(simulation, lambda: now)) as address:
         options = {"url": address + PATH, "token": TOKEN, "page_size": 20, "procedures": {n: {} for n in PROCEDURES}}
@@ -26,14 +26,14 @@ def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
         while now < BEGIN + timedelta(days=21):
             now += timedelta(hours=12)
             for event in harness.read_all(confirm=True):
-                told[event.type] += event.id not in ids
+                counts[event.type] += event.id not in ids
                 ids.add(event.id)
-    assert told == simulation.ledger(now)
-    assert len(told) == 6
+    assert counts == simulation.ledger(now)
+    assert len(counts) == 6
     assert harness.rejected() == {}
 
 
-def test_a_seed_gives_the_same_dossiers(tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_dossiers(tmp_path: Path) -> None:
     now = BEGIN + timedelta(days=3)
 
     def read(seed: int, name: str) -> list[bytes]:
@@ -48,7 +48,7 @@ def test_a_seed_gives_the_same_dossiers(tmp_path: Path) -> None:
     assert read(1, "first") == read(1, "again") != read(2, "other")
 
 
-def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
+def test_command_prints_a_working_configuration(tmp_path: Path) -> None:
     with simulate(demarches.CONNECTOR, "--port", "0") as options:
         harness = ConnectorHarness(demarches.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
         assert "form.submitted" in harness.probe().events

@@ -307,4 +307,4 @@ def test_the_simulation_posts_until_it_is_stopped(tmp_path: Path) -> None:
             assert process.returncode == 0
     first, *_, last = told.splitlines()
     assert first == f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"
-    assert last == f"arrêté, messages pris : {len(events)}"
+    assert last == f"arrêté, messages acceptés : {len(events)}"

@@ -1,4 +1,4 @@
-"""The connector of Maarch as a whole, on a fake that serves the published routes."""
+"""Maarch connector on a simulated server: conformance, events and citizens."""
 
 import json
 import sqlite3
@@ -58,13 +58,13 @@ class TestConformance(Conformance):
             *LETTERS[: (part + 1) * size],
             acknowledgement_receipts=RECEIPTS_SENT,
             contacts=[CONTACT],
-            resource_contacts=[sender(one["res_id"]) for one in LETTERS],
+            resource_contacts=[sender(row["res_id"]) for row in LETTERS],
         )
 
     def supply_hostile(self, directory: Path) -> None:
         server = self._started[directory]
         letters = [letter(1_000 + number, 60) for number, _ in enumerate(hostile_json(letter(0, 60)))]
-        rows = [[*hostile_json(one)][number] for number, one in enumerate(letters)]
+        rows = [[*hostile_json(row)][number] for number, row in enumerate(letters)]
         server.hold(*server.content()["res_view_letterbox"], *letters)
         server.instead = b'{"resources":[' + b",".join([LARGE_VALUE, *VALUES.values(), *rows]) + b"]}"
 
@@ -76,8 +76,8 @@ def server(tmp_path: Path) -> Iterator[MaarchServer]:
 
 
 # ------------------------------------------------------------------------------------------------------------------ events
-def test_a_letters_life_becomes_events(server: MaarchServer, tmp_path: Path) -> None:
-    one, events = harness(server, tmp_path), []
+def test_steps_of_a_letter_become_events(server: MaarchServer, tmp_path: Path) -> None:
+    connector, events = harness(server, tmp_path), []
     for columns in (
         {},
         {"destination": "DRT", "status": "COU", "modification_date": at(20)},
@@ -85,7 +85,7 @@ def test_a_letters_life_becomes_events(server: MaarchServer, tmp_path: Path) -> 
         {"destination": "DRT", "status": "END", "closing_date": at(40), "modification_date": at(40.01)},
     ):
         server.hold(letter(1, 10, **columns))
-        events += one.read_all(confirm=True)
+        events += connector.read_all(confirm=True)
     assert [(event.type, event.time, event.service, event.site) for event in events] == [
         ("letter.arrived", when(-50), "action-sociale", "siege"),
         ("letter.registered", when(10), "action-sociale", "siege"),
@@ -104,25 +104,25 @@ def test_a_letters_life_becomes_events(server: MaarchServer, tmp_path: Path) -> 
 FOLLOWED_UP = {"status": "STDBY", "closing_date": at(40), "modification_date": at(40.01)}
 
 
-def test_a_letter_that_is_closed_and_followed_up_is_closed_once(server: MaarchServer, tmp_path: Path) -> None:
-    one = harness(server, tmp_path)
+def test_followed_up_letter_is_closed_once(server: MaarchServer, tmp_path: Path) -> None:
+    connector = harness(server, tmp_path)
     server.hold(letter(1, 10))
-    one.read_all(confirm=True)
+    connector.read_all(confirm=True)
     server.hold(letter(1, 10, **FOLLOWED_UP))
-    (closed,) = one.read_all(confirm=True)
+    (closed,) = connector.read_all(confirm=True)
     assert (closed.type, closed.time) == ("letter.closed", when(40))
     server.hold(letter(1, 10, **FOLLOWED_UP | {"status": "END", "modification_date": at(90)}))
-    assert [event.id for event in one.read_all(confirm=True)] in ([], [closed.id])
+    assert [event.id for event in connector.read_all(confirm=True)] in ([], [closed.id])
 
 
-def test_a_letter_that_an_earlier_version_took_for_open_is_closed(server: MaarchServer, tmp_path: Path) -> None:
-    one = harness(server, tmp_path)
+def test_followed_up_letter_of_an_earlier_version_is_closed(server: MaarchServer, tmp_path: Path) -> None:
+    connector = harness(server, tmp_path)
     server.hold(letter(1, 10, **FOLLOWED_UP))
-    one.read_all(confirm=True)
-    with closing(sqlite3.connect(one.directory / "letters.sqlite", isolation_level=None)) as memory:
+    connector.read_all(confirm=True)
+    with closing(sqlite3.connect(connector.directory / "letters.sqlite", isolation_level=None)) as memory:
         (known,) = memory.execute("SELECT known FROM letters").fetchone()
         memory.execute("UPDATE letters SET known = ?", (json.dumps(json.loads(known)[:-1]).encode(),))
-    (closed,) = one.read_all(confirm=True)
+    (closed,) = connector.read_all(confirm=True)
     assert (closed.type, closed.time) == ("letter.closed", when(40))
 
 
@@ -136,7 +136,7 @@ def test_a_letter_that_an_earlier_version_took_for_open_is_closed(server: Maarch
     ],
     ids=["before", "a day", "none", "after it was registered"],
 )
-def test_a_letter_arrives_when_it_was_admitted(
+def test_letter_arrives_at_its_admission(
     server: MaarchServer, tmp_path: Path, admission: str | None, arrived: datetime, admitted: datetime | None
 ) -> None:
     server.hold(letter(1, 10, admission_date=admission))
@@ -145,49 +145,45 @@ def test_a_letter_arrives_when_it_was_admitted(
     assert event.model_dump()["data"]["admitted_at"] == admitted
 
 
-def test_the_first_receipt_that_was_sent_acknowledges(server: MaarchServer, tmp_path: Path) -> None:
+def test_first_sent_receipt_is_the_acknowledgement(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(
         letter(1, 10), letter(2, 11), acknowledgement_receipts=[receipt(1, 30), receipt(1, 20), receipt(2, None)]
     )
-    one = harness(server, tmp_path)
-    events = one.read_all(confirm=True)
+    connector = harness(server, tmp_path)
+    events = connector.read_all(confirm=True)
     assert [event.time for event in events if event.type == "letter.acknowledged"] == [when(20)]
-    server.asked.clear()
+    server.requested.clear()
     server.hold(letter(1, 10, modification_date=at(40)), letter(2, 11))
-    assert one.read_all(confirm=True) == []
-    assert RECEIPTS not in server.asked
+    assert connector.read_all(confirm=True) == []
+    assert RECEIPTS not in server.requested
 
 
 @pytest.mark.parametrize("found_between", [True, False])
-def test_a_letter_that_is_closed_again_is_closed_then(
-    server: MaarchServer, tmp_path: Path, *, found_between: bool
-) -> None:
-    """Though it keeps the closing date of the first time."""
-    one, closed = harness(server, tmp_path), {"status": "END", "closing_date": at(20)}
+def test_second_closing_has_its_own_time(server: MaarchServer, tmp_path: Path, *, found_between: bool) -> None:
+    """Maarch keeps the closing date of the first closing."""
+    connector, closed = harness(server, tmp_path), {"status": "END", "closing_date": at(20)}
     server.hold(letter(1, 10, **closed, modification_date=at(20)))
-    events = one.read_all(confirm=True)
+    events = connector.read_all(confirm=True)
     if found_between:
         server.hold(letter(1, 10, closing_date=at(20), status="COU", modification_date=at(30)))
-        events += one.read_all(confirm=True)
+        events += connector.read_all(confirm=True)
     server.hold(letter(1, 10, **closed, modification_date=at(40)))
-    events += one.read_all(confirm=True)
+    events += connector.read_all(confirm=True)
     again = [("1", "assigned"), ("1", "closed")] if found_between else []
     assert event_types(events) == [("1", kind) for kind in ("arrived", "registered", "assigned", "closed")] + again
     assert [event.time for event in events[3:]] == [when(20), when(30), when(40)][: len(events) - 3]
 
 
 @pytest.mark.parametrize("status", ["END", "SSUITE"])
-def test_a_closed_letter_stays_closed_though_its_entity_is_found_to_have_changed(
-    server: MaarchServer, tmp_path: Path, status: str
-) -> None:
-    """In the same look as its closing, or corrected afterwards."""
-    one = harness(server, tmp_path)
+def test_changed_entity_does_not_reopen_a_closed_letter(server: MaarchServer, tmp_path: Path, status: str) -> None:
+    """The entity changes in the same poll as the closing, or later."""
+    connector = harness(server, tmp_path)
     server.hold(letter(1, 10))
-    events = one.read_all(confirm=True)
+    events = connector.read_all(confirm=True)
     closed = {"status": status, "closing_date": at(20) if status == "END" else None}
     for entity, minute in (("DRT", 21), ("DAS", 30)):
         server.hold(letter(1, 10, **closed, destination=entity, modification_date=at(minute)))
-        events += one.read_all(confirm=True)
+        events += connector.read_all(confirm=True)
     assert [kind for _, kind in event_types(events[3:])] == ["assigned", "closed", "assigned"]
     (closed_at,) = (event.time for event in events if event.type == "letter.closed")
     assert {event.time for event in events[3:]} == {closed_at}
@@ -203,22 +199,22 @@ def test_a_closed_letter_stays_closed_though_its_entity_is_found_to_have_changed
         ("TRANSMIS", "redirected"),
     ],
 )
-def test_a_status_tells_the_outcome(server: MaarchServer, tmp_path: Path, status: str, outcome: str) -> None:
+def test_outcome_depends_on_the_status(server: MaarchServer, tmp_path: Path, status: str, outcome: str) -> None:
     server.hold(letter(1, 10, status=status, modification_date=at(30)))
     event = harness(server, tmp_path, statuses={"TRANSMIS": "redirected"}).read_all(confirm=True)[-1]
     assert event.model_dump()["data"] == {"outcome": outcome}
     assert event.time == when(30)
 
 
-def test_archiving_says_nothing_of_what_was_closed(server: MaarchServer, tmp_path: Path) -> None:
-    one = harness(server, tmp_path)
+def test_archiving_a_closed_letter_publishes_nothing(server: MaarchServer, tmp_path: Path) -> None:
+    connector = harness(server, tmp_path)
     server.hold(letter(1, 10, status="SSUITE", closing_date=at(20), modification_date=at(20)))
-    one.read_all(confirm=True)
+    connector.read_all(confirm=True)
     server.hold(letter(1, 10, status="EXP_SEDA", closing_date=at(20), modification_date=at(30)))
-    assert one.read_all(confirm=True) == []
+    assert connector.read_all(confirm=True) == []
 
 
-def test_what_is_resolved_may_count_as_answered(server: MaarchServer, tmp_path: Path) -> None:
+def test_resolved_letter_counts_as_answered_if_configured(server: MaarchServer, tmp_path: Path) -> None:
     closed = {"status": "END", "closing_date": at(20), "modification_date": at(20)}
     server.hold(letter(1, 10, **closed), letter(2, 10, **closed | {"status": "SSUITE"}))
     events = harness(server, tmp_path, answered_when_resolved=True).read_all(confirm=True)
@@ -238,21 +234,21 @@ def test_outgoing_mail_is_sent_with_its_postage(server: MaarchServer, tmp_path: 
     assert events[0].model_dump()["data"] == {"postage": "lettre_verte", "cost_cents": 139}
 
 
-def test_without_its_postage_outgoing_mail_is_not_read(server: MaarchServer, tmp_path: Path) -> None:
+def test_outgoing_mail_is_not_read_without_postage_settings(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(sent(1, 10), letter(2, 11, category_id="internal"))
-    one = harness(server, tmp_path)
-    assert one.read_all(confirm=True) == []
-    assert one.records_read() == 0
+    connector = harness(server, tmp_path)
+    assert connector.read_all(confirm=True) == []
+    assert connector.records_read() == 0
 
 
-def test_only_the_models_of_letters_are_read(server: MaarchServer, tmp_path: Path) -> None:
+def test_only_configured_models_are_read(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(letter(1, 10), letter(2, 11, model_id=5))
     assert {number for number, _ in event_types(harness(server, tmp_path, models=[1, 2]).read_all(confirm=True))} == {
         "1"
     }
 
 
-def test_the_document_type_tells_what_the_entity_does_not(server: MaarchServer, tmp_path: Path) -> None:
+def test_document_type_sets_what_the_entity_lacks(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(
         letter(1, 10, destination="DRT"), letter(2, 11, destination="XYZ"), letter(3, 12, destination="XYZ", type_id=9)
     )
@@ -266,12 +262,12 @@ def test_the_document_type_tells_what_the_entity_does_not(server: MaarchServer, 
 
 
 # ---------------------------------------------------------------------------------------------------------------- citizens
-def test_who_wrote_is_known_by_pseudonyms_of_the_entitys_sector(server: MaarchServer, tmp_path: Path) -> None:
+def test_sender_has_pseudonyms_of_the_entity_sector(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(letter(1, 10), contacts=[CONTACT], resource_contacts=[sender(1)])
     entities = {"DAS": {"service": "action-sociale", "sector": "social"}}
-    one = harness(server, tmp_path, entities=entities, case_field=3)
-    events = one.read_all(confirm=True)
-    key = Keys(tmp_path / "keys", one.directory).pseudonym_key("social")
+    connector = harness(server, tmp_path, entities=entities, case_field=3)
+    events = connector.read_all(confirm=True)
+    key = Keys(tmp_path / "keys", connector.directory).pseudonym_key("social")
     known = ((IdentityKind.CASE, "CAF-77"), (IdentityKind.EMAIL, EMAIL), (IdentityKind.PHONE, "+33639985511"))
     assert {event.identities for event in events} == {" ".join(key.pseudonym(kind, value) for kind, value in known)}
     assert {event.sector for event in events} == {"social"}
@@ -280,26 +276,28 @@ def test_who_wrote_is_known_by_pseudonyms_of_the_entitys_sector(server: MaarchSe
 @pytest.mark.parametrize(
     "senders",
     [[], [sender(1), sender(1, 2)], [sender(1, 1, "entity")], [sender(1, 1, "user")], [sender(1, 3)]],
-    ids=["nobody", "two people", "an entity", "an agent", "one who left no address"],
+    ids=["no sender", "two senders", "an entity", "an agent", "a sender without contact details"],
 )
-def test_a_letter_may_be_nobodys(server: MaarchServer, tmp_path: Path, senders: list[dict[str, Any]]) -> None:
+def test_letter_without_a_single_known_sender_has_no_identities(
+    server: MaarchServer, tmp_path: Path, senders: list[dict[str, Any]]
+) -> None:
     contacts = [CONTACT, CONTACT | {"id": 2, "email": "jean.modele@example.org"}, {"id": 3, "lastname": "Exemple"}]
     server.hold(letter(1, 10), contacts=contacts, resource_contacts=senders)
     events = harness(server, tmp_path).read_all(confirm=True)
     assert {event.identities for event in events} == {""}
 
 
-def test_nothing_is_asked_for_that_is_not_needed(server: MaarchServer, tmp_path: Path) -> None:
+def test_only_needed_routes_and_columns_are_requested(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(letter(1, 10), letter(2, 11), contacts=[CONTACT], resource_contacts=[sender(1)])
     harness(server, tmp_path, senders=False, receipts=False).read_all(confirm=True)
-    assert {*server.asked} == {LIST}
-    asked = {column.strip() for question in server.questions for column in question["select"].split(",")}
-    assert asked.isdisjoint({"subject", "custom_fields", "filename", "dest_user", "typist", "*"})
+    assert {*server.requested} == {LIST}
+    columns = {column.strip() for query in server.queries for column in query["select"].split(",")}
+    assert columns.isdisjoint({"subject", "custom_fields", "filename", "dest_user", "typist", "*"})
 
 
-def test_senders_are_asked_for_once(server: MaarchServer, tmp_path: Path) -> None:
-    one = harness(server, tmp_path)
+def test_senders_are_requested_once(server: MaarchServer, tmp_path: Path) -> None:
+    connector = harness(server, tmp_path)
     for minute in (10, 20, 30):
         server.hold(letter(1, 10, modification_date=at(minute), status="COU" if minute > 10 else "NEW"))
-        one.read_all(confirm=True)
-    assert server.asked.count(CONTACTS) == 1
+        connector.read_all(confirm=True)
+    assert server.requested.count(CONTACTS) == 1

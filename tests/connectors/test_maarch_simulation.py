@@ -1,4 +1,4 @@
-"""Letters that do not exist, read by the real connector; and what the simulated server refuses."""
+"""Simulated letters read by the Maarch connector, and refusals of the simulated server."""
 
 import base64
 from collections import Counter
@@ -29,27 +29,27 @@ def harness(address: str, tmp_path: Path, name: str = "data") -> ConnectorHarnes
     return ConnectorHarness(maarch.CONNECTOR, configuration(address), tmp_path / name, tmp_path / "keys")
 
 
-def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
-    """Number for number, over twelve days that are looked at every four hours; clocks change meanwhile."""
+def test_events_match_the_simulated_letters(tmp_path: Path) -> None:
+    """Compare the counts of twelve days, polled every four hours, with a clock change."""
     simulated, now = SimulatedMaarch(), BEGIN
     simulation = LetterSimulation(simulated, 7, BEGIN, PER_HOUR)
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     ids = set()
     with serving(MaarchRestApi(simulated.database).app()) as address:
-        one = harness(address, tmp_path)
+        connector = harness(address, tmp_path)
         while now < BEGIN + timedelta(days=12):
             now += 4 * HOUR
             simulation.advance(now)
-            events = one.read_all(confirm=True)
-            told.update(event.type for event in events)
+            events = connector.read_all(confirm=True)
+            counts.update(event.type for event in events)
             ids |= {event.id for event in events}
-    assert told == simulation.ledger
-    assert len(told) == 7
-    assert len(ids) == told.total()
-    assert one.rejected() == {}
+    assert counts == simulation.ledger
+    assert len(counts) == 7
+    assert len(ids) == counts.total()
+    assert connector.rejected() == {}
 
 
-def test_a_seed_gives_the_same_letters(tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_letters(tmp_path: Path) -> None:
     def read(seed: int, name: str, steps: int) -> list[bytes]:
         simulated = SimulatedMaarch()
         simulation = LetterSimulation(simulated, seed, BEGIN, PER_HOUR)
@@ -61,10 +61,10 @@ def test_a_seed_gives_the_same_letters(tmp_path: Path) -> None:
     assert read(1, "first", 1) == read(1, "again", 12) != read(2, "other", 1)
 
 
-def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
+def test_command_prints_a_working_configuration(tmp_path: Path) -> None:
     with simulate(maarch.CONNECTOR, "--port", "0", "--days", "2") as options:
-        one = ConnectorHarness(maarch.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-        assert one.probe().events.total() > 0
+        connector = ConnectorHarness(maarch.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+        assert connector.probe().events.total() > 0
 
 
 # -------------------------------------------------------------------------------------------------------------- refusals
@@ -78,12 +78,12 @@ def rest() -> Iterator[tuple[MaarchRestApi, httpx.Client]]:
         yield server, client
 
 
-QUESTION: dict[str, Any] = {"select": "res_id", "clause": "1=1", "orderBy": ["res_id"], "limit": 5}
+QUERY: dict[str, Any] = {"select": "res_id", "clause": "1=1", "orderBy": ["res_id"], "limit": 5}
 
 
-def test_what_is_right_is_answered(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
+def test_valid_requests_are_answered(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
     _, client = rest
-    answer = client.post("/rest/res/list", json=QUESTION).json()
+    answer = client.post("/rest/res/list", json=QUERY).json()
     assert answer == {"resources": [{"res_id": 1}, {"res_id": 2}], "count": 2}
     (contact,) = client.get(CONTACTS.format(1)).json()["contacts"]
     assert contact["email"] == "mireille.exemple@example.org"
@@ -102,10 +102,10 @@ def test_what_is_right_is_answered(rest: tuple[MaarchRestApi, httpx.Client]) -> 
         ({"clause": "res_id >"}, "La requête n'est pas valide"),
     ],
 )
-def test_a_question_that_is_none_is_refused(
+def test_invalid_query_is_refused(
     rest: tuple[MaarchRestApi, httpx.Client], change: dict[str, Any], errors: str
 ) -> None:
-    answer = rest[1].post("/rest/res/list", json=QUESTION | change)
+    answer = rest[1].post("/rest/res/list", json=QUERY | change)
     assert (answer.status_code, answer.json()) == (400, {"errors": errors})
 
 
@@ -113,28 +113,26 @@ def test_a_question_that_is_none_is_refused(
     "authorization",
     ["", "Basic !", "Basic " + base64.b64encode(b"accueil:autre").decode(), "Bearer autre"],
 )
-def test_who_is_no_user_is_refused(rest: tuple[MaarchRestApi, httpx.Client], authorization: str) -> None:
-    answer = httpx.post(
-        str(rest[1].base_url) + "/rest/res/list", json=QUESTION, headers={"Authorization": authorization}
-    )
+def test_wrong_credentials_are_refused(rest: tuple[MaarchRestApi, httpx.Client], authorization: str) -> None:
+    answer = httpx.post(str(rest[1].base_url) + "/rest/res/list", json=QUERY, headers={"Authorization": authorization})
     assert (answer.status_code, answer.json()) == (401, {"errors": "Authentication Failed"})
 
 
-def test_what_is_out_of_perimeter_is_not_there(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
+def test_letters_out_of_perimeter_are_hidden(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
     server, client = rest
     server.perimeter = "destination = 'DAS'"
-    assert client.post("/rest/res/list", json=QUESTION).json()["count"] == 1
+    assert client.post("/rest/res/list", json=QUERY).json()["count"] == 1
     assert client.get(CONTACTS.format(1)).status_code == 200
     for letter in (2, 3, "x"):
         answer = client.get(CONTACTS.format(letter))
         assert (answer.status_code, answer.json()) == (403, {"errors": "Document out of perimeter"})
 
 
-def test_a_user_without_groups_or_rights_is_refused(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
+def test_user_without_groups_or_rights_is_refused(rest: tuple[MaarchRestApi, httpx.Client]) -> None:
     server, client = rest
     server.authorized = ["GET/resources/{resId}/contacts"]
-    answer = client.post("/rest/res/list", json=QUESTION)
+    answer = client.post("/rest/res/list", json=QUERY)
     assert (answer.status_code, answer.json()) == (403, {"errors": "This route is not authorized for this user"})
     server.authorized, server.perimeter = (), None
-    answer = client.post("/rest/res/list", json=QUESTION)
+    answer = client.post("/rest/res/list", json=QUERY)
     assert (answer.status_code, answer.json()) == (400, {"errors": "User has no groups"})

@@ -1,4 +1,4 @@
-"""Letters that nobody wrote, read by the real connector."""
+"""Simulated letters, read by the real connector."""
 
 import tomllib
 from collections import Counter
@@ -24,7 +24,7 @@ def harness(directory: Path) -> ConnectorHarness:
     return ConnectorHarness(CONNECTOR, options, directory / "data", directory / "keys")
 
 
-def test_letters_and_stacks_become_what_was_dropped(tmp_path: Path) -> None:
+def test_letters_and_stacks_give_the_written_events(tmp_path: Path) -> None:
     desk = harness(tmp_path)
     mailroom = Mailroom(tmp_path / "inbox", tmp_path / "archive")
     came_at = SCANNED_AT - timedelta(hours=20)
@@ -60,13 +60,13 @@ def test_letters_and_stacks_become_what_was_dropped(tmp_path: Path) -> None:
     assert desk.rejected() == {}
 
 
-def test_the_same_letter_is_the_same_bytes() -> None:
+def test_same_letter_gives_the_same_bytes() -> None:
     assert scans.letter("one", 2) == scans.letter("one", 2) != scans.letter("two", 2)
     sheets = [("mdph", 1)]
     assert scans.stack(sheets, SCANNED_AT, "qr") == scans.stack(sheets, SCANNED_AT, "qr")
 
 
-def test_the_command_drops_what_its_configuration_reads(tmp_path: Path) -> None:
+def test_command_writes_letters_that_its_settings_read(tmp_path: Path) -> None:
     assert CONNECTOR.simulate
     done = CliRunner().invoke(CONNECTOR.simulate, ["--into", str(tmp_path / "mail"), "--letters", "10"])
     assert done.exit_code == 0, done.output

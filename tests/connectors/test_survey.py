@@ -113,5 +113,5 @@ def test_the_command_posts_until_it_is_stopped(tmp_path: Path) -> None:
         told, _ = posting.communicate(timeout=60)
         assert posting.returncode == 0
     assert told.splitlines()[0] == f"posting to {url} until stopped (Ctrl-C)"
-    assert told.splitlines()[-1] == f"stopped, messages taken: {len(events)}"
+    assert told.splitlines()[-1] == f"stopped, messages accepted: {len(events)}"
     assert all(event.subject.startswith("call:asterisk/siege:") for event in events)

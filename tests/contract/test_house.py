@@ -129,12 +129,37 @@ def test_licence_is_the_one_that_is_declared() -> None:
     assert all(f"\n{article}." in text for article in range(1, 16))
 
 
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as forges make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_of_documents_resolve(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", document.read_text(encoding="utf-8"))
+    pages = [(document.parent / target if target else document, anchor) for target, anchor in links]
+    assert [str(page) for page, _ in pages if not page.exists()] == []
+    assert [(str(page), anchor) for page, anchor in pages if anchor and anchor not in anchors(page)] == []
+
+
+def test_user_pages_exist_in_both_languages_with_the_same_outline() -> None:
+    pages = [path for path in DOCUMENTS if path.with_suffix("").suffix == ".fr"]
+    assert len(pages) >= 9
+    for french in pages:
+        english = french.with_name(french.name.replace(".fr.md", ".md"))
+        outlines = [re.findall(r"^#+(?= )|^```", page.read_text(), re.MULTILINE) for page in (french, english)]
+        assert outlines[0] == outlines[1], french
+
+
 @pytest.mark.parametrize(
-    "document", ["README.md", "README.fr.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md"]
+    ("page", "limit"), [("README.md", 8_000), ("README.fr.md", 8_000), ("ARCHITECTURE.md", 12_000)]
 )
-def test_links_of_documents_lead_somewhere(document: str) -> None:
-    targets = re.findall(r"\]\((?!https?://)([^)#]+)", (ROOT / document).read_text(encoding="utf-8"))
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+def test_first_pages_are_short(page: str, limit: int) -> None:
+    assert (ROOT / page).stat().st_size <= limit
 
 
 def test_wheel_holds_the_three_packages_and_what_they_need(tmp_path: Path) -> None:

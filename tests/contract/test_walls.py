@@ -63,6 +63,7 @@ ROOMS = {
     "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],
     "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "connectors/simulator": ["models", "connectors"],
+    "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "grafana": ["models", "streams.web", "grafana"],
 }
 LIBRARIES = {

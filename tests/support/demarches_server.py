@@ -1,8 +1,8 @@
-"""A fake of Démarches simplifiées: its documented GraphQL schema, as far as dossiers go, over a file of dossiers.
+"""Simulated Démarches simplifiées that serves dossiers from a file with the documented GraphQL schema.
 
-Questions are judged and answered by graphql-core, so a field that the schema has not is refused as the real server refuses it.
-Like the real one it wants a token, knows only its procedures, caps pages at 100, pages by (time, number), and asks for
-patience when it is told to. What it cannot show is whether the real server has changed.
+Queries are executed by graphql-core, so that unknown fields are refused as on the real server. Like the real server, it requires
+a token, knows only its procedures, limits pages to 100 entries, and pages by (time, number). Changes of the real server go
+unnoticed here.
 """
 
 import base64
@@ -84,25 +84,25 @@ type Message {
   id: ID! email: String! body: String! createdAt: ISO8601DateTime! discardedAt: ISO8601DateTime correction: Correction
 }
 """)
-"""`TraitementEvent` is an enum there: here it may be anything, as it may be there tomorrow."""
+"""Documented schema. `TraitementEvent` is an enum on the real server and a scalar here, so that tests can use unknown values."""
 
 
 class ServerError(Exception):
-    """The real server would answer 500."""
+    """Error that the real server answers with status 500."""
 
 
 class DemarchesServer:
-    """Serves what is in `path`: `{"<procedure>": {"dossiers": […], "deletedDossiers": […], "pendingDeletedDossiers": […]}}`."""
+    """Serve the file `path`: `{"<procedure>": {"dossiers": […], "deletedDossiers": […], "pendingDeletedDossiers": […]}}`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.questions: list[dict[str, Any]] = []
+        self.queries: list[dict[str, Any]] = []
         self.refusal: Response | None = None
-        """What is answered instead, to everything."""
+        """Scripted response to all queries."""
         self.before_answer: Callable[[int], object] = lambda _: None
-        """Called with the number of the question, from 0 on, before it is answered."""
+        """Callback before each response, with the number of the query from 0."""
         self.code = ""
-        """The code of an error that is told in place of data."""
+        """Error code sent instead of data."""
         app = Starlette(routes=[Route("/api/v2/graphql", self._answer, methods=["POST"])])
         self._running = ExitStack()
         self.url = self._running.enter_context(served_at(app)) + "/api/v2/graphql"
@@ -115,8 +115,8 @@ class DemarchesServer:
 
     async def _answer(self, request: Request) -> Response:
         body = await request.json()
-        self.questions.append(body)
-        self.before_answer(len(self.questions) - 1)
+        self.queries.append(body)
+        self.before_answer(len(self.queries) - 1)
         if self.refusal:
             return self.refusal
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -144,34 +144,36 @@ class _Demarche:
         self.number = number
         self._lists = lists
 
-    def dossiers(self, _info: object, **asked: Any) -> dict[str, Any]:
-        field = "dateDerniereModification" if asked.get("updatedSince") else "dateDepot"
-        since = asked.get("updatedSince") or asked.get("createdSince")
-        return _page(self._lists.get("dossiers", []), field, since, asked)
+    def dossiers(self, _info: object, **arguments: Any) -> dict[str, Any]:
+        field = "dateDerniereModification" if arguments.get("updatedSince") else "dateDepot"
+        since = arguments.get("updatedSince") or arguments.get("createdSince")
+        return _page(self._lists.get("dossiers", []), field, since, arguments)
 
-    def deletedDossiers(self, _info: object, **asked: Any) -> dict[str, Any]:  # noqa: N802 - the schema's name
-        return _page(self._lists.get("deletedDossiers", []), "dateSupression", asked.get("deletedSince"), asked)
+    def deletedDossiers(self, _info: object, **arguments: Any) -> dict[str, Any]:  # noqa: N802 - name in the schema
+        return _page(self._lists.get("deletedDossiers", []), "dateSupression", arguments.get("deletedSince"), arguments)
 
-    def pendingDeletedDossiers(self, _info: object, **asked: Any) -> dict[str, Any]:  # noqa: N802 - the schema's name
-        return _page(self._lists.get("pendingDeletedDossiers", []), "dateSupression", asked.get("deletedSince"), asked)
+    def pendingDeletedDossiers(self, _info: object, **arguments: Any) -> dict[str, Any]:  # noqa: N802 - name in the schema
+        return _page(
+            self._lists.get("pendingDeletedDossiers", []), "dateSupression", arguments.get("deletedSince"), arguments
+        )
 
 
-def _page(entries: list[Any], field: str, since: str | None, asked: dict[str, Any]) -> dict[str, Any]:
-    if (first := asked.get("first")) is not None and first < 0:
+def _page(entries: list[Any], field: str, since: str | None, arguments: dict[str, Any]) -> dict[str, Any]:
+    if (first := arguments.get("first")) is not None and first < 0:
         raise GraphQLError('Argument "first" must be a non-negative integer', extensions={"code": "bad_request"})
-    placed = sorted(((_utc(entry[field]), entry["number"], entry) for entry in entries), key=lambda one: one[:2])
+    rows = sorted(((_utc(entry[field]), entry["number"], entry) for entry in entries), key=lambda row: row[:2])
     if since:
-        placed = [one for one in placed if one[0] >= _utc(since)]
-    if after := asked.get("after"):
-        placed = [one for one in placed if one[:2] > _place(after)]
+        rows = [row for row in rows if row[0] >= _utc(since)]
+    if after := arguments.get("after"):
+        rows = [row for row in rows if row[:2] > _decode_cursor(after)]
     size = min(first if first is not None else LARGEST_PAGE, LARGEST_PAGE)
-    page = placed[:size]
+    page = rows[:size]
     end = base64.b64encode(f"{page[-1][0].isoformat()};{page[-1][1]}".encode()).decode() if page else None
-    info = {"hasNextPage": len(placed) > size, "hasPreviousPage": bool(after), "endCursor": end}
+    info = {"hasNextPage": len(rows) > size, "hasPreviousPage": bool(after), "endCursor": end}
     return {"nodes": [entry for _, _, entry in page], "pageInfo": info}
 
 
-def _place(cursor: str) -> tuple[datetime, int]:
+def _decode_cursor(cursor: str) -> tuple[datetime, int]:
     try:
         decoded = base64.b64decode(cursor, validate=True).decode()
     except ValueError:
@@ -193,7 +195,7 @@ def _error(message: str, code: str) -> dict[str, Any]:
 
 @contextmanager
 def served_at(app: Starlette) -> Iterator[str]:
-    """Serve `app` until the end of the block, at an address that is yielded."""
+    """Serve `app` until the end of the block, and yield its address."""
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     with listen("127.0.0.1", 0) as listener:
         thread = Thread(target=server.run, args=([listener],))

@@ -1,4 +1,4 @@
-"""Event sockets to listen to: a patient one, which waits with what happens until somebody is there."""
+"""Event sockets for tests, including one that buffers events until a client is connected."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,54 +10,54 @@ from tests.support.socket_sources import has_stored
 
 
 class BufferingEventSocket(EventSocket):
-    """Tells what happened while nobody was there to who comes, unlike FreeSWITCH: so a test can read all, in parts.
+    """Buffers events while no client is connected, unlike FreeSWITCH, so that a test can read all of them in parts.
 
-    And tells it again while nothing of it was kept below `listener`: whoever is killed with what he has just heard in his hands,
-    and nowhere else, cannot have it told again by FreeSWITCH, and no test shows otherwise.
+    Also resends events that were not stored below `listener` yet. FreeSWITCH cannot resend the events that a killed
+    connector has received but not stored; without this, tests with kills would lose them.
     """
 
     def __init__(self, at: float, listener: Path) -> None:
-        self._safe: list[CallcenterChange] = []
-        self._given: list[CallcenterChange] = []
-        self._kept: list[CallcenterChange] = []
+        self._stored: list[CallcenterChange] = []
+        self._sent: list[CallcenterChange] = []
+        self._buffered: list[CallcenterChange] = []
         self._is_open = False
         self._listener = listener
         super().__init__(tables(), lambda: at)
 
-    def happen(self, happening: CallcenterChange) -> None:
+    def apply(self, change: CallcenterChange) -> None:
         with self.lock:
             if self.listeners and self._is_open:
-                self._give(happening)
+                self._send(change)
             else:
-                self._kept.append(happening)
+                self._buffered.append(change)
 
-    def subscribe(self, listener: Any) -> None:
+    def subscribe(self, client: Any) -> None:
         with self.lock:
             self._is_open = False
             if has_stored(self._listener):
-                self._safe += self._given
+                self._stored += self._sent
             else:
-                self._kept = [*self._given, *self._kept]
-            self._given = []
+                self._buffered = [*self._sent, *self._buffered]
+            self._sent = []
             self.tables = tables()
-            for happening in self._safe:
-                self.tables.change(happening)
-            super().subscribe(listener)
+            for change in self._stored:
+                self.tables.change(change)
+            super().subscribe(client)
 
-    def answered(self, listener: Any, asked: str) -> None:
-        if asked == "callcenter_config agent list":  # the last of the lists that make a whole
+    def answered(self, client: Any, command: str) -> None:
+        if command == "callcenter_config agent list":  # the last list at the start of a connection
             with self.lock:
-                self._is_open, kept, self._kept = True, self._kept, []
-                for happening in kept:
-                    self._give(happening)
+                self._is_open, buffered, self._buffered = True, self._buffered, []
+                for change in buffered:
+                    self._send(change)
 
-    def _give(self, happening: CallcenterChange) -> None:
-        self._given.append(happening)
-        super().happen(happening)
+    def _send(self, change: CallcenterChange) -> None:
+        self._sent.append(change)
+        super().apply(change)
 
 
 @contextmanager
 def serving(at: float, *, listener: Path | None = None) -> Iterator[EventSocket]:
-    """Have an event socket whose clock shows `at`, seconds since 1970; a patient one for `listener`."""
+    """Serve an event socket whose clock shows `at`, in seconds since 1970; with `listener`, one that buffers."""
     with closing(BufferingEventSocket(at, listener) if listener else EventSocket(tables(), lambda: at)) as event_socket:
         yield event_socket

@@ -1,4 +1,4 @@
-"""A FreeSWITCH that does not exist, and a connector before it."""
+"""Simulated FreeSWITCH with a connector."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,22 +14,22 @@ NINE = datetime(2026, 3, 16, 8, tzinfo=UTC).timestamp()
 
 
 def simulate_calls(callcenter: Callcenter, *, seed: int = 3, calls_per_hour: float, hours: float = 1) -> CallSimulation:
-    """Let an hour or so happen, and all that began in it end."""
-    day = CallSimulation(callcenter, seed=seed, calls_per_hour=calls_per_hour, begin=NINE)
-    while day.next_at < NINE + 3_600 * hours:
-        day.step()
-    day.close(NINE + 3_600 * hours)
-    while day.next_at < float("inf"):
-        day.step()
-    return day
+    """Simulate `hours` of calls, and let them end."""
+    simulation = CallSimulation(callcenter, seed=seed, calls_per_hour=calls_per_hour, begin=NINE)
+    while simulation.next_at < NINE + 3_600 * hours:
+        simulation.step()
+    simulation.close(NINE + 3_600 * hours)
+    while simulation.next_at < float("inf"):
+        simulation.step()
+    return simulation
 
 
 class FreeswitchHarness:
-    """A callcenter that does what it is told, and a connector that may or may not listen."""
+    """A simulated callcenter, controlled by the test, and a connector."""
 
     def __init__(self, directory: Path, event_socket: EventSocket, **more: Any) -> None:
         self.event_socket = event_socket
-        self.callcenter = Callcenter(event_socket.happen)
+        self.callcenter = Callcenter(event_socket.apply)
         self.harness = ConnectorHarness(
             freeswitch.CONNECTOR, configuration(event_socket.port) | more, directory / "data", directory / "keys"
         )
@@ -38,7 +38,7 @@ class FreeswitchHarness:
         return listen(self.harness, self.event_socket, happen)
 
     def waiting(self, queue: str = "accueil", *, at: float = NINE + 10) -> str:
-        """Let a call wait."""
+        """Put a call into a queue and return its id."""
         call = self.callcenter.arrive(at, caller="0639980012", dialled="0199000010")
         self.callcenter.enter(at + 8, call, queue)
         return call

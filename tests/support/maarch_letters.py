@@ -1,4 +1,4 @@
-"""Letters as the database of Maarch has them, and benches that read them."""
+"""Sample rows of Maarch's database, and harnesses that read them."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ PERSONAL = ("Mireille", "Exemple", EMAIL, PHONE, SUBJECT)
 
 
 def at(minute: float) -> str:
-    """A local time, as the database has it."""
+    """Return a local time in the notation of the database."""
     return (BEGIN + timedelta(hours=1, minutes=minute)).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
@@ -31,7 +31,7 @@ def when(minute: float) -> datetime:
 
 
 def letter(number: int, minute: float, **columns: Any) -> dict[str, Any]:
-    """A letter as the database has it, that was registered at `minute`."""
+    """Return the row of a letter registered at `minute`."""
     return {
         "res_id": number,
         "subject": SUBJECT,
@@ -50,7 +50,7 @@ def letter(number: int, minute: float, **columns: Any) -> dict[str, Any]:
 
 
 def sent(number: int, minute: float, **columns: Any) -> dict[str, Any]:
-    """A letter of the house's own, that left at `minute`."""
+    """Return the row of an outgoing letter sent at `minute`."""
     return letter(number, minute, category_id="outgoing", departure_date=at(minute)) | columns
 
 
@@ -81,14 +81,14 @@ RECEIPTS_SENT = [receipt(2, 22), receipt(2, 25), receipt(3, None)]
 POSTAGE = {"class_field": 1, "cost_field": 2, "classes": {"Lettre verte": "lettre_verte"}}
 
 
-def options(server: MaarchServer, **more: Any) -> dict[str, Any]:
+def options(server: MaarchServer, **changes: Any) -> dict[str, Any]:
     entities = {"DAS": {"service": "action-sociale", "site": "siege"}, "DRT": {"service": "routes"}}
-    given = {"url": server.url, "login": LOGIN, "password": PASSWORD, "entities": entities, "page_size": 7}
-    return given | more
+    defaults = {"url": server.url, "login": LOGIN, "password": PASSWORD, "entities": entities, "page_size": 7}
+    return defaults | changes
 
 
-def harness(server: MaarchServer, tmp_path: Path, data: str = "data", **more: Any) -> ConnectorHarness:
-    return ConnectorHarness(maarch.CONNECTOR, options(server, **more), tmp_path / data, tmp_path / "keys")
+def harness(server: MaarchServer, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
+    return ConnectorHarness(maarch.CONNECTOR, options(server, **changes), tmp_path / data, tmp_path / "keys")
 
 
 def event_types(events: list[Event]) -> list[tuple[str, str]]:
@@ -96,7 +96,7 @@ def event_types(events: list[Event]) -> list[tuple[str, str]]:
 
 
 def unavailable(harness: ConnectorHarness) -> str:
-    """Why the source is not read."""
+    """Return the error text when the source cannot be read."""
     with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
         flow.step()
     return str(trouble.value)

@@ -1,4 +1,4 @@
-"""The simulated server of Maarch, over a file of rows, that refuses what a test tells it to."""
+"""Simulated Maarch server that serves rows from a file and scripted refusals."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -15,45 +15,45 @@ from connectors.sdk.simulation.http_app import serving
 
 
 class MaarchServer(MaarchRestApi):
-    """Serves what is in `path`: `{"<table>": [<row>, …]}`."""
+    """Serve the rows in the JSON file `path`: `{"<table>": [<row>, …]}`."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(Database())
         self.path = path
         self.url = ""
-        self.asked: list[str] = []
-        """The routes that were asked, in order."""
-        self.questions: list[dict[str, Any]] = []
-        """What lists were asked for."""
+        self.requested: list[str] = []
+        """Requested routes, in order."""
+        self.queries: list[dict[str, Any]] = []
+        """Bodies of the list requests."""
         self.refusals: dict[str, Response] = {}
-        """What is answered instead, by route."""
+        """Scripted responses by route."""
         self.before_answer: Callable[[int], object] = lambda _: None
-        """Called with the number of the request, from 0 on, before it is answered."""
+        """Callback before each response, with the number of the request from 0."""
         self.instead = b""
-        """What is answered instead to the next question for letters."""
+        """Scripted body of the next response to a list request for letters."""
         self.shuffle = False
-        """Whether lists come in the wrong order."""
+        """Whether to reverse the order of lists."""
         self._loaded = ""
 
     def content(self) -> dict[str, list[dict[str, Any]]]:
         return json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def hold(self, *letters: dict[str, Any], **tables: list[dict[str, Any]]) -> None:
-        """Let it have these letters, and these rows of other tables beside those that it has."""
+        """Replace the letters and the rows of these tables; keep the other tables."""
         self.path.write_text(json.dumps(self.content() | {"res_view_letterbox": letters} | tables, ensure_ascii=False))
 
-    def _let_in(self, request: Request, route: str) -> None:
-        self.asked.append(route)
-        self.before_answer(len(self.asked) - 1)
+    def _check_access(self, request: Request, route: str) -> None:
+        self.requested.append(route)
+        self.before_answer(len(self.requested) - 1)
         self._load()
-        super()._let_in(request, route)
+        super()._check_access(request, route)
         if route in self.refusals:
             refusal = Refusal(0, "")
             refusal.response = self.refusals[route]
             raise refusal
 
     def _list(self, request: Request, body: dict[str, Any]) -> Any:
-        self.questions.append(body)
+        self.queries.append(body)
         if self.instead and body["select"] != "res_id":
             refusal = Refusal(0, "")
             refusal.response, self.instead = Response(self.instead), b""

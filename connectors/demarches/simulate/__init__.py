@@ -1,4 +1,4 @@
-"""Démarches that do not exist, for demonstrations and tests.
+"""Simulated Démarches simplifiées, for demonstrations and tests.
 
-`lives` says what becomes of each dossier, `server` tells it as the real server would, `command` is `accueil simulate demarches`.
+`scenarios` generates dossiers with their steps, `server` is the GraphQL server, `command` is `accueil simulate demarches`.
 """

@@ -1,4 +1,4 @@
-"""`accueil simulate demarches`."""
+"""Command `accueil simulate demarches`."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,16 +24,16 @@ from connectors.sdk.simulation.http_app import serving
 @click.command(
     "demarches",
     help=say(
-        "Serve the dossiers of procedures that do not exist, and print the configuration that reads them.",
-        "Sert les dossiers de démarches qui n'existent pas, et écrit la configuration qui les lit.",
+        "Serve the dossiers of simulated procedures, and print the configuration that reads them.",
+        "Sert les dossiers de démarches simulées, et affiche la configuration qui les lit.",
     ),
 )
 @port_option(8483)
 @seed_option("The same seed gives the same dossiers.", "La même graine donne les mêmes dossiers.")
-@days_option("How many days ago the first ones came.", "De combien de jours datent les premiers.")
+@days_option("Age of the first dossiers, in days.", "Âge des premiers dossiers, en jours.")
 @rate_option("Dossiers per hour, on average.", "Dossiers par heure, en moyenne.")
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
-    """Serve until stopped."""
+    """Serve dossiers until stopped."""
     stop = install_stop_handler()
     simulation = SimulatedDossiers(seed, datetime.now(UTC) - timedelta(days=days), rate)
     app = create_app(simulation, partial(datetime.now, UTC))
@@ -43,6 +43,6 @@ def command(*, port: int, seed: int, days: int, rate: float) -> None:
 
 
 def configuration(address: str) -> dict[str, Any]:
-    """Return the options of the connector that reads what is served at `address`."""
+    """Return the options of a connector that reads the server at `address`."""
     procedures = {str(number): {"label": label, "service": label} for number, label in PROCEDURES.items()}
     return {"url": f"{address}{PATH}", "token": TOKEN, "procedures": procedures}

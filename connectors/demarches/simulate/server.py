@@ -1,6 +1,6 @@
-"""The server of dossiers that do not exist: it tells what of their lives has happened by now.
+"""Simulated GraphQL server that shows the dossiers in their current state.
 
-It keeps nothing, so after a restart it tells the same. It answers the connector's own questions and no others.
+It stores nothing, so that a restart changes nothing. It answers only the queries of the connector.
 """
 
 import base64
@@ -23,7 +23,7 @@ PATH: Final = "/api/v2/graphql"
 
 
 class SimulatedDossiers:
-    """The dossiers that begin at `since` or later."""
+    """Dossiers that begin at `since` or later."""
 
     def __init__(self, seed: int, since: datetime, per_hour: float) -> None:
         self._seed = seed
@@ -31,29 +31,31 @@ class SimulatedDossiers:
         self._per_hour = per_hour
 
     def scenarios(self, now: datetime) -> Iterator[DossierScenario]:
-        """Yield those that have begun by `now`."""
+        """Yield the scenarios that have begun by `now`."""
         for hour in range(self._first_hour, int(now.timestamp()) // 3600 + 1):
-            yield from (life for life in draw_scenarios(self._seed, hour, self._per_hour) if life.changed_at(now))
+            yield from (
+                scenario for scenario in draw_scenarios(self._seed, hour, self._per_hour) if scenario.changed_at(now)
+            )
 
     def ledger(self, now: datetime) -> Counter[str]:
-        """Return how many events of each type tell what happened by `now`, to who saw every dossier before it was deleted."""
-        return Counter(kind for life in self.scenarios(now) for kind in life.happened(now))
+        """Return the expected number of events by type, for a connector that read each dossier before its deletion."""
+        return Counter(kind for scenario in self.scenarios(now) for kind in scenario.happened(now))
 
-    def answer(self, listing: Listing, asked: dict[str, Any], now: datetime) -> dict[str, Any]:
-        """Return a page of a list, as the server tells it at `now`."""
-        since = datetime.fromisoformat(asked["since"])
+    def page(self, listing: Listing, variables: dict[str, Any], now: datetime) -> dict[str, Any]:
+        """Return the page of a list as of `now`."""
+        since = datetime.fromisoformat(variables["since"])
         entries = sorted(
             (
                 entry
-                for life in self.scenarios(now)
-                if (entry := _entry(life, listing, asked["number"], now)) and entry[0] >= since
+                for scenario in self.scenarios(now)
+                if (entry := _entry(scenario, listing, variables["number"], now)) and entry[0] >= since
             ),
             key=lambda entry: entry[:2],
         )
-        if asked["after"]:
-            at, _, number = base64.b64decode(asked["after"]).decode().partition(";")
+        if variables["after"]:
+            at, _, number = base64.b64decode(variables["after"]).decode().partition(";")
             entries = [entry for entry in entries if entry[:2] > (datetime.fromisoformat(at), int(number))]
-        page = entries[: min(asked["first"], LARGEST_PAGE)]
+        page = entries[: min(variables["first"], LARGEST_PAGE)]
         end = base64.b64encode(f"{page[-1][0].isoformat()};{page[-1][1]}".encode()).decode() if page else None
         return {
             "pageInfo": {"hasNextPage": len(entries) > len(page), "endCursor": end},
@@ -62,36 +64,36 @@ class SimulatedDossiers:
 
 
 def _entry(
-    life: DossierScenario, listing: Listing, procedure: int, now: datetime
+    scenario: DossierScenario, listing: Listing, procedure: int, now: datetime
 ) -> tuple[datetime, int, dict[str, Any]] | None:
-    """Return when an entry of a list changed, its number, and the entry; None if the list does not have it."""
-    gone = life.deleted_at is not None and life.deleted_at <= now
-    if life.procedure != procedure or gone == (listing.name == "dossiers"):
+    """Return the time of change, the number and the entry of a dossier in a list; None if the list does not hold it."""
+    is_deleted = scenario.deleted_at is not None and scenario.deleted_at <= now
+    if scenario.procedure != procedure or is_deleted == (listing.name == "dossiers"):
         return None
-    changed_at = life.deleted_at if gone else life.changed_at(now)
+    changed_at = scenario.deleted_at if is_deleted else scenario.changed_at(now)
     assert changed_at is not None
-    node: dict[str, Any] = {"number": life.number, listing.changed_at: changed_at.isoformat()}
-    if not gone:
-        node |= {"deposeParUnTiers": False, "usager": {"email": life.email}, "demandeur": {}}
+    node: dict[str, Any] = {"number": scenario.number, listing.changed_at: changed_at.isoformat()}
+    if not is_deleted:
+        node |= {"deposeParUnTiers": False, "usager": {"email": scenario.email}, "demandeur": {}}
         node["traitements"] = [
-            {"id": f"Traitement-{life.number}-{place}", "event": step, "dateTraitement": at.isoformat()}
-            for place, (step, at) in enumerate(life.steps)
+            {"id": f"Traitement-{scenario.number}-{index}", "event": step, "dateTraitement": at.isoformat()}
+            for index, (step, at) in enumerate(scenario.steps)
             if at <= now
         ]
-        node["messages"] = [_message(life, now)] if life.asked_at and life.asked_at <= now else []
-    return changed_at, life.number, node
+        node["messages"] = [_message(scenario, now)] if scenario.asked_at and scenario.asked_at <= now else []
+    return changed_at, scenario.number, node
 
 
-def _message(life: DossierScenario, now: datetime) -> dict[str, Any]:
-    assert life.asked_at is not None
-    resolved = life.resolved_at.isoformat() if life.resolved_at and life.resolved_at <= now else None
-    about = {"id": f"Message-{life.number}", "createdAt": life.asked_at.isoformat(), "discardedAt": None}
-    return about | {"correction": {"dateResolution": resolved}}
+def _message(scenario: DossierScenario, now: datetime) -> dict[str, Any]:
+    assert scenario.asked_at is not None
+    resolved = scenario.resolved_at.isoformat() if scenario.resolved_at and scenario.resolved_at <= now else None
+    message = {"id": f"Message-{scenario.number}", "createdAt": scenario.asked_at.isoformat(), "discardedAt": None}
+    return message | {"correction": {"dateResolution": resolved}}
 
 
 def create_app(simulation: SimulatedDossiers, now: Callable[[], datetime]) -> Starlette:
-    """Return the server, which tells what happened by `now`."""
-    listings = {listing.question: listing for listing in LISTINGS}
+    """Return the server application; `now` returns the current time."""
+    listings = {listing.query: listing for listing in LISTINGS}
 
     async def answer(request: Request) -> Response:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -102,7 +104,7 @@ def create_app(simulation: SimulatedDossiers, now: Callable[[], datetime]) -> St
             return _refuse("not_simulated")
         if body["variables"]["number"] not in PROCEDURES:
             return _refuse("not_found")
-        page = simulation.answer(listing, body["variables"], now())
+        page = simulation.page(listing, body["variables"], now())
         return JSONResponse({"data": {"demarche": {"page": page}}})
 
     return Starlette(routes=[Route(PATH, answer, methods=["POST"])])

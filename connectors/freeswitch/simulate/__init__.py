@@ -1,7 +1,7 @@
-"""A FreeSWITCH that does not exist.
+"""Simulated FreeSWITCH.
 
-`callcenter` does what it is told and says what mod_callcenter would, `server` speaks as the
-event socket does, `day` lets citizens call, and `command` is `accueil simulate freeswitch`.
+`callcenter` simulates mod_callcenter, and `server` the event socket. `call_simulation` simulates callers and agents, and
+`command` is `accueil simulate freeswitch`.
 """
 
 from connectors.freeswitch.simulate.call_simulation import QUEUES, CallSimulation, configuration, tables

@@ -1,4 +1,4 @@
-"""Citizens who call, and agents who answer: what they do, one thing after the other, by a seed."""
+"""Seeded simulation of callers and agents."""
 
 import heapq
 from collections import Counter
@@ -16,59 +16,59 @@ QUEUES: Final = {
     "rsa": ("0199000030", "620"),
     "pmi": ("0199000040", "630"),
 }
-"""Queue → the number that citizens dial, and the extension by which agents transfer to it."""
+"""Queue → number that citizens dial, and extension for transfers to the queue."""
 AGENTS_PER_QUEUE: Final = 4
 PATIENCE_SECONDS: Final = 240
 TIMEOUT_SECONDS: Final = 300
 TALK_SECONDS: Final = 150
 MISSED_SECONDS: Final = 20
 RANGES: Final = ("063998", "019900", "026191", "035301", "046571", "053649")
-"""Numbers that France reserves for fiction; the last four digits follow."""
+"""Prefixes of numbers reserved for fiction in France; four digits follow."""
 
 
 class CallSimulation:
-    """What happens from `begin` on. `ledger` counts what really did, as `queued`, `answered`, `abandoned`."""
+    """Simulation from `begin` on. `ledger` counts the true figures, such as `queued`, `answered` and `abandoned`."""
 
     def __init__(self, callcenter: Callcenter, *, seed: int, calls_per_hour: float, begin: float) -> None:
         self.ledger = Counter[str]()
         self._callcenter = callcenter
-        self._random = Random(seed)  # noqa: S311 - no secret
-        self._every_seconds = 3_600 / calls_per_hour
-        self._next: list[tuple[float, int, Callable[[float], None]]] = []
+        self._random = Random(seed)  # noqa: S311 - a simulation
+        self._interval_seconds = 3_600 / calls_per_hour
+        self._planned: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = 0
         self._free = {queue: list(names) for queue, names in agents().items()}
         self._waiting: dict[str, list[str]] = {queue: [] for queue in QUEUES}
         self._open = True
         for names in agents().values():
-            for place, name in enumerate(names):
-                self._in(begin, 0.1 + place, lambda at, name=name: self._callcenter.set_status(at, name, AVAILABLE))  # type: ignore[misc]
+            for index, name in enumerate(names):
+                self._in(begin, 0.1 + index, lambda at, name=name: self._callcenter.set_status(at, name, AVAILABLE))  # type: ignore[misc]
         self._in(begin, 10.0, self._call_comes)
 
     @property
     def next_at(self) -> float:
-        """When something happens next, seconds since 1970; never if all is over."""
-        return self._next[0][0] if self._next else float("inf")
+        """Time of the next action, in seconds since 1970; infinite if none is left."""
+        return self._planned[0][0] if self._planned else float("inf")
 
     def step(self) -> None:
-        """Let the next thing happen."""
-        at, _, deed = heapq.heappop(self._next)
-        deed(at)
+        """Run the next action."""
+        at, _, action = heapq.heappop(self._planned)
+        action(at)
 
     def close(self, at: float) -> None:
-        """Take no more calls, and let the agents go; who waits or talks may do so to the end."""
+        """Accept no more calls and log all agents out. Current calls continue to their end."""
         self._open = False
         for names in agents().values():
             for name in names:
                 self._callcenter.set_status(at, name, LOGGED_OUT)
 
-    def _in(self, now: float, seconds: float, deed: Callable[[float], None]) -> None:
+    def _in(self, now: float, seconds: float, action: Callable[[float], None]) -> None:
         self._number += 1
-        heapq.heappush(self._next, (now + seconds, self._number, deed))
+        heapq.heappush(self._planned, (now + seconds, self._number, action))
 
     def _call_comes(self, at: float) -> None:
         if not self._open:
             return
-        self._in(at, self._random.expovariate(1 / self._every_seconds), self._call_comes)
+        self._in(at, self._random.expovariate(1 / self._interval_seconds), self._call_comes)
         queue = self._random.choice([*QUEUES])
         caller = f"{self._random.choice(RANGES)}{self._random.randrange(10_000):04d}"
         withheld = self._random.random() < 0.05
@@ -80,19 +80,19 @@ class CallSimulation:
         self._callcenter.enter(at, call, queue)
         self._waiting[queue].append(call)
         patience = self._random.expovariate(1 / PATIENCE_SECONDS)
-        way, name = (self._callcenter.give_up, "abandoned")
+        leave, name = (self._callcenter.give_up, "abandoned")
         if patience > TIMEOUT_SECONDS:
-            patience, way, name = TIMEOUT_SECONDS, self._callcenter.time_out, "left"
+            patience, leave, name = TIMEOUT_SECONDS, self._callcenter.time_out, "left"
         elif self._random.random() < 0.1:
-            way, name = self._callcenter.press_key, "left"
-        self._in(at, patience, lambda later: self._leave(later, call, queue, way, name))
+            leave, name = self._callcenter.press_key, "left"
+        self._in(at, patience, lambda later: self._leave(later, call, queue, leave, name))
         self._in(at, 2.0, lambda later: self._serve(later, queue))
 
-    def _leave(self, at: float, call: str, queue: str, way: Callable[[float, str], None], name: str) -> None:
+    def _leave(self, at: float, call: str, queue: str, leave: Callable[[float, str], None], name: str) -> None:
         if call in self._waiting[queue]:
             self._waiting[queue].remove(call)
             self.ledger[name] += 1
-            way(at, call)
+            leave(at, call)
 
     def _serve(self, at: float, queue: str) -> None:
         free, waiting = self._free[queue], self._waiting[queue]
@@ -123,11 +123,11 @@ class CallSimulation:
     def _part(self, at: float, call: str, agent: str, queue: str) -> None:
         draw = self._random.random()
         if draw < 0.1:
-            to = self._random.choice([one for one in QUEUES if one != queue])
+            target = self._random.choice([other for other in QUEUES if other != queue])
             self.ledger["transferred"] += 1
-            self._callcenter.transfer(at, call, QUEUES[to][1])
+            self._callcenter.transfer(at, call, QUEUES[target][1])
             if self._open:
-                self._in(at, 1.0, lambda later: self._wait(later, call, to))
+                self._in(at, 1.0, lambda later: self._wait(later, call, target))
         else:
             self.ledger["ended"] += 1
             self._callcenter.hang_up(at, call, by_agent=draw < 0.4)
@@ -148,20 +148,20 @@ class CallSimulation:
 
 
 def agents() -> dict[str, list[str]]:
-    """Return queue → the agents who serve it."""
+    """Return queue → agents."""
     return {
-        queue: [f"{1001 + 100 * place + number}@default" for number in range(AGENTS_PER_QUEUE)]
-        for place, queue in enumerate(QUEUES)
+        queue: [f"{1001 + 100 * index + number}@default" for number in range(AGENTS_PER_QUEUE)]
+        for index, queue in enumerate(QUEUES)
     }
 
 
 def tables() -> Tables:
-    """Return the tables of the callcenter that these citizens call."""
+    """Return the initial tables of the callcenter."""
     return Tables([*QUEUES], {name: [queue] for queue, names in agents().items() for name in names})
 
 
 def configuration(port: int, password: str = PASSWORD) -> dict[str, Any]:
-    """Return the options of the connector that reads it at `port`."""
+    """Return the connector options to read the event socket at `port`."""
     return {
         "host": HOST,
         "port": port,

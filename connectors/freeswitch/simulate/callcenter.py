@@ -1,6 +1,6 @@
-"""What mod_callcenter tells and keeps, of what it is told to do: events by their headers, and rows of its tables.
+"""Simulated mod_callcenter, controlled by a caller: events with their headers, and rows of its tables.
 
-Headers, their order and what is in the tables: `mod_callcenter.c`. Times are seconds since 1970 and come in order.
+Headers, their order and the tables: `mod_callcenter.c`. Times are seconds since 1970 and must be in order.
 """
 
 import uuid
@@ -36,11 +36,11 @@ TIER: Final = ("queue", "agent", "state", "level", "position")
 
 
 class CallcenterChange(NamedTuple):
-    """What happens at once: what changes in the tables, and what is told of it."""
+    """Simultaneous changes of the tables, with their events."""
 
     at: float
     changes: Sequence[tuple[str, str, Message | None]]
-    """Table, key, and the columns that change; None if the row goes."""
+    """Table, key, and changed columns; None if the row is deleted."""
     events: Sequence[Message]
 
 
@@ -59,21 +59,21 @@ class Tables:
                 row = {"queue": f"{queue}@{DOMAIN}", "agent": agent, "state": "Ready", "level": "1", "position": "1"}
                 self.tiers[f"{queue}|{agent}"] = row
 
-    def change(self, happening: CallcenterChange) -> None:
-        """Let something have happened."""
-        for table, key, columns in happening.changes:
+    def change(self, change: CallcenterChange) -> None:
+        """Apply a change."""
+        for table, key, columns in change.changes:
             rows: dict[str, Message] = getattr(self, table)
             if columns is None:
                 rows.pop(key, None)
             else:
                 rows[key] = rows.get(key, {}) | columns
 
-    def answer(self, asked: str) -> str:
-        """Return what `callcenter_config` answers."""
-        match asked.split(" "):
+    def answer(self, command: str) -> str:
+        """Return the answer to a `callcenter_config` command."""
+        match command.split(" "):
             case ["queue", "list"]:
                 return _list(
-                    ("name", "strategy"), [{"name": one, "strategy": "longest-idle-agent"} for one in self.queues]
+                    ("name", "strategy"), [{"name": member, "strategy": "longest-idle-agent"} for member in self.queues]
                 )
             case ["queue", "list", "members", queue]:
                 return _list(MEMBER, [row for row in self.members.values() if row["queue"] == queue])
@@ -98,94 +98,100 @@ class _Member:
 
 
 class Callcenter:
-    """Does what it is told. A call is named by what `arrive` returned. `tell` takes what happens."""
+    """Executes actions. A call is identified by the value that `arrive` returned. `publish` receives the changes."""
 
-    def __init__(self, tell: Callable[[CallcenterChange], object], seed: int = 1) -> None:
-        self._tell = tell
-        self._random = Random(seed)  # noqa: S311 - no secret
+    def __init__(self, publish: Callable[[CallcenterChange], object], seed: int = 1) -> None:
+        self._publish = publish
+        self._random = Random(seed)  # noqa: S311 - a simulation
         self._calls: dict[str, _Member] = {}
         self._sequence = 0
         self._core = self._uuid()
 
     # ------------------------------------------------------------------------------------------------------------ waits
     def arrive(self, at: float, *, caller: str, dialled: str) -> str:
-        """Let a call come in, from a number (`anonymous` if withheld) to a number."""
+        """Start an incoming call from the number `caller`, `anonymous` if withheld, and return its id."""
         call = self._uuid()
-        self._calls[call] = one = _Member(call, caller, dialled)
-        channel = self._channel(one, state="CS_INIT", answered="ringing")
-        self._happen(at, [], {"Event-Name": "CHANNEL_CREATE"} | channel)
+        self._calls[call] = member = _Member(call, caller, dialled)
+        channel = self._channel(member, state="CS_INIT", answered="ringing")
+        self._emit(at, [], {"Event-Name": "CHANNEL_CREATE"} | channel)
         return call
 
     def enter(self, at: float, call: str, queue: str) -> None:
-        """Let a call wait in a queue."""
-        one = self._calls[call]
-        one.uuid, one.queue, one.joined, one.agent = self._uuid(), f"{queue}@{DOMAIN}", at, ""
-        joined = {"queue": one.queue, "uuid": one.uuid, "session_uuid": call, "state": "Waiting"}
-        caller = {"cid_number": one.caller, "cid_name": _name(one), "joined_epoch": str(int(at))}
-        self._happen(at, [("members", one.uuid, joined | caller)], self._of_member(one, "member-queue-start", {}))
+        """Put a call into a queue."""
+        member = self._calls[call]
+        member.uuid, member.queue, member.joined, member.agent = self._uuid(), f"{queue}@{DOMAIN}", at, ""
+        joined = {"queue": member.queue, "uuid": member.uuid, "session_uuid": call, "state": "Waiting"}
+        caller = {"cid_number": member.caller, "cid_name": _name(member), "joined_epoch": str(int(at))}
+        self._emit(
+            at, [("members", member.uuid, joined | caller)], self._member_event(member, "member-queue-start", {})
+        )
 
     def ring_out(self, at: float, call: str, agent: str, cause: str = "NO_ANSWER") -> None:
-        """Let a waiting call have rung at an agent in vain."""
-        about = {"CC-Hangup-Cause": cause, "CC-Agent": agent, "CC-Agent-System": "single_box"}
-        self._happen(at, [], self._info("bridge-agent-fail", {}, self._calls[call], about))
+        """Record a ring that the agent did not answer."""
+        details = {"CC-Hangup-Cause": cause, "CC-Agent": agent, "CC-Agent-System": "single_box"}
+        self._emit(at, [], self._info("bridge-agent-fail", {}, self._calls[call], details))
 
     def pick_up(self, at: float, call: str, agent: str, *, ring_seconds: int = 4) -> None:
-        """Let an agent answer, which does not mean yet that the caller is still there."""
-        one = self._calls[call]
-        one.agent, one.called, one.answered = agent, at - ring_seconds, at
-        self._happen(
-            at, [("members", one.uuid, _serving(agent, "Trying"))], self._of_agent(one, "bridge-agent-start", {})
+        """Record that an agent answers; the caller may have hung up."""
+        member = self._calls[call]
+        member.agent, member.called, member.answered = agent, at - ring_seconds, at
+        self._emit(
+            at,
+            [("members", member.uuid, _serving(agent, "Trying"))],
+            self._agent_event(member, "bridge-agent-start", {}),
         )
 
     def connect(self, at: float, call: str) -> None:
-        """Let the two be connected."""
-        one = self._calls[call]
-        state = {"CC-Agent": one.agent, "CC-Action": "agent-state-change", "CC-Agent-State": "In a queue call"}
-        row = _serving(one.agent, "Answered") | {"bridge_epoch": str(int(at))}
-        self._happen(at, [("members", one.uuid, row)], self._event(state))
+        """Connect agent and caller."""
+        member = self._calls[call]
+        state = {"CC-Agent": member.agent, "CC-Action": "agent-state-change", "CC-Agent-State": "In a queue call"}
+        row = _serving(member.agent, "Answered") | {"bridge_epoch": str(int(at))}
+        self._emit(at, [("members", member.uuid, row)], self._event(state))
 
     def answer(self, at: float, call: str, agent: str, *, ring_seconds: int = 4) -> None:
-        """Let an agent answer a waiting call, and be connected."""
+        """Connect a waiting call to an agent."""
         self.pick_up(at, call, agent, ring_seconds=ring_seconds)
         self.connect(at + 0.02, call)
 
     def miss(self, at: float, call: str) -> None:
-        """Let the caller hang up just as an agent has answered."""
-        one = self._calls[call]
+        """Hang up as the caller, just when an agent has answered."""
+        member = self._calls[call]
         gone = {"state": "Abandoned", "session_uuid": "", "abandoned_epoch": str(int(at))}
-        cancelled = self._cancelled(one, at, "NONE", answered="hangup")
-        parted = self._of_agent(one, "bridge-agent-end", self._parted(at, "send_bye") | {"CC-Agent-Bridged": "false"})
-        self._happen(at, [("members", one.uuid, gone)], cancelled, parted)
+        cancelled = self._cancelled(member, at, "NONE", answered="hangup")
+        parted = self._agent_event(
+            member, "bridge-agent-end", self._parted(at, "send_bye") | {"CC-Agent-Bridged": "false"}
+        )
+        self._emit(at, [("members", member.uuid, gone)], cancelled, parted)
 
     def give_up(self, at: float, call: str) -> None:
-        """Let a waiting caller hang up."""
+        """Hang up while waiting."""
         self._cancel(at, call, "BREAK_OUT", answered="hangup")
 
     def take_out(self, at: float, call: str) -> None:
-        """Let somebody transfer a waiting call."""
+        """Transfer a waiting call out of the queue."""
         self._cancel(at, call, "BREAK_OUT")
 
     def time_out(self, at: float, call: str) -> None:
-        """Let a wait have lasted too long."""
+        """End a wait by timeout."""
         self._cancel(at, call, "TIMEOUT")
 
-    def find_nobody(self, at: float, call: str) -> None:
-        """Let a waiting call leave a queue that nobody answers."""
+    def leave_unstaffed(self, at: float, call: str) -> None:
+        """End a wait because the queue has no agents."""
         self._cancel(at, call, "NO_AGENT_TIMEOUT")
 
     def press_key(self, at: float, call: str) -> None:
-        """Let a waiting caller leave by a key."""
+        """End a wait by a key."""
         self._cancel(at, call, "EXIT_WITH_KEY")
 
     # ---------------------------------------------------------------------------------------------------- conversations
     def hang_up(self, at: float, call: str, *, by_agent: bool = False) -> None:
-        """Let a conversation end."""
+        """End a conversation."""
         self._terminate(
             at, call, "recv_bye" if by_agent else "send_bye", {}, answered="answered" if by_agent else "hangup"
         )
 
     def transfer(self, at: float, call: str, extension: str, *, attended: bool = False) -> None:
-        """Let the agent hand a call on."""
+        """Transfer a call."""
         kind = (
             f"att_xfer:{extension}@{DOMAIN}/{self._calls[call].caller}@{DOMAIN}"
             if attended
@@ -197,92 +203,94 @@ class Callcenter:
 
     # ----------------------------------------------------------------------------------------------------------- agents
     def set_status(self, at: float, agent: str, status: str) -> None:
-        """Let an agent's status be changed."""
-        told = {"CC-Agent": agent, "CC-Action": "agent-status-change", "CC-Agent-Status": status}
+        """Change an agent's status."""
+        headers = {"CC-Agent": agent, "CC-Action": "agent-status-change", "CC-Agent-Status": status}
         row = {"status": status, "last_status_change": str(int(at))}
-        self._happen(at, [("agents", agent, row)], self._event(told))
+        self._emit(at, [("agents", agent, row)], self._event(headers))
 
     def serve(self, at: float, agent: str, queue: str, *, serves: bool = True) -> None:
-        """Let an agent begin to serve a queue, or cease to, which no event tells."""
+        """Add an agent to a queue, or remove the agent; this causes no event."""
         row = {"queue": f"{queue}@{DOMAIN}", "agent": agent, "state": "Ready", "level": "1", "position": "1"}
-        self._happen(at, [("tiers", f"{queue}|{agent}", row if serves else None)])
+        self._emit(at, [("tiers", f"{queue}|{agent}", row if serves else None)])
 
     def _cancel(self, at: float, call: str, reason: str, answered: str = "answered") -> None:
-        one = self._calls[call]
+        member = self._calls[call]
         gone = {"state": "Abandoned", "session_uuid": "", "abandoned_epoch": str(int(at))}
-        self._happen(at, [("members", one.uuid, gone)], self._cancelled(one, at, reason, answered=answered))
+        self._emit(at, [("members", member.uuid, gone)], self._cancelled(member, at, reason, answered=answered))
 
-    def _cancelled(self, one: _Member, at: float, reason: str, *, answered: str) -> Message:
-        times = {"CC-Member-Leaving-Time": str(int(at)), "CC-Member-Joined-Time": str(int(one.joined))}
-        why = {"CC-Cause": "Cancel", "CC-Cancel-Reason": reason}
-        return self._of_member(one, "member-queue-end", times | why, answered=answered)
+    def _cancelled(self, member: _Member, at: float, reason: str, *, answered: str) -> Message:
+        times = {"CC-Member-Leaving-Time": str(int(at)), "CC-Member-Joined-Time": str(int(member.joined))}
+        cause = {"CC-Cause": "Cancel", "CC-Cancel-Reason": reason}
+        return self._member_event(member, "member-queue-end", times | cause, answered=answered)
 
     def _terminate(self, at: float, call: str, disposition: str, variables: Message, *, answered: str) -> None:
-        one = self._calls[call]
-        parted = self._of_agent(one, "bridge-agent-end", self._parted(at, disposition) | {"CC-Agent-Bridged": "true"})
-        over = {"CC-Hangup-Cause": "SUCCESS", "CC-Cause": "Terminated", "CC-Agent": one.agent}
-        ended = self._of_member(one, "member-queue-end", over | variables, answered=answered)
-        self._happen(at, [("members", one.uuid, None)], parted, ended)
+        member = self._calls[call]
+        parted = self._agent_event(
+            member, "bridge-agent-end", self._parted(at, disposition) | {"CC-Agent-Bridged": "true"}
+        )
+        over = {"CC-Hangup-Cause": "SUCCESS", "CC-Cause": "Terminated", "CC-Agent": member.agent}
+        ended = self._member_event(member, "member-queue-end", over | variables, answered=answered)
+        self._emit(at, [("members", member.uuid, None)], parted, ended)
 
     def _parted(self, at: float, disposition: str) -> Message:
         return {"CC-Bridge-Terminated-Time": str(int(at)), "variable_sip_hangup_disposition": disposition}
 
     # ----------------------------------------------------------------------------------------------------------- events
-    def _of_member(self, one: _Member, action: str, about: Message, answered: str = "answered") -> Message:
+    def _member_event(self, member: _Member, action: str, details: Message, answered: str = "answered") -> Message:
         state = "CS_HANGUP" if answered == "hangup" else "CS_EXECUTE"
-        return self._info(action, self._channel(one, state=state, answered=answered), one, about)
+        return self._info(action, self._channel(member, state=state, answered=answered), member, details)
 
-    def _of_agent(self, one: _Member, action: str, about: Message) -> Message:
+    def _agent_event(self, member: _Member, action: str, details: Message) -> Message:
         times = {
-            "CC-Agent-Called-Time": str(int(one.called)),
-            "CC-Agent-Answered-Time": str(int(one.answered)),
-            "CC-Member-Joined-Time": str(int(one.joined)),
+            "CC-Agent-Called-Time": str(int(member.called)),
+            "CC-Agent-Answered-Time": str(int(member.answered)),
+            "CC-Member-Joined-Time": str(int(member.joined)),
         }
-        channel = {"Channel-Name": f"sofia/internal/{one.agent}", "Answer-State": "answered"}
+        channel = {"Channel-Name": f"sofia/internal/{member.agent}", "Answer-State": "answered"}
         return self._info(
-            action, channel, one, {"CC-Agent": one.agent, "CC-Agent-System": "single_box"} | times | about
+            action, channel, member, {"CC-Agent": member.agent, "CC-Agent-System": "single_box"} | times | details
         )
 
-    def _info(self, action: str, channel: Message, one: _Member, about: Message) -> Message:
-        member = {
-            "CC-Member-UUID": one.uuid,
-            "CC-Member-Session-UUID": one.session,
-            "CC-Member-CID-Name": _name(one),
-            "CC-Member-CID-Number": one.caller,
+    def _info(self, action: str, channel: Message, member: _Member, details: Message) -> Message:
+        identity = {
+            "CC-Member-UUID": member.uuid,
+            "CC-Member-Session-UUID": member.session,
+            "CC-Member-CID-Name": _name(member),
+            "CC-Member-CID-Number": member.caller,
         }
-        return self._event(channel | {"CC-Queue": one.queue, "CC-Action": action} | about | member)
+        return self._event(channel | {"CC-Queue": member.queue, "CC-Action": action} | details | identity)
 
-    def _event(self, about: Message) -> Message:
-        return {"Event-Subclass": "callcenter::info", "Event-Name": "CUSTOM"} | about
+    def _event(self, details: Message) -> Message:
+        return {"Event-Subclass": "callcenter::info", "Event-Name": "CUSTOM"} | details
 
-    def _channel(self, one: _Member, *, state: str, answered: str) -> Message:
+    def _channel(self, member: _Member, *, state: str, answered: str) -> Message:
         return {
             "Channel-State": state,
-            "Channel-Name": f"sofia/external/{one.caller}@198.51.100.7",
-            "Unique-ID": one.session,
+            "Channel-Name": f"sofia/external/{member.caller}@198.51.100.7",
+            "Unique-ID": member.session,
             "Call-Direction": "inbound",
             "Answer-State": answered,
-            "Caller-Caller-ID-Name": _name(one),
-            "Caller-Caller-ID-Number": one.caller,
-            "Caller-Destination-Number": one.dialled,
-            "variable_sip_from_user": one.caller,
+            "Caller-Caller-ID-Name": _name(member),
+            "Caller-Caller-ID-Number": member.caller,
+            "Caller-Destination-Number": member.dialled,
+            "variable_sip_from_user": member.caller,
         }
 
-    def _happen(self, at: float, changes: Sequence[tuple[str, str, Message | None]], *events: Message) -> None:
-        dated = []
-        for place, event in enumerate(events):
+    def _emit(self, at: float, changes: Sequence[tuple[str, str, Message | None]], *events: Message) -> None:
+        complete = []
+        for index, event in enumerate(events):
             self._sequence += 1
-            when = {"Event-Date-Timestamp": str(round(at * 1_000_000) + place), "Event-Sequence": str(self._sequence)}
-            dated.append({"Core-UUID": self._core, "FreeSWITCH-Hostname": "fs1"} | event | when)
-        self._tell(CallcenterChange(at, changes, dated))
+            stamp = {"Event-Date-Timestamp": str(round(at * 1_000_000) + index), "Event-Sequence": str(self._sequence)}
+            complete.append({"Core-UUID": self._core, "FreeSWITCH-Hostname": "fs1"} | event | stamp)
+        self._publish(CallcenterChange(at, changes, complete))
 
     def _uuid(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
 
-def _name(one: _Member) -> str:
-    """Return what the caller's telephone says of him, which may hold what divides columns."""
-    return f"Usager | {one.caller}"
+def _name(member: _Member) -> str:
+    """Return the caller's display name, which contains the column separator."""
+    return f"Usager | {member.caller}"
 
 
 def _serving(agent: str, state: str) -> Message:
@@ -290,7 +298,7 @@ def _serving(agent: str, state: str) -> Message:
 
 
 def _list(columns: Sequence[str], rows: Sequence[Message]) -> str:
-    """Return a list as it is written, without names of columns if it has no rows."""
+    """Return a list in wire format; without rows, it has no column names."""
     lines = [
         "|".join(row.get(column, "0" if column.endswith("_epoch") else "(null)") for column in columns) for row in rows
     ]

@@ -1,4 +1,4 @@
-"""`accueil simulate freeswitch`."""
+"""The command `accueil simulate freeswitch`."""
 
 import time
 from contextlib import closing
@@ -22,9 +22,8 @@ from connectors.sdk.simulation.cli_options import (
 @click.command(
     "freeswitch",
     help=say(
-        "Let citizens who do not exist call a FreeSWITCH that does not, and print the configuration that reads its event socket.",
-        "Fait appeler des usagers qui n'existent pas un FreeSWITCH qui n'existe pas, et écrit la configuration qui lit son event "
-        "socket.",
+        "Simulate a FreeSWITCH with callers and agents, and print the settings that read its event socket.",
+        "Simule un FreeSWITCH avec des appelants et des agents, et affiche les réglages qui lisent son event socket.",
     ),
 )
 @port_option(8487)
@@ -35,6 +34,8 @@ def command(*, port: int, seed: int, rate: float) -> None:
     stop = install_stop_handler()
     with click_port_errors(port), closing(EventSocket(tables(), time.time, port=port)) as event_socket:
         print_settings("freeswitch", configuration(event_socket.port))
-        day = CallSimulation(Callcenter(event_socket.happen, seed), seed=seed, calls_per_hour=rate, begin=time.time())
-        while not stop.wait(max(0.0, day.next_at - time.time())):
-            day.step()
+        simulation = CallSimulation(
+            Callcenter(event_socket.apply, seed), seed=seed, calls_per_hour=rate, begin=time.time()
+        )
+        while not stop.wait(max(0.0, simulation.next_at - time.time())):
+            simulation.step()

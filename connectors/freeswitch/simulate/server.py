@@ -1,7 +1,7 @@
-"""An event socket that does not exist, on this machine: it speaks as FreeSWITCH's does, and refuses what that refuses.
+"""Simulated event socket on this machine, with FreeSWITCH's responses and refusals.
 
-Who has not shown the password can do nothing else; a wrong one ends the connection; only events that were asked for are told;
-what happened while nobody was there is not told again.
+Before authentication, a client can do nothing else. A wrong password ends the connection. Only subscribed events are
+sent. Events without a connected client are lost.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from connectors.sdk.simulation.event_server import ClientConnection, EventServer
 PASSWORD: Final = "mot-de-passe-de-simulation"  # noqa: S105 - of a simulation
 USER: Final = "accueil@default"
 SAFE: Final = "!$'()*,-./_~"
-"""What `switch_url_encode` leaves as it is, beside letters and digits."""
+"""Characters that `switch_url_encode` leaves unchanged, in addition to letters and digits."""
 MAX_COMMAND_BYTES: Final = 65_536
 
 
 class EventSocket(EventServer):
-    """Tells what happens in `tables` to whoever has shown the password. `clock` says what time it is there."""
+    """Sends the changes of `tables` to authenticated clients. `clock` returns the simulated time."""
 
     def __init__(self, tables: Tables, clock: Callable[[], float], *, port: int = 0, password: str = PASSWORD) -> None:
         self.tables = tables
@@ -28,65 +28,65 @@ class EventSocket(EventServer):
         self.password = password
         super().__init__(_Connection, port=port)
 
-    def happen(self, happening: CallcenterChange) -> None:
-        """Let something happen, and tell it."""
+    def apply(self, change: CallcenterChange) -> None:
+        """Apply a change and send its events."""
         with self.lock:
-            self.tables.change(happening)
-            for event in happening.events:
+            self.tables.change(change)
+            for event in change.events:
                 self.send_event(event)
 
-    def answered(self, listener: ClientConnection, asked: str) -> None:
-        """Take note of what one has asked, and was answered."""
+    def answered(self, client: ClientConnection, command: str) -> None:
+        """Hook, called after each answered API command."""
 
 
 class _Connection(ClientConnection):
     event_server: EventSocket
 
     def handle(self) -> None:
-        self._known = False
-        self._wanted: set[str] = set()
+        self._authenticated = False
+        self._subscribed: set[str] = set()
         pending = b""
         self.send(b"Content-Type: auth/request\n\n")
         while len(pending) < MAX_COMMAND_BYTES and (content := self.request.recv(65_536)):
             *commands, pending = (pending + content).split(b"\n\n")
             for command in commands:
-                if not self._obey(command.decode().strip()):
+                if not self._handle_command(command.decode().strip()):
                     return
 
     def send_event(self, event: Message) -> None:
-        """Send an event if it was asked for."""
-        if event.get("Event-Subclass", event["Event-Name"]) in self._wanted:
+        """Send an event if it was subscribed to."""
+        if event.get("Event-Subclass", event["Event-Name"]) in self._subscribed:
             body = "".join(f"{name}: {quote(value, safe=SAFE)}\n" for name, value in event.items()) + "\n"
             self.send(f"Content-Length: {len(body)}\nContent-Type: {EVENT}\n\n{body}".encode())
 
-    def _obey(self, command: str) -> bool:
-        """Answer a command; return whether the connection goes on."""
+    def _handle_command(self, command: str) -> bool:
+        """Answer a command; return whether the connection continues."""
         verb, _, rest = command.partition(" ")
         if verb == "exit":
             self._reply("+OK bye")
             return False
-        if not self._known:
-            shown = {"auth": self.event_server.password, "userauth": f"{USER}:{self.event_server.password}"}
-            self._known = bool(rest) and rest == shown.get(verb)
-            self.event_server.refusals += not self._known
-            self._reply("+OK accepted" if self._known else "-ERR invalid")
-            return self._known
+        if not self._authenticated:
+            credentials = {"auth": self.event_server.password, "userauth": f"{USER}:{self.event_server.password}"}
+            self._authenticated = bool(rest) and rest == credentials.get(verb)
+            self.event_server.refusals += not self._authenticated
+            self._reply("+OK accepted" if self._authenticated else "-ERR invalid")
+            return self._authenticated
         if verb == "event" and rest.startswith("plain "):
             kinds = rest.split()[1:]
-            self._wanted = {kind for kind in kinds if kind != "CUSTOM"}
+            self._subscribed = {kind for kind in kinds if kind != "CUSTOM"}
             with self.event_server.lock:
                 self._reply("+OK event listener enabled plain")
                 self.event_server.subscribe(self)
         elif verb == "api":
             with self.event_server.lock:
-                self._answer(rest)
+                self._run_api(rest)
         else:
             self.event_server.refusals += 1
             self._reply("-ERR command not found")
         return True
 
-    def _answer(self, asked: str) -> None:
-        name, _, arguments = asked.partition(" ")
+    def _run_api(self, command: str) -> None:
+        name, _, arguments = command.partition(" ")
         match name:
             case "callcenter_config":
                 body = self.event_server.tables.answer(arguments)
@@ -97,7 +97,7 @@ class _Connection(ClientConnection):
                 body = f"-ERR {name} Command not found!\n"
         content = body.encode()
         self.send(f"Content-Type: api/response\nContent-Length: {len(content)}\n\n".encode() + content)
-        self.event_server.answered(self, asked)
+        self.event_server.answered(self, command)
 
     def _reply(self, text: str) -> None:
         self.send(f"Content-Type: command/reply\nReply-Text: {text}\n\n".encode())

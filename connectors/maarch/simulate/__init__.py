@@ -1,9 +1,9 @@
-"""A Maarch Courrier that does not exist, for demonstrations and tests.
+"""Simulated Maarch Courrier, for demonstrations and tests.
 
-    simulated = SimulatedMaarch()
-    with serving(Rest(simulated.database).app()) as url:
-        letter = simulated.register(at, "DAS", admitted_at=…, email="…")
+    maarch = SimulatedMaarch()
+    with serving(MaarchRestApi(maarch.database).app()) as url:
+        letter = maarch.register(at, "DAS", admitted_at=…, email="…")
 
-`database` holds its tables, `maarch` is what happens in it, `server` answers for it as the real one would, `lives` draws what
-becomes of letters, `command` is `accueil simulate maarch`.
+`database` holds the tables, `maarch` the actions on letters, `server` the REST API, and `scenarios` generates letters with
+their steps. `command` is `accueil simulate maarch`.
 """

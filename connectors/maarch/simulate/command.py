@@ -1,4 +1,4 @@
-"""`accueil simulate maarch`."""
+"""Command `accueil simulate maarch`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -31,16 +31,16 @@ CLASSES: Final = {
 @click.command(
     "maarch",
     help=say(
-        "Serve the letters of a Maarch that does not exist, and print the configuration that reads them.",
-        "Sert les courriers d'un Maarch qui n'existe pas, et écrit la configuration qui les lit.",
+        "Serve the letters of a simulated Maarch, and print the configuration that reads them.",
+        "Sert les courriers d'un Maarch simulé, et affiche la configuration qui les lit.",
     ),
 )
 @port_option(8485)
 @seed_option("The same seed gives the same letters.", "La même graine donne les mêmes courriers.")
-@days_option("How many days ago the first ones came.", "De combien de jours datent les premiers.")
+@days_option("Age of the first letters, in days.", "Âge des premiers courriers, en jours.")
 @rate_option("Letters per hour, on average.", "Courriers par heure, en moyenne.")
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
-    """Serve until stopped."""
+    """Serve letters until stopped."""
     stop = install_stop_handler()
     maarch = SimulatedMaarch()
     simulation = LetterSimulation(maarch, seed, datetime.now(UTC) - timedelta(days=days), rate)
@@ -52,7 +52,7 @@ def command(*, port: int, seed: int, days: int, rate: float) -> None:
 
 
 def configuration(address: str) -> dict[str, Any]:
-    """Return the options of the connector that reads what is served at `address`."""
+    """Return the options of a connector that reads the server at `address`."""
     return {
         "url": address,
         "login": LOGIN,

@@ -1,7 +1,7 @@
-"""The tables of Maarch that the simulation needs, in SQLite.
+"""SQLite database with the Maarch tables that the simulation needs.
 
-Column names as in its published `sql/structure.sql`. Clauses come in SQL, as the real server takes them, and are judged by a real
-engine: an unknown column or a wrong operator is refused. What PostgreSQL alone has, and is asked for, is added as functions.
+Column names follow Maarch's published `sql/structure.sql`. SQL conditions are executed, so that unknown columns and wrong
+operators fail as on the real server. Functions that only PostgreSQL has are defined here.
 """
 
 import json
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 class Database:
-    """Rows of `TABLES`; usable from any thread."""
+    """In-memory database with `TABLES`, usable from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -46,40 +46,40 @@ class Database:
             self._database.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
 
     def insert(self, table: str, row: Mapping[str, Any]) -> int:
-        """Add a row, and return its number."""
-        columns, places = ", ".join(row), ", ".join("?" * len(row))
+        """Insert a row, and return its number."""
+        columns, placeholders = ", ".join(row), ", ".join("?" * len(row))
         with self._lock:
-            done = self._database.execute(
-                f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608 - the simulation's own names
+            cursor = self._database.execute(
+                f"INSERT INTO {table} ({columns}) VALUES ({placeholders})",  # noqa: S608 - names of the simulation
                 [_stored(value) for value in row.values()],
             )
-        return done.lastrowid or 0
+        return cursor.lastrowid or 0
 
     def update(self, letter: int, row: Mapping[str, Any]) -> None:
-        """Change columns of a letter."""
+        """Update columns of a letter."""
         columns = ", ".join(f"{name} = ?" for name in row)
         with self._lock:
             self._database.execute(
-                f"UPDATE res_view_letterbox SET {columns} WHERE res_id = ?",  # noqa: S608 - the simulation's own names
+                f"UPDATE res_view_letterbox SET {columns} WHERE res_id = ?",  # noqa: S608 - names of the simulation
                 [*map(_stored, row.values()), letter],
             )
 
     def select(self, table: str, select: str, clause: str, order: Sequence[str] = (), limit: int = 0) -> list[Row]:
-        """Return rows as PostgreSQL writes them. Raises `sqlite3.Error` for what is no SQL, or of no column that is there."""
-        question = f"SELECT {select} FROM {table} WHERE {clause}"  # noqa: S608 - that it is SQL is the interface
-        question += f" ORDER BY {', '.join(order)}" if order else ""
-        question += f" LIMIT {limit}" if limit else ""
+        """Return rows in PostgreSQL's notation. Raises `sqlite3.Error` for invalid SQL and unknown columns."""
+        query = f"SELECT {select} FROM {table} WHERE {clause}"  # noqa: S608 - the interface takes SQL
+        query += f" ORDER BY {', '.join(order)}" if order else ""
+        query += f" LIMIT {limit}" if limit else ""
         with self._lock:
-            rows = self._database.execute(_CUSTOM_FIELD.sub(r"CUSTOM_FIELD(custom_fields, '\1')", question)).fetchall()
+            rows = self._database.execute(_CUSTOM_FIELD.sub(r"CUSTOM_FIELD(custom_fields, '\1')", query)).fetchall()
         return [{name: _written(row[name]) for name in row.keys()} for row in rows]  # noqa: SIM118 - iterating gives values
 
     def close(self) -> None:
-        """Forget all."""
+        """Close the database and discard its rows."""
         self._database.close()
 
 
 def _greatest(*values: Any) -> Any:
-    """Return the greatest value that is there, as PostgreSQL does."""
+    """Return the greatest value that is not NULL, as PostgreSQL does."""
     return max((value for value in values if value is not None), default=None)
 
 
@@ -89,7 +89,7 @@ def _custom_field(fields: str | None, number: str) -> Any:
 
 
 def _stored(value: Any) -> Any:
-    """Return times with all their digits, so that they are in order as texts."""
+    """Return times with all digits, so that they sort as texts."""
     try:
         return write_local(read_local(value)) if isinstance(value, str) and len(value) > 10 else value
     except ValueError:
@@ -97,7 +97,7 @@ def _stored(value: Any) -> Any:
 
 
 def _written(value: Any) -> Any:
-    """Return times without the zeros at the end of their fractions."""
+    """Return times without trailing zeros in the fraction, as PostgreSQL writes them."""
     try:
         return _ZEROS.sub("", value) if isinstance(value, str) and write_local(read_local(value)) == value else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""What happens to letters in a Maarch that does not exist."""
+"""Actions on the letters of a simulated Maarch."""
 
 import json
 from collections import Counter
@@ -10,15 +10,15 @@ from connectors.maarch.local_time import to_local, write_local
 from connectors.maarch.simulate.database import Database
 
 CLOSING: Final = frozenset({"END", "SSUITE"})
-"""The statuses that closing actions give."""
+"""Statuses set by closing actions."""
 CATEGORY_CHARS: Final = {"incoming": "A", "outgoing": "D"}
 
 
 class SimulatedMaarch:
-    """Letters, by their numbers (`res_id`). Times are aware.
+    """Simulated Maarch whose letters are identified by `res_id`. Times have a time zone.
 
-    What happens leaves in the tables what the real actions leave there: `assign`, `answer` and the like change
-    `modification_date`; `set_status`, which is what other programs do, does not.
+    Actions change the tables as in Maarch: `assign`, `answer` and other user actions set `modification_date`. `set_status`, the
+    web service for other programs, does not.
     """
 
     def __init__(self, timezone: str = "Europe/Paris") -> None:
@@ -41,7 +41,7 @@ class SimulatedMaarch:
         subject: str = "",
         custom_fields: dict[str, str] | None = None,
     ) -> int:
-        """Register a letter that came at `admitted_at`, and return its number."""
+        """Register a letter received at `admitted_at`, and return its number."""
         number = self._write("incoming", at, destination, doctype, status, subject, custom_fields)
         self.database.update(number, {"admission_date": self._local(admitted_at or at)})
         if email or phone or name:
@@ -52,11 +52,11 @@ class SimulatedMaarch:
         return number
 
     def assign(self, number: int, at: datetime, destination: str) -> None:
-        """Give a letter to another entity."""
+        """Assign a letter to another entity."""
         self._act(number, at, destination=destination)
 
     def take_up(self, number: int, at: datetime) -> None:
-        """Begin to deal with a letter."""
+        """Start handling a letter."""
         self._act(number, at, status="COU")
 
     def acknowledge(self, number: int, at: datetime) -> None:
@@ -70,34 +70,34 @@ class SimulatedMaarch:
         self._act(number, at, status="ENVDONE")
 
     def close(self, number: int, at: datetime, status: str = "END") -> None:
-        """Close a letter; one that was closed before keeps its first closing date, as the real action leaves it."""
+        """Close a letter; as in Maarch, a letter closed before keeps its first closing date."""
         (letter,) = self.database.select("res_view_letterbox", "closing_date", f"res_id = {number}")
         closed_at = letter["closing_date"] or self._local(at)
         self._act(number, at + timedelta(milliseconds=3), closing_date=closed_at, status=status)
 
     def reopen(self, number: int, at: datetime) -> None:
-        """Deal with a closed letter again."""
+        """Reopen a closed letter."""
         self._act(number, at, status="COU")
 
     def annotate(self, number: int, at: datetime) -> None:
-        """Change something that says nothing about the letter's life."""
+        """Change a letter without any step, such as a note."""
         self._act(number, at)
 
     def set_status(self, number: int, at: datetime, status: str) -> None:
-        """Do what the route `PUT/res/resource/status` does: no date tells it, unless it closes the letter."""
+        """Set the status like the route `PUT/res/resource/status`, which sets no date unless it closes the letter."""
         closed_at = self._local(at) if status in CLOSING else None
         self.database.update(number, {"status": status, "closing_date": closed_at})
 
     def send(
         self, at: datetime, *, destination: str = "", subject: str = "", custom_fields: dict[str, str] | None = None
     ) -> int:
-        """Send a letter of the house's own, and return its number; custom fields tell its postage."""
+        """Send an outgoing letter with its postage in custom fields, and return its number."""
         number = self._write("outgoing", at, destination, 102, "ENVDONE", subject, custom_fields)
         self.database.update(number, {"departure_date": self._local(at)})
         return number
 
     def stop(self) -> None:
-        """Forget all."""
+        """Discard all letters."""
         self.database.close()
 
     def _write(

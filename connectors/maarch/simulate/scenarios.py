@@ -1,4 +1,4 @@
-"""What becomes of letters that do not exist, drawn from a seed and done in a simulated Maarch when its time has come."""
+"""Simulated letters with their steps, drawn from a seed and executed in a simulated Maarch at their times."""
 
 import heapq
 from collections import Counter
@@ -19,14 +19,14 @@ CITIZENS: Final = 3_000
 SUNDAY: Final = 6
 HOUR: Final = timedelta(hours=1)
 APART: Final = 4 * HOUR
-"""Between two steps of a letter: who looks more often sees them all."""
+"""Shortest time between two steps of a letter, so that a connector that polls more often sees each step."""
 
 Step = Callable[[datetime], Counter[str]]
-"""Does something at a time, and returns the events that tell it."""
+"""Action at a given time; returns the expected events by type."""
 
 
-class Life:
-    """One letter, from its registration on; all that will happen is drawn at once."""
+class LetterScenario:
+    """Steps of one letter from its registration on, drawn on creation."""
 
     def __init__(self, maarch: SimulatedMaarch, random: Random, admitted_at: datetime) -> None:
         self._maarch = maarch
@@ -35,7 +35,7 @@ class Life:
         self._entity, self._next_entity = random.sample([*ENTITIES], 2)
         self._number = 0
         self.steps = [*self._draw(random, admitted_at)]
-        """What will happen, and when."""
+        """Times and actions of the letter."""
 
     def _draw(self, random: Random, admitted_at: datetime) -> Iterator[tuple[datetime, Step]]:
         at = admitted_at + HOUR * random.uniform(0.2, 3)
@@ -95,20 +95,23 @@ class Life:
 
 
 class LetterSimulation:
-    """Letters that come at `since` or later, about `per_hour`: fewer at night and on Sundays. The seed decides all of it."""
+    """Simulation of letters received at `since` or later, reproducible from the seed.
+
+    `per_hour` is the average number of letters; fewer arrive at night and on Sundays.
+    """
 
     def __init__(self, maarch: SimulatedMaarch, seed: int, since: datetime, per_hour: float) -> None:
         self._maarch = maarch
-        self._random = Random(seed)  # noqa: S311 - has to be the same each time
+        self._random = Random(seed)  # noqa: S311 - must be reproducible
         self._per_hour = per_hour
         self._hour = since.replace(minute=0, second=0, microsecond=0)
         self._order = count()
         self._agenda: list[tuple[datetime, int, Step]] = []
         self.ledger: Counter[str] = Counter()
-        """How many events of each type tell what was done, to who looked often enough."""
+        """Expected number of events by type, for a connector that polls often enough."""
 
     def advance(self, now: datetime) -> None:
-        """Do what is to happen by `now`."""
+        """Execute all steps due by `now`."""
         while self._hour <= now:
             self._draw(self._hour)
             self._hour += HOUR
@@ -121,8 +124,8 @@ class LetterSimulation:
         busy = (1.8 if 7 <= hour.hour < 17 else 0.1) * (0.05 if hour.weekday() == SUNDAY else 1.0)
         for _ in range(int(self._per_hour * busy + random.random())):
             at = hour + HOUR * random.random()
-            for when, step in Life(self._maarch, random, at).steps:
-                self._plan(when, step)
+            for step_at, step in LetterScenario(self._maarch, random, at).steps:
+                self._plan(step_at, step)
             if random.random() < 0.3:
                 self._plan(at, partial(self._send, random.choice([*ENTITIES]), random.choice([*POSTAGE])))
 

@@ -1,8 +1,8 @@
-"""The server of a Maarch that does not exist: the routes that the connector asks, and what the real ones refuse.
+"""Simulated Maarch REST API with the connector's routes and the refusals of the real server.
 
-Refusals as in the published code: `rest/index.php` (no user, a route that is not authorised), `ResController::getList` and
-`PreparedClauseController::isRequestValid` (a question that is none), `hasRightByResId` (a letter out of perimeter). What it
-cannot show is whether the real server has changed.
+Refusals follow the published code: `rest/index.php` (unknown user, unauthorised route), `ResController::getList` and
+`PreparedClauseController::isRequestValid` (invalid query), and `hasRightByResId` (letter out of perimeter). Changes of the real
+server go unnoticed here.
 """
 
 import base64
@@ -28,8 +28,8 @@ NOT_IN_CLAUSE: Final = re.compile(_WRITES.format(""), re.IGNORECASE)
 NOT_IN_SELECT: Final = re.compile(_WRITES.format("|select"), re.IGNORECASE)
 
 
-class Refusal(Exception):  # noqa: N818 - what the server answers, no failure of it
-    """An answer other than 200."""
+class Refusal(Exception):  # noqa: N818 - a regular response, no failure of the server
+    """Response with a status other than 200."""
 
     def __init__(self, status: int, errors: str) -> None:
         super().__init__(errors)
@@ -37,20 +37,20 @@ class Refusal(Exception):  # noqa: N818 - what the server answers, no failure of
 
 
 class MaarchRestApi:
-    """The routes of `database`, for the one user that there is."""
+    """Routes on `database` for a single user."""
 
     perimeter: str | None = "1=1"
-    """Which letters the user's groups may see; None for a user without a group."""
+    """SQL condition for the letters visible to the user's groups; None for a user without a group."""
     authorized: Sequence[str] = ()
-    """The routes that the user may ask, all if there are none: `users.authorized_api`."""
+    """Routes authorised for the user (`users.authorized_api`); empty: all routes."""
     token: str | None = None
-    """A bearer token that is taken beside login and password."""
+    """Bearer token, accepted in addition to login and password."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     def app(self) -> Starlette:
-        """Return the application, with its routes below `/rest`."""
+        """Return the application with its routes under `/rest`."""
         routes = {
             "POST/res/list": self._list,
             "GET/resources/{resId}/contacts": self._contacts,
@@ -60,7 +60,7 @@ class MaarchRestApi:
         def endpoint(route: str) -> Any:
             async def answer(request: Request) -> Response:
                 try:
-                    self._let_in(request, route)
+                    self._check_access(request, route)
                     body = await request.json() if request.method == "POST" else {}
                     return JSONResponse(routes[route](request, body))
                 except Refusal as refusal:
@@ -104,7 +104,7 @@ class MaarchRestApi:
         number = self._letter(request)
         mode = {"senders": "sender", "recipients": "recipient"}.get(request.query_params.get("type", ""), "")
         linked = self.database.select("resource_contacts", "*", f"res_id = {number} AND mode = '{mode}'")
-        return {"contacts": [self._contact(one) for one in linked]}
+        return {"contacts": [self._contact(row) for row in linked]}
 
     def _receipts(self, request: Request, _: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
         number = self._letter(request)
@@ -124,7 +124,7 @@ class MaarchRestApi:
         ]
 
     # ------------------------------------------------------------------------------------------------------------- parts
-    def _let_in(self, request: Request, route: str) -> None:
+    def _check_access(self, request: Request, route: str) -> None:
         if not self._is_user(request.headers.get("Authorization", "")):
             raise Refusal(401, "Authentication Failed")
         if self.authorized and route not in self.authorized:

@@ -1,5 +1,5 @@
-"""What simulations of source systems have in common.
+"""Common parts of simulators of source systems.
 
-`commands` is what their commands have: options, when they end, and the settings that they print. `serving` serves an app over
-HTTP, `talking` talks over connections to who listens, `posting` sends until it is taken.
+`cli_options`: command-line options and printed settings. `http_app`: HTTP servers. `event_server`: servers that send events over
+connections. `poster`: clients that send messages.
 """

@@ -1,4 +1,4 @@
-"""What the commands of simulations have in common: options, when they end, and what they print."""
+"""Common command-line options and output of simulation commands."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def port_option(default: int, *about: str) -> Callable[[F], F]:
-    """Return `--port`. `about` is its text in English and in French, if not the usual one."""
-    usual = "Where to listen, on this machine only.", "Où écouter, sur cette machine seulement."
+def port_option(default: int, *text: str) -> Callable[[F], F]:
+    """Return `--port`. `text` is its help text in English and French, if not the usual one."""
+    usual = "Port to listen on, on this machine only.", "Port d'écoute, sur cette machine seulement."
     return click.option(
-        "--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=say(*(about or usual))
+        "--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=say(*(text or usual))
     )
 
 
@@ -31,12 +31,12 @@ def seed_option(english: str, french: str) -> Callable[[F], F]:
 
 
 def days_option(english: str, french: str) -> Callable[[F], F]:
-    """Return `--days`: how much of the past there is."""
+    """Return `--days`: length of the simulated past."""
     return click.option("--days", type=click.IntRange(0, 365), default=14, show_default=True, help=say(english, french))
 
 
 def rate_option(english: str, french: str, *, default: float = 6, most: float = 500) -> Callable[[F], F]:
-    """Return `--rate`: how many an hour."""
+    """Return `--rate`: number per hour."""
     return click.option(
         "--rate",
         type=click.FloatRange(min=0, max=most, min_open=True),
@@ -47,30 +47,30 @@ def rate_option(english: str, french: str, *, default: float = 6, most: float = 
 
 
 def directory_option(english: str, french: str) -> Callable[[F], F]:
-    """Return `--into`: the directory that is written to."""
+    """Return `--into`: the directory to write to."""
     path = click.Path(file_okay=False, path_type=Path)
     return click.option("--into", type=path, required=True, help=say(english, french))
 
 
 def speed_option(english: str, french: str) -> Callable[[F], F]:
-    """Return `--speed`: how much faster than life."""
+    """Return `--speed`: factor by which the simulation is faster than real time."""
     return click.option("--speed", type=ABOVE_ZERO, default=1, show_default=True, help=say(english, french))
 
 
 def ledger_option() -> Callable[[F], F]:
-    """Return `--ledger`: the file that tells what figures have to be."""
-    english, french = "Where to write what really happened, as JSON.", "Où écrire ce qui s'est vraiment passé, en JSON."
+    """Return `--ledger`: the file with the expected figures."""
+    english, french = "File for the expected figures, as JSON.", "Fichier des chiffres attendus, en JSON."
     return click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help=say(english, french))
 
 
 def print_settings(connector: str, options: Mapping[str, Any], instance: str = INSTANCE) -> None:
-    """Print what `accueil.toml` needs to read what is simulated, and an empty line after it."""
+    """Print the settings for `accueil.toml` that read the simulated system, followed by an empty line."""
     click.echo(tomli_w.dumps({"connectors": {instance: {"connector": connector, **options}}}))
 
 
 @contextmanager
 def click_errors() -> Iterator[None]:
-    """Let a command end with one line if it cannot use a file, a folder, a port or a system."""
+    """Convert errors of files, folders, ports and systems to one-line errors of the command."""
     try:
         yield
     except ConnectorError as error:
@@ -83,7 +83,7 @@ def click_errors() -> Iterator[None]:
 
 @contextmanager
 def click_port_errors(port: int) -> Iterator[None]:
-    """Let a command end with one line if it cannot have its port."""
+    """Convert an error of listening on `port` to a one-line error of the command."""
     try:
         yield
     except OSError as error:

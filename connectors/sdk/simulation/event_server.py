@@ -1,6 +1,6 @@
-"""A system that talks by itself, on this machine, to whoever listens: what connections to it have in common.
+"""Server on this machine that sends events to its connected clients.
 
-What happened while nobody was there is not told again.
+A client gets no events from before it subscribed.
 """
 
 import socket
@@ -15,62 +15,62 @@ from typing import Any, Final
 from connectors.sdk.simulation.cli_options import HOST
 
 SEND_SECONDS: Final = 5
-"""Who takes in nothing for so long is cut off."""
+"""Timeout of sending; clients that exceed it are disconnected."""
 
 
 class EventServer:
-    """Takes connections in at `port`, each a `Listener` of a `kind` of its own, with TLS if it is given; any free one if it is 0.
+    """Accepts connections at `port` (0: any free port), each handled by an instance of `kind`, with optional TLS.
 
-    Raises `OSError` if it cannot have the port.
+    Raises `OSError` if it cannot listen.
     """
 
     def __init__(self, kind: "type[ClientConnection]", *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.refusals = 0
-        """How many requests were refused."""
+        """Number of refused requests."""
         self.lock = threading.RLock()
-        """Held while something happens, and while a listener is told how things are."""
-        self._listeners: list[ClientConnection] = []
+        """Held while the state changes, and while a new client gets the current state."""
+        self._clients: list[ClientConnection] = []
         self._server = _Server((HOST, port), kind)
         self._server.event_server, self._server.tls = self, tls
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="talker", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="events", daemon=True)
         self._thread.start()
 
     @property
     def listeners(self) -> int:
-        """How many are told what happens."""
-        return len(self._listeners)
+        """Number of subscribed clients."""
+        return len(self._clients)
 
     def send_event(self, event: dict[str, str]) -> None:
-        """Tell all who listen."""
+        """Send an event to all subscribed clients."""
         with self.lock:
-            for listener in [*self._listeners]:
+            for client in [*self._clients]:
                 try:
-                    listener.send_event(event)
+                    client.send_event(event)
                 except OSError:
-                    listener.hang_up()
-                    self._listeners.remove(listener)
+                    client.hang_up()
+                    self._clients.remove(client)
 
-    def subscribe(self, listener: "ClientConnection") -> None:
-        """Take in one who is to be told from now on."""
+    def subscribe(self, client: "ClientConnection") -> None:
+        """Send events to `client` from now on."""
         with self.lock:
-            self._listeners.append(listener)
+            self._clients.append(client)
 
-    def unsubscribe(self, listener: "ClientConnection") -> None:
-        """Tell one no more."""
+    def unsubscribe(self, client: "ClientConnection") -> None:
+        """Stop sending events to `client`."""
         with self.lock:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            if client in self._clients:
+                self._clients.remove(client)
 
     def drop_all(self) -> None:
-        """Cut all who listen, as a restart does; who comes again is welcome."""
+        """Disconnect all clients, as a restart does; they may connect again."""
         with self.lock:
-            listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            listener.hang_up()
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.hang_up()
 
     def close(self) -> None:
-        """Cut all who listen, and take no more connections in."""
+        """Disconnect all clients and stop accepting connections."""
         self._server.shutdown()
         self._server.server_close()
         self.drop_all()
@@ -78,34 +78,34 @@ class EventServer:
 
 
 class ClientConnection(socketserver.BaseRequestHandler):
-    """One connection, in a thread of its own: `handle` answers what is asked until it is over."""
+    """One connection, in its own thread: `handle` answers its requests until it ends."""
 
     server: "_Server"
     request: socket.socket
     event_server: Any
-    """The `Talker` of its own kind."""
+    """The `EventServer`, of the system's own class."""
 
     def setup(self) -> None:
-        """Begin."""
+        """Prepare the connection."""
         self.event_server = self.server.event_server
         self._sending = threading.Lock()
 
     @abstractmethod
     def send_event(self, event: dict[str, str]) -> None:
-        """Send an event, if it was asked for. Raises `OSError` if nobody is there any more."""
+        """Send an event, if the client asked for such events. Raises `OSError` if the connection is lost."""
 
     def send(self, content: bytes) -> None:
-        """Send. Raises `OSError`."""
+        """Send bytes. Raises `OSError`."""
         with self._sending:
             self.request.sendall(content)
 
     def hang_up(self) -> None:
-        """Cut the connection."""
+        """Close the connection."""
         with suppress(OSError):
             self.request.shutdown(socket.SHUT_RDWR)
 
     def finish(self) -> None:
-        """Be told no more."""
+        """Unsubscribe when the connection ends."""
         self.event_server.unsubscribe(self)
 
 
@@ -123,4 +123,4 @@ class _Server(socketserver.ThreadingTCPServer):
         return (self.tls.wrap_socket(connection, server_side=True) if self.tls else connection), address
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of who left in the middle."""
+        """Ignore clients that disconnect early."""

@@ -1,4 +1,4 @@
-"""Serving an app over HTTP, as the system does that it stands for."""
+"""HTTP server for the app of a simulated system."""
 
 import threading
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from connectors.sdk.sockets import listen
 
 @contextmanager
 def serving(app: ASGIApp, port: int = 0, *, date_header: bool = True) -> Iterator[str]:
-    """Serve `app` on this machine until the end of the block, at an address that is yielded; at any free port if it is 0.
+    """Serve `app` on this machine for the duration of the block, and yield its URL; port 0 takes any free port.
 
-    Without `date_header`, the app says what time it is. Raises OSError if the port cannot be had.
+    Without `date_header`, the app itself sets the Date header. Raises OSError if the port cannot be used.
     """
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, date_header=date_header))
     with listen(HOST, port) as listener:

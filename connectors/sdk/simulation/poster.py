@@ -1,4 +1,4 @@
-"""Sending messages until they are taken, and saying in between how far it is."""
+"""Client that sends messages until they are accepted, and prints its progress."""
 
 import math
 import threading
@@ -13,25 +13,26 @@ from connectors.sdk.i18n import say
 from connectors.sdk.webhook.sender import NotAcceptedError
 
 RETRY_SECONDS: Final = 1.0
+"""Pause before a message is sent again."""
 PROGRESS_SECONDS: Final = 10.0
-"""How often is said how far it is."""
+"""Interval of progress messages."""
 
 
 class MessagePoster:
-    """Sends until `stop` is set, and says in between how far it is; `posting` makes one."""
+    """Sends messages until `stop` is set, and prints the progress. Created by `posting`."""
 
     def __init__(self, stop: threading.Event) -> None:
         self.taken = 0
-        """How many messages were taken."""
+        """Number of accepted messages."""
         self._stop = stop
-        self._told_at = -math.inf
+        self._reported_at = -math.inf
         self._trouble = ""
 
-    def post_until_accepted(self, send: Callable[..., None], *what: Any) -> None:
-        """Call `send(*what)` until it raises no `NotTakenError`, or it is to stop. Why a message is not taken is said once."""
+    def post_until_accepted(self, send: Callable[..., None], *message: Any) -> None:
+        """Call `send(*message)` until it does not raise `NotAcceptedError`, or `stop` is set. Print each new error once."""
         while not self._stop.is_set():
             try:
-                send(*what)
+                send(*message)
             except NotAcceptedError as error:
                 if self._trouble != str(error):
                     self._trouble = str(error)
@@ -39,21 +40,21 @@ class MessagePoster:
                 self._stop.wait(RETRY_SECONDS)
             else:
                 self.taken += 1
-                self._tell()
+                self._report()
                 return
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         now = time.monotonic()
-        if self._trouble or now - self._told_at >= PROGRESS_SECONDS:
-            self._trouble, self._told_at = "", now
-            click.echo(say(f"messages taken: {self.taken}", f"messages pris : {self.taken}"))
+        if self._trouble or now - self._reported_at >= PROGRESS_SECONDS:
+            self._trouble, self._reported_at = "", now
+            click.echo(say(f"messages accepted: {self.taken}", f"messages acceptés : {self.taken}"))
 
 
 @contextmanager
 def posting(url: str, stop: threading.Event) -> Iterator[MessagePoster]:
-    """Say what is being done, and what it came to when the block ends."""
+    """Print a message at the start and the total at the end."""
     click.echo(say(f"posting to {url} until stopped (Ctrl-C)", f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"))
-    posting_ = MessagePoster(stop)
-    yield posting_
-    taken = posting_.taken
-    click.echo(say(f"stopped, messages taken: {taken}", f"arrêté, messages pris : {taken}"))
+    poster = MessagePoster(stop)
+    yield poster
+    taken = poster.taken
+    click.echo(say(f"stopped, messages accepted: {taken}", f"arrêté, messages acceptés : {taken}"))

@@ -1,6 +1,6 @@
-"""What every connector must do, as tests to inherit: `class TestMine(Conformance): …` is most of a connector's test file.
+"""Conformance tests to inherit: `class TestMine(Conformance): …` is most of a connector's test file.
 
-For pytest; it needs the connector, a configuration, records in the source's own format, and the personal values in them.
+For pytest. The suite needs the connector, a configuration, records in the source's own format, and their personal values.
 """
 
 from connectors.sdk.testing.conformance import Conformance

@@ -1,5 +1,5 @@
-"""The suite: what every connector must do, as tests."""
-# ruff: noqa: D102 - a test's name says what it shows
+"""The conformance suite: the required behaviour of every connector, as tests."""
+# ruff: noqa: D102 - the names of the tests describe them
 
 import logging
 import re
@@ -44,43 +44,43 @@ from models.events import Event
 from models.reasons import Reason
 
 SECRET_NAMES: Final = re.compile(r"(?:^|[._])(?:password|passphrase|secret|token|api_key)s?$")
-"""How options are named that hold a secret."""
+"""Names of options that contain a secret."""
 SMALL_SPOOL_BYTES: Final = SPOOL_ROOM_BYTES + 1
-"""What is full after one reading that gives events."""
+"""Size of a spool that is full after one read with events."""
 MOST_SECONDS: Final = 1.0
-"""Of processor time, for one hostile record, and for those that are read at once."""
+"""Limit of processor time for one hostile record, and for the records of one read."""
 MOST_MEMORY_BYTES: Final = 256 << 20
-"""By which hostile records may have this process grow, with what stands in for the source and is in it too."""
+"""Limit of this process's growth by hostile records, including the fake source in it."""
 
 
 class Conformance(ABC):
-    """The suite. A subclass says what the connector is and gives it something to read."""
+    """The suite. A subclass provides the connector, its options and its records."""
 
     connector: ClassVar[Connector[Any]]
     readme: ClassVar[Path]
-    """It holds the table of options, as `connectors.sdk.config.table` writes it."""
+    """File with the table of options that `connectors.sdk.config.table` generates."""
     personal: ClassVar[Sequence[str]]
-    """Values in the records that must not leave the connector: numbers, names, addresses."""
+    """Personal values in the records that must not leave the connector: numbers, names, addresses."""
 
     @abstractmethod
     def options(self, directory: Path) -> dict[str, Any]:
-        """Return a configuration whose source is in `directory`."""
+        """Return a configuration of a source in `directory`."""
 
     @abstractmethod
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        """Put the `part`-th of `parts` portions of some records (good, bad, personal) where the source finds them."""
+        """Add the part `part` of `parts` of the records (valid, invalid, personal) to the source in `directory`."""
 
-    def supply_hostile(self, directory: Path) -> None:  # noqa: ARG002 - for those that know how
-        """Put records in the source's own format, made of `connectors.sdk.testing.hostile`, where the source finds them.
+    def supply_hostile(self, directory: Path) -> None:  # noqa: ARG002 - subclasses need it
+        """Add records made with `connectors.sdk.testing.hostile`, in the source's own format, to the source in `directory`.
 
-        They are never seen by `supply`. Without this the test of hostile records is skipped.
+        `supply` does not provide them. Without this method the test of hostile records is skipped.
         """
-        pytest.skip(f"{type(self).__name__}.supply_hostile says nothing of hostile records")
+        pytest.skip(f"{type(self).__name__}.supply_hostile provides no hostile records")
 
     def filled(self, raw: Any, value: str) -> Iterator[Any]:
-        """Yield what the source reads as `raw`, with a personal `value` in each field in turn.
+        """Yield copies of the raw record `raw`, with the personal `value` in each field in turn.
 
-        As it is here, it is for JSON: bytes, or the `body` of a message. Override it for records of another form.
+        This implementation is for JSON: bytes, or the `body` of a message. Override it for other formats.
         """
         if isinstance(raw, bytes):
             yield from fill(raw, value)
@@ -88,17 +88,17 @@ class Conformance(ABC):
             yield from (raw._replace(body=body) for body in fill(raw.body, value))
 
     def kind_of(self, raw: Any) -> str:
-        """Return of what kind a record is: one record of each kind is filled."""
+        """Return the kind of a record; `filled` is tested with one record of each kind."""
         record = getattr(raw, "body", raw)
         return shape_of(record) if isinstance(record, bytes) else ""
 
     def harness(self, directory: Path) -> ConnectorHarness:
-        """Return a bench whose source is in `directory`; all benches of a test have the same keys."""
+        """Return a harness for the source in `directory`. All harnesses of a test use the same keys."""
         directory.mkdir(exist_ok=True)
         return ConnectorHarness(self.connector, self.options(directory), directory / "data", directory.parent / "keys")
 
     def refusal(self, options: dict[str, Any]) -> str:
-        """Return why `options` are refused, a line per mistake; nothing if they are not."""
+        """Return the error message for `options`, one line per error; empty if they are valid."""
         try:
             parse(self.connector.config, INSTANCE, options)
         except ConfigError as error:
@@ -107,18 +107,18 @@ class Conformance(ABC):
 
     @pytest.fixture
     def supplied(self, tmp_path: Path) -> ConnectorHarness:
-        """A bench whose source, in `tmp_path`/source, has all records."""
+        """Harness for a source in `tmp_path`/source with all records."""
         harness = self.harness(tmp_path / "source")
         self.supply(tmp_path / "source", 0, 1)
         return harness
 
-    def test_an_unknown_option_is_refused_by_name(self, tmp_path: Path) -> None:
+    def test_unknown_option_is_refused_by_name(self, tmp_path: Path) -> None:
         options = self.options(tmp_path) | {"no_such_option": "a-secret-value"}
         with pytest.raises(ConfigError, match=f"{INSTANCE}.no_such_option ") as refusal:
             parse(self.connector.config, INSTANCE, options)
         assert "a-secret-value" not in str(refusal.value)
 
-    def test_every_mistake_names_its_option_and_no_value(self, tmp_path: Path) -> None:
+    def test_configuration_errors_name_the_option_but_not_its_value(self, tmp_path: Path) -> None:
         options = self.options(tmp_path)
         for name, option in self.connector.config.model_fields.items():
             wrong = "a-secret-value" if kind_of(option.annotation)[0] == "table" else {"no_such_key": "a-secret-value"}
@@ -126,8 +126,8 @@ class Conformance(ABC):
             assert all(re.match(rf"{INSTANCE}\.{name}[. ]", line) for line in refusal.splitlines()), refusal
             assert "a-secret-value" not in refusal
             if option.is_required():
-                ways = {name, f"{name}_file", f"{name}_env"}
-                refusal = self.refusal({key: value for key, value in options.items() if key not in ways})
+                variants = {name, f"{name}_file", f"{name}_env"}
+                refusal = self.refusal({key: value for key, value in options.items() if key not in variants})
                 assert re.search(rf"^{INSTANCE}\.{name} ", refusal, re.MULTILINE), f"{name}: {refusal}"
 
     def test_secrets_are_masked(self, tmp_path: Path) -> None:
@@ -138,20 +138,20 @@ class Conformance(ABC):
         shown = f"{config!r} {config} {config.model_dump(mode='json')}"
         assert not [secret for secret in secrets_of(config) if secret in shown]
 
-    def test_the_readme_tells_all_options(self) -> None:
+    def test_readme_lists_all_options(self) -> None:
         write = f"accueil connectors docs {self.connector.name} --write"
         assert table(self.connector.config) in self.readme.read_text(encoding="utf-8"), write
         french = self.readme.with_name("README.fr.md")
         if french.exists() and speaks_french(self.connector.config):
             assert table(self.connector.config, "fr") in french.read_text(encoding="utf-8"), write
 
-    def test_events_are_what_the_vocabulary_says(self, supplied: ConnectorHarness) -> None:
+    def test_events_are_valid_and_have_the_source(self, supplied: ConnectorHarness) -> None:
         events = supplied.read_all(confirm=True)
         assert events
         assert {event.source for event in events} == {supplied.source}
         assert [decode(encode(event)) for event in events] == events
 
-    def test_the_same_records_have_the_same_ids(self, supplied: ConnectorHarness) -> None:
+    def test_same_records_give_the_same_ids(self, supplied: ConnectorHarness) -> None:
         first, second = supplied.read_all(confirm=False), supplied.read_all(confirm=False)
         assert comparable_form(first) == comparable_form(second)
         assert len({event.id for event in first}) == len(first)
@@ -169,7 +169,7 @@ class Conformance(ABC):
         assert supplied.acknowledged
         assert supplied.acknowledged == supplied.positions
 
-    def test_confirmed_in_part_it_goes_on_after_that(self, supplied: ConnectorHarness) -> None:
+    def test_partly_confirmed_reading_continues_after_the_confirmed_part(self, supplied: ConnectorHarness) -> None:
         whole, safe = comparable_form(supplied.read_all(confirm=False)), []
         for most in (1, 1, 2, 1_000_000):
             with supplied.opened() as (flow, publisher):
@@ -179,14 +179,14 @@ class Conformance(ABC):
         assert list(dict.fromkeys(safe)) == whole
         assert supplied.read_all(confirm=True) == []
 
-    def test_a_bad_record_is_kept_with_its_reason(self, supplied: ConnectorHarness) -> None:
+    def test_invalid_records_are_stored_with_a_reason(self, supplied: ConnectorHarness) -> None:
         supplied.read_all(confirm=True)
-        kept = reasons_kept(supplied)
-        assert kept, "no bad record was supplied, so this shows nothing"
-        assert kept == supplied.rejected()
-        assert Reason.INTERNAL_ERROR not in kept, "map raised: see mapping_failed in the log"
+        stored = stored_reasons(supplied)
+        assert stored, "no invalid record was supplied, so this test shows nothing"
+        assert stored == supplied.rejected()
+        assert Reason.INTERNAL_ERROR not in stored, "map raised: see mapping_failed in the log"
 
-    def test_a_probe_changes_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
+    def test_probe_changes_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
         unprobed = self.harness(tmp_path / "unprobed")
         self.supply(tmp_path / "unprobed", 0, 1)
         before = contents(tmp_path)
@@ -196,77 +196,77 @@ class Conformance(ABC):
         assert not [*rejects.read(supplied.directory)]
         assert comparable_form(supplied.read_all(confirm=True)) == comparable_form(unprobed.read_all(confirm=True))
 
-    def test_read_again_from_its_beginning_it_gives_the_same_events(self, supplied: ConnectorHarness) -> None:
+    def test_reread_from_the_beginning_gives_the_same_events(self, supplied: ConnectorHarness) -> None:
         first = comparable_form(supplied.read_all(confirm=True))
         assert supplied.read_all(confirm=True) == []
         if supplied.start_reread():
             assert comparable_form(supplied.read_all(confirm=True)) == first
 
-    def test_a_restart_anywhere_changes_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
+    def test_restart_at_any_point_changes_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
         whole = comparable_form(supplied.read_all(confirm=True))
-        harness, told, safe = self.harness(tmp_path / "in-parts"), 0, []
-        random, parts = Random(5), 25  # noqa: S311 - which parts are confirmed does not matter, so it is drawn
+        harness, published, safe = self.harness(tmp_path / "in-parts"), 0, []
+        random, parts = Random(5), 25  # noqa: S311 - the choice of confirmed parts is not security-relevant
         for part in range(parts):
             self.supply(tmp_path / "in-parts", part, parts)
             confirm = random.random() < 0.5
             events = comparable_form(harness.read_all(confirm=confirm))
-            told += len(events)
+            published += len(events)
             safe += events if confirm else []
         last = comparable_form(harness.read_all(confirm=True))
         assert list(dict.fromkeys(safe + last)) == whole
-        assert told + len(last) > len(whole), "no record was read a second time, so this shows nothing"
+        assert published + len(last) > len(whole), "no record was read twice, so this test shows nothing"
 
     def test_nothing_personal_leaves(
         self, supplied: ConnectorHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         records = contents(tmp_path / "source", but=supplied.directory)
         missing = [value for value in self.personal if value not in records]
-        assert not missing, f"{missing} not in the records: this shows nothing"
+        assert not missing, f"{missing} not in the records, so this test shows nothing"
         with structlog.testing.capture_logs() as logs, caplog.at_level(logging.DEBUG):
             probed = supplied.probe()
             events = supplied.read_all(confirm=True)
         metrics = generate_latest(supplied.registry).decode()
-        details = [one.reject.detail for one in rejects.read(supplied.directory)]
-        told = [*(encode(event).decode() for event in events), metrics, str(logs), caplog.text, str(probed), *details]
-        outside = "\n".join(told).lower()
+        details = [stored.reject.detail for stored in rejects.read(supplied.directory)]
+        texts = [*(encode(event).decode() for event in events), metrics, str(logs), caplog.text, str(probed), *details]
+        outside = "\n".join(texts).lower()
         assert not [secret for secret in secrets_of(supplied.config) if secret.lower() in outside]
         for value in self.personal:
-            assert not [how for how, text in leak_forms(value, supplied.source).items() if text.lower() in outside], (
+            assert not [form for form, text in leak_forms(value, supplied.source).items() if text.lower() in outside], (
                 value
             )
-            assert not [(event.type, places) for event in events if (places := recomputed(value, event))], value
+            assert not [(event.type, fields) for event in events if (fields := recomputed(value, event))], value
 
-    def test_hostile_records_are_set_aside_in_little_time_and_memory(
+    def test_hostile_records_are_rejected_within_limits_of_time_and_memory(
         self, supplied: ConnectorHarness, tmp_path: Path
     ) -> None:
         whole = _facts(supplied.read_all(confirm=True))
         source = tmp_path / "hostile"
-        harness, told = self.harness(source), []
+        harness, events = self.harness(source), []
         self.supply(source, 0, 2)
-        told += harness.read_all(confirm=True)
+        events += harness.read_all(confirm=True)
         self.supply_hostile(source)
         before = harness.records_read()
-        grown = grown_bytes(lambda: told.extend(self._read_in_time(harness)))
-        assert harness.records_read() > before, "no hostile record was supplied, so this shows nothing"
+        grown = grown_bytes(lambda: events.extend(self._read_in_time(harness)))
+        assert harness.records_read() > before, "no hostile record was supplied, so this test shows nothing"
         self.supply(source, 1, 2)
-        told += harness.read_all(confirm=True)
-        lost = whole - _facts(told)
-        assert not lost, f"good records were lost: {lost}"
+        events += harness.read_all(confirm=True)
+        lost = whole - _facts(events)
+        assert not lost, f"valid records were lost: {lost}"
         assert Reason.INTERNAL_ERROR not in harness.rejected(), "map raised: see mapping_failed in the log"
         assert grown < MOST_MEMORY_BYTES, f"memory grew by {grown >> 20} MiB"
         assert harness.slowest_seconds < MOST_SECONDS, f"one record took {harness.slowest_seconds:.1f} s"
 
     def _read_in_time(self, harness: ConnectorHarness) -> list[Event]:
-        """Return the events of all that the source has, which no turn takes long for."""
+        """Return the events of all records, and check the processor time of each step."""
         with harness.opened() as (flow, publisher):
-            dry = False
-            while not dry:
+            is_idle = False
+            while not is_idle:
                 read, began_at, began = harness.records_read(), time.monotonic(), time.thread_time()
                 flow.step()
                 count = harness.records_read() - read
                 took = time.thread_time() - began
                 assert took < MOST_SECONDS, f"{count:.0f} records took {took:.1f} s"
-                dry = count == 0 and time.monotonic() - began_at < STALLED_SECONDS
+                is_idle = count == 0 and time.monotonic() - began_at < STALLED_SECONDS
             publisher.confirm()
             return publisher.events
 
@@ -278,7 +278,7 @@ class Conformance(ABC):
             for value in DISGUISED if kind not in kinds else ():
                 for record in self.filled(raw, value):
                     outcome = map_or_reject(type(source).map.__get__(source), source.reject, record, datetime.now(UTC))
-                    leaks.update(f"{how}: {value}" for how in forms_outside(value, outcome, supplied.source))
+                    leaks.update(f"{form}: {value}" for form in forms_outside(value, outcome, supplied.source))
             kinds.add(kind)
 
         supplied.before_map = map_filled
@@ -286,27 +286,27 @@ class Conformance(ABC):
         assert kinds
         assert not leaks, sorted(leaks)
 
-    def test_what_is_kept_is_for_this_user_alone(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
+    def test_stored_files_are_private_to_this_user(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
         supplied.read_all(confirm=True)
-        kept = [supplied.directory, *supplied.directory.rglob("*"), *(tmp_path / "keys").rglob("*")]
-        assert not [path for path in kept if path.stat().st_mode & 0o077]
+        paths = [supplied.directory, *supplied.directory.rglob("*"), *(tmp_path / "keys").rglob("*")]
+        assert not [path for path in paths if path.stat().st_mode & 0o077]
 
-    def test_killed_before_any_act_it_loses_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
-        whole, bad = comparable_form(supplied.read_all(confirm=True)), reasons_kept(supplied)
+    def test_kill_at_any_point_loses_nothing(self, supplied: ConnectorHarness, tmp_path: Path) -> None:
+        whole, bad = comparable_form(supplied.read_all(confirm=True)), stored_reasons(supplied)
         kills, before = KillInjector(tmp_path), -1
-        for world in map("world-{}".format, count()):
-            harness, broker = self.harness(tmp_path / world), FakeBroker()
-            self.supply(tmp_path / world, 0, 1)
-            harness.live(broker, kills)
+        for run in map("run-{}".format, count()):
+            harness, broker = self.harness(tmp_path / run), FakeBroker()
+            self.supply(tmp_path / run, 0, 1)
+            harness.run_with_kills(broker, kills)
             assert list(dict.fromkeys(comparable_form(broker.events))) == whole
-            assert bad <= reasons_kept(harness)
+            assert bad <= stored_reasons(harness)
             assert harness.read_all(confirm=True) == []
             if kills.count == before:
                 break
             before = kills.count
-        assert kills.count, "nothing was done, so this shows nothing"
+        assert kills.count, "no kill point was reached, so this test shows nothing"
 
-    def test_while_the_broker_is_away_it_spools_then_refuses_then_tells_all_in_order(
+    def test_without_a_broker_it_spools_then_stops_reading_then_sends_all_in_order(
         self, supplied: ConnectorHarness, tmp_path: Path
     ) -> None:
         whole = comparable_form(supplied.read_all(confirm=True))
@@ -314,10 +314,10 @@ class Conformance(ABC):
         self.supply(tmp_path / "away", 0, 2)
         with harness.connected(broker, SMALL_SPOOL_BYTES) as (flow, publisher):
             run_until_idle(flow, harness.records_read)
-            assert not publisher.ready, "the first half of the records has no event, so this shows nothing"
+            assert not publisher.ready, "the first half of the records has no event, so this test shows nothing"
         read = harness.records_read()
         self.supply(tmp_path / "away", 1, 2)
-        for _ in range(2):  # refused, whether it goes on or begins anew
+        for _ in range(2):  # no further reading, neither in a running instance nor after a restart
             with harness.connected(broker, SMALL_SPOOL_BYTES) as (flow, _):
                 run_until_idle(flow, harness.records_read)
             assert harness.records_read() == read
@@ -328,10 +328,10 @@ class Conformance(ABC):
 
 
 def _facts(events: Sequence[Event]) -> set[tuple[object, ...]]:
-    """Return what events say, without their ids, which may depend on how often a sender sent."""
+    """Return the contents of events without their ids, which may depend on the number of deliveries."""
     return {(event.type, event.subject, event.time) for event in events}
 
 
-def reasons_kept(harness: ConnectorHarness) -> Counter[Reason]:
-    """Return how many of the records that are kept have which reason."""
-    return Counter(one.reject.reason for one in rejects.read(harness.directory))
+def stored_reasons(harness: ConnectorHarness) -> Counter[Reason]:
+    """Return the number of stored rejected records by reason."""
+    return Counter(stored.reject.reason for stored in rejects.read(harness.directory))

@@ -1,4 +1,4 @@
-"""What stands in for Kafka where none is: it keeps what it is sent, in order, and may be away."""
+"""Fake Kafka broker that stores records in order and can be made unreachable."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,25 +11,25 @@ from models.events import Event
 
 
 class FakeBroker:
-    """For `SpooledPublisher(…, broker.open_producer)`. What it has, it has whoever is killed."""
+    """For `SpooledPublisher(…, broker.open_producer)`. Its records survive an injected kill."""
 
     def __init__(self, *, away: bool = False) -> None:
         self.away = away
-        """If so, no connection to it can be made."""
+        """If True, connections fail."""
         self._sent: list[tuple[bytes, Headers]] = []
 
     @property
     def events(self) -> list[Event]:
-        """What it was sent, in order; what was sent twice is there twice."""
+        """All events received, in order, with duplicates."""
         return [decode(value) for value, _ in self._sent]
 
     @property
     def headers(self) -> list[Headers]:
-        """The headers of each."""
+        """Headers of each record."""
         return [headers for _, headers in self._sent]
 
     def open_producer(self) -> Producer:
-        """Connect. Raises `ConnectionRefusedError` while it is away."""
+        """Connect. Raises `ConnectionRefusedError` while the broker is away."""
         if self.away:
             raise ConnectionRefusedError
         return _Connection(self._sent)
@@ -46,11 +46,11 @@ class _Connection:
         return [_ACKNOWLEDGED]
 
     def abandon(self) -> None:
-        """Nothing is on its way."""
+        """Do nothing: no record is in flight."""
 
 
 class _Acknowledged:
-    """The future of what is there already."""
+    """Future of a record that is already stored."""
 
     is_done = True
     exception = None

@@ -1,4 +1,4 @@
-"""A workbench for one connector."""
+"""Harness that runs one connector instance in a test."""
 
 import time
 from collections import deque
@@ -33,32 +33,32 @@ from models.reasons import Reason
 
 INSTANCE = "essai"
 STALLED_SECONDS = 0.5
-"""A turn that took so long shows nothing by finding nothing: a source may end it before it has looked at all."""
+"""Duration of a step after which finding no record proves nothing: the source may have ended the step early."""
 
 
 class ManualPublisher:
-    """A publisher that confirms nothing until it is told to."""
+    """A publisher that confirms events only when the test calls `confirm`."""
 
     ready = True
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.safe: list[Event] = []
-        """Those of them that were confirmed: all that is left of them if the process is killed."""
+        """Confirmed events: the only ones that remain if the process is killed."""
         self._held: deque[tuple[Sequence[Event], Callable[[], None]]] = deque()
 
     @property
     def trouble(self) -> str:
-        """Nothing refuses."""
+        """Return an empty text: this publisher is never refused."""
         return ""
 
     @property
     def pending(self) -> bool:
-        """True if something is held."""
+        """True if events are unconfirmed."""
         return bool(self._held)
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
-        """Take events and hold them."""
+        """Hold events until they are confirmed."""
         self.events.extend(events)
         self._held.append((events, on_confirmed))
 
@@ -66,19 +66,19 @@ class ManualPublisher:
         """Do nothing."""
 
     def confirm(self, most: int = 1_000_000) -> None:
-        """Confirm the oldest `most` of what is held."""
+        """Confirm the oldest `most` batches."""
         for _ in range(min(most, len(self._held))):
             events, on_confirmed = self._held.popleft()
             self.safe.extend(events)
             on_confirmed()
 
     def close(self) -> None:
-        """Forget what is held, as a process does that is killed."""
+        """Drop unconfirmed events, as a killed process does."""
         self._held.clear()
 
 
 class ConnectorHarness:
-    """One instance of a connector on a workbench: opened and closed at will, its publisher held, or with a broker."""
+    """One connector instance, opened and closed by the test, with a manual publisher or a fake broker."""
 
     def __init__(self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path) -> None:
         self.directory = directory / connector.name / INSTANCE
@@ -89,31 +89,31 @@ class ConnectorHarness:
         self._keys = keys
         self._meter = Meter(Metrics(self.registry), self.source)
         self.positions: list[Any] = []
-        """Where the source said it was, whenever it was asked, in order."""
+        """Positions that the source returned, in order."""
         self.acknowledged: list[Any] = []
-        """What was acknowledged to it, in order."""
+        """Acknowledged positions, in order."""
         self.slowest_seconds = 0.0
-        """The longest processor time that `map` took for one record."""
+        """Longest processor time of `map` for one record."""
         self.before_map: Callable[[Source[Any, Any], Any], None] | None = None
-        """Called with the source and each record, before that is mapped."""
+        """Called with the source and each record before the record is mapped."""
         make_private_directory(self.directory)
 
     @contextmanager
     def opened_with(self, publisher: Publisher) -> Iterator[Flow]:
-        """Open the instance where it was acknowledged last; what is not confirmed at the end is not. Closes `publisher`."""
+        """Open the instance at the last acknowledged position, and close `publisher` at the end."""
         with (
             closing(publisher),
             closing(Attempts(self.directory)) as attempts,
-            closing(rejects.Rejects(self.directory)) as kept,
+            closing(rejects.Rejects(self.directory)) as stored_rejects,
             closing(self._connector.open(self.config, replace(self._context(), attempts=attempts))) as source,
         ):
             source.checkpoint_seconds = 0.0
             self._watch(source)
-            yield Flow(source, publisher, kept, self._meter, attempts)
+            yield Flow(source, publisher, stored_rejects, self._meter, attempts)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, ManualPublisher]]:
-        """Open the instance, and hold what it publishes."""
+        """Open the instance with a `ManualPublisher`."""
         publisher = ManualPublisher()
         with self.opened_with(publisher) as flow:
             yield flow, publisher
@@ -122,14 +122,14 @@ class ConnectorHarness:
     def connected(
         self, broker: FakeBroker, spool_bytes: int = DEFAULT_LIMIT_BYTES
     ) -> Iterator[tuple[Flow, SpooledPublisher]]:
-        """Open the instance as in operation, with the spool that it left, and `broker`."""
+        """Open the instance as in production, with its spool and `broker`."""
         spool = Spool(self.directory / "spool", spool_bytes)
         publisher = SpooledPublisher(spool, self._meter, broker.open_producer)
         with self.opened_with(publisher) as flow:
             yield flow, publisher
 
     def read_all(self, *, confirm: bool) -> list[Event]:
-        """Return the events of all that the source has, from where it was."""
+        """Return the events of all records from the current position."""
         with self.opened() as (flow, publisher):
             run_until_idle(flow, self.records_read)
             if confirm:
@@ -137,26 +137,26 @@ class ConnectorHarness:
             return publisher.events
 
     def send_all(self, broker: FakeBroker, spool_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
-        """Take in all that the source has, from where it was, until all of it is safe, on disk while `broker` is away."""
+        """Read all records from the current position until they are safe: on disk while `broker` is away."""
         with self.connected(broker, spool_bytes) as (flow, publisher):
             run_until_idle(flow, self.records_read, publisher)
 
-    def live(self, broker: FakeBroker, kills: KillInjector) -> None:
-        """Take in all that the source has, life after life, until one is not killed. Every second finds `broker` away."""
+    def run_with_kills(self, broker: FakeBroker, kills: KillInjector) -> None:
+        """Read all records in successive runs until one is not killed. In every second run `broker` is away."""
         for number in count():
             broker.away = number % 2 == 1
             before = kills.count
-            with kills.life():
+            with kills.run():
                 self.send_all(broker)
             if kills.count == before and not broker.away:
                 return
 
     def probe(self) -> ProbeResult:
-        """Try the source as `accueil connectors check` does."""
+        """Test the source as `accueil connectors check` does."""
         return probe_with_context(self._connector, self.config, self._context(lasting=False))
 
     def start_reread(self) -> bool:
-        """Have the source read from its beginning, as `accueil connectors reread` does; return whether it can be."""
+        """Reset the position as `accueil connectors reread` does; return whether the source can be read again."""
         instance, context = Instance(INSTANCE, self._connector, self.config), self._context()
         if not find_position_files(instance, context):
             return False
@@ -164,7 +164,7 @@ class ConnectorHarness:
         return True
 
     def rejected(self) -> dict[Reason, float]:
-        """Return how many records were rejected since this bench was made, by reason; our own failures among them."""
+        """Return the number of rejected records by reason, including internal errors, since the harness was created."""
         labels = {"connector": self.source}
         counts = {
             reason: self.registry.get_sample_value("connector_errors_total", labels | {"reason": reason}) or 0.0
@@ -173,7 +173,7 @@ class ConnectorHarness:
         return {reason: count for reason, count in counts.items() if count}
 
     def records_read(self) -> float:
-        """Return how many records were read since this bench was made."""
+        """Return the number of records read since the harness was created."""
         return self.registry.get_sample_value("connector_records_read_total", {"connector": self.source}) or 0.0
 
     def _context(self, *, lasting: bool = True) -> Context:
@@ -181,17 +181,17 @@ class ConnectorHarness:
         return Context(self.source, self.directory, Cursor(self.directory), keys.pseudonym_key)
 
     def _watch(self, source: Source[Any, Any]) -> None:
-        tell, take, map_one = source.position, source.acknowledge, source.map
+        position, acknowledge, map_one = source.position, source.acknowledge, source.map
 
         def note_position() -> Any:
             kill_point("position")
-            self.positions.append(tell())
+            self.positions.append(position())
             return self.positions[-1]
 
         def note_acknowledged(position: Any) -> None:
             kill_point("acknowledge")
             self.acknowledged.append(position)
-            take(position)
+            acknowledge(position)
             kill_point("acknowledged")
 
         def note_record(raw: Any) -> Outcome:
@@ -208,14 +208,14 @@ class ConnectorHarness:
 
 
 def run_until_idle(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:
-    """Let `flow` turn until the source has nothing more, and, if there is a `publisher` of operation, nothing is on its way."""
-    dry = False
-    while not dry or (publisher and (publisher.pending or not publisher.ready)):
+    """Step `flow` until the source has no more records and, with a production `publisher`, all events are confirmed."""
+    is_idle = False
+    while not is_idle or (publisher and (publisher.pending or not publisher.ready)):
         before, began_at = records_read(), time.monotonic()
         flow.step()
-        dry = records_read() == before and time.monotonic() - began_at < STALLED_SECONDS
+        is_idle = records_read() == before and time.monotonic() - began_at < STALLED_SECONDS
 
 
 def comparable_form(events: Sequence[Event]) -> list[bytes]:
-    """Return what must be the same whenever the same records are read: all but the time of reading."""
+    """Return the parts of events that must not depend on the time of reading."""
     return [encode(event.model_copy(update={"recordedtime": None})) for event in events]

@@ -1,4 +1,4 @@
-"""Records made to stop a connector: deep nesting, quadratic input, huge fields, odd bytes. For the conformance suite."""
+"""Records made to stop a connector: deep nesting, quadratic input, huge fields, invalid bytes."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 LARGE_BYTES: Final = 10 << 20
+"""Size of the largest contents."""
 CONTENTS: Final[dict[str, bytes]] = {
     "nested comments": b"(" * 20_000,
     "closed comments": b"(" * 490 + b")" * 490,
@@ -35,7 +36,7 @@ CONTENTS: Final[dict[str, bytes]] = {
     "last time": b"9999-12-31T23:59:59.999999-14:00",
     "long": b"x" * LARGE_BYTES,
 }
-"""Contents of a record, or of a field of it."""
+"""Contents of a record or of one of its fields."""
 VALUES: Final[dict[str, bytes]] = {
     "nested lists": b"[" * 5_000 + b"]" * 5_000,
     "nested objects": b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
@@ -56,13 +57,13 @@ VALUES: Final[dict[str, bytes]] = {
     "last time": b'"9999-12-31T23:59:59.999999-14:00"',
     "escape": b'"\\u001b[2J"',
 }
-"""Values in JSON. Some are no JSON that every library reads."""
+"""JSON values. Not every JSON library accepts all of them."""
 LARGE_VALUE: Final = b'"' + CONTENTS["long"] + b'"'
-"""One more, for sources that have no limit below `LARGE_BYTES`."""
+"""Another value, for sources without a limit below `LARGE_BYTES`."""
 
 
 def hostile_fields(record: bytes, separator: bytes) -> Iterator[bytes]:
-    """Yield copies of a record of fields, each with one field replaced by one of `CONTENTS` that has no end of line."""
+    """Yield copies of a record of separated fields, each with one field replaced by one of `CONTENTS` without line ends."""
     fields = record.split(separator)
     contents = [content.replace(b"\r", b"") for content in CONTENTS.values()]
     for number, content in _rotate(len(fields), contents):
@@ -70,11 +71,11 @@ def hostile_fields(record: bytes, separator: bytes) -> Iterator[bytes]:
 
 
 def hostile_json(record: Any) -> Iterator[bytes]:
-    """Yield copies of a record, as JSON, each with one of its values replaced by one of `VALUES`."""
-    places = [*_places(record)]
-    for number, value in _rotate(len(places), [*VALUES.values()]):
+    """Yield copies of a record as JSON, each with one value replaced by one of `VALUES`."""
+    paths = [*_paths(record)]
+    for number, value in _rotate(len(paths), [*VALUES.values()]):
         marked = json.loads(json.dumps(record))
-        *path, last = places[number]
+        *path, last = paths[number]
         node = marked
         for step in path:
             node = node[step]
@@ -82,20 +83,20 @@ def hostile_json(record: Any) -> Iterator[bytes]:
         yield json.dumps(marked).encode().replace(b'"@@hostile@@"', value)
 
 
-def _rotate(places: int, contents: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield places and contents, each place and each content at least once."""
-    yield from islice(zip(cycle(range(places)), cycle(contents), strict=False), max(places, len(contents)))
+def _rotate(fields: int, contents: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield pairs of field number and content, so that each number and each content occurs at least once."""
+    yield from islice(zip(cycle(range(fields)), cycle(contents), strict=False), max(fields, len(contents)))
 
 
-def _places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def _paths(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for step, child in children:
         yield (*path, step)
-        yield from _places(child, (*path, step))
+        yield from _paths(child, (*path, step))
 
 
 def grown_bytes(work: Callable[[], object]) -> int:
-    """Return by how much `work` has this process' memory grow at its peak; 0 where the system does not say."""
+    """Return the peak growth in bytes of this process's memory during `work`; 0 where the system does not report it."""
     status, peak = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     try:
         peak.write_text("5", encoding="ascii")  # proc(5): this resets the peak

@@ -1,10 +1,10 @@
-"""Kills a connector in process, before one act after the other.
+"""Injected kills of a connector within the test process, before each of its actions in turn.
 
-An act is what is done to a disk by name (a file is made, renamed, removed, emptied), as the interpreter announces it, and what is
-handed over between source, publisher and broker (`reach`). After its kill nothing more is done: what code does on its way out,
-and no process does that is killed, is refused.
+An action changes a directory entry (a file is created, renamed, removed or truncated), as reported by the interpreter's audit
+events, or hands data over between source, publisher and broker (`kill_point`). After a kill all further actions are refused,
+since a killed process runs no cleanup code.
 
-What is written into an open file, or by a library in C (SQLite), is no act: no kill falls in its midst.
+Writes to an open file and writes by C libraries (SQLite) are not actions: no kill interrupts them.
 """
 
 import os
@@ -18,106 +18,106 @@ from types import FrameType
 from typing import Any, Final
 
 NAMED: Final = frozenset({"os.mkdir", "os.rename", "os.remove", "os.link", "os.truncate", "os.rmdir", "os.symlink"})
-"""What the interpreter announces, whoever calls it; making a file is `open`."""
+"""Audit events that count as actions; creating a file is `open`."""
 OFTEN: Final = 2
-"""What is done again and again in one life is cut off before the first and before the second time."""
+"""Number of repetitions of an action in one run that are killed separately."""
 
-Way = tuple[object, ...]
-"""An act, and the lines of code that lead to it."""
+Trace = tuple[object, ...]
+"""An action and the lines of code that lead to it."""
 
 
 class Killed(BaseException):
-    """Ends a life; nobody catches it, as nobody survives SIGKILL."""
+    """Ends a run. Nothing catches it, like SIGKILL."""
 
 
 class KillInjector:
-    """Kills what this thread does to files below `directory`: one life after the other, by another way to an act each."""
+    """Kills this thread's actions on files below `directory`: each run at a different call trace."""
 
     def __init__(self, directory: Path) -> None:
         self.count = 0
         self._thread = threading.get_ident()
         self._directory = f"{directory}{os.sep}"
-        self._cut: set[Way] = set()
-        self._gone: Counter[Way] = Counter()
+        self._used: set[Trace] = set()
+        self._seen: Counter[Trace] = Counter()
         self._dead = False
 
     @contextmanager
-    def life(self) -> Iterator[None]:
-        """Live: to the end of the block, or to a kill before."""
+    def run(self) -> Iterator[None]:
+        """Run the block until its end or until a kill."""
         self._dead = False
-        self._gone.clear()
-        _listen(self)
+        self._seen.clear()
+        _activate(self)
         try:
             with suppress(Killed):
                 yield
         finally:
-            _listen(None)
+            _activate(None)
 
-    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take note of what is about to be done. Raises `Killed` instead."""
-        making = event == "open" and (arguments[2] or 0) & os.O_CREAT
-        if (making or event in NAMED) and self._concerns(arguments[0]):
-            emptied = making and arguments[2] & os.O_TRUNC
-            self.act(event, arguments[0] if emptied else None)
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Handle an audit event. Raises `Killed` if the action must not happen."""
+        creates = event == "open" and (arguments[2] or 0) & os.O_CREAT
+        if (creates or event in NAMED) and self._concerns(arguments[0]):
+            truncates = creates and arguments[2] & os.O_TRUNC
+            self.act(event, arguments[0] if truncates else None)
 
-    def act(self, what: str, emptied: Any = None) -> None:
-        """Be about to do `what`, or having done the first half of it: to have `emptied` a file. Raises `Killed` instead."""
+    def act(self, name: str, truncated: Any = None) -> None:
+        """Raise `Killed` at a new call trace of the action `name`. The first half of it may happen: a file is `truncated`."""
         if threading.get_ident() != self._thread:
             return
         if not self._dead:
-            way = (what, *_way_here())
-            self._gone[way] += 1
-            way = (*way, min(self._gone[way], OFTEN))
-            if way in self._cut:
+            trace = (name, *_call_trace())
+            self._seen[trace] += 1
+            trace = (*trace, min(self._seen[trace], OFTEN))
+            if trace in self._used:
                 return
-            self._cut.add(way)
+            self._used.add(trace)
             self.count += 1
-            if emptied is not None:
-                self._empty(emptied)
+            if truncated is not None:
+                self._truncate(truncated)
             self._dead = True
         raise Killed
 
-    def _empty(self, path: Any) -> None:
-        _listening.kills = None  # it is our doing
+    def _truncate(self, path: Any) -> None:
+        _active.kills = None  # this is the injector's own action
         with suppress(OSError):
             os.truncate(path, 0)
-        _listening.kills = self
+        _active.kills = self
 
     def _concerns(self, path: Any) -> bool:
-        if isinstance(path, int):  # open already: to give it a file object makes nothing
+        if isinstance(path, int):  # an open file descriptor: opening a file object on it creates nothing
             return False
         name = os.fsdecode(path)
-        return name.startswith(self._directory) or not name.startswith(os.sep)  # in a directory that is open
+        return name.startswith(self._directory) or not name.startswith(os.sep)  # relative to an open directory
 
 
 def kill_point(name: str) -> None:
-    """Be about to hand something over. Raises `Killed` instead."""
-    if _listening.kills is not None:
-        _listening.kills.act(name)
+    """Mark the place before data is handed over. Raises `Killed` if a kill is due."""
+    if _active.kills is not None:
+        _active.kills.act(name)
 
 
-class _Listening:
+class _Active:
     kills: KillInjector | None = None
     hooked = False
 
 
-_listening: Final = _Listening()
+_active: Final = _Active()
 
 
-def _listen(kills: KillInjector | None) -> None:
-    _listening.kills = kills
-    if not _listening.hooked:
-        sys.addaudithook(_hear)  # for good: none can be taken away
-        _listening.hooked = True
+def _activate(kills: KillInjector | None) -> None:
+    _active.kills = kills
+    if not _active.hooked:
+        sys.addaudithook(_audit)  # permanent: audit hooks cannot be removed
+        _active.hooked = True
 
 
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _listening.kills is not None:
-        _listening.kills.hear(event, arguments)
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if _active.kills is not None:
+        _active.kills.audit(event, arguments)
 
 
-def _way_here() -> Iterator[object]:
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the call stack has no other door
+def _call_trace() -> Iterator[object]:
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only access to the call stack
     while frame is not None:
         module = str(frame.f_globals.get("__name__"))
         if module.partition(".")[0] not in sys.stdlib_module_names and ".testing" not in module:

@@ -1,4 +1,4 @@
-"""The forms in which something personal, or a secret, could get out."""
+"""Forms in which personal data or a secret could leave a connector."""
 
 import base64
 import hashlib
@@ -23,24 +23,24 @@ from models.ids import contact_id, event_id
 from models.topics import Channel
 
 PHONE: Final = re.compile(r"\+?[0-9 .()/-]{6,}")
-"""What is written as a phone number is."""
+"""Texts with the format of a phone number."""
 DISGUISED: Final = (
     *("0639981234", "639981234", "33639981234", "+33639981234", "06 39 98 12 34", "06-39-98-12-34", "2125550123"),
     *("camille.exemple@example.org", "Camille EXEMPLE", "EXEMPLE-CAMILLE", "exemple"),
 )
-"""Personal values that pass as numbers, times, ids, references or labels."""
+"""Personal values that may look like numbers, times, ids, references or labels."""
 
 
 def contents(directory: Path, but: Path | None = None) -> str:
-    """Return what the files in `directory` are called and hold, at any depth, except those in `but`."""
+    """Return the paths and contents of the files in `directory`, at any depth, except those in `but`."""
     files = [path for path in directory.rglob("*") if path.is_file() and not (but and path.is_relative_to(but))]
     return "\n".join(f"{path.relative_to(directory)}\n{path.read_text('utf-8', 'replace')}" for path in files)
 
 
 def leak_forms(value: str, source: str) -> dict[str, str]:
-    """Return the forms in which a personal value could get out: as it is, normalised, and by a hash that anyone can compute.
+    """Return the forms of a personal value by name: unchanged, normalised, and hashed without a key.
 
-    Those of a hash are its first 16 characters: enough, should it be cut.
+    Of hashes only the first 16 characters are given, to find shortened ones too.
     """
     plain = {
         "as it is": value,
@@ -51,20 +51,20 @@ def leak_forms(value: str, source: str) -> dict[str, str]:
         plain |= {"digits": re.sub(r"\D", "", value), "phone, in digits": plain["phone"].removeprefix("+")}
         plain |= {"a number": plain["digits"].lstrip("0")}
     forms = dict(plain) | _as_times(plain.get("digits", ""))
-    for how, text in plain.items():
-        for name in ("md5", "sha1", "sha256", "sha512"):
-            digest = hashlib.new(name, text.encode(), usedforsecurity=False)
-            forms[f"{name} of {how}"] = digest.hexdigest()[:16]
-            forms[f"{name} of {how}, in Base64"] = base64.urlsafe_b64encode(digest.digest()).decode()[:16]
+    for name, text in plain.items():
+        for algorithm in ("md5", "sha1", "sha256", "sha512"):
+            digest = hashlib.new(algorithm, text.encode(), usedforsecurity=False)
+            forms[f"{algorithm} of {name}"] = digest.hexdigest()[:16]
+            forms[f"{algorithm} of {name}, in Base64"] = base64.urlsafe_b64encode(digest.digest()).decode()[:16]
         for namespace in (uuid.NAMESPACE_DNS, uuid.NAMESPACE_URL, uuid.NAMESPACE_OID, uuid.NAMESPACE_X500):
             for make in (uuid.uuid3, uuid.uuid5):
-                forms[f"{make.__name__} of {how}, in {namespace}"] = str(make(namespace, text))
-        forms[f"event of {how}"] = event_id(source, text)
+                forms[f"{make.__name__} of {name}, in {namespace}"] = str(make(namespace, text))
+        forms[f"event of {name}"] = event_id(source, text)
     return forms
 
 
 def recomputed(value: str, event: Event) -> list[str]:
-    """Return the fields of `event` with an id that a guess of the personal `value` reproduces."""
+    """Return the fields of `event` whose id can be computed from a guess of the personal `value`."""
     _, _, native = event.subject.split(":", 2)
     texts = {value, re.sub(r"\D", "", value), normalise_phone(value) or "", normalise_email(value) or ""} - {""}
     found = []
@@ -81,20 +81,20 @@ def recomputed(value: str, event: Event) -> list[str]:
 
 
 def _as_times(digits: str) -> dict[str, str]:
-    """Return what events would tell of a number that was read as seconds or milliseconds since 1970."""
+    """Return the times that a number gives when it is read as seconds or milliseconds since 1970."""
     times = {}
     with suppress(ValueError, OverflowError, OSError):
         for unit, per_second in (("seconds", 1), ("milliseconds", 1000)):
             at = datetime.fromtimestamp(int(digits) / per_second, UTC)
-            if at.year > 1970:  # a time of that year is also what a small number gives
+            if at.year > 1970:  # small numbers give times in 1970
                 times[f"{unit} since 1970"] = at.isoformat()[:19]
     return times
 
 
 def fill(record: bytes, value: str) -> Iterator[bytes]:
-    """Yield a JSON record with `value` in the place of each single value in turn: as text, and as a number if it can be one.
+    """Yield copies of a JSON record with each value in turn replaced by `value`, as text and as a number if possible.
 
-    Of a record that is no JSON object or array, nothing is yielded.
+    Records other than JSON objects and arrays give no copies.
     """
     with suppress(ValueError, RecursionError):
         node = json.loads(record)
@@ -102,25 +102,25 @@ def fill(record: bytes, value: str) -> Iterator[bytes]:
             planted: list[Any] = [value]
             if value.isdecimal() and not value.startswith("0"):
                 planted += [int(value), float(value), float(f"0.{value}")]
-            for one in planted:
-                for filled in _fill(node, one):
+            for replacement in planted:
+                for filled in _fill(node, replacement):
                     yield json.dumps(filled, ensure_ascii=False).encode()
 
 
 def _fill(node: Any, value: Any) -> Iterator[Any]:
     match node:
         case dict():
-            for name, one in node.items():
-                yield from ({**node, name: filled} for filled in _fill(one, value))
+            for name, child in node.items():
+                yield from ({**node, name: filled} for filled in _fill(child, value))
         case list():
-            for place, one in enumerate(node):
-                yield from ([*node[:place], filled, *node[place + 1 :]] for filled in _fill(one, value))
+            for index, child in enumerate(node):
+                yield from ([*node[:index], filled, *node[index + 1 :]] for filled in _fill(child, value))
         case _:
             yield value
 
 
 def shape_of(record: bytes) -> str:
-    """Return the names and types of a JSON record's fields, and its kind, if it names one; empty for another record."""
+    """Return the field names and types of a JSON record, with its `type`, `kind` and `how`; empty for other records."""
     with suppress(ValueError, RecursionError):
         node = json.loads(record)
         named = [node.get(name) for name in ("type", "kind", "how")] if isinstance(node, dict) else []
@@ -131,9 +131,9 @@ def shape_of(record: bytes) -> str:
 def _shape(node: Any) -> Any:
     match node:
         case dict():
-            return {name: _shape(one) for name, one in node.items()}
+            return {name: _shape(child) for name, child in node.items()}
         case list():
-            return [_shape(one) for one in node]
+            return [_shape(child) for child in node]
         case None:
             return None
         case _:
@@ -141,15 +141,15 @@ def _shape(node: Any) -> Any:
 
 
 def forms_outside(value: str, outcome: Outcome, source: str) -> list[str]:
-    """Return the forms in which `value` gets out by the events of a record, or by the detail of its rejection."""
+    """Return the names of the forms of `value` in a record's events, or in the detail of its rejection."""
     if isinstance(outcome, Reject):
         return ["detail"] if value.lower() in outcome.detail.lower() else []
     outside = "\n".join(encode(event).decode() for event in outcome).lower()
-    return [how for how, text in leak_forms(value, source).items() if text.lower() in outside] if outside else []
+    return [form for form, text in leak_forms(value, source).items() if text.lower() in outside] if outside else []
 
 
 def secrets_of(value: Any) -> Iterator[str]:
-    """Yield every secret in a configuration."""
+    """Yield every non-empty secret in a configuration."""
     match value:
         case SecretStr():
             yield from filter(None, [value.get_secret_value()])

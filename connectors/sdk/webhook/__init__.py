@@ -1,1 +1,1 @@
-"""The base of connectors whose systems push: a small HTTP server that answers 2xx only for what is safe."""
+"""Base of connectors that receive messages by HTTP. The server responds with 2xx once a message's events are safe."""

@@ -1,4 +1,4 @@
-"""Options of commands that post as Standard Webhooks says, or need a secret as it has them."""
+"""Command-line options of commands that send signed messages (Standard Webhooks) or read a signing secret."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,33 +16,33 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def url_option() -> Callable[[F], F]:
-    """Return `--url`: where messages go."""
-    text = say("Where the connector listens.", "Où le connecteur écoute.")
+    """Return `--url`: the address to send messages to."""
+    text = say("Address of the connector.", "Adresse du connecteur.")
     return click.option("--url", required=True, callback=_check_url, help=text)
 
 
-def secret_option(of: str = "secret_file", flag: str = "") -> Callable[[F], F]:
-    """Return the option for the file that the connector's option `of` names too; what it holds is the value, a `SecretStr`.
+def secret_option(option: str = "secret_file", flag: str = "") -> Callable[[F], F]:
+    """Return the command-line option for a secret file; its value is the file's content as a `SecretStr`.
 
-    It is called as that is, if no `flag` is given.
+    `option` is the connector's option for the same file, and gives the default `flag`.
     """
     return click.option(
-        flag or f"--{of.replace('_', '-')}",
-        of.removesuffix("_file"),
+        flag or f"--{option.replace('_', '-')}",
+        option.removesuffix("_file"),
         type=click.Path(dir_okay=False, path_type=Path),
         required=True,
         callback=_read_secret,
-        help=say(f"The connector's {of}.", f"Le {of} du connecteur."),
+        help=say(f"Same file as the connector's {option}.", f"Même fichier que l'option {option} du connecteur."),
     )
 
 
 def _check_url(_: click.Context, __: click.Parameter, url: str) -> str:
     try:
         parts = urlsplit(url)
-        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        known = False
-    if not known:
+        is_valid = False
+    if not is_valid:
         raise click.BadParameter(say("must be http://… or https://…", "attend http://… ou https://…"))
     return url
 
@@ -54,7 +54,7 @@ def _read_secret(_: click.Context, __: click.Parameter, path: Path) -> SecretStr
     except OSError as error:
         raise click.BadParameter(describe_os_error(error, path)) from None
     except UnicodeDecodeError:
-        raise click.BadParameter(say(f"{path} is no text", f"{path} n'est pas du texte")) from None
+        raise click.BadParameter(say(f"{path} is not a text file", f"{path} n'est pas un fichier texte")) from None
     except ValueError as error:
         raise click.BadParameter(f"{path} {error}") from None
     return secret

@@ -1,4 +1,4 @@
-"""Where things are in a message, for connectors that understand bodies by configuration, and what of them may get out."""
+"""Configured paths of values in JSON messages, and safe forms of the sender's ids."""
 
 import hmac
 import re
@@ -16,38 +16,38 @@ from models.identities import PseudonymKey
 from models.reasons import Reason
 
 MILLISECONDS: Final = 1e11
-"""From here on a number is a time in milliseconds: as seconds it would be the year 5138."""
+"""Numbers from here on are times in milliseconds; as seconds they would be in the year 5138."""
 PLAIN_ID: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Z]{0,3}-?[0-9]{1,6}", re.ASCII
 )
-"""Ids that say nothing about a person: UUIDs, and numbers of tickets. All others are replaced by a keyed hash."""
+"""Contact ids without personal data: UUIDs and ticket numbers. All others are replaced by a keyed hash."""
 GENERATED: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|msg_(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])(?!.*[0-9]{6})[0-9A-Za-z]{24,32}|[0-9]{1,6}",
     re.ASCII,
 )
-"""Generated ids of messages: UUIDs, random ids as Standard Webhooks recommends them, and counters."""
+"""Generated message ids: UUIDs, random ids as Standard Webhooks recommends, and counters."""
 PLAIN_REVISION: Final = re.compile(
     r"[0-9]{1,6}|1[0-9]{9}(?:[0-9]{3})?"
     r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]"
     r"(?:[T ][0-2][0-9]:[0-5][0-9](?::[0-6][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-2][0-9]:?[0-5][0-9])?)?",
     re.ASCII,
 )
-"""Revisions that say nothing about a person: numbers, seconds and milliseconds since 1970, dates and times of ISO 8601."""
+"""Revisions without personal data: numbers, seconds and milliseconds since 1970, ISO 8601 dates and times."""
 Value = str | int | float | bool
 Kind = TypeVar("Kind")
 
 
 FieldPath = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
-"""Where a value is in a body: names, and numbers in lists, from the outside in: `data.tickets.0.id`."""
+"""Path of a value in a body: names, and indexes in lists, from the outside in, such as `data.tickets.0.id`."""
 MaybeZone = Annotated[str, AfterValidator(lambda name: name and check_zone(name))]
-"""A time zone, or empty."""
+"""Option type: a time zone, or empty."""
 
 
 def read_type(body: Any, path: str, types: Mapping[str, Kind], ignored: Collection[str]) -> Kind | None:
-    """Return what the configuration has for the type of a message, named at `place`; None for one that is ignored.
+    """Return the configured options for the type of a message, which is at `path`; None for an ignored type.
 
-    Raises `Unusable`.
+    Raises `UnusableRecord`.
     """
     name = str(require_value(body, path))
     if name in ignored:
@@ -58,7 +58,7 @@ def read_type(body: Any, path: str, types: Mapping[str, Kind], ignored: Collecti
 
 
 def find_value(body: Any, path: str | None) -> Value | None:
-    """Return what is at `place` in `body`; None if nothing is, or null, or an empty text. Raises `Unusable`."""
+    """Return the value at `path` in `body`; None if it is missing, null or an empty text. Raises `UnusableRecord`."""
     if path is None:
         return None
     for name in path.split("."):
@@ -75,7 +75,7 @@ def find_value(body: Any, path: str | None) -> Value | None:
 
 
 def require_value(body: Any, path: str) -> Value:
-    """Return what is at `place` in `body`. Raises `Unusable` if nothing is."""
+    """Return the value at `path` in `body`. Raises `UnusableRecord` if it is missing."""
     value = find_value(body, path)
     if value is None:
         raise UnusableRecord(Reason.MISSING_FIELD, path)
@@ -83,9 +83,9 @@ def require_value(body: Any, path: str) -> Value:
 
 
 def read_time(value: Value, path: str, zone: ZoneInfo | None, received_at: datetime) -> datetime:
-    """Return the time that `value` is: ISO 8601, in `zone` if it has none, or seconds or milliseconds since 1970.
+    """Return `value` as a time: ISO 8601, in `zone` if it has no offset, or seconds or milliseconds since 1970.
 
-    Raises `Unusable`, also for a time more than `MAX_AGE` from `received_at`: it may be a telephone number.
+    Raises `UnusableRecord`, also for a time more than `MAX_AGE` from `received_at`, which may be a telephone number.
     """
     try:
         if isinstance(value, str):
@@ -102,21 +102,21 @@ def read_time(value: Value, path: str, zone: ZoneInfo | None, received_at: datet
 
 
 def safe_contact_id(native: str, key: PseudonymKey) -> str:
-    """Return a sender's id of a contact as it may get out: itself if it says nothing about a person, else a keyed hash."""
+    """Return a sender's contact id in the form that events may contain: unchanged if it has no personal data, else hashed."""
     return native if PLAIN_ID.fullmatch(native) else _hash("contact", native, key)
 
 
 def safe_message_id(name: str, key: PseudonymKey) -> str:
-    """Return a sender's id of a message, for `event_id`: itself if it was generated, else a keyed hash."""
+    """Return a sender's message id for use in `event_id`: unchanged if it was generated, else a keyed hash."""
     return name if GENERATED.fullmatch(name) else _hash("message", name, key)
 
 
 def safe_revision(revision: str, key: PseudonymKey) -> str:
-    """Return a sender's revision, for `event_id`: itself if it is a number or a time, else a keyed hash."""
+    """Return a sender's revision for use in `event_id`: unchanged if it is a number or a time, else a keyed hash."""
     return revision if PLAIN_REVISION.fullmatch(revision) else _hash("revision", revision, key)
 
 
 def _hash(kind: str, text: str, key: PseudonymKey) -> str:
-    # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
+    # With the sector's key, as for pseudonyms: phone numbers can be guessed from a plain hash.
     digest = hmac.digest(key.secret, f"{kind}\0{text}".encode(), "sha256")[:15]
     return f"{kind}-{urlsafe_b64encode(digest).decode()}"

@@ -1,8 +1,8 @@
-"""The hand-over between the thread of the server and the thread of the lane.
+"""Hand-over of messages between the server's thread and the instance's thread.
 
-The server's thread owns who waits and what is remembered; the lane's thread owns how many messages were taken. Between them
-are a queue one way, and `call_soon_threadsafe` the other. Messages are numbered in the order of the queue, so one number says
-which of them are safe.
+The server's thread owns the waiting requests and the known messages. The instance's thread owns the count of messages read. They
+communicate by a queue in one direction and `call_soon_threadsafe` in the other. Messages are numbered in the order of the queue,
+so one number identifies all messages that are safe.
 """
 
 import asyncio
@@ -16,41 +16,41 @@ from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
 REMEMBERED: Final = 50_000
-"""How many messages are known again when they come a second time; each takes about 400 bytes."""
+"""Number of messages that are recognised when they are sent again; each takes about 400 bytes."""
 
 
 class Message(NamedTuple):
-    """What was posted, after its signature was found right."""
+    """A request whose signature is valid."""
 
     name: str
-    """The sender's id of the message; empty if it gives none."""
+    """The sender's id of the message; empty if it has none."""
     body: bytes
     received_at: datetime
 
 
 class NameTakenError(Exception):
-    """A message has the id of one that came before, and says something else."""
+    """A message has the id of an earlier message, but another body."""
 
 
 class _Known(NamedTuple):
     digest: bytes
-    """Of its body."""
+    """SHA-256 of the body."""
     safe: asyncio.Future[bool]
 
 
 class Intake:
-    """Messages between a server and a lane, at most `most_waiting` of them, with those of which the body is still to come."""
+    """Messages between a server and an instance, at most `most_waiting`, including those whose body is still being received."""
 
     def __init__(self, most_waiting: int) -> None:
         self.offered = 0
-        """How many messages were taken in."""
+        """Number of messages accepted."""
         self.taken = 0
-        """How many of them the lane has taken."""
+        """Number of accepted messages that the instance has read."""
         self.stall_seconds = 2.0
-        """If the lane has not asked for so long, requests are refused: they would wait in vain."""
+        """Time after the instance's last read after which requests are refused, since they would wait in vain."""
         self._most_waiting = most_waiting
         self._coming: dict[object, Callable[[], object]] = {}
-        """Callbacks that end the reading of incomplete bodies, the oldest first."""
+        """Callbacks that abort the reading of incomplete bodies, the oldest first."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[Message] = SimpleQueue()
         self._asked_at = time.monotonic()
@@ -58,14 +58,14 @@ class Intake:
         self._known: dict[bytes, _Known] = {}
         self._closed = False
 
-    # ------------------------------------------------------------------------------------------- in the server's thread
+    # ----------------------------------------------------------------------------------- called in the server's thread
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin, in the thread of `loop`."""
+        """Start, in the thread of `loop`."""
         self._loop = loop
 
     @property
     def waiting(self) -> int:
-        """How many messages are not known to be safe."""
+        """Number of messages that are not safe yet."""
         return len(self._waiting)
 
     @property
@@ -78,7 +78,7 @@ class Intake:
         return not self._closed and time.monotonic() - self._asked_at <= self.stall_seconds
 
     def make_room(self) -> bool:
-        """End the reading of the oldest incomplete body; return whether there was one."""
+        """Abort the reading of the oldest incomplete body; return whether there was one."""
         if not (self._is_read and self._coming):
             return False
         self._coming.pop(next(iter(self._coming)))()
@@ -86,9 +86,9 @@ class Intake:
 
     @contextmanager
     def place(self, end: Callable[[], object]) -> Iterator[None]:
-        """Reserve a place for a message while its body is read; `end` ends the reading if another message needs the place.
+        """Reserve a place for a message while its body is read; `end` aborts the reading if another message needs the place.
 
-        Offer the message before the next `await`: its place is free then.
+        Offer the message before the next `await`, since the place is free then.
         """
         place = object()
         self._coming[place] = end
@@ -98,13 +98,13 @@ class Intake:
             self._coming.pop(place, None)
 
     def offer(self, name: str, body: bytes) -> asyncio.Future[bool]:
-        """Return whether a message became safe, once that is known; one that came before is not taken again.
+        """Accept a message and return a future: True once it is safe, False if it is refused. Known messages are not repeated.
 
-        It is known by its id; if it has none, by its body. Raises `NameTakenError`.
+        A message is known by its id or, without one, by its body. Raises `NameTakenError`.
         """
         digest = hashlib.sha256(body).digest()
-        mark = hashlib.sha256(name.encode()).digest() if name else digest
-        if known := self._known.get(mark):
+        key = hashlib.sha256(name.encode()).digest() if name else digest
+        if known := self._known.get(key):
             if known.digest != digest:
                 raise NameTakenError
             return known.safe
@@ -114,14 +114,14 @@ class Intake:
             return safe
         number = self.offered + 1
         self._waiting.append((number, safe))
-        self._known[mark] = _Known(digest, safe)
+        self._known[key] = _Known(digest, safe)
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
         self._queue.put(Message(name, body, datetime.now(UTC)))
-        self.offered = number  # last: the lane then finds it in the queue
+        self.offered = number  # last, so that the instance then finds the message in the queue
         return safe
 
-    def _settle(self, number: int) -> None:
+    def _resolve(self, number: int) -> None:
         while self._waiting and self._waiting[0][0] <= number:
             self._waiting.popleft()[1].set_result(True)
 
@@ -130,9 +130,9 @@ class Intake:
         while self._waiting:
             self._waiting.popleft()[1].set_result(False)
 
-    # --------------------------------------------------------------------------------------------- in the lane's thread
+    # --------------------------------------------------------------------------------- called in the instance's thread
     def take(self, wait_seconds: float) -> list[Message]:
-        """Return what was offered, in order; nothing after `wait_seconds` without any."""
+        """Return accepted messages in order; none after `wait_seconds` without any."""
         self._asked_at = time.monotonic()
         messages: list[Message] = []
         with suppress(Empty):
@@ -143,11 +143,11 @@ class Intake:
         return messages
 
     def confirm(self, number: int) -> None:
-        """Say that the first `number` messages taken are safe."""
+        """Confirm that the first `number` messages are safe."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._settle, number)
+            self._loop.call_soon_threadsafe(self._resolve, number)
 
     def close(self) -> None:
-        """Say that no other message will be safe."""
+        """Refuse all waiting and later messages."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._refuse)

@@ -1,8 +1,8 @@
-"""The base of a source that others push to, and that is asked too, for what no message told.
+"""Base class of a source that receives messages and is also polled for messages that were lost.
 
-A subclass says how to `verify` and to `split` messages, what is to be asked (`Rounds`), and what a fact means (`map_fact`), for
-which its `reconciler` knows whether that is news. Facts are bytes that stand for themselves, the same whether pushed or found,
-so both ways give the same events with the same ids.
+A subclass implements `verify` and `split` for messages, `Pager` for polling, and `map_fact` for facts, which uses `reconciler`
+to detect known facts. Facts are self-contained bytes, the same whether pushed or polled, so both inputs give events with the
+same ids.
 """
 
 import threading
@@ -27,69 +27,69 @@ from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
 
 MOST_GONE: Final = 20
-"""If more of one group is newly gone, that is not believed: the account may see less than before."""
+"""Limit of newly missing objects of one group. Above it they are not reported, since the account may have lost permissions."""
 LOOK_SECONDS: Final = 0.1
-"""How often it is looked whether it is time to ask, or to end."""
+"""Interval of checks for the next poll and for the end."""
 AGAIN_SECONDS: Final = 0.5
-"""How long after it could not be asked it is tried again, as by a lane: whom to leave alone for longer, `Rounds` know."""
+"""Pause after a failed request. A `Pager` itself implements longer pauses for a server."""
 
 log = structlog.get_logger(__name__)
 
 
 class Page(NamedTuple):
-    """A part of what there is."""
+    """One page of the source's list."""
 
     facts: Sequence[bytes]
     read_at: datetime
     as_of: datetime
-    """The same by the source's clock."""
+    """Time of the response by the source's clock."""
     end: PollScope | None = None
-    """What was asked to the end by now, if it ends a round."""
+    """Extent of the poll, on its last page."""
 
 
 class Pager(ABC):
-    """What is asked, round after round, in a thread of its own: a slow server holds up no message."""
+    """Requests pages, poll after poll, in a separate thread, so that a slow server delays no message."""
 
     @abstractmethod
     def next_page(self) -> Page:
-        """Ask for the next page; after the last one, for the first of a new round.
+        """Return the next page; after the last one, the first page of a new poll.
 
-        Raises `SourceUnavailableError`: the same page is then asked for again.
+        Raises `SourceUnavailableError`; the next call then requests the same page again.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 class PollSettings(NamedTuple):
-    """How a source is asked."""
+    """Settings of a `Poller`."""
 
     open_rounds: Callable[[], Pager]
-    """Called in the thread that asks."""
+    """Called in the polling thread."""
     round_seconds: float
-    """About how often a round begins; if one takes longer, the next begins as it ends."""
+    """Interval between the starts of two polls. If a poll takes longer, the next one starts when it ends."""
     page_seconds: float
-    """How long to wait between two pages."""
+    """Pause between two pages."""
 
 
 class Poller:
-    """Asks, from its making until `close`."""
+    """Polls in its own thread, from its creation to `close`."""
 
-    def __init__(self, asking: PollSettings) -> None:
+    def __init__(self, settings: PollSettings) -> None:
         self.trouble = ""
-        """Why it is not told what it asks; empty if it is."""
-        self._asking = asking
-        self._interval = Interval(asking.round_seconds)
+        """Description of the last failure; empty if the last request succeeded."""
+        self._settings = settings
+        self._interval = Interval(settings.round_seconds)
         self._pages: Queue[Page] = Queue(maxsize=1)
         self._failure: Exception | None = None
         self._stop = threading.Event()
-        # With the lane's context, so that what is logged in this thread names the instance too.
-        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="asker", daemon=True)
+        # With the caller's context, so that log messages of this thread contain the instance's name.
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="poller", daemon=True)
         self._thread.start()
 
     def take(self) -> Page | None:
-        """Return the next page, if there is one. Raises what went wrong, other than that the server is away."""
+        """Return the next page, if there is one. Raises errors other than an unavailable server."""
         with suppress(Empty):
             return self._pages.get_nowait()
         if self._failure is not None:
@@ -97,25 +97,25 @@ class Poller:
         return None
 
     def close(self) -> None:
-        """Ask no more; an answer that is waited for just now is not read."""
+        """Stop polling; a response still awaited is not read."""
         self._stop.set()
         self._thread.join(2 * LOOK_SECONDS)
 
     def _run(self) -> None:
         try:
-            with closing(self._asking.open_rounds()) as rounds:
+            with closing(self._settings.open_rounds()) as pager:
                 while not self._stop.is_set():
                     if self._interval.due:
                         self._interval.restart()
-                        self._go_round(rounds)
+                        self._poll(pager)
                     self._stop.wait(LOOK_SECONDS)
-        except Exception as error:  # noqa: BLE001 - it is raised again in the lane's thread
+        except Exception as error:  # noqa: BLE001 - raised again in the instance's thread
             self._failure = error
 
-    def _go_round(self, rounds: Pager) -> None:
+    def _poll(self, pager: Pager) -> None:
         while not self._stop.is_set():
             try:
-                page = rounds.next_page()
+                page = pager.next_page()
             except SourceUnavailableError as error:
                 self.trouble = str(error)
                 self._stop.wait(AGAIN_SECONDS)
@@ -124,7 +124,7 @@ class Poller:
             self._hand_over(page)
             if page.end is not None:
                 return
-            self._stop.wait(self._asking.page_seconds)
+            self._stop.wait(self._settings.page_seconds)
 
     def _hand_over(self, page: Page) -> None:
         while not self._stop.is_set():
@@ -133,61 +133,61 @@ class Poller:
                 return
 
 
-class _Sealed(NamedTuple):
-    """What is to be done once a position is acknowledged."""
+class _Pending(NamedTuple):
+    """Actions to perform when a position is acknowledged."""
 
     taken: int
     changes: ReconcileChanges
 
 
 class PolledSource(PushSource):
-    """Messages that are posted, and pages of what there is, both as facts. Like listening, asking begins with the first `read`.
+    """Messages and polled pages, both as facts. Listening and polling begin with the first `read`.
 
-    A fact is the body of a `Message` of its own; a message or a page without any is one with an empty body. What was found has no
-    name.
+    Each fact is the body of a `Message`. A message or a page without facts gives one message with an empty body. Polled facts
+    have no message id.
     """
 
-    def __init__(self, config: PushConfig, context: Context, asking: PollSettings | None) -> None:
+    def __init__(self, config: PushConfig, context: Context, settings: PollSettings | None) -> None:
         super().__init__(config, context)
         self.reconciler = Reconciler(context.directory)
-        self._asking = asking
-        self._asker: Poller | None = None
+        self._settings = settings
+        self._poller: Poller | None = None
         self._ended: Page | None = None
         self._gone: list[Message] = []
-        self._sealed: deque[_Sealed] = deque()
+        self._pending: deque[_Pending] = deque()
         self._positions = 0
 
     @abstractmethod
     def split(self, message: Message) -> Sequence[bytes]:
-        """Return the facts that a message tells, and raise nothing; of one that cannot be read, itself."""
+        """Return the facts of a message; return the body itself if it cannot be parsed. Raises nothing."""
 
     @abstractmethod
     def map_fact(self, fact: Message) -> Outcome:
-        """Return what a fact means, as `map` does; it is in the body."""
+        """Return the outcome of the fact in the message's body, as `map` does."""
 
     def deletion_fact(self, key: str, state: str, page: Page) -> bytes:  # noqa: ARG002 - other sources need it
-        """Return the fact that what `key` names is no longer there, in two rounds; it was told last to be in `state`.
+        """Return the fact that `key`, last in `state`, was missing in two polls.
 
-        As it is here, that means nothing.
+        This implementation returns no fact.
         """
         return b""
 
     @property
     def trouble(self) -> str:
-        """Why it is not told what it asks."""
-        return self._asker.trouble if self._asker else ""
+        """Reason why polling fails; empty if it works."""
+        return self._poller.trouble if self._poller else ""
 
     @property
     def reconcile_stats(self) -> ReconcileStats:
-        """What was found by asking."""
+        """Findings of polling."""
         return self.reconciler.stored_stats
 
     def read(self, wait_seconds: float) -> Sequence[Message]:
-        """Return the facts of what was posted, and of the next page."""
-        self.listen()  # first: if that fails, nothing was taken
-        if self._asking is not None and self._asker is None:
-            self._asker = Poller(self._asking)
-        page = self._asker.take() if self._asker else None
+        """Return the facts of received messages and of the next page."""
+        self.listen()  # first: if it fails, no page was taken
+        if self._settings is not None and self._poller is None:
+            self._poller = Poller(self._settings)
+        page = self._poller.take() if self._poller else None
         facts, self._gone = self._gone, []
         messages = super().read(0.0 if page or facts else wait_seconds)
         facts += [fact for message in messages for fact in self._facts_of(message)]
@@ -197,7 +197,7 @@ class PolledSource(PushSource):
         return facts
 
     def map(self, raw: Message) -> Outcome:
-        """Return what a fact means."""
+        """Return the outcome of a fact."""
         return self.map_fact(raw) if raw.body else ()
 
     def position(self) -> int:
@@ -205,29 +205,29 @@ class PolledSource(PushSource):
         if self._ended is not None and self._ended.end is not None:
             self._end_round(self._ended, self._ended.end)
             self._ended = None
-        self._sealed.append(_Sealed(super().position(), self.reconciler.take_changes()))
+        self._pending.append(_Pending(super().position(), self.reconciler.take_changes()))
         self._positions += 1
         return self._positions
 
     def acknowledge(self, position: int) -> None:
-        """Keep what was learned, then answer."""
-        while self._positions - len(self._sealed) < position:
-            taken, changes = self._sealed.popleft()
+        """Save the observations, then respond."""
+        while self._positions - len(self._pending) < position:
+            taken, changes = self._pending.popleft()
             self.reconciler.keep(changes)
             super().acknowledge(taken)
 
     def close(self) -> None:
-        """Refuse those who wait, listen no more, and ask no more."""
+        """Refuse waiting requests, and stop listening and polling."""
         super().close()
-        if self._asker is not None:
-            self._asker.close()
+        if self._poller is not None:
+            self._poller.close()
         self.reconciler.close()
 
     def _facts_of(self, message: Message) -> Sequence[Message]:
         try:
             facts = self.context.attempts.attempt(message.body, lambda: self.split(message), lambda: (message.body,))
-        except Exception as error:  # noqa: BLE001 - one message must not hold up all others
-            log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback's text may hold values
+        except Exception as error:  # noqa: BLE001 - one message must not block all others
+            log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback may contain values
             facts = (message.body,)
         return [message._replace(body=fact) for fact in facts or (b"",)]
 
@@ -239,11 +239,11 @@ class PolledSource(PushSource):
             log.warning("messages_missed", count=missed)
         for states in gone.values():
             facts = {key: self.deletion_fact(key, state, page) for key, state in states.items()}
-            told = [Message("", fact, page.read_at) for fact in facts.values() if fact]
-            if len(told) > MOST_GONE:
-                log.warning("gone_not_believed", count=len(told))
+            deletions = [Message("", fact, page.read_at) for fact in facts.values() if fact]
+            if len(deletions) > MOST_GONE:
+                log.warning("gone_not_believed", count=len(deletions))
             else:
-                self._gone += told
+                self._gone += deletions
             for key, fact in facts.items():
-                if not fact or len(told) > MOST_GONE:
+                if not fact or len(deletions) > MOST_GONE:
                     self.reconciler.stop_tracking(key)

@@ -1,20 +1,22 @@
-"""How fast each client may come."""
+"""Rate limit per client."""
 
 from typing import Final
 
 BURST_SECONDS: Final = 1.0
+"""Length of a burst that the rate allows."""
 MANY_CLIENTS: Final = 10_000
+"""Number of clients from which idle ones are removed."""
 
 
 class RateLimiter:
-    """A rate per client, in requests per second, by the generic cell rate algorithm: one number for each client."""
+    """Rate limit per client in requests per second. The generic cell rate algorithm stores one number per client."""
 
     def __init__(self, rate: float) -> None:
         self._interval_seconds = 1 / rate
         self._due_at: dict[str, float] = {}
 
     def admits(self, client: str, now: float) -> bool:
-        """Return whether `client` may come at `now`, by a clock that never goes back; if so, it has."""
+        """Return whether `client` may send a request at `now` (monotonic), and count the request if so."""
         due_at = max(self._due_at.get(client, now), now)
         if due_at - now > BURST_SECONDS:
             return False

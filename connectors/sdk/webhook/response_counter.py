@@ -1,7 +1,6 @@
-"""How requests were answered: for `/metrics`, and, where the sender is refused, for who reads the log.
+"""Counts of HTTP responses, for `/metrics` and for log messages about refused requests.
 
-A sender that is refused for good, by a new secret, a wrong clock, or ids that are not its messages' own, would else be taken for
-one that has nothing to say.
+Without the messages, a sender that is always refused (a changed secret, a wrong clock, repeated ids) would look idle.
 """
 
 from collections import Counter
@@ -13,29 +12,29 @@ from connectors.sdk.log_throttle import LogThrottle
 
 STATUSES: Final = (204, 400, 401, 408, 409, 413, 429, 500, 503)
 REFUSALS: Final = (400, 401, 408, 409, 413, 429)
-"""What is the sender's to mend; all else is told of otherwise."""
+"""Statuses whose cause is the sender's. Other failures are logged elsewhere."""
 
 log = structlog.get_logger(__name__)
 
 
 class ResponseCounter:
-    """Counted in the server's thread, told of in the lane's."""
+    """Counts responses in the server's thread, and logs refusals in the instance's thread."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(STATUSES, 0)
-        """How many there were with each HTTP status; no status is added later."""
+        """Number of responses by HTTP status; no status is added later."""
         self._noted = Counter[int]()
-        self._notice = LogThrottle()
+        self._log_throttle = LogThrottle()
 
     def count(self, status: int) -> None:
-        """Count one more."""
+        """Count one response."""
         self.counts[status] += 1
 
     def log_refusals(self) -> None:
-        """Log how many were refused since it was said last, if there are any and it is time to."""
+        """Log the number of refused requests since the last message, if it is due."""
         for status in REFUSALS:
             if new := self.counts[status] - self._noted[status]:
-                self._notice.count(str(status), new)
+                self._log_throttle.count(str(status), new)
                 self._noted[status] += new
-        if told := self._notice.take():
-            log.warning("requests_refused", **told)
+        if fields := self._log_throttle.take():
+            log.warning("requests_refused", **fields)

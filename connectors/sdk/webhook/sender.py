@@ -1,4 +1,4 @@
-"""Sending signed messages as Standard Webhooks says, for those of ours that post to a connector."""
+"""Sender of messages signed with Standard Webhooks, for programs that post to a connector."""
 
 import ssl
 import time
@@ -13,21 +13,21 @@ from connectors.sdk.retry_after import read_retry_after
 from connectors.sdk.webhook.signatures import StandardWebhooks
 
 TIMEOUT: Final = httpx.Timeout(20.0, connect=5.0)
-"""Longer than a connector waits for its broker before it says so."""
+"""Longer than a connector waits for its broker before it responds."""
 
 PASSING: Final = frozenset(
     {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.UNAUTHORIZED}
 )
-"""Refusals that say nothing of the message."""
+"""Client errors that do not concern the message itself."""
 
 
 class NotAcceptedError(ConnectorError):
-    """A message was not taken; send it again, the same. The text says why, for people."""
+    """A message was not accepted; send the same message again. The text describes the reason."""
 
     def __init__(self, words: str, status: int = 0, retry_after_seconds: float = 0.0) -> None:
         super().__init__(words)
         self.status = status
-        """What was answered; 0 if nothing was."""
+        """HTTP status of the response; 0 without a response."""
         self.retry_after_seconds = retry_after_seconds
 
     @property
@@ -37,7 +37,7 @@ class NotAcceptedError(ConnectorError):
 
 
 class Sender:
-    """Posts to `url`, signing with `secret`. Call it from one thread."""
+    """Posts messages to `url`, signed with `secret`. For one thread."""
 
     def __init__(self, url: str, secret: SecretStr) -> None:
         self._url = url
@@ -46,16 +46,16 @@ class Sender:
         self._client = httpx.Client(timeout=TIMEOUT, verify=ssl.create_default_context())
 
     def send(self, name: str, body: bytes) -> None:
-        """Send a message, and return once its receiver has said that it is safe. Raises `NotTakenError`.
+        """Send a message, and return once the receiver has confirmed it. Raises `NotAcceptedError`.
 
-        `name` is the message's id: what is sent again under the same name counts once.
+        `name` is the message's id; messages sent again with the same id count once.
         """
         headers = self._signatures.sign(name, int(time.time()), body) | {"content-type": "application/json"}
         try:
             answer = self._client.post(self._url, content=body, headers=headers)
         except httpx.HTTPError:
             raise NotAcceptedError(
-                say(f"{self._name} does not answer", f"{self._name} ne répond pas")  # whatever the reason: try again
+                say(f"{self._name} does not answer", f"{self._name} ne répond pas")  # for any reason: send again
             ) from None
         if not answer.is_success:
             status = answer.status_code
@@ -74,12 +74,15 @@ class Sender:
                 )
             case 404 | 405:
                 return say(
-                    f"{self._name} takes nothing there ({status}): is the address right?",
-                    f"{self._name} ne prend rien à cet endroit ({status}) : l'adresse est-elle juste ?",
+                    f"{self._name} accepts no messages at this path ({status}): is the address right?",
+                    f"{self._name} n'accepte pas de message à cette adresse ({status}) : est-elle juste ?",
                 )
             case 410:
-                return say(f"{self._name} is there no more (410)", f"{self._name} n'existe plus (410)")
+                return say(f"{self._name} no longer exists (410)", f"{self._name} n'existe plus (410)")
             case _ if httpx.codes.is_client_error(status) and status not in PASSING:
                 return say(f"{self._name} refuses the message ({status})", f"{self._name} refuse le message ({status})")
             case _:
-                return say(f"{self._name} takes nothing now ({status})", f"{self._name} ne prend rien ({status})")
+                return say(
+                    f"{self._name} accepts no messages now ({status})",
+                    f"{self._name} n'accepte pas de message en ce moment ({status})",
+                )

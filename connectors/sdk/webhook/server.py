@@ -1,4 +1,4 @@
-"""The server of one instance, in a thread of its own."""
+"""HTTP server of one instance, in its own thread."""
 
 import asyncio
 import socket
@@ -34,7 +34,7 @@ DRAIN_SECONDS: Final = 0.5
 """Time of reading beyond the limit of a body. Closing a connection with unread data resets it: the sender loses the response."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
-"""What is left of a body that was not read would be taken for the next request."""
+"""Sent when the body was not read to its end: the rest would be taken for the next request."""
 
 Verify = Callable[[Mapping[str, str], bytes, float], str]
 
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class Gate:
-    """Decides on one request after the other: whether it is taken in, and what it is answered when."""
+    """Decides for each request whether it is accepted, and which response it gets."""
 
     def __init__(
         self,
@@ -54,29 +54,29 @@ class Gate:
     ) -> None:
         self._config = config
         self._intake = intake
-        self._answers = response_counts
+        self._response_counts = response_counts
         self._verify = verify
         self._answer_seconds = answer_seconds
         self._rates = RateLimiter(config.requests_per_second)
 
     async def receive(self, request: Request) -> Response:
-        """Answer 204 once what was posted is safe; raises `HTTPException` for all other answers."""
+        """Respond with 204 once the message is safe; raises `HTTPException` for all other responses."""
         try:
-            await self._take_in(request)
+            await self._accept(request)
         except HTTPException as error:
-            self._answers.count(error.status_code)
+            self._response_counts.count(error.status_code)
             raise
-        self._answers.count(204)
+        self._response_counts.count(204)
         return Response(status_code=204)
 
-    async def _take_in(self, request: Request) -> None:
+    async def _accept(self, request: Request) -> None:
         client = request.client.host if request.client else ""
         if not self._rates.admits(client, time.monotonic()):
             raise HTTPException(429, headers=RETRY)
         if not (self._intake.has_room or self._intake.make_room()):
             raise HTTPException(503, headers=RETRY)
         try:
-            safe = self._intake.offer(*await self._message(request))  # and have its body no longer, while it waits
+            safe = self._intake.offer(*await self._message(request))  # no reference to the body remains during the wait
         except NameTakenError:
             raise HTTPException(409) from None
         await asyncio.wait({safe}, timeout=self._answer_seconds)
@@ -85,7 +85,7 @@ class Gate:
 
     async def _message(self, request: Request) -> tuple[str, bytes]:
         body = await self._read(request)
-        return self._name(request.headers, body), body
+        return self._verify_name(request.headers, body), body
 
     async def _read(self, request: Request) -> bytes:
         limit = self._config.max_body_bytes
@@ -116,18 +116,18 @@ class Gate:
             raise HTTPException(413, headers=CLOSE)
         return bytes(body)
 
-    def _name(self, headers: Mapping[str, str], body: bytes) -> str:
+    def _verify_name(self, headers: Mapping[str, str], body: bytes) -> str:
         try:
             return self._verify(headers, body, time.time())
         except SignatureError:
             raise HTTPException(401) from None
-        except Exception as error:  # noqa: BLE001 - uvicorn would log its text, which may hold what was sent
+        except Exception as error:  # noqa: BLE001 - uvicorn would log its text, which may contain the message
             log.error("verification_failed", error=safe_error_text(error))  # noqa: TRY400 - the same
             raise HTTPException(500) from None
 
 
 class Server:
-    """Listens from its making until `close`. Raises `SourceUnavailableError` if it cannot."""
+    """Listens from its creation to `close`. Raises `SourceUnavailableError` if it cannot."""
 
     def __init__(self, config: PushConfig, gate: Gate, intake: Intake) -> None:
         self._socket = _listen(config.host, config.port)
@@ -148,7 +148,7 @@ class Server:
             lifespan="on",
             log_level="warning",
         )
-        # With the lane's context, so that what is logged in this thread names the instance too.
+        # With the caller's context, so that log messages of this thread contain the instance's name.
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._server.run, [self._socket]), name="webhook", daemon=True
         )
@@ -164,7 +164,7 @@ class Server:
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Listen no more, let what has its answer send it, and end the rest."""
+        """Stop listening, send responses that are ready, and close the other connections."""
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS + 3)
         self._socket.close()

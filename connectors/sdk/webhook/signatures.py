@@ -1,6 +1,6 @@
 """Signatures of requests: Standard Webhooks 1.0 (https://www.standardwebhooks.com).
 
-Its own library takes text where bytes are signed, and raises other errors than its own for headers of odd forms.
+The official library signs text instead of bytes, and raises undocumented errors for malformed headers.
 """
 
 import base64
@@ -14,19 +14,20 @@ from pydantic import SecretStr
 from connectors.sdk.i18n import say
 
 TOLERANCE_SECONDS: Final = 300
-"""How far a message's time may be from the clock."""
+"""Longest difference between a message's time and the clock."""
 PREFIX: Final = "whsec_"
 KEY_BYTES: Final = 24
+"""Shortest key that Standard Webhooks allows."""
 _NAME: Final = re.compile(r"[!-~]{1,200}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 
 
 class SignatureError(Exception):
-    """A request is not signed as it must be. Why is nobody's business: the text is for tests."""
+    """A request has no valid signature. The sender does not see the text; it is for tests."""
 
 
 def check_secret(secret: SecretStr | None) -> SecretStr | None:
-    """Return `secret`, if there is one; raises `ValueError` if it is none that Standard Webhooks would take."""
+    """Return `secret`, if given. Raises `ValueError` if it is not a valid secret of Standard Webhooks."""
     if secret is None:
         return None
     try:
@@ -44,18 +45,18 @@ def check_secret(secret: SecretStr | None) -> SecretStr | None:
 
 
 def decode_secret(secret: SecretStr) -> bytes:
-    """Return the key that `secret` is; raises `ValueError` if it is none."""
+    """Return the key in `secret`. Raises `ValueError` if it is not Base64."""
     return base64.b64decode(secret.get_secret_value().removeprefix(PREFIX), validate=True)
 
 
 def check_signature(given: Sequence[str], right: Sequence[str]) -> None:
-    """Raise `SignatureError` if no signature of those `given` is a `right` one; how long that takes tells nothing of them."""
-    if not any(hmac.compare_digest(one.encode(), other.encode()) for one in given for other in right):
+    """Raise `SignatureError` unless one of the `given` signatures is in `right`; comparisons take constant time."""
+    if not any(hmac.compare_digest(own.encode(), other.encode()) for own in given for other in right):
         raise SignatureError("wrong signature")
 
 
 class StandardWebhooks:
-    """Signs and verifies by one of several keys, so that a key can be replaced without losing a message."""
+    """Signs and verifies with several keys, so that a key can be replaced without losing messages."""
 
     def __init__(self, secrets: Sequence[SecretStr]) -> None:
         self._keys = [decode_secret(secret) for secret in secrets]

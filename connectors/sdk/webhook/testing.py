@@ -1,6 +1,6 @@
-"""The conformance suite for connectors that listen: it posts what `bodies` has, and again what was not answered 2xx.
+"""Conformance suite for connectors that receive messages: it posts `bodies`, and repeats those without a 2xx response.
 
-`class TestMine(PushConformance): …` says what is sent, and how it is signed.
+A subclass `class TestMine(PushConformance): …` provides the messages and their signatures.
 """
 
 import json
@@ -24,15 +24,15 @@ from connectors.sdk.webhook.source import PushSource
 
 OUTBOX: Final = "outbox"
 MOST_COPIES: Final = 16
-"""About how many copies of a message are hostile: with the others, fewer than may wait to be safe."""
+"""Approximate number of hostile copies of a message; all messages together must be fewer than may wait."""
 ARRIVAL_SECONDS: Final = 60.0
-"""How long a busy machine is waited for."""
+"""Longest wait on a busy machine."""
 
 Sign = Callable[[int, bytes], Mapping[str, str]]
 
 
 class PushHarness(ConnectorHarness):
-    """A bench before which a sender stands, who sends in order what is in the file `outbox`, until it is answered 2xx."""
+    """Harness with a sender that posts the messages in the file `outbox` in order, until each gets a 2xx response."""
 
     def __init__(
         self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path, sign: Sign
@@ -48,27 +48,27 @@ class PushHarness(ConnectorHarness):
 
     @contextmanager
     def opened_with(self, publisher: Publisher) -> Iterator[Flow]:
-        """Open the instance, and send. Whoever was confirmed at the end must be answered 2xx, and whoever was not, 503.
+        """Open the instance and send. At the end, confirmed messages must have a 2xx response, and the others 503.
 
-        What is longer than the limit must be answered 413, and is not sent again.
+        A message longer than the limit must get 413, and is not sent again.
         """
-        calls: dict[int, HTTPConnection] = {}
+        requests: dict[int, HTTPConnection] = {}
         confirmed = False
         try:
             with super().opened_with(publisher) as flow:
                 for number, body in enumerate(self._bodies()):
                     if number not in self._delivered:
-                        calls[number] = self._post(number, body)
+                        requests[number] = self._post(number, body)
                         if publisher.ready:
                             flow.step()
                 yield flow
                 confirmed = not publisher.pending and not self._source.unread
         finally:
-            self._hear(calls, confirmed=confirmed)
+            self._check_responses(requests, confirmed=confirmed)
 
-    def _hear(self, calls: Mapping[int, HTTPConnection], *, confirmed: bool) -> None:
+    def _check_responses(self, requests: Mapping[int, HTTPConnection], *, confirmed: bool) -> None:
         too_long = {number for number, body in enumerate(self._bodies()) if len(body) > self._limit}
-        statuses = {number: _status(call) for number, call in calls.items()}
+        statuses = {number: _status(request) for number, request in requests.items()}
         delivered = {
             number
             for number, status in statuses.items()
@@ -81,8 +81,8 @@ class PushHarness(ConnectorHarness):
 
     def _open(self, config: ConnectorConfig, context: Context) -> PushSource:
         self._source = self._open_real(config, context)  # type: ignore[assignment]
-        self._source.intake.stall_seconds = ARRIVAL_SECONDS  # a machine that stands still for a moment refuses nobody
-        self._source.answer_seconds = ARRIVAL_SECONDS  # all that is in the outbox is sent before the first is confirmed
+        self._source.intake.stall_seconds = ARRIVAL_SECONDS  # a short pause of the machine must not cause refusals
+        self._source.answer_seconds = ARRIVAL_SECONDS  # all messages are sent before the first is confirmed
         return self._source
 
     def _bodies(self) -> Iterator[bytes]:
@@ -92,12 +92,12 @@ class PushHarness(ConnectorHarness):
 
     def _post(self, number: int, body: bytes) -> HTTPConnection:
         before = self._source.arrived
-        call = HTTPConnection("127.0.0.1", self._source.listen(), timeout=ARRIVAL_SECONDS)
-        call.request("POST", self._path, body, dict(self._sign(number, body)))
+        request = HTTPConnection("127.0.0.1", self._source.listen(), timeout=ARRIVAL_SECONDS)
+        request.request("POST", self._path, body, dict(self._sign(number, body)))
         deadline = time.monotonic() + ARRIVAL_SECONDS
-        while self._source.arrived == before and not select.select([call.sock], [], [], 0.001)[0]:
-            assert time.monotonic() < deadline, f"message {number} was neither taken in nor answered"
-        return call
+        while self._source.arrived == before and not select.select([request.sock], [], [], 0.001)[0]:
+            assert time.monotonic() < deadline, f"message {number} was neither accepted nor answered"
+        return request
 
 
 def _read(body: bytes) -> Any:
@@ -107,30 +107,30 @@ def _read(body: bytes) -> Any:
         return None
 
 
-def _status(call: HTTPConnection) -> int:
-    with closing(call):
-        return call.getresponse().status
+def _status(request: HTTPConnection) -> int:
+    with closing(request):
+        return request.getresponse().status
 
 
 class PushConformance(Conformance):
-    """The suite. A subclass says what the connector is and what is posted to it; its `options` have `port = 0`."""
+    """The suite. A subclass provides the connector and its messages; its `options` must contain `port = 0`."""
 
     @abstractmethod
     def bodies(self) -> Sequence[bytes]:
-        """Return what is posted, good, bad and personal."""
+        """Return the message bodies: valid, invalid, and with personal data."""
 
     @abstractmethod
     def headers(self, number: int, body: bytes) -> Mapping[str, str]:
-        """Return the headers of the `number`-th message, signed now."""
+        """Return the headers of the message `number`, signed with the current time."""
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        """Put a portion of the bodies into the outbox."""
+        """Add a part of the bodies to the outbox."""
         bodies = self.bodies()
         size = -(-len(bodies) // parts)
         self._put(directory, bodies[part * size : (part + 1) * size])
 
     def supply_hostile(self, directory: Path) -> None:
-        """Put hostile bodies into the outbox, and copies of the first JSON body, or form, with one hostile value each."""
+        """Add hostile bodies to the outbox, and copies of the first JSON or form body with one hostile value each."""
         contents = [content for content in CONTENTS.values() if len(content) < LARGE_BYTES]
         first = next((body for body in map(_read, self.bodies()) if isinstance(body, dict)), None)
         copies = [*(hostile_json(first) if first else hostile_fields(self.bodies()[0], b"&"))]
@@ -145,6 +145,6 @@ class PushConformance(Conformance):
                 outbox.write(json.dumps(body.decode("utf-8", "surrogateescape"), ensure_ascii=False) + "\n")
 
     def harness(self, directory: Path) -> ConnectorHarness:
-        """Return a bench with a sender before it."""
+        """Return a harness with a sender."""
         directory.mkdir(exist_ok=True)
         return PushHarness(self.connector, self.options(directory), directory, directory.parent / "keys", self.headers)

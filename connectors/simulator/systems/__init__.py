@@ -1,1 +1,1 @@
-"""The source systems of the département, each played through its own interface."""
+"""Source systems of the simulated département, each operated through its own interface."""

@@ -1,4 +1,4 @@
-"""Appointments: a RDV Service Public that sends its webhooks, and answers by its API for those that got lost."""
+"""Appointments: a simulated RDV Service Public with webhooks, and an API to find lost ones."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,11 +26,11 @@ SERVICES: Final = {
 }
 SENDERS: Final = 4
 ROUND_SECONDS: Final = 300
-"""How often the connector asks the API."""
+"""Interval of the connector's API requests, in seconds."""
 
 
 class Appointments(System):
-    """Numbers of appointments follow from those of matters, so that they are the same after a restart."""
+    """Simulated appointment system. Appointment ids are derived from case numbers, so they survive a restart."""
 
     instance = "rendez-vous"
     connector = "rdv"
@@ -72,12 +72,12 @@ class Appointments(System):
         }
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact that an appointment is."""
+        """Return the contact id of an appointment."""
         participation, rdv = _numbers_of(citizen_case)
         return contact_id(self.channel, self.source, f"{rdv}-{participation}")
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - it is told what time it is by what happens
-        """Serve, and be ready to send."""
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - actions have their own time
+        """Serve the API and prepare the webhooks."""
         server = RdvServer(self._service, [ORGANISATION])
         self._stack.enter_context(
             serving(server.app, self.simulation_run.port(f"{self.instance}-api"), date_header=False)
@@ -88,31 +88,31 @@ class Appointments(System):
         self._stack.callback(self._outbox.close)
 
     def run(self, action: Action) -> None:
-        """Let it happen when what that makes the service tell can be sent: the API is not to know it long before."""
+        """Execute an action when its webhooks can be sent, so that the API does not report it long before."""
         assert self._outbox is not None
-        self._outbox.put(_Message(partial(self._happen, action)), action.citizen_case.number)
+        self._outbox.put(_Message(partial(self._apply, action)), action.citizen_case.number)
 
     def restore(self, action: Action) -> None:
-        """Let it have happened."""
-        self._happen(action)
+        """Execute an action of an earlier run, without webhooks."""
+        self._apply(action)
 
     def drain(self) -> bool:
-        """Return whether all was taken."""
+        """Return whether all webhooks were accepted."""
         return self._outbox is None or self._outbox.drain()
 
     def close(self) -> None:
-        """Serve and send no more."""
+        """Stop the API and the webhooks."""
         self._stack.close()
 
-    def _happen(self, action: Action) -> list[bytes]:
-        """Let a deed be done, and return what the service tells of it."""
+    def _apply(self, action: Action) -> list[bytes]:
+        """Execute an action, and return its webhooks."""
         with self._lock:
-            self._act(action)
-            told = [*self._service.outbox]
+            self._apply_action(action)
+            bodies = [*self._service.outbox]
             self._service.outbox.clear()
-            return told
+            return bodies
 
-    def _act(self, action: Action) -> None:
+    def _apply_action(self, action: Action) -> None:
         _, rdv = _numbers_of(action.citizen_case)
         match action:
             case Action(kind=ActionKind.APPOINTMENT_BOOKED, effective_at=slot) if slot:
@@ -129,13 +129,13 @@ class Appointments(System):
                 self._service.miss(action.at, rdv)
 
     def _book(self, action: Action, slot: datetime) -> None:
-        who, place = action.citizen_case.citizen, action.citizen_case.place
-        first, _, last = who.name.partition(" ")
+        citizen, place = action.citizen_case.citizen, action.citizen_case.place
+        first, _, last = citizen.name.partition(" ")
         self._numbers = iter(_numbers_of(action.citizen_case))
         self._service.book(
             action.at,
             slot,
-            [Citizen(who.rdv_user, first, last, who.email or None, who.phone)],
+            [Citizen(citizen.rdv_user, first, last, citizen.email or None, citizen.phone)],
             organisation=ORGANISATION,
             motif=100 + SERVICES[place.service],
             service=SERVICES[place.service],
@@ -145,37 +145,37 @@ class Appointments(System):
 
 
 class _Message:
-    """What is told of a deed, which is done the first time that it is to be sent."""
+    """Webhooks of an action, which is executed at the first attempt to send."""
 
-    def __init__(self, happen: Callable[[], list[bytes]]) -> None:
-        self._happen = happen
+    def __init__(self, apply: Callable[[], list[bytes]]) -> None:
+        self._apply = apply
         self._bodies: list[bytes] | None = None
 
     def __call__(self, webhooks: "_Webhooks") -> None:
         if self._bodies is None:
-            self._bodies = self._happen()
+            self._bodies = self._apply()
         while self._bodies:
             webhooks.send(self._bodies[0])
             del self._bodies[0]
 
 
 class _Webhooks:
-    """The sender of the simulated service, which leaves it to others to send again."""
+    """Sender of the simulated service; repeated attempts are made by `Outbox`."""
 
     def __init__(self, url: str, secret: str) -> None:
         self._sender = WebhookSender(url, secret)
         self._url = url
 
     def send(self, body: bytes) -> None:
-        """Send a webhook. Raises `NotTakenError`."""
+        """Send a webhook. Raises `NotAcceptedError`."""
         if not self._sender.send(body):
             self._sender.backlog.clear()
-            raise NotAcceptedError(f"{self._url} takes nothing now")
+            raise NotAcceptedError(f"{self._url} does not accept webhooks now")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is kept open."""
 
 
 def _numbers_of(citizen_case: CitizenCase) -> tuple[int, int]:
-    """Return the number of the participation, and of the appointment."""
+    """Return the ids of the participation and of the appointment."""
     return 2 * citizen_case.number, 2 * citizen_case.number + 1

@@ -1,4 +1,4 @@
-"""What the simulator needs of a source system."""
+"""Interface of simulated source systems."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,52 +11,52 @@ from models.topics import Channel
 
 CurrentTime = Callable[[], datetime]
 POLL_SECONDS: Final = 8
-"""How often connectors ask those systems that tell nothing by themselves; not 5, when servers end connections that are idle."""
+"""Poll interval of connectors, in seconds. Not 5, because servers close idle connections after 5 seconds."""
 
 
 class System(ABC):
-    """One source system on a stage. It stands (files, servers) from `open` to `close`; all is called from one thread."""
+    """One source system. Its files and servers exist from `open` to `close`. Use it from one thread."""
 
     instance: ClassVar[str]
-    """Name of the connector's instance that reads it."""
+    """Name of the connector instance that reads it."""
     connector: ClassVar[str]
     channel: ClassVar[Channel]
     action_kinds: ClassVar[frozenset[ActionKind]]
-    """The deeds that are done in it."""
+    """Kinds of actions executed in it."""
 
     def __init__(self, simulation_run: SimulationRun) -> None:
         self.simulation_run = simulation_run
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector that reads it, as TOML takes them."""
+        """Return the options of its connector, as TOML values."""
 
     @property
     def source(self) -> str:
-        """The source of the events that its connector makes."""
+        """Source of its connector's events."""
         return f"{self.connector}/{self.instance}"
 
-    def contact(self, citizen_case: CitizenCase) -> str:  # noqa: ARG002 - other systems need it
-        """Return the id of the contact that a matter of its channel is; empty if only the connector knows."""
+    def contact(self, citizen_case: CitizenCase) -> str:  # noqa: ARG002 - used by other systems
+        """Return the contact id of a case; empty if only the connector knows it."""
         return ""
 
     def accepts(self, action: Action) -> bool:
-        """Whether a deed is done in it."""
+        """Return whether an action is executed in this system."""
         return action.kind in self.action_kinds
 
-    def open(self, now: CurrentTime) -> None:  # noqa: B027 - most have something to do
-        """Let it stand; `now` is the simulation's clock."""
+    def open(self, now: CurrentTime) -> None:  # noqa: B027 - optional
+        """Start the system. `now` returns the simulated time."""
 
     @abstractmethod
     def run(self, action: Action) -> None:
-        """Do a deed. What has to wait for somebody else is done by the time that `settle` returns True."""
+        """Execute an action. Deferred work is complete when `drain` returns True."""
 
-    def restore(self, action: Action) -> None:  # noqa: B027 - the same
-        """Know of a deed that was done when it stood the last time."""
+    def restore(self, action: Action) -> None:  # noqa: B027 - optional
+        """Restore the effect of an action of an earlier run."""
 
     def drain(self) -> bool:
-        """Go on with what has to wait; return whether nothing waits any more."""
+        """Continue deferred work; return whether none is left."""
         return True
 
-    def close(self) -> None:  # noqa: B027 - the same
-        """Take it down."""
+    def close(self) -> None:  # noqa: B027 - optional
+        """Stop the system."""

@@ -1,4 +1,4 @@
-"""Online procedures: a server of Démarches simplifiées that tells of the département's dossiers."""
+"""Online procedures: a simulated Démarches simplifiées server with the département's dossiers."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,7 +19,7 @@ DECISIONS: Final = {"accepted": "accepte", "rejected": "refuse", "no_action": "c
 
 
 class Dossiers(System):
-    """The connector asks; what it is told is what has happened by then."""
+    """Simulated server, polled by the connector. It returns dossiers as of the simulated time."""
 
     instance = "demarches"
     connector = "demarches"
@@ -36,7 +36,7 @@ class Dossiers(System):
 
     def __init__(self, simulation_run: SimulationRun) -> None:
         super().__init__(simulation_run)
-        self._played = _Played()
+        self._dossiers = _ScriptedDossiers()
         self._stack = ExitStack()
 
     def options(self) -> dict[str, Any]:
@@ -51,45 +51,45 @@ class Dossiers(System):
         }
 
     def open(self, now: CurrentTime) -> None:
-        """Serve."""
-        self._stack.enter_context(serving(create_app(self._played, now), self.simulation_run.port(self.instance)))
+        """Start the server."""
+        self._stack.enter_context(serving(create_app(self._dossiers, now), self.simulation_run.port(self.instance)))
 
     def run(self, action: Action) -> None:
-        """Let it happen to the dossier."""
-        self._played.add(action)
+        """Apply an action to its dossier."""
+        self._dossiers.add(action)
 
     restore = run
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop the server."""
         self._stack.close()
 
 
-class _Played(SimulatedDossiers):
-    """The dossiers as deeds have made them."""
+class _ScriptedDossiers(SimulatedDossiers):
+    """Dossiers built from actions."""
 
     def __init__(self) -> None:
-        self._lives: dict[int, DossierScenario] = {}
+        self._scenarios: dict[int, DossierScenario] = {}
 
     def scenarios(self, now: datetime) -> Iterator[DossierScenario]:
-        """Yield those that have begun by `now`."""
-        yield from (life for life in [*self._lives.values()] if life.changed_at(now))
+        """Yield the dossiers that exist at `now`."""
+        yield from (scenario for scenario in [*self._scenarios.values()] if scenario.changed_at(now))
 
     def add(self, action: Action) -> None:
-        """Let a deed be part of its dossier's life."""
+        """Add an action to its dossier."""
         number, at = action.citizen_case.number, action.at
         if action.kind is ActionKind.FORM_SUBMITTED:
             procedure, email = NUMBERS[action.citizen_case.place.service], action.citizen_case.citizen.email
-            self._lives[number] = DossierScenario(number, procedure, email, (("depose", at),), None, None, None)
+            self._scenarios[number] = DossierScenario(number, procedure, email, (("depose", at),), None, None, None)
             return
-        life = self._lives[number]
+        scenario = self._scenarios[number]
         match action.kind:
             case ActionKind.CORRECTION_REQUESTED:
-                life = life._replace(asked_at=at)
+                scenario = scenario._replace(asked_at=at)
             case ActionKind.FORM_CORRECTED:
-                life = life._replace(resolved_at=at)
+                scenario = scenario._replace(resolved_at=at)
             case ActionKind.FORM_TAKEN_UP:
-                life = life._replace(steps=(*life.steps, ("passe_en_instruction", at)))
+                scenario = scenario._replace(steps=(*scenario.steps, ("passe_en_instruction", at)))
             case ActionKind.FORM_DECIDED:
-                life = life._replace(steps=(*life.steps, (DECISIONS[action.value], at)))
-        self._lives[number] = life
+                scenario = scenario._replace(steps=(*scenario.steps, (DECISIONS[action.value], at)))
+        self._scenarios[number] = scenario

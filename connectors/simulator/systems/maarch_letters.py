@@ -1,4 +1,4 @@
-"""Letters of services that work in Maarch Courrier: a server that tells how each letter stands when it is asked."""
+"""Letters of services that use Maarch Courrier: a simulated server that returns the current state of each letter."""
 
 from contextlib import ExitStack
 from typing import Any, Final
@@ -22,12 +22,12 @@ POSTAGE: Final = {
     "lettre_recommandee": "Recommandé",
     "lettre_recommandee_avec_avis": "Recommandé avec avis",
 }
-DROPPED: Final = "SSUITE"
-"""The status of what nothing is done about."""
+CLOSED_STATUS: Final = "SSUITE"
+"""Status of letters closed without action."""
 
 
 class MaarchLetters(System):
-    """What happens to a letter between two questions is never told but by its last status: so `settle` waits for the next one."""
+    """Simulated Maarch. It reports only the last status of a letter, so `drain` waits for the next request."""
 
     instance = "ged"
     connector = "maarch"
@@ -46,8 +46,8 @@ class MaarchLetters(System):
     def __init__(self, simulation_run: SimulationRun) -> None:
         super().__init__(simulation_run)
         self._maarch = SimulatedMaarch()
-        self._asked = _Asked(MaarchRestApi(self._maarch.database).app())
-        self._needed = 0
+        self._requests = _RequestCounter(MaarchRestApi(self._maarch.database).app())
+        self._required = 0
         self._numbers: dict[int, int] = {}
         self._stack = ExitStack()
 
@@ -69,21 +69,21 @@ class MaarchLetters(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Whether a letter is of a service that works in Maarch."""
+        """Return whether an action concerns a letter of a service that uses Maarch."""
         return super().accepts(action) and action.citizen_case.place.service in ENTITIES
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - it tells how things stand after what was done last
-        """Serve."""
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - the server returns the state after the last action
+        """Start the server."""
         self._stack.callback(self._maarch.stop)
-        self._stack.enter_context(serving(self._asked, self.simulation_run.port(self.instance)))
+        self._stack.enter_context(serving(self._requests, self.simulation_run.port(self.instance)))
 
     def run(self, action: Action) -> None:
-        """Let it happen."""
+        """Apply an action."""
         self.restore(action)
-        self._needed = self._asked.begun + 1
+        self._required = self._requests.started + 1
 
     def restore(self, action: Action) -> None:
-        """Let it have happened: letters have the same numbers if all happens again in its order."""
+        """Apply an action of an earlier run. Repeating all actions in order gives letters the same ids."""
         at, letter = action.at, action.citizen_case
         number = self._numbers.get(letter.number, 0)
         match action.kind:
@@ -104,29 +104,29 @@ class MaarchLetters(System):
             case ActionKind.LETTER_ANSWERED:
                 self._maarch.answer(number, at)
             case ActionKind.LETTER_CLOSED:
-                self._maarch.close(number, at, DROPPED)
+                self._maarch.close(number, at, CLOSED_STATUS)
             case ActionKind.LETTER_SENT:
                 fields = {str(CLASS_FIELD): POSTAGE[action.value], str(COST_FIELD): f"{action.amount / 100:.2f}"}
                 self._maarch.send(at, destination=ENTITIES[letter.place.service], custom_fields=fields)
 
     def drain(self) -> bool:
-        """Return whether it was asked since something happened last."""
-        return self._asked.ended >= self._needed
+        """Return whether the letters were requested since the last action."""
+        return self._requests.completed >= self._required
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop the server."""
         self._stack.close()
 
 
-class _Asked:
-    """Counts how often it was asked for letters."""
+class _RequestCounter:
+    """Counts requests for the list of letters."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.begun = self.ended = 0
+        self.started = self.completed = 0
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asks = scope["type"] == "http" and scope["path"].endswith("/res/list")
-        self.begun += asks
+        is_list = scope["type"] == "http" and scope["path"].endswith("/res/list")
+        self.started += is_list
         await self._app(scope, receive, send)
-        self.ended += asks
+        self.completed += is_list

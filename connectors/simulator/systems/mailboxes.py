@@ -1,4 +1,4 @@
-"""E-mail in a real mailbox, made for this: citizens and services write to it by APPEND."""
+"""E-mail in a real mailbox reserved for the simulation; messages are written with IMAP APPEND."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -18,9 +18,9 @@ DOMAIN: Final = "accueil.example.org"
 
 
 class Mailboxes(System):
-    """One mailbox for the addresses of all services; `server` has the connector's options that say where it is.
+    """One mailbox for the addresses of all services. `server` are connector options for the connection.
 
-    Raises `ConfigError` if they cannot be used.
+    Raises `ConfigError` if they are invalid.
     """
 
     instance = "messagerie"
@@ -49,14 +49,14 @@ class Mailboxes(System):
 
     def run(self, action: Action) -> None:
         """Write a message."""
-        box, asked = self._boxes[action.citizen_case.place.service], action.citizen_case.reference
+        box, reference = self._boxes[action.citizen_case.place.service], action.citizen_case.reference
         match action.kind:
             case ActionKind.EMAIL_RECEIVED:
-                box.receive(asked, action.at, action.citizen_case.citizen.email)
+                box.receive(reference, action.at, action.citizen_case.citizen.email)
             case ActionKind.EMAIL_ACKNOWLEDGED:
-                box.acknowledge(f"{asked}-received", action.at, action.citizen_case.citizen.email, [asked])
+                box.acknowledge(f"{reference}-received", action.at, action.citizen_case.citizen.email, [reference])
             case ActionKind.EMAIL_ANSWERED:
-                box.answer(f"{asked}-answer", action.at, action.citizen_case.citizen.email, [asked])
+                box.answer(f"{reference}-answer", action.at, action.citizen_case.citizen.email, [reference])
 
     def close(self) -> None:
         """Log out."""

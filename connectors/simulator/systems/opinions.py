@@ -1,4 +1,4 @@
-"""Opinions about online procedures: a server of JeDonneMonAvis that tells those that citizens gave."""
+"""Opinions about online procedures: a simulated JeDonneMonAvis server."""
 
 from contextlib import ExitStack
 from typing import Any, Final
@@ -14,11 +14,11 @@ from models.topics import Channel
 FORMS: Final = {label: 7_000 + place for place, label in enumerate(PROCEDURES.values(), start=1)}
 BUTTON: Final = 900
 SMILEYS: Final = {0: "bad", 5: "medium", 10: "good"}
-"""What the connector makes of them."""
+"""Score in the ledger → smiley that the connector converts to it."""
 
 
 class Opinions(System):
-    """A form for each procedure; nobody is invited, and what somebody thinks is tied to no dossier."""
+    """One form per procedure. Citizens are not invited, and opinions are not linked to dossiers."""
 
     instance = "avis"
     connector = "jdma"
@@ -35,19 +35,19 @@ class Opinions(System):
         return {
             "token": TOKEN,
             "url": f"{self.simulation_run.address(self.instance)}{BASE}",
-            "poll_seconds": 2 * POLL_SECONDS,  # it refuses who asks more than once a second
+            "poll_seconds": 2 * POLL_SECONDS,  # the server refuses more than one request per second
             "settle_seconds": 0,
             "site": HEADQUARTERS,
             "forms": {str(number): {"service": service} for service, number in FORMS.items()},
         }
 
     def accepts(self, action: Action) -> bool:
-        """Whether an opinion is about a procedure."""
+        """Return whether an action is an opinion about an online procedure."""
         parent = action.citizen_case.parent
         return super().accepts(action) and parent is not None and parent.channel is Channel.FORM
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - it tells all that was given
-        """Serve."""
+    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - the server returns all opinions
+        """Start the server."""
         self._stack.enter_context(served(self._jdma, self.simulation_run.port(self.instance)))
 
     def run(self, action: Action) -> None:
@@ -60,5 +60,5 @@ class Opinions(System):
     restore = run
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop the server."""
         self._stack.close()

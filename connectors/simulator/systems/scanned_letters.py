@@ -1,4 +1,4 @@
-"""Letters: a scanner that drops them, a back office that tells by sidecars what became of them."""
+"""Scanned letters: a simulated scanner, and a back office that reports the steps of letters in sidecar files."""
 
 from typing import Any, Final
 
@@ -19,13 +19,13 @@ STEPS: Final = {
 }
 SERVICES: Final = {place.service: place.service for place, _ in LETTERS.places}
 DEPARTURES: Final = "D{year}-{number:09}"
-"""How letters are numbered that answer none of the register."""
+"""Number format of outgoing letters that answer no registered letter."""
 ROWS: Final = 200
-"""Of a sidecar with steps."""
+"""Maximum number of steps in one sidecar file."""
 
 
 class ScannedLetters(System):
-    """A letter's steps wait until it has its number: nobody can write it on a sidecar before."""
+    """Simulated mailroom. Steps of a letter are deferred until the connector has assigned its number."""
 
     instance = "courrier"
     connector = "mailroom"
@@ -37,7 +37,7 @@ class ScannedLetters(System):
         self._inbox, self._archive = simulation_run.folder("mail", "inbox"), simulation_run.folder("mail", "archive")
         self._mailroom = Mailroom(self._inbox, self._archive)
         self._scans: dict[int, tuple[str, int]] = {}
-        """Letter → its scan, and which of the scan's letters it is."""
+        """Letter → its scan, and its index in the scan."""
         self._places: dict[int, Place] = {}
         self._waiting: list[Action] = []
 
@@ -56,11 +56,11 @@ class ScannedLetters(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Whether a letter is of a service that the mailroom scans for."""
+        """Return whether an action concerns a letter of a service that the mailroom scans for."""
         return super().accepts(action) and action.citizen_case.place.service in SERVICES
 
     def run(self, action: Action) -> None:
-        """Drop the scan, or remember to tell."""
+        """Write the scan, or defer the step."""
         self.restore(action)
         if action.kind is not ActionKind.LETTER_SCANNED:
             self._waiting.append(action)
@@ -69,28 +69,28 @@ class ScannedLetters(System):
             code: scans.Code = "qr" if action.citizen_case.number % 2 else "code128"
             self._mailroom.drop_stack(_name(action), scanned_at=action.at, letters=sheets, code=code)
         else:
-            who = action.citizen_case.citizen
+            citizen = action.citizen_case.citizen
             fields = {
                 "reference": action.citizen_case.reference,
                 "service": action.citizen_case.place.service,
-                "case": who.case,
-                "phone": who.phone,
+                "case": citizen.case,
+                "phone": citizen.phone,
             }
-            fields |= {"email": who.email} if who.email else {}
+            fields |= {"email": citizen.email} if citizen.email else {}
             fields |= {"arrived_at": action.effective_at.isoformat()} if action.effective_at else {}
             self._mailroom.drop_letter(_name(action), scanned_at=action.at, pages=action.amount, fields=fields)
 
     def restore(self, action: Action) -> None:
-        """Know which scan a letter is in, and whose it is."""
-        for which, letter in enumerate((action.citizen_case, *action.other_cases)):
+        """Restore the scan and the place of a letter."""
+        for index, letter in enumerate((action.citizen_case, *action.other_cases)):
             if action.kind is ActionKind.LETTER_SCANNED:
-                self._scans[letter.number] = _name(action), which
+                self._scans[letter.number] = _name(action), index
                 self._places[letter.number] = letter.place
             elif action.place:
                 self._places[letter.number] = action.place
 
     def drain(self) -> bool:
-        """Tell the steps of the letters that have their number by now."""
+        """Write the steps of letters whose number is known by now."""
         if not self._waiting:
             return True
         self._mailroom.refresh()
@@ -101,21 +101,21 @@ class ScannedLetters(System):
             else:
                 waiting.append(action)
         for start in range(0, len(ready), ROWS):
-            told = ready[start : start + ROWS]
-            last, _ = told[-1]
+            batch = ready[start : start + ROWS]
+            last, _ = batch[-1]
             name = f"steps-{last.citizen_case.number}-{STEPS[last.kind]}-{last.at:%Y%m%d}"
-            self._mailroom.write_steps(name, written_at=last.at, steps=[step for _, step in told])
+            self._mailroom.write_steps(name, written_at=last.at, steps=[step for _, step in batch])
         self._waiting = waiting
         return not waiting
 
     def _chrono(self, action: Action) -> str:
-        """Return the number of a letter; empty if it has none yet."""
+        """Return the registered number of a letter; empty if it has none yet."""
         number = action.citizen_case.number
         if number not in self._scans:
             return DEPARTURES.format(year=action.at.year, number=number)
-        name, which = self._scans[number]
+        name, index = self._scans[number]
         chronos = self._mailroom.chronos(name)
-        return chronos[which] if chronos else ""
+        return chronos[index] if chronos else ""
 
     def _step(self, action: Action, chrono: str) -> dict[str, str | int]:
         place = action.place or self._places.get(action.citizen_case.number, action.citizen_case.place)

@@ -16,7 +16,7 @@ from models.topics import Channel
 
 
 class Surveys(System):
-    """`contact_of` tells which contact a matter is; empty if that cannot be told: then nobody is invited."""
+    """Simulated survey tool. `contact_of` returns the contact id of a case; without one, citizens are not invited."""
 
     instance = "enquetes"
     connector = "survey"
@@ -40,7 +40,7 @@ class Surveys(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Whether it asks about the contact that a deed is about."""
+        """Return whether an action is feedback about a contact with a known id."""
         return (
             super().accepts(action)
             and action.citizen_case.parent is not None
@@ -48,13 +48,16 @@ class Surveys(System):
         )
 
     def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - messages have their own time
-        """Be ready to send."""
-        secret, links = self._secret(self.instance), ContactReferences([self._secret(f"{self.instance}-references")])
+        """Prepare the webhooks."""
+        secret, references = (
+            self._secret(self.instance),
+            ContactReferences([self._secret(f"{self.instance}-references")]),
+        )
         url = f"{self.simulation_run.address(self.instance)}/"
-        self._outbox = Outbox(lambda: SurveyTool(url, secret, links))
+        self._outbox = Outbox(lambda: SurveyTool(url, secret, references))
 
     def run(self, action: Action) -> None:
-        """Send an invitation, or an answer."""
+        """Send an invitation or an answer."""
         assert self._outbox is not None
         assert action.citizen_case.parent is not None
         contact, native = self._contact_of(action.citizen_case.parent), action.citizen_case.reference
@@ -64,11 +67,11 @@ class Surveys(System):
             self._outbox.put(lambda tool: tool.answer(contact, action.at, f"reponse-{native}", action.amount))
 
     def drain(self) -> bool:
-        """Return whether all was taken."""
+        """Return whether all messages were accepted."""
         return self._outbox is None or self._outbox.drain()
 
     def close(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         if self._outbox:
             self._outbox.close()
 

@@ -1,4 +1,4 @@
-"""What tells by signed webhooks: the front desks of the centres, and a helpdesk for e-mail where there is no mailbox to fill."""
+"""Systems with signed webhooks: the front desks of the centres, and a helpdesk for e-mail without a mailbox."""
 
 import json
 from abc import abstractmethod
@@ -16,30 +16,30 @@ from models.ids import contact_id
 from models.topics import Channel
 
 SENDERS: Final = 4
-"""How many messages are on their way at once: each waits until its event is safe."""
+"""Number of messages sent in parallel; each waits until its event is stored."""
 
 
 class Webhooks(System):
-    """One sender, read by a `webhook` connector. A subclass says which messages there are, and what is in them."""
+    """Base of systems read by the `webhook` connector. Subclasses define the messages."""
 
     connector = "webhook"
     types: ClassVar[dict[ActionKind, tuple[str, str]]]
-    """The type of a deed's message, and the event that it is."""
+    """Action kind → type of its message, and type of the event."""
 
     def __init__(self, simulation_run: SimulationRun) -> None:
         super().__init__(simulation_run)
         self._outbox: Outbox[Sender] | None = None
 
     @abstractmethod
-    def words(self) -> set[str]:
-        """Return the words for places that messages have."""
+    def labels(self) -> set[str]:
+        """Return the labels of sites, services and queues used in messages."""
 
     @abstractmethod
     def data(self, action: Action) -> dict[str, Any]:
-        """Return what the message of a deed says, beside the contact's id."""
+        """Return the content of an action's message, without the contact id."""
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return how a message is understood."""
+        """Return the connector options for a message type."""
         return {"event": event, "id": "data.id", "site": "data.site", "service": "data.service"}
 
     def options(self) -> dict[str, Any]:
@@ -48,22 +48,22 @@ class Webhooks(System):
             "port": self.simulation_run.port(self.instance),
             "secret_file": str(self.simulation_run.secret(self.instance)),
             "sector": SECTOR,
-            "labels": {word: word for word in sorted(self.words())},
+            "labels": {label: label for label in sorted(self.labels())},
             "types": {name: self.kind(event) for name, event in self.types.values()},
         }
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact that a matter is."""
+        """Return the contact id of a case."""
         return contact_id(self.channel, self.source, _uuid(citizen_case))
 
     def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - messages have their own time
-        """Be ready to send."""
+        """Prepare the webhooks."""
         secret = SecretStr(self.simulation_run.secret(self.instance).read_text(encoding="ascii"))
         url = f"{self.simulation_run.address(self.instance)}/"
         self._outbox = Outbox(lambda: Sender(url, secret), SENDERS)
 
     def run(self, action: Action) -> None:
-        """Send the message of a deed."""
+        """Send the message of an action."""
         assert self._outbox is not None
         (name, _), native, place = self.types[action.kind], _uuid(action.citizen_case), action.citizen_case.place
         data = {"id": native, "site": place.site, "service": place.service, **self.data(action)}
@@ -71,11 +71,11 @@ class Webhooks(System):
         self._outbox.put(lambda sender: sender.send(f"{native}.{name}", body), action.citizen_case.number)
 
     def drain(self) -> bool:
-        """Return whether all was taken."""
+        """Return whether all messages were accepted."""
         return self._outbox is None or self._outbox.drain()
 
     def close(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         if self._outbox:
             self._outbox.close()
 
@@ -93,12 +93,12 @@ class FrontDesks(Webhooks):
     }
     action_kinds = frozenset(types)
 
-    def words(self) -> set[str]:
+    def labels(self) -> set[str]:
         """Return the names of sites, services and rooms."""
-        return {word for place, _ in VISITS.places for word in place}
+        return {label for place, _ in VISITS.places for label in place}
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return how a message is understood: the first of a visit tells who came."""
+        """Return the connector options for a message type; the first message of a visit identifies the visitor."""
         visitor = {
             "phone": "data.visitor.phone",
             "email": "data.visitor.email",
@@ -108,16 +108,16 @@ class FrontDesks(Webhooks):
         return super().kind(event) | (visitor if event == "visit.arrived" else {})
 
     def data(self, action: Action) -> dict[str, Any]:
-        """Return who came, and where one waits."""
+        """Return the visitor and the room for a new ticket."""
         if action.kind is not ActionKind.TICKET_TAKEN:
             return {}
-        who = action.citizen_case.citizen
-        visitor = {"name": who.name, "phone": who.phone, "email": who.email or None, "case": who.case}
+        citizen = action.citizen_case.citizen
+        visitor = {"name": citizen.name, "phone": citizen.phone, "email": citizen.email or None, "case": citizen.case}
         return {"room": action.citizen_case.place.queue, "visitor": visitor}
 
 
 class Helpdesk(Webhooks):
-    """A program in which the services answer e-mail."""
+    """Application in which the services answer e-mail."""
 
     instance = "messagerie"
     channel = Channel.EMAIL
@@ -128,19 +128,19 @@ class Helpdesk(Webhooks):
     }
     action_kinds = frozenset(types)
 
-    def words(self) -> set[str]:
-        """Return the names of site and services."""
+    def labels(self) -> set[str]:
+        """Return the names of the site and the services."""
         return {HEADQUARTERS, *EMAIL_SERVICES}
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return how a message is understood."""
+        """Return the connector options for a message type."""
         return super().kind(event) | {"email": "data.from"}
 
     def data(self, action: Action) -> dict[str, Any]:
-        """Return who wrote."""
+        """Return the sender and a subject."""
         return {"from": action.citizen_case.citizen.email, "subject": "Une question"}
 
 
 def _uuid(citizen_case: CitizenCase) -> str:
-    """Return a matter's number in the form of a UUID, which says nothing about a person."""
+    """Return a case number in the format of a UUID."""
     return f"00000000-0000-4000-8000-{citizen_case.number:012x}"

@@ -1,11 +1,11 @@
-// What is asked of the API, with the token that is kept in this tab alone.
+// Requests to the API, with the token that is stored in this tab only.
 
 const TOKEN = "accueil.token";
 const TOUCHED = "accueil.touched_at";
 const LANGUAGE = document.documentElement.lang;
 const KIND = /^urn:accueil:problem:/;
 
-/** What went wrong: `kind` is the last part of RFC 9457's type, or `network`. */
+/** An error answer: `kind` is the last part of RFC 9457's type, or `network`. */
 export class Trouble extends Error {
   constructor(kind, { title = "", detail = "", seconds = 0, fields = [] } = {}) {
     super(kind);
@@ -13,7 +13,7 @@ export class Trouble extends Error {
   }
 }
 
-/** An answer that came after the session in which it was asked for. */
+/** An answer that arrived after its session had ended. */
 export class Late extends Error {}
 
 let session = new AbortController();
@@ -24,19 +24,19 @@ export function keepToken(token) {
   sessionStorage.setItem(TOUCHED, Date.now());
 }
 
-/** Forget the token, what was remembered in this tab, and whatever is still being asked. */
+/** Delete the token and all data of this tab, and abort pending requests. */
 export function forget() {
   session.abort();
   session = new AbortController();
   sessionStorage.clear();
 }
 
-/** Return the answer. Raises `Trouble`, or `Late` if nobody waits for it any more. */
+/** Return the answer. Raises `Trouble`, or `Late` if the session has ended. */
 export const ask = (path, body) => fetchAs(path, body, (response) => response.json());
 
-/** Return the file that is the answer, and its name. Raises the same. */
+/** Return the answered file and its name. Raises as `ask` does. */
 export const askFile = (path, body) => fetchAs(path, body, async (response) => {
-  const found = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? ""); // a proxy may drop it
+  const found = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? ""); // a proxy may remove the header
   return { name: found?.[1] ?? "export", file: await response.blob() };
 });
 
@@ -63,7 +63,7 @@ async function fetchAs(path, body, read) {
   }
 }
 
-/** Call `end` once nobody has touched the page for `seconds`; also if the tab slept meanwhile, or was opened again. */
+/** Call `end` after `seconds` without user input, also if the tab was suspended or reopened in between. */
 export function watch(seconds, end) {
   let isTouched = false;
   const touch = () => {

@@ -1,16 +1,16 @@
-// Facts as lanes, one per channel, over time. Arrow keys go from one to the next, Enter opens; T shows the same as a table.
+// Diagram of events over time, with a lane for each channel. Arrow keys move, Enter opens an event, T shows a table instead.
 
 import { date, daily, el, factName, hour, local, many, millis, moment, monthly, say, serviceName, stateAfter, svg, symbol, word } from "./say.js";
 
 const CHANNELS = ["mail", "email", "form", "appointment", "call", "visit", "feedback"];
-const MOST = 500; // facts: more are no picture any more
+const MOST = 500; // maximum of events: more would overlap
 const [ROW, TOP, RADIUS, GAP] = [44, 8, 7, 14];
-const LEVELS = [0, -14, 14]; // on a lane, above and below it: two facts of one moment, as a closure that keeps a promise, are both seen
+const LEVELS = [0, -14, 14]; // offsets from the lane, so that simultaneous events, such as a closure and a met target, do not overlap
 const [HOUR, DAY] = [3_600_000, 86_400_000];
 const STEPS = [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY];
 const MONTHS = [1, 2, 3, 6, 12, 24, 60];
 
-/** Return the name of a fact as people hear it. */
+/** Return the accessible name of an event. */
 export const nameOfFact = (entry) =>
   entry.is_outline
     ? `${word("channel", entry.channel)}, ${moment(millis(entry.happened_at))}. ${say("outline")}`
@@ -20,7 +20,7 @@ export class Lanes {
   constructor(open) {
     this.open = open;
     this.asTable = false;
-    this.current = null; // id of the fact that Tab reaches
+    this.current = null; // id of the event that Tab focuses
     this.picture = el("div", { class: "picture" });
     this.table = el("div", { class: "unseen" });
     this.told = el("p", { class: "muted", id: "lanes-told" });
@@ -55,13 +55,13 @@ export class Lanes {
     this.draw();
   }
 
-  /** Draw as wide as there is room, so that letters and targets keep their size. */
+  /** Draw at the available width, so that letters and click targets keep their size. */
   draw() {
     const width = this.picture.clientWidth;
     if (!width || !this.entries?.length) return;
     const hadFocus = this.picture.contains(document.activeElement);
     const left = width < 560 ? 14 : 150;
-    const head = width < 560 ? 18 : 0; // on a phone the name stands above its lane
+    const head = width < 560 ? 18 : 0; // on a phone, the name is above its lane
     const row = ROW + head;
     const height = TOP + row * this.channels.length + 26;
     const [from, until] = this.span();
@@ -86,7 +86,7 @@ export class Lanes {
     if (hadFocus) this.focus(this.current);
   }
 
-  /** From the first fact until the last, or until now if something is open. */
+  /** Return the range of time: from the first event to the last one, or to now if a contact is open. */
   span() {
     const isOpen = this.contacts.some((contact) => contact.is_open);
     const [first, last] = [this.entries[0].at, this.entries.at(-1).at];
@@ -94,9 +94,9 @@ export class Lanes {
     return end - first < HOUR ? [first - HOUR, end + HOUR] : [first, end];
   }
 
-  /** Return how far below its lane each fact stands, so that it hides none before it, as far as there is room. */
+  /** Return the offset of each event from its lane, so that it covers no earlier one if there is enough space. */
   levels(x) {
-    const lanes = new Map(); // channel → x of the last fact on each level
+    const lanes = new Map(); // channel → x of the last event on each level
     return this.entries.map(({ channel, at }) => {
       if (!lanes.has(channel)) lanes.set(channel, LEVELS.map(() => -Infinity));
       const last = lanes.get(channel);
@@ -107,7 +107,7 @@ export class Lanes {
     });
   }
 
-  /** Return each contact's lane, when it began and ended as far as it is shown, and whether it is open. */
+  /** Return the lane of each contact, its shown beginning and end, and whether it is open. */
   lives(until) {
     const lives = new Map();
     for (const { contact, channel, at } of this.entries) {
@@ -169,7 +169,7 @@ export class Lanes {
     if (next) this.focus(next.id);
   }
 
-  /** Return the fact that a key leads to, null if there is none; undefined if it is no key of ours. */
+  /** Return the event to which a key moves; null if none exists, undefined for other keys. */
   next(key, at, entry) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
     if (step) return this.entries[at + step] ?? null;
@@ -212,10 +212,10 @@ function tableOf(channels, entries) {
     el("thead", {}, el("tr", {}, heads.map((name) => el("th", { scope: "col" }, say(name))))), el("tbody", {}, body));
 }
 
-/** Return at most `most` round times between two, and how they are called. */
+/** Return at most `most` round times between two times, with their labels. */
 function ticks(from, until, most) {
   const [first, last] = [local(from), local(until)];
-  const back = (at) => at - (local(at - (first - from)) - (at - (first - from))); // from the house's time to UTC
+  const back = (at) => at - (local(at - (first - from)) - (at - (first - from))); // from the organisation's time zone to UTC
   const step = STEPS.find((one) => (last - first) / one <= most);
   const marks = [];
   if (step) {

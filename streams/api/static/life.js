@@ -1,9 +1,9 @@
-// One contact from its beginning to its end, in a panel at the side.
+// Side panel with all events of one contact.
 
 import { $, date, el, factName, many, millis, opinion, say, serviceName, stateAfter, symbol, time, word } from "./say.js";
 import { nameOf, promises, standing } from "./matters.js";
 
-/** Show the life that the API told; `goOn` leads to the story it belongs to, null if that is shown already. */
+/** Show a contact. `goOn` opens the timeline of its citizen; null if that timeline is shown already. */
 export function showLife(life, goOn) {
   const { contact, entries } = life;
   const dialog = $("life");
@@ -42,6 +42,6 @@ function step(entry) {
     stateAfter(entry) && el("p", { class: "muted" }, standing(entry.state)));
 }
 
-/** Whether what was promised was done, though the promise was broken. */
+/** Return whether the target was missed, but met later. */
 const isLate = (entries, { policy, clock, state }) =>
   state === "breached" && entries.some(({ type, detail }) => type === "sla.met" && detail === `${policy}:${clock}`);

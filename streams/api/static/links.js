@@ -1,12 +1,12 @@
-// By what facts belong together, what is shared and so not shown; and, for who may, taking two stories apart.
+// Links between the citizen's identities, shared identities, and the revocation of links.
 
 import { count, date, el, identityName, many, millis, say } from "./say.js";
 import { choice, question } from "./question.js";
 
-/** The links of a story. `goOn(identity)` shows another's; `revoke(one, other, reason)` and `restore(one, other)` change them. */
+/** The links of a citizen. `goOn(identity)` shows another citizen; `revoke(one, other, reason)` and `restore(one, other)` change links. */
 export function links(story, me, undone, { goOn, revoke, restore }) {
   const mayRevoke = me.may.includes("revoke_link");
-  const isElsewhere = story.entries.length === 0; // all that is known is whose it may be
+  const isElsewhere = story.entries.length === 0; // only the citizens who share the identity are known
   return el("section", { class: "links panel", "aria-labelledby": "links-title" },
     el("h2", { id: "links-title" }, say(!isElsewhere ? "links" : story.shared.length > 0 ? "leads_to" : "link_revoked")),
     el("ul", {}, story.identities.map((one) => el("li", {},

@@ -1,9 +1,9 @@
-// All facts that were read, latest first, under their days; filters, and the way to older ones.
+// List of the loaded events by day, latest first, with filters and a button for older events.
 
 import { count, day, dayNumber, daysAgo, el, factName, hour, millis, say, serviceName, stateAfter, word } from "./say.js";
 import { standing } from "./matters.js";
 
-/** The filter by channel and service; `change()` is called when another one is chosen. */
+/** Filter by channel and service; calls `change()` when the selection changes. */
 export class Filter {
   constructor(change) {
     this.channel = select("filter-channel", change);
@@ -13,7 +13,7 @@ export class Filter {
       el("label", { for: "filter-service" }, say("service")), this.service);
   }
 
-  /** Offer what there is among `entries`, and keep what is chosen. */
+  /** Offer the channels and services of `entries`, and keep the selection. */
   offer(entries) {
     offer(this.channel, entries.map(({ channel }) => channel), say("every_channel"), (one) => word("channel", one));
     offer(this.service, entries.filter((entry) => !entry.is_outline).map(({ service }) => service), say("every_service"), serviceName);
@@ -32,7 +32,7 @@ function offer(element, values, all, nameOf) {
 }
 
 export class List {
-  /** `open(contact)` shows one whole; `readOlder()` reads on. */
+  /** `open(contact)` shows a contact; `readOlder()` loads the next page. */
   constructor(open, readOlder) {
     this.open = open;
     this.count = el("p", { class: "muted", id: "list-count" });
@@ -44,17 +44,17 @@ export class List {
       el("h2", { id: "list-title" }, say("facts")), this.count, this.skip, this.table, this.none, this.older);
   }
 
-  /** Show these entries and no others. */
+  /** Show these entries only. */
   show(entries) {
     const heads = ["when", "channel", "what", "service", "standing"].map((name) => el("th", { scope: "col" }, say(name)));
-    this.days = new Map(); // day → its rows
+    this.days = new Map(); // day → rows
     this.table.replaceChildren(
       el("caption", { class: "unseen" }, say("facts")),
       el("thead", {}, el("tr", {}, heads)));
     this.add(entries);
   }
 
-  /** Show older ones too. */
+  /** Show older entries as well. */
   add(entries) {
     for (const entry of entries) {
       const at = millis(entry.happened_at);
@@ -70,7 +70,7 @@ export class List {
     this.table.append(this.days.get(key));
   }
 
-  /** Say how many are shown, of how many that were read, and whether there are more. */
+  /** Show the numbers of shown and loaded events, and whether older ones exist. */
   tell(shown, read, isMore) {
     const part = shown < read ? [say("shown_of", { n: count(shown), of: count(read) })] : [];
     this.count.textContent = [...part, say(isMore ? "more_to_read" : "all_shown", { n: count(read) })].join(" · ");

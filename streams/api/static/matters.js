@@ -1,4 +1,4 @@
-// How a citizen's matters stand: in short, and the open ones as cards.
+// A citizen's cases: summary, and cards of the open ones.
 
 import { briefTime, deadline, el, many, millis, ofClock, opinion, say, serviceName, symbol, time, word } from "./say.js";
 
@@ -6,21 +6,21 @@ const STATES = { waiting: "○", in_progress: "◐", pending_citizen: "◇", clo
 const PROMISES = { met: "●", met_late: "▲", breached: "■", cancelled: "–" };
 const DUE = { running: "○", at_risk: "▲", overdue: "■", paused: "◇" };
 
-/** Who has to act, by word and symbol. */
+/** State of a contact, as text and symbol. */
 export const standing = (state) =>
   el("span", { class: "standing", "data-state": state }, symbol(STATES[state] ?? "?"), " ", word("state", state));
 
-/** What became of a promise: by word, symbol and colour, and which it was. */
+/** Result of a judged SLA target, as text, symbol and colour, with its clock. */
 const promise = ({ state, clock }) =>
   el("span", { class: "promise", "data-sla": state }, symbol(PROMISES[state] ?? "?"), " ", ofClock(word("sla", state), clock));
 
 export const nameOf = ({ channel, service }) => say("life_of", { channel: word("channel", channel), service: serviceName(service) });
 
-/** What is still to be kept: how it stands, by word, symbol and colour, and which it is. */
+/** State of an open SLA target, as text, symbol and colour, with its clock. */
 const standingDue = ({ state, clock }) =>
   el("span", { class: "promise", "data-due": state }, symbol(DUE[state] ?? "?"), " ", ofClock(word("due", state), clock));
 
-/** All that was promised to who has the contact: what is due until when first, then what came of the rest; nothing if nothing was. */
+/** All SLA targets of a contact: open ones by deadline, then judged ones, worst first. */
 export function promises(contact) {
   const due = contact.due.map((one) => [standingDue(one), one.due_at && [el("br"), el("span", { class: "muted" }, deadline(millis(one.due_at)))]]);
   const over = worstFirst(verdicts(contact)).map((one) => [promise(one), one.told_at && [el("br"), el("span", { class: "muted" }, time(millis(one.told_at)))]]);
@@ -28,7 +28,7 @@ export function promises(contact) {
   return all.length === 0 ? el("p", { class: "muted" }, say("no_promise")) : el("ul", { class: "promises" }, all.map((one) => el("li", {}, one)));
 }
 
-/** What came of promises, but for what is due all the same: overdue says that it is broken, and what is due again is not kept. */
+/** Judged targets, except those that are open again: an overdue one is a missed one already, and a reopened one is not met. */
 const verdicts = ({ sla, due }) => sla.filter(({ policy, clock, state }) => {
   const again = due.find((one) => one.policy === policy && one.clock === clock);
   return !again || (state === "breached" && again.state !== "overdue");
@@ -38,7 +38,7 @@ const worstFirst = (over) => [...over].sort((one, other) => (other.state === "br
 
 const isOverdue = ({ state }) => state === "overdue";
 
-/** A line of what matters. */
+/** The summary line. */
 export function inShort(story) {
   const open = story.contacts.filter((contact) => contact.is_open);
   const booked = open.filter((contact) => contact.channel === "appointment");
@@ -64,7 +64,7 @@ export function inShort(story) {
   );
 }
 
-/** What is due next, by which promise, and how much that matters. */
+/** The next deadline, its target and its level. */
 function nextDeadline(open) {
   const due = open.flatMap((contact) => contact.due);
   const dated = due.filter(({ due_at: at }) => at !== null).sort((one, other) => millis(one.due_at) - millis(other.due_at));
@@ -76,7 +76,7 @@ function nextDeadline(open) {
 
 const fact = (name, told, level = null) => el("div", {}, el("dt", {}, say(name)), el("dd", { "data-level": level }, told));
 
-/** The open matters; `open(contact)` shows one whole. */
+/** The open cases; `open(contact)` shows all events of one. */
 export function matters(story, open) {
   const shown = story.contacts.filter((contact) => contact.is_open);
   return el("section", { class: "matters", "aria-labelledby": "matters-title" },
@@ -100,7 +100,7 @@ function card(contact, open) {
   );
 }
 
-/** A text with a time where it has `{when}`. */
+/** A text with a time in place of `{when}`. */
 function line(name, at) {
   const [before, after] = say(name, { when: "\n" }).split("\n");
   return [before, briefTime(millis(at)), after];

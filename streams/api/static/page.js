@@ -1,4 +1,4 @@
-// The page: who one is, whom one looks for, and what is found. Nothing of a citizen is kept in an address, a title or a storage.
+// The page: sign-in, search and results. No citizen's data is put into an address, a title or a storage.
 
 import { Late, Trouble, ask, askFile, forget, hasToken, keepToken, watch } from "./asking.js";
 import { Lanes } from "./lanes.js";
@@ -10,20 +10,20 @@ import { erasure, openErasures, rights } from "./rights.js";
 import { $, announce, el, identityName, knows, many, say, serviceName, symbol, word } from "./say.js";
 
 const PURPOSE = "accueil.purpose";
-const AGAIN = "accueil.again"; // whose story is to be shown in the other language: a pseudonym, while the page is loaded anew
-const [FIRST, MORE] = [50, 200]; // facts of a page
-const [FOLLOW_FIRST, FOLLOW_MOST, FOLLOWED] = [2000, 30_000, 30]; // an erasure: ms to the first question, to each at most; questions
+const AGAIN = "accueil.again"; // subject to show after the change of language: a pseudonym, stored while the page reloads
+const [FIRST, MORE] = [50, 200]; // events per page
+const [FOLLOW_FIRST, FOLLOW_MOST, FOLLOWED] = [2000, 30_000, 30]; // polling of an erasure: first and longest pause in ms, maximum of requests
 const idleSeconds = Number(document.body.dataset.idleSeconds);
 const minutes = Math.round(idleSeconds / 60) || 1;
 
-const MILD = ["not-known", "invalid", "no-value", "no-purpose"]; // troubles that alarm nobody; timeline.css
+const MILD = ["not-known", "invalid", "no-value", "no-purpose"]; // errors without alarm colour; timeline.css
 
 const narrow = matchMedia("(max-width: 40rem)"); // as in timeline.css
 
 let me = null;
-let shown = null; // the story: what the API told, all entries that were read, and the parts of the page that show it
+let shown = null; // what is shown: the API's answer, all loaded entries, and their parts of the page
 
-/** Do what asks the API, and say in words what went wrong. */
+/** Run `act`, which uses the API, and show an error if it fails. */
 async function attempt(act) {
   $("trouble").hidden = true;
   try {
@@ -47,7 +47,7 @@ function tell({ kind, title, detail, seconds, fields }) {
   $("trouble").scrollIntoView({ block: "nearest" });
 }
 
-// --------------------------------------------------------------------------------------------------------------- who one is
+// ---------------------------------------------------------------------------------------------------------------- sign-in
 async function enter() {
   me = await attempt(() => ask("/v1/me"));
   if (!me) return show();
@@ -73,7 +73,7 @@ async function enter() {
 const mayRead = () => me?.may.includes("look_up") ?? false;
 const offer = (select, options) => select.replaceChildren(...options.map(([value, name]) => el("option", { value }, name)));
 
-/** Show what belongs to who is there. */
+/** Show the parts of the page for the signed-in client. */
 function show() {
   document.body.dataset.state = me ? "signed-in" : "signed-out";
   $("door").hidden = Boolean(me);
@@ -86,7 +86,7 @@ function show() {
   }
 }
 
-/** Forget the token, and all that was shown. */
+/** Delete the token and everything shown. */
 function signOut(why = "signed_out") {
   forget();
   take(++asked);
@@ -112,9 +112,9 @@ function clear() {
   $("story").hidden = true;
 }
 
-// ---------------------------------------------------------------------------------------------------------- whom one looks for
-let asked = 0; // what would be shown in place of what is, is numbered as it is asked for
-let turn = 0; // the number of what is shown, or waited for: the answer to what was asked before that is shown to nobody
+// ----------------------------------------------------------------------------------------------------------------- search
+let asked = 0; // number of the last request that replaces the shown content
+let turn = 0; // number of the request that is shown or pending; answers to earlier ones are discarded
 
 function take(mine) {
   turn = mine;
@@ -135,7 +135,7 @@ async function lookUp(wanted, undone = null) {
   draw(undone);
   announce(`${many("open", story.contacts.filter((contact) => contact.is_open).length)}. ${shown.list.count.textContent}`);
   $("story-title").focus();
-  if (narrow.matches) $("story-title").scrollIntoView(); // at once: nothing moves
+  if (narrow.matches) $("story-title").scrollIntoView(); // without animation
   return null;
 }
 
@@ -176,7 +176,7 @@ async function restore({ one, other }) {
   announce(say("restored", { one: identityName(one), other: identityName(other) }));
 }
 
-// ------------------------------------------------------------------------------------------------------------ a citizen's rights
+// -------------------------------------------------------------------------------------------------------- privacy requests
 async function exportAll({ format, language }) {
   const { subject, sector } = shown.story;
   announce(say("exporting"));
@@ -188,7 +188,7 @@ async function exportAll({ format, language }) {
 function save(file, name) {
   const url = URL.createObjectURL(file);
   el("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // a browser may ask where to put it
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may show a file dialog first
   announce(say("exported", { name }));
 }
 
@@ -196,10 +196,10 @@ async function erase() {
   const { subject, sector } = shown.story;
   const mine = ++asked;
   const told = await attempt(() => ask("/v1/erasures", { subject, sector }));
-  if (told && mine > turn) showErasure(told, true, mine); // else it is in the list of those that are not proved
+  if (told && mine > turn) showErasure(told, true, mine); // otherwise the list of unproved erasures has it
 }
 
-/** Show how far an erasure is, and ask again until it is proved, or something else is shown. */
+/** Show the progress of an erasure, and poll it until it is proved or something else is shown. */
 function showErasure(told, isAsked = true, mine = ++asked) {
   take(mine);
   const isIn = isAsked || $("story").contains(document.activeElement);
@@ -217,7 +217,7 @@ function showErasure(told, isAsked = true, mine = ++asked) {
 }
 
 function followErasure(told, mine, times) {
-  if (times === FOLLOWED) return; // then by the button
+  if (times === FOLLOWED) return; // the button remains
   setTimeout(async () => {
     if (mine !== turn) return;
     try {
@@ -249,7 +249,7 @@ async function findErasure(id) {
   if (found && mine > turn) showErasure(found, true, mine);
 }
 
-// ----------------------------------------------------------------------------------------------------------------- what is found
+// ---------------------------------------------------------------------------------------------------------------- results
 function draw(undone) {
   const { story, asked } = shown;
   shown.filter = new Filter(() => fill());
@@ -279,7 +279,7 @@ function draw(undone) {
   fill();
 }
 
-/** Show the entries that were read, and pass the filter; `added` are those that were not shown before, if others were. */
+/** Show the loaded entries that pass the filter; `added` are the newly loaded ones. */
 function fill(added = null) {
   const { entries, filter, lanes, list, next, story } = shown;
   filter.offer(entries);
@@ -290,7 +290,7 @@ function fill(added = null) {
   list.tell(passing.length, entries.length, next !== null);
 }
 
-// ------------------------------------------------------------------------------------------------------------------------ begin
+// ------------------------------------------------------------------------------------------------------------------ start
 $("door").querySelector(".muted").textContent = say("sign_in_why", { minutes });
 watch(idleSeconds, () => signOut("idle"));
 $("sign-in").addEventListener("submit", async (event) => {
@@ -311,13 +311,13 @@ $("find-erasure").addEventListener("submit", (event) => {
 });
 $("list-erasures").addEventListener("click", () => listErasures());
 $("search").addEventListener("invalid", (event) => {
-  event.preventDefault(); // what the browser would say is in a language of its own
+  event.preventDefault(); // the browser's own message may be in another language
   if (event.target !== $("search").querySelector(":invalid")) return;
   tell({ kind: `no-${event.target.id}` });
   event.target.focus();
 }, true);
 $("other-language").addEventListener("click", ({ ctrlKey, metaKey, shiftKey }) => {
-  if (!shown || ctrlKey || metaKey || shiftKey) return; // or it opens beside
+  if (!shown || ctrlKey || metaKey || shiftKey) return; // opens in another tab
   const { kind } = shown.asked;
   sessionStorage.setItem(AGAIN, JSON.stringify({ kind: kind === "contact" ? kind : "pseudonym", value: shown.story.subject }));
 });

@@ -1,8 +1,8 @@
-// A question before what has consequences: what is to be done, what follows from it, what is still to be said, and yes or no.
+// Confirmation dialog of an action: its consequences, further fields, confirm and cancel.
 
 import { $, el, say } from "./say.js";
 
-/** Ask; `fields` stand before the buttons, the first has the focus; `act()` is called once `yes` is pressed and all of them are filled in. */
+/** Ask for confirmation. `fields` come before the buttons, the first one gets the focus. `act()` runs when `yes` is pressed and all are valid. */
 export function question({ title, consequence, fields, yes, act }) {
   const dialog = $("question");
   const submit = (event) => {
@@ -19,7 +19,7 @@ export function question({ title, consequence, fields, yes, act }) {
   form.elements[0].focus();
 }
 
-/** A list to choose from under its name: pairs of value and word. */
+/** A labelled selection; options are pairs of value and text. */
 export function choice(id, name, options) {
   const select = el("select", { id, required: true }, options.map(([value, word]) => el("option", { value }, word)));
   return [el("label", { for: id }, name), select];

@@ -1,13 +1,13 @@
-// What a citizen may ask for, by who may do it: all that is held handed out, erasure and its proof.
+// Privacy requests: export of all data, erasure and its proof.
 
 import { count, el, many, millis, moment, say, word } from "./say.js";
 import { choice, question } from "./question.js";
 
 const FORMATS = ["html", "pdf", "json"];
 
-/** The rights of whom a story is about; null if who asks may exercise none. `act` holds what does so, by its operation. */
+/** Buttons of the privacy requests; null if the client may make none. `act` maps an operation to its function. */
 export function rights(story, me, act) {
-  const isWhole = me.services.length === 0; // a part may be neither handed out nor erased
+  const isWhole = me.services.length === 0; // a part may be neither exported nor erased
   const may = [["export", "export_all", askExport], ["erase", "erase_all", askErasure]].filter(([operation]) => me.may.includes(operation));
   if (!isWhole || !story.is_own || story.entries.length === 0 || may.length === 0) return null;
   return el("section", { class: "rights panel", "aria-labelledby": "rights-title" },
@@ -30,7 +30,7 @@ function askExport({ sector }, act) {
   });
 }
 
-/** What an erasure takes: how many contacts, from when to when, and how many of them are open. */
+/** Describe an erasure: the number of contacts, their period and the number of open ones. */
 function goes({ contacts, are_contacts_whole: isWhole }) {
   const span = { first: moment(Math.min(...contacts.map(({ since }) => millis(since)))), last: moment(Math.max(...contacts.map(({ last_at: at }) => millis(at)))) };
   const all = isWhole ? many("erase_goes", contacts.length, span) : say("erase_goes_part", { n: count(contacts.length), ...span });
@@ -49,7 +49,7 @@ function askErasure(story, act) {
   });
 }
 
-/** How far an erasure is, and once nothing is left, the proof; `act.look()` asks again, `act.save()` hands out the proof. */
+/** Progress of an erasure and its proof. `act.look()` asks again, `act.save()` saves the proof. */
 export function erasure({ id, state, contacts, proof, sha256 }, act) {
   const told = (name, value) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value));
   const numbers = proof && [
@@ -76,7 +76,7 @@ export function erasure({ id, state, contacts, proof, sha256 }, act) {
     !proof && el("button", { type: "button", id: "look-at-erasure", onclick: act.look }, say("erasure_look")));
 }
 
-/** The erasures that are not proved yet, the oldest first; `find(id)` shows one. */
+/** The unproved erasures, oldest first; `find(id)` shows one. */
 export function openErasures(erasures, find) {
   const one = ({ id, sector, contacts, requested_at: at }) => el("li", {},
     `${moment(millis(at))} · ${say("in_sector", { names: sector })} · ${many("erasure_contacts", contacts)} `,

@@ -1,4 +1,4 @@
-// Words, names, times, and elements made of them. No text becomes markup.
+// Texts, names, times and DOM elements. No text is interpreted as markup.
 
 import { Format } from "/shared/format.js";
 
@@ -27,20 +27,20 @@ export const moment = (at) => `${date(at)}, ${hour(at)}`;
 export const monthly = new Intl.DateTimeFormat(locale, { timeZone, month: "short", year: "numeric" }).format;
 export const daily = new Intl.DateTimeFormat(locale, { timeZone, day: "numeric", month: "short" }).format;
 
-/** Return how far from now `at` is, in words. */
+/** Return the distance of `at` from now, in words. */
 export function ago(at) {
   const seconds = (at - Date.now()) / 1000;
   const [unit, length] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? ["second", Infinity];
   return unit === "second" ? say("just_now") : distances.format(Math.trunc(seconds / length), unit);
 }
 
-/** Return the house's day at `at`, as a number that grows by one each day. */
+/** Return the day of `at` in the organisation's time zone, as a number that grows by one each day. */
 export const dayNumber = (at) => Math.floor(local(at) / DAY);
 
-/** Return how far from today the day of `at` is, in words. */
+/** Return the distance of the day of `at` from today, in words. */
 export const daysAgo = (at) => dayDistances.format(dayNumber(at) - dayNumber(Date.now()), "day");
 
-/** Return the house's date and time at `at`, as if it were UTC, in milliseconds. */
+/** Return the date and time of `at` in the organisation's time zone as if it were UTC, in milliseconds. */
 export function local(at) {
   const part = Object.fromEntries(clock.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
   return Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second);
@@ -48,20 +48,20 @@ export function local(at) {
 
 export const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
-/** Return the word for one of a closed set; a value that this page does not know stands for itself. */
+/** Return the label of a coded value; an unknown value is returned unchanged. */
 export const word = (set, value) => (Object.hasOwn(texts, `${set}_${value}`) ? texts[`${set}_${value}`] : value);
 export const knows = (name) => Object.hasOwn(texts, name);
 
-/** Return what is said of none, of one, of many. */
+/** Return the text for none, one or many. */
 export function many(name, n, values = {}) {
   const which = n === 0 && knows(`${name}_none`) ? "none" : n === 1 ? "one" : "many";
   return say(`${name}_${which}`, { ...values, n: count(n) });
 }
 
-/** Return `what`, and of which promise it is told, if it is of one. */
+/** Return `what` with the name of its SLA clock, if it has one. */
 export const ofClock = (what, clock) => (clock ? say("of_clock", { what, clock: word("clock", clock) }) : what);
 
-/** Return what happened, in words, with what was told of it beside. */
+/** Return the text of an event with its details. */
 export function factName({ type, detail }) {
   const what = word("type", type);
   if (type.startsWith("sla.")) return ofClock(what, detail.split(":").at(-1));
@@ -75,10 +75,10 @@ const DETAILS = {
   feedback: opinion,
 };
 
-/** Return how things stood after what happened; nothing of a promise, which may be judged long after it was kept or broken. */
+/** Return the state after an event; empty for SLA events, which may come long after the target was met or missed. */
 export const stateAfter = ({ type, state }) => (type.startsWith("sla.") ? null : state);
 
-/** Return an opinion, `<scale>:<score>`, in words. */
+/** Return feedback, `<scale>:<score>`, in words. */
 export function opinion(told) {
   const [scale, score] = told.split(":");
   return `${score} / ${scale.split("_").at(-1)} (${word("scale", scale)})`;
@@ -86,18 +86,18 @@ export function opinion(told) {
 
 export const serviceName = (service) => (Object.hasOwn(services, service) ? services[service] : service) || say("no_service");
 
-/** Return a pseudonym as people can tell it from others: its kind, and its end. */
+/** Return a short name of a pseudonym that people can recognise: its kind and its end. */
 export function identityName(identity) {
   const at = identity.indexOf(":");
   return `${word("kind", identity.slice(0, at))}\u00a0…${identity.slice(-6)}`;
 }
 
-/** Make an element; what is null or false among attributes and children is left out. `onclick` … are listeners. */
+/** Create an element. Attributes and children that are null or false are left out; `onclick` … are listeners. */
 export function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same in SVG. */
+/** Create an SVG element in the same way. */
 export function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
@@ -111,26 +111,26 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** A time, with how long ago that is beside it. */
+/** A time, with its distance from now. */
 export function time(at, text = moment(at)) {
   return [el("time", { datetime: new Date(at).toISOString() }, text), " ", el("span", { class: "ago" }, `(${ago(at)})`)];
 }
 
-/** The same in few words: today the hour, else the date. */
+/** A short time: the hour today, else the date. */
 export const briefTime = (at) => time(at, dayNumber(at) === dayNumber(Date.now()) ? hour(at) : date(at));
 
-/** Return whether a day ends at `at` by the house's clocks, to the millisecond, as `models.timestamps.day_that_ends` does. */
+/** Return whether a day ends at `at` in the organisation's time zone, to the millisecond, as `models.timestamps.day_ending_at` does. */
 const endsDay = (at) => local(at) % DAY === 0 && at % 1000 === 0;
 
-/** A deadline, with how far it is: a promise in days is told as its last day, at the end of which it falls due. */
+/** A deadline and its distance. A target in days shows its last day, which ends at the deadline. */
 export const deadline = (at) => time(at, endsDay(at) ? date(at - 1) : moment(at));
 
-/** A symbol that says what the word beside it says; nothing to who hears the page. */
+/** A symbol that repeats the text next to it; hidden from screen readers. */
 export const symbol = (sign) => el("span", { class: "symbol", "aria-hidden": "true" }, sign);
 
 let spoken = 0;
 
-/** Have a screen reader say `text`, also if it is what it said before. */
+/** Let a screen reader announce `text`, even if it repeats the previous one. */
 export function announce(text) {
   $("announce").textContent = spoken++ % 2 ? `${text}\u00a0` : text;
 }

@@ -1,4 +1,4 @@
-// Dark or light, as the system has it or as it was chosen here; before anything is drawn.
+// Dark or light theme, from the system or the user's choice, applied before the page is drawn.
 
 {
   const CHOICE = "theme";

@@ -1,4 +1,4 @@
-"""What Alembic runs: on the connection that `streams.timeline.schema_upgrade` hands over."""
+"""Environment of Alembic, using the connection from `streams.timeline.schema_upgrade`."""
 
 from alembic import context
 

@@ -1,5 +1,5 @@
-// What needs attention now, on every page: a list for the wall, a number for the title and the icon of the tab. Nothing sounds,
-// nothing flashes; what is new is told to those who hear the page.
+// Alerts of all pages: a list on the wall, and a number in the title and icon of the tab. No sound and no flashing; new alerts are
+// announced to screen readers.
 
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, levelOf } from "./levels.js";
@@ -10,14 +10,14 @@ import { COLUMN, levelsOf, levelsOfAll, noAgent, sumOf, waited } from "./queues.
 
 const icon = document.querySelector("link[rel=icon]");
 const title = document.title;
-let told = null; // key → level of what was there before
+let announced = null; // key → level of the last announced alerts
 
-/** Return what there is to tell of a queue, in which so many wait for longer than was promised. */
+/** Return the alert of a queue, in which `late` contacts wait beyond their SLA target. */
 function alertOfQueue(queue, late, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
-  const told = { ...counts({ n: queue.waiting }), time: duration(waited(queue)) };
+  const values = { ...counts({ n: queue.waiting }), time: duration(waited(queue)) };
   const pressing = levels.longest > levels.waiting || !levels.waiting ? "alert_longest" : "alert_waiting";
-  const words = noAgent(queue) ? texts.no_agent.toLowerCase() : say(pressing, told);
+  const words = noAgent(queue) ? texts.no_agent.toLowerCase() : say(pressing, values);
   return {
     key: JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]),
     level: late ? ACTION : Math.max(levels.waiting, levels.longest),
@@ -27,8 +27,8 @@ function alertOfQueue(queue, late, board) {
 }
 
 /**
- * Return what there is to tell of all queues, and how many promises that tells of: who waits is told once. Of a service with several
- * queues it is not known in which of them somebody is late: in that where one waits longest.
+ * Return the alerts of all queues, and the number of SLA targets that they cover, so that no contact appears twice. For a service
+ * with several queues, overdue contacts are attributed to the queue with the longest wait.
  */
 function alertsOfQueues(board) {
   const covered = { overdue: 0, at_risk: 0 };
@@ -51,7 +51,7 @@ function alertsOfQueues(board) {
 
 const RATES = { service: "alert_service", recent: "alert_recent", abandonment: "alert_abandonment" };
 
-/** Return the rates of a channel with their levels: of all of its queues together, or else of those that are marked most. */
+/** Return the marked rates of a channel: of all its queues together, otherwise of the queues with the highest level. */
 export function alertsOfRates(channel, board) {
   const all = sumOf(channel, board);
   const own = levelsOfAll(all, board);
@@ -60,13 +60,13 @@ export function alertsOfRates(channel, board) {
   return Object.entries(RATES).map(([rate, name]) => {
     const level = Math.max(own[rate], ...each.map((levels) => levels[rate]));
     const marked = queues.filter((_, index) => each[index][rate] === level);
-    const alert = (whose, words) => ({ key: `${rate} ${channel}`, rate, level, name: whose, words });
-    const one = own[rate] === level ? all : marked.length === 1 ? marked[0] : null;
-    if (!one) return alert(texts[`channel_${channel}`], say("alert_rates", { rate: texts[name], n: format.count(marked.length) }));
-    const whose = one === all ? texts[`channel_${channel}`] : nameOf(one) || texts.no_name;
-    const share = COLUMN[rate](one);
-    const brief = rate === "recent" ? say("alert_brief_recent", { share }) : share; // where it is said what is measured
-    return { ...alert(whose, say("alert_rate", { rate: texts[name], share })), brief };
+    const alert = (subjectName, words) => ({ key: `${rate} ${channel}`, rate, level, name: subjectName, words });
+    const subject = own[rate] === level ? all : marked.length === 1 ? marked[0] : null;
+    if (!subject) return alert(texts[`channel_${channel}`], say("alert_rates", { rate: texts[name], n: format.count(marked.length) }));
+    const subjectName = subject === all ? texts[`channel_${channel}`] : nameOf(subject) || texts.no_name;
+    const share = COLUMN[rate](subject);
+    const brief = rate === "recent" ? say("alert_brief_recent", { share }) : share; // the context names the rate
+    return { ...alert(subjectName, say("alert_rate", { rate: texts[name], share })), brief };
   });
 }
 
@@ -81,10 +81,10 @@ function alertsOfBacklogs(board) {
   });
 }
 
-/** Return how promises stand, as far as that is of now. */
+/** Return the states of SLA targets whose figures are current. */
 export const currentPromises = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
 
-/** Return what there is to tell of promises, but for those that queues tell of. */
+/** Return the alerts of SLA targets that the alerts of queues do not cover. */
 function alertsOfPromises(board, covered) {
   const standing = currentPromises(board);
   const sum = (name) => standing.reduce((total, promise) => total + promise[name], -covered[name]);
@@ -107,7 +107,7 @@ function alertsOfSources(board) {
   return [...alerts, ...behind];
 }
 
-/** Return all that needs attention, the most pressing first; nothing of figures that are not of now. */
+/** Return all alerts, the most urgent first; none if the figures are not current. */
 export function findAlerts(board) {
   if (!areCurrent()) return [];
   const { alerts: queues, covered } = alertsOfQueues(board);
@@ -117,7 +117,7 @@ export function findAlerts(board) {
 
 export const sayAlert = ({ name, words }) => (name ? say("alert_of", { name, words }) : words);
 
-/** Tell how much needs attention: the title and the icon its number, and what of it is new to those who hear the page. */
+/** Show the number of alerts in the title and the icon, and announce new ones to screen readers. */
 export function tellAlerts(alerts) {
   countAlerts(alerts);
   announceAlerts(alerts);
@@ -125,7 +125,7 @@ export function tellAlerts(alerts) {
 
 function countAlerts(alerts) {
   const number = alerts.length;
-  const isLost = told !== null && !areCurrent();
+  const isLost = announced !== null && !areCurrent();
   const wanted = number || isLost ? `(${isLost ? "?" : number}) ${title}` : title;
   if (document.title !== wanted) document.title = wanted;
   const level = alerts[0]?.level === ACTION ? "action" : "attention";
@@ -133,13 +133,13 @@ function countAlerts(alerts) {
   if (icon.getAttribute("href") !== address) icon.href = address;
 }
 
-/** Announce what is new, or more pressing than it was; what was there when the page was opened is read. */
+/** Announce alerts that are new or more urgent than before; those present when the page opens are part of its text. */
 function announceAlerts(alerts) {
-  if (!areCurrent()) return; // what was told before it was so is not new after it
-  const news = told ? alerts.filter(({ key, level }) => level > (told.get(key) ?? 0)).map(sayAlert) : [];
-  told = new Map(alerts.map(({ key, level }) => [key, level]));
+  if (!areCurrent()) return; // so that alerts of before an outage are not announced again after it
+  const news = announced ? alerts.filter(({ key, level }) => level > (announced.get(key) ?? 0)).map(sayAlert) : [];
+  announced = new Map(alerts.map(({ key, level }) => [key, level]));
   if (!news.length) return;
-  const words = document.createElement("span"); // one that is new is told, even if it says what the last one said
+  const words = document.createElement("span"); // a new element is announced even if its text is the same
   words.textContent = say("new_alert", { words: [...new Set(news)].join("; ") });
   $("announce").replaceChildren(words);
 }

@@ -1,5 +1,5 @@
-// The board: takes what the stream says and writes it into the page. All figures come from the server; only what depends on
-// the time of day (how long somebody has waited, how old the data are) is computed here, by the server's clock.
+// The board: writes the messages of the stream into the page. All figures come from the server. Only durations up to now (waits,
+// age of the data) are computed here, by the server's clock.
 
 import { alertsOfRates, findAlerts, sayAlert, tellAlerts } from "./alerts.js";
 import { showDay } from "./day.js";
@@ -17,7 +17,7 @@ import { showServices } from "./services.js";
 const tooFew = ["○", texts.too_few];
 const stateOfShare = (ratio) => (isSmall(ratio) ? tooFew : isChannelClosed("call", board) ? shut : stateOf(NORMAL));
 
-const TILES = { // and the column that says the same of a queue
+const TILES = { // and the corresponding column of the queues
   waiting: "waiting",
   longest_wait: "longest",
   service_level: "service",
@@ -26,10 +26,10 @@ const TILES = { // and the column that says the same of a queue
   agents_available: "available",
 };
 
-/** Return what explains a tile: the figure of all calls together, or how many were answered. */
+/** Return the explanation of a tile, for the panel. */
 function aboutTile(name) {
-  const told = aboutQueue(TILES[name], sumOf("call", board), board);
-  return { ...told, title: document.querySelector(`#tile-${name} h2`).textContent, place: { channel: "call" } };
+  const explanation = aboutQueue(TILES[name], sumOf("call", board), board);
+  return { ...explanation, title: document.querySelector(`#tile-${name} h2`).textContent, place: { channel: "call" } };
 }
 
 for (const name of Object.keys(TILES)) {
@@ -61,13 +61,13 @@ function showTiles() {
     if (queue.oldest_waiting_at !== null && queue.oldest_waiting_at === all.oldest_waiting_at) longest = queue;
   }
   const levels = levelsOfAll(all, board);
-  const whose = !areCurrent() ? texts.not_available : longest ? nameOf(longest) : texts.nobody_waits;
+  const detail = !areCurrent() ? texts.not_available : longest ? nameOf(longest) : texts.nobody_waits;
   const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
   showTile("waiting", format.count(all.waiting), "", say("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
-  showTile("longest_wait", duration(waited(all)), "", whose, worst.longest);
+  showTile("longest_wait", duration(waited(all)), "", detail, worst.longest);
   const rates = alertsOfRates("call", board);
   const showRate = (name, ratio, own, marks, made) => {
-    // What is marked more than the share of the day, of a queue or of the last half hour, counts here too, and is named.
+    // A higher level of a queue, or of the last half hour, applies to the tile too, which then names its source.
     const more = rates.filter(({ rate, level }) => marks.includes(rate) && level > own).sort((one, other) => other.level - one.level)[0];
     const level = more?.level ?? own;
     const state = level ? stateOf(level) : stateOfShare(ratio);
@@ -91,7 +91,7 @@ function showTiles() {
   );
 }
 
-/** Return in words what a share is made of. */
+/** Return the numerator and denominator of a share in words. */
 function madeOf(ratio, name, more) {
   if (!ratio.denominator) return areCurrent() ? texts.no_call_yet : texts.not_available;
   return [say(name, limits(ratio)), more].filter(Boolean).join(", ");
@@ -100,10 +100,10 @@ function madeOf(ratio, name, more) {
 const limits = (values) => counts({ ...values, target: board.target_seconds, limit: board.short_abandon_seconds });
 
 // ---------------------------------------------------------------------------------------------------------------- run
-const FEW_QUEUES = 11; // more stand in closer lines
+const FEW_QUEUES = 11; // above this number, rows are closer
 
 function take() {
-  document.body.toggleAttribute("data-many", board.services.length > 0); // first: it decides how large the chart writes
+  document.body.toggleAttribute("data-many", board.services.length > 0); // first: the font size of the chart depends on it
   document.body.toggleAttribute("data-promises", board.promises.openings.length + board.promises.standing.length > 0);
   document.body.toggleAttribute("data-dense", board.queues.length > FEW_QUEUES);
   showDay(board);
@@ -111,7 +111,7 @@ function take() {
   write($("formula"), formulas().join(" "));
 }
 
-/** Return in words how shares are computed. */
+/** Return the formulas of the shares in words. */
 function formulas() {
   if (!board.queues.length && board.services.length) return [];
   const desks = board.queues.some(({ channel }) => channel === "visit");
@@ -122,29 +122,29 @@ function formulas() {
   ].filter(Boolean);
 }
 
-const WALL_ROWS = 31; // of queues or promises, and of services: so many find room on a wall
+const WALL_ROWS = 31; // limit of rows on a wall, of queues or promises plus services
 
-/** Return how many lines more than one the head of promises takes, which says who is open until when. */
+/** Return the additional lines of the heading of promises, which shows the opening hours. */
 function countMoreLines() {
   const [head, title] = [$("promises-title").parentElement, $("promises-title")].map((box) => box.getBoundingClientRect().height);
   return title ? Math.floor(head / title) - 1 : 0;
 }
 
-/** Tell the style sheet how many rows there must be room for, and show as many promises as find room; a banner takes three. */
+/** Set the number of rows for the style sheet, and show as many promises as fit; a banner takes three rows. */
 function makeRoom() {
   const banner = ["incomplete", "quiet", "stale"].every((name) => $(name).hidden) ? 0 : 3;
   const [queues, services] = ["rows", "services-rows"].map((body) => $(body).children.length);
   const room = Math.max(queues, WALL_ROWS - services - banner);
   const lines = countMoreLines();
   const promises = Math.min(room, countRows(board) + lines);
-  const below = services || !promises ? 0 : promises + 2; // with their heads
+  const below = services || !promises ? 0 : promises + 2; // with their headings
   for (const [name, rows] of Object.entries({ rows: queues + below + banner, services: services + banner, promises })) {
     document.body.style.setProperty(`--${name}`, rows);
   }
   showPromises(board, room - lines);
 }
 
-/** Mark the tables of which columns stand beside what is in sight. */
+/** Mark the tables with columns outside the visible area. */
 function showMore() {
   for (const box of document.querySelectorAll(".scroll")) {
     box.toggleAttribute("data-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 1);
@@ -154,10 +154,10 @@ addEventListener("scroll", showMore, { capture: true, passive: true });
 addEventListener("resize", showMore);
 
 function tick() {
-  showFreshness(); // first: whether the figures are of now decides how they are shown
+  showFreshness(); // first: the display depends on whether the figures are current
   if (!board) return;
   document.querySelector(".tiles").hidden = document.querySelector(".day").hidden = !hasTelephone();
-  showOpenings(board); // first: queues and services say whether they are open
+  showOpenings(board); // first: queues and services show whether they are open
   showTiles();
   showQueues(board);
   showServices(board);

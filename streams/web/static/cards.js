@@ -1,4 +1,4 @@
-// Figures of the wall, and its cards: what a channel, the promises or the opinions are in one figure and three more.
+// Figures and cards of the wall: each card shows a channel, the promises or the satisfaction by one main figure and three more.
 
 import { currentPromises, levelOfOldest } from "./alerts.js";
 import { NORMAL, isSmall } from "./levels.js";
@@ -8,7 +8,7 @@ import { COLUMN, aboutQueue, isChannelClosed, isOfFew, levelOfChannel, levelsOf,
 
 const LEVEL_OF = { available: "available", service: "service", abandonment: "abandonment", waiting: "waiting", longest: "longest" };
 
-/** Return one figure of a queue, with its level, and what explains it. */
+/** Return one figure of a queue, with its level and its explanation. */
 export function figureOfQueue(name, queue, board, levels, label = texts[name]) {
   const level = levels[LEVEL_OF[name]];
   return { label, value: COLUMN[name](queue), level, isOfFew: isOfFew(name, queue, board), about: aboutQueue(name, queue, board) };
@@ -24,8 +24,8 @@ export function cardOfQueues(channel, board) {
   const levels = { ...shares, waiting: most("waiting"), longest: most("longest") };
   const level = levelOfChannel(channel, board);
   const figure = (name, label) => {
-    const told = figureOfQueue(name, all, board, levels, label);
-    return { ...told, about: { ...told.about, title: `${texts[`channel_${channel}`]} – ${told.label}`, place: { channel } } };
+    const main = figureOfQueue(name, all, board, levels, label);
+    return { ...main, about: { ...main.about, title: `${texts[`channel_${channel}`]} – ${main.label}`, place: { channel } } };
   };
   return [
     {
@@ -42,26 +42,26 @@ export function cardOfQueues(channel, board) {
 // ------------------------------------------------------------------------------------------------------------- matters
 export const labelOfMatters = (name) => texts[name === "open" ? "open_matters" : name];
 
-function aboutMatters(name, channel, value, told, levels = "") {
+function aboutMatters(name, channel, value, figures, levels = "") {
   const when = ["received", "closed", "first_response"].includes(name) ? "of_today" : "of_now";
-  const title = [nameOf(told), texts[`channel_${channel}`], labelOfMatters(name)].filter(Boolean).join(" – ");
-  return { figure: `matters_${name}`, title, value, when, levels, place: { channel, service: told.service } };
+  const title = [nameOf(figures), texts[`channel_${channel}`], labelOfMatters(name)].filter(Boolean).join(" – ");
+  return { figure: `matters_${name}`, title, value, when, levels, place: { channel, service: figures.service } };
 }
 
 const MATTERS = {
-  open: (f) => format.count(f.waiting + f.in_progress), // those of which the oldest is told
+  open: (f) => format.count(f.waiting + f.in_progress), // the cases to which the oldest belongs
   oldest: (f, channel) => format.age(lasted(f.oldest_open_at, channel)),
   received: (f) => format.count(f.received),
   closed: (f) => format.count(f.closed),
 };
 
-export function figureOfMatters(name, channel, told, board) {
-  const value = MATTERS[name](told[channel], channel);
+export function figureOfMatters(name, channel, figures, board) {
+  const value = MATTERS[name](figures[channel], channel);
   const limits = board.backlog_age_seconds[channel];
   const isOldest = name === "oldest";
   const levels = isOldest ? sayLimits(say("from", { attention: format.age(limits.attention), action: format.age(limits.action) })) : "";
-  const level = isOldest ? levelOfOldest(channel, told[channel], board) : NORMAL;
-  return { label: labelOfMatters(name), value, level, about: aboutMatters(name, channel, value, told, levels) };
+  const level = isOldest ? levelOfOldest(channel, figures[channel], board) : NORMAL;
+  return { label: labelOfMatters(name), value, level, about: aboutMatters(name, channel, value, figures, levels) };
 }
 
 export function cardOfMatters(channel, board) {
@@ -91,8 +91,8 @@ const APPOINTMENTS = {
   upcoming: (f) => f.upcoming,
 };
 
-function figureOfAppointments(name, told) {
-  const value = format.count(APPOINTMENTS[name](told));
+function figureOfAppointments(name, figures) {
+  const value = format.count(APPOINTMENTS[name](figures));
   const label = name === "waiting" ? texts.checked_in : texts[name];
   const when = ["waiting", "upcoming"].includes(name) ? "of_now" : "of_today";
   return { label, value, about: { figure: `appointments_${name}`, title: `${texts.channel_appointment} – ${label}`, value, when, place: { channel: "appointment" } } };
@@ -105,35 +105,35 @@ export function cardOfAppointments({ all_services: { appointment } }, names) {
 }
 
 // -------------------------------------------------------------------------------------------------------- satisfaction
-const partOf = (measure, value) => (measure === "nps" ? (value + 1) / 2 : value); // from 0 to 1
+const partOf = (measure, value) => (measure === "nps" ? (value + 1) / 2 : value); // as a value from 0 to 1
 const writeScore = (measure, value) => (measure === "nps" ? format.signed(100 * value) : format.wholePercent({ numerator: value, denominator: 1 }));
 
-export function barOf(told) {
-  const { measure, ratio, lower, upper, service, answers } = told;
-  const whose = service === null ? texts.all_services : nameOf(told) || texts.no_service;
+export function barOf(item) {
+  const { measure, ratio, lower, upper, service, answers } = item;
+  const scope = service === null ? texts.all_services : nameOf(item) || texts.no_service;
   const value = ratio === null ? "–" : writeScore(measure, ratio);
   const bounds = ratio !== null && { lower: writeScore(measure, lower), upper: writeScore(measure, upper) };
   const words = bounds ? say("interval_of", { ...bounds, n: format.count(answers) }) : say("too_few_answers", counts({ n: answers }));
-  const name = `${whose} – ${texts[`measure_${measure}`]}`;
+  const name = `${scope} – ${texts[`measure_${measure}`]}`;
   const interval = bounds && { lower: partOf(measure, lower), at: partOf(measure, ratio), upper: partOf(measure, upper) };
   const place = { channel: "feedback", ...(service === null ? {} : { service }) };
   const levels = `${words.charAt(0).toUpperCase()}${words.slice(1)}. ${texts.wilson}`;
   return { key: JSON.stringify([service, measure]), name, value, words, interval, about: { figure: `opinions_${measure}`, title: name, value, when: "of_28_days", span: { days: 28 }, levels, place } };
 }
 
-export function cardOfSatisfaction({ satisfaction: [told] }) {
-  if (!told || told.service !== null) return [];
-  const bar = barOf(told);
-  const isFew = told.ratio === null;
-  const [low, high] = isFew ? ["–", "–"] : [told.lower, told.upper].map((bound) => writeScore(told.measure, bound));
+export function cardOfSatisfaction({ satisfaction: [item] }) {
+  if (!item || item.service !== null) return [];
+  const bar = barOf(item);
+  const isFew = item.ratio === null;
+  const [low, high] = isFew ? ["–", "–"] : [item.lower, item.upper].map((bound) => writeScore(item.measure, bound));
   const small = (label, value) => ({ label, value, about: bar.about });
   return [
     {
       key: "feedback",
       name: texts.satisfaction_card,
-      main: { label: texts[`measure_${told.measure}`], value: bar.value, about: bar.about },
-      state: ["", texts.days_28], // other cards are of now, and of today
-      rest: [small(texts.lower_bound, low), small(texts.upper_bound, high), small(isFew ? texts.given_too_few : texts.given, format.count(told.answers))],
+      main: { label: texts[`measure_${item.measure}`], value: bar.value, about: bar.about },
+      state: ["", texts.days_28], // the other cards show now and today
+      rest: [small(texts.lower_bound, low), small(texts.upper_bound, high), small(isFew ? texts.given_too_few : texts.given, format.count(item.answers))],
     },
   ];
 }
@@ -143,8 +143,8 @@ export function cardOfPromises(board) {
   const { standing } = board.promises;
   if (!standing.length) return [];
   const channels = [...new Set(standing.map(({ channel }) => channel))];
-  const sum = (name) => standing.reduce((total, told) => total + told[name], 0);
-  const kept = ["numerator", "denominator"].map((part) => standing.reduce((total, told) => total + told.kept[part], 0));
+  const sum = (name) => standing.reduce((total, target) => total + target[name], 0);
+  const kept = ["numerator", "denominator"].map((part) => standing.reduce((total, target) => total + target.kept[part], 0));
   const ratio = { numerator: kept[0], denominator: kept[1] };
   const figure = (name, value, level) => ({
     label: texts[name],

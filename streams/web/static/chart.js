@@ -1,9 +1,9 @@
-// The day's curve, and how days of this weekday went before. Series are told apart by colour and by dash; the legend is HTML and shows the moment under the cursor.
-// The step under way is no part of the curve: not all of its calls have come yet, and a fall to them would be none.
+// Chart of the day, with the typical day of this weekday. Series differ by colour and by dash. The legend is HTML and shows the
+// values under the cursor. The current step is not part of the curve: it is incomplete and would look like a drop.
 
 const NAMES = ["received", "answered", "abandoned"];
 const DASHES = { received: [], answered: [10, 5], abandoned: [2, 4], usual: [14, 8] };
-// The usual working day is always in sight; earlier and later calls widen it.
+// The axis always covers the usual working day; earlier and later calls widen it.
 const FIRST_HOUR = 8;
 const LAST_HOUR = 18;
 const HOUR = 3600;
@@ -17,16 +17,16 @@ export class Chart {
     this.timeZone = timeZone;
     this.onMoment = onMoment;
     this.format = format;
-    this.underWay = underWay; // its word
-    this.open = null; // the step under way: from, to, values
+    this.underWay = underWay; // its label
+    this.open = null; // the current step: from, to, values
     this.columns = [[], [], [], [], []];
-    this.closed = 0; // so many steps are over
-    this.hours = { start: null, of: [] }; // of the clock, of each step of a day
+    this.closed = 0; // number of complete steps
+    this.hours = { start: null, of: [] }; // hour of the clock of each step
     this.range = [0, 1];
     new ResizeObserver(() => this.resize()).observe(box);
   }
 
-  /** Show `day` as of `now`, in seconds; `usual` is how many come in each hour of such a day, null if that is not known. */
+  /** Show `day` as of `now` (seconds); `usual` is the typical number of calls in each hour, null if unknown. */
   show(day, now, usual) {
     const { start, end, step, received } = day;
     const times = received.map((_, index) => start + index * step);
@@ -75,13 +75,13 @@ export class Chart {
       grid: { stroke: token("--line"), width: 1 },
       ticks: { show: false },
     };
-    this.scale = Math.max(1, size / 16); // from afar lines are seen by their width
+    this.scale = Math.max(1, size / 16); // on a wall, lines must be wider
     const options = {
       width,
       height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), this.timeZone),
       legend: { show: false },
-      padding: [null, size * 1.5, null, null], // half of the last hour stands beside the curve
+      padding: [null, size * 1.5, null, null], // half of the last hour label extends beyond the curve
       cursor: { y: false, drag: { setScale: false }, points: { size: 8 } },
       scales: { x: { time: true, range: () => this.range }, y: { range: (_, __, most) => [0, Math.max(4, most * 1.1)] } },
       axes: [
@@ -122,7 +122,7 @@ export class Chart {
     };
   }
 
-  /** Draw a band from where the curve ends until now, and its word where there is room. */
+  /** Draw a band from the end of the curve until now, with its label if it fits. */
   drawOpen(plot, size) {
     const { ctx, bbox } = plot;
     const [from, to] = [this.open.from, this.open.to].map((time) => plot.valToPos(time, "x", true));
@@ -140,7 +140,7 @@ export class Chart {
     ctx.restore();
   }
 
-  /** Return what there is in one step: `values`, and how many usually come in it (null if that is not known). */
+  /** Return the `values` of one step, and the typical number of calls in it (null if unknown). */
   moment(index) {
     if (index === null || index === undefined) return null;
     const usual = this.columns[4][index] ?? null;

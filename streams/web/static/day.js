@@ -1,4 +1,5 @@
-// The chart of the day with its legend, which shows the five minutes under the cursor, else the day so far; on the board and on the wall.
+// The chart of the day with its legend, on the board and on the wall. The legend shows the five minutes under the cursor, or else
+// the day up to now.
 
 import { Chart } from "./chart.js";
 import { $, counts, format, now, say, texts, timeZone, write } from "./page.js";
@@ -19,7 +20,7 @@ function showMoment(moment) {
   write($("moment"), moment ? say(name, { time: format.hour(moment.at * 1000) }) : texts.chart_today);
 }
 
-/** Return in words of which days the usual one is made, or that there are none yet. */
+/** Return in words the days of the typical day, or that no history exists yet. */
 export function sayUsual(usual) {
   if (!usual) return texts.no_history;
   const last = usual.days.map((day) => format.day(day)).join(", ");
@@ -39,6 +40,6 @@ export function showDay(shown) {
   if (!chart.plot || chart.plot.cursor.idx === null) showMoment(null);
 }
 
-const sayRate = (usual) => (usual === null ? "–" : format.tenths.format(usual)); // of five minutes
+const sayRate = (usual) => (usual === null ? "–" : format.tenths.format(usual)); // per five minutes
 const sayByNow = (usual) => format.count(Math.round(usual.by_now));
 const sayNow = (usual) => say("usual_by_now", { n: sayByNow(usual) });

@@ -1,10 +1,10 @@
-// A click on a figure explains it: what it means, what it is made of, from where on it is marked, and by which command the
-// contacts that it counts are listed. The page holds no contact, and could show none.
+// A click on a figure opens its explanation: meaning, formula, thresholds, and the command that lists the counted contacts. The
+// page itself holds no contacts.
 
 import { $, format, say, texts, write } from "./page.js";
 import { share } from "./format.js";
 
-const NAMES = JSON.parse($("figures").textContent); // figure → what `accueil explain` calls it
+const NAMES = JSON.parse($("figures").textContent); // figure → its names in `accueil explain`
 const PLACES = ["channel", "site", "service", "queue"];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const panel = $("explained");
@@ -12,7 +12,7 @@ const part = (name) => panel.querySelector(`.${name}`);
 
 const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-/** Return one command for each name under which contacts are counted in a figure: they list those that it counts, and no others. */
+/** Return one command for each name of a figure in `accueil explain`; together they list exactly the counted contacts. */
 function commandsFor({ figure, place = {}, span = {} }) {
   const known = PLACES.filter((name) => place[name] !== undefined);
   const chosen = [...known.flatMap((name) => [place[name]].flat().map((value) => [name, value])), ...Object.entries(span)];
@@ -26,13 +26,13 @@ function show(name, words) {
 }
 
 /**
- * Open the panel. `told` has `figure` (a name of explaining.py), `title` and `value`, and may have `ratio`, `place` (each with one
- * value, or several), `when`, `span` (options of the command, if it is not of today or now), `means` (the definition, if it is not
- * that of the figure) and `levels`.
+ * Open the panel. `explanation` has `figure` (a key of explain_names.py), `title` and `value`. Optional: `ratio`, `place` (each with
+ * one value or several), `when`, `span` (options of the command, unless for today or now), `means` (a definition other than that of
+ * the figure) and `levels`.
  */
-export function openPanel(told) {
-  const { figure, title, value, ratio, when, means, levels } = told;
-  const commands = commandsFor(told);
+export function openPanel(explanation) {
+  const { figure, title, value, ratio, when, means, levels } = explanation;
+  const commands = commandsFor(explanation);
   write($("explained-title"), title);
   show("told", value);
   show("made", ratio && share(ratio) !== null ? say("made_of", { numerator: format.count(ratio.numerator), denominator: format.count(ratio.denominator) }) : "");
@@ -52,15 +52,15 @@ export const closePanel = () => panel.close();
 async function copy() {
   const commands = part("commands");
   getSelection().selectAllChildren(commands);
-  // Not everywhere may a page write to the clipboard: then what is selected is copied by hand.
+  // If the browser forbids writing to the clipboard, the text stays selected for copying by hand.
   await navigator.clipboard?.writeText(commands.textContent).then(() => write(part("copy"), texts.copied), () => {});
 }
 
 part("close").addEventListener("click", closePanel);
 part("copy").addEventListener("click", copy);
-panel.addEventListener("click", ({ target }) => target === panel && panel.close()); // beside it
+panel.addEventListener("click", ({ target }) => target === panel && panel.close()); // a click outside closes it
 
-/** Return a button that explains what is written in it; `find` returns what `openPanel` takes, as it is then. */
+/** Return a button that explains the figure in it; `find` returns the argument of `openPanel` at the time of the click. */
 export function explained(find) {
   const button = document.createElement("button");
   button.type = "button";
@@ -70,9 +70,9 @@ export function explained(find) {
   return button;
 }
 
-/** Let the figures of a table be one stop of the Tab key, between which arrows move: there may be hundreds. */
+/** Make the figures of a table a single stop of the Tab key, with arrow keys between them: a table may have hundreds. */
 export function rove(body) {
-  if (!body) return; // on a page without that table
+  if (!body) return; // this page has no such table
   const stop = (button) => {
     body.querySelectorAll(".explains[tabindex='0']").forEach((other) => (other.tabIndex = -1));
     button.tabIndex = 0;
@@ -99,14 +99,14 @@ function neighbour(button, [right, down]) {
   return undefined;
 }
 
-/** Make a figure of a table, for `rove`. */
+/** Make the button of a table figure, for `rove`. */
 export function explainedCell(find) {
   const button = explained(find);
   button.tabIndex = -1;
   return button;
 }
 
-/** Give a table that has no stop of the Tab key yet its first. */
+/** Make the first figure of a table a stop of the Tab key, if it has none. */
 export function giveStop(body) {
   if (body.querySelector(".explains[tabindex='0']")) return;
   const first = body.querySelector(".explains");

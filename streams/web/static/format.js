@@ -1,13 +1,13 @@
-// Figures as people read them: French or English numbers, waits as 3:12, times of day in the house's zone, 24-hour.
+// Formats of figures: French or English numbers, waits as 3:12, 24-hour times in the time zone of the organisation.
 
 const MONTHS = 180 * 86_400_000; // in milliseconds
 const HOUR = 3600; // in seconds
 const DAY = 24 * HOUR;
-const MANY_DAYS = 10; // from so many on hours do not matter
+const MANY_DAYS = 10; // from this number of days on, hours are left out
 
 const pad = (number) => String(number).padStart(2, "0");
 
-/** Return `m:ss`, or `h:mm:ss` from an hour on; a dash for nothing. */
+/** Return `m:ss`, or `h:mm:ss` from an hour on; a dash for null. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   const whole = Math.max(0, Math.floor(seconds));
@@ -15,7 +15,7 @@ export function duration(seconds) {
   return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
 }
 
-/** Return a ratio as a number, or null where there is nothing to divide by. */
+/** Return a ratio as a number, or null if the denominator is 0. */
 export const share = ({ numerator, denominator }) => (denominator ? numerator / denominator : null);
 
 export class Format {
@@ -39,7 +39,7 @@ export class Format {
 
   count = (number) => this.numbers.format(number);
 
-  /** Without its sign: tiles write that smaller. */
+  /** Without the percent sign, which tiles show smaller. */
   hundredths(ratio) {
     const value = share(ratio);
     return value === null ? "–" : value === 1 ? "100" : this.tenths.format(100 * value);
@@ -50,12 +50,12 @@ export class Format {
     return text === "–" ? text : text + this.percentSign;
   }
 
-  /** To a whole percent: a share of few is not known better. */
+  /** In whole percent: few answers do not justify more digits. */
   wholePercent = (ratio) => this.whole.format(100 * share(ratio)) + this.percentSign;
 
   signed = (number) => this.withSign.format(number);
 
-  /** Return how long something has lasted, in days and hours, in hours, or in minutes; a dash for nothing. */
+  /** Return a duration in days and hours, in hours, or in minutes; a dash for null. */
   age(seconds) {
     if (seconds === null || seconds === undefined) return "–";
     const [days, hours] = [Math.floor(seconds / DAY), Math.floor(seconds / HOUR)];
@@ -65,7 +65,7 @@ export class Format {
     return hours ? unit(hours, "h") : unit(Math.floor(seconds / 60), "min");
   }
 
-  /** Return `2 h 05`, or of less than an hour its minutes. */
+  /** Return `2 h 05`, or minutes for less than an hour. */
   hours = (hours, minutes) => (hours ? `${this.count(hours)}\u202fh\u202f${pad(minutes)}` : `${minutes}\u202fmin`);
 
   hour = (milliseconds) => this.minutes.format(milliseconds);
@@ -74,17 +74,17 @@ export class Format {
 
   isToday = (milliseconds, now) => this.year.format(milliseconds) === this.year.format(now);
 
-  /** Return the time of day, with a short date if that is not today's: for what is read from afar. */
+  /** Return the time of day, with a short date if it is not today; for the wall. */
   shortMoment = (milliseconds, now) =>
     this.isToday(milliseconds, now) ? this.hour(milliseconds) : `${this.brief.format(milliseconds)}, ${this.hour(milliseconds)}`;
 
-  /** Return a civil day, ISO 8601, as "5 mars". */
+  /** Return an ISO 8601 date as "5 mars". */
   day = (iso) => this.shortDay.format(Date.parse(iso));
 
-  /** Return the date: of the last months with the day of the week, of earlier ones with the year. */
+  /** Return the date: with the weekday if recent, otherwise with the year. */
   date = (milliseconds, now) => (now - milliseconds < MONTHS ? this.weekday : this.year).format(milliseconds);
 
-  /** Return the time of day, with its date if that is not today's. */
+  /** Return the time of day, with the date if it is not today. */
   moment(milliseconds, now) {
     const time = this.time(milliseconds);
     return this.isToday(milliseconds, now) ? time : `${time}, ${this.date(milliseconds, now)}`;

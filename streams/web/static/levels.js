@@ -1,4 +1,4 @@
-// How pressing a figure is: never told by colour alone, always by a word and a symbol too.
+// Levels of figures. Each level has a word and a symbol, never a colour alone.
 
 import { share } from "./format.js";
 
@@ -8,10 +8,10 @@ export const ACTION = 2;
 export const NAMES = ["normal", "attention", "action"];
 export const SYMBOLS = ["●", "▲", "■"];
 
-// A share of fewer contacts than this says too little to alarm anybody.
+// Minimum number of contacts for marking a share.
 export const SMALLEST_SAMPLE = 10;
 
-/** Return the level of `value`; with `action` below `attention`, low values are the bad ones. */
+/** Return the level of `value`; if `action` is below `attention`, low values are bad. */
 export function levelOf(value, { attention, action }) {
   if (value === null) return NORMAL;
   const reached = action < attention ? (limit) => value < limit : (limit) => value >= limit;

@@ -1,5 +1,5 @@
-// What both pages, the board and the wall, do with the stream: they take what it says, tell whether the figures are of now, and
-// if not why, and where nobody has come for long.
+// Common to board and wall: receives the stream, and shows whether the figures are current (if not, why) and which sources are
+// silent.
 
 import { duration } from "./format.js";
 import { ATTENTION, SYMBOLS } from "./levels.js";
@@ -10,9 +10,9 @@ import { follow } from "./stream.js";
 export let board = null;
 let clock = null;
 let heardAt = performance.now();
-let lost = ""; // why no message comes
+let lost = ""; // cause of the missing messages
 
-// Where there is no telephone nothing is said of it; where there is nothing yet, it will be the first.
+// Without a telephone, the page does not mention calls; before the first contact, it expects calls.
 export const hasTelephone = () => board.queues.some(isCall) || !(board.queues.length || board.services.length);
 
 // -------------------------------------------------------------------------------------------------------------- quiet
@@ -22,24 +22,24 @@ function isShut({ channel, site }) {
   return queues.length > 0 && queues.every(isClosed);
 }
 
-/** Return the sources that are judged by when somebody last came, each with whether it has been quiet for too long. */
+/** Return the watched sources, each with whether it has been silent for too long. */
 export function sources() {
   const nobody = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
   const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [nobody];
   return known.map((source) => {
-    const isJudged = areCurrent(source.channel) && !isShut(source); // of others who came is yet to be told
+    const isJudged = areCurrent(source.channel) && !isShut(source); // others: arrivals may still have to be read
     const isLate = now() - (source.until ?? board.day.start * 1000) > source.quiet_after_seconds * 1000;
     return { ...source, isJudged, isQuiet: isJudged && isLate };
   });
 }
 
-/** Return in words since when nobody has come; where, if there are several sources. */
+/** Return in words since when a source is silent, with its site if several sources exist. */
 export function sayQuiet({ channel, site, until }, isOneOfMany) {
   const words = until === null ? texts[`no_${channel}_today`] : say(`no_${channel}_since`, { time: format.hour(until) });
   return isOneOfMany && site ? sayAt(site, words) : words;
 }
 
-/** Say where nobody has come for long: a source that is no longer read looks like a quiet hour. */
+/** Show the silent sources: a source that is no longer read looks like a quiet hour. */
 export function showQuiet() {
   const known = sources();
   const quiet = known.filter(({ isQuiet }) => isQuiet);
@@ -52,7 +52,7 @@ export function showQuiet() {
 // --------------------------------------------------------------------------------------------------------- incomplete
 const isPartlyLive = () => document.body.dataset.state === "live" && board !== null && Object.keys(board.history).length > 0;
 
-/** Return in words of which channels history is being read: their figures lack what came since, though all others are of now. */
+/** Return in words the channels whose history is being read: their figures are incomplete, the others are current. */
 export function sayIncomplete() {
   if (!isPartlyLive()) return "";
   const behind = (at) => say("behind", { when: when(at) });
@@ -67,7 +67,7 @@ export function showIncomplete() {
 }
 
 // ---------------------------------------------------------------------------------------------------------- freshness
-/** Return why the figures are not to be trusted, or "" if they are. */
+/** Return why the figures are not current, or "" if they are. */
 function trouble() {
   const limit = clock.stale_after_seconds * 1000;
   const old = clock.as_of !== null && now() - clock.as_of > limit;
@@ -99,7 +99,7 @@ export function showFreshness() {
   write($("stale-detail"), words ? `– ${words}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
 }
 
-/** Return in words when the figures are from: how old they are, or the date if that is not today's. */
+/** Return the time of the figures in words: their age, or the date if it is not today. */
 export function when(asOf) {
   if (format.isToday(asOf, now())) return say("at_time", { time: format.time(asOf), age: duration((now() - asOf) / 1000) });
   return say("at_date", { date: format.date(asOf, now()), time: format.hour(asOf) });
@@ -108,7 +108,7 @@ export function when(asOf) {
 const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", catching_up: "▲", stale: "■" };
 
 // ---------------------------------------------------------------------------------------------------------------- run
-/** Take the message in the page, then those of the stream, for ever: `onBoard` is called with each new board, `tick` each second too. */
+/** Process the message in the page, then those of the stream: `onBoard` gets each new board, `tick` also runs each second. */
 export function run(onBoard, tick) {
   const take = (message) => {
     heardAt = performance.now();
@@ -131,7 +131,7 @@ export function run(onBoard, tick) {
   setInterval(tick, 1000);
 }
 
-/** A wall screen stays open for months: it takes up a new version of this page by itself, trying once. */
+/** Reload the page after an upgrade, once: a wall screen stays open for months. */
 function renew(wanted) {
   if (sessionStorage.getItem("renewed") === wanted) return;
   sessionStorage.setItem("renewed", wanted);

@@ -1,4 +1,4 @@
-// Whether it is open now, by the calendars of what is promised.
+// Opening hours by the calendars of the SLA file.
 
 import { $, areCurrent, counts, format, now, say, sayAt, texts, write } from "./page.js";
 
@@ -8,7 +8,7 @@ const find = ({ calendar }) => openings.find((opening) => opening.calendar === c
 
 export const isClosed = (thing) => find(thing)?.is_open === false;
 
-/** Return in words whether something is open, and until when; nothing of what has no calendar. */
+/** Return in words whether a calendar is open, and until when; "" without a calendar. */
 export function openingOf(thing) {
   const opening = find(thing);
   return opening ? sayOpening(opening) : "";
@@ -20,23 +20,23 @@ function sayOpening({ is_open, changes_at }) {
   return say(`${is_open ? "open" : "shut"}_until_${format.isToday(changes_at, now()) ? "time" : "date"}`, values);
 }
 
-/** Take note of what is open. */
-export const setOpenings = (told) => {
-  openings = told;
+/** Store the state of the calendars. */
+export const setOpenings = (value) => {
+  openings = value;
 };
 
-/** Return in words how many wait in these queues, and how many are in progress, as far as there are any. */
+/** Return in words how many contacts wait in these queues and how many are in progress, if any. */
 export function sayInside(...queues) {
   const sum = (name) => queues.reduce((total, queue) => total + queue[name], 0);
   return ["waiting", "in_progress"].filter(sum).map((name) => say(`still_${name}`, counts({ n: sum(name) })));
 }
 
-/** Return in words who is there though it is closed: in the queues that open by the same calendar. */
+/** Return in words the contacts present although closed, in the queues with this calendar. */
 function sayBehind({ calendar, is_open }, queues) {
   return is_open ? [] : sayInside(...queues.filter((queue) => queue.calendar === calendar && areCurrent(queue.channel)));
 }
 
-/** Show all of them; by their names if there are several. */
+/** Show the state of all calendars, with their names if there are several. */
 export function showOpenings({ promises, queues }) {
   setOpenings(promises.openings);
   const list = $("openings");

@@ -1,4 +1,4 @@
-// What all parts of the page share: its words, how it writes figures, its clock.
+// Shared by all parts of the page: texts, formats, clock.
 
 import { Format } from "./format.js";
 
@@ -14,42 +14,41 @@ export const nameOf = (thing) => thing[`label_${lang}`];
 export const mapValues = (values, change) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
 export const counts = (values) => mapValues(values, format.count);
 
-export const QUEUED = ["call", "visit"]; // channels that have queues
+export const QUEUED = ["call", "visit"]; // channels with queues
 export const WRITTEN = ["mail", "email", "form"];
 export const isCall = ({ channel }) => channel === "call";
 
-let clockAhead = 0; // of ours, the server's clock, in milliseconds
+let clockAhead = 0; // server clock minus local clock, in milliseconds
 
 export const setClock = (serverNow) => {
   clockAhead = serverNow - Date.now();
 };
 export const now = () => Date.now() + clockAhead;
 
-let history = {}; // channel → as of when its figures are, while its history is being read
+let history = {}; // channel → time up to which its history is read, while it is being read
 
-export const setHistory = (told) => {
-  history = told;
+export const setHistory = (value) => {
+  history = value;
 };
 
-// Whether the figures, or those of one channel, are of now. Old ones alarm nobody, and how long those in them have waited since,
-// nobody knows.
+// Whether the figures, or those of one channel, are current. Others get no level, and their waits until now are unknown.
 export const areCurrent = (channel = "") => ["live", "connecting"].includes(document.body.dataset.state) && !(channel in history);
 
-/** Return for how many seconds something of a channel has lasted since `since`; null if nothing has, or nobody knows. */
+/** Return the seconds since `since`; null without `since`, or if the figures of the channel are not current. */
 export const lasted = (since, channel) => (since === null || !areCurrent(channel) ? null : Math.max(0, now() - since) / 1000);
 
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Return whether a text does not find room in its box, and ends in dots. */
+/** Return whether a text does not fit its box, and is cut off. */
 export const isCut = (box) => box.clientWidth > 0 && box.scrollWidth > box.clientWidth + 1;
 
 export function explain(element, title) {
   if (element.title !== title) element.title = title;
 }
 
-/** Make an element of a table; its role is said again, since a table that is laid out as cards is none to some browsers. */
+/** Make an element of a table, with an explicit role: some browsers drop it if CSS displays the table as cards. */
 export function make(tag, role, className = "") {
   const element = document.createElement(tag);
   element.setAttribute("role", role);
@@ -57,7 +56,7 @@ export function make(tag, role, className = "") {
   return element;
 }
 
-/** Give `row` its head: the name, and on a phone, where rows are folded, a button over it that unfolds the row. */
+/** Add the heading cell of `row`: the name, and a button that unfolds the row on a phone. */
 export function addHead(row) {
   const head = make("th", "rowheader");
   head.scope = "row";
@@ -69,7 +68,7 @@ export function addHead(row) {
   unfold(row, false);
 }
 
-/** Write the name of a row, as `addHead` has made it. */
+/** Set the name of a row in the cell made by `addHead`. */
 export function nameRow(row, name) {
   const [label, fold] = row.firstChild.children;
   write(label, name);
@@ -82,16 +81,16 @@ export function unfold(row, open) {
   row.querySelector(".fold").ariaExpanded = open;
 }
 
-const chosen = new URLSearchParams(location.search).get("service"); // a link to the board may be about one service
+const chosen = new URLSearchParams(location.search).get("service"); // links to the board may name one service
 let isSought = chosen !== null;
 
-/** Mark `row` if it is about the service that the address names. */
+/** Mark `row` if it is of the service in the query string. */
 export function point(row, service) {
   const current = chosen !== null && service === chosen ? "true" : null;
   if (row.ariaCurrent !== current) row.ariaCurrent = current;
 }
 
-/** Bring into sight what is marked, once; what is promised first, since links are about that. */
+/** Scroll to the marked row, once; promises first, since links refer to them. */
 export function seek() {
   const find = (within) => document.querySelector(`${within} [aria-current]`);
   const row = isSought && (find("#deadlines-rows") ?? find("main"));
@@ -101,7 +100,7 @@ export function seek() {
   row.scrollIntoView({ block: "center" });
 }
 
-/** The rows of a table, kept in step with what they show. */
+/** Rows of a table, kept in step with a list of items. */
 export class Rows {
   constructor(body, makeRow) {
     this.body = body;
@@ -109,7 +108,7 @@ export class Rows {
     this.entries = new Map(); // key → { row, … }
   }
 
-  /** Have one row per item, in their order: made when its key is new, and filled by `show(entry, item)`. */
+  /** Keep one row per item, in order: made for a new key, and filled by `show(entry, item)`. */
   show(items, keyOf, show) {
     const keys = items.map(keyOf);
     for (const [key, { row }] of this.entries) {

@@ -1,12 +1,12 @@
-// What views of the wall are built of. Each part keeps its elements and is shown what they are to say, so that figures move in place:
-// who has one in focus keeps it.
+// Parts of the views of the wall. Each part keeps its elements and updates their contents, so that figures stay in place and keep
+// the focus.
 
 import { explained, explainedCell, giveStop, rove } from "./explaining.js";
 import { mark, NORMAL } from "./levels.js";
 import { Rows, explain, isCut, make, write } from "./page.js";
 
-const LAST_FIT = 6; // of views.css
-const LINES_OF_TWO = 5.6; // rem: a row so high has room for two lines
+const LAST_FIT = 6; // as in views.css
+const LINES_OF_TWO = 5.6; // rem: minimum row height for two lines
 
 function build(tag, className, ...children) {
   const element = document.createElement(tag);
@@ -15,7 +15,7 @@ function build(tag, className, ...children) {
   return element;
 }
 
-/** Make a place for a state: a symbol, which is not read out, and a word. */
+/** Make the element of a state: a symbol, hidden from screen readers, and a word. */
 function buildState(tag, className) {
   const symbol = build("span", "symbol");
   symbol.ariaHidden = "true";
@@ -27,24 +27,24 @@ function showState(element, [symbol, ...words] = [""]) {
   write(element.querySelector(".word"), words.filter(Boolean).join(" – "));
 }
 
-/** Make a figure with its name; a click explains it. */
+/** Make a figure with its name; a click opens its explanation. */
 class Figure {
   constructor(tag, name, place) {
     this.name = build(name, "name");
-    this.button = explained(() => this.told.about);
+    this.button = explained(() => this.item.about);
     this.box = build(tag, "entry", this.name, build(place, "figure", this.button));
   }
 
-  show(told) {
-    this.told = told;
-    write(this.name, told.label);
-    write(this.button, told.value);
-    mark(this.box, told.level ?? NORMAL);
-    this.box.classList.toggle("few", told.isOfFew ?? false);
+  show(item) {
+    this.item = item;
+    write(this.name, item.label);
+    write(this.button, item.value);
+    mark(this.box, item.level ?? NORMAL);
+    this.box.classList.toggle("few", item.isOfFew ?? false);
   }
 }
 
-/** Cards: each has a name, a state, one figure in large and some in small. */
+/** Cards, each with a name, a state, one large figure and some small ones. */
 export class Cards {
   constructor() {
     this.box = build("div", "cards");
@@ -77,7 +77,7 @@ export class Cards {
   }
 }
 
-/** A table: each row has a name, a state if there are any, and figures or words. */
+/** A table whose rows have a name, a state if used, and figures or words. */
 export class Table {
   constructor() {
     this.head = make("thead", "rowgroup");
@@ -133,7 +133,7 @@ export class Table {
     giveStop(this.body);
   }
 
-  /** Write as large as all columns find room in: anew whenever a text has another length, or the window another size. */
+  /** Set the largest text size in which all columns fit; again after each change of a text length or of the window. */
   fit() {
     const { box } = this;
     const lengths = [...box.querySelectorAll("th, td")].map((cell) => cell.textContent.length);
@@ -163,7 +163,7 @@ export class Table {
 
 const percent = (part) => `${Math.round(1000 * part) / 10}%`;
 
-/** Shares with the interval in which they lie: drawn, and in words. */
+/** Shares with their confidence intervals, as a drawing and in words. */
 export class Bars {
   constructor() {
     this.box = build("ul", "bars");
@@ -199,7 +199,7 @@ export class Bars {
   }
 }
 
-/** What is said in one line. */
+/** A single line of text. */
 export class Note {
   constructor() {
     this.box = build("p", "note");
@@ -210,7 +210,7 @@ export class Note {
   }
 }
 
-/** A part of the page that is there already, such as the chart. */
+/** An existing element of the page, such as the chart. */
 export class Moved {
   constructor({ id }) {
     this.box = document.getElementById(id);

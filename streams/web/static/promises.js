@@ -1,5 +1,5 @@
-// What is promised to citizens: how each promise stands, what is late, and what falls due next, in working time. How much of
-// that is left depends on calendars, so the server says it.
+// SLA targets: their states, overdue contacts, and next deadlines in working time. The server computes working time, since it
+// depends on the calendars.
 
 import { explainedCell, giveStop, rove } from "./explaining.js";
 import { duration } from "./format.js";
@@ -9,10 +9,10 @@ import { nameOf, nameRow, now, point, say, texts, write } from "./page.js";
 
 // --------------------------------------------------------------------------------------------------------------- words
 export const MIDNIGHT = "00:00";
-const FIVE_MINUTES = 300_000; // deadlines are known as exactly as that
+const FIVE_MINUTES = 300_000; // resolution of the deadlines, in milliseconds
 const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;
 const channelOf = ({ channel }) => (channel === "form" ? texts.short_form : texts[`channel_${channel}`]);
-export const promiseOf = (told) => say("promise_of", { channel: channelOf(told), clock: clockOf(told).toLowerCase() });
+export const promiseOf = (target) => say("promise_of", { channel: channelOf(target), clock: clockOf(target).toLowerCase() });
 
 /** Return working time in words: in days, or in hours and minutes where there is no whole day. */
 function sayWorkingTime({ days, seconds }) {
@@ -21,26 +21,26 @@ function sayWorkingTime({ days, seconds }) {
   return say((hours || minutes) > 1 ? "working_times" : "working_time", { time: format.hours(hours, minutes) });
 }
 
-/** Return how long it is since `at`, or until then, in words: in working time if that is what counts. */
+/** Return the time since or until `at` in words: in working time, if the target counts that. */
 function sayTime(at, workingTime, channel) {
   if (workingTime) return sayWorkingTime(workingTime);
   const seconds = Math.abs(now() - at) / 1000;
   return QUEUED.includes(channel) ? duration(seconds) : format.age(seconds);
 }
 
-/** Return in words how a deadline stands. */
+/** Return the state of a deadline in words. */
 function sayState({ state, due_at, working_time, channel }) {
   if (state !== "overdue" && due_at < now() + FIVE_MINUTES) return texts.due_now;
   if (state === "overdue" && working_time && !working_time.days && working_time.seconds < 60) return texts.late;
   return say(STATES[state].words, { time: sayTime(due_at, working_time, channel) });
 }
 
-/** Return in words how much of the time is left. */
+/** Return the remaining time in words. */
 export function sayLeft({ due_at, working_time, channel }) {
   return due_at < now() + FIVE_MINUTES ? texts.due_now : sayTime(due_at, working_time, channel);
 }
 
-/** Return when a deadline is: midnight is the end of a day. */
+/** Return the time of a deadline in words; midnight is the end of a day. */
 function sayDue({ due_at, number, state }) {
   const [time, isMidnight] = [format.hour(due_at), format.hour(due_at) === MIDNIGHT];
   const at = isMidnight ? due_at - 1 : due_at;
@@ -68,16 +68,16 @@ const standing = new Rows($("promises-rows"), makeStanding);
 
 rove($("promises-rows"));
 
-/** Return what explains a figure of a promise; the name is that of a column. */
-export function aboutPromise(name, told) {
-  const { policy, clock, channel } = told;
+/** Return the explanation of a figure of an SLA target; `name` is that of a column. */
+export function aboutPromise(name, target) {
+  const { policy, clock, channel } = target;
   return {
     figure: `promises_${name}`,
-    title: `${promiseOf(told)} – ${texts[name]}`,
-    value: COLUMN[name](told),
-    ratio: name === "kept" ? told.kept : undefined,
+    title: `${promiseOf(target)} – ${texts[name]}`,
+    value: COLUMN[name](target),
+    ratio: name === "kept" ? target.kept : undefined,
     when: name === "kept" ? "of_today" : "of_now",
-    levels: name === "kept" && told.objective !== null ? sayObjective(told) : "",
+    levels: name === "kept" && target.objective !== null ? sayObjective(target) : "",
     place: { channel: "sla", queue: `${policy}:${clock}:${channel}` },
   };
 }
@@ -114,9 +114,9 @@ function showStanding(entry, promise, isTwice) {
 
 const sayObjective = ({ objective }) => say("objective", { share: format.wholePercent({ numerator: objective, denominator: 1 }) });
 
-function explainKept(told) {
-  const of = say("kept_of", counts(told.kept));
-  return told.objective === null ? of : `${of} ${sayObjective(told)}`;
+function explainKept(target) {
+  const of = say("kept_of", counts(target.kept));
+  return target.objective === null ? of : `${of} ${sayObjective(target)}`;
 }
 
 // ------------------------------------------------------------------------------------------------------------ deadlines
@@ -129,12 +129,12 @@ const wall = matchMedia("(min-width: 100rem) and (min-height: 50rem)"); // as in
 const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
 const FEWEST_LINES = 2;
 const LINES_OF_PHONE = 6;
-const EDGE = 6; // pixels that stay free below the last row
-const deadlines = new Rows($("deadlines-rows"), ({ told, heading }) => (told ? makeDeadline() : makeHeading(heading)));
-const keyOfDeadline = ({ heading, told }) =>
-  told ? JSON.stringify([told.service, told.policy, told.clock, told.channel, told.state === "overdue" || told.due_at]) : (heading ?? "more");
+const EDGE = 6; // free pixels below the last row
+const deadlines = new Rows($("deadlines-rows"), ({ item, heading }) => (item ? makeDeadline() : makeHeading(heading)));
+const keyOfDeadline = ({ heading, item }) =>
+  item ? JSON.stringify([item.service, item.policy, item.clock, item.channel, item.state === "overdue" || item.due_at]) : (heading ?? "more");
 
-/** Make a row of one cell: the heading of others, or, without one, what is to be said below them. */
+/** Make a row with a single cell: the heading of the following rows, or a note below them. */
 function makeHeading(heading) {
   const row = make("tr", "row", heading ? "channel" : "more");
   const head = make("th", "rowheader");
@@ -166,34 +166,34 @@ function makePart(name) {
   return part;
 }
 
-function showDeadline({ row }, told) {
+function showDeadline({ row }, item) {
   const [head, promise, number, deadline, working] = row.children;
-  const { level } = STATES[told.state];
-  const isKnown = areCurrent(told.channel);
+  const { level } = STATES[item.state];
+  const isKnown = areCurrent(item.channel);
   mark(row, isKnown ? level : NORMAL);
-  point(row, told.service);
-  write(head, nameOf(told) || texts.no_service);
-  write(promise.firstChild, promiseOf(told));
-  write(number.firstChild, format.count(told.number));
-  write(deadline.firstChild, sayDue(told));
+  point(row, item.service);
+  write(head, nameOf(item) || texts.no_service);
+  write(promise.firstChild, promiseOf(item));
+  write(number.firstChild, format.count(item.number));
+  write(deadline.firstChild, sayDue(item));
   write(working.firstChild, isKnown ? SYMBOLS[level] : "");
-  write(working.lastChild, isKnown ? sayState(told) : "–");
-  explain(working, sayDue(told));
+  write(working.lastChild, isKnown ? sayState(item) : "–");
+  explain(working, sayDue(item));
 }
 
-function showLine(entry, { told, more, contacts }) {
-  if (told) showDeadline(entry, told);
+function showLine(entry, { item, more, contacts }) {
+  if (item) showDeadline(entry, item);
   if (more) write(entry.row.firstChild, say("more_late", counts({ n: more, contacts })));
 }
 
 const headingsOf = ({ overdue, due }) => [overdue, due].filter((lines) => lines.length).length;
 
-/** Return how many rows all that is promised would take. */
+/** Return the number of rows needed for all targets and deadlines. */
 export function countRows({ promises }) {
   return promises.standing.length + headingsOf(promises) + promises.overdue.length + promises.due.length;
 }
 
-/** Return how many rows of deadlines find room: what `room` leaves, or more where the panel is higher than its rows. */
+/** Return how many rows of deadlines fit: the rest of `room`, or more if the panel is higher than its rows. */
 function countRoom(room) {
   const standing = $("promises-rows");
   const left = room - standing.children.length;
@@ -203,7 +203,7 @@ function countRoom(room) {
   return Math.max(left, Math.floor((bottom - $("deadlines-table").getBoundingClientRect().top - EDGE) / row));
 }
 
-/** Return as many lines as find room, half of them for what is late; one more says how many are left out there. */
+/** Return the deadlines that fit, half of them overdue; a further line shows the number of omitted overdue ones. */
 function choose(promises, room) {
   const { overdue, due } = promises;
   const all = phone.matches ? LINES_OF_PHONE : overdue.length + due.length;
@@ -215,19 +215,19 @@ function choose(promises, room) {
   const more = isCut ? [{ more: promises.overdue_lines - late.length, contacts: promises.overdue_contacts - shown }] : [];
   const next = due.slice(0, Math.max(0, most - late.length - more.length));
   const under = (heading, lines) => (lines.length ? [{ heading }, ...lines] : []);
-  const asLines = (lines) => lines.map((told) => ({ told }));
+  const asLines = (lines) => lines.map((item) => ({ item }));
   return [...under("late_heading", [...asLines(late), ...more]), ...under("due_heading", asLines(next))];
 }
 
-/** Show all promises; nothing where nothing is promised. `room` is how many rows there may be on a wall. */
+/** Show all SLA targets, or nothing without targets. `room` is the limit of rows on a wall. */
 export function showPromises({ promises }, room) {
   const isAny = promises.openings.length + promises.standing.length > 0;
   $("promises").hidden = $("promises-rules").hidden = !isAny;
   const nameIn = new Map();
-  for (const told of promises.standing) nameIn.set(promiseOf(told), (nameIn.get(promiseOf(told)) ?? 0) + 1);
+  for (const target of promises.standing) nameIn.set(promiseOf(target), (nameIn.get(promiseOf(target)) ?? 0) + 1);
   const keyOf = ({ policy, clock, channel }) => JSON.stringify([policy, clock, channel]);
-  const isTwice = (told) => nameIn.get(promiseOf(told)) > 1;
-  standing.show(promises.standing, keyOf, (entry, told) => showStanding(entry, told, isTwice));
+  const isTwice = (target) => nameIn.get(promiseOf(target)) > 1;
+  standing.show(promises.standing, keyOf, (entry, target) => showStanding(entry, target, isTwice));
   giveStop($("promises-rows"));
   $("promises-table").hidden = !promises.standing.length;
   $("deadlines-table").hidden = !(promises.overdue.length + promises.due.length);

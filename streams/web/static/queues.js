@@ -1,4 +1,4 @@
-// The table of queues, and how pressing their figures are. Calls and visits stand under the name of their channel, if there are both.
+// The table of queues, and the levels of their figures. If both calls and visits exist, they are grouped by channel.
 
 import { duration } from "./format.js";
 import { explainedCell, giveStop, rove } from "./explaining.js";
@@ -14,8 +14,8 @@ export const noAgent = (figures) => figures.waiting > 0 && figures.agents_availa
 export const waited = (figures) => lasted(figures.oldest_waiting_at, figures.channel);
 
 /**
- * Return the levels of all that is marked of a queue. Once it is closed, what the day has brought to it asks for nobody's attention;
- * who still waits does.
+ * Return the levels of all marked figures of a queue. While it is closed, only waiting contacts are marked, not the rates of the
+ * day.
  */
 export function levelsOf(figures, thresholds, board, isOver = isClosed(figures)) {
   const levelOfRate = (ratio, limits) => (isOver ? NORMAL : levelOfShare(ratio, limits));
@@ -32,7 +32,7 @@ export function levelsOf(figures, thresholds, board, isOver = isClosed(figures))
 
 const NEVER = { attention: Infinity, action: Infinity };
 
-/** Return the levels of all queues of a channel together: how many wait, and for how long, is judged of each. */
+/** Return the levels of all queues of a channel together; waiting contacts and waits are judged for each queue. */
 export const levelsOfAll = (figures, board) =>
   levelsOf(figures, { waiting: NEVER, longest_wait_seconds: NEVER }, board, isChannelClosed(figures.channel, board));
 
@@ -54,26 +54,26 @@ export function sumOf(channel, board) {
   };
 }
 
-/** Return the level of a queue, on any page: the most pressing of all that is marked of it. */
+/** Return the level of a queue on all pages: the highest level of its figures. */
 export const levelOfQueue = (levels) => Math.max(...Object.values(levels));
 
-/** Return the level of what can be acted upon now. */
+/** Return the level of the figures of now, on which the service can act. */
 const acute = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
 
-/** Return whether there are queues of a channel, and all of them are closed. */
+/** Return whether a channel has queues and all of them are closed. */
 export function isChannelClosed(channel, board) {
   const queues = board.queues.filter((queue) => queue.channel === channel);
   return queues.length > 0 && queues.every(isClosed);
 }
 
-/** Return the level of all queues of a channel together: that of each, and of what the day has brought to all of them. */
+/** Return the level of all queues of a channel together: the highest of their levels and of the rates of the day. */
 export function levelOfChannel(channel, board) {
   const all = levelOfQueue(levelsOfAll(sumOf(channel, board), board));
   const queues = board.queues.filter((queue) => queue.channel === channel);
   return Math.max(all, ...queues.map((queue) => levelOfQueue(levelsOf(queue, queue.thresholds, board))));
 }
 
-/** Return the symbol and the word of a level; nothing for what has none. */
+/** Return the symbol and the word of a level; empty without a level. */
 export const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
 export const idle = ["○", texts.idle];
 export const shut = ["○", texts.shut];
@@ -105,11 +105,11 @@ export const SHARES = {
   service: (f, board) => [f.today.service_level, board.service_level],
   recent: (f, board) => [f.recent_service_level, board.service_level],
 };
-/** Return whether a figure is a share of too few to be judged. */
+/** Return whether a figure is a share of too few contacts for a mark. */
 export const isOfFew = (name, figures, board) => name in SHARES && isSmall(SHARES[name](figures, board)[0]);
 
 const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
-const HEADINGS = { service: "level_short", recent: "level_recent" }; // others have their own names
+const HEADINGS = { service: "level_short", recent: "level_recent" }; // others: the key is the name
 const headingOf = (name) => texts[HEADINGS[name] ?? name];
 const titleOf = (name) => (AGENTS.includes(name) ? `${texts.agents} ${headingOf(name).toLowerCase()}` : headingOf(name));
 const table = new Rows($("rows"), ({ channel, queue }) => (queue ? makeRow() : makeChannel(channel)));
@@ -128,7 +128,7 @@ function makeChannel(channel) {
 
 rove($("rows"));
 
-/** Return what explains a figure of a queue, or of all calls together; the name is that of a column. */
+/** Return the explanation of a figure of a queue, or of all calls together; `name` is that of a column. */
 export function aboutQueue(name, queue, board) {
   const target = queue.channel === "visit" ? board.desk_target_seconds : board.target_seconds;
   const limits = { target: format.count(target), limit: format.count(board.short_abandon_seconds) };
@@ -163,7 +163,7 @@ function makeRow() {
   return entry;
 }
 
-/** Return in words from where on a figure asks for attention, and for action. */
+/** Return the thresholds of a figure in words. */
 function limitsOf(name, queue, board) {
   if (name in SHARES) {
     const limits = SHARES[name](queue, board)[1];
@@ -173,14 +173,14 @@ function limitsOf(name, queue, board) {
   return queue.thresholds && ["waiting", "longest"].includes(name) ? reasonFor(name, queue, board) : "";
 }
 
-/** Return in words how many of those who gave up did so soon: the rate leaves them out. */
+/** Return the number of short abandons in words; the rate does not count them. */
 function sayShort({ today }, board) {
   return say("abandoned_of_short", counts({ short: today.abandoned_short, limit: board.short_abandon_seconds }));
 }
 
 export const sayLimits = (words) => (words ? say("levels_of", { words }) : "");
 
-/** Return in words from where on a figure is marked, and why a share is not. */
+/** Return in words the thresholds of a figure, or why a share has no mark. */
 export function reasonFor(name, queue, board) {
   if (name === "waiting") return say("from", counts(queue.thresholds.waiting));
   if (name === "longest") return say("from", mapValues(queue.thresholds.longest_wait_seconds, duration));
@@ -196,23 +196,23 @@ export function reasonFor(name, queue, board) {
 }
 
 /**
- * Return the state of a queue of this level (`levelOfQueue`): the symbol says how pressing it is, the word the same or why. That it is
- * closed alarms nobody; whoever still waits may: then it is said behind that, and else behind it who is there.
+ * Return the state of a queue with this level (`levelOfQueue`): a symbol for the level, and a word for the level or its cause. For a
+ * closed queue, a level for contacts that still wait comes first; without a level, the contacts present follow the word "closed".
  */
 export function stateOfQueue(queue, level) {
   if (!areCurrent(queue.channel)) return ["", "–"];
-  const told = noAgent(queue) ? [SYMBOLS[ACTION], texts.no_agent] : stateOf(level);
-  if (isClosed(queue)) return level ? [...told, texts.shut.toLowerCase()] : [...shut, sayInside(queue)[0]];
-  return isIdle(queue) && !level ? idle : told;
+  const state = noAgent(queue) ? [SYMBOLS[ACTION], texts.no_agent] : stateOf(level);
+  if (isClosed(queue)) return level ? [...state, texts.shut.toLowerCase()] : [...shut, sayInside(queue)[0]];
+  return isIdle(queue) && !level ? idle : state;
 }
 
 function showRow(entry, queue, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
   Object.assign(entry, { queue, board });
   const [, state, ...cells] = entry.row.children;
-  nameRow(entry.row, nameOf(queue) || texts.no_name); // it may change: once another site has a queue of that name, it says the site
+  nameRow(entry.row, nameOf(queue) || texts.no_name); // may change: the site is added once another site has a queue of the same name
   const level = levelOfQueue(levels);
-  const [symbol, word] = stateOfQueue(queue, level); // who is there though it is closed, columns say
+  const [symbol, word] = stateOfQueue(queue, level); // the columns show the contacts present while it is closed
   mark(entry.row, level);
   point(entry.row, queue.service);
   entry.row.classList.toggle("idle", isIdle(queue));
@@ -229,7 +229,7 @@ function showRow(entry, queue, board) {
   });
 }
 
-/** Return the queues as they are to stand: on a phone, which shows few at once, those of each channel first where somebody can act now. */
+/** Return the queues in display order: on a phone, which shows few rows, those of each channel that need action come first. */
 function arrange(board) {
   if (!phone.matches) return board.queues;
   const levels = new Map(board.queues.map((queue) => [queue, acute(levelsOf(queue, queue.thresholds, board))]));
@@ -239,7 +239,7 @@ function arrange(board) {
   return groups.sort(([one], [other]) => byLevel(one, other)).flat();
 }
 
-/** Show all queues; the names of channels only where there are others than calls. */
+/** Show all queues; the names of channels only if other channels than calls exist. */
 export function showQueues(board) {
   const { services } = board;
   const queues = arrange(board);

@@ -1,12 +1,12 @@
-// Which page of which view a wall shows, and for how long. Whoever stands before it pauses, or turns pages, by key or click.
+// Rotation of the pages of the wall. Users pause it, or turn pages, by key or click.
 
 export class Rotation {
   constructor(seconds, onTurn) {
     this.seconds = seconds;
     this.onTurn = onTurn;
-    this.pages = []; // their keys, in their order
+    this.pages = []; // keys of the pages, in order
     this.index = 0;
-    this.elapsed = 0; // seconds
+    this.elapsed = 0; // seconds that the current page has been shown
     this.isPaused = false;
   }
 
@@ -14,7 +14,7 @@ export class Rotation {
     return this.pages[this.index];
   }
 
-  /** Take the pages that there are now; the one that is shown stays, or the next one takes its place. */
+  /** Set the current list of pages; the page shown stays, or the next one takes its place. */
   take(keys) {
     const next = keys.includes(this.key) ? keys.indexOf(this.key) : Math.min(this.index, Math.max(0, keys.length - 1));
     const isOther = keys[next] !== this.key;
@@ -23,7 +23,7 @@ export class Rotation {
     if (isOther) this.elapsed = 0;
   }
 
-  /** Let time pass; nothing turns while it is paused or held (`isHeld`), as by who reads a panel. */
+  /** Add elapsed time; pages do not turn while paused or held (`isHeld`), as by an open panel. */
   pass(seconds, isHeld) {
     if (this.isPaused || isHeld || this.pages.length < 2) return;
     this.elapsed += seconds;
@@ -37,7 +37,7 @@ export class Rotation {
     this.onTurn();
   }
 
-  /** Return how much of the time of this page is over, from 0 to 1. */
+  /** Return the elapsed share of the time of this page, from 0 to 1. */
   get part() {
     return this.pages.length < 2 ? 0 : Math.min(1, this.elapsed / this.seconds);
   }

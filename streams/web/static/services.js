@@ -1,4 +1,4 @@
-// The table of services: a row each, and a group of columns per channel that there is – what is written, appointments, opinions.
+// The table of services: one row each, and a group of columns for each used channel (cases, appointments, feedback).
 
 import { levelOfOldest } from "./alerts.js";
 import { explainedCell, giveStop, rove } from "./explaining.js";
@@ -7,7 +7,7 @@ import { NORMAL, mark } from "./levels.js";
 import { openingOf } from "./openings.js";
 import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, point, say, texts, unfold, write } from "./page.js";
 
-// Of fewer answers a score says more about a citizen than about the service; and so it is with a rate of fewer invited.
+// Minimum number of answers for a score, and of invitations for a rate: few answers say more about citizens than about the service.
 let fewest = Infinity;
 
 const number = (name) => [name, (f) => format.count(f[name])];
@@ -20,7 +20,7 @@ const response = [
   (f) => format.age(f.mean_first_response_seconds),
   (f) => (f.responded ? say("mean_of", counts({ n: f.responded })) : ""),
 ];
-// Channel → its columns: the name of the heading, what the cell says, and what explains it.
+// Channel → its columns: key of the heading, text of the cell, title of the cell.
 const COLUMNS = {
   mail: [received, closed, waiting, number("in_progress"), oldest("mail"), response],
   email: [received, closed, waiting, oldest("email"), response],
@@ -42,7 +42,7 @@ const SCORES = {
   nps_0_10: (ratio) => format.signed(100 * share(ratio)),
 };
 
-/** Return the columns of opinions: how many there are, who answers if anybody is invited, and one score per scale in use. */
+/** Return the columns of feedback: number of answers, response rate if invitations are used, and one score per used scale. */
 function columnsOfOpinions({ response, scores }) {
   const rate = ["response", (f) => rateOf(f.response), (f) => rateIsOf(f.response)];
   const score = (scale) => [`scale_${scale}`, (f) => scoreOn(scale, f), (f) => fewOn(scale, f)];
@@ -60,7 +60,7 @@ function rateIsOf(response) {
 const answersOn = (scale, { scores }) => scores[scale]?.denominator ?? 0;
 const isFew = (scale, f) => answersOn(scale, f) < fewest;
 
-/** Return a score with how many answers it is made of; of too few, their number alone. */
+/** Return a score with its number of answers; below the minimum, only the number. */
 function scoreOn(scale, f) {
   const answers = answersOn(scale, f);
   if (!answers) return "–";
@@ -71,12 +71,12 @@ function scoreOn(scale, f) {
 const fewOn = (scale, f) => (isFew(scale, f) ? say("few_answers", counts({ n: answersOn(scale, f) })) : "");
 
 // -------------------------------------------------------------------------------------------------------------- table
-let shape = ""; // which columns there are
-let columns = []; // [channel, heading, text, title], as they stand
+let shape = ""; // key of the current set of columns
+let columns = []; // [channel, heading, text, title], in display order
 const table = new Rows($("services-rows"), makeRow);
 const ALL = Symbol("all services");
 
-/** Return the groups of columns that `all` has figures for: channel → its columns. */
+/** Return channel → its columns, for the channels in `all`. */
 function groupsOf(all) {
   const groups = { ...COLUMNS, feedback: all.feedback ? columnsOfOpinions(all.feedback) : [] };
   return Object.entries(groups).filter(([channel]) => all[channel]);
@@ -108,21 +108,21 @@ function makeHead(groups) {
 
 rove($("services-rows"));
 
-const KINDS = { appointment: "appointments", feedback: "opinions" }; // others are matters
+const KINDS = { appointment: "appointments", feedback: "opinions" }; // other channels: matters
 const MEASURES = { scale_csat_1_5: "csat", scale_nps_0_10: "nps", scale_ces_1_5: "ces_1_5", scale_ces_1_7: "ces_1_7", scale_jdma_0_10: "jdma" };
-const MEANS = ["ces_1_5", "ces_1_7", "jdma"]; // of which the day's mean is told, and no share
+const MEANS = ["ces_1_5", "ces_1_7", "jdma"]; // scales shown with their mean of the day instead of a share
 const TODAY = ["received", "closed", "first_response", "booked", "attended", "missed", "cancelled"];
 
-/** Return what explains a figure of a service, or of all; the name is that of a column. */
-function aboutService(channel, name, told, { cells }) {
+/** Return the explanation of a figure of a service, or of all; `name` is that of a column. */
+function aboutService(channel, name, figures, { cells }) {
   const measure = MEASURES[name];
   const index = columns.findIndex(([its, column]) => its === channel && column === name);
-  const service = told.service;
-  const whose = service === undefined ? texts.all_services : nameOf(told) || texts.no_service;
-  const ratio = name === "response" ? told.feedback?.response : measure === "csat" ? told.feedback?.scores[name.slice(6)] : undefined;
+  const service = figures.service;
+  const scope = service === undefined ? texts.all_services : nameOf(figures) || texts.no_service;
+  const ratio = name === "response" ? figures.feedback?.response : measure === "csat" ? figures.feedback?.scores[name.slice(6)] : undefined;
   return {
     figure: `${KINDS[channel] ?? "matters"}_${measure ?? name}`,
-    title: `${whose} – ${texts[`channel_${channel}`]} – ${texts[name]}`,
+    title: `${scope} – ${texts[`channel_${channel}`]} – ${texts[name]}`,
     value: cells[index].firstChild.textContent,
     ratio,
     when: channel === "feedback" || TODAY.includes(name) ? "of_today" : "of_now",
@@ -135,9 +135,9 @@ function aboutService(channel, name, told, { cells }) {
 function makeRow({ service }) {
   const row = make("tr", "row");
   addHead(row);
-  unfold(row, service === undefined); // the sum of all
+  unfold(row, service === undefined); // the total
   const entry = { row };
-  const groups = {}; // where there is no room for the head of the table, the name of each group stands in the row
+  const groups = {}; // without room for the table head, each row shows the names of the groups
   const cells = columns.map(([channel, name]) => {
     const cell = make("td", "cell", "number");
     cell.dataset.heading = texts[name];
@@ -172,7 +172,7 @@ function showRow(entry, service, board) {
   });
 }
 
-/** Show all services, and above them their sum if there are several; nothing where there are only queues. */
+/** Show all services, with a total above them if there are several; nothing if only queues exist. */
 export function showServices(board) {
   const { services, all_services: all, fewest_answers } = board;
   fewest = fewest_answers;

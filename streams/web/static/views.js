@@ -1,4 +1,4 @@
-// What each view of the wall says, as data: pages, each a list of parts (parts.js). A view that has nothing to show has no page.
+// Contents of the views of the wall as data: pages, each a list of parts (parts.js). A view without content has no page.
 
 import { barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
 import { figureOfMatters, figureOfQueue, labelOfMatters } from "./cards.js";
@@ -10,21 +10,21 @@ import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, MIDNIGHT, aboutPromise, p
 import { levelOfQueue, levelsOf, levelsOfAll, shut, stateOf, stateOfQueue, sumOf } from "./queues.js";
 import { countIn, roomBeside } from "./room.js";
 
-/** Return items in as few pages as their rows need, none much emptier than others. */
+/** Distribute items evenly over the smallest number of pages. */
 function chunks(items, most) {
   const pages = Math.ceil(items.length / most);
   const size = Math.ceil(items.length / pages);
   return Array.from({ length: pages }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
-/** Return as many tables as items need to find room beside `others`, the names of the head and of further parts of their page. */
+/** Return the tables for items that share each page with `others`, the names of its head and further parts. */
 function tablesOf(columns, items, ...others) {
   const room = roomBeside(...others);
   return chunks(items, countIn(room, "row")).map((some) => ({ kind: "table", columns, items: some, room }));
 }
 
 // -------------------------------------------------------------------------------------------------------------- queues
-/** Return the queues of a channel, with the columns of these names. */
+/** Return the queues of a channel, with the named columns. */
 function tablesOfQueues(channel, names, board, ...others) {
   const labels = { service: texts.level_short, available: texts.agents_available };
   const columns = [{ label: texts.queue, isName: true }, { label: texts.state, isWords: true }, ...names.map((name) => ({ label: labels[name] ?? texts[name] }))];
@@ -56,10 +56,10 @@ function written(board) {
   ];
   const services = board.services.filter((service) => channels.some((channel) => service[channel]));
   const all = services.length > 1 ? [{ ...board.all_services, label_fr: texts.all_services, label_en: texts.all_services }] : [];
-  const row = (told) => ({
-    key: JSON.stringify(told.service ?? null),
-    name: nameOf(told) || texts.no_service,
-    cells: channels.flatMap((channel) => ["open", "oldest"].map((name) => (told[channel] ? figureOfMatters(name, channel, told, board) : { value: "" }))),
+  const row = (figures) => ({
+    key: JSON.stringify(figures.service ?? null),
+    name: nameOf(figures) || texts.no_service,
+    cells: channels.flatMap((channel) => ["open", "oldest"].map((name) => (figures[channel] ? figureOfMatters(name, channel, figures, board) : { value: "" }))),
   });
   return tablesOf(columns, [...all, ...services].map(row), "head").map((table) => [table]);
 }
@@ -79,27 +79,27 @@ const STANDING = ["running", "at_risk", "overdue", "longest_overdue", "kept"];
 
 function standing({ promises }) {
   const columns = [{ label: texts.promise, isName: true }, ...STANDING.map((name) => ({ label: texts[name] }))];
-  const items = promises.standing.map((told) => ({
-    key: JSON.stringify([told.policy, told.clock, told.channel]),
-    name: promiseOf(told),
+  const items = promises.standing.map((target) => ({
+    key: JSON.stringify([target.policy, target.clock, target.channel]),
+    name: promiseOf(target),
     cells: STANDING.map((name) => {
-      const level = areCurrent(told.channel) ? PROMISE_LEVELS[name]?.(told) : NORMAL;
-      return { value: PROMISED[name](told), level, isOfFew: name === "kept" && isSmall(told.kept), about: aboutPromise(name, told) };
+      const level = areCurrent(target.channel) ? PROMISE_LEVELS[name]?.(target) : NORMAL;
+      return { value: PROMISED[name](target), level, isOfFew: name === "kept" && isSmall(target.kept), about: aboutPromise(name, target) };
     }),
   }));
   return tablesOf(columns, items, "line").map((table) => [table]);
 }
 
-const SETTLED_MS = 5_000; // figures and warnings are read apart: for a moment one may be ahead of the other
-let unknown = []; // [when, number] of the last moments
+const SETTLED_MS = 5_000; // figures and contacts at risk are read separately, so one may be ahead for a moment
+let unknown = []; // [time, number] of the last messages
 
-/** Return of how many at risk it is not known whose they are, as far as that has lasted. */
+/** Return the number of unknown contacts at risk, once it has lasted for `SETTLED_MS`. */
 function countUnknown({ at_risk_unknown: number }) {
   unknown = [...unknown.filter(([at]) => now() - at < SETTLED_MS), [now(), number]];
   return Math.min(...unknown.map(([, some]) => some));
 }
 
-/** Return the contacts at risk that fall due next: no more of each than who works on it needs to know it again. */
+/** Return the contacts at risk with the next deadlines, with only what their agents need to recognise them. */
 function atRisk({ promises }) {
   if (!promises.standing.some(({ channel }) => !QUEUED.includes(channel))) return [];
   const title = { kind: "note", text: texts.at_risk_next };
@@ -111,17 +111,17 @@ function atRisk({ promises }) {
   const shown = promises.next_at_risk.slice(0, countIn(roomBeside(...others), "row"));
   const WORDS = {
     promise: promiseOf,
-    deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // the end of a day
-    service: (told) => nameOf(told) || texts.no_service,
+    deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // midnight is the end of a day
+    service: (item) => nameOf(item) || texts.no_service,
     ...(shown.some(({ queue }) => queue) ? { queue: ({ queue }) => queue || "–" } : {}),
     contact: ({ contact }) => `…${contact}`,
   };
   const columns = [{ label: texts.time_remaining, isName: true }, ...Object.keys(WORDS).map((name) => ({ label: texts[name], isWords: true }))];
-  const items = shown.map((told) => ({
-    key: JSON.stringify([told.contact, told.policy, told.clock, told.due_at, told.channel, told.site, told.service, told.queue]),
-    name: areCurrent(told.channel) ? `${SYMBOLS[ATTENTION]} ${sayLeft(told)}` : "–",
+  const items = shown.map((item) => ({
+    key: JSON.stringify([item.contact, item.policy, item.clock, item.due_at, item.channel, item.site, item.service, item.queue]),
+    name: areCurrent(item.channel) ? `${SYMBOLS[ATTENTION]} ${sayLeft(item)}` : "–",
     level: ATTENTION,
-    cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(told), isWords: true, title: name === "promise" ? told.policy : "" })),
+    cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(item), isWords: true, title: name === "promise" ? item.policy : "" })),
   }));
   return tablesOf(columns, items, ...others).map((table) => [title, table, ...more]);
 }
@@ -150,9 +150,9 @@ function day(board) {
   const all = sumOf("call", board);
   const shares = levelsOfAll(all, board);
   const figure = (name, label, key) => {
-    const { about, ...told } = figureOfQueue(name, all, board, shares, label);
-    const main = { ...told, about: { ...about, title: label, place: { channel: "call" } } };
-    return { key, name: "", main, rest: [], level: told.level };
+    const { about, ...figure } = figureOfQueue(name, all, board, shares, label);
+    const main = { ...figure, about: { ...about, title: label, place: { channel: "call" } } };
+    return { key, name: "", main, rest: [], level: figure.level };
   };
   const means = texts.means_queues_usual;
   const expected = (key, label, value, words) => ({
@@ -176,13 +176,13 @@ function day(board) {
 }
 
 // ------------------------------------------------------------------------------------------------------------- sources
-const CAME = { // by channel that has no queues, how many have come today
+const CAME = { // channel without queues → arrivals today
   ...Object.fromEntries(WRITTEN.map((channel) => [channel, ({ received }) => received])),
   appointment: ({ booked }) => booked,
   feedback: ({ given }) => given,
 };
 
-/** Return a row of each channel that comes when it likes, and of which nobody is told that it has been quiet for long. */
+/** Return a row for each channel without a limit of silence. */
 function unwatched({ all_services: all }, isKnown) {
   const channels = Object.keys(CAME).filter((channel) => all[channel] && !isKnown(channel));
   return channels.map((channel) => {
@@ -199,7 +199,7 @@ function pipeline(board) {
   const rows = known.map(({ channel, site, until, isQuiet, isJudged }) => {
     const isRead = channel in board.history;
     const state = !areCurrent() ? ["", "–"] : isRead ? [SYMBOLS[ATTENTION], texts.reading_history] : isQuiet ? [SYMBOLS[ATTENTION], texts.quiet_source] : isJudged ? stateOf(NORMAL) : shut;
-    const value = until === null ? texts.nobody_today : format.hour(Math.min(until, now())); // five minutes are told by their end
+    const value = until === null ? texts.nobody_today : format.hour(Math.min(until, now())); // `until` is the end of five minutes
     return { key: JSON.stringify([channel, site]), name: [texts[`channel_${channel}`], site].filter(Boolean).join(" – "), level: areCurrent() && (isQuiet || isRead) ? ATTENTION : NORMAL, state, cells: [{ value, isWords: true }] };
   });
   const others = Object.entries(board.history)

@@ -1,4 +1,4 @@
-// The wall: one view after the other, large enough to be read from afar, with what needs attention always above it.
+// The wall: one view after the other, legible from afar, with the alerts above it.
 
 import { findAlerts, sayAlert, tellAlerts } from "./alerts.js";
 import { closePanel, isPanelOpen } from "./explaining.js";
@@ -12,23 +12,23 @@ import { VIEWS } from "./views.js";
 
 const LEAST_SECONDS = 5;
 const STEP_MS = 250;
-const MOST_ALERTS = 6; // that find room: two lines of three
+const MOST_ALERTS = 6; // limit: two lines of three
 const asked = new URLSearchParams(location.search);
 const { views, seconds } = document.body.dataset;
 const known = (name) => Object.hasOwn(VIEWS, name);
 
-/** Return the views that the address asks for, else those of the settings; and say which of the former there are not. */
+/** Return the views of the query string, otherwise those of the settings; report unknown ones. */
 function chosenViews() {
   const names = (asked.get("views") ?? "").split(",").map((name) => name.trim()).filter(Boolean);
   const others = names.filter((name) => !known(name));
   $("unknown-views").hidden = !others.length;
-  const told = say("unknown_views", { names: others.join(", "), known: Object.keys(VIEWS).join(", ") });
-  write($("unknown-views"), `${SYMBOLS[ATTENTION]} ${told}`);
+  const message = say("unknown_views", { names: others.join(", "), known: Object.keys(VIEWS).join(", ") });
+  write($("unknown-views"), `${SYMBOLS[ATTENTION]} ${message}`);
   const wanted = names.filter(known);
   return wanted.length ? wanted : views.split(",").filter(known);
 }
 
-/** Return for how long each view is shown: by the address, else by the settings. */
+/** Return the seconds for each view: from the query string, otherwise from the settings. */
 function chosenSeconds() {
   const wanted = Number(asked.get("seconds"));
   return Number.isFinite(wanted) && wanted > 0 ? Math.max(LEAST_SECONDS, wanted) : Number(seconds);
@@ -74,7 +74,7 @@ function showAlerts() {
 }
 
 // --------------------------------------------------------------------------------------------------------------- views
-/** Return the place of a page, made when it is first shown. */
+/** Return the section of a page, made when it is first shown. */
 function sectionOf(page) {
   const kinds = page.parts.map(({ kind }) => kind).join(" ");
   const there = sections.get(page.key);
@@ -82,7 +82,7 @@ function sectionOf(page) {
   const section = document.createElement("section");
   section.className = `view ${page.view}`;
   section.setAttribute("aria-labelledby", "view-title");
-  const parts = page.parts.map((told) => new KINDS[told.kind](told));
+  const parts = page.parts.map((part) => new KINDS[part.kind](part));
   section.append(...parts.map(({ box }) => box));
   there?.section.remove();
   $("views").append(section);
@@ -91,7 +91,7 @@ function sectionOf(page) {
   return made;
 }
 
-/** Show the page whose turn it is. Whoever had a figure of another one in focus goes on from its title. */
+/** Show the current page. If a figure of another page had the focus, it moves to the title. */
 function showPage() {
   const isWithin = $("views").contains(document.activeElement);
   const page = pages.find(({ key }) => key === rotation.key);
@@ -102,7 +102,7 @@ function showPage() {
     if (!pages.some((other) => other.key === key)) {
       const chart = section.querySelector("#day");
       if (chart) {
-        chart.hidden = true; // it is wanted again once there are queues
+        chart.hidden = true; // shown again once queues exist
         document.body.append(chart);
       }
       section.remove();
@@ -114,7 +114,7 @@ function showPage() {
   section.hidden = false;
   const title = page.of > 1 ? `${page.title} – ${say("page_of", counts({ n: page.number, all: page.of }))}` : page.title;
   write($("view-title"), title);
-  page.parts.forEach((told, index) => parts[index].show(told));
+  page.parts.forEach((part, index) => parts[index].show(part));
   if (isWithin && !($("views").contains(document.activeElement) && document.activeElement.checkVisibility())) $("view-title").focus();
 }
 
@@ -156,7 +156,7 @@ function pause() {
 
 function fill() {
   if (document.fullscreenElement) document.exitFullscreen();
-  else document.documentElement.requestFullscreen().catch(() => {}); // a browser may forbid it
+  else document.documentElement.requestFullscreen().catch(() => {}); // the browser may refuse
 }
 
 const KEYS = { " ": pause, ArrowLeft: () => rotation.turn(-1), ArrowRight: () => rotation.turn(1), f: fill, F: fill };
@@ -175,7 +175,7 @@ $("full-screen").hidden = !document.fullscreenEnabled;
 $("full-screen").addEventListener("click", fill);
 
 // ----------------------------------------------------------------------------------------------------------- attention
-const UNATTENDED_MS = 180_000; // after so long without key or click whoever was here has gone
+const UNATTENDED_MS = 180_000; // without key or click for this long, nobody attends the wall
 let attendedAt = performance.now();
 for (const kind of ["keydown", "pointerdown", "wheel"]) {
   addEventListener(kind, () => (attendedAt = performance.now()), { capture: true, passive: true });

@@ -1,4 +1,4 @@
-"""The connector freeswitch as any other, over the event socket of a fake."""
+"""Conformance of the FreeSWITCH connector, with a simulated event socket."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,7 +32,7 @@ TIMES = ("CC-Member-Joined-Time", "CC-Agent-Called-Time", "CC-Agent-Answered-Tim
 
 
 def bad_events() -> list[CallcenterChange]:
-    """Events that are wrong, or hold what is personal wherever it can be."""
+    """Return malformed events, and events with personal data in every possible field."""
     base = {
         "Event-Name": "CUSTOM",
         "Event-Subclass": "callcenter::info",
@@ -100,7 +100,7 @@ class TestConformance(Conformance):
         wait_until_disconnected(event_socket)
         size = -(-len(items) // parts)
         for item in items[part * size : (part + 1) * size]:
-            event_socket.happen(item)
+            event_socket.apply(item)
 
     def supply_hostile(self, directory: Path) -> None:
         good = {"Event-Date-Timestamp": str(int(NINE + 7_200) * 1_000_000), "CC-Queue": "accueil", "CC-Agent": "agent"}
@@ -110,10 +110,10 @@ class TestConformance(Conformance):
         names = cycle([*good, "CC-Action", "variable_transfer_history", "CC-Member-CID-Number"])
         for text, action, name in zip(contents, cycle([*actions, "agent-status-change"]), names, strict=False):
             event = {"Event-Name": "CUSTOM", "Event-Subclass": "callcenter::info", **good, "CC-Action": action}
-            self._started[directory].happen(CallcenterChange(NINE + 7_200, [], [event | {name: text}]))
+            self._started[directory].apply(CallcenterChange(NINE + 7_200, [], [event | {name: text}]))
 
     def items(self, directory: Path) -> list[CallcenterChange]:
-        """A small day, with events of bad or personal content in between."""
+        """Return a small day, with malformed events and personal data in between."""
         happened: list[CallcenterChange] = []
         simulate_calls(Callcenter(happened.append), calls_per_hour=60)
         bad = bad_events()

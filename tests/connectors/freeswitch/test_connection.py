@@ -1,4 +1,4 @@
-"""The connection to an event socket: refused, silent, tried."""
+"""Connection to an event socket: refusals, silence, and probe."""
 
 import socket
 import threading
@@ -23,12 +23,12 @@ from tests.support.socket_sources import wait_until_disconnected
 
 class TestLogin:
     @pytest.mark.parametrize("how", [{}, {"user": USER}])
-    def test_it_shows_the_password(self, tmp_path: Path, event_socket: EventSocket, how: dict[str, str]) -> None:
+    def test_login_sends_the_password(self, tmp_path: Path, event_socket: EventSocket, how: dict[str, str]) -> None:
         assert FreeswitchHarness(tmp_path, event_socket, **how).listen() == []
         assert event_socket.refusals == 0
 
     @pytest.mark.parametrize("wrong", [{"password": "un-autre"}, {"user": "quelqu-un@default"}])
-    def test_a_refusal_is_told_without_it(
+    def test_refusal_does_not_contain_the_password(
         self, tmp_path: Path, event_socket: EventSocket, wrong: dict[str, str]
     ) -> None:
         scene = FreeswitchHarness(tmp_path, event_socket, **wrong)
@@ -37,14 +37,14 @@ class TestLogin:
                 with pytest.raises(SourceUnavailableError, match="refuses the password") as trouble:
                     flow.step()
                 assert "un-autre" not in str(trouble.value)
-        assert event_socket.refusals == 1, "it was asked again at once"
+        assert event_socket.refusals == 1, "the login was repeated immediately"
         with pytest.raises(SourceRefusedError, match="refuses the password"):
             scene.harness.probe()
 
     @pytest.mark.parametrize(
-        ("said", "told"),
+        ("greeting", "error"),
         [
-            (b"SSH-2.0-OpenSSH_9.2\r\n\n\n", "is no event socket"),
+            (b"SSH-2.0-OpenSSH_9.2\r\n\n\n", "is not a FreeSWITCH event socket"),
             (
                 b"Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n",
                 "apply-inbound-acl",
@@ -52,21 +52,21 @@ class TestLogin:
             (b"Content-Type: auth/request\n\n", "broke the connection off"),
         ],
     )
-    def test_who_is_no_event_socket_or_wants_nobody_is_told(self, tmp_path: Path, said: bytes, told: str) -> None:
+    def test_other_service_and_refused_address_are_reported(self, tmp_path: Path, greeting: bytes, error: str) -> None:
         def answer() -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.sendall(said)
+                connection.sendall(greeting)
 
         with socket.create_server(("127.0.0.1", 0)) as listener:
             thread = threading.Thread(target=answer)
             thread.start()
             given = configuration(listener.getsockname()[1])
-            with pytest.raises(SourceUnavailableError, match=told):
+            with pytest.raises(SourceUnavailableError, match=error):
                 ConnectorHarness(freeswitch.CONNECTOR, given, tmp_path / "data", tmp_path / "keys").probe()
             thread.join()
 
-    def test_one_without_mod_callcenter_is_told(
+    def test_missing_mod_callcenter_is_reported(
         self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         missing = "-ERR callcenter_config Command not found!\n"
@@ -74,7 +74,7 @@ class TestLogin:
         with pytest.raises(SourceUnavailableError, match="is mod_callcenter loaded"):
             scene.harness.probe()
 
-    def test_the_fake_refuses_unknown_commands(self, event_socket: EventSocket) -> None:
+    def test_simulated_server_refuses_unknown_commands(self, event_socket: EventSocket) -> None:
         with closing(EventSocketSession(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
             assert session._ask("api originate user/1001 9999").startswith("-ERR originate Command not found!")
             assert session._ask("sendmsg") == "-ERR command not found"
@@ -89,21 +89,21 @@ class TestSilence:
         wait_until_disconnected(event_socket)
 
     def pause(self, session: EventSocketSession, seconds: float) -> None:
-        """Let nobody have looked for so long."""
-        session._peer.heard_at -= seconds
-        session._peer.asked_at -= seconds
+        """Simulate a pause of `seconds` without reading."""
+        session._connection.heard_at -= seconds
+        session._connection.asked_at -= seconds
 
-    def test_one_that_had_nothing_to_tell_is_asked_first(self, session: EventSocketSession) -> None:
+    def test_silent_server_is_pinged(self, session: EventSocketSession) -> None:
         self.pause(session, 600)
         assert session.receive(0.0) == []
-        assert session._peer.asked_at > session._peer.heard_at
+        assert session._connection.asked_at > session._connection.heard_at
         assert session.receive(5.0) == []
-        assert session._peer.heard_at > session._peer.asked_at
+        assert session._connection.heard_at > session._connection.asked_at
 
-    def test_one_that_does_not_answer_is_given_up(
+    def test_server_without_an_answer_is_disconnected(
         self, session: EventSocketSession, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(Connection, "_answer", lambda connection, asked: None)
+        monkeypatch.setattr(Connection, "_run_api", lambda connection, asked: None)
         self.pause(session, PING_SECONDS + 1)
         assert session.receive(0.0) == []
         self.pause(session, ANSWER_SECONDS + 1)
@@ -112,7 +112,7 @@ class TestSilence:
 
 
 class TestProbe:
-    def test_it_finds_who_is_there_and_takes_nothing(self, scene: FreeswitchHarness) -> None:
+    def test_probe_finds_callers_without_consuming_events(self, scene: FreeswitchHarness) -> None:
         scene.waiting()
         scene.callcenter.set_status(NINE, "1001@default", "Available")
         assert scene.harness.probe().events == {"call.queued": 1, "agent.state_changed": 1}
@@ -120,7 +120,7 @@ class TestProbe:
         assert len(scene.listen()) == 2
 
 
-def test_the_command_says_what_is_wrong() -> None:
+def test_command_reports_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         simulate = freeswitch.CONNECTOR.simulate
         assert simulate is not None

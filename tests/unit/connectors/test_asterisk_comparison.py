@@ -1,4 +1,4 @@
-"""What the manager interface of an Asterisk should have told."""
+"""Comparison of the manager interface with the log."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +18,7 @@ T = 1_773_650_000
 
 
 def queued(number: int, began: int = T) -> list[Event]:
-    """A call that is told, of a channel that began at `began`."""
+    """Return an event of a call whose channel began at `began`."""
     at = datetime.fromtimestamp(T + 10, UTC)
     subject = f"call:asterisk/essai:{began}.{number}"
     data = CallQueuedData(queue="accueil")
@@ -38,19 +38,19 @@ def found(comparing: InterfaceComparison) -> dict[Finding, int]:
     return {finding: count for finding, count in comparing.reconcile_stats.counts.items() if count}
 
 
-def test_what_both_tell_is_nothing_to_speak_of(comparing: InterfaceComparison) -> None:
+def test_event_from_both_interfaces_is_not_counted(comparing: InterfaceComparison) -> None:
     comparing.add_manager_outcome(queued(1))
     comparing.add_log_outcome(queued(1), since=T - 1)
     assert found(comparing) == {}
 
 
-def test_what_only_the_log_tells_is_missing(comparing: InterfaceComparison) -> None:
+def test_event_only_in_the_log_is_missing(comparing: InterfaceComparison) -> None:
     comparing.add_log_outcome(queued(1), since=T - 1)
     comparing.add_log_outcome(queued(2), since=T - 1)
     assert found(comparing) == {Finding.MISSING: 2}
 
 
-def test_what_comes_in_the_end_was_late(comparing: InterfaceComparison) -> None:
+def test_event_after_the_comparison_is_late(comparing: InterfaceComparison) -> None:
     comparing.add_log_outcome(queued(1), since=T - 1)
     found(comparing)
     comparing.add_manager_outcome(queued(1))
@@ -58,19 +58,19 @@ def test_what_comes_in_the_end_was_late(comparing: InterfaceComparison) -> None:
 
 
 @pytest.mark.parametrize("since", [0, T, T + 1])
-def test_what_began_before_somebody_listened_is_not_missing(comparing: InterfaceComparison, since: int) -> None:
+def test_call_from_before_the_connection_is_not_missing(comparing: InterfaceComparison, since: int) -> None:
     comparing.add_log_outcome(queued(1), since)
     assert found(comparing) == {}
 
 
-def test_what_is_rejected_is_not_compared(comparing: InterfaceComparison) -> None:
+def test_rejects_are_not_compared(comparing: InterfaceComparison) -> None:
     for take in (comparing.add_manager_outcome, lambda outcome: comparing.add_log_outcome(outcome, since=T - 1)):
         take(Reject(Reason.UNKNOWN_RECORD, b""))
     assert found(comparing) == {}
 
 
-def test_there_is_time_for_it(tmp_path: Path) -> None:
+def test_event_is_not_missing_during_the_grace_period(tmp_path: Path) -> None:
     with closing(InterfaceComparison(tmp_path)) as made:
         made.keep(made.take_changes())
         made.add_log_outcome(queued(1), since=T - 1)
-        assert found(made) == {}, "it was missing at once"
+        assert found(made) == {}, "it counted as missing during the grace period"

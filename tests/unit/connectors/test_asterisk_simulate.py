@@ -33,7 +33,7 @@ NINE = datetime(2026, 11, 24, 9, tzinfo=ZONE).timestamp()
 
 
 def events_of(log: Path) -> list[Event]:
-    """What the connector makes of a simulated log, in which it must understand every line."""
+    """Return the events of a simulated log; no line may be rejected."""
     memory = CallHistory()
     config = AsteriskConfig(**configuration(log))
     mapping = QueueLogMapping("asterisk/essai", config, PseudonymKey("demonstration", bytes(32)), memory)
@@ -48,13 +48,13 @@ def events_of(log: Path) -> list[Event]:
 
 
 def destinations(events: list[Event], queue: str) -> dict[str, int]:
-    """Return to which queues calls were handed on, and how many."""
+    """Return the number of transferred calls by target queue."""
     transfers = (event.data for event in events if event.type == "call.transferred")
     return dict(collections.Counter(data.to_queue for data in transfers if data.queue == queue))
 
 
-def tally(events: list[Event]) -> dict[str, QueueTotals]:
-    """Count anew what a ledger says, from events."""
+def count_events(events: list[Event]) -> dict[str, QueueTotals]:
+    """Compute the figures of a ledger from events."""
     tallies: dict[str, QueueTotals] = collections.defaultdict(QueueTotals)
     visits: dict[str, set[tuple[str, int]]] = collections.defaultdict(set)
     for event in events:
@@ -64,27 +64,27 @@ def tally(events: list[Event]) -> dict[str, QueueTotals]:
             continue
         if event.type in {"call.arrived", "call.menu_chosen", "call.voicemail_left"}:
             continue
-        there = tallies[event.data.queue]
+        found = tallies[event.data.queue]
         visits[event.data.queue].add((event.subject, event.data.visit))
         match event.type:
             case "call.answered":
-                there.answered += 1
-                there.answered_in_time += event.data.wait_seconds <= simulate.TARGET_SECONDS
-                there.wait_seconds += int(event.data.wait_seconds)
+                found.answered += 1
+                found.answered_in_time += event.data.wait_seconds <= simulate.TARGET_SECONDS
+                found.wait_seconds += int(event.data.wait_seconds)
             case "call.abandoned":
-                there.abandoned += 1
-                there.abandon_wait_seconds += int(event.data.wait_seconds)
-                there.short_abandoned += event.data.wait_seconds <= simulate.SHORT_SECONDS
+                found.abandoned += 1
+                found.abandon_wait_seconds += int(event.data.wait_seconds)
+                found.short_abandoned += event.data.wait_seconds <= simulate.SHORT_SECONDS
             case "call.left_queue":
-                there.left[event.data.reason.value] = there.left.get(event.data.reason.value, 0) + 1
+                found.left[event.data.reason.value] = found.left.get(event.data.reason.value, 0) + 1
             case "call.transferred" | "call.ended":
-                there.transferred += event.type == "call.transferred"
-                there.ended += event.type == "call.ended"
-                there.handle_seconds += int(event.data.handle_seconds)
-    for queue, there in tallies.items():
-        there.transferred_to = destinations(events, queue)
-        there.offered = len(visits[queue])
-        there.forgotten = there.offered - there.answered - there.abandoned - sum(there.left.values())
+                found.transferred += event.type == "call.transferred"
+                found.ended += event.type == "call.ended"
+                found.handle_seconds += int(event.data.handle_seconds)
+    for queue, found in tallies.items():
+        found.transferred_to = destinations(events, queue)
+        found.offered = len(visits[queue])
+        found.forgotten = found.offered - found.answered - found.abandoned - sum(found.left.values())
     return dict(tallies)
 
 
@@ -94,19 +94,19 @@ def monday(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
     return log, simulate_day(log, day=MONDAY, seed=11, calls=3_000)
 
 
-def test_the_ledger_is_what_the_connector_finds_in_the_log(monday: tuple[Path, Ledger]) -> None:
+def test_ledger_equals_the_figures_from_the_log(monday: tuple[Path, Ledger]) -> None:
     log, ledger = monday
     events = events_of(log)
-    assert tally(events) == ledger.queues
-    told = collections.Counter(event.type for event in events)
-    assert told["call.arrived"] == ledger.calls
-    assert told["call.menu_chosen"] == ledger.menu_choices > 0
-    assert told["call.voicemail_left"] == ledger.messages > 0
+    assert count_events(events) == ledger.queues
+    counts = collections.Counter(event.type for event in events)
+    assert counts["call.arrived"] == ledger.calls
+    assert counts["call.menu_chosen"] == ledger.menu_choices > 0
+    assert counts["call.voicemail_left"] == ledger.messages > 0
     assert len({event.id for event in events}) == len(events)
 
 
-def test_an_agent_talks_to_one_caller_at_a_time() -> None:
-    """Also where callers who rang at one wait too long, and go on to another queue."""
+def test_agent_talks_to_one_caller_at_a_time() -> None:
+    """Callers whose wait ends during a ring, and who enter another queue, are included."""
     lines: list[str] = []
     switchboard = Switchboard(6, lines.append, CallProfile(2_200))
     nine = datetime(2026, 11, 23, 9, tzinfo=ZONE).timestamp()
@@ -122,28 +122,28 @@ def test_an_agent_talks_to_one_caller_at_a_time() -> None:
     assert any("|EXITWITHTIMEOUT|" in line for line in lines)
 
 
-def test_everything_happens_that_can_happen(monday: tuple[Path, Ledger]) -> None:
+def test_every_kind_of_event_occurs(monday: tuple[Path, Ledger]) -> None:
     _, ledger = monday
     tallies = ledger.queues.values()
     never = {LeaveReason.WITHDRAWN, LeaveReason.INCOMPATIBLE, LeaveReason.OTHER}
-    assert {reason for there in tallies for reason in there.left} == set(LeaveReason) - never
+    assert {reason for found in tallies for reason in found.left} == set(LeaveReason) - never
     for fact in ("answered", "abandoned", "short_abandoned", "forgotten", "transferred", "ring_unanswered"):
-        assert sum(getattr(there, fact) for there in tallies) > 0, fact
-    assert all(there.waiting == there.in_progress == 0 for there in tallies)
+        assert sum(getattr(found, fact) for found in tallies) > 0, fact
+    assert all(found.waiting == found.in_progress == 0 for found in tallies)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         simulate_day(tmp_path / name, day=MONDAY, seed=seed, calls=200)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()
 
 
-def test_lines_are_in_the_order_of_their_times(monday: tuple[Path, Ledger]) -> None:
+def test_lines_are_ordered_by_time(monday: tuple[Path, Ledger]) -> None:
     seconds = [int(line.partition("|")[0]) for line in monday[0].read_text().splitlines()]
     assert seconds == sorted(seconds)
 
 
-def test_a_day_has_its_hours(monday: tuple[Path, Ledger]) -> None:
+def test_volume_varies_over_the_day(monday: tuple[Path, Ledger]) -> None:
     entered = [line for line in monday[0].read_text().splitlines() if "|ENTERQUEUE|" in line]
     hours = collections.Counter(datetime.fromtimestamp(int(line.partition("|")[0]), ZONE).hour for line in entered)
     assert set(hours) <= set(range(8, 18))
@@ -152,7 +152,7 @@ def test_a_day_has_its_hours(monday: tuple[Path, Ledger]) -> None:
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 30), date(2026, 3, 27), date(2026, 10, 26)])
-def test_a_service_opens_at_the_hour_of_its_clock(tmp_path: Path, day: date) -> None:
+def test_service_opens_at_local_time(tmp_path: Path, day: date) -> None:
     log = tmp_path / "queue_log"
     simulate_day(log, day=day, seed=1, calls=3_000)
     entered = [line for line in log.read_text().splitlines() if "|600|NONE|ENTERQUEUE|" in line]
@@ -161,10 +161,10 @@ def test_a_service_opens_at_the_hour_of_its_clock(tmp_path: Path, day: date) -> 
     assert timedelta(hours=8.5) <= first - first.replace(hour=0, minute=0, second=0) < timedelta(hours=9)
 
 
-def test_on_sundays_nobody_answers(tmp_path: Path) -> None:
+def test_no_call_is_answered_on_sundays(tmp_path: Path) -> None:
     ledger = simulate_day(tmp_path / "queue_log", day=date(2026, 11, 22), seed=1)
     assert ledger.calls > 0
-    assert sum(there.answered for there in ledger.queues.values()) == 0
+    assert sum(found.answered for found in ledger.queues.values()) == 0
 
 
 def test_numbers_are_fictional(monday: tuple[Path, Ledger]) -> None:
@@ -182,7 +182,7 @@ def opened(pattern: CallProfile, at: float, write: Callable[[str], object] = str
 
 class TestStaff:
     @pytest.mark.parametrize("load", [0.1, 1, 5, 20, 100])
-    def test_it_is_just_enough_by_erlangs_formula(self, load: float) -> None:
+    def test_agents_are_the_minimum_by_the_erlang_c_formula(self, load: float) -> None:
         def late(agents: int) -> float:
             all_busy = load**agents / factorial(agents) * agents / (agents - load)
             waits = all_busy / (sum(load**n / factorial(n) for n in range(agents)) + all_busy)
@@ -192,50 +192,50 @@ class TestStaff:
         assert late(agents) <= 1 - call_profile.ANSWERED_IN_TIME
         assert agents - 1 <= load or late(agents - 1) > 1 - call_profile.ANSWERED_IN_TIME
 
-    def test_most_queues_are_well_staffed_and_those_with_vacant_posts_are_not(self) -> None:
+    def test_only_queues_with_vacant_posts_are_understaffed(self) -> None:
         levels: dict[str, list[float]] = collections.defaultdict(list)
         for seed in range(8):
             switchboard = opened(CallProfile(2_700, always=True), NINE, seed=seed)
             switchboard.run_until(NINE + 9 * 3_600)
-            for queue, there in switchboard.ledger.queues.items():
-                levels[queue].append(there.service_level)
+            for queue, found in switchboard.ledger.queues.items():
+                levels[queue].append(found.service_level)
         for service in SERVICES:
             mean = sum(levels[service.label]) / len(levels[service.label])
             assert (0.6 < mean < 0.88) if service.spare < 0 else mean > 0.82, (service.label, mean)
 
-    def test_now_and_then_all_call_at_once(self) -> None:
+    def test_rushes_occur(self) -> None:
         switchboard = opened(CallProfile(2_700, always=True), NINE)
         waiting = []
         for minute in range(9 * 60):
             switchboard.run_until(NINE + 60 * minute)
-            waiting.append(max(there.waiting for there in switchboard.ledger.queues.values()))
+            waiting.append(max(found.waiting for found in switchboard.ledger.queues.values()))
         assert max(waiting) >= 5
         assert sorted(waiting)[len(waiting) // 2] <= 2
 
-    def test_agents_have_breaks_but_not_when_nobody_is_left(self) -> None:
+    def test_agents_take_breaks_only_if_others_are_available(self) -> None:
         lines: list[str] = []
         opened(CallProfile(2_700, always=True), NINE, lines.append).run_until(NINE + 9 * 3_600)
         paused: dict[str, set[str]] = collections.defaultdict(set)
-        there: dict[str, set[str]] = collections.defaultdict(set)
+        found: dict[str, set[str]] = collections.defaultdict(set)
         breaks = 0
         for line in lines:
             _, _, queue, agent, event, *_ = line.rstrip().split("|")
             match event:
                 case "ADDMEMBER":
-                    there[queue].add(agent)
+                    found[queue].add(agent)
                 case "REMOVEMEMBER":
-                    there[queue].discard(agent)
+                    found[queue].discard(agent)
                 case "PAUSE":
                     paused[queue].add(agent)
                     breaks += 1
-                    assert there[queue] - paused[queue]
+                    assert found[queue] - paused[queue]
                 case "UNPAUSE":
                     paused[queue].discard(agent)
         assert breaks > 20
 
 
 class TestLive:
-    def test_it_begins_quietly_and_goes_on_at_the_rate_of_the_hour(self) -> None:
+    def test_live_volume_follows_the_hour(self) -> None:
         lines: list[str] = []
         switchboard = opened(CallProfile(2_700, always=True), NINE, lines.append)
         assert sum("|DID|" in line for line in lines) == 0
@@ -245,33 +245,33 @@ class TestLive:
         calls = sum("|DID|" in line for line in lines)
         assert 0.8 < calls / (3 * 2_700 / 9 * 1.4) < 1.4
 
-    def test_a_quiet_hour_has_more_than_half_the_calls_of_a_usual_one(self) -> None:
+    def test_quiet_hour_has_more_than_half_the_usual_volume(self) -> None:
         for hour, least in ((3, 0.6), (12.5, 0.6), (18.5, 0.6), (10, 1.2)):
             at = NINE + (hour - 9) * 3_600
             assert least <= CallProfile(2_700, always=True).calls_per_hour(at) / 300 < least + 0.3
 
-    def test_it_never_closes(self) -> None:
+    def test_live_switchboard_never_closes(self) -> None:
         for hour, day in ((3, date(2026, 11, 24)), (12, date(2026, 11, 22))):
             at = datetime(day.year, day.month, day.day, hour, tzinfo=ZONE).timestamp()
             switchboard = opened(CallProfile(2_700, always=True), at)
             switchboard.run_until(at + 3_600)
-            assert sum(there.answered for there in switchboard.ledger.queues.values()) > 20
-            assert not any("closed" in there.left for there in switchboard.ledger.queues.values())
+            assert sum(found.answered for found in switchboard.ledger.queues.values()) > 20
+            assert not any("closed" in found.left for found in switchboard.ledger.queues.values())
 
-    def test_what_comes_live_goes_on_where_the_morning_ended(self) -> None:
+    def test_live_simulation_continues_the_morning(self) -> None:
         until_noon, live = 0, 0
         for seed in range(10):
             switchboard = opened(CallProfile(2_700, always=True), NINE, seed=seed)
             switchboard.run_until(NINE + 1_800)
             until_noon += switchboard.ledger.calls
-            conversations = sum(there.in_progress for there in switchboard.ledger.queues.values())
+            conversations = sum(found.in_progress for found in switchboard.ledger.queues.values())
             assert conversations > 3
             switchboard.pace = 0.5
             switchboard.run_until(NINE + 1_800 + 900)
             live += switchboard.ledger.calls
         assert 0.85 < (live - until_noon) / until_noon < 1.35
 
-    def test_it_ends_all_it_began(self, tmp_path: Path) -> None:
+    def test_end_closes_all_calls(self, tmp_path: Path) -> None:
         log, stop, ledgers = tmp_path / "queue_log", threading.Event(), []
         thread = threading.Thread(
             target=lambda: ledgers.append(simulate_live(log, stop, seed=3, speed=40, calls_per_hour=600))
@@ -290,12 +290,12 @@ class TestLive:
         assert started_at <= seconds[0]
         assert seconds[-1] <= time.time()
         (ledger,) = ledgers
-        assert tally(events_of(log)) == {
-            queue: there for queue, there in ledger.queues.items() if there != QueueTotals()
+        assert count_events(events_of(log)) == {
+            queue: found for queue, found in ledger.queues.items() if found != QueueTotals()
         }
-        assert all(there.waiting == there.in_progress == 0 for there in ledger.queues.values())
+        assert all(found.waiting == found.in_progress == 0 for found in ledger.queues.values())
 
-    def test_it_catches_up_with_the_day_so_far(self, tmp_path: Path) -> None:
+    def test_catch_up_writes_the_day_up_to_now(self, tmp_path: Path) -> None:
         log, stop = tmp_path / "queue_log", threading.Event()
         stop.set()
         began_at = time.time()
@@ -305,24 +305,24 @@ class TestLive:
         assert seconds == sorted(seconds)
         assert int(midnight) <= seconds[0]
         assert seconds[-1] <= time.time()
-        assert tally(events_of(log)) == {
-            queue: there for queue, there in ledger.queues.items() if there != QueueTotals()
+        assert count_events(events_of(log)) == {
+            queue: found for queue, found in ledger.queues.items() if found != QueueTotals()
         }
 
 
 class TestCommand:
-    def test_it_is_found_by_the_connectors_name(self, tmp_path: Path) -> None:
+    def test_command_is_found_by_the_connector_name(self, tmp_path: Path) -> None:
         listed = CliRunner().invoke(main, ["simulate", "--help"])
         assert (listed.exit_code, "asterisk" in listed.output) == (0, True)
         options = ["simulate", "asterisk", "--day", "2026-11-23", "--calls", "20", "--into", str(tmp_path / "log")]
         assert CliRunner().invoke(main, options).exit_code == 0
         assert len((tmp_path / "log").read_bytes().splitlines()) > 20
 
-    def test_one_that_is_not_there_is_refused(self) -> None:
+    def test_unknown_connector_is_refused(self) -> None:
         result = CliRunner().invoke(main, ["simulate", "asterix"])
         assert (result.exit_code, "No such command 'asterix'" in result.output) == (2, True)
 
-    def test_a_connector_need_not_have_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_connector_may_have_no_simulation(self, monkeypatch: pytest.MonkeyPatch) -> None:
         bare = Connector("asterisk", CONNECTOR.config, CONNECTOR.open)
         monkeypatch.setattr(registry, "load", lambda name: bare)
         assert CliRunner().invoke(main, ["simulate", "asterisk"]).exit_code == 2
@@ -336,7 +336,7 @@ class TestCommand:
         assert log.read_bytes() == (tmp_path / "again").read_bytes()
         assert ledger.read_text() == again.to_json()
 
-    def test_it_says_what_it_wrote_and_adds_a_second_day_only_if_it_is_told_to(self, tmp_path: Path) -> None:
+    def test_second_day_requires_append(self, tmp_path: Path) -> None:
         def write(*options: str) -> tuple[int, str]:
             day = ["--day", "2026-11-23", "--calls", "20", "--into", str(log)]
             result = CliRunner().invoke(command, [*day, *options])
@@ -352,18 +352,18 @@ class TestCommand:
         assert log.read_bytes() == once * 2
 
     @pytest.mark.parametrize("options", [[], ["--live", "--day", "2026-11-23"]])
-    def test_it_is_either_a_day_or_live(self, tmp_path: Path, options: list[str]) -> None:
+    def test_day_and_live_are_exclusive(self, tmp_path: Path, options: list[str]) -> None:
         result = CliRunner().invoke(command, [*options, "--into", str(tmp_path / "log")])
         assert result.exit_code == 2
         assert "either --day or --live" in result.output
 
-    def test_a_manager_interface_is_only_for_what_happens_now(self, tmp_path: Path) -> None:
+    def test_manager_interface_requires_live(self, tmp_path: Path) -> None:
         into = ["--into", str(tmp_path / "log")]
         result = CliRunner().invoke(command, ["--day", "2026-11-23", "--ami-port", "0", *into])
         assert result.exit_code == 2
         assert "--ami-port requires --live" in result.output
 
-    def test_a_port_in_use_is_one_clear_line(self, tmp_path: Path) -> None:
+    def test_port_in_use_gives_a_clear_error(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             arguments = ["--live", "--ami-port", str(port), "--into", str(tmp_path / "log")]
@@ -372,13 +372,13 @@ class TestCommand:
         assert f"Error: 127.0.0.1:{port}: Address already in use\n" in result.output
 
     @pytest.mark.parametrize("option", ["--speed=0", "--speed=-1", "--rate=0", "--rate=-3", "--calls=0"])
-    def test_what_can_never_come_is_refused_by_name(self, tmp_path: Path, option: str) -> None:
+    def test_impossible_values_are_refused(self, tmp_path: Path, option: str) -> None:
         result = CliRunner().invoke(command, ["--live", option, "--into", str(tmp_path / "log")])
         assert result.exit_code == 2
         assert f"Invalid value for '{option.partition('=')[0]}'" in result.output
 
     @pytest.mark.parametrize("option", ["--into", "--ledger"])
-    def test_a_folder_that_is_not_there_is_one_clear_line(self, tmp_path: Path, option: str) -> None:
+    def test_missing_directory_gives_a_clear_error(self, tmp_path: Path, option: str) -> None:
         places = {"--into": str(tmp_path / "log"), "--ledger": str(tmp_path / "ledger.json")}
         places[option] = str(tmp_path / "nowhere" / "log")
         arguments = ["--day", "2026-11-23", "--calls", "20", *(word for place in places.items() for word in place)]

@@ -1,4 +1,4 @@
-"""What facts about dossiers mean, whatever they hold."""
+"""Mapping of facts about dossiers, including arbitrary ones."""
 
 import json
 from copy import deepcopy
@@ -49,10 +49,10 @@ JSON = st.recursive(
 
 
 def map_node(node: Any) -> list[Any]:
-    """The events, and the reasons of what gives none."""
+    """Return the events of an entry, and the reasons of rejected facts."""
     outcomes = []
-    for told in split(NUMBER, json.loads(json.dumps(node)), READ_AT):
-        outcome = MAPPING.map(told.fact)
+    for dated in split(NUMBER, json.loads(json.dumps(node)), READ_AT):
+        outcome = MAPPING.map(dated.fact)
         if isinstance(outcome, Reject):
             assert PERSONAL not in outcome.detail
             outcomes.append(outcome.reason)
@@ -62,21 +62,21 @@ def map_node(node: Any) -> list[Any]:
     return outcomes
 
 
-def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def paths(value: Any, parent: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [(*above, key) for key, _ in inner] + [place for key, one in inner for place in places(one, (*above, key))]
+    return [(*parent, key) for key, _ in inner] + [path for key, item in inner for path in paths(item, (*parent, key))]
 
 
-def test_a_whole_dossier_is_understood() -> None:
+def test_complete_dossier_gives_all_events() -> None:
     types = [event.type for event in map_node(NODE)]
     assert types == ["form.submitted", "form.correction_requested", "form.corrected"]
     assert [event.type for event in map_node(DELETED)] == ["personal_data.erased"]
 
 
 @given(st.sampled_from([NODE, DELETED]), st.data())
-def test_whatever_one_value_is_nothing_is_raised(whole: dict[str, Any], data: st.DataObject) -> None:
+def test_any_single_value_is_mapped_without_error(whole: dict[str, Any], data: st.DataObject) -> None:
     node = deepcopy(whole)
-    *above, last = data.draw(st.sampled_from(places(node)))
+    *above, last = data.draw(st.sampled_from(paths(node)))
     parent: Any = node
     for key in above:
         parent = parent[key]
@@ -85,34 +85,34 @@ def test_whatever_one_value_is_nothing_is_raised(whole: dict[str, Any], data: st
 
 
 @given(JSON)
-def test_whatever_an_entry_is_nothing_is_raised(node: Any) -> None:
+def test_any_entry_is_mapped_without_error(node: Any) -> None:
     map_node(node)
 
 
 @given(st.binary())
-def test_whatever_a_record_is_nothing_is_raised(record: bytes) -> None:
+def test_any_bytes_are_rejected_without_error(record: bytes) -> None:
     assert isinstance(MAPPING.map(record), Reject)
 
 
 @pytest.mark.parametrize("node", [None, {}, [], "x", {"number": 7}, {"traitements": None, "messages": []}])
-def test_what_is_no_entry_is_kept(node: Any) -> None:
+def test_malformed_entry_is_rejected(node: Any) -> None:
     assert map_node(node) == [Reason.UNREADABLE_LINE]
 
 
 @pytest.mark.parametrize("event", sorted({SUBMITTED, *TAKEN_UP, *DECIDED, *IGNORED}))
 def test_every_documented_step_is_known(event: str) -> None:
     step = {"id": "a", "event": event, "dateTraitement": AT}
-    told = map_node(NODE | {"traitements": [step], "messages": []})
-    assert len(told) == (event not in IGNORED)
-    assert not any(isinstance(one, Reason) for one in told)
+    outcomes = map_node(NODE | {"traitements": [step], "messages": []})
+    assert len(outcomes) == (event not in IGNORED)
+    assert not any(isinstance(outcome, Reason) for outcome in outcomes)
 
 
-def test_all_documented_steps_are_there() -> None:
-    """The twelve of the published `app/models/traitement.rb`."""
+def test_number_of_documented_steps() -> None:
+    """The published `app/models/traitement.rb` has twelve."""
     assert len({SUBMITTED, *TAKEN_UP, *DECIDED, *IGNORED}) == 12
 
 
-def test_a_request_that_is_open_or_withdrawn() -> None:
+def test_open_and_withdrawn_correction_requests() -> None:
     message = NODE["messages"][0] | {"correction": {"dateResolution": None}}
     still_open = map_node(NODE | {"traitements": [], "messages": [message]})
     assert [event.type for event in still_open] == ["form.correction_requested"]
@@ -120,8 +120,8 @@ def test_a_request_that_is_open_or_withdrawn() -> None:
     assert [event.type for event in withdrawn] == ["form.correction_requested", "form.corrected"]
 
 
-def test_a_procedure_that_is_no_longer_configured_is_named() -> None:
-    (told, *_) = split(1, NODE, READ_AT)
-    outcome = MAPPING.map(told.fact)
+def test_fact_of_an_unconfigured_procedure_is_rejected() -> None:
+    (dated, *_) = split(1, NODE, READ_AT)
+    outcome = MAPPING.map(dated.fact)
     assert isinstance(outcome, Reject)
     assert outcome.reason is Reason.UNKNOWN_RECORD

@@ -1,4 +1,4 @@
-"""Local times without a zone, through the nights when clocks change."""
+"""Local times of Maarch, including clock changes."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,18 +21,18 @@ PUT_FORWARD = datetime(2026, 3, 29, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     "text", ["2026-03-16 09:00:00", "2026-03-16 09:00:00.12", "2026-03-16 09:00:00.123456", "2026-03-16"]
 )
-def test_times_are_read_as_postgresql_writes_them(text: str) -> None:
+def test_postgresql_times_are_parsed(text: str) -> None:
     assert write_local(read_local(text)).startswith(text)
 
 
 @pytest.mark.parametrize("text", ["", "hier", "20260-03-16 00:00:00", "2026-02-30 00:00:00", "2026-03-16 09:00:00+01"])
-def test_what_is_no_local_time_is_refused(text: str) -> None:
+def test_invalid_local_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"isoformat|out of range|zone"):
         read_local(text)
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)))  # noqa: DTZ001 - the strategy's way
-def test_a_moment_is_what_it_was_in_its_zone(moment: datetime) -> None:
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)))  # noqa: DTZ001 - required by the strategy
+def test_conversion_to_local_time_and_back_is_exact_up_to_the_repeated_hour(moment: datetime) -> None:
     aware = moment.replace(tzinfo=UTC)
     back = to_utc(to_local(aware, PARIS), PARIS)
     assert aware - back in {timedelta(0), timedelta(hours=1)}
@@ -40,19 +40,19 @@ def test_a_moment_is_what_it_was_in_its_zone(moment: datetime) -> None:
 
 @pytest.mark.parametrize("around", [PUT_BACK, PUT_FORWARD, datetime(2026, 7, 1, tzinfo=UTC)])
 @given(st.integers(-4 * 3600, 4 * 3600), st.integers(0, 4 * 3600))
-def test_nothing_written_since_is_before_the_beginning(around: datetime, offset: int, later: int) -> None:
-    """Whatever was written from the overlap before the newest change on, its local time is asked for."""
+def test_poll_covers_all_changes_since_the_overlap(around: datetime, offset: int, later: int) -> None:
+    """A change written after the start of the overlap has a local time within the poll."""
     newest = around + timedelta(seconds=offset)
     written = newest - OVERLAP + timedelta(seconds=later)
     assert to_local(written, PARIS) >= begin_before(to_local(newest, PARIS), OVERLAP, PARIS)
 
 
-def test_the_beginning_is_not_much_earlier_than_it_has_to_be() -> None:
-    local = datetime(2026, 7, 1, 12)  # noqa: DTZ001 - local, as the database's
+def test_poll_begins_exactly_at_the_overlap_without_a_clock_change() -> None:
+    local = datetime(2026, 7, 1, 12)  # noqa: DTZ001 - local like the database's times
     assert begin_before(local, OVERLAP, PARIS) == local - OVERLAP
 
 
-def test_changes_are_asked_for_from_the_overlap_on_and_then_page_by_page() -> None:
+def test_changed_letters_are_queried_from_the_overlap_and_by_page() -> None:
     config = MaarchConfig.model_validate(
         {"url": "https://courrier.example.org", "login": "a", "password": "b", "start": "2026-01-01", "models": [1, 4]}
     )

@@ -1,4 +1,4 @@
-"""What can be set, and what a mistake says."""
+"""Settings of the Maarch connector and their error messages."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ from connectors.sdk.errors import ConfigError
 BASE = {"url": "https://courrier.example.org/mem"}
 
 
-@pytest.mark.parametrize("way_in", [{"login": "accueil", "password": "secret"}, {"token": "un-jeton"}])
-def test_there_are_two_ways_in(way_in: dict[str, str]) -> None:
-    parse(MaarchConfig, "mem", BASE | way_in)
+@pytest.mark.parametrize("credentials", [{"login": "accueil", "password": "secret"}, {"token": "un-jeton"}])
+def test_password_or_token_is_accepted(credentials: dict[str, str]) -> None:
+    parse(MaarchConfig, "mem", BASE | credentials)
 
 
 @pytest.mark.parametrize(
-    "way_in",
+    "credentials",
     [{}, {"login": "accueil"}, {"password": "secret"}, {"login": "accueil", "password": "secret", "token": "un-jeton"}],
 )
-def test_there_is_one_way_in(way_in: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match=r"^mem\.token must be given, or else login and password$"):
-        parse(MaarchConfig, "mem", BASE | way_in)
+def test_exactly_one_kind_of_credentials_is_required(credentials: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"^mem\.token set either this or login and password$"):
+        parse(MaarchConfig, "mem", BASE | credentials)
 
 
 @pytest.mark.parametrize(
-    ("given", "key"),
+    ("settings", "key"),
     [
         ({"statuses": {"END": "finished"}}, "mem.statuses.END"),
         ({"statuses": {"A'B": "open"}}, "mem.statuses"),
@@ -37,7 +37,7 @@ def test_there_is_one_way_in(way_in: dict[str, str]) -> None:
         ({"url": "http://courrier.example.org"}, "mem.url"),
     ],
 )
-def test_a_mistake_names_its_key(given: dict[str, Any], key: str) -> None:
+def test_invalid_setting_is_named(settings: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        parse(MaarchConfig, "mem", BASE | {"token": "un-jeton"} | given)
+        parse(MaarchConfig, "mem", BASE | {"token": "un-jeton"} | settings)
     assert str(refusal.value).startswith(key)

@@ -1,4 +1,4 @@
-"""What facts about letters mean, whatever they hold."""
+"""Mapping of facts about letters, including arbitrary ones."""
 
 import json
 from copy import deepcopy
@@ -54,8 +54,8 @@ JSON = st.recursive(
 )
 
 
-def mapping(**more: Any) -> LetterMapping:
-    config = MaarchConfig.model_validate(BASE | {"postage": POSTAGE} | more)
+def mapping(**changes: Any) -> LetterMapping:
+    config = MaarchConfig.model_validate(BASE | {"postage": POSTAGE} | changes)
     return LetterMapping("maarch/essai", config, lambda _: KEY)
 
 
@@ -63,7 +63,7 @@ MAPPING = mapping()
 
 
 def map_row(row: Any, *, known: LetterState | None = None, by: LetterMapping = MAPPING) -> list[Any]:
-    """The events, and the reasons of what gives none."""
+    """Return the events of a row, and the reasons of rejected facts."""
     letter = read_row(msgspec.Raw(json.dumps(row).encode()), KEY)
     records = [letter] if isinstance(letter, bytes) else map(encode, compare(letter, known, "", READ_AT)[0])
     outcomes: list[Any] = []
@@ -78,39 +78,39 @@ def map_row(row: Any, *, known: LetterState | None = None, by: LetterMapping = M
     return outcomes
 
 
-def test_a_whole_letter_is_understood() -> None:
+def test_complete_letter_gives_all_events() -> None:
     types = [event.type for event in map_row(ROW)]
     assert types == ["letter.arrived", "letter.registered", "letter.assigned", "letter.closed"]
     assert [event.type for event in map_row(SENT)] == ["letter.sent"]
 
 
 @given(st.sampled_from([ROW, SENT]), st.sampled_from([*ROW, "postage", "cost"]), JSON)
-def test_whatever_one_column_is_nothing_is_raised(whole: dict[str, Any], column: str, value: Any) -> None:
+def test_any_value_of_a_column_is_mapped_without_error(whole: dict[str, Any], column: str, value: Any) -> None:
     map_row(deepcopy(whole) | {column: value})
 
 
 @given(JSON)
-def test_whatever_a_row_is_nothing_is_raised(row: Any) -> None:
+def test_any_row_is_mapped_without_error(row: Any) -> None:
     map_row(row)
 
 
 @given(st.binary())
-def test_whatever_a_record_is_nothing_is_raised(record: bytes) -> None:
+def test_any_bytes_are_rejected_without_error(record: bytes) -> None:
     assert isinstance(MAPPING.map(record), Reject)
 
 
 @pytest.mark.parametrize("row", [None, [], "x", {"res_id": 7}, ROW | {"res_id": 0}, ROW | {"creation_date": None}])
-def test_what_is_no_letter_is_kept(row: Any) -> None:
+def test_row_that_is_no_letter_is_rejected(row: Any) -> None:
     assert map_row(row) == [Reason.UNREADABLE_LINE]
 
 
 @pytest.mark.parametrize(("status", "meaning"), STATUSES.items())
 def test_every_published_status_is_known(status: str, meaning: str) -> None:
-    told = [event.type for event in map_row(ROW | {"status": status})][3:]
-    assert told == {"open": [], "answered": ["letter.answered"]}.get(meaning, ["letter.closed"])
+    types = [event.type for event in map_row(ROW | {"status": status})][3:]
+    assert types == {"open": [], "answered": ["letter.answered"]}.get(meaning, ["letter.closed"])
 
 
-def test_the_configuration_may_say_otherwise_what_a_status_means() -> None:
+def test_configuration_overrides_the_meaning_of_a_status() -> None:
     changed = mapping(statuses={"STDBY": "resolved", "END": "open"})
     assert map_row(ROW | {"status": "STDBY"}, by=changed)[-1].type == "letter.closed"
     assert map_row(ROW, by=changed)[-1].type == "letter.assigned"
@@ -125,13 +125,13 @@ def test_the_configuration_may_say_otherwise_what_a_status_means() -> None:
         ({"admission_date": "20260-03-16 00:00:00"}, Reason.INVALID_FIELD),
     ],
 )
-def test_what_one_column_cannot_be_costs_one_fact(columns: dict[str, Any], reason: Reason) -> None:
-    told = map_row(ROW | columns)
-    assert [one for one in told if isinstance(one, Reason)] == [reason]
-    assert len(told) == 4
+def test_invalid_column_rejects_only_its_fact(columns: dict[str, Any], reason: Reason) -> None:
+    outcomes = map_row(ROW | columns)
+    assert [outcome for outcome in outcomes if isinstance(outcome, Reason)] == [reason]
+    assert len(outcomes) == 4
 
 
-def test_a_status_that_may_be_anything_is_not_repeated() -> None:
+def test_unusual_status_is_not_repeated_in_the_reason() -> None:
     letter = Letter(7, AT, "incoming", status=PERSONAL)
     (*_, record) = map(encode, compare(letter, None, "", READ_AT)[0])
     outcome = MAPPING.map(record)
@@ -143,21 +143,21 @@ def test_a_status_that_may_be_anything_is_not_repeated() -> None:
     ("cost", "cents"),
     [("1,39", 139), ("1.39", 139), ("2", 200), ("0", 0), ("1,39 €", 139), (" 7,05", 705)],
 )
-def test_a_cost_is_read_in_euros(cost: str, cents: int) -> None:
+def test_cost_is_parsed_in_euros(cost: str, cents: int) -> None:
     (event,) = map_row(SENT | {"cost": cost})
     assert event.data.cost_cents == cents
 
 
 @pytest.mark.parametrize("cost", ["gratuit", "-1", "1,395", "NaN", "1e99", "10001"])
-def test_a_cost_that_is_none_is_refused(cost: str) -> None:
+def test_invalid_cost_is_rejected(cost: str) -> None:
     assert map_row(SENT | {"cost": cost}) == [Reason.INVALID_FIELD]
 
 
-def test_a_postage_without_a_name_here_is_refused() -> None:
+def test_unknown_postage_is_rejected() -> None:
     assert map_row(SENT | {"postage": "Pigeon"}) == [Reason.UNKNOWN_ENUM]
 
 
-def test_a_chrono_that_may_be_a_telephone_number_is_published_and_remembered_as_a_keyed_digest() -> None:
+def test_chrono_like_a_phone_number_becomes_a_keyed_digest() -> None:
     row = msgspec.Raw(json.dumps(ROW | {"alt_identifier": "0639981234"}).encode())
     letter = read_row(row, KEY)
     assert isinstance(letter, Letter)
@@ -169,5 +169,5 @@ def test_a_chrono_that_may_be_a_telephone_number_is_published_and_remembered_as_
 
 
 def test_ids_do_not_depend_on_chronos_alone() -> None:
-    """Two installations, or two letters, may have the same."""
+    """Two installations or two letters may have the same chrono."""
     assert {event.id for event in map_row(ROW)}.isdisjoint(event.id for event in map_row(ROW | {"res_id": 8}))

@@ -15,7 +15,7 @@ def states(directory: Path, kills: KillInjector, job: Callable[[], None]) -> lis
     found = []
     while True:
         before = kills.count
-        with kills.life():
+        with kills.run():
             job()
         found.append({path.name: path.read_text() for path in sorted(directory.iterdir()) if path.is_file()})
         if kills.count == before:

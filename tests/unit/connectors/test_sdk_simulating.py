@@ -37,9 +37,9 @@ def test_how_far_it_is_is_said_at_once_and_then_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     post(None, None, None, monkeypatch=monkeypatch, progress_seconds=3600)
-    assert capsys.readouterr().out.splitlines() == ["messages taken: 1"]
+    assert capsys.readouterr().out.splitlines() == ["messages accepted: 1"]
     post(None, None, None, monkeypatch=monkeypatch, progress_seconds=0)
-    assert capsys.readouterr().out.splitlines() == [f"messages taken: {count}" for count in (1, 2, 3)]
+    assert capsys.readouterr().out.splitlines() == [f"messages accepted: {count}" for count in (1, 2, 3)]
 
 
 def test_why_nothing_is_taken_is_said_once_and_that_it_is_taken_again(
@@ -48,7 +48,7 @@ def test_why_nothing_is_taken_is_said_once_and_that_it_is_taken_again(
     posting = post(None, AWAY, AWAY, REFUSES, None, None, AWAY, None, monkeypatch=monkeypatch, progress_seconds=3600)
     told = capsys.readouterr()
     assert told.err.splitlines() == [f"accueil: {error}" for error in (AWAY, REFUSES, AWAY)]
-    assert told.out.splitlines() == [f"messages taken: {count}" for count in (1, 2, 4)]
+    assert told.out.splitlines() == [f"messages accepted: {count}" for count in (1, 2, 4)]
     assert posting.taken == 4
 
 

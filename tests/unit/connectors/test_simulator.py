@@ -1,4 +1,4 @@
-"""The simulated département on paper: who there is, what happens when, and what the ledger says of it."""
+"""Simulated département without its systems: citizens, plan and ledger."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, ContactReason, Place
-from connectors.simulator.case_tallies import RULES, STAYS
+from connectors.simulator.case_tallies import RULES, VISIT_ACTIONS
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.office_hours import PARIS, OfficeHours, midnight
 from connectors.simulator.organisation import CALL_SHARE, EMAILS, VISITS
@@ -36,25 +36,25 @@ def month() -> list[Action]:
 
 
 # ---------------------------------------------------------------------------------------------------------- population
-def test_citizens_have_reserved_numbers_and_addresses_each_their_own() -> None:
-    everybody = [citizen(1, number) for number in range(0, CITIZENS, 7)]
-    assert len({one.phone for one in everybody}) == len(everybody)
+def test_citizens_have_unique_reserved_numbers_and_addresses() -> None:
+    citizens = [citizen(1, number) for number in range(0, CITIZENS, 7)]
+    assert len({each.phone for each in citizens}) == len(citizens)
     reserved = re.compile(r"(019900|026191|035301|046571|053649|063998)\d{4}")
-    assert all(reserved.fullmatch(one.phone) for one in everybody)
-    addresses = [one.email for one in everybody if one.email]
+    assert all(reserved.fullmatch(each.phone) for each in citizens)
+    addresses = [each.email for each in citizens if each.email]
     assert all(re.fullmatch(r"[a-z.0-9]+@example\.org", address) for address in addresses)
     assert len(set(addresses)) == len(addresses)
-    assert 0.7 < len(addresses) / len(everybody) < 0.9
+    assert 0.7 < len(addresses) / len(citizens) < 0.9
 
 
-def test_a_number_tells_whose_it_is() -> None:
+def test_citizen_is_found_by_phone_number() -> None:
     chance = random.Random(3)
     for _ in range(200):
         who = draw(5, chance)
         assert citizen_by_phone(5, who.phone) == who
 
 
-def test_some_come_more_often() -> None:
+def test_some_citizens_make_contact_more_often() -> None:
     chance = random.Random(4)
     drawn = Counter(draw(1, chance).number < CITIZENS // 4 for _ in range(2_000))
     assert 0.45 < drawn[True] / 2_000 < 0.55
@@ -69,18 +69,18 @@ def test_some_come_more_often() -> None:
         ("2026-03-16T16:30+01:00", 1, "2026-03-17T09:00+01:00"),
         ("2026-03-20T16:00+01:00", 2, "2026-03-23T09:30+01:00"),
         ("2026-03-21T12:00+01:00", 8.5, "2026-03-23T17:00+01:00"),
-        ("2026-03-27T16:00+01:00", 2, "2026-03-30T09:30+02:00"),  # clocks are put forward in between
+        ("2026-03-27T16:00+01:00", 2, "2026-03-30T09:30+02:00"),  # the clocks change in between
     ],
 )
 def test_work_is_done_in_working_hours(at: str, hours: float, then: str) -> None:
     assert OfficeHours().after(datetime.fromisoformat(at), hours) == datetime.fromisoformat(then)
 
 
-def test_an_office_that_is_always_open_works_at_night() -> None:
+def test_always_open_office_works_at_night() -> None:
     assert OfficeHours(always=True).after(MONDAY, 3) == MONDAY + timedelta(hours=3)
 
 
-def test_citizens_come_as_often_as_they_should_and_when_it_is_open() -> None:
+def test_arrivals_match_the_volume_and_the_opening_hours() -> None:
     days = [date(2026, 1, 1) + timedelta(days=number) for number in range(365)]
     chance = random.Random(2)
     visits = [at for day in days for at in VISITS.rhythm.arrivals(20_000, day, chance, always=False)]
@@ -92,18 +92,18 @@ def test_citizens_come_as_often_as_they_should_and_when_it_is_open() -> None:
     assert any(at.astimezone(PARIS).weekday() == 6 for at in emails)
 
 
-def test_in_a_demonstration_they_come_at_any_hour() -> None:
+def test_with_always_citizens_come_at_any_hour() -> None:
     visits = VISITS.rhythm.arrivals(100_000, date(2026, 3, 15), random.Random(2), always=True)
     assert len({at.hour for at in visits}) == 24
 
 
 # ------------------------------------------------------------------------------------------------------------------ plan
-def test_a_plan_is_a_function_of_its_seed() -> None:
+def test_plan_depends_only_on_the_seed() -> None:
     assert actions(Plan(1, 50_000)) == actions(Plan(1, 50_000)) != actions(Plan(2, 50_000))
 
 
-def test_deeds_are_in_order_and_each_matter_has_its_own_number(month: list[Action]) -> None:
-    assert all(one.at <= other.at for one, other in pairwise(month))
+def test_actions_are_ordered_and_case_numbers_are_unique(month: list[Action]) -> None:
+    assert all(each.at <= other.at for each, other in pairwise(month))
     matters = {
         citizen_case.number: citizen_case
         for action in month
@@ -114,7 +114,7 @@ def test_deeds_are_in_order_and_each_matter_has_its_own_number(month: list[Actio
     assert all(action.at.tzinfo is UTC and not action.at.microsecond for action in month)
 
 
-def test_a_story_does_not_depend_on_when_one_begins_to_look() -> None:
+def test_scenario_does_not_depend_on_the_start_of_the_plan() -> None:
     later = MONDAY + timedelta(days=2)
     whole = actions(Plan(1, 50_000), 9)
     begun = {action.citizen_case.number for action in whole if action.at < later}
@@ -124,9 +124,9 @@ def test_a_story_does_not_depend_on_when_one_begins_to_look() -> None:
     assert [action for action in whole if action.citizen_case.number in fresh_numbers] == fresh
 
 
-def test_all_kinds_of_deeds_happen_each_after_the_one_it_follows(month: list[Action]) -> None:
+def test_all_kinds_of_actions_occur_in_a_valid_order(month: list[Action]) -> None:
     assert {action.kind for action in month} == {*ActionKind}
-    assert RULES.keys() | STAYS == {*ActionKind} - {ActionKind.CALLED}
+    assert RULES.keys() | VISIT_ACTIONS == {*ActionKind} - {ActionKind.CALLED}
     assert {action.citizen_case.reason for action in month} == {*ContactReason}
     first: dict[int, ActionKind] = {}
     for action in month:
@@ -151,7 +151,7 @@ def test_all_kinds_of_deeds_happen_each_after_the_one_it_follows(month: list[Act
     }
 
 
-def test_the_same_citizen_calls_because_the_letter_is_unanswered(month: list[Action]) -> None:
+def test_citizen_with_an_unanswered_letter_calls(month: list[Action]) -> None:
     scanned: dict[int, datetime] = {}
     for action in month:
         if action.kind is ActionKind.LETTER_SCANNED:
@@ -171,7 +171,7 @@ def test_the_same_citizen_calls_because_the_letter_is_unanswered(month: list[Act
         assert answered.get(parent.number, datetime.max.replace(tzinfo=UTC)) > scanned[parent.number] + WEEK
 
 
-def test_whoever_missed_an_appointment_may_come_to_the_desk(month: list[Action]) -> None:
+def test_citizen_who_missed_an_appointment_may_visit_the_desk(month: list[Action]) -> None:
     visits = [
         action.citizen_case for action in month if action.kind is ActionKind.TICKET_TAKEN and action.citizen_case.parent
     ]
@@ -179,7 +179,7 @@ def test_whoever_missed_an_appointment_may_come_to_the_desk(month: list[Action])
     assert all(citizen_case.parent and citizen_case.citizen == citizen_case.parent.citizen for citizen_case in visits)
 
 
-def test_there_are_as_many_contacts_as_in_a_year_of_such_a_house(month: list[Action]) -> None:
+def test_yearly_volume_is_as_configured(month: list[Action]) -> None:
     begun = {
         citizen_case.number
         for action in month
@@ -194,7 +194,7 @@ def letter(number: int = 1, **says: object) -> CitizenCase:
     return CitizenCase(number, Channel.MAIL, Place("siege", "mdph"), citizen(1, number), **says)
 
 
-def test_a_letter_is_counted_where_it_is_in_the_end() -> None:
+def test_letter_is_counted_at_its_last_place() -> None:
     ledger, citizen_case = Ledger(), letter()
     at = [MONDAY + timedelta(hours=hours) for hours in range(6)]
     ledger.record(Action(at[1], ActionKind.LETTER_SCANNED, citizen_case, effective_at=at[0]))
@@ -231,7 +231,7 @@ def test_a_letter_is_counted_where_it_is_in_the_end() -> None:
     }
 
 
-def test_an_opinion_is_counted_at_the_contact_it_is_about() -> None:
+def test_opinion_is_counted_at_its_contact() -> None:
     ledger, citizen_case = (
         Ledger(),
         letter()._replace(channel=Channel.VISIT, place=Place("cdas-sud", "accueil", "accueil")),
@@ -249,7 +249,7 @@ def test_an_opinion_is_counted_at_the_contact_it_is_about() -> None:
     }
 
 
-def test_a_month_adds_up(month: list[Action]) -> None:
+def test_ledger_of_a_month_is_consistent(month: list[Action]) -> None:
     ledger = Ledger()
     for action in month:
         ledger.record(action)
@@ -268,14 +268,14 @@ def test_a_month_adds_up(month: list[Action]) -> None:
         numbers = totals[channel]
         closed = sum(number for name, number in numbers.items() if name.startswith("closed_"))
         assert numbers["received"] == closed + numbers["waiting"] + numbers["in_progress"] + numbers["pending_citizen"]
-    told = json.loads(ledger.to_json())
-    assert {tuple(place[name] for name in ("channel", "site", "service", "queue")) for place in told} == {
+    places = json.loads(ledger.to_json())
+    assert {tuple(place[name] for name in ("channel", "site", "service", "queue")) for place in places} == {
         *ledger.numbers()
     }
 
 
 # ------------------------------------------------------------------------------------------------------ stage and playing
-def test_a_stage_keeps_ports_and_secrets_for_this_user_alone(tmp_path: Path) -> None:
+def test_ports_and_secrets_are_stored_for_this_user_only(tmp_path: Path) -> None:
     simulation_run = SimulationRun(tmp_path / "stage")
     ports = [simulation_run.port(name) for name in ("a", "b", "c")]
     secret = simulation_run.secret("a").read_bytes()
@@ -288,7 +288,7 @@ def test_a_stage_keeps_ports_and_secrets_for_this_user_alone(tmp_path: Path) -> 
     assert not [path for path in (tmp_path / "stage").rglob("*") if path.stat().st_mode & 0o077]
 
 
-def test_ports_are_had_anew_for_another_start(tmp_path: Path) -> None:
+def test_ports_are_renewed_for_another_start(tmp_path: Path) -> None:
     simulation_run = SimulationRun(tmp_path)
     names = [str(number) for number in range(20)]
     before = [simulation_run.port(name) for name in names]
@@ -297,7 +297,7 @@ def test_ports_are_had_anew_for_another_start(tmp_path: Path) -> None:
     assert [SimulationRun(tmp_path).port(name) for name in names] == [simulation_run.port(name) for name in names]
 
 
-def test_only_the_same_simulation_is_gone_on_with(tmp_path: Path) -> None:
+def test_only_the_same_simulation_is_resumed(tmp_path: Path) -> None:
     mark = RunProgress.new({"seed": 1}, 2)._replace(played_until=datetime.now(UTC))
     mark.save(tmp_path / "mark")
     assert RunProgress.load(tmp_path / "mark", {"seed": 1}) == mark
@@ -306,7 +306,7 @@ def test_only_the_same_simulation_is_gone_on_with(tmp_path: Path) -> None:
     assert mark.since == midnight(datetime.now(PARIS).date() - timedelta(days=1))
 
 
-def test_numbers_of_stories_are_drawn_one_after_the_other() -> None:
+def test_case_numbers_are_assigned_in_order() -> None:
     day = [*Plan(1, 50_000).day(MONDAY.astimezone(PARIS).date(), MONDAY)]
     numbers = sorted(
         {citizen_case.number for action in day for citizen_case in (action.citizen_case, *action.other_cases)}

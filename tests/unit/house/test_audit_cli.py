@@ -1,4 +1,4 @@
-"""`accueil audit`, as a data protection officer uses it."""
+"""`accueil audit`: filters, table, JSON, and verification of the hash chain."""
 
 import json
 import re
@@ -21,7 +21,7 @@ DAYS = (24, 24, 24, 25)
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four accesses, by two tokens, in two days."""
+    """Directory of an audit log with four accesses by two tokens on two days."""
     monkeypatch.chdir(tmp_path)
     now = [datetime(2026, 11, 1, 9, tzinfo=UTC)]
     with closing(Audit(tmp_path / "accueil-data" / "audit", clock=lambda: now[0])) as audit:
@@ -51,7 +51,7 @@ def shown(*options: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_show_finds_by_who_whose_and_since() -> None:
+def test_show_filters_by_client_subject_and_time() -> None:
     everything = shown()
     assert [actor for actor, _ in everything] == ["guichet", "guichet", "dpo", "guichet"]
     assert shown("--client", "dpo") == [("dpo", "phone:a1b2-0")]
@@ -61,16 +61,16 @@ def test_show_finds_by_who_whose_and_since() -> None:
     assert command("show", "--client", "nobody").stdout == "none\n"
 
 
-def test_what_is_left_out_by_the_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_reports_the_number_of_records_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert command("show", "--limit", "4").stderr == ""
-    assert command("show", "--limit", "3").stderr == "1 more before these: --limit\n"
+    assert command("show", "--limit", "3").stderr == "1 earlier records not shown (--limit)\n"
     none = command("show", "--limit", "0", "--json")
-    assert (none.stdout, none.stderr) == ("", "4 more before these: --limit\n")
+    assert (none.stdout, none.stderr) == ("", "4 earlier records not shown (--limit)\n")
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert command("show", "--limit", "1").stderr == "3 de plus avant : --limit\n"
+    assert command("show", "--limit", "1").stderr == "3 plus anciens non affichés (--limit)\n"
 
 
-def test_a_sector_chooses_records_and_what_would_choose_none_is_refused(place: Path) -> None:
+def test_show_filters_by_sector_and_refuses_options_without_effect(place: Path) -> None:
     with closing(Audit(place)) as audit:
         audit.record(
             Access(actor="dpo", operation=Operation.ERASE, sector="routes", why=Purpose.RIGHTS, result=Outcome.BEGUN)
@@ -81,33 +81,33 @@ def test_a_sector_chooses_records_and_what_would_choose_none_is_refused(place: P
     assert (mistyped.exit_code, "no sector has a key" in mistyped.stderr) == (2, True)
     for more in ((), ("--citizen", "--subject", "phone:a1b2-0")):
         refused = command("show", "--kind", "email", *more)
-        assert (refused.exit_code, "--kind: only of what --citizen asks for" in refused.stderr) == (2, True)
+        assert (refused.exit_code, "--kind: only with --citizen" in refused.stderr) == (2, True)
 
 
-def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_prints_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     def table() -> list[list[str]]:
         return [re.split("  +", line) for line in command("show").stdout.splitlines()]
 
     subject_id = ["general", "phone:a1b2-0"]
     titles, first, *_ = table()
-    assert titles == ["WHEN", "WHO", "OPERATION", "SECTOR", "WHOSE", "WHY", "RESULT"]
-    told = ["found by number, address or reference", *subject_id, "The citizen is here", "done"]
-    assert first[1:] == ["guichet", *told], "in words; codes are for programs, which ask for JSON"
+    assert titles == ["WHEN", "CLIENT", "OPERATION", "SECTOR", "SUBJECT", "PURPOSE", "RESULT"]
+    labels = ["looked up by number, address or reference", *subject_id, "The citizen is here", "done"]
+    assert first[1:] == ["guichet", *labels], "labels in the table, codes only in JSON"
     assert json.loads(command("show", "--json").stdout.splitlines()[0])["operation"] == "look_up"
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     titles, first, *_ = table()
-    assert titles[:5] == ["QUAND", "QUI", "OPÉRATION", "SECTEUR", "DE QUI"]
-    told = ["recherche par numéro, adresse ou référence", *subject_id]
-    assert (first[1:5], first[6:]) == (["guichet", *told], ["fait"])
+    assert titles[:5] == ["QUAND", "CLIENT", "OPÉRATION", "SECTEUR", "USAGER OU CONTACT"]
+    labels = ["recherche par numéro, adresse ou référence", *subject_id]
+    assert (first[1:5], first[6:]) == (["guichet", *labels], ["fait"])
 
 
-def test_what_was_written_into_a_record_stands_for_itself(place: Path) -> None:
+def test_an_unknown_code_in_a_record_is_shown_unchanged(place: Path) -> None:
     path = place / "000001.jsonl"
     path.write_bytes(path.read_bytes().replace(b"look_up", b"look_xx"))
     assert "look_xx" in command("show").stdout
 
 
-def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_prints_the_reason_of_a_lookup_in_another_sector(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Audit(place)) as audit:
         audit.record(
             Access(
@@ -126,11 +126,11 @@ def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkey
     assert "across" not in command("show", "--client", "dpo").stdout
 
 
-def test_verify_names_the_place_and_ends_with_1(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = command("verify")
-    assert sound.exit_code == 0
-    noted = sound.stdout.split()[-1]
-    assert command("verify", "--checkpoint", noted).exit_code == 0
+def test_verify_prints_file_and_line_of_a_damage_and_exits_with_1(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    intact = command("verify")
+    assert intact.exit_code == 0
+    checkpoint = intact.stdout.split()[-1]
+    assert command("verify", "--checkpoint", checkpoint).exit_code == 0
     path = place / "000001.jsonl"
     path.write_bytes(path.read_bytes().replace(b"dpo", b"dpp"))
     result = command("verify")
@@ -140,32 +140,32 @@ def test_verify_names_the_place_and_ends_with_1(place: Path, monkeypatch: pytest
     assert "000001.jsonl, ligne 4 : a été modifiée" in command("verify").stdout
 
 
-def test_an_audit_that_was_changed_is_shown_with_a_warning_and_ends_with_1(place: Path) -> None:
+def test_show_warns_of_a_damaged_log_and_exits_with_1(place: Path) -> None:
     path = place / "000001.jsonl"
     assert (command("show").exit_code, command("show").stderr) == (0, "")
     path.write_bytes(path.read_bytes().replace(b"dpo", b"dpp"))
     result = command("show", "--json")
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 4)
     assert "000001.jsonl, line 4: was changed" in result.stderr
-    assert "the audit was changed" in result.stderr
+    assert "the audit log is damaged" in result.stderr
 
 
 @pytest.mark.parametrize("typed", ["jeanne@example.org", "01 99 00 00 01", "Jeanne Exemple"])
-def test_what_is_no_name_of_a_record_is_refused_and_never_means_that_nobody_read(typed: str) -> None:
+def test_show_refuses_a_subject_that_is_no_pseudonym_or_contact(typed: str) -> None:
     result = command("show", "--subject", typed)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "neither a contact id nor a pseudonym; --citizen asks" in result.stderr
+    assert "neither a contact id nor a pseudonym; use --citizen" in result.stderr
     assert typed not in result.stderr
 
 
-def test_verify_with_another_hash_than_was_noted() -> None:
+def test_verify_detects_a_hash_that_differs_from_the_checkpoint() -> None:
     result = command("verify", "--checkpoint", f"2:{'a' * 64}")
     assert result.exit_code == 1
-    assert "line 2: is another than the one that was noted" in result.stdout
+    assert "line 2: differs from the checkpoint" in result.stdout
     assert command("verify", "--checkpoint", "yesterday").exit_code == 2
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_shown(place: Path) -> None:
+def test_show_skips_and_counts_unreadable_lines(place: Path) -> None:
     path = place / "000001.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"who":"dpo"', b'"who":dpo  '))
     result = command("show", "--json")
@@ -175,5 +175,5 @@ def test_what_cannot_be_read_is_told_and_the_rest_shown(place: Path) -> None:
     assert "8 bytes at the end" in command("verify").stderr
 
 
-def test_every_damage_has_words() -> None:
+def test_every_damage_has_a_text() -> None:
     assert DAMAGE_TEXTS.keys() == set(Damage)

@@ -1,4 +1,4 @@
-"""The command line: quick, in both languages, and clear about what is wrong."""
+"""The command line: fast help, both languages, and one-line errors."""
 
 import os
 import re
@@ -17,14 +17,14 @@ from click.testing import CliRunner, Result
 from connectors.sdk import registry
 from streams.cli import bench
 from streams.cli.base import confirm
-from streams.cli.main import main
+from streams.cli.main import SECTIONS, main
 from streams.kafka.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [*os.environ]:
         if name.startswith("ACCUEIL_"):
             monkeypatch.delenv(name)
@@ -35,7 +35,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, prog_name="accueil")
 
 
-def test_help_imports_none_of_the_heavy_parts() -> None:
+def test_help_imports_no_heavy_libraries() -> None:
     code = (
         "import sys\nfrom streams.cli.main import main\n"
         "main(['--help'], standalone_mode=False)\n"
@@ -48,7 +48,7 @@ def test_help_imports_none_of_the_heavy_parts() -> None:
 
 def test_help_is_in_the_language_of_the_locale() -> None:
     for language, words in {
-        "fr_FR.UTF-8": "Démarre tout sur cette machine",
+        "fr_FR.UTF-8": "Démarrer tout sur cette machine",
         "C": "Start everything on this machine",
     }.items():
         environment = {**os.environ, "LANG": language, "LC_ALL": language, "PYTHONUTF8": "1"}
@@ -60,7 +60,7 @@ def test_help_is_in_the_language_of_the_locale() -> None:
     ("arguments", "words"),
     [
         (("--help",), "Usage : accueil"),
-        (("--help",), "\nCommandes :\n"),
+        (("--help",), "\nDémarrer et faire tourner :\n"),
         (("version", "--help"), "\nOptions :\n"),
         (("topics", "--help"), "\nCommandes :\n"),
         (("nowhere",), "Erreur : Il n'y a pas de commande 'nowhere'."),
@@ -81,7 +81,7 @@ def test_help_is_in_the_language_of_the_locale() -> None:
         (("simulate", "all", "--mailbox", "/nope"), "Valeur refusée pour '--mailbox' : '/nope' n'existe pas."),
     ],
 )
-def test_the_command_line_itself_speaks_the_language_of_the_locale(
+def test_messages_of_click_are_in_the_language_of_the_locale(
     arguments: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LANGUAGE", raising=False)
@@ -96,18 +96,18 @@ def test_the_command_line_itself_speaks_the_language_of_the_locale(
         ("C", "fr_FR:fr", "Error: No such command 'nowhere'."),
     ],
 )
-def test_a_preference_of_gettext_s_own_mixes_no_languages(locale: str, language: str, words: str) -> None:
+def test_the_variable_language_is_ignored(locale: str, language: str, words: str) -> None:
     environment = {**os.environ, "LANG": locale, "LC_ALL": locale, "LANGUAGE": language, "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "streams.cli.main", "nowhere"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, words)
 
 
-def test_version_is_that_of_the_package() -> None:
+def test_version_prints_the_version_of_the_package() -> None:
     assert run("version").output == f"accueil {version('accueil')}\n"
 
 
-def test_config_check_shows_what_is_in_force_as_toml(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_check_prints_settings_and_origins_as_toml(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("accueil.toml").write_text('partitions = 8\n[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n')
     monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
     monkeypatch.setenv("ACCUEIL_KAFKA__SASL_PASSWORD", "hush")
@@ -150,7 +150,7 @@ def test_config_check_shows_what_is_in_force_as_toml(monkeypatch: pytest.MonkeyP
         ),
     ],
 )
-def test_wrong_setting_is_one_clear_line_and_exit_code_2(text: str, mistake: str) -> None:
+def test_an_invalid_setting_gives_one_line_and_exit_code_2(text: str, mistake: str) -> None:
     Path("accueil.toml").write_text(text)
     result = run("config", "check")
     assert result.exit_code == 2
@@ -158,7 +158,7 @@ def test_wrong_setting_is_one_clear_line_and_exit_code_2(text: str, mistake: str
     assert "Traceback" not in result.output
 
 
-def test_mistake_in_a_connector_s_variable_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("real.toml").write_text('[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n[connectors.annexe]')
     monkeypatch.setenv("ACCUEIL_CONNECTORS__SIEGE__SYTE", "siege")
     monkeypatch.setenv("ACCUEIL_CONNECTORS__ANNEXE__CONNECTOR", "asterisk")
@@ -176,7 +176,7 @@ def test_mistake_in_a_connector_s_variable_names_the_variable(monkeypatch: pytes
     ],
 )
 @pytest.mark.parametrize("other", ["web.port", "broker_port", "connect.health_port", "connectors.avis.port"])
-def test_port_of_two_is_refused_and_both_settings_are_named(
+def test_two_settings_with_the_same_port_are_refused_and_named(
     other: str, language: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", language)
@@ -190,7 +190,7 @@ def test_port_of_two_is_refused_and_both_settings_are_named(
     assert (result.exit_code, result.stderr) == (2, f"accueil: accueil.toml: {words.format(other)}\n")
 
 
-def test_bench_without_its_packages_still_has_help(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_prints_help_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "PACKAGES", ("no_such_module",))
     line = "accueil bench needs no_such_module: make bench, or pip install -e '.[test]'\n"
     for option in ("--help", "-h"):
@@ -202,7 +202,7 @@ def test_bench_without_its_packages_still_has_help(monkeypatch: pytest.MonkeyPat
     assert (refused.exit_code, refused.output) == (2, f"accueil: {line}")
 
 
-def test_more_workers_than_partitions_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_workers_than_partitions_give_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_WORKER__PROCESSES", "4")
     assert "nothing to do" not in run("config", "check").output
     monkeypatch.setenv("ACCUEIL_WORKER__PROCESSES", "6")
@@ -216,11 +216,11 @@ def test_more_workers_than_partitions_are_warned_of(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "bad", "good", "words"),
     [
-        ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "one told again would count again"),
+        ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "a duplicate would count again"),
         ("ACCUEIL_WEB__STALE_AFTER_SECONDS", "11.9", "12", "below 12 the board appears stale from time to time"),
     ],
 )
-def test_settings_that_would_make_figures_lie_are_warned_of(
+def test_settings_that_would_falsify_figures_give_a_warning(
     monkeypatch: pytest.MonkeyPatch, name: str, bad: str, good: str, words: str
 ) -> None:
     monkeypatch.setenv(name, bad)
@@ -232,7 +232,7 @@ def test_settings_that_would_make_figures_lie_are_warned_of(
 SIEGE = {"ACCUEIL_CONNECTORS__SIEGE__CONNECTOR": "asterisk", "ACCUEIL_CONNECTORS__SIEGE__PATH": "queue_log"}
 
 
-def test_mistakes_in_a_connector_are_told_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_in_a_connector_are_in_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     Path("accueil.toml").write_text(
         '[connectors.siege]\nconnector = "asterisk"\nstart = "now"\npth = "/q"\n[connectors.annexe]\nconnector = "asterix"'
@@ -251,7 +251,7 @@ def test_mistakes_in_a_connector_are_told_in_french(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("command", ["worker", "connect", "web"])
-def test_process_whose_health_port_is_taken_says_so_in_one_line(command: str) -> None:
+def test_a_process_reports_a_port_in_use_in_one_line(command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         places = {f"ACCUEIL_{name}": port for name in ("WORKER__HEALTH_PORT", "CONNECT__HEALTH_PORT", "WEB__PORT")}
@@ -271,7 +271,7 @@ def test_process_whose_health_port_is_taken_says_so_in_one_line(command: str) ->
     assert f"choose another ({setting}, " in line
 
 
-def test_connect_without_connectors_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connect_without_connectors_prints_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     command = [sys.executable, "-m", "streams.cli.main", "connect"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -280,8 +280,8 @@ def test_connect_without_connectors_says_what_to_do(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("command", ["worker", "connect", "web"])
-def test_process_without_a_broker_says_what_to_do(command: str) -> None:
-    # In a process of its own, since it sets up logging.
+def test_a_process_without_a_broker_prints_a_hint(command: str) -> None:
+    # In its own process, because it configures logging.
     done = subprocess.run(
         [sys.executable, "-m", "streams.cli.main", command],
         env={**os.environ, **SIEGE},
@@ -300,7 +300,7 @@ def test_process_without_a_broker_says_what_to_do(command: str) -> None:
         ("fr_FR.UTF-8", "accueil: aucun broker Kafka ne répond à 127.0.0.1:1 après 0.2 s"),
     ],
 )
-def test_topics_without_a_broker_may_be_tried_again(language: str, line: str) -> None:
+def test_topics_apply_without_a_broker_exits_with_70(language: str, line: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "streams.cli.main", "topics", "apply", "--wait=0.2"],
         env={**os.environ, "ACCUEIL_BROKERS": "127.0.0.1:1", "LC_ALL": language, "PYTHONUTF8": "1"},
@@ -312,7 +312,7 @@ def test_topics_without_a_broker_may_be_tried_again(language: str, line: str) ->
     assert (done.returncode, done.stderr.splitlines()) == (os.EX_SOFTWARE, [line])
 
 
-def test_commands_tell_what_matters_in_words_and_leave_libraries_out() -> None:
+def test_commands_print_warnings_as_sentences_without_those_of_libraries() -> None:
     code = """
 import logging, click, structlog
 from streams.cli.base import pass_settings
@@ -338,13 +338,13 @@ command()
 
 def test_unknown_connector_instance_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
-    for name, told in (("siege", "siege"), ("", '""')):
+    for name, shown in (("siege", "siege"), ("", '""')):
         command = [sys.executable, "-m", "streams.cli.main", "connect", name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (2, f"accueil: connectors.{told}: unknown; configured: none\n")
+        assert (done.returncode, done.stderr) == (2, f"accueil: connectors.{shown}: unknown; configured: none\n")
 
 
-def test_demo_refuses_what_would_mix_it_with_real_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_refuses_settings_that_would_mix_it_with_real_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("--config", "real.toml", "up", "--demo")
     assert (result.exit_code, "leave out --config" in result.output) == (2, True)
     monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
@@ -358,49 +358,76 @@ def commands(group: click.Group) -> set[str]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if isinstance(command, click.Group):
-            found |= {f"{name} {one}" for one in commands(command)}
+            found |= {f"{name} {subcommand}" for subcommand in commands(command)}
         if not isinstance(command, click.Group) or command.invoke_without_command:
             found.add(name)
     return found
 
 
-def groups(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
-    yield above
+def groups(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    yield path
     context = click.Context(group)
     for name in group.list_commands(context):
-        below = group.get_command(context, name)
-        if isinstance(below, click.Group):
-            yield from groups(below, *above, name)
+        subcommand = group.get_command(context, name)
+        if isinstance(subcommand, click.Group):
+            yield from groups(subcommand, *path, name)
 
 
 def test_help_of_groups_cuts_no_sentence() -> None:
-    asked = [*groups(main)]
-    assert {(), ("simulate",), ("rejects",)} <= {*asked}
-    for group in asked:
-        commands_told = run(*group, "--help").output.partition("Commands:\n")[2].partition("\n\n")[0]
-        sentences = re.split(r"^  (?=\S)", commands_told, flags=re.MULTILINE)[1:]
+    paths = [*groups(main)]
+    assert {(), ("simulate",), ("rejects",)} <= {*paths}
+    for path in paths:
+        start = "Commands:\n" if path else "Start and run:\n"
+        listed = run(*path, "--help").output.partition(start)[2].partition("\n\n  Settings")[0]
+        if path:
+            listed = listed.partition("\n\n")[0]
+        listed = re.sub(r"\n\n.+:$", "", listed, flags=re.MULTILINE)
+        sentences = re.split(r"^  (?=\S)", listed, flags=re.MULTILINE)[1:]
         assert sentences
         for sentence in sentences:
             assert re.search(r"[^.]\.$", sentence.strip()), sentence
 
 
-@pytest.mark.parametrize("document", ["README.md", "README.fr.md"])
-def test_commands_of_the_readme_exist_and_all_are_there(document: str) -> None:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    rows = [
-        re.findall(r"`([^`]+)`", line.split("|")[1]) for line in text.splitlines() if line.startswith("| `accueil ")
-    ]
-    listed = set()
-    for first, *more in rows:
-        words = [word for word in first.removeprefix("accueil ").split() if word[0] not in "[-"]
-        listed |= {" ".join(words), *(" ".join([*words[:-1], other]) for other in more)}
-    assert listed == commands(main)
-    targets = set(re.findall(r"`make (\w+)`", text))
+def test_every_command_is_in_one_section_of_the_help() -> None:
+    listed = [name for _, names in SECTIONS for name in names]
+    assert sorted(listed) == sorted(main.list_commands(click.Context(main)))
+
+
+DOCUMENTS = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def commands_in(text: str) -> Iterator[list[str]]:
+    """Yield the words after `accueil` of each command in the code blocks and the inline code of a page."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text)
+    for line in lines:
+        before, found, after = line.partition("#")[0].partition("accueil ")
+        if (
+            found
+            and re.search(r"(^|[ =]|[^ ]/)$", before)
+            and not before.startswith(("useradd", "systemctl", "install"))
+        ):
+            yield after.split()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_of_the_docs_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for words in commands_in(text):
+        command: click.Command = main
+        options = {option for parameter in main.params for option in parameter.opts}
+        for word in words:
+            if word.startswith("--"):
+                assert word.partition("=")[0] in options | {"--help"}, words
+            elif isinstance(command, click.Group) and (found := command.get_command(click.Context(command), word)):
+                command = found
+                options |= {option for parameter in command.params for option in parameter.opts}
+        assert command is not main or words == ["--help"], words
+    targets = set(re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE))
     assert targets <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert targets >= {"run", "test"}
 
 
-def test_a_settings_file_that_is_not_there_is_told_with_what_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_settings_file_is_named_with_its_option_or_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     for command in (("config", "check"), ("up",), ("sla", "check"), ("connectors", "list")):
         result = run("--config", "nope.toml", *command)
         assert (result.exit_code, result.output) == (
@@ -413,20 +440,18 @@ def test_a_settings_file_that_is_not_there_is_told_with_what_names_it(monkeypatc
         assert run(*command).output == "accueil: ACCUEIL_CONFIG: nope.toml n'existe pas : le chemin est-il juste ?\n"
 
 
-def test_an_sla_file_that_is_not_there_is_named_with_what_names_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_sla_file_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ours.toml").write_text('sla = "gone.toml"', encoding="utf-8")
     ours = str(tmp_path / "ours.toml")
-    told = f"accueil: {ours}: sla: the SLA file {tmp_path}/gone.toml is not there: is the path right?\n"
+    error = f"accueil: {ours}: sla: the SLA file {tmp_path}/gone.toml is not there: is the path right?\n"
     for command in (("config", "check"), ("up",), ("sla", "calendar", "export", "siege")):
         result = run("--config", ours, *command)
-        assert (result.exit_code, result.output) == (2, told)
+        assert (result.exit_code, result.output) == (2, error)
     for process in ("worker", "web"):
         program = [sys.executable, "-m", "streams.cli.main", "--config", ours, process]
         port = {"ACCUEIL_WEB__PORT": str(free_port())}
         done = subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ | port)
-        assert (done.returncode, done.stderr) == (2, told)
+        assert (done.returncode, done.stderr) == (2, error)
     monkeypatch.setenv("ACCUEIL_SLA", "nope.toml")
     assert (
         run("--config", ours, "config", "check").output
@@ -439,17 +464,17 @@ def test_an_sla_file_that_is_not_there_is_named_with_what_names_it(
     )
 
 
-def test_config_check_says_how_a_time_of_the_day_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_check_names_the_format_of_a_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_RETENTION__AT", "25:00")
     assert "must be a time of the day such as 02:30, or empty" in run("config", "check").output
 
 
 @pytest.mark.parametrize(("typed", "is_confirmed"), [("o", True), ("Yes", True), ("", False), ("maybe\nnon", False)])
-def test_a_question_is_answered_in_either_language(typed: str, is_confirmed: bool) -> None:
+def test_confirm_accepts_english_and_french_answers(typed: str, is_confirmed: bool) -> None:
     @click.command()
     def ask() -> None:
         click.echo(str(confirm("sure?")))
 
-    told = CliRunner().invoke(ask, input=f"{typed}\n")
-    assert told.stdout.splitlines()[-1] == str(is_confirmed)
-    assert told.output.count("sure? [y/N]") == typed.count("\n") + 1
+    result = CliRunner().invoke(ask, input=f"{typed}\n")
+    assert result.stdout.splitlines()[-1] == str(is_confirmed)
+    assert result.output.count("sure? [y/N]") == typed.count("\n") + 1

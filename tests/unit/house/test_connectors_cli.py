@@ -1,4 +1,4 @@
-"""`accueil connectors`, as an operator and a connector's author use it."""
+"""`accueil connectors`: list, check, reread and docs."""
 
 import json
 import os
@@ -53,12 +53,12 @@ def listening(**ports: int) -> None:
 
 
 class TestList:
-    def test_it_shows_what_is_installed_and_what_is_set_up(self) -> None:
+    def test_list_shows_connectors_and_their_instances(self) -> None:
         set_up(siege="asterisk", annexe="asterisk")
         result = command("list")
         assert result.exit_code == 0, result.output
         titles, *rows = result.stdout.splitlines()
-        assert titles.split() == ["CONNECTOR", "PACKAGE", "SET", "UP", "ABOUT"]
+        assert titles.split() == ["CONNECTOR", "PACKAGE", "INSTANCES", "DESCRIPTION"]
         (row,) = (row for row in rows if row.startswith("asterisk "))
         assert f"accueil {version('accueil')}  siege annexe  Telephone switchboard Asterisk" in row
 
@@ -66,7 +66,7 @@ class TestList:
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert "Standard téléphonique Asterisk" in command("list").stdout
 
-    def test_what_is_set_up_but_not_installed_is_told(self) -> None:
+    def test_list_names_instances_without_an_installed_connector(self) -> None:
         set_up(siege="asterix")
         result = command("list")
         assert result.exit_code == 0
@@ -75,19 +75,21 @@ class TestList:
             "accueil: connectors.siege.connector: no connector 'asterix' is installed\n"
         )
 
-    def test_the_settings_file_is_told_or_that_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for told in (("list",), ("check", "siege")):
+    def test_commands_print_the_settings_file_or_that_none_exists(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for arguments in (("list",), ("check", "siege")):
             monkeypatch.setenv("LC_ALL", "C")
-            assert command(*told).stderr.startswith(
-                "accueil: settings: no file, accueil.toml is not here (--config or ACCUEIL_CONFIG names another file)\n"
+            assert command(*arguments).stderr.startswith(
+                "accueil: settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)\n"
             )
             monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-            assert command(*told).stderr.startswith("accueil: réglages : aucun fichier, accueil.toml n'est pas ici (")
+            assert command(*arguments).stderr.startswith(
+                "accueil: réglages : aucun fichier, ./accueil.toml n'existe pas ("
+            )
 
-    def test_programs_get_json(self) -> None:
+    def test_list_prints_json(self) -> None:
         set_up(siege="asterisk")
         listed = [json.loads(line) for line in command("list", "--json").stdout.splitlines()]
-        (asterisk,) = (one for one in listed if one["name"] == "asterisk")
+        (asterisk,) = (connector for connector in listed if connector["name"] == "asterisk")
         assert (asterisk["package"], asterisk["instances"]) == ("accueil", ["siege"])
 
 
@@ -102,35 +104,35 @@ class TestCheck:
         "1773650020|NONE|NONE|NONE|QUEUESTART|\n"
     )
 
-    def test_what_is_there_is_told_by_type_and_nothing_is_kept(self, home: Path) -> None:
+    def test_check_counts_events_by_type_and_stores_nothing(self, home: Path) -> None:
         set_up(siege="asterisk")
         Path("queue_log").write_text(self.LOG)
-        for _ in range(2):  # the second finds the same: nothing was acknowledged
+        for _ in range(2):  # the second run finds the same records: nothing was acknowledged
             result = command("check", "siege")
             assert result.exit_code == 0, result.output
             assert result.stdout.splitlines() == [
-                "asterisk/siege: the settings are right, the source can be read (4 records read, up to the newest)",
+                "asterisk/siege: the settings are valid, the source is readable (read 4 records, up to the newest)",
                 "       1  agent.state_changed",
                 "       1  call.answered",
                 "       1  call.queued",
-                "       1  of no concern to contacts",
+                "       1  ignored: not about contacts",
                 f"       1  rejected: unknown_record, {UNKNOWN} (SURVEY has no meaning in custom_events)",
             ]
             assert "06399855" not in result.output
         assert {path.name for path in home.iterdir()} == {"accueil.toml", "queue_log"}
 
-    def test_of_a_long_log_it_says_that_it_looked_at_the_beginning(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_check_reads_only_the_beginning_of_a_long_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
         set_up(siege="asterisk")
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
-        told = command("check", "siege").stdout
-        found = re.search(r"\(only the oldest (\d+) records read; there are newer ones\)$", told, re.MULTILINE)
+        output = command("check", "siege").stdout
+        found = re.search(r"\(read the oldest (\d+) records only; newer ones exist\)$", output, re.MULTILINE)
         assert found
         assert int(found[1]) < 20_000
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n")
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert "(un enregistrement lu, le seul nouveau)\n" in command("check", "siege").stdout
 
-    def test_rotated_logs_and_the_newest_one_are_all_looked_at(self) -> None:
+    def test_check_reads_rotated_logs_and_the_current_one(self) -> None:
         set_up(siege="asterisk")
         now = time.time()
         for number in (3, 2, 1):
@@ -138,11 +140,11 @@ class TestCheck:
             Path(f"queue_log.{number}").write_text(line * 13)
             os.utime(f"queue_log.{number}", (now - 86_400 * number,) * 2)
         names = ("SURVEY", "SURVEY", "SURVEY", "BADGE", "BADGE", "QUIZ", "RADIO")
-        lines = (f"17736500{nth:02}|17736500{nth:02}.1|600|NONE|{name}|\n" for nth, name in enumerate(names))
-        Path("queue_log").write_text(self.LOG.splitlines(keepends=True)[0] + "".join(lines))
-        told = command("check", "siege").stdout.splitlines()
-        assert told[0].endswith("(47 records read, up to the newest)")
-        assert told[-5:] == [
+        surveys = (f"17736500{nth:02}|17736500{nth:02}.1|600|NONE|{name}|\n" for nth, name in enumerate(names))
+        Path("queue_log").write_text(self.LOG.splitlines(keepends=True)[0] + "".join(surveys))
+        lines = command("check", "siege").stdout.splitlines()
+        assert lines[0].endswith("(read 47 records, up to the newest)")
+        assert lines[-5:] == [
             f"       7  rejected: unknown_record, {UNKNOWN}",
             "               3  SURVEY has no meaning in custom_events",
             "               2  BADGE has no meaning in custom_events",
@@ -150,20 +152,20 @@ class TestCheck:
             "               1  others",
         ]
 
-    def test_one_that_listens_leaves_nothing_either(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_check_of_a_listening_connector_stores_nothing(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
         listening(guichets=0)
         result = command("check", "guichets")
         assert result.exit_code == 0, result.output
         assert {path.name for path in home.iterdir()} == {"accueil.toml"}
 
-    def test_a_server_that_is_not_there_is_for_later(self) -> None:
+    def test_an_unreachable_server_exits_with_70(self) -> None:
         ami = f'{{ host = "127.0.0.1", port = {free_port()}, username = "accueil", secret_env = "SECRET" }}'
         Path("accueil.toml").write_text(f'[connectors.siege]\nconnector = "asterisk"\nami = {ami}\n')
         result = command("check", "siege")
         assert result.exit_code == 70, result.output
 
-    def test_a_file_that_cannot_be_opened_is_to_be_mended(self) -> None:
+    def test_an_unreadable_file_exits_with_2(self) -> None:
         set_up(siege="asterisk")
         result = command("check", "siege")
         assert result.exit_code == 2
@@ -173,7 +175,7 @@ class TestCheck:
         assert result.exit_code == 2
         assert "accueil: queue_log is a directory, not a file\n" in result.stderr
 
-    def test_a_directory_that_cannot_be_opened_is_to_be_mended(self) -> None:
+    def test_an_unreadable_directory_exits_with_2(self) -> None:
         options = 'inbox = "inbox"\narchive = "archive"\n'
         Path("accueil.toml").write_text(f'[connectors.courrier]\nconnector = "mailroom"\n{options}')
         for _ in range(2):  # the second finds a file
@@ -182,7 +184,7 @@ class TestCheck:
             assert "accueil: inbox is not there: is the path right?\n" in result.stderr
             Path("inbox").touch()
 
-    def test_a_port_that_another_has_is_to_be_mended(self) -> None:
+    def test_a_port_in_use_exits_with_2(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             listening(guichets=port)
@@ -190,7 +192,7 @@ class TestCheck:
         assert result.exit_code == 2
         assert f"127.0.0.1:{port}" in result.stderr
 
-    def test_one_that_refuses_the_secret_is_to_be_mended(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_refused_secret_exits_with_2(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOKEN", "un-autre-jeton")
         with serving(home / "dossiers.json") as server:
             Path("accueil.toml").write_text(
@@ -202,15 +204,18 @@ class TestCheck:
         assert "refuses the token (403)" in result.stderr
         assert "un-autre-jeton" not in result.output
 
-    def test_one_that_runs_is_left_alone_and_told_of_as_it_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_check_reports_the_readiness_of_a_running_instance(self, monkeypatch: pytest.MonkeyPatch) -> None:
         set_up(siege="asterisk")
-        told = {"siege": "asterisk/other: its file is not there", "ailleurs": "asterisk/siege: its file is not there"}
+        problems = {
+            "siege": "asterisk/other: its file is not there",
+            "ailleurs": "asterisk/siege: its file is not there",
+        }
         results = {}
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
             results["no port"] = command("check", "siege")
-            for name, trouble in told.items():
+            for name, problem in problems.items():
                 health = HealthServer(
-                    "127.0.0.1", 0, healthy=lambda: (True, ""), ready=partial(tuple[bool, str], (False, trouble))
+                    "127.0.0.1", 0, healthy=lambda: (True, ""), ready=partial(tuple[bool, str], (False, problem))
                 )
                 with closing(health) as server:
                     monkeypatch.setenv("ACCUEIL_CONNECT__HEALTH_PORT", str(server.port))
@@ -223,24 +228,24 @@ class TestCheck:
             "nobody answers": 0,
         }
         for result in results.values():
-            assert "asterisk/siege: the settings can be used; it is running" in result.stdout
-        assert results["siege"].stdout.endswith("connect reports no trouble of it\n")
+            assert "asterisk/siege: the settings are valid; this instance is running" in result.stdout
+        assert results["siege"].stdout.endswith("connect reports no problem\n")
         assert results["ailleurs"].stderr.endswith("accueil: asterisk/siege: its file is not there\n")
         assert "/readyz of connect" in results["nobody answers"].stdout
 
     @pytest.mark.parametrize(("bad", "code"), [(1, 0), (4, 2)])
-    def test_how_many_records_are_rejected_and_why_is_told(self, bad: int, code: int) -> None:
+    def test_check_counts_rejected_records_by_reason(self, bad: int, code: int) -> None:
         set_up(siege="asterisk")
         Path("queue_log").write_text(self.LOG + "1773650030|1773650000.1|600|NONE|SURVEY|0639985512\n" * (bad - 1))
         result = command("check", "siege")
         assert result.exit_code == code
         rejected = f"       {bad}  rejected: unknown_record, {UNKNOWN}"
         assert rejected in result.stdout
-        assert ("the settings are right" in result.stdout) == (code == 0)
-        assert (f"{bad} of {bad + 3} records are rejected: is it the right source" in result.stderr) == (code == 2)
+        assert ("the settings are valid" in result.stdout) == (code == 0)
+        assert (f"{bad} of {bad + 3} records are rejected: is this the right source" in result.stderr) == (code == 2)
         assert "0639985512" not in result.output
 
-    def test_a_mistake_in_its_settings_is_named(self) -> None:
+    def test_an_unknown_setting_is_named(self) -> None:
         set_up(siege="asterisk")
         with Path("accueil.toml").open("a") as settings:
             settings.write('sektor = "social"\n')
@@ -249,7 +254,7 @@ class TestCheck:
         assert "connectors.siege.sektor is unknown; did you mean connectors.siege.sector?" in result.stderr
         assert command("check", "seige").stderr.endswith("did you mean siege?\n")
 
-    def test_one_that_wants_what_another_has_is_refused(self) -> None:
+    def test_two_instances_with_the_same_port_or_file_are_refused(self) -> None:
         listening(guichets=9000, kiosque=9000, ailleurs=9001)
         for name in ("guichets", "kiosque"):
             result = command("check", name)
@@ -261,7 +266,7 @@ class TestCheck:
         set_up(siege="asterisk", annexe="asterisk")
         assert "connectors.siege.path and connectors.annexe.path are the same" in command("check", "siege").stderr
 
-    def test_one_is_checked_though_others_are_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_instance_is_checked_even_if_others_are_invalid(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
         listening(guichets=0, kiosque=-1)
         assert command("check", "guichets").exit_code == 0
@@ -277,23 +282,26 @@ class TestReread:
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")) as own:
             own.cursor.save(b"here")
 
-    def test_it_says_what_it_does_and_keeps_the_position_aside(self) -> None:
+    def test_reread_explains_itself_and_saves_the_position(self) -> None:
         self.was_read()
         asked = CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n")
         assert (asked.exit_code, (self.HOME / "cursor-1.json").exists()) == (1, True)
         result = command("reread", "siege", "--yes")
         assert result.exit_code == 0, result.output
-        known = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
+        known_since = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
         assert result.stdout.splitlines()[:4] == [
-            "asterisk/siege: it goes back to 2026-03-16 09:33:20+01:00",
-            f"asterisk/siege: contacts that are open, or closed since {known} (35 days), are known: their events count once",
+            "asterisk/siege: the source goes back to 2026-03-16 09:33:20+01:00",
             (
-                "asterisk/siege: older contacts may have been counted: they are refused, as dead letters told_again; "
-                "later events never read count now"
+                f"asterisk/siege: contacts that are open, or closed since {known_since} (35 days), are known: "
+                "their events count once"
             ),
-            "asterisk/siege: if Kafka's data were lost, all is counted anew",
+            (
+                "asterisk/siege: older contacts may have been counted: they become dead letters (told_again); "
+                "events never read before count now"
+            ),
+            "asterisk/siege: if Kafka's data were lost, all events count as new",
         ]
-        assert "counts the events that Kafka still holds (30 days: retention.events_days) once more" in result.stdout
+        assert "from the events in Kafka (30 days: retention.events_days)" in result.stdout
         assert [path.name for path in (self.HOME / "before-reread").iterdir()] == ["cursor-1.json"]
         assert not [*self.HOME.glob("cursor-*")]
         assert time.time() - last_reread_ms(self.HOME) / 1000 < 60
@@ -303,13 +311,13 @@ class TestReread:
     def test_it_speaks_french(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.was_read()
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        told = command("reread", "siege", "--yes").stdout
-        assert "asterisk/siege : elle remonte au 2026-03-16" in told
-        assert "la position est gardée dans" in told
-        assert "les événements que Kafka conserve encore (30 jours : retention.events_days)" in told
+        output = command("reread", "siege", "--yes").stdout
+        assert "asterisk/siege : elle remonte au 2026-03-16" in output
+        assert "la position est gardée dans" in output
+        assert "les événements que Kafka conserve encore (30 jours : retention.events_days)" in output
 
     @pytest.mark.parametrize("cluster", ["one", "two"])
-    def test_after_kafka_lost_its_data_it_says_that_all_is_counted(
+    def test_reread_for_another_cluster_says_that_all_events_count(
         self, monkeypatch: pytest.MonkeyPatch, cluster: str
     ) -> None:
         self.was_read()
@@ -321,11 +329,11 @@ class TestReread:
             for language in ("C", "fr_FR.UTF-8")
         ]
         assert [
-            words in told for words, told in zip(("all is counted anew", "tout est recompté"), asked, strict=True)
+            text in output for text, output in zip(("all events count as new", "tout est recompté"), asked, strict=True)
         ] == [cluster == "two"] * 2
         assert ("their events count once" in asked[0]) == (cluster == "one")
 
-    def test_one_that_runs_or_cannot_be_read_again_is_left_alone(self) -> None:
+    def test_reread_refuses_running_and_push_connectors(self) -> None:
         self.was_read()
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
             running = command("reread", "siege", "--yes")
@@ -336,20 +344,20 @@ class TestReread:
         assert (self.HOME / "cursor-1.json").exists()
         listening(guichets=0)
         sent = command("reread", "guichets", "--yes")
-        assert (sent.exit_code, "are sent once, and cannot be read again" in sent.stderr) == (2, True)
+        assert (sent.exit_code, "sends its records only once; they cannot be read again" in sent.stderr) == (2, True)
 
 
 class TestDocs:
     def test_the_table_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "| `inbox` | path | *required* | The directory" in command("docs", "mailroom").stdout
+        assert "| `inbox` | path | *required* | Directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert "| `inbox` | chemin | *obligatoire* | Le dossier" in command("docs", "mailroom").stdout
 
-    def test_written_it_says_what_it_did(self) -> None:
+    def test_docs_write_prints_the_updated_files(self) -> None:
         lines = command("docs", "asterisk", "--write").stdout.splitlines()
         assert [line.rpartition("/")[2] for line in lines] == ["README.md: up to date", "README.fr.md: up to date"]
 
-    def test_a_connector_that_is_not_there_is_named(self) -> None:
+    def test_docs_names_an_unknown_connector(self) -> None:
         result = command("docs", "asterix")
         assert result.exit_code == 2
         assert result.stderr.startswith("accueil: no connector 'asterix' is installed; there are: asterisk")

@@ -1,4 +1,4 @@
-"""Dead letters on a real Kafka: found, shown without their content, and sent back byte for byte."""
+"""`accueil dead-letters` on a real Kafka: list, show without content, replay byte for byte."""
 
 import json
 import os
@@ -27,7 +27,7 @@ HEADERS = [("content-type", b"application/cloudevents+json"), ("trace", b"\xff\x
 
 
 class Box:
-    """The dead letters of one test, told apart from others' by their origin's topic."""
+    """The dead letters of one test, identified by their origin topic."""
 
     def __init__(self, kafka: EmbeddedKafka) -> None:
         self.bootstrap = kafka.bootstrap
@@ -85,7 +85,7 @@ def command(*arguments: str, answer: str = "") -> Result:
     return CliRunner().invoke(group, arguments, input=answer)
 
 
-def test_letters_are_read_with_all_they_had(box: Box) -> None:
+def test_dead_letters_are_read_with_all_their_fields(box: Box) -> None:
     box.bury("invalid_json")
     (letter,) = box.letters()
     assert (letter.key, letter.value, list(letter.headers)) == (b"call:a:1", VALUE, HEADERS)
@@ -94,7 +94,7 @@ def test_letters_are_read_with_all_they_had(box: Box) -> None:
     assert letter.origin_timestamp == 1_764_000_000_000
 
 
-def test_filters_choose(box: Box) -> None:
+def test_dead_letters_are_filtered(box: Box) -> None:
     box.bury("invalid_json", "missing_field", "invalid_json", "null_value", "invalid_json")
     assert len(box.letters()) == 5
     assert {letter.reason for letter in box.letters(reason="invalid_json")} == {"invalid_json"}
@@ -106,7 +106,7 @@ def test_filters_choose(box: Box) -> None:
     assert box.letters(positions=frozenset({first.position})) == [first]
 
 
-def test_replay_writes_the_same_record_where_it_came_from(box: Box) -> None:
+def test_replay_writes_the_same_record_to_its_origin(box: Box) -> None:
     box.bury("invalid_json", "missing_field")
     assert replay(box.bootstrap, box.letters()) == 2
     messages = sorted(box.replayed(), key=lambda message: message.partition())
@@ -117,24 +117,26 @@ def test_replay_writes_the_same_record_where_it_came_from(box: Box) -> None:
         assert message.timestamp()[1] == 1_764_000_000_000
 
 
-def test_tombstone_is_replayed_and_what_had_nothing_is_left_out(box: Box) -> None:
+def test_replay_includes_tombstones_and_skips_empty_records(box: Box) -> None:
     box.bury("null_value", value=None)
     box.bury("null_value", key=None, value=None)
     output = command("replay", *(letter.position for letter in box.letters()), "--yes").output
-    assert output == f"1 without content or origin: left out\n1 → {box.origin}\n1 replayed\n"
+    assert output == f"1 without content or origin: skipped\n1 → {box.origin}\n1 replayed\n"
     (message,) = box.replayed()
     assert (message.key(), message.value()) == (b"call:a:1", None)
 
 
 @pytest.mark.parametrize("headers", [[], [("reason", b"\xff"), ("origin_partition", b"one")]])
-def test_what_no_worker_wrote_is_listed_and_left_where_it_is(
+def test_a_record_not_written_by_a_worker_is_listed_but_not_replayed(
     kafka: EmbeddedKafka, box: Box, headers: list[tuple[str, bytes]]
 ) -> None:
     producer = Producer({"bootstrap.servers": kafka.bootstrap})
     producer.produce(DEAD_LETTERS.name, key=box.origin.encode(), value=VALUE, partition=0, headers=headers)
     producer.flush(30)
     letter = next(
-        one for one in read(kafka.bootstrap, Filter()) if isinstance(one, DeadLetter) and one.key == box.origin.encode()
+        item
+        for item in read(kafka.bootstrap, Filter())
+        if isinstance(item, DeadLetter) and item.key == box.origin.encode()
     )
     assert (letter.replayable, letter.value) == (False, VALUE)
     listed = command("list", "--limit", "1000")
@@ -142,11 +144,11 @@ def test_what_no_worker_wrote_is_listed_and_left_where_it_is(
     (shown,) = [line for line in listed.output.splitlines() if line.split()[0] == letter.position]
     assert "not written by a worker" in shown
     replayed = command("replay", letter.position, "--yes")
-    assert (replayed.exit_code, replayed.output) == (0, "1 without content or origin: left out\n0 replayed\n")
+    assert (replayed.exit_code, replayed.output) == (0, "1 without content or origin: skipped\n0 replayed\n")
     assert command("show", letter.position).exit_code == 0
 
 
-def test_list_shows_reasons_and_no_content(box: Box) -> None:
+def test_list_shows_reasons_but_no_content(box: Box) -> None:
     box.bury("invalid_json", "missing_field", "invalid_json")
     result = command("list")
     assert result.exit_code == 0
@@ -156,7 +158,7 @@ def test_list_shows_reasons_and_no_content(box: Box) -> None:
     assert "06 39" not in result.output
 
 
-def test_list_ends_with_counts_even_of_what_it_does_not_show(box: Box) -> None:
+def test_list_counts_also_letters_beyond_the_limit(box: Box) -> None:
     box.bury("internal_error", "internal_error", "internal_error")
     result = command("list", "--reason", "internal_error", "--limit", "1", "--since", "1h")
     _titles, row, total = result.output.splitlines()
@@ -166,7 +168,7 @@ def test_list_ends_with_counts_even_of_what_it_does_not_show(box: Box) -> None:
     assert total == f"{count} dead letters: {count} internal_error"
 
 
-def test_list_shows_the_latest_wherever_they_lie(box: Box) -> None:
+def test_list_shows_the_latest_of_all_partitions(box: Box) -> None:
     for age_seconds in (5000, 4000, 3000, 2000, 1000):
         box.bury("oversized", "oversized", age_seconds=age_seconds)  # partitions 0 and 1
     latest = sorted(box.letters(), key=lambda letter: letter.dead_at)[-3:]
@@ -175,7 +177,7 @@ def test_list_shows_the_latest_wherever_they_lie(box: Box) -> None:
     assert [json.loads(line)["dead_at"] for line in lines] == [letter.dead_at for letter in latest]
 
 
-def test_limit_may_be_none_at_all_but_not_negative(box: Box) -> None:
+def test_limit_may_be_zero_but_not_negative(box: Box) -> None:
     box.bury("internal_error")
     _titles, total = command("list", "--reason", "internal_error", "--limit", "0").output.splitlines()
     assert total.endswith(" internal_error")
@@ -183,7 +185,7 @@ def test_limit_may_be_none_at_all_but_not_negative(box: Box) -> None:
     assert (result.exit_code, "--limit" in result.output) == (2, True)
 
 
-def test_show_keeps_the_content_to_itself_unless_asked(box: Box) -> None:
+def test_show_prints_content_only_on_request(box: Box) -> None:
     box.bury("invalid_json", value=VALUE + b"\x1b[31m")
     position = box.letters()[0].position
     result = command("show", position)
@@ -196,20 +198,22 @@ def test_show_keeps_the_content_to_itself_unless_asked(box: Box) -> None:
 
 
 @pytest.mark.parametrize("position", ["0:999999", "99:1"])
-def test_what_is_not_there_is_said(box: Box, position: str) -> None:
+def test_an_unknown_position_is_an_error(box: Box, position: str) -> None:
     for arguments in (("show", position), ("replay", position, "--yes")):
         result = command(*arguments)
         assert (result.exit_code, result.output) == (1, f"accueil: no dead letter at {position}\n")
 
 
-def test_what_is_not_there_is_said_in_french(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_position_is_an_error_in_french(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert command("show", "0:999999").output == "accueil: pas de lettre morte à 0:999999\n"
 
 
-def test_what_was_replayed_is_marked_and_repeated_only_with_a_word(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replayed_letters_are_marked_and_replayed_again_only_on_request(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (topic,) = (option for option in group.commands["replay"].params if option.name == "topic")
-    monkeypatch.setattr(topic, "type", click.STRING)  # what a box has its letters from is no topic of ours
+    monkeypatch.setattr(topic, "type", click.STRING)  # the origin of a box is not a topic of the catalogue
     box.bury("invalid_json", "missing_field")
     first, second = box.letters()
     assert command("replay", first.position, "--yes").exit_code == 0
@@ -221,13 +225,13 @@ def test_what_was_replayed_is_marked_and_repeated_only_with_a_word(box: Box, mon
     named = command("replay", first.position, second.position, "--dry-run").output
     assert named == f"2 → {box.origin}\n"
     others = command("replay", "--topic", box.origin, "--dry-run").output
-    assert others == f"1 replayed before: left out (--again takes them too)\n1 → {box.origin}\n"
+    assert others == f"1 already replayed: skipped (--again includes them)\n1 → {box.origin}\n"
     again = command("replay", "--topic", box.origin, "--dry-run", "--again").output
     assert again == named
-    assert box.letters() == [first, second]  # the note is no letter itself
+    assert box.letters() == [first, second]  # the record of the replay is not a dead letter
 
 
-def test_json_keeps_the_codes_and_the_content_to_itself(box: Box) -> None:
+def test_json_has_codes_and_content_only_on_request(box: Box) -> None:
     box.bury("invalid_json")
     (letter,) = box.letters()
     command("replay", letter.position, "--yes")
@@ -253,13 +257,13 @@ def test_json_keeps_the_codes_and_the_content_to_itself(box: Box) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("show", "foo"), ("show", "3"), ("replay", "0:1", "0-2", "--yes")])
-def test_place_of_another_form_is_a_mistake_of_use_with_an_example(arguments: tuple[str, ...]) -> None:
+def test_an_invalid_position_is_a_usage_error_with_an_example(arguments: tuple[str, ...]) -> None:
     result = command(*arguments)
-    assert (result.exit_code, "write it as 3:142" in result.output) == (2, True)
+    assert (result.exit_code, "use partition:offset (3:142)" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.example.org:9092"])
-def test_broker_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_an_unreachable_broker_gives_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.1)
     monkeypatch.setenv("ACCUEIL_BROKERS", address)
     result = command("list")
@@ -267,7 +271,7 @@ def test_broker_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch
     assert result.exit_code == os.EX_SOFTWARE
 
 
-def test_replay_asks_first(box: Box) -> None:
+def test_replay_asks_for_confirmation(box: Box) -> None:
     box.bury("invalid_json")
     position = box.letters()[0].position
     assert command("replay", position, answer="n\n").exit_code == 1
@@ -278,21 +282,21 @@ def test_replay_asks_first(box: Box) -> None:
     assert len(box.replayed()) == 2  # the same event, with the same id: it counts once
 
 
-def test_replay_needs_a_choice() -> None:
+def test_replay_needs_a_selection() -> None:
     result = command("replay")
     assert result.exit_code == 2
-    assert "choose which, or --all" in result.output
+    assert "name positions or filters, or use --all" in result.output
 
 
-def test_all_with_a_filter_means_all_of_these(box: Box) -> None:
+def test_all_can_be_combined_with_a_filter(box: Box) -> None:
     box.bury("time_in_past", "unknown_type", "time_in_past")
     result = command("replay", "--all", "--reason", "time_in_past", "--dry-run")
     assert (result.exit_code, result.output) == (0, f"2 → {box.origin}\n")
     result = command("replay", "--all", "--reason", "time_in_future")
-    assert (result.exit_code, result.output) == (0, "no such dead letter\n")
+    assert (result.exit_code, result.output) == (0, "no dead letter matches\n")
 
 
-def test_times_are_those_of_the_board_with_their_offset(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_are_in_the_time_zone_of_the_board(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", "Indian/Reunion")
     box.bury("invalid_json")
     (letter,) = box.letters()
@@ -303,7 +307,7 @@ def test_times_are_those_of_the_board_with_their_offset(box: Box, monkeypatch: p
     assert died_at in command("list", "--limit", "1000").output
 
 
-def test_absent_broker_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_broker_gives_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ACCUEIL_BROKERS")
     result = command("list")
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""`accueil explain`: of which time and channels it lists contacts."""
+"""`accueil explain`: periods, channels, filters and labels."""
 
 import json
 import os
@@ -26,22 +26,22 @@ MORNING = START.date().isoformat()
 
 
 def rows() -> dict[str, Contact]:
-    """A call at 9:00 in Paris on each of ten days, the last of them `MORNING`; a visit and a letter then."""
-    lives = [answered_call(f"call:asterisk/siege:{ago}", at=-ago * DAY, wait=10) for ago in range(10)]
-    lives.append([make("visit.arrived", 600, subject="visit:kiosk/siege:1", site="siege", queue="accueil")])
-    lives.append([make("letter.arrived", 0, subject="mail:ged/siege:1", site="siege")])
+    """Return a call at 9:00 in Paris on each of ten days up to `MORNING`, and a visit and a letter on that day."""
+    contacts = [answered_call(f"call:asterisk/siege:{ago}", at=-ago * DAY, wait=10) for ago in range(10)]
+    contacts.append([make("visit.arrived", 600, subject="visit:kiosk/siege:1", site="siege", queue="accueil")])
+    contacts.append([make("letter.arrived", 0, subject="mail:ged/siege:1", site="siege")])
     found = {}
-    for life in lives:
+    for events in contacts:
         row = None
-        for event in life:
+        for event in events:
             row = fold(row, event)
         assert row
-        found[life[0].subject] = row
+        found[events[0].subject] = row
     return found
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _known_contacts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def scan(settings: Any, note: Callable[[str, Contact], bool]) -> None:
         for name, row in rows().items():
             note(name, row)
@@ -58,18 +58,18 @@ def explain(*arguments: str) -> Result:
 
 
 def first_line(*arguments: str) -> str:
-    told = explain(*arguments)
-    assert told.exit_code == 0, told.output
-    return told.stdout.splitlines()[0]
+    result = explain(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()[0]
 
 
-def test_days_are_civil_days_and_the_last_of_them_is_named() -> None:
+def test_days_are_civil_days_up_to_the_given_day() -> None:
     assert first_line("offered", "--day", MORNING, "--channel", "call") == f"offered, call, {MORNING}: 1"
     assert first_line("offered", "--day", MORNING, "--days", "4", "--channel", "call").endswith(f"… {MORNING}: 4")
-    assert first_line("offered", "--day", MORNING).startswith("offered, all places, ")
+    assert first_line("offered", "--day", MORNING).startswith("offered, all sites, ")
 
 
-def test_a_time_is_of_five_minutes_as_figures_are() -> None:
+def test_times_select_whole_buckets_of_five_minutes() -> None:
     day = f"{MORNING}T"
     assert first_line("offered", "--since", day + "09:00", "--until", day + "09:15").endswith("+01:00: 2")
     assert first_line("offered", "--since", day + "09:04+01:00", "--until", day + "09:10").endswith(": 1")
@@ -81,19 +81,19 @@ def test_received_names_the_figure_of_calls_and_visits() -> None:
     assert explain("received", "--day", MORNING).stdout.splitlines()[1] == hint
     assert hint in explain("received", "--channel", "call").stderr
     assert hint not in explain("received", "--day", MORNING, "--channel", "mail").output
-    french_descriptions = CliRunner().invoke(
-        main, ["explain", "received", "--day", MORNING], env={"LC_ALL": "fr_FR.UTF-8"}
-    )
-    told = "les appels et les visites sont comptés comme offered : accueil explain offered"
-    assert french_descriptions.stdout.splitlines()[1] == told
+    french = CliRunner().invoke(main, ["explain", "received", "--day", MORNING], env={"LC_ALL": "fr_FR.UTF-8"})
+    hint = "les appels et les visites sont comptés comme offered : accueil explain offered"
+    assert french.stdout.splitlines()[1] == hint
 
 
 def test_several_channels_are_added_up() -> None:
     assert first_line("offered", "--day", MORNING, "--channel", "call", "--channel", "visit").endswith(": 2")
-    assert first_line("waiting", "--channel", "mail", "--channel", "visit").endswith(": 2"), "what is so now has no day"
+    assert first_line("waiting", "--channel", "mail", "--channel", "visit").endswith(": 2"), (
+        "current states have no day"
+    )
 
 
-def test_what_is_so_now_says_since_when_and_the_oldest_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_current_states_are_listed_with_their_start_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     received = {"mail:ged/siege:1": -DAY, "mail:ged/siege:2": -9 * DAY, "mail:ged/siege:3": -4 * DAY}
     letters = {name: fold(None, make("letter.arrived", at, subject=name)) for name, at in received.items()}
     calls = {
@@ -111,12 +111,12 @@ def test_what_is_so_now_says_since_when_and_the_oldest_stands_first(monkeypatch:
     assert [line.split()[0] for line in lines] == [f"mail:ged/siege:{number}" for number in (2, 3, 1)]
     assert f"now, since {(START - timedelta(days=9)).astimezone(PARIS).isoformat(' ', 'seconds')}" in lines[0]
     first, second = map(json.loads, explain("waiting", "--channel", "call", "--json").stdout.splitlines())
-    assert (first["contact"], second["contact"]) == ("call:pbx/siege:2", "call:pbx/siege:1"), "who waits longest"
+    assert (first["contact"], second["contact"]) == ("call:pbx/siege:2", "call:pbx/siege:1"), "longest wait first"
     assert datetime.fromisoformat(first["since"]) == START - timedelta(seconds=60)
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "arguments",
     [
         ("--days", "0"),
         ("--days", str(MAX_DAYS + 1)),
@@ -128,13 +128,13 @@ def test_what_is_so_now_says_since_when_and_the_oldest_stands_first(monkeypatch:
         ("--until", "9999-12-31T23:59+00:00"),
     ],
 )
-def test_a_time_of_which_nothing_can_be_told_is_refused_in_one_line(asked: tuple[str, ...]) -> None:
-    told = explain("offered", *asked)
-    assert (told.exit_code, type(told.exception)) == (2, SystemExit), told.output
-    assert f"Invalid value for '{asked[0]}'" in told.stderr
+def test_a_time_out_of_range_is_refused_in_one_line(arguments: tuple[str, ...]) -> None:
+    result = explain("offered", *arguments)
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit), result.output
+    assert f"Invalid value for '{arguments[0]}'" in result.stderr
 
 
-def test_as_many_days_may_be_asked_for_as_may_be_kept() -> None:
+def test_the_longest_period_is_as_long_as_the_longest_retention() -> None:
     assert Worker(keep_days=MAX_DAYS).keep_days == MAX_DAYS
     with pytest.raises(ValidationError):
         Worker(keep_days=MAX_DAYS + 1)
@@ -142,40 +142,40 @@ def test_as_many_days_may_be_asked_for_as_may_be_kept() -> None:
     assert first_line("offered", "--since", "1970-01-01", "--until", MORNING, "--channel", "call").endswith(": 9")
 
 
-def test_days_and_times_are_not_mixed_and_a_rate_is_of_one_channel_with_queues() -> None:
+def test_days_and_times_are_exclusive_and_ratios_need_one_channel() -> None:
     mixed = explain("offered", "--days", "2", "--since", "90m")
-    assert (mixed.exit_code, "not both" in mixed.stderr) == (2, True)
+    assert (mixed.exit_code, "use either days, or --since and --until" in mixed.stderr) == (2, True)
     for channels in (("call", "visit"), ("mail",)):
         wrong = explain("service_level", *(word for channel in channels for word in ("--channel", channel)))
-        assert (wrong.exit_code, "is of one channel, call or visit" in wrong.stderr) == (2, True)
+        assert (wrong.exit_code, "needs exactly one --channel, call or visit" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("arguments", "error"),
     [
         (
             ("waiting", "--channel", "mail", "--site", "siège"),
-            "no --site siège is known; there are: siege; did you mean siege?",
+            "unknown --site siège; known: siege; did you mean siege?",
         ),
-        (("waiting", "--service", "nosuch"), "no --service nosuch is known; there are: "),
+        (("waiting", "--service", "nosuch"), "unknown --service nosuch; known: "),
         (
             ("service_level", "--queue", "acueil"),
-            "no --queue acueil is known; there are: accueil, mdph; did you mean accueil?",
+            "unknown --queue acueil; known: accueil, mdph; did you mean accueil?",
         ),
-        (("offered", "--day", "2126-12-25"), "that time is yet to come"),
-        (("offered", "--since", "2126-12-25"), "that time is yet to come"),
-        (("foo",), "there is no figure foo; --list names all"),
-        (("offerd",), "there is no figure offerd; did you mean offered?"),
-        (("received", "--channel", "call"), "of call there is no figure received; there is of mail, email, form"),
+        (("offered", "--day", "2126-12-25"), "this time is in the future"),
+        (("offered", "--since", "2126-12-25"), "this time is in the future"),
+        (("foo",), "unknown figure foo; --list prints all"),
+        (("offerd",), "unknown figure offerd; did you mean offered?"),
+        (("received", "--channel", "call"), "call has no figure received; channels with it: mail, email, form"),
     ],
 )
-def test_what_does_not_exist_is_refused_with_what_there_is(asked: tuple[str, ...], told: str) -> None:
-    refused = explain(*asked)
+def test_unknown_names_are_refused_with_the_known_ones(arguments: tuple[str, ...], error: str) -> None:
+    refused = explain(*arguments)
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert told in refused.stderr
+    assert error in refused.stderr
 
 
-def test_a_place_that_settings_alone_name_has_no_contact_and_is_known() -> None:
+def test_names_from_the_settings_are_known_without_contacts() -> None:
     Path("accueil.toml").write_text(
         '[web.queues.nuit]\nsite = "annexe"\nservice = "garde"\nlabel_fr = "Nuit"\nlabel_en = "Night"\n'
         '[web.services]\ncolleges = { label_fr = "Collèges", label_en = "Schools" }\n'
@@ -184,15 +184,15 @@ def test_a_place_that_settings_alone_name_has_no_contact_and_is_known() -> None:
         assert first_line("offered", "--day", MORNING, *place).endswith(": 0")
 
 
-def test_a_promise_of_which_no_contact_is_kept_is_known_all_the_same() -> None:
-    promise = ("--channel", "sla", "--queue", "courrier:answer:mail")
-    assert first_line("breached", "--day", MORNING, *promise).endswith(": 0")
+def test_an_sla_target_without_stored_contacts_is_accepted() -> None:
+    target = ("--channel", "sla", "--queue", "courrier:answer:mail")
+    assert first_line("breached", "--day", MORNING, *target).endswith(": 0")
 
 
-def test_a_day_of_which_nothing_is_kept_is_told_apart_from_one_without_any_of_these() -> None:
+def test_a_day_beyond_the_retention_gives_a_warning() -> None:
     none = explain("offered", "--day", "2020-01-01", "--channel", "call")
     assert (none.exit_code, none.stdout.splitlines()[0]) == (0, "offered, call, 2020-01-01: 0")
-    assert none.stderr == "no figures of 2020-01-01 here: contacts that were closed are kept for 35 days\n"
+    assert none.stderr == "no facts for 2020-01-01: closed contacts are kept for 35 days (worker.keep_closed_days)\n"
     assert explain("abandonment", "--day", MORNING, "--channel", "visit").stderr == ""
     assert explain("waiting", "--day", "2020-01-01", "--channel", "mail").stderr == ""
 
@@ -202,24 +202,24 @@ def french(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
 
 
-def test_each_number_has_words_in_french_and_its_own_name_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_have_french_labels_and_their_names_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [figure_label(name) for name in figure_names()] == [*figure_names()]
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    told = {name: figure_label(name) for name in figure_names()}
-    assert not [words for words in told.values() if "_" in words]
-    assert told["given_csat_1_5_4"] == "avis, satisfaction : 4 / 5"
-    assert told["given_nps_0_10"] == "avis, recommandation"
-    assert told["closed_rejected"] == "traités : refusé"
-    assert told["left_timeout"] == "sortis : attente trop longue"
-    assert told["csat_wait_le_60_satisfied"] == "satisfaits, attente de 60 s ou moins"
+    labels = {name: figure_label(name) for name in figure_names()}
+    assert not [label for label in labels.values() if "_" in label]
+    assert labels["given_csat_1_5_4"] == "avis, satisfaction : 4 / 5"
+    assert labels["given_nps_0_10"] == "avis, recommandation"
+    assert labels["closed_rejected"] == "traités : refusé"
+    assert labels["left_timeout"] == "sortis : attente trop longue"
+    assert labels["csat_wait_le_60_satisfied"] == "satisfaits, attente de 60 s ou moins"
 
 
 @pytest.mark.usefixtures("french")
-def test_french_has_words_for_what_is_counted_and_for_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
-    def explain_french(*asked: str) -> list[str]:
-        told = CliRunner().invoke(main, ["explain", *asked])
-        assert told.exit_code == 0, told.output
-        return told.stdout.splitlines()
+def test_french_output_has_labels_of_figures_and_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explain_french(*arguments: str) -> list[str]:
+        result = CliRunner().invoke(main, ["explain", *arguments])
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()
 
     def read(settings: Any, contacts: Any) -> dict[str, Any]:
         return {name: answered_call(name) for name in contacts}
@@ -229,7 +229,7 @@ def test_french_has_words_for_what_is_counted_and_for_what_happened(monkeypatch:
     assert head.startswith(f"service_level (niveau de service), Téléphone, {MORNING} : 1 / 1")
     assert formula == "  (répondus ≤ 20 s) / (répondus + abandonnés > 10 s)"
     assert "  répondus  " in row
-    told = "\n".join(explain_french("answered", "--day", MORNING, "--events"))
-    assert "  Appel décroché  " in told
-    assert "call.answered" not in told
+    output = "\n".join(explain_french("answered", "--day", MORNING, "--events"))
+    assert "  Appel décroché  " in output
+    assert "call.answered" not in output
     assert ["handed_on", "transmis"] in [line.split() for line in explain_french("--list")]

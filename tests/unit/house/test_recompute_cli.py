@@ -1,4 +1,4 @@
-"""`accueil recompute`: what it says of what differs, and when it looks again."""
+"""`accueil recompute`: reported differences, and the second attempt for transient ones."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from streams.core.figures.recompute_diff import ChangedVerdicts, Sums
 from streams.recovery.recompute import Recount
 
 CALLS = Dimensions("call", "siege", "accueil", "general")
-PROMISED = Dimensions(SLA, "siege", "accueil", "telephone:answer:call")
+SLA_PLACE = Dimensions(SLA, "siege", "accueil", "telephone:answer:call")
 OPINIONS = Dimensions("feedback", "siege", "accueil", "call")
 DAY = date(2026, 3, 2)
 AS_OF = 1_772_500_000_000
@@ -28,13 +28,13 @@ Ask = Callable[..., Result]
 
 
 def figure(place: Dimensions, **numbers: int) -> Figure:
-    layout = FIGURE_SCHEMAS[place.channel]
-    made = new_figure(layout)
+    schema = FIGURE_SCHEMAS[place.channel]
+    made = new_figure(schema)
     for name, number in numbers.items():
-        if name in layout.index:
-            made.counts[layout.index[name]] = number
+        if name in schema.index:
+            made.counts[schema.index[name]] = number
         else:
-            made.stocks[layout.stock_index[name]] = number
+            made.stocks[schema.stock_index[name]] = number
     return made
 
 
@@ -72,30 +72,30 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]) -> 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(recompute, "wait_for_broker", lambda *_, **__: None)
 
-    def run(*told: Recount, arguments: tuple[str, ...] = (), language: str = "C") -> Result:
-        answers = iter(told)
+    def run(*recounts: Recount, arguments: tuple[str, ...] = (), language: str = "C") -> Result:
+        answers = iter(recounts)
 
         def count(*_: Any) -> Recount:
             return next(answers)
 
         monkeypatch.setattr(recompute, "recount", count)
         result = CliRunner().invoke(main, ["recompute", *arguments], env={"LC_ALL": language})
-        assert next(answers, None) is None, "it did not look again"
+        assert next(answers, None) is None, "it did not recompute"
         return result
 
     return run
 
 
-def test_what_really_differs_is_told_at_once(ask: Ask, slept: list[float]) -> None:
+def test_lasting_differences_are_reported_immediately(ask: Ask, slept: list[float]) -> None:
     assert (ask(RIGHT).exit_code, ask(WRONG).exit_code, slept) == (0, 1, [])
 
 
-def test_what_time_alone_tells_is_looked_at_again_once(ask: Ask, slept: list[float]) -> None:
+def test_transient_differences_are_recomputed_once(ask: Ask, slept: list[float]) -> None:
     first = ask(NOT_YET, RIGHT)
     assert first.exit_code == 0, first.output
     assert "no number differs" in first.stdout
-    assert "by what time alone tells, as that a call is forgotten: 4; workers that have just begun" in first.stderr
-    assert "counted once more in 65 s" in first.stderr
+    assert "only by timeouts, such as forgotten calls: 4; workers that have just started" in first.stderr
+    assert "recomputing in 65 s" in first.stderr
     assert slept == [65]
     lasting = ask(NOT_YET, NOT_YET)
     assert (lasting.exit_code, "numbers that differ: 4" in lasting.stdout) == (1, True)
@@ -103,99 +103,97 @@ def test_what_time_alone_tells_is_looked_at_again_once(ask: Ask, slept: list[flo
     assert "nouveau décompte dans 65 s" in french.stderr
 
 
-def test_what_time_alone_tells_waits_for_history_that_is_being_read(ask: Ask, slept: list[float]) -> None:
+def test_transient_differences_are_ignored_while_history_is_read(ask: Ask, slept: list[float]) -> None:
     reading = NOT_YET._replace(history_at=AS_OF - 86_400_000)
-    told = ask(reading)
-    assert (told.exit_code, slept) == (0, [])
-    assert "no number differs" in told.stdout
-    assert "whose difference is only a matter of time: 4. A source's history is still being read" in told.stderr
-    assert "up to 2026-03-02 02:06:40+01:00 so far" in told.stderr
+    result = ask(reading)
+    assert (result.exit_code, slept) == (0, [])
+    assert "no number differs" in result.stdout
+    assert "which differ only by timeouts: 4. The history of a source is still being read" in result.stderr
+    assert "up to 2026-03-02 02:06:40+01:00 so far" in result.stderr
     assert "qui en est au 2026-03-02" in ask(reading, language="fr_FR.UTF-8").stderr
     assert ask(WRONG._replace(history_at=AS_OF - 86_400_000)).exit_code == 1
 
 
-def test_what_time_alone_tells_does_not_hold_up_what_is_wrong(ask: Ask, slept: list[float]) -> None:
+def test_lasting_differences_are_not_delayed_by_transient_ones(ask: Ask, slept: list[float]) -> None:
     both = counted(NOT_YET.known | sums(OPINIONS, invited=1), NOT_YET.again, NOT_YET.without_ticks)
     assert "numbers that differ: 6" in ask(both).stdout
     assert slept == []
 
 
-def test_what_was_judged_by_other_promises_is_left_out_and_counted(ask: Ask) -> None:
+def test_differences_from_earlier_policies_are_only_counted(ask: Ask) -> None:
     verdict = "csat_promise_missed_satisfied"
     assert verdict in FEEDBACK.index
-    known, again = sums(PROMISED, late=2, breached=2) | sums(OPINIONS, **{verdict: 1}), sums(PROMISED, met=2)
-    told = ask(counted(known, again, None, BY_OTHERS))
-    assert told.exit_code == 0, told.output
-    assert "no number differs" in told.stdout
-    assert "numbers left out, which differ but hang on promises: 8. " in told.stdout
-    assert "contacts: 1, the last as of 2026-03-03 02:05:40+01:00" in told.stdout
+    known, again = sums(SLA_PLACE, late=2, breached=2) | sums(OPINIONS, **{verdict: 1}), sums(SLA_PLACE, met=2)
+    result = ask(counted(known, again, None, BY_OTHERS))
+    assert result.exit_code == 0, result.output
+    assert "no number differs" in result.stdout
+    assert "SLA figures not compared, though they differ: 8. " in result.stdout
+    assert (
+        "judged 1 contacts by others than those in force (none), the last one at 2026-03-03 02:05:40+01:00"
+        in result.stdout
+    )
     as_json = ask(counted(known, again, None, BY_OTHERS), arguments=("--json",))
-    assert (as_json.exit_code, as_json.stdout, "left out" in as_json.stderr) == (0, "", True)
+    assert (as_json.exit_code, as_json.stdout, "not compared" in as_json.stderr) == (0, "", True)
     french = ask(counted(known, again, None, BY_OTHERS), language="fr_FR.UTF-8")
-    assert "nombres laissés de côté, qui diffèrent mais dépendent des promesses : 8. " in french.stdout
+    assert "nombres laissés de côté, qui diffèrent mais dépendent des délais promis : 8. " in french.stdout
 
 
-def test_of_promises_only_what_others_judged_is_left_out(ask: Ask) -> None:
-    known, again = sums(PROMISED, late=1), sums(PROMISED, met=1)
+def test_only_days_judged_by_earlier_policies_are_left_out(ask: Ask) -> None:
+    known, again = sums(SLA_PLACE, late=1), sums(SLA_PLACE, met=1)
     assert "numbers that differ: 4" in ask(counted(known, again)).stdout
     elsewhere = ask(counted(known, again, None, ChangedVerdicts(frozenset({date(2026, 3, 1)}), AS_OF)))
     assert elsewhere.exit_code == 1
     assert "numbers that differ: 2" in elsewhere.stdout  # of that day: the total is of all days
-    assert "hang on promises: 2." in elsewhere.stdout
+    assert "though they differ: 2." in elsewhere.stdout
     other = ask(counted(known | WRONG.known, again | WRONG.again, None, BY_OTHERS))
     assert (other.exit_code, "numbers that differ: 2" in other.stdout) == (1, True)
 
 
-def test_numbers_that_a_release_has_added_are_left_out_for_what_was_before(ask: Ask) -> None:
+def test_figures_added_by_a_release_are_left_out_for_earlier_days(ask: Ask) -> None:
     known, again = sums(CALLS, offered=3), sums(CALLS, offered=3, answered=2)
     added = {"call": [(QUEUE_SCHEMA.index["answered"], AS_OF)]}
-    told = ask(counted(known, again)._replace(added=added))
-    assert told.exit_code == 0, told.output
-    assert "no number differs" in told.stdout
-    assert "which a release has added and the workers count since then (2026-03-03 02:06:40+01:00): 2" in told.stdout
-    assert "which a release has added" in ask(counted(known, again)._replace(added=added), arguments=("--json",)).stderr
+    result = ask(counted(known, again)._replace(added=added))
+    assert result.exit_code == 0, result.output
+    assert "no number differs" in result.stdout
+    assert "of figures that a release added at 2026-03-03 02:06:40+01:00: 2" in result.stdout
+    assert (
+        "of figures that a release added"
+        in ask(counted(known, again)._replace(added=added), arguments=("--json",)).stderr
+    )
     older = {"call": [(QUEUE_SCHEMA.index["answered"], AS_OF - 3 * 86_400_000)]}
     assert "numbers that differ: 1" in ask(counted(known, again)._replace(added=older)).stdout  # of the day since
     other = sums(CALLS, offered=4, answered=2)
     assert "numbers that differ: 2" in ask(counted(known, other)._replace(added=added)).stdout
 
 
-def test_it_says_how_far_back_the_proof_reaches(ask: Ask) -> None:
+def test_the_checked_period_is_printed(ask: Ask) -> None:
     since = RIGHT._replace(begins_at=AS_OF - 86_400_000)
-    reach = "reaches back only as far as Kafka holds events (retention.events_days = 30): to those published since 2026-03-02 "
-    told = ask(since)
-    assert reach in told.stdout.splitlines()[-1]
+    period = "checked: figures of the events published since 2026-03-02 "
+    assert period in ask(since).stdout.splitlines()[-1]
     as_json = ask(since, arguments=("--json",))
-    assert (as_json.stdout, reach in as_json.stderr) == ("", True)
+    assert (as_json.stdout, period in as_json.stderr) == ("", True)
     french = ask(since, language="fr_FR.UTF-8").stdout.splitlines()[-1]
-    assert "(retention.events_days = 30) : à ceux publiés depuis le 2026-03-02 " in french
-    assert "Kafka holds no event any more (retention.events_days = 30)" in ask(RIGHT).stdout
+    assert "les chiffres des événements publiés depuis le 2026-03-02 " in french
+    assert "Kafka holds no events any more (retention.events_days = 30)" in ask(RIGHT).stdout
 
 
-@pytest.mark.parametrize(
-    ("language", "words"), [("C", "30 days unless set otherwise"), ("fr_FR.UTF-8", "30 jours sauf réglage contraire")]
-)
-def test_the_help_says_how_far_back_the_proof_reaches(language: str, words: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "streams.cli.main",
-        "recompute",
-        "--help",
-    ]  # the language is chosen once for a process
-    told = subprocess.run(command, env=os.environ | {"LC_ALL": language}, capture_output=True, text=True, check=True)
-    assert words in " ".join(told.stdout.split())
+@pytest.mark.parametrize(("language", "words"), [("C", "by default 30 days"), ("fr_FR.UTF-8", "par défaut 30 jours")])
+def test_the_help_names_the_checked_period(language: str, words: str) -> None:
+    # In its own process: the language of help texts is chosen at import.
+    command = [sys.executable, "-m", "streams.cli.main", "recompute", "--help"]
+    done = subprocess.run(command, env=os.environ | {"LC_ALL": language}, capture_output=True, text=True, check=True)
+    assert words in " ".join(done.stdout.split())
 
 
-def test_how_far_the_reading_is_is_told_every_few_seconds(
+def test_progress_is_printed_every_few_seconds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown, clock = recompute._Progress(), iter(range(10))
+    progress, clock = recompute._Progress(), iter(range(10))
     monkeypatch.setattr(recompute.time, "monotonic", lambda: next(clock))
     for second in range(10):
-        shown(second // 5, 2, 500 * (second + 1))
-    told = re.sub(r"(?<=\d)\s(?=\d)", "", capsys.readouterr().err)
-    assert [int(number) for number in re.findall(r": (\d+) events read$", told, re.MULTILINE)] == [
+        progress(second // 5, 2, 500 * (second + 1))
+    output = re.sub(r"(?<=\d)\s(?=\d)", "", capsys.readouterr().err)
+    assert [int(number) for number in re.findall(r": (\d+) events read$", output, re.MULTILINE)] == [
         500,
         2000,
         3500,

@@ -1,4 +1,4 @@
-"""`accueil rejects`, as an operator uses it."""
+"""`accueil rejects`: list, show and replay rejected records."""
 
 import json
 import re
@@ -26,7 +26,7 @@ CONTEXT = b'{"seconds":{},"calls":{}}'
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What a connector kept that did not know what its dialplan says."""
+    """Return the directory of a connector that rejected three records."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "accueil.toml").write_text(SETTINGS)
     with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")) as context:
@@ -42,7 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return context.directory
 
 
-def mend() -> None:
+def fix_settings() -> None:
     Path("accueil.toml").write_text(SETTINGS + 'custom_events = { FULL = "full" }\n')
 
 
@@ -54,7 +54,7 @@ def places(*options: str) -> list[str]:
     return [line.split()[0] for line in command("list", *options).output.splitlines() if line.startswith("siege:")]
 
 
-def test_list_shows_reasons_and_counts_and_no_content() -> None:
+def test_list_shows_reasons_and_totals_but_no_content() -> None:
     result = command("list")
     assert result.exit_code == 0, result.output
     titles, *rows, _, counts, full, survey, unreadable, total = result.output.splitlines()
@@ -72,7 +72,7 @@ def test_list_shows_reasons_and_counts_and_no_content() -> None:
     assert "06 39" not in result.output
 
 
-def test_only_frequent_details_have_a_line_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rare_details_are_counted_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.cli.rejects.MAX_DETAILS", 1)
     with closing(Rejects(home)) as rejects:
         for nth, byte in enumerate((20, 20, 21, 22)):
@@ -84,35 +84,38 @@ def test_only_frequent_details_have_a_line_of_their_own(home: Path, monkeypatch:
     assert total.startswith("7 rejected records")
 
 
-def test_a_record_that_was_rejected_again_is_listed_and_replayed_once(home: Path) -> None:
-    mend()
+def test_a_record_rejected_repeatedly_is_listed_and_replayed_once(home: Path) -> None:
+    fix_settings()
     entries = [json.loads(line) for line in (home / "rejects.jsonl").read_text().splitlines()]
     with (home / "rejects.jsonl").open("a") as file:
         for day in (1, 2):
             file.writelines(json.dumps(entry | {"at": f"2999-01-0{day}T08:00:00+00:00"}) + "\n" for entry in entries)
-    told = command("list").output.splitlines()
-    assert told[-1] == "3 rejected records in accueil-data/connectors"
-    assert [line.endswith(" (rejected 3 times)") for line in told[1:4]] == [True] * 3
-    assert [line.split()[2] for line in told[-4:-1]] == ["1"] * 3
+    lines = command("list").output.splitlines()
+    assert lines[-1] == "3 rejected records in accueil-data/connectors"
+    assert [line.endswith(" (rejected 3 times)") for line in lines[1:4]] == [True] * 3
+    assert [line.split()[2] for line in lines[-4:-1]] == ["1"] * 3
     first = places()[0]
     assert "times          3" in command("show", first).output
     assert json.loads(command("show", first, "--json").stdout)["times"] == 3
     replayed = command("replay", "--all", "--yes").output.splitlines()
-    assert (replayed[0], replayed[1]) == ("3 → siege", "siege: 1 usable now, events: 1 (sent when it starts)")
+    assert (replayed[0], replayed[1]) == (
+        "3 → siege",
+        "siege: 1 records accepted now, events: 1 (published at its next start)",
+    )
     assert len(places()) == 2
     assert len((home / "rejects.jsonl").read_text().splitlines()) == 6
 
 
 @pytest.mark.parametrize(("zone", "offset"), [("Asia/Kolkata", "+05:30"), ("UTC", "+00:00")])
-def test_times_are_those_of_the_board(monkeypatch: pytest.MonkeyPatch, zone: str, offset: str) -> None:
+def test_times_are_in_the_time_zone_of_the_board(monkeypatch: pytest.MonkeyPatch, zone: str, offset: str) -> None:
     monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", zone)
     assert command("list").output.count(f"{offset}  ") == 6
     assert f"{offset}\n" in command("show", places()[0]).output
 
 
-def test_programs_get_json(home: Path) -> None:
+def test_list_and_show_print_json(home: Path) -> None:
     listed = [json.loads(line) for line in command("list", "--json").output.splitlines()]
-    assert [(one["connector"], one["reason"], one["detail"]) for one in listed][1:] == [
+    assert [(record["connector"], record["reason"], record["detail"]) for record in listed][1:] == [
         ("siege", "unknown_record", "SURVEY has no meaning in custom_events"),
         ("siege", "invalid_utf8", "at byte 20"),
     ]
@@ -120,26 +123,26 @@ def test_programs_get_json(home: Path) -> None:
     assert json.loads(shown) == listed[0] | {"value": LINES[0].decode()}
 
 
-def test_filters_choose() -> None:
+def test_list_filters_records() -> None:
     assert len(places("--reason", "unknown_record")) == 2
     assert len(places("--connector", "siege", "--since", "1h", "--limit", "1")) == 1
     assert command("list", "--connector", "annexe").output == "0 rejected records in accueil-data/connectors\n"
     assert places("--since", "2999-01-01T00:00") == []
 
 
-def test_where_nothing_was_rejected_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_without_rejected_records_counts_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "empty"))
     assert command("list").output == f"0 rejected records in {tmp_path}/empty/connectors\n"
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "siege:00000000"], ["replay", "--all"]])
-def test_what_cannot_be_read_is_told_and_does_not_count_as_nothing(home: Path, arguments: list[str]) -> None:
+def test_unreadable_files_are_an_error(home: Path, arguments: list[str]) -> None:
     def refused(path: Path) -> bool:
         result = command(*arguments)
-        told = re.fullmatch(rf"accueil: {path} cannot be read \(.+\): run this as .+\n", result.output)
-        return result.exit_code == 2 and told is not None
+        error = re.fullmatch(rf"accueil: {path} cannot be read \(.+\): run this as .+\n", result.output)
+        return result.exit_code == 2 and error is not None
 
-    # Neither can be read even by root.
+    # Not even root can read these.
     rejects, connectors = home / "rejects.jsonl", home.parents[1]
     rejects.unlink()
     rejects.mkdir()
@@ -155,21 +158,21 @@ def test_limit_is_not_negative() -> None:
     assert (result.exit_code, "--limit" in result.output) == (2, True)
 
 
-def test_show_keeps_the_content_to_itself_unless_asked_and_warns(home: Path) -> None:
+def test_show_prints_content_only_on_request_and_warns(home: Path) -> None:
     (place,) = places("--reason", "invalid_utf8")
     shown = command("show", place).output
-    assert "reason         invalid_utf8, it is no UTF-8 text" in shown
+    assert "reason         invalid_utf8, it is not valid UTF-8" in shown
     assert "detail         from byte 20 on" in shown
     assert "06 39" not in shown
-    asked = command("show", place, "--value").output
-    assert printable(LINES[2]) in asked
-    assert "\x1b" not in asked
-    for said in (shown, asked):
-        assert f"may hold personal data: it is kept in {home}/rejects.jsonl (0600)" in said
+    with_value = command("show", place, "--value").output
+    assert printable(LINES[2]) in with_value
+    assert "\x1b" not in with_value
+    for output in (shown, with_value):
+        assert f"may contain personal data. It exists only in {home}/rejects.jsonl (mode 0600)" in output
 
 
-def test_replay_sends_what_is_understood_by_now_and_keeps_the_rest(home: Path) -> None:
-    mend()
+def test_replay_spools_accepted_records_and_keeps_the_others(home: Path) -> None:
+    fix_settings()
     before = places()
     dry = command("replay", "--all", "--dry-run")
     assert (dry.exit_code, places()) == (0, before)
@@ -178,76 +181,78 @@ def test_replay_sends_what_is_understood_by_now_and_keeps_the_rest(home: Path) -
     result = command("replay", "--all", answer="y\n")
     assert result.exit_code == 0, result.output
     assert result.output.splitlines()[-3:] == [
-        "siege: 1 usable now, events: 1 (sent when it starts)",
-        "siege: 1 stay: unknown_record",
-        "siege: 1 stay: unreadable_line",
+        "siege: 1 records accepted now, events: 1 (published at its next start)",
+        "siege: 1 still rejected: unknown_record",
+        "siege: 1 still rejected: unreadable_line",
     ]
     assert places() == before[1:]
     (segment,) = (home / "spool").iterdir()
     assert b"call.left_queue" in segment.read_bytes()
 
 
-def test_replay_takes_only_what_is_chosen() -> None:
-    mend()
+def test_replay_takes_only_chosen_records() -> None:
+    fix_settings()
     _, second, third = places()
-    assert command("replay", second, third, "--yes").output.splitlines()[1] == "siege: 0 usable now, events: 0"
+    assert (
+        command("replay", second, third, "--yes").output.splitlines()[1] == "siege: 0 records accepted now, events: 0"
+    )
     assert len(places()) == 3
     assert command("replay", "--reason", "unknown_record", "--yes").exit_code == 0
     assert places() == [second, third]
 
 
-def test_where_a_place_is_shared_all_are_shown_and_only_what_was_used_goes(home: Path) -> None:
-    mend()
+def test_records_with_the_same_place_are_shown_and_replayed_separately(home: Path) -> None:
+    fix_settings()
     lines = ["1773650000|1773650000.69434|600|NONE|FULL|", "1773650000|1773650000.50676|600|NONE|SURVEY|"]
-    said = {"at": "2026-03-16T08:00:00+00:00", "reason": "unknown_record", "detail": ""}
-    entries = [json.dumps({**said, "record": line, "context": CONTEXT.decode()}) + "\n" for line in lines]
+    fields = {"at": "2026-03-16T08:00:00+00:00", "reason": "unknown_record", "detail": ""}
+    entries = [json.dumps({**fields, "record": line, "context": CONTEXT.decode()}) + "\n" for line in lines]
     (home / "rejects.jsonl").write_text("".join(entries))
     assert places() == ["siege:468ffd5f"] * 2
     shown = command("show", "siege:468ffd5f", "--value").output
     assert [line in shown for line in lines] == [True, True]
     assert len(command("show", "siege:468ffd5f", "--json").stdout.splitlines()) == 2
-    assert "siege: 1 usable now" in command("replay", "siege:468ffd5f", "--yes").output
+    assert "siege: 1 records accepted now" in command("replay", "siege:468ffd5f", "--yes").output
     assert (home / "rejects.jsonl").read_text() == entries[1]
 
 
-def test_replay_leaves_a_running_connector_alone() -> None:
+def test_replay_refuses_a_running_connector() -> None:
     with ExitStack() as running:
         instance = configure("siege", "asterisk", {"path": "queue_log"})
         running.enter_context(instance.locked(Path("accueil-data/connectors")))
         before = places()
         result = command("replay", "--all", answer="y\n")
-        asked = command("replay", "--all", "--dry-run")
+        dry_run = command("replay", "--all", "--dry-run")
     assert result.exit_code == 2
     assert result.output.splitlines()[-1].endswith("is in use by another process: stop it first")
     assert "Map them again?" not in result.output
-    assert (asked.exit_code, places()) == (0, before)
-    assert "siege: 0 usable now, events: 0" in asked.output
+    assert (dry_run.exit_code, places()) == (0, before)
+    assert "siege: 0 records accepted now, events: 0" in dry_run.output
 
 
-def test_a_connector_that_is_configured_no_longer_cannot_replay() -> None:
+def test_replay_needs_the_settings_of_the_connector() -> None:
     Path("accueil.toml").write_text("")
     result = command("replay", "--all", "--yes")
     assert result.exit_code == 2
     assert "connectors.siege" in result.output
 
 
-def test_all_of_a_reason_is_a_choice() -> None:
-    mend()
+def test_all_can_be_combined_with_a_filter() -> None:
+    fix_settings()
     assert command("replay", "--all", "--reason", "invalid_utf8", "--yes").output.splitlines()[0] == "1 → siege"
 
 
-def test_replay_needs_a_choice() -> None:
+def test_replay_needs_a_selection() -> None:
     result = command("replay", "--yes")
-    assert (result.exit_code, "choose which, or --all" in result.output) == (2, True)
+    assert (result.exit_code, "name places or filters, or use --all" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("arguments", [("show", "siege:00000000"), ("replay", "siege:00000000", "--yes")])
-def test_what_is_not_there_is_said(arguments: tuple[str, ...]) -> None:
+def test_an_unknown_place_is_an_error(arguments: tuple[str, ...]) -> None:
     result = command(*arguments)
     assert (result.exit_code, result.output) == (1, "accueil: no rejected record at siege:00000000\n")
 
 
-def test_it_is_said_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_are_in_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert command("list").output.endswith("3 enregistrements rejetés dans accueil-data/connectors\n")
     assert "peut contenir des données personnelles" in command("show", places()[0]).output

@@ -1,4 +1,4 @@
-"""How long is kept what: the table, what contradicts itself in it, and what is removed."""
+"""`accueil retention`: table, contradictions, and removal of expired data."""
 
 import gc
 import logging
@@ -61,7 +61,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["retention", *arguments])
 
 
-def test_beside_the_demo_it_is_shown_what_would_be_applied(data: Path) -> None:
+def test_show_uses_the_settings_of_a_running_demo(data: Path) -> None:
     (data / "accueil.toml").write_text("[timeline]\nkeep_days = 55\n")
     assert "55" in run("show").stdout
     demo = data / DEMO
@@ -71,7 +71,7 @@ def test_beside_the_demo_it_is_shown_what_would_be_applied(data: Path) -> None:
 
 
 @pytest.mark.parametrize(("page", "language"), [("PRIVACY.md", "en"), ("PRIVACY.fr.md", "fr")])
-def test_the_pages_print_the_table_of_the_defaults(data: Path, page: str, language: str) -> None:
+def test_privacy_pages_contain_the_table_of_defaults(data: Path, page: str, language: str) -> None:
     assert describe(load(), language) in (ROOT / page).read_text(encoding="utf-8")
 
 
@@ -90,7 +90,7 @@ def test_the_pages_print_the_table_of_the_defaults(data: Path, page: str, langua
         ("2029-11-26T02:30", "2026-11-26T09:00", "2026-11-26T02:30"),
     ],
 )
-def test_it_is_due_once_a_day_or_as_soon_as_it_can_be(applied: str, now: str, due: str) -> None:
+def test_apply_is_due_once_a_day_or_as_soon_as_possible(applied: str, now: str, due: str) -> None:
     def at(moment: str) -> datetime:
         return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo("Europe/Paris"))
 
@@ -98,7 +98,7 @@ def test_it_is_due_once_a_day_or_as_soon_as_it_can_be(applied: str, now: str, du
     assert found == (at(due) if due else None)
 
 
-def test_it_is_shown_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_prints_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "after it was closed" in run("show").stdout
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     monkeypatch.setenv("ACCUEIL_TIMELINE__KEEP_DAYS", "7")
@@ -107,7 +107,7 @@ def test_it_is_shown_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPat
     assert "timeline.keep_days = 7, retention.events_days = 30 : les personnes effacées" in shown.stderr
 
 
-def test_the_defaults_contradict_themselves_in_nothing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_defaults_have_no_contradictions(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(find_contradictions(load())) == []
     for longer, shorter, *_ in CONTRADICTIONS:
         name = "ACCUEIL_" + shorter.upper().replace(".", "__")
@@ -122,7 +122,7 @@ def test_the_defaults_contradict_themselves_in_nothing(data: Path, monkeypatch: 
         monkeypatch.delenv(name)
 
 
-def test_one_part_that_fails_keeps_no_other_from_being_done(data: Path) -> None:
+def test_a_failing_step_does_not_prevent_the_others(data: Path) -> None:
     (data / "audit").write_text("no directory")
     open_timeline(load()).close()
     log = data / "logs" / "web.log.2"
@@ -135,16 +135,14 @@ def test_one_part_that_fails_keeps_no_other_from_being_done(data: Path) -> None:
     assert "audit" in done.stderr
 
 
-def test_late_it_leaves_tables_as_they_are(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_rewrite_leaves_the_tables_unchanged(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_timeline(load()).close()
     monkeypatch.setattr(Timeline, "vacuum", lambda _: True)
-    assert "written anew" in run("apply").stdout
-    assert "written anew" not in run("apply", "--no-rewrite").stdout
+    assert "rewritten" in run("apply").stdout
+    assert "rewritten" not in run("apply", "--no-rewrite").stdout
 
 
-def test_beside_the_demo_that_runs_it_is_the_demos_that_is_removed_and_nothing_is_made(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_apply_cleans_a_running_demo_and_creates_no_files(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention_cli, "BROKER_SECONDS", 0.0)
     log = data / DEMO / "logs" / "web.log.2"
     log.parent.mkdir(parents=True)
@@ -155,13 +153,13 @@ def test_beside_the_demo_that_runs_it_is_the_demos_that_is_removed_and_nothing_i
         before = {*data.rglob("*")} - {log}
         done = run("apply")
         assert {*data.rglob("*")} == before
-    assert "no Kafka broker answers at 127.0.0.1:1" in done.stderr, "the demo's own is asked"
+    assert "no Kafka broker answers at 127.0.0.1:1" in done.stderr, "it uses the broker of the demo"
     assert "logs: 1" in done.stdout
     assert "no broker: start" in run("apply").stderr
     assert not [*data.rglob("timeline.db")]
 
 
-def test_a_child_that_was_quiet_for_long_is_heard_in_its_log_after_it(data: Path) -> None:
+def test_a_log_file_emptied_by_retention_still_receives_lines(data: Path) -> None:
     path = data / "logs" / "web.log"
     path.parent.mkdir()
     with closing(_LogFile(path, pytest.fail)) as held:
@@ -170,12 +168,12 @@ def test_a_child_that_was_quiet_for_long_is_heard_in_its_log_after_it(data: Path
         assert "logs: would remove 1" in run("apply", "--dry-run").stdout
         assert "logs: 1" in run("apply").stdout
         os.utime(path, (time.time() - 91 * DAY,) * 2)
-        assert "logs: 0" in run("apply").stdout, "it holds nothing any more"
+        assert "logs: 0" in run("apply").stdout, "it is empty already"
         held.emit(logging.makeLogRecord({"msg": "out of memory"}))
     assert path.read_text() == "out of memory\n"
 
 
-def test_nothing_that_came_raw_outlives_its_days_wherever_a_connector_has_it(data: Path) -> None:
+def test_damaged_and_unfinished_files_of_connectors_expire(data: Path) -> None:
     home = data / "connectors/asterisk/siege"
     due = [home / name for name in ("ami/3.bad", "spool/3.bad", "ami/4.spool.new", "rejects.jsonl.new")]
     stays = [home / name for name in ("ami/4.spool", "spool/4.spool", "cursor-0.json", "esl/5.bad")]
@@ -188,17 +186,17 @@ def test_nothing_that_came_raw_outlives_its_days_wherever_a_connector_has_it(dat
     assert [path.exists() for path in (*due, *stays)] == [False] * 4 + [True] * 4
 
 
-def test_a_record_is_forgotten_where_only_the_older_file_is_left(data: Path) -> None:
+def test_rejected_records_expire_if_only_the_older_file_exists(data: Path) -> None:
     home = data / "connectors/a/b"
     kept = keep_rejects(home)
     kept.close()
     kept.path.rename(home / "rejects.old.jsonl")
     assert "rejected records: 1" in run("apply").stdout
-    assert [one.reject.record for one in rejects.read(home)] == [b"now"]
+    assert [stored.reject.record for stored in rejects.read(home)] == [b"now"]
 
 
 @pytest.mark.broker
-def test_what_was_kept_for_long_enough_is_removed_and_told(
+def test_expired_data_are_removed_and_counted(
     data: Path, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", own_kafka.bootstrap)
@@ -226,28 +224,28 @@ def test_what_was_kept_for_long_enough_is_removed_and_told(
     assert done.exit_code == 0, done.output
     assert "rejected records: 1" in done.stdout
     assert [path.exists() for path in (old, fresh, spoilt)] == [False, True, False]
-    kept.add(Reject(Reason.INVALID_JSON, b"after", "", b""))  # a connector that runs goes on
+    kept.add(Reject(Reason.INVALID_JSON, b"after", "", b""))  # a running connector goes on
     kept.close()
-    assert [one.reject.record for one in rejects.read(kept.path.parent)] == [b"now", b"after"]
+    assert [stored.reject.record for stored in rejects.read(kept.path.parent)] == [b"now", b"after"]
     assert b"long ago" not in kept.path.read_bytes()
-    assert "topics: as they must be" in run("apply").stdout
+    assert "topics: up to date" in run("apply").stdout
     assert read_retention(own_kafka) == str(21 * DAY * 1000)
 
 
 @pytest.mark.broker
-def test_an_erasure_whose_proof_nobody_asks_for_is_told_and_proved(
+def test_apply_publishes_and_proves_pending_erasures(
     data: Path, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-        gc.collect()  # what earlier tests of this process left in cycles: `apply` collects too
+        gc.collect()  # collect cycles of earlier tests, because `apply` collects too
     monkeypatch.setenv("ACCUEIL_BROKERS", own_kafka.bootstrap)
-    assert run("apply").exit_code == 0, "topics are there"
+    assert run("apply").exit_code == 0, "topics exist"
     name, contact = "0" * 32, "call:a:1"
     with closing(open_timeline(load())) as timeline:
         timeline.write(entries_of(call(contact)))
         with timeline.write_transaction() as connection:
             erasures.begin(connection, ErasureRequest(name, "", "camille", START_MS, None, 1, 0, 0, None), [contact])
-        assert "told now: 1" in run("apply").stdout
+        assert "published now: 1" in run("apply").stdout
         assert "proved now: 0; not yet: 1" in run("apply").stdout
         timeline.write(entries_of([make("personal_data.erased", 99, subject=contact, channel="call")]))
         assert "proved now: 1; not yet: 0" in run("apply").stdout
@@ -259,46 +257,47 @@ def test_an_erasure_whose_proof_nobody_asks_for_is_told_and_proved(
     assert proved["whose"].startswith(f"erasure:{name}:")
 
 
-def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_the_process_does(
+def test_proof_table_and_process_agree_on_how_long_erased_contacts_are_known(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_TIMELINE__KEEP_DAYS", "120")
     settings, contact, rows = load(), "call:a:1", dict[bytes, Contact]()
     sink = make_sink(settings)
 
-    def tell(events: Sequence[Event]) -> None:
+    def publish(events: Sequence[Event]) -> None:
         for event in events:
             row = rows[event.subject.encode()] = contacts.fold(rows.get(event.subject.encode()), event)
             timeline.write([entries.decode(entries.record(event, row)[1])])
 
     with closing(open_timeline(settings)) as timeline:
-        tell(call(contact))
-        erasing_ = Erasures(
+        publish(call(contact))
+        erasures_ = Erasures(
             timeline,
             lambda _: {key: contacts.encode(row) for key, row in rows.items()},
-            tell,
+            publish,
             retention_periods(settings),
         )
-        name = erasing_.begin(make_request_id(), [contact], "", "camille").id
-        erasing_.publish_pending()
-        found = erasing_.look(name, lambda _: None)
+        name = erasures_.begin(make_request_id(), [contact], "", "camille").id
+        erasures_.publish_pending()
+        found = erasures_.look(name, lambda _: None)
         assert found is not None
         assert found.proof is not None
-        (until,) = (one.until for one in found.proof.remains if one.what == "erased")
-        (days,) = (one.days for one in retention_rules(settings) if one.what[0] == "contacts whose person was erased")
+        (until,) = (rest.until for rest in found.proof.remains if rest.what == "erased")
+        rules = retention_rules(settings)
+        (days,) = (rule.days for rule in rules if rule.what[0] == "contacts whose person was erased")
         assert days == 120
         asked_at = datetime.fromisoformat(found.proof.requested_at)
         assert datetime.fromisoformat(until) == asked_at + timedelta(days=days)
         sink.timeline = timeline
         at = milliseconds(datetime.fromisoformat(until))
         for moment, known in ((at, {contact}), (at + EXPIRY_INTERVAL_MS, set[str]())):
-            for _ in range(2):  # the second ends what the first began
+            for _ in range(2):  # the second run finishes the first
                 sink.expire(moment)
             assert timeline.find_erased().keys() == known
 
 
 def keep_rejects(directory: Path) -> Rejects:
-    """Return what a connector holds open: a record of long ago, and one of now."""
+    """Return the open rejects of a connector: an old record and a new one."""
     directory.mkdir(parents=True, exist_ok=True)
     kept = Rejects(directory)
     for content in (b"long ago", b"now"):

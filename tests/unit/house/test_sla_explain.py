@@ -1,4 +1,4 @@
-"""What `accueil sla explain` says of a clock, as it stands in a contact's row."""
+"""`accueil sla explain`: explanation of the SLA clocks of a contact."""
 
 import tomllib
 from datetime import datetime
@@ -38,10 +38,10 @@ DATA = {"form.submitted": {"procedure": "transport"}, "form.decided": {"decision
 HOUR, DAY = 3600, 86_400
 
 
-def clocks(*happened: tuple[str, float], at: float) -> dict[str, SlaClock]:
-    """The clocks of a form to which that happened, so many seconds after Monday the 3rd of March 2025, 9 o'clock."""
+def clocks(*history: tuple[str, float], at: float) -> dict[str, SlaClock]:
+    """Return the clocks of a form with these events, at seconds after Monday 2025-03-03 09:00 in Paris."""
     row: Contact | None = None
-    for kind, seconds in happened:
+    for kind, seconds in history:
         row = contact.fold(row, make(kind, seconds, subject=FORM, **DATA.get(kind, {})))
     assert row is not None
     found, _ = advance((), clock_intervals(row), POLICIES, START_MS + round(at * 1000))
@@ -57,7 +57,7 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "C")
 
 
-def test_life_of_a_clock_is_told_step_by_step() -> None:
+def test_a_clock_is_explained_step_by_step() -> None:
     assert datetime.fromtimestamp(START_MS / 1000, PARIS).isoformat() == "2025-03-03T09:00:00+01:00"
     history = (
         ("form.submitted", 0.0),
@@ -68,7 +68,7 @@ def test_life_of_a_clock_is_told_step_by_step() -> None:
     assert lines(clocks(*history, at=20 * DAY)["resolution"], 20 * DAY) == [
         "resolution: 10 working_days, policy dossiers, calendar siege".replace("_", " "),
         "2025-03-03 09:00:00+01:00  started",
-        "2025-03-05 09:00:00+01:00  paused: the citizen has to act",
+        "2025-03-05 09:00:00+01:00  paused: waiting for the citizen",
         "2025-03-09 09:00:00+01:00  resumed",
         "2025-03-18 01:48:00+01:00  at risk",
         "2025-03-19 09:00:00+01:00  done in time",
@@ -85,7 +85,7 @@ def test_life_of_a_clock_is_told_step_by_step() -> None:
     ]
 
 
-def test_opening_hours_are_counted_by_day_and_what_was_never_at_risk_is_not_said_to_be() -> None:
+def test_opening_hours_are_counted_by_day_and_at_risk_is_shown_only_if_reached() -> None:
     clock = clocks(("form.submitted", 7.5 * HOUR), ("form.taken_up", 25 * HOUR), at=2 * DAY)["acknowledge"]
     assert lines(clock, 2 * DAY) == [
         "acknowledgement: 2 h of opening, policy dossiers, calendar siege",
@@ -101,13 +101,13 @@ def test_opening_hours_are_counted_by_day_and_what_was_never_at_risk_is_not_said
     assert not any("at risk" in line for line in lines(early, 2 * DAY))
 
 
-def test_what_is_left_is_told_while_nobody_knows_the_deadline() -> None:
+def test_a_paused_clock_shows_the_remaining_time_instead_of_a_deadline() -> None:
     clock = clocks(("form.submitted", 0), ("form.correction_requested", 2 * DAY), at=5 * DAY)["resolution"]
     assert "2025-03-08 09:00:00+01:00  now: paused" in lines(clock, 5 * DAY)
     assert lines(clock, 5 * DAY)[-2:] == ["counted: 1 d", "deadline: 9 d after the citizen has acted"]
 
 
-def test_french_is_spoken_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explanation_is_in_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     clock = clocks(("form.submitted", 0), ("form.correction_requested", 2 * DAY), at=5 * DAY)["resolution"]
     first, *_, last = lines(clock, 5 * DAY)
@@ -115,22 +115,22 @@ def test_french_is_spoken_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert last == "échéance : 9 j après que l'usager aura agi"
 
 
-def test_a_calendar_that_is_gone_is_said_to_be() -> None:
+def test_a_missing_calendar_is_reported() -> None:
     clock = clocks(("form.submitted", 0), at=1)["resolution"]
     *_, last = describe_clock(clock, None, PARIS, START_MS)
     assert last.strip() == "its calendar is no longer in the file"
 
 
-def test_an_open_clock_says_how_it_stands_now_and_what_is_to_come() -> None:
-    def stands(at: float) -> list[str]:
-        told = lines(clocks(("form.submitted", 0), at=at)["acknowledge"], at)
-        return [line.partition("  ")[2] for line in told if "+01:00  " in line]
+def test_an_open_clock_shows_its_state_and_future_steps() -> None:
+    def steps(at: float) -> list[str]:
+        explained = lines(clocks(("form.submitted", 0), at=at)["acknowledge"], at)
+        return [line.partition("  ")[2] for line in explained if "+01:00  " in line]
 
-    assert stands(HOUR) == ["started", "now: running, 1 h of opening left", "at risk (to come)", "deadline (to come)"]
-    assert stands(1.8 * HOUR)[1:] == ["at risk", "now: at risk, 12 min of opening left", "deadline (to come)"]
-    assert stands(2.5 * HOUR)[1:] == ["at risk", "deadline", "now: overdue, late by 30 min of opening"]
-    assert stands(25 * HOUR)[-1] == "now: overdue, late by 6 h of opening"
-    assert stands(50 * HOUR)[-1] == "now: overdue, late by 14 h of opening (1 working day)"
+    assert steps(HOUR) == ["started", "now: running, 1 h of opening left", "at risk (to come)", "deadline (to come)"]
+    assert steps(1.8 * HOUR)[1:] == ["at risk", "now: at risk, 12 min of opening left", "deadline (to come)"]
+    assert steps(2.5 * HOUR)[1:] == ["at risk", "deadline", "now: overdue, late by 30 min of opening"]
+    assert steps(25 * HOUR)[-1] == "now: overdue, late by 6 h of opening"
+    assert steps(50 * HOUR)[-1] == "now: overdue, late by 14 h of opening (1 working day)"
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_an_open_clock_says_how_it_stands_now_and_what_is_to_come() -> None:
         ("working_days", "13 working days left", "reste 13 jours ouvrés"),
     ],
 )
-def test_what_is_left_is_told_in_the_unit_of_the_promise_and_in_working_time(
+def test_remaining_time_is_in_the_unit_of_the_target_and_in_working_time(
     unit: str, left: str, french: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = FILE.replace('target = 10, unit = "working_days"', f'target = 14, unit = "{unit}"')
     policies = Policies(SlaFile.model_validate(tomllib.loads(file)))
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
     found, _ = advance((), clock_intervals(row), policies, START_MS)
-    (clock,) = (one for one in found if one.kind == "resolution")
+    (clock,) = (clock for clock in found if clock.kind == "resolution")
     assert describe_distance(clock, policies.calendars["siege"], START_MS + DAY * 1000) == left
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert describe_distance(clock, policies.calendars["siege"], START_MS + DAY * 1000) == french
@@ -160,42 +160,38 @@ def test_what_is_left_is_told_in_the_unit_of_the_promise_and_in_working_time(
     [
         (
             ("form.correction_requested", "form.decided", "form.taken_up"),
-            ["paused: the citizen has to act", "paused: it was closed", "resumed: opened again"],
+            ["paused: waiting for the citizen", "paused: closed", "resumed: reopened"],
         ),
-        (("form.decided", "form.taken_up"), ["paused: it was closed", "resumed: opened again"]),
+        (("form.decided", "form.taken_up"), ["paused: closed", "resumed: reopened"]),
         (
             ("form.decided", "form.correction_requested", "form.corrected"),
-            ["paused: it was closed", "paused: the citizen has to act", "resumed"],
+            ["paused: closed", "paused: waiting for the citizen", "resumed"],
         ),
     ],
 )
-def test_time_in_which_it_was_closed_is_told_as_such(history: tuple[str, ...], steps: list[str]) -> None:
+def test_pauses_while_the_case_was_closed_are_labelled(history: tuple[str, ...], steps: list[str]) -> None:
     happened = [("form.submitted", 0.0), *((kind, day * DAY) for day, kind in enumerate(history, 1))]
     row: Contact | None = None
     for kind, seconds in happened:
         row = contact.fold(row, make(kind, seconds, subject=FORM, **DATA.get(kind, {})))
     assert row is not None
-    closures = {clock_interval.kind.value: clock_interval.closures for clock_interval in clock_intervals(row)}[
-        "resolution"
-    ]
+    closures = {interval.kind.value: interval.closures for interval in clock_intervals(row)}["resolution"]
     clock, now = clocks(*happened, at=5 * DAY)["resolution"], START_MS + 5 * DAY * 1000
-    told = [line.partition("+01:00  ")[2] for line in describe_clock(clock, CALENDAR, PARIS, now, closures)]
-    assert [step for step in told if step.startswith(("paused", "resumed"))] == steps
+    found = [line.partition("+01:00  ")[2] for line in describe_clock(clock, CALENDAR, PARIS, now, closures)]
+    assert [step for step in found if step.startswith(("paused", "resumed"))] == steps
 
 
-def test_a_deadline_that_another_file_made_is_said_to_be() -> None:
+def test_a_deadline_set_by_another_sla_file_is_reported() -> None:
     clock = clocks(("form.submitted", 0), at=1)["resolution"]
     assert explain_mismatch(clock, POLICIES, PARIS) == ""
     shorter = SlaFile.model_validate(tomllib.loads(FILE.replace("target = 10,", "target = 5,")))
-    assert "not with these terms" in explain_mismatch(clock, Policies(shorter), PARIS)
+    assert "not in this file with these terms" in explain_mismatch(clock, Policies(shorter), PARIS)
     closed = FILE.replace('holidays = "FR"', 'holidays = "FR"\nclosures = [2025-03-10]')
-    said = explain_mismatch(clock, Policies(SlaFile.model_validate(tomllib.loads(closed))), PARIS)
-    assert "by this file the deadline would be another one (2025-03-18): another file, or" in said
+    reason = explain_mismatch(clock, Policies(SlaFile.model_validate(tomllib.loads(closed))), PARIS)
+    assert "by this file the deadline would be 2025-03-18: another file, or" in reason
 
 
-def test_the_last_day_of_a_promise_in_days_is_its_deadline_in_lists_and_step_by_step(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_deadline_in_days_is_shown_as_its_last_day(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
     row.clocks, _ = advance((), clock_intervals(row), POLICIES, START_MS)
     monkeypatch.chdir(tmp_path)
@@ -210,25 +206,23 @@ def test_the_last_day_of_a_promise_in_days_is_its_deadline_in_lists_and_step_by_
     assert "  2025-03-17                 deadline" in explained
     assert "  2025-03-03 11:00:00+01:00  deadline" in explained
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    french_descriptions = CliRunner().invoke(main, ["sla", "explain", FORM]).output.splitlines()
-    assert "  2025-03-17                 échéance" in french_descriptions
+    french = CliRunner().invoke(main, ["sla", "explain", FORM]).output.splitlines()
+    assert "  2025-03-17                 échéance" in french
 
 
-def test_without_an_sla_file_the_setting_that_names_one_is_shown(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_an_sla_file_a_hint_names_the_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ACCUEIL_SLA", raising=False)
     monkeypatch.setattr("streams.cli.sla.read_contacts", lambda *_: {})
     monkeypatch.setattr("streams.cli.sla.read_contact", lambda *_: row)
-    for asked in (["explain", FORM], ["list"]):
+    for arguments in (["explain", FORM], ["list"]):
         monkeypatch.setenv("LC_ALL", "C")
-        told = CliRunner().invoke(main, ["sla", *asked]).stdout.splitlines()[-1]
-        assert told.startswith('no SLA file is set: write sla = "sla.toml" in accueil.toml')
+        hint = CliRunner().invoke(main, ["sla", *arguments]).stdout.splitlines()[-1]
+        assert hint.startswith('no SLA file is configured: write sla = "sla.toml" in accueil.toml')
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        told = CliRunner().invoke(main, ["sla", *asked]).stdout.splitlines()[-1]
-        assert told.startswith("aucun fichier des promesses n'est réglé")
+        hint = CliRunner().invoke(main, ["sla", *arguments]).stdout.splitlines()[-1]
+        assert hint.startswith("aucun fichier des promesses n'est réglé")
     Path("sla.toml").write_text(FILE, encoding="utf-8")
     monkeypatch.setenv("ACCUEIL_SLA", "sla.toml")
-    assert CliRunner().invoke(main, ["sla", "explain", FORM]).stdout == "rien n'a été promis à ce contact\n"
+    assert CliRunner().invoke(main, ["sla", "explain", FORM]).stdout == "ce contact n'a aucun délai promis\n"

@@ -1,4 +1,4 @@
-"""The SLA file: what is wrong in it is named by line and key; one that cannot be used changes nothing."""
+"""The SLA file: errors with line and key, reload, and the commands `accueil sla check` and `calendar`."""
 
 import re
 from collections.abc import Iterator
@@ -44,21 +44,21 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def logs() -> Iterator[list[EventDict]]:
-    with structlog.testing.capture_logs() as told:
-        yield told
+    with structlog.testing.capture_logs() as entries:
+        yield entries
 
 
-def test_the_example_promises_something_in_every_channel_where_citizens_wait() -> None:
+def test_the_example_has_targets_for_every_channel_with_waiting_citizens() -> None:
     policies = load_policies(EXAMPLE)
     for channel in ("call", "visit", "mail", "email", "form"):
         assert policies.find(channel, "siege", "mdph", "", 10**12, 10**12)
     assert not policies.find("appointment", "", "", "", 10**12, 10**12)
 
 
-def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
-    told, more = TEXT.split("# All that can be set.")
-    _, *lines = more.splitlines()
-    file.write_text("\n".join([told, *(line.removeprefix("#").removeprefix(" ") for line in lines)]), encoding="utf-8")
+def test_all_settings_in_the_comments_of_the_example_are_valid(file: Path) -> None:
+    used, commented = TEXT.split("# All settings.")
+    _, *lines = commented.splitlines()
+    file.write_text("\n".join([used, *(line.removeprefix("#").removeprefix(" ") for line in lines)]), encoding="utf-8")
     policies = load_policies(file)
     *_, (terms, rule) = policies.sla_targets()
     assert (terms.policy, terms.since, terms.target, terms.roll) == ("dossiers-mdph", "2026-09-01", 10, True)
@@ -73,7 +73,7 @@ def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "error"),
     [
         ('holidays = "FR" ', 'holidays = "XX" ', "calendars.siege.holidays: "),
         ('"13:30-16:30"', '"12:00-16:30"', "calendars.siege.versions #1.friday: "),
@@ -138,7 +138,7 @@ def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
         ("target = 15, ", "target = 3661, ", "policy #3 (courrier).clocks.announced.target: exceeds 10 years"),
     ],
 )
-def test_a_mistake_is_named_by_file_line_and_key(file: Path, old: str, new: str, said: str) -> None:
+def test_an_error_is_reported_with_file_line_and_key(file: Path, old: str, new: str, error: str) -> None:
     text = TEXT.replace(old, new, 1)
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
@@ -148,18 +148,18 @@ def test_a_mistake_is_named_by_file_line_and_key(file: Path, old: str, new: str,
     place, _, rest = first.partition(": ")
     path, _, line = place.rpartition(":")
     assert path == str(file)
-    assert rest.startswith(said)
+    assert rest.startswith(error)
     changed = next(
         (
             number
-            for number, (was, now) in enumerate(zip(TEXT.splitlines(), text.splitlines(), strict=False), 1)
-            if was != now
+            for number, (before, after) in enumerate(zip(TEXT.splitlines(), text.splitlines(), strict=False), 1)
+            if before != after
         )
     )
     assert abs(int(line) - changed) <= 4
 
 
-def test_lines_are_found_in_all_ways_of_writing_tables() -> None:
+def test_find_line_handles_all_notations_of_tables() -> None:
     text = 'a = 1\n[b]\nc.d = 2 # x\n[[e]]\n[[e]]\nf = { g = 1 }\n[e.h."i j"]\nk = 3\n'
     for keys, line in (
         (("a",), 1),
@@ -172,7 +172,7 @@ def test_lines_are_found_in_all_ways_of_writing_tables() -> None:
         assert find_line(text, keys) == line
 
 
-def test_items_of_lists_are_counted_from_1_and_their_lines_found(file: Path) -> None:
+def test_errors_in_list_items_name_the_item_and_its_line(file: Path) -> None:
     closures = """closures = [
     2026-12-24, { on = 2026-12-31, hours = ["12:00-13:00", "15:00-14:00"] },
     # [, of the summer
@@ -186,8 +186,8 @@ def test_items_of_lists_are_counted_from_1_and_their_lines_found(file: Path) -> 
     with pytest.raises(ConfigError) as caught:
         load_policies(file)
     assert str(caught.value).splitlines() == [
-        f"{file}:{first + below}: calendars.siege.closures #{item}: {said}"
-        for below, item, said in (
+        f"{file}:{first + below}: calendars.siege.closures #{item}: {error}"
+        for below, item, error in (
             (1, "2.hours #2", "15:00-14:00 ends before it begins"),
             (3, "3", "to (2027-08-10) is before from (2027-08-14)"),
             (4, "4", "must be a day such as 2026-12-24"),
@@ -198,10 +198,10 @@ def test_items_of_lists_are_counted_from_1_and_their_lines_found(file: Path) -> 
     ]
 
 
-def test_a_file_that_becomes_unusable_keeps_what_it_said_and_says_so_once(
+def test_an_invalid_file_keeps_the_previous_policies_and_warns_once(
     file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
 ) -> None:
-    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sla_file, "CHECK_SECONDS", 0.0)
     watched = WatchedPolicies(file)
     first = watched()
     file.write_text(TEXT.replace("target = 60", "target = none"), encoding="utf-8")
@@ -226,11 +226,11 @@ def is_usable(watched: WatchedPolicies) -> float | None:
     return registry.get_sample_value("pipeline_sla_file_last_reload_successful")
 
 
-def test_board_tells_prometheus_of_a_file_that_cannot_be_used(file: Path, tmp_path: Path) -> None:
+def test_the_board_exports_whether_the_last_reload_succeeded(file: Path, tmp_path: Path) -> None:
     port, settings = free_port(), tmp_path / "accueil.toml"
     settings.write_text(f'brokers = "127.0.0.1:{free_port()}"\nsla = "sla.toml"\nweb.port = {port}', encoding="utf-8")
 
-    def told() -> list[str]:
+    def exported() -> list[str]:
         with suppress(httpx.TransportError):
             lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
             return [line[-3:] for line in lines if line.startswith("pipeline_sla_file_last_reload_successful ")]
@@ -240,19 +240,19 @@ def test_board_tells_prometheus_of_a_file_that_cannot_be_used(file: Path, tmp_pa
         web.start()
         for text, value in ((TEXT, "1.0"), ("policy = 3", "0.0"), (TEXT, "1.0")):
             file.write_text(text, encoding="utf-8")
-            wait_until(lambda value=value: told() == [value], value, otherwise=told)
+            wait_until(lambda value=value: exported() == [value], value, otherwise=exported)
 
 
-def test_promises_that_are_taken_out_are_told_and_kept_by_who_has_them_unless_a_version_gives_them_another_target(
+def test_removed_targets_are_logged_and_running_clocks_keep_them_unless_a_version_replaces_them(
     file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
 ) -> None:
-    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sla_file, "CHECK_SECONDS", 0.0)
     watched, row = WatchedPolicies(file), contact.fold(None, make("letter.arrived", 0, subject="letter:a:1"))
-    had, _ = advance((), clock_intervals(row), watched(), START_MS)
+    running, _ = advance((), clock_intervals(row), watched(), START_MS)
 
     def after(text: str) -> dict[str, int]:
         file.write_text(text, encoding="utf-8")
-        found, _ = advance(had, clock_intervals(row), watched(), START_MS + 3 * 86_400_000, renew=True)
+        found, _ = advance(running, clock_intervals(row), watched(), START_MS + 3 * 86_400_000, renew=True)
         return {clock.kind.value: clock.terms.target for clock in found}
 
     begin, end = TEXT.index('[[policy]]\nname = "courrier"'), TEXT.index('[[policy]]\nname = "courriel"')
@@ -266,10 +266,8 @@ def test_promises_that_are_taken_out_are_told_and_kept_by_who_has_them_unless_a_
     ]
 
 
-def test_calendars_that_are_taken_out_are_told(
-    file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
-) -> None:
-    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+def test_removed_calendars_are_logged(file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]) -> None:
+    monkeypatch.setattr(sla_file, "CHECK_SECONDS", 0.0)
     watched = WatchedPolicies(file)
     file.write_text(TEXT.replace("siege", "agence"), encoding="utf-8")
     assert list(watched().calendars) == ["agence"]
@@ -279,32 +277,32 @@ def test_calendars_that_are_taken_out_are_told(
     ]
 
 
-def test_a_file_that_is_not_there_at_the_start_is_refused(tmp_path: Path) -> None:
+def test_a_file_missing_at_the_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"sla\.toml"):
         WatchedPolicies(tmp_path / "sla.toml")
 
 
-def test_list_says_that_workers_go_on_with_what_a_broken_file_said_before(file: Path, tmp_path: Path) -> None:
+def test_list_says_that_workers_keep_the_targets_from_before_an_error(file: Path, tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("target = 1200", "target = 0"))
     environment = {"LC_ALL": "C", "ACCUEIL_SLA": str(file), "ACCUEIL_DATA": str(tmp_path)}
     result = CliRunner().invoke(main, ["sla", "list"], env=environment)
     assert result.exit_code == 2
-    mistake, kept = result.stderr.splitlines()
-    assert re.match(rf"accueil: {re.escape(str(file))}:\d+: policy #2 \(guichets\).clocks.answer.target: ", mistake)
-    assert kept == "accueil: a worker that runs keeps the promises that it had, until this is mended"
+    error, note = result.stderr.splitlines()
+    assert re.match(rf"accueil: {re.escape(str(file))}:\d+: policy #2 \(guichets\).clocks.answer.target: ", error)
+    assert note == "accueil: running workers keep the previous targets until this is fixed"
 
 
-def test_check_says_what_is_promised(file: Path) -> None:
+def test_check_prints_targets_and_deadlines(file: Path) -> None:
     result = CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": "C"})
     assert result.exit_code == 0, result.output
     assert "15 working days" in result.output
     assert "40 h of opening" in result.output
     due = {re.split(r"  +", line)[-1] for line in result.output.splitlines() if " working days" in line}
     assert due
-    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d", one) for one in due), "the last day, which needs no time"
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d", deadline) for deadline in due), "the last day, without a time"
 
 
-def test_check_says_which_file_it_read_and_where_that_was_set(
+def test_check_prints_the_settings_file_and_the_sla_file(
     file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -312,8 +310,8 @@ def test_check_says_which_file_it_read_and_where_that_was_set(
     def check(*arguments: str) -> Result:
         return CliRunner().invoke(main, [*arguments, "sla", "check"])
 
-    told = "settings: no file, accueil.toml is not here (--config or ACCUEIL_CONFIG names another file)\n"
-    assert check().stderr == f"accueil: no SLA file: name one, or set sla; {told}"
+    hint = "settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)\n"
+    assert check().stderr == f"accueil: no SLA file: name one, or configure sla; {hint}"
     settings = tmp_path / "ours.toml"
     settings.write_text('sla = "sla.toml"', encoding="utf-8")
     done = check("--config", str(settings))
@@ -321,7 +319,7 @@ def test_check_says_which_file_it_read_and_where_that_was_set(
     assert done.stdout.startswith(f"SLA file: {file}\n")
 
 
-def test_check_says_how_each_promise_is_counted_and_what_is_of_no_effect_now(file: Path) -> None:
+def test_check_prints_the_terms_of_each_target_and_marks_replaced_and_later_ones(file: Path) -> None:
     more = """
 [[policy]]
 name = "demarches"
@@ -337,7 +335,7 @@ calendar = "siege"
 clocks.acknowledge = { target = 3, unit = "business_days", roll = true }
 """
     file.write_text(TEXT + more, encoding="utf-8")
-    for language, clock, told in (
+    for language, clock, expected in (
         (
             "C",
             "acknowledgement",
@@ -359,11 +357,11 @@ clocks.acknowledge = { target = 3, unit = "business_days", roll = true }
     ):
         result = CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": language})
         rows = [re.split(r"  +", line) for line in result.output.splitlines() if line.startswith("demarches")]
-        told_rows = [row[row.index(clock) + 1 :] for row in rows if clock in row]
-        assert [row[: len(wanted)] for row, wanted in zip(told_rows, told, strict=True)] == told
+        found = [row[row.index(clock) + 1 :] for row in rows if clock in row]
+        assert [row[: len(wanted)] for row, wanted in zip(found, expected, strict=True)] == expected
 
 
-def test_check_of_a_year_names_its_holidays_and_closures(file: Path) -> None:
+def test_check_with_a_year_prints_holidays_and_closures(file: Path) -> None:
     closures = (
         'closures = [2027-05-07, { from = 2026-12-24, to = 2027-01-02 }, { on = 2027-06-03, hours = "12:00-24:00" }]'
     )
@@ -375,15 +373,15 @@ def test_check_of_a_year_names_its_holidays_and_closures(file: Path) -> None:
     assert {"2027-05-07  fermé", "2027-06-03  fermé 12:00-24:00", "2027-05-06  Ascension"} < set(days)
 
 
-def test_calendars_are_exported_and_closures_imported_as_icalendar(file: Path, tmp_path: Path) -> None:
+def test_calendars_are_exported_to_and_imported_from_icalendar(file: Path, tmp_path: Path) -> None:
     def sla(*arguments: str) -> str:
         result = CliRunner().invoke(main, ["sla", "calendar", *arguments], env={"LC_ALL": "C"})
         return result.output
 
-    of_file = ("--year", "2027", "--file", str(file))
+    options = ("--year", "2027", "--file", str(file))
     closed, opened = tmp_path / "closed.ics", tmp_path / "opened.ics"
-    closed.write_text(sla("export", "siege", "--closures", *of_file), encoding="utf-8")
-    opened.write_text(sla("export", "siege", *of_file), encoding="utf-8")
+    closed.write_text(sla("export", "siege", "--closures", *options), encoding="utf-8")
+    opened.write_text(sla("export", "siege", *options), encoding="utf-8")
     rest = "closures = []", sla("import", str(closed)).strip()
     hours = (
         "[[calendars.siege.versions]]",
@@ -392,14 +390,14 @@ def test_calendars_are_exported_and_closures_imported_as_icalendar(file: Path, t
     file.write_text(TEXT.replace('holidays = "FR" ', "#").replace(*rest).replace(*hours), encoding="utf-8")
     before, after = load_policies(EXAMPLE).calendars["siege"], load_policies(file).calendars["siege"]
     assert list(after.openings(2027)) == list(before.openings(2027))
-    assert "no calendar agence; there are: siege" in sla("export", "agence", *of_file)
+    assert "unknown calendar agence; known: siege" in sla("export", "agence", *options)
     assert "not an iCalendar" in sla("import", str(file))
-    assert "says no hours" in sla("import", "--extra", str(closed))
+    assert "has no hours and cannot be an opening" in sla("import", "--extra", str(closed))
 
 
-def test_check_says_that_nothing_is_promised_or_that_it_is_due_too_late(file: Path) -> None:
+def test_check_reports_an_empty_file_and_deadlines_beyond_the_calendar(file: Path) -> None:
     file.write_text("", encoding="utf-8")
-    assert "promises nothing" in CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": "C"}).output
+    assert "has no targets" in CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": "C"}).output
     closed = "closures = [{ from = 2020-01-01, to = 2100-12-31 }]"
     file.write_text(TEXT.replace("closures = []", closed), encoding="utf-8")
     result = CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": "C"})
@@ -407,13 +405,13 @@ def test_check_says_that_nothing_is_promised_or_that_it_is_due_too_late(file: Pa
     assert "after 2100" in result.output
 
 
-def test_file_in_another_encoding_is_refused(file: Path) -> None:
+def test_a_file_in_another_encoding_is_refused(file: Path) -> None:
     file.write_bytes("# réglé".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"sla\.toml is not UTF-8"):
         load_policies(file)
 
 
-def test_a_file_that_the_command_names_is_not_said_to_be_that_of_the_settings(file: Path) -> None:
+def test_errors_name_the_setting_only_if_the_file_comes_from_it(file: Path) -> None:
     file.with_name("accueil.toml").write_text('sla = "ours.toml"', encoding="utf-8")
     settings = ("--config", str(file.with_name("accueil.toml")), "sla")
     for command in (("check", "nope.toml"), ("calendar", "export", "siege", "--file", "nope.toml")):
@@ -426,26 +424,28 @@ def test_a_file_that_the_command_names_is_not_said_to_be_that_of_the_settings(fi
     assert f"accueil.toml: sla: the SLA file {file.with_name('ours.toml')} is not there: is the path " in result.stderr
 
 
-def test_a_file_that_cannot_be_used_any_more_is_told_with_what_names_it(
+def test_the_warning_for_a_lost_file_names_its_setting(
     file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
 ) -> None:
-    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sla_file, "CHECK_SECONDS", 0.0)
     watched = WatchedPolicies(file, "accueil.toml")
     before = watched()
     file.unlink()
     assert watched() is before
-    (told,) = logs
-    assert told["detail"].startswith(f"accueil.toml: sla: the SLA file {file} is not there")
+    (entry,) = logs
+    assert entry["detail"].startswith(f"accueil.toml: sla: the SLA file {file} is not there")
 
 
-def test_check_of_a_wrong_file_fails(file: Path) -> None:
+def test_check_fails_for_an_invalid_file(file: Path) -> None:
     file.write_text("policy = 3", encoding="utf-8")
     result = CliRunner().invoke(main, ["sla", "check", str(file)])
     assert result.exit_code == 2
     assert f"{file}:1: policy" in result.output
 
 
-def test_the_settings_name_it_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_path_of_the_sla_file_is_relative_to_the_settings_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "accueil.toml").write_text('sla = "sla.toml"', encoding="utf-8")
     assert load(tmp_path / "accueil.toml").sla == tmp_path / "sla.toml"
     monkeypatch.setenv("ACCUEIL_SLA", "elsewhere.toml")

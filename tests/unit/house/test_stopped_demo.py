@@ -1,4 +1,4 @@
-"""Beside a demo that is stopped, commands look in the data of none, and say so; beside one that runs, in its data."""
+"""Commands next to a demo: they use the data of a running demo, and mention a stopped one."""
 
 from pathlib import Path
 
@@ -33,9 +33,9 @@ def run(*arguments: str) -> Result:
 @pytest.mark.parametrize(
     ("command", "where"),
     [
-        (("audit", "verify"), "nothing is recorded yet in accueil-data/audit"),
-        (("audit", "show"), "nothing is recorded yet in accueil-data/audit"),
-        (("tokens", "list"), "none in accueil-data/access"),
+        (("audit", "verify"), "no records yet in accueil-data/audit"),
+        (("audit", "show"), "no records yet in accueil-data/audit"),
+        (("tokens", "list"), "no tokens in accueil-data/access"),
         (("rejects", "list"), "0 rejected records in accueil-data/connectors"),
         (
             ("links", "list", "case:0a1b-0000000000000000000001"),
@@ -44,7 +44,7 @@ def run(*arguments: str) -> Result:
         (("timeline", "show", "--purpose", "contact"), "no citizen is known until then"),
     ],
 )
-def test_who_finds_nothing_beside_a_stopped_demo_is_told_where_its_data_are(
+def test_commands_without_data_mention_a_stopped_demo(
     command: tuple[str, ...], where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hint = f"{where}; a stopped demo is next to it: start it, or set ACCUEIL_DATA={DEMO}\n"
@@ -55,16 +55,16 @@ def test_who_finds_nothing_beside_a_stopped_demo_is_told_where_its_data_are(
     assert "démonstration" not in run(*command).output
 
 
-def test_who_needs_a_broker_beside_a_stopped_demo_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_without_a_broker_mention_a_stopped_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     for command in (("explain", "offered"), ("sla", "list"), ("dead-letters", "list")):
         monkeypatch.setenv("LC_ALL", "C")
         assert run(*command).output.endswith("; the demo there is stopped: accueil up --demo\n")
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert run(*command).output.endswith(" ; la démonstration y est arrêtée : accueil up --demo\n")
-    assert "démonstration" not in run("worker").output  # real events do not belong there
+    assert "démonstration" not in run("worker").output  # a worker must not process real events in the demo
 
 
-def test_who_looks_at_the_demo_that_runs_is_told_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_report_once_that_they_use_the_running_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.0)
     commands = ("explain", "offered"), ("sla", "list"), ("dead-letters", "list"), ("rejects", "list")
     with claim_data_directory(DEMO):
@@ -77,7 +77,7 @@ def test_who_looks_at_the_demo_that_runs_is_told_so_once(monkeypatch: pytest.Mon
         assert run("rejects", "list").stderr == ""
 
 
-def test_rejects_are_the_demos_while_it_runs() -> None:
+def test_rejects_uses_the_running_demo() -> None:
     with claim_data_directory(DEMO):
         instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         assert run("rejects", "list").output.endswith(f"1 rejected records in {DEMO}/connectors\n")
@@ -88,18 +88,18 @@ def test_rejects_are_the_demos_while_it_runs() -> None:
         (systems / "accueil.toml").write_text('[connectors.siege]\nconnector = "asterisk"\npath = "queue_log"\n')
         again = run("rejects", "replay", "--all", "--dry-run")
         assert again.exit_code == 0, again.output
-        assert "siege: 0 usable now" in again.output
+        assert "siege: 0 records accepted now" in again.output
     assert "1 rejected" not in run("rejects", "list").output
 
 
-def test_a_demo_that_runs_beside_what_runs_is_not_called_stopped() -> None:
+def test_a_running_demo_is_not_reported_as_stopped() -> None:
     assert instance_lock.stopped_demo_hint(DEMO.parent)
     with claim_data_directory(DEMO):
         instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         assert instance_lock.stopped_demo_hint(DEMO.parent) == ""
 
 
-def test_connectors_are_the_demos_while_it_runs_and_none_are_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connectors_uses_the_running_demo_unless_some_are_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     systems, log = DEMO / instance_lock.SYSTEMS, Path("queue_log").resolve()
     systems.mkdir()
     (systems / "accueil.toml").write_text(f'[connectors.standard]\nconnector = "asterisk"\npath = "{log}"\n')
@@ -116,12 +116,12 @@ def test_connectors_are_the_demos_while_it_runs_and_none_are_set_up(monkeypatch:
         checked = run("connectors", "check", "standard")
         assert checked.exit_code == 0, checked.output
         Path("accueil.toml").write_text(f'[connectors.siege]\nconnector = "asterisk"\npath = "{log}"\n')
-        assert "  siege  " in run("connectors", "list").stdout  # who sets up his own beside the demo means them
+        assert "  siege  " in run("connectors", "list").stdout  # own connectors have priority over those of the demo
         assert run("connectors", "check", "siege").stderr == "accueil: settings: accueil.toml\n"
         assert "connectors.standard: unknown; configured: siege" in run("connectors", "check", "standard").stderr
 
 
-def test_topics_are_made_on_the_demos_broker_only_if_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_topics_apply_uses_the_demo_only_if_its_data_directory_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     with claim_data_directory(DEMO):
         instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         left = run("topics", "apply")

@@ -1,4 +1,4 @@
-"""`accueil tokens`, as an operator uses it."""
+"""`accueil tokens`: add, list, rotate and revoke, with their audit records."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ def command(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["tokens", *arguments])
 
 
-def test_a_secret_is_shown_once_alone_and_lets_its_holder_in() -> None:
+def test_add_prints_a_valid_secret_once_and_stores_only_its_hash() -> None:
     result = command("add", "guichet-1", "--role", "agent", "--sector", "social", "--service", "rsa", "--rate", "30")
     assert result.exit_code == 0
     secret = result.stdout.strip()
@@ -44,41 +44,41 @@ def test_a_secret_is_shown_once_alone_and_lets_its_holder_in() -> None:
     assert token.sha256 not in command("list", "--json").output
 
 
-def test_a_sector_that_nobody_knows_is_refused_unless_none_has_a_key_yet() -> None:
+def test_an_unknown_sector_is_refused_once_any_sector_has_a_key() -> None:
     early = command("add", "early", "--role", "agent", "--sector", "nope")
-    assert (early.exit_code, "no sector has a key here yet: check the name, nope" in early.stderr) == (0, True)
+    assert (early.exit_code, "no sector has a key here yet: check the name nope" in early.stderr) == (0, True)
     load_key(DATA / "connectors" / "keys", "social")
     nameless = command("add", "nameless", "--role", "agent", "--sector", "")
     assert (nameless.exit_code, nameless.stdout) == (2, "")
-    assert nameless.stderr == "accueil: --sector is empty: name a sector, or leave it out\n"
+    assert nameless.stderr == "accueil: --sector is empty: name a sector, or omit the option\n"
     late = command("add", "late", "--role", "agent", "--sector", "social", "--sector", "nope")
     assert (late.exit_code, late.stdout) == (2, "")
     assert "no sector nope here: social; --sector names one" in late.stderr
     assert [token.name for token in Tokens(DATA / "access").list()] == ["early"]
     lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
-    assert {one["whose"] for one in lines} == {"token:early"}
+    assert {record["whose"] for record in lines} == {"token:early"}
 
 
-def test_a_service_that_nobody_knows_is_told_and_the_token_made_all_the_same() -> None:
+def test_an_unknown_service_gives_a_warning_only() -> None:
     load_key(DATA / "connectors" / "keys", "social")
-    assert "service" not in command("add", "first", "--role", "agent", "--service", "rsa").stderr, "nobody can be asked"
+    assert "service" not in command("add", "first", "--role", "agent", "--service", "rsa").stderr, (
+        "no timelines to compare with"
+    )
     timeline = Timeline(f"sqlite:///{DATA / 'timeline.db'}")
-    told = {"site": "siege", "service": "rsa", "sector": "social"}
-    timeline.write(entries_of([make("letter.arrived", 0, subject="mail:ged:1", **told)]))
+    fields = {"site": "siege", "service": "rsa", "sector": "social"}
+    timeline.write(entries_of([make("letter.arrived", 0, subject="mail:ged:1", **fields)]))
     timeline.close()
     right = command("add", "second", "--role", "agent", "--service", "rsa")
-    assert (right.exit_code, "there are" in right.stderr, "known" in right.stderr) == (0, False, False)
+    assert (right.exit_code, "rsa" in right.stderr, "known" in right.stderr) == (0, False, False)
     wrong = command("add", "third", "--role", "agent", "--sector", "social", "--service", "rsaa")
-    assert "no contact of service rsaa was found; there are: rsa" in wrong.stderr
+    assert "no contact of service rsaa found; services with contacts: rsa" in wrong.stderr
     assert (wrong.exit_code, len(wrong.stdout.splitlines())) == (0, 1)
     tokens = {token.name: token.sectors for token in Tokens(DATA / "access").list()}
     assert tokens == {"first": ("social",), "second": ("social",), "third": ("social",)}
 
 
 @pytest.mark.parametrize("is_done", [False, True])
-def test_a_change_is_recorded_as_failed_only_if_it_was_not_made(
-    monkeypatch: pytest.MonkeyPatch, *, is_done: bool
-) -> None:
+def test_failed_is_recorded_only_if_the_change_was_not_made(monkeypatch: pytest.MonkeyPatch, *, is_done: bool) -> None:
     replace = tokens.replace
 
     def fail(path: Path, content: bytes) -> None:
@@ -89,10 +89,10 @@ def test_a_change_is_recorded_as_failed_only_if_it_was_not_made(
     monkeypatch.setattr(tokens, "replace", fail)
     assert command("add", "guichet-1", "--role", "agent").exit_code != 0
     lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
-    assert [one["result"] for one in lines] == (["begun"] if is_done else ["begun", "failed"])
+    assert [record["result"] for record in lines] == (["begun"] if is_done else ["begun", "failed"])
 
 
-def test_every_change_is_in_the_audit_before_it_is_made() -> None:
+def test_every_change_is_recorded_before_and_after() -> None:
     old = command("add", "guichet-1", "--role", "agent").stdout.strip()
     new = command("rotate", "guichet-1").stdout.strip()
     now = datetime.now(UTC)
@@ -101,33 +101,36 @@ def test_every_change_is_in_the_audit_before_it_is_made() -> None:
     assert command("revoke", "guichet-1").exit_code == 0
     assert Tokens(DATA / "access").authenticate(new, now) is None
     lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
-    told = [(one["operation"], one["result"]) for one in lines]
-    assert told == [(what, end) for what in ("add_token", "rotate_token", "revoke_token") for end in ("begun", "done")]
+    recorded = [(record["operation"], record["result"]) for record in lines]
+    operations = ("add_token", "rotate_token", "revoke_token")
+    assert recorded == [(operation, result) for operation in operations for result in ("begun", "done")]
     assert verify(DATA / "audit").findings == []
 
 
-def test_what_cannot_be_recorded_is_not_done() -> None:
+def test_nothing_is_done_if_it_cannot_be_recorded() -> None:
     DATA.mkdir()
     (DATA / "audit").write_text("a file is in the way")
     result = command("add", "guichet-1", "--role", "agent")
     assert result.exit_code == 2
-    assert "nothing was done, since it could not be recorded" in result.stderr
+    assert "nothing was done, because the audit log cannot be written" in result.stderr
     assert result.stdout == ""
-    assert command("list").stdout == "none in accueil-data/access\n"
+    assert command("list").stdout == "no tokens in accueil-data/access\n"
 
 
-def test_a_name_is_never_given_twice_and_an_unknown_one_is_told() -> None:
+def test_names_are_never_reused_and_unknown_ones_are_refused() -> None:
     command("add", "guichet-1", "--role", "agent")
     command("revoke", "guichet-1")
     again = command("add", "guichet-1", "--role", "agent")
     assert (again.exit_code, again.stdout) == (2, "")
-    assert "there is, or was, a token named guichet-1: choose another name, or `accueil tokens rotate" in again.stderr
+    assert (
+        "a token named guichet-1 exists or existed: choose another name, or run `accueil tokens rotate" in again.stderr
+    )
     assert command("revoke", "guichet-1").exit_code == command("rotate", "nobody").exit_code == 1
     assert command("add", "Jeanne Exemple", "--role", "agent").exit_code == 2
-    assert command("rotate", "").stderr == "accueil: there is no token named '' that is not revoked\n"
+    assert command("rotate", "").stderr == "accueil: no active token is named ''\n"
 
 
-def test_the_list_says_how_each_stands_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_shows_the_state_of_tokens_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     command("add", "a", "--role", "dpo")
     command("add", "b", "--role", "operator")
     command("revoke", "b")

@@ -1,4 +1,4 @@
-"""Requests to erase a citizen, until they are proved; and no samples of pseudonyms in PostgreSQL's statistics."""
+"""Erasure requests and their proofs; no samples of pseudonyms in PostgreSQL's statistics."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make their tables."""
+    """Create the tables."""
     op.create_table(
         "erasure_requests",
         sa.Column("id", sa.Text, primary_key=True),

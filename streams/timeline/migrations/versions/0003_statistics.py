@@ -1,4 +1,4 @@
-"""No samples of pseudonyms and contacts in PostgreSQL's statistics, which outlast the rows that they were taken from."""
+"""No samples of pseudonyms and contacts in PostgreSQL's statistics, which outlive the sampled rows."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Take none, and drop those that there are: to say a column's type anew does that, and writes nothing else."""
+    """Disable sampling and drop existing samples. Altering a column's type to itself drops them and writes nothing else."""
     if op.get_context().dialect.name == "postgresql":
         for table, column in (
             ("revocations", "one"),

@@ -1,4 +1,4 @@
-"""What is promised in a matter and still to be kept."""
+"""Open SLA targets of contacts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the table; no samples of contacts in PostgreSQL's statistics."""
+    """Create the table; no samples of contacts in PostgreSQL's statistics."""
     op.create_table(
         "promises",
         sa.Column("contact", sa.Text, primary_key=True),

@@ -1,4 +1,4 @@
-"""Links of each contact by all that it told: a former release left what its stronger identities, told later, made superfluous."""
+"""Links of each contact from all its identities. An earlier release kept links made superfluous by stronger identities."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,9 +11,9 @@ MOST = 8
 
 
 def upgrade() -> None:
-    """Write the table anew: without `event`, since no one event tells a link any more.
+    """Rewrite the table without `event`, because no single event proves a link any more.
 
-    Of a million it takes a minute, of which nothing is kept if it is killed.
+    A million links take a minute. An interrupted run changes nothing.
     """
     is_postgresql = op.get_context().dialect.name == "postgresql"
     op.create_table(
@@ -27,7 +27,7 @@ def upgrade() -> None:
     kinds = " ".join(
         f"WHEN substr(name, 1, {len(start)}) = '{start}' THEN {strength}" for strength, start in enumerate(STRENGTH)
     )
-    if is_postgresql:  # now, not after all the work: whoever has the table open makes this be tried again
+    if is_postgresql:  # fails now, not after all the work, if another process uses the table
         op.execute("LOCK TABLE links IN ACCESS EXCLUSIVE MODE")
     op.execute(
         f"WITH told_in AS (SELECT contact, owner, sector, source, happened_at"  # noqa: S608 - no value
@@ -51,7 +51,7 @@ def upgrade() -> None:
         f" FROM ranked JOIN whose USING (contact) WHERE place <= {MOST} AND name <> strongest"
         " GROUP BY strongest, name, contact"
     )
-    op.execute(  # a link that only continues one that was revoked is so too, as `links.carry_revoked` has it
+    op.execute(  # carry over revocations, see `links.carry_over_revocations`
         "INSERT INTO revocations SELECT anew.one, anew.other, min(revoked_at), min(reason) FROM revocations"
         " JOIN links ON links.one = revocations.one AND links.other = revocations.other"
         " JOIN links_anew AS anew ON anew.contact = links.contact AND anew.other = links.other AND anew.one <> links.one"

@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Create the table; a row marks a database that an earlier release has filled."""
+    """Create the table. A row marks a database that an earlier release has filled."""
     op.create_table(
         "positions",
         sa.Column("partition", sa.BigInteger, primary_key=True, autoincrement=False),

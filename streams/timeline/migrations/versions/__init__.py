@@ -1,1 +1,1 @@
-"""One file per change of the tables."""
+"""Migrations of the tables, one file each."""

@@ -1,4 +1,4 @@
-"""What lines mean together: visits, steps of a call, and ids."""
+"""Numbers of queue stays, repeatable steps of a call, and event ids."""
 
 from datetime import datetime, timedelta
 
@@ -11,8 +11,8 @@ from connectors.sdk.contract import Reject
 from tests.support.queue_log import CALL, ENTER, NOW, Log, T, data_of, line
 
 
-class TestVisits:
-    def test_each_stay_in_a_queue_is_a_visit_of_its_own(self) -> None:
+class TestQueueStays:
+    def test_each_queue_stay_has_its_own_number(self) -> None:
         events = Log().events(
             ENTER,
             line("CONNECT", 5, "x", 2, at=T + 5, agent="PJSIP/31"),
@@ -35,11 +35,13 @@ class TestVisits:
         assert {(event.service, event.site) for event in calls if event.data.visit == 2} == {("social", "annexe")}
         assert len({event.id for event in events}) == len(events)
 
-    @pytest.mark.parametrize("said", [line("CONNECT", 5, agent="PJSIP/31"), line("ABANDON"), line("COMPLETEAGENT")])
-    def test_a_call_that_never_entered_is_in_its_first_visit(self, said: str) -> None:
-        assert Log().events(said)[0].data.visit == 1
+    @pytest.mark.parametrize(
+        "log_lines", [line("CONNECT", 5, agent="PJSIP/31"), line("ABANDON"), line("COMPLETEAGENT")]
+    )
+    def test_call_without_an_entry_is_in_its_first_stay(self, log_lines: str) -> None:
+        assert Log().events(log_lines)[0].data.visit == 1
 
-    def test_a_queue_that_turns_a_call_away_is_visited_too(self) -> None:
+    def test_refusal_counts_as_a_stay(self) -> None:
         events = Log().events(
             ENTER,
             line("COMPLETECALLER", 1, 2, at=T + 60),
@@ -54,24 +56,24 @@ class TestVisits:
         assert len({first, second, other}) == 3
         assert all(MAX_STAYS < visit <= 2 * MAX_STAYS for visit in (first, second, other))
 
-    def test_it_is_numbered_apart_from_queues_that_take_it(self) -> None:
+    def test_refusals_do_not_change_the_numbers_of_other_stays(self) -> None:
         enter = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 20, queue="610")]
         with_refusals = [line("FULL", at=T - 9), *enter[:2], line("CLOSED", at=T + 15, queue="610"), *enter[2:]]
         ids = {event.id for event in Log().events(*with_refusals)}
         assert ids > {event.id for event in Log().events(*enter)}
         assert len(ids) == 5
 
-    def test_refusals_of_one_number_are_told_apart(self) -> None:
+    def test_refusals_get_different_numbers(self) -> None:
         memory = CallHistory()
         numbers = [memory.number_refusal(CALL, f"{queue}|1") for queue in range(MAX_STAYS)]
         assert sorted(numbers) == list(range(MAX_STAYS + 1, 2 * MAX_STAYS + 1))
         assert [memory.number_refusal(CALL, f"{queue}|1") for queue in range(MAX_STAYS)] == numbers
 
-    def test_a_call_that_is_diverted_while_it_waits_leaves_the_queue_it_waits_in(self) -> None:
+    def test_call_diverted_while_waiting_leaves_its_queue(self) -> None:
         assert Log().last(ENTER, line("DIVERTED", at=T + 9))[0].data.visit == 1
 
-    def test_the_same_lines_again_are_the_same_events(self) -> None:
-        said = [
+    def test_repeated_lines_give_the_same_events(self) -> None:
+        log_lines = [
             ENTER,
             line("EXITWITHTIMEOUT", 1, 1, 60, at=T + 60),
             line("FULL", at=T + 60, queue="610"),
@@ -81,15 +83,15 @@ class TestVisits:
             line("CLOSED", at=T + 97),
         ]
         log = Log()
-        first = [event.id for event in log.events(*said)]
-        assert [event.id for event in log.events(*said)] == first
+        first = [event.id for event in log.events(*log_lines)]
+        assert [event.id for event in log.events(*log_lines)] == first
 
-    def test_two_queues_of_one_label_are_two_visits(self) -> None:
+    def test_two_queues_with_one_label_are_two_stays(self) -> None:
         log = Log(queues={"600": {"label": "accueil"}, "601": {"label": "accueil"}})
         events = log.events(ENTER, line("EXITEMPTY", 1, 1, 0), line("ENTERQUEUE", queue="601"))
         assert [(event.data.queue, event.data.visit) for event in events] == [("accueil", n) for n in (1, 1, 2)]
 
-    def test_a_call_may_loop(self) -> None:
+    def test_call_may_return_to_a_queue_many_times(self) -> None:
         log = Log()
         visits = [
             event.data.visit
@@ -101,7 +103,7 @@ class TestVisits:
 
 
 class TestSteps:
-    def test_a_choice_in_a_menu_is_known_by_its_name(self) -> None:
+    def test_menu_choice_has_its_configured_label(self) -> None:
         menu = line("MENU", 2, queue="NONE")
         events = Log().events(
             menu, menu, line("MENU", 2, at=T + 9, queue="NONE"), line("MENU", "0639980000", queue="NONE")
@@ -110,21 +112,21 @@ class TestSteps:
             *[("call.menu_chosen", "rsa")] * 3,
             ("call.menu_chosen", ""),
         ]
-        assert len({event.id for event in events}) == 3, "the same line again is the same event"
+        assert len({event.id for event in events}) == 3, "a repeated line gives the same event"
 
-    def test_what_is_explained_later_is_counted_as_if_it_had_been_at_once(self) -> None:
-        said = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
+    def test_meaning_configured_later_gives_the_same_numbers(self) -> None:
+        log_lines = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
         unexplained = Log(custom_events={})
-        rejects = [unexplained.outcome(one) for one in said]
-        memories = [msgspec.json.decode(one.context, type=CallHistory) for one in rejects if isinstance(one, Reject)]
-        again = [Log(memory).events(one)[0].id for memory, one in zip(memories, said, strict=True)]
-        assert again == [event.id for event in Log().events(*said)]
+        rejects = [unexplained.outcome(each) for each in log_lines]
+        memories = [msgspec.json.decode(each.context, type=CallHistory) for each in rejects if isinstance(each, Reject)]
+        again = [Log(memory).events(each)[0].id for memory, each in zip(memories, log_lines, strict=True)]
+        assert again == [event.id for event in Log().events(*log_lines)]
 
-    def test_a_voice_message_has_its_duration(self) -> None:
+    def test_voice_message_has_its_duration(self) -> None:
         (event,) = Log().events(line("VOICEMAIL", 23, queue="NONE"))
         assert (event.type, data_of(event)) == ("call.voicemail_left", {"duration_seconds": 23})
 
-    def test_a_call_rings_in_vain_as_often_as_it_does(self) -> None:
+    def test_each_unanswered_ring_is_an_event(self) -> None:
         def ring(at: int, agent: str = "PJSIP/31") -> str:
             return line("RINGNOANSWER", 15000, at=at, agent=agent)
 
@@ -132,22 +134,24 @@ class TestSteps:
         events = Log().events(ENTER, *rings)[1:]
         assert len({event.id for event in events}) == 4
         shifted = Log().events(line("ENTERQUEUE", at=T + 1), ring(T + 16), ring(T + 31))[1:]
-        assert [event.id for event in shifted] == [events[0].id, events[1].id], "the second of a ring is not in its id"
+        assert [event.id for event in shifted] == [events[0].id, events[1].id], (
+            "the id must not contain the time of the ring"
+        )
 
 
 class TestIds:
-    def test_lines_of_one_second_are_in_order(self) -> None:
+    def test_lines_of_one_second_have_ordered_sequences(self) -> None:
         log = Log()
         sequences = [log.events(line("ENTERQUEUE", call=f"{T}.{n}"))[0].sequence for n in range(1_200)]
         assert sequences == sorted(sequences)
         assert len(set(sequences)) == 1_200
 
-    def test_what_an_agent_does_twice_in_a_second_is_two_events(self) -> None:
+    def test_repeated_agent_action_in_one_second_gives_two_events(self) -> None:
         pause, unpause = (line(name, call="NONE", agent="PJSIP/31") for name in ("PAUSE", "UNPAUSE"))
         events = Log().events(pause, unpause, pause, unpause, line("PAUSE", call="NONE", agent="PJSIP/32"))
         assert len({event.id for event in events}) == 5
 
-    def test_a_line_that_is_late_by_a_second_disturbs_nothing(self) -> None:
+    def test_line_late_by_one_second_changes_no_ids(self) -> None:
         pause = line("PAUSE", call="NONE", agent="PJSIP/31")
         late = line("PAUSE", call="NONE", agent="PJSIP/31", at=T - 1)
         events = Log().events(pause, late, pause)
@@ -155,14 +159,19 @@ class TestIds:
         assert [event.sequence for event in events if event.time.timestamp() == T] == ["000001", "000002"]
 
     @pytest.mark.parametrize("read_at", [NOW - timedelta(days=1), NOW, NOW + timedelta(days=4_000)])
-    def test_what_a_line_means_does_not_depend_on_when_it_is_read(self, read_at: datetime) -> None:
-        said = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 9), line("ABANDON", at=T + 20)]
+    def test_events_do_not_depend_on_the_read_time(self, read_at: datetime) -> None:
+        log_lines = [
+            ENTER,
+            line("EXITEMPTY", 1, 1, 9, at=T + 9),
+            line("ENTERQUEUE", at=T + 9),
+            line("ABANDON", at=T + 20),
+        ]
         log = Log()
-        events = [event for content in said for event in log.mapping.map(LogLine(content.encode(), read_at))]
+        events = [event for content in log_lines for event in log.mapping.map(LogLine(content.encode(), read_at))]
         assert {event.recordedtime for event in events} == {read_at}
-        assert [event.model_copy(update={"recordedtime": NOW}) for event in events] == Log().events(*said)
+        assert [event.model_copy(update={"recordedtime": NOW}) for event in events] == Log().events(*log_lines)
 
-    def test_an_id_is_what_it_always_was(self) -> None:
+    def test_event_ids_are_stable_across_versions(self) -> None:
         events = Log().events(ENTER, line("CONNECT", 1, "x", 1, agent="PJSIP/31"), line("FULL", queue="610"))
         assert [event.id for event in events] == [
             "2dea4d62-38ae-5df0-8b2c-5b7544da88f4",

@@ -1,4 +1,4 @@
-"""Mistakes in the configuration of an Asterisk."""
+"""Errors in the configuration of the Asterisk connector."""
 
 from typing import Any
 
@@ -34,10 +34,10 @@ class TestConfig:
             ({"start": "middle"}, r"essai\.start must be 'beginning' or 'end'"),
         ],
     )
-    def test_a_mistake_is_named(self, options: dict[str, Any], complaint: str) -> None:
+    def test_configuration_error_names_the_option(self, options: dict[str, Any], complaint: str) -> None:
         with pytest.raises(ConfigError, match=complaint):
             Log(**options)
 
-    def test_something_must_be_listened_to(self) -> None:
+    def test_configuration_needs_an_interface(self) -> None:
         with pytest.raises(ConfigError, match=r"^essai needs path, ami, or both$"):
             parse(AsteriskConfig, "essai", {})

@@ -1,4 +1,4 @@
-"""What each line of a queue_log means."""
+"""Events and rejects of each kind of queue_log line."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from tests.support.queue_log import (
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "data"),
+    ("log_line", "kind", "data"),
     [
         (line("ENTERQUEUE", "", "0639980000", 3), "call.queued", {"position": 3}),
         (line("ENTERQUEUE", "", "0639980000", 3, "Camille Exemple"), "call.queued", {"position": 3}),
@@ -59,18 +59,18 @@ from tests.support.queue_log import (
         (line("ATTENDEDTRANSFER", "LINK", "PJSIP/1-2", "PJSIP/3-4", 12, 60, 1), "call.transferred", ATTENDED),
     ],
 )  # fmt: skip
-def test_what_a_line_says_of_a_call(said: str, kind: str, data: dict[str, Any]) -> None:
-    (event,) = Log().last(*([] if "ENTERQUEUE" in said else [ENTER]), said)[:1]
+def test_line_about_a_call_gives_its_events(log_line: str, kind: str, data: dict[str, Any]) -> None:
+    (event,) = Log().last(*([] if "ENTERQUEUE" in log_line else [ENTER]), log_line)[:1]
     assert event.type == kind
     assert data_of(event) == HERE | data
     assert event.subject == f"call:asterisk/essai:{CALL}"
     assert (event.source, event.sector, event.site, event.service) == ("asterisk/essai", "social", "siege", "standard")
-    assert event.time == datetime.fromtimestamp(int(said.partition("|")[0]), UTC)
+    assert event.time == datetime.fromtimestamp(int(log_line.partition("|")[0]), UTC)
     assert event.recordedtime == NOW
 
 
 @pytest.mark.parametrize(
-    ("said", "changes"),
+    ("log_line", "changes"),
     [
         (line("CONNECT", 12, f"{T}.18", 4, agent="PJSIP/31"), [("contact_started", "accueil")]),
         (line("COMPLETEAGENT", 12, 180, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
@@ -95,8 +95,8 @@ def test_what_a_line_says_of_a_call(said: str, kind: str, data: dict[str, Any]) 
         (line("UNPAUSEALL", "", call="NONE", queue="NONE", agent="PJSIP/31"), [("unpaused", "")]),
     ],
 )  # fmt: skip
-def test_what_a_line_says_of_an_agent(said: str, changes: list[tuple[str, str]]) -> None:
-    events = [event for event in Log().last(ENTER, said) if event.type == "agent.state_changed"]
+def test_line_about_an_agent_gives_its_events(log_line: str, changes: list[tuple[str, str]]) -> None:
+    events = [event for event in Log().last(ENTER, log_line) if event.type == "agent.state_changed"]
     assert [(event.data.change.value, event.data.queue) for event in events] == changes
     assert {event.subject for event in events} <= {f"agent:asterisk/essai:{agent_name()}"}
     assert sorted(event.sequence for event in events) == [event.sequence for event in events]
@@ -104,7 +104,7 @@ def test_what_a_line_says_of_an_agent(said: str, changes: list[tuple[str, str]])
 
 
 @pytest.mark.parametrize(
-    "said",
+    "log_line",
     [
         line("QUEUESTART", "", call="NONE", queue="NONE"),
         line("CONFIGRELOAD", call="NONE", queue="NONE"),
@@ -117,24 +117,24 @@ def test_what_a_line_says_of_an_agent(said: str, changes: list[tuple[str, str]])
         "  ",
     ],
 )
-def test_lines_that_say_nothing_about_contacts(said: str) -> None:
-    assert list(Log().events(said)) == []
+def test_ignored_lines_give_no_events(log_line: str) -> None:
+    assert list(Log().events(log_line)) == []
 
 
 @pytest.mark.parametrize(("bars", "agent"), [(78, "a" + "|" * 78), (79, "a")])
-def test_an_agents_name_is_joined_up_to_the_length_that_asterisk_allows(bars: int, agent: str) -> None:
+def test_agent_name_with_separators_is_joined_up_to_the_maximum_length(bars: int, agent: str) -> None:
     record = parse(line("CONNECT", 12, "b", agent="a" + "|" * bars).encode())
     assert record is not None
     assert record.agent == agent
 
 
-def test_every_event_of_the_format_is_in_these_tests() -> None:
+def test_tests_cover_every_event_of_the_format() -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     assert {name for name in KNOWN if f'line("{name}"' not in tests} == set()
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("log_line", "reason"),
     [
         ("not a line", Reason.UNREADABLE_LINE),
         (f"{T}|{CALL}|600|NONE", Reason.UNREADABLE_LINE),
@@ -154,13 +154,13 @@ def test_every_event_of_the_format_is_in_these_tests() -> None:
         (ENTER.encode() + b"x" * MAX_LINE_BYTES, Reason.OVERSIZED),
     ],
 )
-def test_why_a_line_is_rejected(said: str | bytes, reason: Reason) -> None:
+def test_rejected_line_has_its_reason(log_line: str | bytes, reason: Reason) -> None:
     log = Log()
-    reject = log.outcome(said)
+    reject = log.outcome(log_line)
     assert isinstance(reject, Reject)
     assert reject.reason is reason
-    assert reject.record == (said if isinstance(said, bytes) else said.encode())
-    assert log.events(ENTER), "the line after it is read"
+    assert reject.record == (log_line if isinstance(log_line, bytes) else log_line.encode())
+    assert log.events(ENTER), "the next line is read"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_why_a_line_is_rejected(said: str | bytes, reason: Reason) -> None:
         ),
     ],
 )
-def test_an_event_that_nobody_explained_is_named_if_its_name_is_a_word(event: str, detail: str) -> None:
+def test_unknown_event_is_named_if_its_name_is_a_label(event: str, detail: str) -> None:
     reject = Log().outcome(line(event, 5))
     assert isinstance(reject, Reject)
     assert (reject.reason, reject.detail) == (Reason.UNKNOWN_RECORD, detail)
@@ -184,7 +184,7 @@ def test_an_event_that_nobody_explained_is_named_if_its_name_is_a_word(event: st
     "numbers",
     [("", -1, -3), (), ("first", "", "4 s"), (10**6, 10**12, 86_401), ("01", "007", "0271034356"), ("1_0", "+1", " 4")],
 )
-def test_numbers_that_are_none_are_left_out(numbers: tuple[object, ...]) -> None:
+def test_invalid_numbers_are_omitted(numbers: tuple[object, ...]) -> None:
     (event,) = Log().last(ENTER, line("ABANDON", *numbers))
     assert data_of(event) == HERE
 
@@ -207,7 +207,7 @@ FIELD = st.text(max_size=12) | st.sampled_from(["NONE", CALL, "600", "PJSIP/31",
     .map(lambda text: text.encode("utf-8", "surrogatepass"))
 )
 @settings(max_examples=400, deadline=None)
-def test_no_line_whatever_raises(content: bytes) -> None:
+def test_no_line_raises(content: bytes) -> None:
     outcome = Log().outcome(content)
     assert isinstance(outcome, Reject) or all(decode(encode(event)) == event for event in outcome)
     if isinstance(outcome, Reject):

@@ -1,4 +1,4 @@
-"""Callers, agents, queues and lines, by names that tell nothing about a person."""
+"""Names of callers, agents, queues and lines in events, without personal data."""
 
 import re
 
@@ -14,15 +14,15 @@ from tests.support.queue_log import CALL, ENTER, KEY, Log, T, data_of, line
 
 class TestIdentities:
     @pytest.mark.parametrize("written", ["0639980000", "+33639980000", "0033639980000", "06 39 98 00 00"])
-    def test_a_caller_is_a_pseudonym_however_the_number_is_written(self, written: str) -> None:
+    def test_caller_has_one_pseudonym_for_all_number_formats(self, written: str) -> None:
         (event,) = Log().events(line("ENTERQUEUE", "", written, 1))
         assert event.identities == KEY.pseudonym(IdentityKind.PHONE, "+33639980000")
 
     @pytest.mark.parametrize("written", ["", "anonymous", "Restricted", "8123", "unknown", "<unknown>", "NONE"])
-    def test_a_withheld_number_or_an_extension_is_nobody(self, written: str) -> None:
+    def test_withheld_number_and_extension_have_no_identity(self, written: str) -> None:
         assert Log().events(line("ENTERQUEUE", "", written, 1))[0].identities == ""
 
-    def test_numbers_are_read_as_in_the_configured_country(self) -> None:
+    def test_numbers_are_read_in_the_national_format(self) -> None:
         (event,) = Log(region="BE").events(line("ENTERQUEUE", "", "0470 12 34 56", 1))
         assert event.identities == KEY.pseudonym(IdentityKind.PHONE, "+32470123456")
 
@@ -35,14 +35,14 @@ class TestIdentities:
             *(" ", "مرحبا", "١٢٣٤٥٦٧٨", "x" * 65, "é" * 65),
         ],
     )
-    def test_the_name_of_a_queue_that_may_hold_a_number_or_an_address_is_hidden(self, name: str) -> None:
+    def test_queue_name_that_may_be_personal_is_hidden(self, name: str) -> None:
         (event,) = Log().events(line("ENTERQUEUE", queue=name))
         assert event.data.queue.startswith("queue-")
         assert not name.strip() or name not in encode(event).decode()
         assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == event.data.queue
 
     @pytest.mark.parametrize("name", ["8000", "support", "aide-sociale.2", "site-75.611-2"])
-    def test_another_queue_has_its_own_name(self, name: str) -> None:
+    def test_other_queue_keeps_its_own_name(self, name: str) -> None:
         assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == name
 
     @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ class TestIdentities:
             ("RSA / 35", "rsa-35"),
         ],
     )
-    def test_a_queue_of_several_words_is_shown_as_one(self, name: str, label: str) -> None:
+    def test_queue_name_becomes_one_word(self, name: str, label: str) -> None:
         assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == label
 
-    def test_a_queue_has_the_label_that_the_configuration_gives_it_whatever_its_name(self) -> None:
+    def test_queue_has_its_configured_label(self) -> None:
         log = Log(queues={"06 39 98 00 00": {"label": "permanence"}, "Camille Exemple": {"label": "direction"}})
         for name, label in (("06 39 98 00 00", "permanence"), ("Camille Exemple", "direction")):
             assert log.events(line("ENTERQUEUE", queue=name))[0].data.queue == label
@@ -71,13 +71,13 @@ class TestIdentities:
             *(f"{T}.0639980000", f"{T}.639980000", f"pbx-0639980000-{T}.1"),
         ],
     )
-    def test_what_is_no_id_of_asterisks_own_is_hidden(self, call: str) -> None:
+    def test_foreign_call_id_is_hashed(self, call: str) -> None:
         (event,) = Log().events(line("ENTERQUEUE", call=call))
         assert event.subject.startswith("call:asterisk/essai:call-")
         assert call not in encode(event).decode()
 
     @pytest.mark.parametrize("call", [f"{T}.1", f"{T}.0", f"pbx-1-{T}.12345", f"pbx-35.siege-{T}.12345678"])
-    def test_what_is_an_id_of_asterisks_own_is_kept(self, call: str) -> None:
+    def test_asterisk_call_id_is_kept(self, call: str) -> None:
         assert Log().events(line("ENTERQUEUE", call=call))[0].subject == f"call:asterisk/essai:{call}"
 
 
@@ -96,15 +96,15 @@ class TestLines:
             ("", ""),
         ],
     )
-    def test_a_dialled_number_is_known_by_its_name(self, dialled: str, name: str) -> None:
+    def test_dialled_number_has_its_configured_line(self, dialled: str, name: str) -> None:
         (event,) = Log().events(line("DID", dialled, queue="NONE"))
         assert (event.type, data_of(event)) == ("call.arrived", {"line": name})
         assert dialled not in encode(event).decode() or not dialled
 
-    def test_the_dialplan_may_call_it_otherwise(self) -> None:
+    def test_custom_event_can_replace_did(self) -> None:
         assert Log().events(line("NUMERO", "0199000010"))[0].data.line == "principale"
 
-    def test_a_line_places_the_arrival_and_a_queue_all_that_happens_in_it(self) -> None:
+    def test_arrival_has_the_place_of_the_line_and_queue_events_that_of_the_queue(self) -> None:
         arrived, *in_queues = Log().events(
             line("DID", "0261910000", queue="NONE"),
             ENTER,
@@ -120,19 +120,19 @@ class TestLines:
         }
 
     @pytest.mark.parametrize(("event", "visits"), [("ENTERQUEUE", 2), ("FULL", 1), ("NOBODY_KNOWS", 1)])
-    def test_what_is_remembered_of_a_queue_holds_no_number(self, event: str, visits: int) -> None:
+    def test_memory_of_queues_contains_no_number(self, event: str, visits: int) -> None:
         log = Log(queues={"06 39 98 00 00": {"label": "permanence"}, "0639980001": {"label": "permanence"}})
         log.outcome(line(event, queue="06 39 98 00 00"))
         assert log.events(line("ENTERQUEUE", queue="0639980001"))[0].data.visit == visits
         assert not re.search(r"39.?98", msgspec.json.encode(log.memory).decode())
 
-    def test_a_position_of_an_earlier_version_is_understood(self) -> None:
+    def test_position_of_an_earlier_version_is_accepted(self) -> None:
         saved = b'{"seconds":{},"calls":{"%s":[%d,[["600",%d,0]],"routes","antenne"]}}' % (CALL.encode(), T, T - 9)
         memory = msgspec.json.decode(saved, type=CallHistory)
         assert Log(memory).events(line("ABANDON", 1, 1, 9))[0].data.visit == 1
 
 
-def test_an_agent_has_the_same_name_in_all_events() -> None:
+def test_agent_has_one_pseudonym_in_all_events() -> None:
     events = Log().events(
         ENTER, line("CONNECT", 1, "x", 1, agent="PJSIP/31"), line("PAUSE", call="NONE", agent="PJSIP/31")
     )

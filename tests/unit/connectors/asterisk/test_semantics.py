@@ -1,4 +1,4 @@
-"""What Asterisk means by its records: spellings, encodings, positions, and the order in which it writes them."""
+"""Semantics of queue_log: spellings, encodings, positions, and the order of lines."""
 
 import re
 import tomllib
@@ -25,12 +25,12 @@ DONE = line("COMPLETECALLER", 5, 55, 1, at=T + 60, agent="PJSIP/31")
 
 
 def stays(events: list[Event]) -> list[tuple[str, str, int]]:
-    """Return type, queue and visit of the events of calls."""
+    """Return type, queue and stay number of the call events."""
     return [(event.type, event.data.queue, event.data.visit) for event in events if event.type.startswith("call.")]
 
 
 def outcomes(*lines: str, **options: Any) -> dict[str, int]:
-    """Return how stays in all queues ended, by `streams.core`."""
+    """Return the ends of all queue stays, as counted by `streams.core`."""
     figures = fold(Log(**options).events(*lines))
     counted: dict[str, int] = {}
     for figure in figures.values():
@@ -53,7 +53,7 @@ class TestQueueNames:
             ({"queues": {"Support": {"label": "aide"}, "support": {"label": "aide"}}}, "aide"),
         ],
     )
-    def test_a_queue_has_one_label_however_it_is_spelt(self, options: dict[str, Any], label: str) -> None:
+    def test_queue_has_one_label_for_all_cases(self, options: dict[str, Any], label: str) -> None:
         agent = [line("PAUSE", call="NONE", queue="SUPPORT", agent="PJSIP/31")]
         events = Log(**options).events(
             line("ENTERQUEUE", queue="Support"),
@@ -68,34 +68,34 @@ class TestQueueNames:
     @pytest.mark.parametrize(
         "names", [("Accueil Général", "ACCUEIL GénéRAL"), ("M. Exemple@example.org", "m. exemple@EXAMPLE.org")]
     )
-    def test_so_has_one_whose_name_is_no_label(self, names: tuple[str, str]) -> None:
+    def test_queue_with_an_unusual_name_has_one_label_for_all_cases(self, names: tuple[str, str]) -> None:
         events = Log().events(line("ENTERQUEUE", queue=names[0]), line("ABANDON", 1, 1, 9, queue=names[1], at=T + 9))
         (queued, abandoned) = stays(events)
         assert queued[1:] == abandoned[1:]
 
-    def test_letters_that_strcasecmp_does_not_know_are_different(self) -> None:
+    def test_case_of_non_ascii_letters_matters(self) -> None:
         assert (
             len({name for _, name, _ in stays(Log().events(*(line("ENTERQUEUE", queue=name) for name in ("É", "é"))))})
             == 2
         )
 
-    def test_two_tables_of_one_queue_must_agree(self) -> None:
+    def test_two_tables_of_one_queue_must_be_equal(self) -> None:
         with pytest.raises(
             ConfigError, match=r"^essai\.queues has Support and SUPPORT, which are the same queue in Asterisk"
         ):
             Log(queues={"Support": {"label": "aide"}, "SUPPORT": {"label": "secours"}})
 
     @pytest.mark.parametrize("name", ["Support", "Accueil Général"])
-    def test_a_stay_that_an_earlier_version_remembered_goes_on(self, name: str) -> None:
+    def test_stay_saved_by_an_earlier_version_continues(self, name: str) -> None:
         log = Log()
         log.events(line("ENTERQUEUE", queue=name))
-        previous = log.mapping._names.previous_queue_key(name)  # as that version remembered it
+        previous = log.mapping._names.previous_queue_key(name)  # as saved by that version
         log.memory.calls[CALL].stays = [StoredStay(previous, T)]
         assert stays(log.events(line("ABANDON", 1, 1, 9, queue=name, at=T + 9)))[0][2] == 1
 
 
 class TestWaits:
-    def test_an_agent_who_hangs_up_during_the_announcement_ends_no_wait(self) -> None:
+    def test_agentdump_does_not_end_the_wait(self) -> None:
         dumped = line("AGENTDUMP", "", at=T + 4, agent="PJSIP/32")
         assert outcomes(ENTER, dumped) == {"waiting": 1}
         assert outcomes(ENTER, dumped, TALK, DONE) == {"answered": 1, "ended": 1}
@@ -107,17 +107,17 @@ class TestWaits:
             [line("ENTERQUEUE"), line("LEAVEEMPTY"), line("EXITEMPTY", 1, 1, 0)],
             [line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 9, at=T + 9), line("LEAVEEMPTY", at=T + 9)],
             [line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 9, at=T + 9), line("LEAVEEMPTY", at=T + 14)],
-            [line("ENTERQUEUE"), line("LEAVEEMPTY", at=T + 9)],  # as XiVO writes it
+            [line("ENTERQUEUE"), line("LEAVEEMPTY", at=T + 9)],  # as written by XiVO
         ],
     )
-    def test_a_queue_that_is_left_since_it_is_empty_is_left_once(self, lines: list[str]) -> None:
+    def test_exit_from_an_empty_queue_counts_once(self, lines: list[str]) -> None:
         assert outcomes(*lines, custom_events={"LEAVEEMPTY": "empty"}) == {"left_empty": 1}
 
-    def test_a_queue_that_does_not_take_a_call_after_it_left_it_turned_it_away(self) -> None:
+    def test_refusal_after_an_exit_is_a_refusal(self) -> None:
         left = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9)]
         assert outcomes(*left, line("JOINEMPTY", at=T + 20), custom_events={"JOINEMPTY": "empty"}) == {"left_empty": 2}
 
-    def test_a_transfer_to_the_same_queue_may_be_logged_after_the_caller_is_in_it_again(self) -> None:
+    def test_transfer_logged_after_the_next_entry_ends_the_earlier_stay(self) -> None:
         again = line("ENTERQUEUE", "", "0639980000", 1, at=T + 35)
         moved = line("BLINDTRANSFER", "600", "c", 5, 30, 1, at=T + 35, agent="PJSIP/31")
         gave_up = line("ABANDON", 1, 1, 25, at=T + 60)
@@ -127,10 +127,10 @@ class TestWaits:
         lost_agent = moved.replace("PJSIP/31", "PJSIP/99")
         assert stays(Log().events(ENTER, TALK, again, lost_agent, gave_up)) == found
 
-    def test_a_full_queue_does_not_end_a_conversation(self) -> None:
+    def test_full_queue_does_not_end_a_conversation(self) -> None:
         assert outcomes(ENTER, TALK, line("FULL", at=T + 30), DONE) == {"answered": 1, "ended": 1, "left_full": 1}
 
-    def test_a_clock_that_is_set_back_begins_no_second_stay(self) -> None:
+    def test_clock_set_back_does_not_start_a_second_stay(self) -> None:
         back = [
             line("CONNECT", 0, "x", 2, at=T - 100, agent="PJSIP/31"),
             line("COMPLETEAGENT", 0, 30, 1, at=T - 70, agent="PJSIP/31"),
@@ -141,7 +141,7 @@ class TestWaits:
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
-def test_the_events_of_xivo_mean_what_the_readme_says(page: str) -> None:
+def test_xivo_events_have_the_meaning_in_the_readme(page: str) -> None:
     text = Path(asterisk.__file__).with_name(page).read_text("utf-8")
     block = next(block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "DIVERT_CA_RATIO" in block)
     events = tomllib.loads(dedent(block))["connectors"]["siege"]["custom_events"]
@@ -171,7 +171,7 @@ class TestAgents:
             if name.startswith("agents_") and count
         }
 
-    def test_who_is_added_after_a_removal_is_not_paused(self) -> None:
+    def test_agent_added_after_a_removal_is_not_paused(self) -> None:
         pause, remove, add, paused = (
             line(event, *more, call="NONE", agent="PJSIP/31", at=T + at)
             for at, (event, *more) in enumerate(
@@ -182,7 +182,7 @@ class TestAgents:
         assert set(self.states(pause, add)) == {"agents_available"}
         assert set(self.states(pause, remove, add, remove, paused)) == {"agents_paused"}
 
-    def test_an_agent_of_two_calls_is_on_a_contact_until_both_are_over(self) -> None:
+    def test_agent_with_two_calls_is_on_a_contact_until_both_end(self) -> None:
         other = f"{T}.18"
         second = [
             line("ENTERQUEUE", call=other, at=T + 10),
@@ -193,7 +193,7 @@ class TestAgents:
         assert set(self.states(ENTER, TALK, *second, over, DONE)) == {"agents_available"}
         assert set(self.states(ENTER, TALK, *second, DONE)) == {"agents_on_contact"}
 
-    def test_a_conversation_whose_end_is_lost_keeps_no_agent_for_ever(self) -> None:
+    def test_conversation_with_a_lost_end_frees_the_agent_after_a_time(self) -> None:
         late = [
             line(name, 1, 9, 1, call=f"{T}.18", at=T + 9_000 + n, agent="PJSIP/31")
             for n, name in enumerate(("CONNECT", "COMPLETEAGENT"))
@@ -203,11 +203,11 @@ class TestAgents:
 
 class TestForm:
     @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
-    def test_a_name_is_read_in_its_encoding(self, encoding: str) -> None:
+    def test_name_is_read_in_its_encoding(self, encoding: str) -> None:
         events = []
         log = Log()
-        for one in (ENTER, TALK, DONE):
-            outcome = log.outcome(one.replace("PJSIP/31", "Zoé Œuvre").encode(encoding))
+        for text in (ENTER, TALK, DONE):
+            outcome = log.outcome(text.replace("PJSIP/31", "Zoé Œuvre").encode(encoding))
             assert isinstance(outcome, list | tuple), outcome
             events += outcome
         assert [event.type for event in events if event.type.startswith("call.")] == [
@@ -217,7 +217,7 @@ class TestForm:
         ]
         assert events[1].data.agent == agent_name("Zoé Œuvre")
 
-    def test_each_field_may_have_its_own(self) -> None:
+    def test_each_field_may_have_its_own_encoding(self) -> None:
         mixed = b"|".join([f"{T}|{CALL}".encode(), "général".encode(), "Zoé".encode("cp1252"), b"CONNECT|5|x|2"])
         (answered, _) = Log().outcome(mixed)
         assert (answered.data.queue, answered.data.agent) == ("general", agent_name("Zoé"))
@@ -236,15 +236,13 @@ class TestForm:
             ("|0639980000|12|34|x", "", 34),
         ],
     )
-    def test_a_caller_is_found_whatever_the_number_holds(
-        self, parameters: str, number: str, position: int | None
-    ) -> None:
+    def test_caller_number_may_contain_the_separator(self, parameters: str, number: str, position: int | None) -> None:
         (event,) = Log().events(line("ENTERQUEUE", parameters))
         assert event.data.position == position
         assert event.identities == (KEY.pseudonym(IdentityKind.PHONE, "+33639980000") if number else "")
 
     @pytest.mark.parametrize("name", ["Zoé | Accueil", "DUPONT|ZOE", "a|b|c"])
-    def test_an_agent_is_found_whatever_the_name_holds(self, name: str) -> None:
+    def test_agent_name_may_contain_the_separator(self, name: str) -> None:
         moved = line("BLINDTRANSFER", "610", "c", 5, 55, 1, at=T + 60, agent=name)
         for end in (DONE.replace("PJSIP/31", name), moved):
             (_, answered, *_, ended, free) = Log().events(ENTER, TALK.replace("PJSIP/31", name), end)
@@ -253,12 +251,13 @@ class TestForm:
             assert (ended.data.wait_seconds, ended.data.handle_seconds) == (5, 55)
 
     @pytest.mark.parametrize(
-        "said", [line("SURVEY", "CONNECT", 5), line("SURVEY", "ABANDON", 1, 1, 5), line("SURVEY", "PAUSE", agent="x")]
+        "log_line",
+        [line("SURVEY", "CONNECT", 5), line("SURVEY", "ABANDON", 1, 1, 5), line("SURVEY", "PAUSE", agent="x")],
     )
-    def test_a_parameter_is_no_event(self, said: str) -> None:
-        assert not isinstance(Log().outcome(said), list | tuple)
+    def test_parameter_is_not_read_as_an_event(self, log_line: str) -> None:
+        assert not isinstance(Log().outcome(log_line), list | tuple)
 
-    def test_a_transfer_has_its_durations_at_its_end(self) -> None:
+    def test_transfer_durations_are_the_last_parameters(self) -> None:
         for extension in ("610|x", "610"):
             (event, *_) = Log().last(
                 ENTER, TALK, line("BLINDTRANSFER", extension, "c", 5, 30, 1, at=T + 35, agent="PJSIP/31")
@@ -268,7 +267,7 @@ class TestForm:
 
 class TestNumbersThatAreTelephoneNumbers:
     @pytest.mark.parametrize(
-        ("said", "wrong"),
+        ("log_line", "hidden"),
         [
             (
                 line("ABANDON", "0271034356", "271034356", "0271034356"),
@@ -286,19 +285,19 @@ class TestNumbersThatAreTelephoneNumbers:
             (line("VOICEMAIL", "271034356", queue="NONE"), {"duration_seconds"}),
         ],
     )
-    def test_none_is_published(self, said: str, wrong: set[str]) -> None:
-        events = Log().last(ENTER, said)
+    def test_phone_number_is_never_published(self, log_line: str, hidden: set[str]) -> None:
+        events = Log().last(ENTER, log_line)
         assert "0271034356".removeprefix("0") not in "".join(encode(event).decode() for event in events)
-        assert not wrong & data_of(events[0]).keys()
+        assert not hidden & data_of(events[0]).keys()
 
-    def test_none_is_a_time_to_come(self) -> None:
+    def test_phone_number_is_not_a_future_time(self) -> None:
         log = Log()
         rejected = log.outcome(line("PAUSE", call="NONE", agent="PJSIP/31", at=2_125_551_234))
         assert isinstance(rejected, Reject)
         assert rejected.reason is Reason.TIME_IN_FUTURE
         assert log.memory == CallHistory()
 
-    def test_none_is_the_id_of_a_call(self) -> None:
+    def test_phone_number_is_not_a_call_id(self) -> None:
         for call in ("2125551234.1", "1792000000.1", f"pbx-{T + 400 * 86_400}.1"):
             log = Log()
             (event,) = log.events(line("ENTERQUEUE", call=call))
@@ -308,9 +307,9 @@ class TestNumbersThatAreTelephoneNumbers:
 @pytest.mark.parametrize(
     "event", ["CONNECT", "COMPLETEAGENT", "COMPLETECALLER", "BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER"]
 )
-def test_a_rejected_answer_is_known_as_one(event: str) -> None:
-    for said in (line(event, 5, queue="NONE"), f"noon|{CALL}|600|x|{event}|5", f"{T}|{CALL}|600|{event}"):
-        rejected = Log().outcome(said)
+def test_rejected_answer_is_marked_as_an_answer(event: str) -> None:
+    for log_line in (line(event, 5, queue="NONE"), f"noon|{CALL}|600|x|{event}|5", f"{T}|{CALL}|600|{event}"):
+        rejected = Log().outcome(log_line)
         assert isinstance(rejected, Reject)
         assert rejected.reports_answer
     other = Log().outcome(line("ABANDON", queue="NONE"))
@@ -318,6 +317,6 @@ def test_a_rejected_answer_is_known_as_one(event: str) -> None:
     assert not other.reports_answer
 
 
-def test_a_memory_of_an_earlier_version_is_read() -> None:
+def test_memory_of_an_earlier_version_is_read() -> None:
     memory = CallHistory(calls={})
     assert memory.talks == {}

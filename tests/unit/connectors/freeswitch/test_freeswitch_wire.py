@@ -1,4 +1,4 @@
-"""What the event socket sends, taken apart."""
+"""Parsing of event socket frames and lists."""
 
 import time
 
@@ -15,7 +15,7 @@ from connectors.freeswitch.event_socket_protocol import (
     rows_of,
 )
 
-# As switch_event_serialize writes it: values are url-encoded, `+` and `%` too.
+# Format of switch_event_serialize: values are URL-encoded, including `+` and `%`.
 EVENT = (
     b"Event-Name: CUSTOM\nEvent-Subclass: callcenter%3A%3Ainfo\nEvent-Date-Local: 2026-03-16%2009%3A00%3A00\n"
     b"CC-Queue: accueil%40default\nCC-Member-CID-Number: %2B33639980012\nCC-Member-CID-Name: \xc3%A9lys%C3%A9e%20%7C%20x\n\n"
@@ -28,7 +28,7 @@ STREAM = (
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 10_000])
-def test_frames_are_the_same_whatever_their_pieces(size: int) -> None:
+def test_frames_may_be_split_at_any_byte(size: int) -> None:
     reader = FrameReader()
     frames: list[Frame] = []
     for start in range(0, len(STREAM), size):
@@ -47,7 +47,7 @@ def test_values_of_events_are_decoded() -> None:
     assert event["CC-Member-CID-Name"].endswith("lysée | x")
 
 
-def test_an_event_that_is_too_long_is_not_kept_and_the_next_one_is() -> None:
+def test_oversized_event_is_dropped_and_the_next_is_read() -> None:
     reader, length = FrameReader(), 10 * MAX_EVENT_BYTES
     frames = reader.feed(b"Content-Length: %d\nContent-Type: text/event-plain\n\n" % length)
     for _ in range(10):
@@ -67,7 +67,7 @@ def test_an_event_that_is_too_long_is_not_kept_and_the_next_one_is() -> None:
         b"x" * (MAX_HEAD_BYTES + 1),
     ],
 )
-def test_what_is_no_frame_is_refused(content: bytes) -> None:
+def test_invalid_frame_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableError):
         FrameReader().feed(content)
 
@@ -86,25 +86,25 @@ class TestRows:
             {"queue": "accueil@default", "agent": "1001@default", "state": "Ready", "level": "1", "position": "1"}
         ]
 
-    def test_free_text_may_hold_what_divides_them(self) -> None:
+    def test_free_text_may_contain_the_separator(self) -> None:
         answer = "cid_number|cid_name|state\n0639980012|a|b||c|Waiting\n+OK\n"
         assert rows_of(answer, "cid_name") == [{"cid_number": "0639980012", "cid_name": "a|b||c", "state": "Waiting"}]
 
-    def test_no_rows_have_no_names(self) -> None:
+    def test_empty_list_has_no_rows(self) -> None:
         assert rows_of("+OK\n", "") == []
 
-    def test_nothing_is_written_as_null(self) -> None:
+    def test_null_is_read_as_empty(self) -> None:
         assert rows_of("name|uuid\n1001|(null)\n+OK\n", "") == [{"name": "1001", "uuid": ""}]
 
-    def test_a_row_that_fits_no_columns_is_left_out(self) -> None:
+    def test_row_with_other_columns_is_omitted(self) -> None:
         assert rows_of("name|uuid\n1001|a|b\n1002\n1003|c\n+OK\n", "") == [{"name": "1003", "uuid": "c"}]
 
-    def test_neither_columns_nor_rows_are_without_bound(self) -> None:
+    def test_columns_and_rows_are_limited(self) -> None:
         assert rows_of("|".join(map(str, range(100_000))) + "\n+OK\n", "") is None
         assert len(rows_of("name\n" + "x\n" * 500_000 + "+OK\n", "") or ()) == MAX_LISTED + 1
 
     @pytest.mark.parametrize(
         "answer", ["-ERR callcenter_config Command not found!\n", "-ERR Invalid!\n", "", "name|uuid\n"]
     )
-    def test_a_refusal_is_no_list(self, answer: str) -> None:
+    def test_refusal_is_not_a_list(self, answer: str) -> None:
         assert rows_of(answer, "") is None

@@ -1,4 +1,4 @@
-"""The simulated département stops and goes on, and its command."""
+"""Stop and resumption of the simulated département, and its command."""
 
 import json
 import os
@@ -32,11 +32,11 @@ CALLS = {Channel.CALL, Channel.FEEDBACK, TRANSFER_CHANNEL}
 
 
 def but_calls(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, FigureCounts]:
-    """What the plan alone decides."""
-    return {place: told for place, told in numbers.items() if place[0] not in CALLS}
+    """Return the figures without calls, which the plan does not determine."""
+    return {place: figures for place, figures in numbers.items() if place[0] not in CALLS}
 
 
-def test_after_a_stop_it_goes_on_as_if_there_had_been_none(tmp_path: Path) -> None:
+def test_simulation_resumes_after_a_stop(tmp_path: Path) -> None:
     stop, until = SINCE + timedelta(days=1, hours=11), SINCE + timedelta(days=2)
     simulation_run, folded = SimulationRun(tmp_path / "stage"), FoldedFigures(until)
     simulation_run.write_settings(Departement(simulation_run, PLAN).connectors())
@@ -57,7 +57,7 @@ def test_after_a_stop_it_goes_on_as_if_there_had_been_none(tmp_path: Path) -> No
     assert {place[0] for place in expected} == {*Channel} - CALLS
 
 
-def test_live_it_plays_the_past_first_and_remembers_how_far_it_came(tmp_path: Path) -> None:
+def test_live_simulation_runs_the_past_first_and_saves_its_progress(tmp_path: Path) -> None:
     simulation_run, stop = SimulationRun(tmp_path / "stage"), threading.Event()
     departement = Departement(simulation_run, Plan(1, 200_000, always=True))
     simulation_run.write_settings(departement.connectors())
@@ -78,7 +78,7 @@ def test_live_it_plays_the_past_first_and_remembers_how_far_it_came(tmp_path: Pa
     assert timedelta() <= datetime.now(UTC) - saved.played_until < timedelta(minutes=5)
 
 
-def test_live_calls_are_of_now_while_the_past_is_still_played(tmp_path: Path) -> None:
+def test_live_calls_are_current_while_the_past_is_simulated(tmp_path: Path) -> None:
     simulation_run, stop = SimulationRun(tmp_path / "stage"), threading.Event()
     departement = Departement(simulation_run, Plan(1, 200_000, always=True), calls_per_day=20_000)
     since = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
@@ -100,13 +100,13 @@ def test_live_calls_are_of_now_while_the_past_is_still_played(tmp_path: Path) ->
         finally:
             stop.set()
             playing.join()
-    assert behind > timedelta(days=1), "nobody reads the other systems, so that the past is not over"
+    assert behind > timedelta(days=1), "without connectors for the other systems, the past cannot be complete"
     times = [int(line.split(b"|")[0]) for line in log.read_bytes().splitlines()]
     assert times == sorted(times)
     assert timedelta() <= datetime.fromtimestamp(times[0], UTC) - first_call_at < timedelta(minutes=5)
 
 
-def test_the_command_prepares_settings_that_all_connectors_take(tmp_path: Path) -> None:
+def test_prepare_writes_valid_settings(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--into", str(tmp_path / "systems"), "--prepare"])
     assert done.exit_code == 0, done.output
     settings = tmp_path / "systems" / "accueil.toml"
@@ -121,10 +121,10 @@ def test_the_command_prepares_settings_that_all_connectors_take(tmp_path: Path) 
     [
         ([], "--prepare"),
         (["--live", "--days", "3"], "--live"),
-        (["--days", "2", "--from", "2999-01-01"], "must be over"),
+        (["--days", "2", "--from", "2999-01-01"], "must be in the past"),
     ],
 )
-def test_the_command_refuses_what_makes_no_sense(
+def test_command_refuses_invalid_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], refusal: str
 ) -> None:
     monkeypatch.setenv("LANG", "C")
@@ -133,7 +133,7 @@ def test_the_command_refuses_what_makes_no_sense(
     assert refusal in done.output
 
 
-def test_the_command_plays_days_and_tells_what_happened(tmp_path: Path) -> None:
+def test_command_simulates_days_and_writes_the_ledger(tmp_path: Path) -> None:
     program = ["-c", "from connectors.simulator.command import command; command()", "--into", str(tmp_path / "stage")]
     options = ["--days", "1", "--from", f"{SINCE + timedelta(hours=12):%Y-%m-%d}", "--per-year", "5000"]
     ledger = tmp_path / "ledger.json"
@@ -149,8 +149,8 @@ def test_the_command_plays_days_and_tells_what_happened(tmp_path: Path) -> None:
     ):
         assert process.stdout
         while "serving until stopped" not in (line := process.stdout.readline()):
-            assert line, "it ended"
+            assert line, "the process ended"
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    told = json.loads(ledger.read_text())
-    assert {place["channel"] for place in told} >= {"call", "mail", "email"}
+    figures = json.loads(ledger.read_text())
+    assert {place["channel"] for place in figures} >= {"call", "mail", "email"}

@@ -1,4 +1,4 @@
-"""Manager interface and `queue_log` of one Asterisk: the same events, whichever tells them, and none missed."""
+"""Manager interface and `queue_log` of one Asterisk: both give the same events, and none is missed."""
 
 import collections
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.reconcile import Finding
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
-from tests.support.asterisk_harness import MONDAY, NINE, AsteriskHarness, call_in_two_queues, told
+from tests.support.asterisk_harness import MONDAY, NINE, AsteriskHarness, call_in_two_queues, queue_events
 from tests.support.asterisk_manager import options, serving
 from tests.support.call_figures import fold
 from tests.support.processes import wait_until
@@ -21,14 +21,14 @@ from tests.support.socket_sources import listen
 
 
 class Day:
-    """A day that a switchboard told by log and by manager interface, and what the connector makes of it."""
+    """A simulated day in the log and on the manager interface, and the connector's events from it."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.ledger = Ledger()
 
-    def told(self, name: str, *, by_log: bool, by_manager: bool) -> list[Event]:
-        """What is told by either, or both."""
+    def events_from(self, name: str, *, by_log: bool, by_manager: bool) -> list[Event]:
+        """Return the events from one of the interfaces, or from both."""
         log = self.directory / name
         with serving(NINE - 9 * 3_600 + 1) as manager:
             given = configuration(log if by_log else None, options(manager) if by_manager else None)
@@ -48,7 +48,7 @@ class Day:
 
 
 def by_themselves(events: Sequence[Event]) -> collections.Counter[tuple[str, str, str]]:
-    """What agents did without a call, whenever."""
+    """Return the agents' own actions, without times."""
     changes = {"logged_in", "logged_out", "paused", "unpaused"}
     return collections.Counter(
         (event.subject, event.data.change.value, event.data.queue)
@@ -58,7 +58,7 @@ def by_themselves(events: Sequence[Event]) -> collections.Counter[tuple[str, str
 
 
 def in_calls(events: Sequence[Event]) -> dict[str, Event]:
-    """What happened in calls, by id."""
+    """Return the events of calls, by id."""
     changes = {"contact_started", "contact_ended", "ring_unanswered"}
     return {
         event.id: event for event in events if event.type != "agent.state_changed" or event.data.change.value in changes
@@ -72,39 +72,43 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 @pytest.fixture(scope="module")
 def by_log(day: Day) -> list[Event]:
-    return day.told("log", by_log=True, by_manager=False)
+    return day.events_from("log", by_log=True, by_manager=False)
 
 
 @pytest.fixture(scope="module")
 def by_manager(day: Day) -> list[Event]:
-    return day.told("manager", by_log=False, by_manager=True)
+    return day.events_from("manager", by_log=False, by_manager=True)
 
 
 @pytest.fixture(scope="module")
 def by_both(day: Day) -> list[Event]:
-    return day.told("both", by_log=True, by_manager=True)
+    return day.events_from("both", by_log=True, by_manager=True)
 
 
 class TestOneDay:
-    def test_log_and_manager_interface_tell_the_same_events(self, by_log: list[Event], by_manager: list[Event]) -> None:
+    def test_both_interfaces_give_the_same_events(self, by_log: list[Event], by_manager: list[Event]) -> None:
         log, manager = in_calls(by_log), in_calls(by_manager)
         assert len(log) > 1_500
         assert log.keys() == manager.keys()
         assert by_themselves(by_log) == by_themselves(by_manager)
 
-    def test_though_they_tell_them_at_other_times(self, by_log: list[Event], by_manager: list[Event]) -> None:
+    def test_both_interfaces_give_the_same_events_at_different_times(
+        self, by_log: list[Event], by_manager: list[Event]
+    ) -> None:
         log, manager = in_calls(by_log), in_calls(by_manager)
         apart = collections.Counter((manager[name].time - log[name].time).total_seconds() for name in log)
         assert set(apart) == {0.0, 1.0}
 
-    def test_both_together_count_once(self, by_log: list[Event], by_manager: list[Event], by_both: list[Event]) -> None:
+    def test_events_of_both_interfaces_count_once(
+        self, by_log: list[Event], by_manager: list[Event], by_both: list[Event]
+    ) -> None:
         assert len(in_calls(by_both)) == len(in_calls(by_log)) < 0.6 * len(by_both)
         assert fold(by_both) == fold(by_log) == fold(by_manager)
 
-    def test_whoever_comes_first(self, by_log: list[Event], by_manager: list[Event]) -> None:
+    def test_order_of_the_interfaces_does_not_matter(self, by_log: list[Event], by_manager: list[Event]) -> None:
         assert fold([*by_log, *by_manager]) == fold([*by_manager, *by_log]) == fold(by_log)
 
-    def test_everything_happens_that_can_happen(self, by_manager: list[Event]) -> None:
+    def test_every_kind_of_event_occurs(self, by_manager: list[Event]) -> None:
         assert {event.type for event in by_manager} == {
             *("call.arrived", "call.queued", "call.answered", "call.abandoned", "call.left_queue", "call.transferred"),
             *("call.ended", "call.menu_chosen", "call.voicemail_left", "agent.state_changed"),
@@ -114,63 +118,63 @@ class TestOneDay:
 
 
 class TestInTheMiddle:
-    def test_alone_it_tells_who_waits_already(self, scene: AsteriskHarness) -> None:
-        call = call_in_two_queues(scene.exchange)
-        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
-        assert told(events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
+    def test_without_log_current_callers_are_reported(self, scene: AsteriskHarness) -> None:
+        call = call_in_two_queues(scene.switchboard)
+        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
+        assert queue_events(events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
         assert events[0].time.timestamp() == pytest.approx(NINE + 60, abs=1)
         assert [event.data.change.value for event in events if event.type == "agent.state_changed"] == ["logged_in"]
 
-    def test_beside_the_log_it_leaves_to_it_what_began_before(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_with_log_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        call = call_in_two_queues(scene.exchange)
-        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
-        assert told(events)[-3:] == [
+        call = call_in_two_queues(scene.switchboard)
+        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
+        assert queue_events(events)[-3:] == [
             ("call.transferred", "accueil", 1),
             ("call.queued", "mdph", 2),
             ("call.abandoned", "mdph", 2),
         ]
-        assert len(told(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
+        assert len(queue_events(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
 
-    def test_so_it_does_if_the_log_is_read_elsewhere(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_with_log_elsewhere_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, log_elsewhere=True)
-        call = call_in_two_queues(scene.exchange)
-        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
-        assert told(events) == []
+        call = call_in_two_queues(scene.switchboard)
+        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
+        assert queue_events(events) == []
 
-    def test_a_call_that_comes_later_is_told_by_both_alike(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_later_call_is_reported_by_both_interfaces(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        events = scene.listen(lambda: call_in_two_queues(scene.exchange))
+        events = scene.listen(lambda: call_in_two_queues(scene.switchboard))
         twice = collections.Counter(event.id for event in events if event.type.startswith("call."))
         assert set(twice.values()) == {2}
 
 
 class TestCatchingUp:
-    """What happens now is told after all that the log has of before."""
+    """Current events are published after all earlier ones from the log."""
 
     ARRIVALS = 6_000
 
     @pytest.fixture
     def scene(self, tmp_path: Path, manager: ManagerServer) -> AsteriskHarness:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        with scene.log.open("a") as log:  # before somebody could have listened
+        with scene.log.open("a") as log:  # before the connection
             log.writelines(
                 f"{int(NINE) - 9}|{int(NINE) - 9}.{n}|NONE|NONE|DID|0199000010\n" for n in range(self.ARRIVALS)
             )
         return scene
 
-    def test_nobody_listens_before_the_log_was_read_to_its_end(self, scene: AsteriskHarness) -> None:
+    def test_connection_starts_after_the_end_of_the_log(self, scene: AsteriskHarness) -> None:
         with scene.harness.opened() as (flow, publisher):
             read = []
             while not scene.manager.listeners:
                 read.append(scene.harness.records_read())
                 flow.step()
             assert read[-1] == self.ARRIVALS
-            assert len(read) > 2, "it is read in one piece: this test shows nothing"
-            scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
+            assert len(read) > 2, "the log was read in one step, so the test proves nothing"
+            scene.switchboard.arrive(NINE + 1, caller="", dialled="0199000010")
             wait_until(lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it")
 
-    def test_nor_if_it_goes_away_in_between(self, scene: AsteriskHarness) -> None:
+    def test_connection_waits_for_the_log_even_if_it_disappears(self, scene: AsteriskHarness) -> None:
         away = scene.log.with_name("elsewhere")
         with scene.harness.opened() as (flow, _):
             flow.step()
@@ -184,12 +188,12 @@ class TestCatchingUp:
             wait_until(lambda: flow.step() or scene.manager.listeners, "its end")
             assert scene.harness.records_read() >= self.ARRIVALS
 
-    def test_what_was_told_while_it_was_stopped_is_not_missed(
+    def test_log_lines_from_a_stop_are_not_counted_as_missing(
         self, scene: AsteriskHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
         scene.listen()
-        call_in_two_queues(scene.exchange)
+        call_in_two_queues(scene.switchboard)
         scene.listen()
         missing = {"connector": scene.harness.source, "finding": Finding.MISSING.value}
         assert scene.harness.registry.get_sample_value("connector_reconciled_total", missing) == 0
@@ -201,7 +205,7 @@ class TestComparison:
         monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
 
     def counts(self, scene: AsteriskHarness) -> dict[str, int]:
-        """What was found, as far as it is kept."""
+        """Return the stored totals of the comparison."""
         with scene.harness.opened() as (_, publisher):
             publisher.confirm()
         registry = scene.harness.registry
@@ -210,22 +214,22 @@ class TestComparison:
             name: int(registry.get_sample_value("connector_reconciled_total", of) or 0) for name, of in found.items()
         }
 
-    def test_what_only_the_log_told_is_counted(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_events_only_in_the_log_are_counted(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.listen()
         before = self.counts(scene)
         voice, manager.send_event = manager.send_event, lambda event: None  # type: ignore[method-assign]
-        scene.listen(lambda: call_in_two_queues(scene.exchange))
+        scene.listen(lambda: call_in_two_queues(scene.switchboard))
         after = self.counts(scene)
         assert {name: after[name] - before[name] for name in after} == {
             "missing": 5, "late": 0, "duplicate": 0, "corrected": 0
         }  # fmt: skip
         manager.send_event = voice  # type: ignore[method-assign]
 
-    def test_what_both_tell_is_missed_by_none_in_the_end(self, tmp_path: Path, manager: ManagerServer) -> None:
+    def test_events_of_both_interfaces_are_never_missing(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.listen()
-        scene.listen(lambda: call_in_two_queues(scene.exchange))
+        scene.listen(lambda: call_in_two_queues(scene.switchboard))
         counts = self.counts(scene)
         assert counts["missing"] == counts["late"]
         assert counts["duplicate"] == counts["corrected"] == 0
