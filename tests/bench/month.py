@@ -38,7 +38,7 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
     ]
     app = serve(month.workers, month.policies)
     metrics = Comparison(month, app.get("/metrics").text)
-    found += metrics.figure_differences
+    found += metrics.differences
     found += compare_board(month, app.get("/api/board").json())
     history, cells = read_history(month), 0
     for period in periods_of(month):

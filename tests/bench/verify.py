@@ -74,7 +74,7 @@ def _story(value: bytes) -> Story | None:
         return None
     stay = stay_result(stays[0])
     closed = stay.finish == ("ended" if stay.outcome == "answered" else "")
-    return Story(stays[0].place.queue, stay.outcome, stay.wait_ms, stay.handle_ms) if closed else None
+    return Story(stays[0].dimensions.queue, stay.outcome, stay.wait_ms, stay.handle_ms) if closed else None
 
 
 def _figures(read: Read, ledger: Ledger, *, kept: bool) -> Iterator[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 from job import PARTITIONS, RECENT, Tally, arguments, state
 
-from streams import logs
 from streams.engine.engine import Engine, run
 from streams.engine.job import Codec, Job, Table
 from streams.engine.options import Options
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.runtime import logs
 
 
 class Event(msgspec.Struct, gc=False):
