@@ -61,7 +61,6 @@ ROOMS = {
     "streams/locale": ["models", "streams.locale", "connectors.sdk"],
     "connectors/sdk": ["models", "connectors.sdk"],
     "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],
-    "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "connectors/simulator": ["models", "connectors"],
     "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "grafana": ["models", "streams.web", "grafana"],
