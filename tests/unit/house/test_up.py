@@ -1,4 +1,4 @@
-"""`accueil up` as a person uses it: the real tree, a real Kafka, a real second start."""
+"""`accueil up` end to end: real processes, real Kafka, and a second start."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def run(data: Path, *arguments: str, **environment: str) -> "subprocess.Complete
 
 
 def refused(data: Path, port: int) -> str:
-    """What a start says that must be refused."""
+    """Return the output of a start that must fail."""
     ports = {"ACCUEIL_WEB__PORT": str(port), "ACCUEIL_API__PORT": str(free_port())}
     done = run(data, "up", "--demo", **ports)
     assert done.returncode == 2
@@ -34,7 +34,7 @@ def refused(data: Path, port: int) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
+def test_start_crash_stop_and_second_start(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as up:
         ready = [line.split()[0] for line in up.lines if "✓" in line]
@@ -97,7 +97,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         ('sla = "sla.toml"\n', "sla.toml:2: policy #1.nom: is unknown"),
     ],
 )
-def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path, text: str, mistake: str) -> None:
+def test_an_invalid_setting_is_reported_before_anything_starts(tmp_path: Path, text: str, mistake: str) -> None:
     config = tmp_path / "accueil.toml"
     config.write_text(text)
     (tmp_path / "sla.toml").write_text('[[policy]]\nnom = "courrier"\n')
