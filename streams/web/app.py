@@ -67,7 +67,7 @@ thresholds, each scrape would trigger full collections."""
 WALL: Final = "wall"
 """Query parameter of `/` that redirects to `/wall`."""
 READY: Final = {DataState.LIVE, DataState.CATCHING_UP}
-"""States in which `/readyz` answers 200. The board itself shows how old its figures are."""
+"""States for which `/readyz` answers 200. The board itself shows how old its figures are."""
 HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -379,12 +379,12 @@ def _load_templates() -> Environment:
     )
 
 
-def _other(both: tuple[str, str], one: str) -> str:
-    return both[1 - both.index(one)]
+def _other(values: tuple[str, str], value: str) -> str:
+    return values[1 - values.index(value)]
 
 
 def _version() -> str:
-    """Return a name for the page as it is: any change of its files changes it."""
+    """Return a hash of the texts and files of the pages."""
     digest = hashlib.sha256(repr(TEXTS).encode())
     for path in sorted(path for folder in ("static", "templates") for path in (HERE / folder).rglob("*.*")):
         digest.update(path.read_bytes())

@@ -33,7 +33,7 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
         month = run_month(Path(folder), per_year, seed=seed, patience_seconds=PATIENCE_SECONDS)
     found: list[Any] = [
         *figure_differences(month.figures, month.ledger),
-        *figure_differences(month.story.numbers(), month.ledger),
+        *figure_differences(month.history.numbers(), month.ledger),
     ]
     app = serve(month.workers, month.policies)
     metrics = Comparison(month, app.get("/metrics").text)
@@ -46,10 +46,10 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
         found += wrong
     return {
         "days": (month.until - month.since).total_seconds() / 86_400,
-        "contacts": sum(fact.name in {"offered", "received", "booked"} for fact in month.story.facts),
-        "facts": len(month.story.facts),
+        "contacts": sum(fact.name in {"offered", "received", "booked"} for fact in month.history.facts),
+        "facts": len(month.history.facts),
         "events": len(month.events),
-        "promises": len(month.promised.sla_targets),
+        "promises": len(month.expected_sla.sla_targets),
         "samples_of_metrics": metrics.values,
         "cells_of_reports": cells,
         "seconds": time.monotonic() - began_at,

@@ -1,4 +1,4 @@
-"""axe-core in a page: what it finds against WCAG 2.2 AA and its own best practice."""
+"""Runs axe-core in a page, against WCAG 2.2 AA and its best practices."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 from tests.web.browser import Page
 
 PATIENCE_SECONDS: Final = 180
-"""A wall of thirty queues has thousands of elements, and a busy machine is waited for."""
+"""Timeout in seconds: a wall of thirty queues has thousands of elements, and the machine may be busy."""
 SOURCE: Final = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 RUN: Final = """
@@ -17,11 +17,11 @@ axe.run(document, { runOnly: tags, preload: false, resultTypes: ["violations"] }
     [id, html.slice(0, 120), any.map(({ message }) => message).join(" ")])), passes.length]))
   .catch((error) => done([[["failed", String(error), ""]], 0]));
 """
-"""No rule of these looks into style sheets or at media: to have them loaded first took a third of the time."""
+"""None of these rules needs style sheets or media; preloading them took a third of the time."""
 
 
 def check(page: Page) -> None:
-    """Fail if axe-core finds a violation in the page as it is now."""
+    """Fail if axe-core finds a violation in the current page."""
     if page.run("return typeof axe === 'undefined'"):
         page.run(SOURCE)
     page.driver.set_script_timeout(PATIENCE_SECONDS)

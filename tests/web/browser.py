@@ -1,4 +1,4 @@
-"""A window of a real Chromium on a board. Pictures are kept under tests/artifacts."""
+"""A Chromium window on a board. Screenshots are stored under tests/artifacts."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ WALL, DESK, PHONE = (1920, 1080), (1280, 800), (390, 844)
 PORTRAIT = (1080, 1920)
 LAPTOP, TABLET, SMALL_TABLET = (1366, 768), (820, 1180), (768, 1024)
 LOOKS = pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
-"""Colours know no language, and words no theme: each is seen on every screen where both of these are."""
+"""Combinations of theme and language. Colours do not depend on the language, so not all pairs are needed."""
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
@@ -30,7 +30,7 @@ return [...document.body.querySelectorAll("main *, header *, footer *")]
     && element.clientWidth && getComputedStyle(element).display !== "inline")
   .map((element) => element.outerHTML.slice(0, 80));
 """
-"""What is cut off, or stands beside the window."""
+"""Script for the elements that are cut off or outside the window."""
 CONTRASTS = """
 const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
 const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
@@ -54,18 +54,18 @@ for (const element of document.body.querySelectorAll("*")) {
 }
 return poor;
 """
-"""Texts that cannot be told well from their ground (WCAG 2.2, 1.4.3)."""
+"""Script for the texts without enough contrast (WCAG 2.2, 1.4.3)."""
 
 
 def keep(driver: webdriver.Chrome, name: str, **how: Any) -> None:
-    """Keep a picture of what is in sight, or `how` else the protocol of Chromium's developer tools can take one."""
+    """Store a screenshot; `how` are further options of the DevTools protocol."""
     ARTIFACTS.mkdir(exist_ok=True)
     taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"optimizeForSpeed": True, **how})
     (ARTIFACTS / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
 
 
 class Page:
-    """One window of Chromium."""
+    """A Chromium window."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
@@ -100,7 +100,7 @@ class Page:
         keep(self.driver, f"board-{name}")
 
     def requests(self) -> list[str]:
-        """Return the addresses of all that was asked for since `open`."""
+        """Return the URLs of all requests since `open`."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
 

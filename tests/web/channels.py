@@ -1,4 +1,4 @@
-"""A house that is reached in every way: its queues, desks and services, and a working day in each channel."""
+"""Test data of an organisation with all channels: queues, desks, services, and a working day."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ DECIDED = ("transport-adapte", "voirie", "agriculture")
 
 
 def fill(worker: Worker) -> None:
-    """A working day so far, in every channel."""
+    """Count a working day in all channels."""
     for minutes in range(0, 7 * 60 + 30, 5):
         at = AFTERNOON.replace(hour=8, minute=5) + timedelta(minutes=minutes)
         for index, queue in enumerate(OPTIONS.queues):

@@ -1,4 +1,4 @@
-"""A Chromium for all tests of a process, and what the tests of several files look at in it."""
+"""Fixtures: one Chromium for all tests of a process, and pages that several files share."""
 
 import os
 import shlex
@@ -16,10 +16,10 @@ from tests.support import timeline_page
 from tests.web.browser import WATCH, Page
 from tests.web.served import Served
 from tests.web.timeline import HOUSE, Desk
-from tests.web.wall import fill_views, house
+from tests.web.wall import fill_views, organisation
 
 SHELLS = ("chrome-headless-shell", "/usr/lib/chromium/chromium-headless-shell")
-"""Chromium without what stands around a page: the same engine, for three quarters of the processor time. Debian has a package."""
+"""Headless shell of Chromium: the same engine with three quarters of the processor time; packaged in Debian."""
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
         "--no-first-run",
         "--hide-scrollbars",
         "--accept-lang=fr",
-        *([] if shell else [f"--user-data-dir={directory}"]),  # a shell that is given one begins without a page
+        *([] if shell else [f"--user-data-dir={directory}"]),  # with a directory, the shell starts without a page
     ):
         options.add_argument(argument)
     service = webdriver.ChromeService(chromedriver, popen_kw={"preexec_fn": die_with_parent})
@@ -56,7 +56,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
 
 
 def end_with_parent(program: str, script: Path) -> str:
-    """Return what starts a program that ends when who starts it does: tests that were cut off would leave browsers at work."""
+    """Return a command prefix that ends a program with its parent, so that aborted tests leave no browsers."""
     if sys.platform != "linux":
         return program
     script.write_text(f'#!/bin/sh\nexec setpriv --pdeathsig KILL {shlex.quote(program)} "$@"\n', encoding="utf-8")
@@ -67,7 +67,7 @@ def end_with_parent(program: str, script: Path) -> str:
 @pytest.fixture
 def page(driver: webdriver.Chrome) -> Iterator[Page]:
     yield Page(driver)
-    # The next test may be of another file, and its server have this one's port.
+    # A server of the next test may get the same port.
     driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": driver.current_url, "storageTypes": "all"})
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     driver.delete_all_cookies()
@@ -76,15 +76,15 @@ def page(driver: webdriver.Chrome) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Served]:
-    """A wall whose views are all there, and full."""
-    with house() as served:
+    """A wall on which all views are present and full."""
+    with organisation() as served:
         fill_views(served)
         yield served
 
 
 @pytest.fixture(scope="module")
 def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_page.Served]:
-    """The API, with a token of each kind."""
+    """The API with a token of each kind."""
     directory = tmp_path_factory.mktemp("api")
     with timeline_page.serving(directory, web=HOUSE, api={"other_services": "outline"}) as served:
         served.add("camille")

@@ -1,4 +1,4 @@
-"""What is asked of the page of the board, whatever it tells: its room, letters, focus, folds, tables and definitions."""
+"""Scripts that measure the layout of the board: free room, font sizes, focus, folds, tables and definitions."""
 
 ROOM = """
 const page = document.documentElement;

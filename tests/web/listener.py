@@ -1,4 +1,4 @@
-"""Who listens to the board's stream, message by message."""
+"""A client of the event stream."""
 
 import json
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from tests.web.served import Served
 
 
 class Listener:
-    """One open stream, read message by message."""
+    """An open stream, read message by message."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
         self._lines = response.iter_lines()
 
     def event(self) -> dict[str, str]:
-        """Return the fields of the next event, comments left out."""
+        """Return the fields of the next event, without comments."""
         fields: dict[str, str] = {}
         for line in self._lines:
             if line.startswith(":"):
@@ -39,7 +39,7 @@ class Listener:
             self.event()
 
     def board(self) -> Any:
-        """Return the next board; messages that only tell the time are passed over."""
+        """Return the next board; messages with only the clock are skipped."""
         while "board" not in (message := self.message()):
             pass
         return message["board"]

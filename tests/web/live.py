@@ -1,4 +1,4 @@
-"""A board that is looked at in the afternoon, and stays live meanwhile."""
+"""A board in the afternoon that stays live during a test."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,5 +17,5 @@ def stay_live(served: Served) -> None:
 
 
 def be_live(served: Served, page: Page) -> None:
-    """Wait for the live board: figures grow old sooner than a busy machine has a page ready."""
+    """Wait for the live board: on a busy machine, figures become stale before a page is ready."""
     wait_until(lambda: (stay_live(served), page.state() == "live")[1], "the board to be live")

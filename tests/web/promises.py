@@ -1,4 +1,4 @@
-"""What a house that is reached in every way promises, and how such promises stand."""
+"""SLA policies of an organisation with all channels, and states of their clocks."""
 
 from datetime import timedelta
 from typing import Any
@@ -53,7 +53,7 @@ LATE = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
 
 
 def promise(worker: Worker) -> None:
-    """Let some of all promises be open."""
+    """Count open clocks of all targets."""
     for index, which in enumerate(PROMISES):
         for number, service in enumerate(("rsa", "mdph", "accueil")):
             place = Dimensions(SLA, "siege", service, which)

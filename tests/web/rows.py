@@ -1,4 +1,4 @@
-"""Rows of figures as a worker writes them, for the tests of the board."""
+"""Test worker that writes rows of figures."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ OPINION = Dimensions("feedback", "siege", "social", "call")
 
 
 class Worker:
-    """Folds facts into rows of one partition; `rows` hands out those that changed since, as (key, value)."""
+    """Folds facts into rows of one partition; `rows` returns the changed ones as (key, value)."""
 
     def __init__(self, view: FiguresView | None = None, partition: int = 0) -> None:
         self.view = view
@@ -40,7 +40,7 @@ class Worker:
         self._rows: dict[bytes, bytes] = {}
 
     def count(self, place: Dimensions, at: datetime, *facts: str, amount: float = 0, **numbers: int) -> None:
-        """Count facts of any channel once each, of so many seconds if they have a duration, and `numbers` of others."""
+        """Count each fact once, with a duration in seconds if it has one, and `numbers` of others."""
         figure_schema = FIGURE_SCHEMAS[place.channel]
         counts: dict[int, int] = {figure_schema.index[name]: number for name, number in numbers.items()}
         for fact in facts:
@@ -81,7 +81,7 @@ class Worker:
         self._count(place, at, {QUEUE_SCHEMA.index["offered"]: 1, QUEUE_SCHEMA.index[f"left_{reason}"]: 1})
 
     def took_back(self, place: Dimensions, at: datetime, name: str, amount: float | None = None) -> None:
-        """A later event corrects a fact that was counted, of `amount` seconds if it had a duration."""
+        """Correct a counted fact, of `amount` seconds if it had a duration."""
         figure_schema = FIGURE_SCHEMAS[place.channel]
         index = figure_schema.index[name]
         changes = ((index, 1),) if amount is None else figure_schema.changes(index, int(amount * 1000))
@@ -108,7 +108,7 @@ class Worker:
         self._put(PROGRESS_KEY, encode(progress), milliseconds(written_at or at))
 
     def rows(self) -> list[tuple[bytes, bytes]]:
-        """Return what changed since the last time."""
+        """Return the rows that changed since the last call."""
         rows, self._rows = list(self._rows.items()), {}
         return rows
 

@@ -1,4 +1,4 @@
-"""Scenes of the alerts of Accueil itself: what processes tell, and what each alert says of it."""
+"""Scenes for the pipeline alerts: series of the processes and expected alerts."""
 
 from itertools import accumulate
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from tests.support.promtool import OTHER, WEB, RuleScenario, Samples, Values
 
 MINUTES: Final = [60.0 * step for step in range(400)]
-"""The time at each step of a minute."""
+"""Time at each step of a minute."""
 
 
 def amiss(
@@ -18,12 +18,12 @@ def amiss(
     *,
     since: int | None = None,
 ) -> RuleScenario:
-    """`fires`: what the alert says, and of whom; None: it does not."""
+    """Return a scene; `fires` are the expected labels and texts, None if the alert does not fire."""
     return RuleScenario(name, series, len(fires or {}), steps, step, fires or {}, since)
 
 
 def behind(seconds: float) -> list[float]:
-    """A time that is always so long ago."""
+    """A timestamp with a constant age."""
     return [minute - seconds for minute in MINUTES]
 
 
@@ -40,7 +40,7 @@ def partitions(number: int, web: str = WEB) -> dict[str, Values]:
 
 
 BACK_THEN: Final = 7 * 24 * 2
-"""Half hours in a week; scenes of silence last two hours longer."""
+"""Half hours in a week; scenes of silence are two hours longer."""
 
 
 def came(
@@ -78,10 +78,10 @@ def since_before_the_end(steps: int, before: float, after: float) -> list[float]
 
 
 def silent(name: str, fires: Samples | None, *series: dict[str, Values]) -> RuleScenario:
-    told: dict[str, Values] = {}
+    series: dict[str, Values] = {}
     for one in series:
-        told |= one
-    return amiss(name, fires, told, BACK_THEN + 4, "30m")
+        series |= one
+    return amiss(name, fires, series, BACK_THEN + 4, "30m")
 
 
 def silence() -> list[RuleScenario]:
@@ -102,7 +102,7 @@ def silence() -> list[RuleScenario]:
         silent("somebody in another queue", None, both, came(5, queue="pmi", quiet_for=0), opened(queue="pmi")),
         silent("few in each queue", {calls: 0}, came(3), came(2, queue="pmi"), opened(), opened(queue="pmi")),
         silent("few a week ago", None, came(4.8), opened()),
-        silent("few a week ago, told twice", None, came(4.8), came(4.8, web=OTHER), opened()),
+        silent("few a week ago, from two instances", None, came(4.8), came(4.8, web=OTHER), opened()),
         silent("one board was not there a week ago", {calls: 0}, both, came(0, web=OTHER), opened(web=OTHER)),
         silent("one board does not know of the last ones", None, came(5, quiet_for=1), came(5, web=OTHER), opened()),
         silent("letters", None, came(9, "mail"), opened("mail")),
@@ -168,9 +168,9 @@ AMISS: Final = {
     "FiguresAbsent": [amiss("nothing", {"{}": 1}, {}, 5, since=0), amiss("figures", None, partitions(2))],
     "StreamStopped": [
         amiss("all are written", None, ALL_WRITTEN | partitions(2)),
-        amiss("all are written, told twice", None, ALL_WRITTEN | partitions(2) | partitions(2, OTHER)),
+        amiss("all are written, from two instances", None, ALL_WRITTEN | partitions(2) | partitions(2, OTHER)),
         amiss("one is not", {"{}": 61}, written(0, MINUTES) | written(1, behind(61)), 2, since=0),
-        amiss("one is not, told twice", {"{}": 61}, written(0, behind(61)) | written(0, behind(62), OTHER)),
+        amiss("one is not, from two instances", {"{}": 61}, written(0, behind(61)) | written(0, behind(62), OTHER)),
         amiss("one almost is not", None, written(0, MINUTES) | written(1, behind(60))),
         amiss("one web sees nothing", None, written(0, MINUTES) | written(0, 0, OTHER)),
         amiss("one never was", {"{}": 2}, written(0, MINUTES) | partitions(2)),
@@ -184,7 +184,7 @@ AMISS: Final = {
     ],
     "FiguresBehind": [
         amiss("for long", {"{}": 601}, figures(0, behind(601)) | figures(1, MINUTES), 30, since=0),
-        amiss("for long, told twice", {"{}": 601}, figures(0, behind(601)) | figures(0, behind(700), OTHER), 45),
+        amiss("for long, from two instances", {"{}": 601}, figures(0, behind(601)) | figures(0, behind(700), OTHER), 45),
         amiss("a little", None, figures(0, behind(600)), 45),
     ],
     "SourceSilent": silence(),
@@ -224,7 +224,7 @@ AMISS: Final = {
             "not at all boards yet", {'{reason="invalid_json"}': 1}, dead([3.0] * 15 + [4.0]) | dead(3, web=OTHER), 20
         ),
         amiss(
-            "told twice",
+            "from two instances",
             {'{reason="invalid_json"}': 1},
             dead([3.0] * 15 + [4.0]) | dead([3.0] * 15 + [4.0], web=OTHER),
             20,
@@ -267,8 +267,8 @@ AMISS: Final = {
     "ReceiverAway": [
         amiss("away", {MAIL_A: 1}, notified("waiting", 1) | notified("waiting", 0, "mails.b"), 5, since=0),
         amiss("both are", {MAIL_A: 1, MAIL_B: 2}, notified("waiting", 1) | notified("waiting", 2, "mails.b")),
-        amiss("told by two", {MAIL_A: 1}, notified("waiting", 1) | notified("waiting", 2, instance="b")),
-        amiss("one of two processes has told it", None, notified("waiting", 1) | notified("waiting", 0, instance="b")),
+        amiss("from two processes", {MAIL_A: 1}, notified("waiting", 1) | notified("waiting", 2, instance="b")),
+        amiss("one of two processes has sent it", None, notified("waiting", 1) | notified("waiting", 0, instance="b")),
     ],
     "ReceiverRefuses": [
         amiss("a message", {MAIL_A: 1}, notified("refused", 1) | notified("disabled", 0), 1, since=0),
@@ -276,9 +276,9 @@ AMISS: Final = {
         amiss("each", {MAIL_A: 2}, notified("refused", 2) | notified("disabled", 1)),
         amiss("some of two", {MAIL_A: 1, MAIL_B: 2}, notified("refused", 1) | notified("refused", 2, "mails.b")),
         amiss("all of two", {MAIL_A: 1, MAIL_B: 1}, notified("disabled", 1) | notified("disabled", 1, "mails.b")),
-        amiss("some, told by two", {MAIL_A: 2}, notified("refused", 2) | notified("refused", 1, instance="b")),
-        amiss("all, told by two", {MAIL_A: 1}, notified("disabled", 1) | notified("disabled", 0, instance="b")),
-        amiss("all, told twice", {MAIL_A: 1}, notified("disabled", 1) | notified("disabled", 1, instance="b")),
+        amiss("some, from two processes", {MAIL_A: 2}, notified("refused", 2) | notified("refused", 1, instance="b")),
+        amiss("all, from two processes", {MAIL_A: 1}, notified("disabled", 1) | notified("disabled", 0, instance="b")),
+        amiss("all, from two instances", {MAIL_A: 1}, notified("disabled", 1) | notified("disabled", 1, instance="b")),
         amiss("nothing", None, notified("refused", 0) | notified("disabled", 0)),
     ],
     "UnusualReading": [

@@ -1,4 +1,4 @@
-"""Scenes of the alerts of promises: what boards tell or rules have recorded, and whether each alert fires at it."""
+"""Scenes for the SLA alerts: exported or recorded series, and whether each alert fires."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ from tests.support.promtool import WEB, RuleScenario, Values, two_webs
 
 @dataclass(frozen=True)
 class Burn:
-    """An alert of the margin that an objective leaves."""
+    """A burn rate alert."""
 
     alert: str
     channel: str
     step: str
     long: int
-    """Its windows, in steps."""
+    """Windows in steps."""
     short: int
     factor: float
     floor: int
@@ -27,13 +27,13 @@ class Burn:
         return self.long + 6
 
     def scenes(self) -> Iterator[RuleScenario]:
-        """What it takes all rules to say; each threshold is in `UNITS`."""
+        """Series that make all rules fire; thresholds are in `UNITS`."""
         allowed = self.factor * (1 - self.objective)
         over, under, far = 1.05 * allowed, 0.95 * allowed, 1.5 * allowed
         yield self.scene("broken a little too often", 1, self.shares(over, over))
         yield self.scene("not too often in the long window", 0, self.shares(under, far))
         yield self.scene("not too often any more", 0, self.shares(far, under))
-        yield two_webs(self.scene("too few, told twice", 0, self.all_of(self.floor - 1)))
+        yield two_webs(self.scene("too few, from two instances", 0, self.all_of(self.floor - 1)))
         often = self.shares(far, far)
         yield self.scene("taken back", 0, often, taken_back=often[0])
         yield self.scene("closed", 0, often, is_open=0)
@@ -45,22 +45,22 @@ class Burn:
             yield self.read_late("calls of ten minutes ago were read meanwhile", 1, often, 600)
 
     def read_late(self, name: str, fires: int, counts: tuple[Values, Values], seconds: int) -> RuleScenario:
-        """In the first steps of the long window, figures are as of so many seconds ago."""
+        """Figures are delayed by these seconds in the first steps of the long window."""
         step = {"1m": 60, "5m": 300}[self.step]
         behind = [float(number * step - seconds) for number in range(self.steps - self.long + 1)]
         figures = {f'contact_figures_timestamp_seconds{{{WEB},partition="0"}}': [*behind, 1e9]}
         return add(self.scene(name, fires, counts), figures)
 
     def shares(self, long: float, short: float) -> tuple[list[float], list[float]]:
-        """Ten promises per step, of which these shares are broken in the two windows: how many are broken and met."""
-        last = self.short + 3  # as `for` takes some steps
+        """Return breached and met clocks: ten per step, with these breached shares in the two windows."""
+        last = self.short + 3  # since `for` takes some steps
         before = (long * self.long - short * last) / (self.long - last)
         steps = [10 * before] * (self.steps - last) + [10 * short] * last
         breached = list(accumulate(steps, initial=0.0))
         return breached, [10 * step - number for step, number in enumerate(breached)]
 
     def all_of(self, number: int) -> tuple[list[float], list[float]]:
-        """So many promises in the long window, all broken."""
+        """This number of clocks in the long window, all breached."""
         return [float(step * number // self.long) for step in range(self.steps + 1)], [0.0]
 
     def scene(
@@ -74,7 +74,7 @@ class Burn:
         objective: float | None = None,
         history: int = 0,
     ) -> RuleScenario:
-        """`history`: for so many steps from the beginning on, history is read."""
+        """Return a scene; `history` is the number of first steps in which history is read."""
         breached, met = counts
         place = f'{WEB},channel="{self.channel}",site="siege",service="rsa",queue="",policy="p",clock="c"'
         if self.channel == "call":
@@ -115,12 +115,12 @@ def add(scene: RuleScenario, series: dict[str, Values]) -> RuleScenario:
 
 LETTERS: Final = f'{WEB},channel="mail",site="siege",service="rsa",queue="",policy="p",clock="c"'
 WEEK: Final = 7 * 6
-"""In steps of four hours."""
+"""Length in steps of four hours."""
 
 
 def more_due() -> Iterator[RuleScenario]:
     def scene(name: str, fires: int, due: int, done: int, is_open: int = 1) -> RuleScenario:
-        """`done`: how many within a week, of each half late."""
+        """Return a scene; `done` clocks within a week, half of them late."""
         series: dict[str, Values] = {
             f'contact_sla_due_items{{{LETTERS},horizon="7d"}}': due,
             f'contact_sla_due_items{{{LETTERS},horizon="3d"}}': 0,
@@ -132,7 +132,7 @@ def more_due() -> Iterator[RuleScenario]:
         return RuleScenario(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
 
     yield scene("more than that", 1, due=31, done=20)
-    yield two_webs(scene("more than that, told twice", 1, due=31, done=20))
+    yield two_webs(scene("more than that, from two instances", 1, due=31, done=20))
     yield scene("closed", 0, due=31, done=20, is_open=0)
     read = {f'contact_history_timestamp_seconds{{{WEB},channel="mail"}}': 0}
     yield add(scene("history is read", 0, due=31, done=20), read)
@@ -177,7 +177,7 @@ AN_HOUR_OF_ANOTHER_CHANNEL: Final[dict[str, Values]] = {f'{HISTORY}{{channel="ap
 
 @dataclass(frozen=True)
 class Window:
-    """What a burn rate's alert makes of what is recorded; a sixth of its long window is a step."""
+    """A burn rate alert on recorded series; a step is a sixth of its long window."""
 
     alert: str
     long: str
@@ -186,10 +186,10 @@ class Window:
     factor: float
     floor: int
     waits: str
-    """How long, in one or three steps."""
+    """Durations of one and three steps."""
     channels: tuple[str, ...] = ("call", "visit", "mail", "email", "form")
     is_live: bool = False
-    """Whether calls that are read late say nothing of it."""
+    """Whether calls read late mute it."""
 
     def scenes(self) -> Iterator[RuleScenario]:
         over = 1.01 * self.factor
@@ -212,13 +212,13 @@ class Window:
         yield replace(lasting, step=self.waits, steps=steps, since=0)
 
     def history(self, step: int, metric: str = HISTORY) -> dict[str, Values]:
-        """History was read then: the tenth step is the last, the fourth the first of the long window."""
+        """Steps in which history was read; the long window covers the fourth to the tenth."""
         return {f'{metric}{{channel="{channel}"}}': [*[None] * step, 3600, None] for channel in PLACES}
 
     def scene(
         self, name: str, fires: tuple[str, ...], long: float, short: float, number: int | None = None
     ) -> RuleScenario:
-        """`number`: of promises in the long window; as many as it takes by default."""
+        """Return a scene; `number` clocks in the long window, by default the minimum."""
         of, counts = "place_policy_clock", (2, (number or self.floor) - 2)
         series: dict[str, Values] = {}
         for place in PLACES.values():
@@ -237,7 +237,7 @@ def due() -> Iterator[RuleScenario]:
     of = "place_policy_clock"
 
     def scene(name: str, fires: bool, number: int, done: int) -> RuleScenario:
-        """`number` are due within a week, and `done` were dealt with in one; more would be due later."""
+        """Return a scene with `number` clocks due within a week and `done` in the last one; more are due later."""
         series: dict[str, Values] = {}
         for place in PLACES.values():
             series[f'{of}_horizon:contact_sla_due_items:max{{{place},horizon="7d"}}'] = number
@@ -259,7 +259,7 @@ def due() -> Iterator[RuleScenario]:
 
 def overdue() -> Iterator[RuleScenario]:
     def scene(name: str, fires: bool, seconds: int, steps: int, step: str) -> RuleScenario:
-        """At the end the earliest deadline passed so long ago."""
+        """Return a scene in which the earliest deadline passed this long ago at the end."""
         metric = "place_policy_clock:contact_sla_oldest_overdue_timestamp_seconds:min"
         ends_at = steps * {"15m": 900, "12h": 43_200}[step]
         series: dict[str, Values] = {f"{metric}{{{place}}}": ends_at - seconds for place in PLACES.values()}
@@ -282,4 +282,4 @@ UNITS: Final = {
         Window("SlaObjectiveMissed", "28d", "5d", "112h", 1, 20, "15m"),
     )
 } | {"SlaMoreDueThanDone": list(due()), "SlaOverdueLeft": list(overdue())}
-"""What alerts make of what is recorded; of what is measured, `SCENES` say it."""
+"""Scenes on recorded series; `SCENES` contains those on exported series."""

@@ -1,4 +1,4 @@
-"""Scenes of what rules record: what boards tell, and what comes of it."""
+"""Scenes for the recording rules: exported series and expected recorded series."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 from tests.support.promtool import RuleScenario, Samples, Values
 
 WEBS: Final = ('job="accueil-web",instance="a"', 'job="accueil-web",instance="b"', 'job="board",instance="a"')
-"""Boards that tell the same: two of a job, and one that is scraped as another."""
+"""Instances with the same figures: two of a job, and one of another job."""
 CALL, VISIT, MAIL = (
     f'channel="{channel}",site="siege",service="rsa",queue="q",policy="p",clock="c"'
     for channel in ("call", "visit", "mail")
 )
 
 
-def told(metric: str, labels: str, value: Values, behind: Values) -> dict[str, Values]:
-    """The first board tells `value`, the others what they knew a while before."""
+def exported(metric: str, labels: str, value: Values, behind: Values) -> dict[str, Values]:
+    """Series of the instances: the first has `value`, the others older values."""
     return {f"{metric}{{{web},{labels}}}": value if web == WEBS[0] else behind for web in WEBS}
 
 
@@ -23,10 +23,10 @@ def shown(name: str, series: dict[str, Values], shows: Samples, steps: int = 0, 
 
 
 def latest(metric: str, *places: str) -> RuleScenario:
-    """The highest of what boards tell of each place."""
+    """Maximum over the instances for each dimensions."""
     series: dict[str, Values] = {}
     for number, place in enumerate(places):
-        series |= told(metric, place, number + 0.5, number + 0.25)
+        series |= exported(metric, place, number + 0.5, number + 0.25)
     return shown("boards", series, {f"{{{place}}}": number + 0.5 for number, place in enumerate(places)})
 
 
@@ -43,32 +43,32 @@ def calendars() -> RuleScenario:
     )
     series: dict[str, Values] = {}
     for one in info:
-        series |= told("contact_sla_policy_info", one, 1, 1)
-    series |= told("contact_calendar_open", 'calendar="siege"', 1, 0)
-    series |= told("contact_calendar_open", 'calendar="annexe"', 0, 0)
-    series |= told("contact_calendar_open", 'calendar="mairie"', 1, 1)
+        series |= exported("contact_sla_policy_info", one, 1, 1)
+    series |= exported("contact_calendar_open", 'calendar="siege"', 1, 0)
+    series |= exported("contact_calendar_open", 'calendar="annexe"', 0, 0)
+    series |= exported("contact_calendar_open", 'calendar="mairie"', 1, 1)
     shows = {f'{{policy="{policy}",clock="c"}}': is_open for policy, is_open in (("p", 1), ("q", 0), ("r", 1))}
     return shown("by any calendar of a clock", series, shows)
 
 
 def earliest() -> RuleScenario:
-    series = told("contact_sla_oldest_overdue_timestamp_seconds", MAIL, 100, 200)
-    series |= told("contact_sla_oldest_overdue_timestamp_seconds", CALL, 400, 300)
+    series = exported("contact_sla_oldest_overdue_timestamp_seconds", MAIL, 100, 200)
+    series |= exported("contact_sla_oldest_overdue_timestamp_seconds", CALL, 400, 300)
     return shown("the earliest that a board tells", series, {f"{{{MAIL}}}": 100, f"{{{CALL}}}": 300})
 
 
 def net() -> RuleScenario:
     series: dict[str, Values] = {}
     for result, number in (("met", 10), ("breached", 4), ("cancelled", 7)):
-        series |= told("contact_sla_completed_total", f'{CALL},result="{result}"', number, number - 1)
+        series |= exported("contact_sla_completed_total", f'{CALL},result="{result}"', number, number - 1)
     for fact, number in (("met", 1), ("breached", 2), ("cancelled", 3), ("started", 5)):
-        series |= told("contact_sla_corrected_total", f'{CALL},fact="{fact}"', number, number - 1)
+        series |= exported("contact_sla_corrected_total", f'{CALL},fact="{fact}"', number, number - 1)
     shows = {f'{{{CALL},result="met"}}': 9, f'{{{CALL},result="breached"}}': 2}
     return shown("less what was taken back", series, shows)
 
 
 def grown(metric: str, label: str, channels: Sequence[str], steps: int, step: str) -> RuleScenario:
-    """What there is, faster and faster, of three channels, less what there was half of the steps ago."""
+    """Accelerating counts of three channels, minus those of half of the steps before."""
     numbers = [float(number**2) for number in range(steps + 1)]
     series: dict[str, Values] = {f"{metric}{{{place}{label}}}": numbers for place in (CALL, VISIT, MAIL)}
     difference = numbers[steps] - numbers[steps // 2]
@@ -76,7 +76,7 @@ def grown(metric: str, label: str, channels: Sequence[str], steps: int, step: st
 
 
 def burns(window: str) -> RuleScenario:
-    """Shares of halves and quarters, so that they are exact."""
+    """Shares in halves and quarters, so that floats are exact."""
     objectives = {("p", "c"): 0.75, ("p", "d"): 0.5, ("o", "c"): 0.9375, ("always", "c"): 1}
     series: dict[str, Values] = {
         f'policy_clock:contact_sla_objective:max{{policy="{policy}",clock="{clock}"}}': objective
@@ -102,11 +102,11 @@ def burns(window: str) -> RuleScenario:
 
 
 def done() -> RuleScenario:
-    series = told("contact_sla_completed_total", f'{MAIL},result="met"', 10, 9)
-    series |= told("contact_sla_completed_total", f'{MAIL},result="breached"', 20, 19)
-    series |= told("contact_sla_late_total", MAIL, 5, 4)
+    series = exported("contact_sla_completed_total", f'{MAIL},result="met"', 10, 9)
+    series |= exported("contact_sla_completed_total", f'{MAIL},result="breached"', 20, 19)
+    series |= exported("contact_sla_late_total", MAIL, 5, 4)
     for fact, number in (("met", 3), ("late", 2), ("breached", 7)):
-        series |= told("contact_sla_corrected_total", f'{MAIL},fact="{fact}"', number, number - 1)
+        series |= exported("contact_sla_corrected_total", f'{MAIL},fact="{fact}"', number, number - 1)
     return shown("in time or late, without what was taken back", series, {f"{{{MAIL}}}": 10})
 
 
@@ -114,8 +114,8 @@ def history() -> Iterator[RuleScenario]:
     hours, day = 48, 86_400
 
     def behind(metric: str, labels: str, seconds: int) -> dict[str, Values]:
-        """The first board is so far behind, the others an hour less."""
-        return told(metric, labels, hours * 3600 - seconds, hours * 3600 - seconds + 3600)
+        """The first instance is this far behind, the others an hour less."""
+        return exported(metric, labels, hours * 3600 - seconds, hours * 3600 - seconds + 3600)
 
     def scene(name: str, figures: int, shows: Samples, *channels: tuple[str, int]) -> RuleScenario:
         series = behind("contact_figures_timestamp_seconds", 'partition="0"', figures)
@@ -134,11 +134,11 @@ def history() -> Iterator[RuleScenario]:
 
 def behind() -> Iterator[RuleScenario]:
     def scene(name: str, shows: Samples, *seconds: int) -> RuleScenario:
-        """A partition is so many seconds behind, every 50 seconds; another one never is. The rule looks back at three of them."""
+        """One partition is behind by these seconds, in steps of 50 s; another never is. The rule covers three steps."""
         series: dict[str, Values] = {}
         for partition, late in (("0", seconds), ("1", [0] * len(seconds))):
             values = [float(number * 50 - one) for number, one in enumerate(late)]
-            series |= told("contact_figures_timestamp_seconds", f'partition="{partition}"', values, values)
+            series |= exported("contact_figures_timestamp_seconds", f'partition="{partition}"', values, values)
         return shown(name, series, shows, len(seconds) - 1, "50s")
 
     yield scene("a quarter of an hour", {}, *[800] * 8)
@@ -158,7 +158,7 @@ WINDOWS: Final = {
     "5d": (ALL, 4, "60h"),
     "28d": (ALL, 4, "14d"),
 }
-"""Window → of which channels, and twice its length, in steps."""
+"""Window → its channels, and twice its length in steps."""
 RECORDED: Final = {
     "policy_clock:contact_sla_objective:max": [
         latest("contact_sla_objective_ratio", 'policy="p",clock="c"', 'policy="p",clock="d"')
@@ -182,4 +182,4 @@ RECORDED: Final = {
     "channel:contact_history_age_seconds:max": list(history()),
     "channel:contact_behind_seconds:max": list(behind()),
 }
-"""Name of what is recorded → what it is, of what it is made of."""
+"""Recorded series → its expected values, from the series it is made of."""

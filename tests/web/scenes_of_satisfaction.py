@@ -1,4 +1,4 @@
-"""Scenes of the alert of satisfaction: what boards tell, and whether it fires at it."""
+"""Scenes for the satisfaction alert: exported series, and whether it fires."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,14 +7,14 @@ from typing import Final
 from tests.support.promtool import WEB, RuleScenario, Values, two_webs
 
 WEEK: Final = 7 * 24 * 2
-"""In steps of half an hour."""
+"""Length in steps of half an hour."""
 
 
 def drops() -> Iterator[RuleScenario]:
     def scene(
         name: str, fires: int, upper: Values, *, before: float = 0.8, answers: int = 30, measure: str = "csat"
     ) -> RuleScenario:
-        """`before`: the ratio of four weeks until a week ago; since then it is lower still."""
+        """Return a scene; `before` is the ratio of four weeks until a week ago, lower since then."""
         place = f'channel="call",site="siege",service="rsa",queue="q",measure="{measure}"'
         series: dict[str, Values] = {
             f'contact_satisfaction_upper_ratio{{{WEB},{place},window="7d"}}': upper,
@@ -33,9 +33,9 @@ def drops() -> Iterator[RuleScenario]:
     behind = two_webs(scene("", 1, 0.78, before=0.79, answers=29))
     yield replace(less, name="SatisfactionDrop: one board is behind", series={**behind.series, **less.series})
     yield scene("as much at best", 0, 0.8)
-    yield two_webs(scene("as much at best, told twice", 0, 0.8))
+    yield two_webs(scene("as much at best, from two instances", 0, 0.8))
     yield scene("too few answers", 0, 0.79, answers=29)
-    yield two_webs(scene("too few answers, told twice", 0, 0.79, answers=29))
+    yield two_webs(scene("too few answers, from two instances", 0, 0.79, answers=29))
     yield scene("fewer who answer are no drop of satisfaction", 0, 0.79, measure="response")
     lasting = scene("for half an hour", 1, [*[0.9] * (WEEK + 1), 0.79])
     yield replace(lasting, since=WEEK + 1)

@@ -1,4 +1,4 @@
-"""A board served by a real uvicorn on a port of its own, fed by a worker of the test."""
+"""A board on a real uvicorn with its own port and a test worker."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from tests.web.rows import Worker
 
 
 class NoReader:
-    """The view of these tests is written by the test."""
+    """Reader that does nothing: the test fills the view."""
 
     def start(self) -> None:
         pass
@@ -28,7 +28,7 @@ class NoReader:
 
 
 class Served:
-    """One running board; its clock runs with the real one, from `now` on if given."""
+    """A running board; its clock starts at `now` if given."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class Served:
         return datetime.now(UTC) + self._ahead
 
     def let_pass(self, time: timedelta) -> None:
-        """Put the clock forward."""
+        """Move the clock forward."""
         self._ahead += time
 
     def follow(self) -> None:
-        """Let the figures be complete and of now."""
+        """Make the figures complete and current."""
         self.view.begin([0])
         self.view.set_state(ReaderState.FOLLOWING)
         self.worker.progress(self.now())
@@ -73,7 +73,7 @@ class Served:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Stop the server as SIGTERM does, and wait for its end."""
+        """Stop the server like SIGTERM, and wait for its end."""
         self._server.should_exit = True
         self._thread.join(60)
         assert not self._thread.is_alive(), "the server did not stop"

@@ -1,4 +1,4 @@
-"""A house that is reached by telephone alone: its queues, a day of calls, and three of them that need somebody."""
+"""Test data of an organisation with calls only: queues, a day of calls, and three queues with alerts."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ OPTIONS = WebOptions(
 
 
 def fill(served: Served) -> None:
-    """A day of calls so far: some at every hour, most of them in the morning."""
+    """Count a day of calls: some in each hour, most in the morning."""
     for minutes in range(0, 7 * 60 + 30, 5):
         at = AFTERNOON.replace(hour=8, minute=5) + timedelta(minutes=minutes)
         for index, place in enumerate(PLACES):

@@ -1,4 +1,4 @@
-"""The board in all its states as axe-core sees it: WCAG 2.2 AA and its own best practice."""
+"""axe-core tests of the board in all states: WCAG 2.2 AA and best practices."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Served]:
-    """Every channel, and promises of each kind."""
+def organisation() -> Iterator[Served]:
+    """A board with all channels and all kinds of targets."""
     with serving(replace(ALL_CHANNELS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
         served.follow()
         fill(served.worker)
@@ -35,10 +35,10 @@ def house() -> Iterator[Served]:
     [(WALL, "fr", "dark"), (LAPTOP, "en", "light"), (TABLET, "fr", "dark"), (PHONE, "en", "light")],
     ids=["1920", "1366", "820", "390"],
 )
-def test_every_channel_and_every_promise(
-    house: Served, page: Page, size: tuple[int, int], language: str, theme: str
+def test_board_with_all_channels_and_targets(
+    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", size)
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     axe.check(page)
     page.run("document.querySelector('details').open = true")
@@ -47,7 +47,7 @@ def test_every_channel_and_every_promise(
 
 
 @LOOKS
-def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: str) -> None:
+def test_board_with_alerts_and_stale_board(page: Page, language: str, theme: str) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
         fill_queues(served)
@@ -62,7 +62,7 @@ def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: s
 
 
 @LOOKS
-def test_nothing_to_show_yet(page: Page, language: str, theme: str) -> None:
+def test_board_without_figures(page: Page, language: str, theme: str) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
         page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
         page.is_in("empty")
@@ -70,9 +70,9 @@ def test_nothing_to_show_yet(page: Page, language: str, theme: str) -> None:
 
 
 @LOOKS
-def test_the_page_of_metrics(house: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{house.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
+def test_metrics_page(organisation: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{organisation.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
     axe.check(page)
     page.picture(f"metrics-{language}-{theme}")
-    page.open(f"{house.url}/metrics/help?lang={language}&theme={theme}", PHONE)
+    page.open(f"{organisation.url}/metrics/help?lang={language}&theme={theme}", PHONE)
     axe.check(page)

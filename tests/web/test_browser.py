@@ -1,4 +1,4 @@
-"""The board as people see it: a real Chromium on a real server. Pictures are kept under tests/artifacts."""
+"""Tests of the board in Chromium on a real server. Screenshots are stored under tests/artifacts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,7 @@ from tests.web.telephone import NAMES, OPTIONS, PLACES, alarm, fill
 pytestmark = pytest.mark.browser
 
 HASTY = replace(OPTIONS, stale_after_seconds=2)
-"""For what is to grow old: elsewhere no machine is so slow that figures do."""
+"""Options with a short limit, for stale figures; other tests use a limit that slow machines never reach."""
 
 
 @contextmanager
@@ -48,8 +48,8 @@ def hasty() -> Iterator[Served]:
         yield hasty
 
 
-def test_the_figures_are_there_when_the_page_is(served: Served, page: Page) -> None:
-    """A browser that looks once, as one that takes a picture does, waits for no stream."""
+def test_page_contains_the_figures(served: Served, page: Page) -> None:
+    """A browser that loads the page once does not wait for the stream."""
     served.broadcaster.listen = nothing  # type: ignore[method-assign]
     for _ in range(5):
         page.open(served.url)
@@ -58,19 +58,19 @@ def test_the_figures_are_there_when_the_page_is(served: Served, page: Page) -> N
 
 
 async def nothing() -> AsyncIterator[bytes]:
-    """A stream that never says anything."""
+    """A stream without messages."""
     await asyncio.Event().wait()
     yield b""
 
 
-def test_a_stream_that_never_begins_is_told(hasty: Served, page: Page) -> None:
+def test_stream_that_never_starts_is_reported(hasty: Served, page: Page) -> None:
     hasty.broadcaster.listen = nothing  # type: ignore[method-assign]
     page.open(hasty.url)
     page.is_in("stale")
     wait_until(lambda: "plus de liaison" in page.text("#stale-detail"), "the reason")
 
 
-def test_figures_move_when_they_change(served: Served, page: Page) -> None:
+def test_figures_are_updated(served: Served, page: Page) -> None:
     page.open(served.url)
     be_live(served, page)
     handled = int(page.text("#tile-handled .value").replace("\u202f", ""))
@@ -85,7 +85,7 @@ def test_figures_move_when_they_change(served: Served, page: Page) -> None:
     page.assert_quiet()
 
 
-def test_the_whole_board_is_on_the_wall_without_scrolling(served: Served, page: Page) -> None:
+def test_board_fits_a_wall_without_scrolling(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
     be_live(served, page)
     assert page.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == list(
@@ -115,7 +115,7 @@ TWELVE = replace(
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("size", [WALL, LAPTOP], ids=["wall", "laptop"])
-def test_a_dozen_queues_are_in_sight_without_scrolling(page: Page, size: tuple[int, int], language: str) -> None:
+def test_twelve_queues_fit_without_scrolling(page: Page, size: tuple[int, int], language: str) -> None:
     with serving(TWELVE, AFTERNOON) as served:
         served.follow()
         for queue in TWELVE.queues:
@@ -139,7 +139,7 @@ return [box.scrollWidth > box.clientWidth, getComputedStyle(box).maskImage !== "
 """
 
 
-def test_a_table_that_is_too_wide_fades_where_it_ends_until_its_end_is_in_sight(page: Page) -> None:
+def test_wide_table_fades_at_its_edge_until_scrolled_to_the_end(page: Page) -> None:
     place = OPTIONS.queues[0].dimensions
     options = replace(
         OPTIONS, queues=(QueueOptions(place, *["Aide sociale du Département et de ses communes " * 3] * 2),)
@@ -157,7 +157,7 @@ def test_a_table_that_is_too_wide_fades_where_it_ends_until_its_end_is_in_sight(
 
 @LOOKS
 @pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
-def test_a_narrow_screen_shows_every_figure_under_its_heading(
+def test_narrow_screen_shows_each_figure_with_its_heading(
     served: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
     page.open(f"{served.url}/?lang={language}&theme={theme}", size)
@@ -176,7 +176,7 @@ def test_a_narrow_screen_shows_every_figure_under_its_heading(
     page.picture(f"{size[0]}-{language}-{theme}")
 
 
-def test_the_state_is_the_most_pressing_mark_of_its_row(served: Served, page: Page) -> None:
+def test_state_is_the_highest_level_of_the_row(served: Served, page: Page) -> None:
     for _ in range(30):
         served.worker.abandoned(ROADS, AFTERNOON, wait_seconds=60)
     served.worker.abandoned(PLACES[7], AFTERNOON, wait_seconds=60)
@@ -199,7 +199,7 @@ def test_the_state_is_the_most_pressing_mark_of_its_row(served: Served, page: Pa
     assert "quelqu’un attend, et aucun agent n’est disponible ni en ligne" in rule, "though two are paused"  # noqa: RUF001
 
 
-def test_a_share_of_few_calls_is_unmarked_and_says_why(served: Served, page: Page) -> None:
+def test_share_of_few_calls_has_no_mark_and_explains_why(served: Served, page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as few:
         few.follow()
         for _ in range(9):
@@ -217,7 +217,7 @@ def test_a_share_of_few_calls_is_unmarked_and_says_why(served: Served, page: Pag
         assert page.text("#tile-abandonment .level .word") == "Agir"
 
 
-def test_the_step_under_way_is_no_part_of_the_curve(served: Served, page: Page) -> None:
+def test_current_step_is_not_part_of_the_curve(served: Served, page: Page) -> None:
     served.worker.offered(SOCIAL, AFTERNOON, 3)
     page.open(served.url, WALL)
     be_live(served, page)
@@ -238,7 +238,7 @@ def test_the_step_under_way_is_no_part_of_the_curve(served: Served, page: Page) 
     ]
 
 
-def test_what_usually_comes_is_told_of_the_same_five_minutes(served: Served, page: Page) -> None:
+def test_legend_shows_the_typical_calls_of_the_same_five_minutes(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
     be_live(served, page)
     usual = page.run(
@@ -251,7 +251,7 @@ def test_what_usually_comes_is_told_of_the_same_five_minutes(served: Served, pag
     assert usual == [[1, False], [1, False], [1, None], [2, True]]
 
 
-def test_a_site_from_where_nobody_comes_is_told(page: Page) -> None:
+def test_silent_site_is_reported(page: Page) -> None:
     annexe = Dimensions("call", "annexe", "accueil", "annexe")
     options = replace(
         OPTIONS, quiet_after_seconds=3600, queues=(*OPTIONS.queues, QueueOptions(annexe, "Annexe", "Annex"))
@@ -270,7 +270,7 @@ def test_a_site_from_where_nobody_comes_is_told(page: Page) -> None:
         wait_until(lambda: not page.run("return document.querySelector('#quiet').checkVisibility()"), "a call")
 
 
-def test_no_call_at_all_is_told(page: Page) -> None:
+def test_day_without_calls_is_reported(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
         served.follow()
         page.open(f"{served.url}/?lang=en", WALL)
@@ -279,7 +279,7 @@ def test_no_call_at_all_is_told(page: Page) -> None:
         wait_until(lambda: not page.run("return document.querySelector('#quiet').checkVisibility()"), "a call")
 
 
-def test_what_needs_somebody_is_told_by_word_symbol_and_colour(served: Served, page: Page) -> None:
+def test_levels_have_word_symbol_and_colour(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
     be_live(served, page)
     alarm(served)
@@ -288,14 +288,14 @@ def test_what_needs_somebody_is_told_by_word_symbol_and_colour(served: Served, p
     page.shows("#rows tr:nth-child(5) .state", "▲ Attention")
     page.shows("#tile-waiting .level", "■ Agir")
     page.shows("#tile-longest_wait .level", "■ Agir")
-    assert page.text("#announce"), "screen readers are told"
+    assert page.text("#announce"), "screen readers get an announcement"
     stay_live(served)
     page.picture("alarm")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_every_text_has_enough_contrast(served: Served, page: Page, size: tuple[int, int], theme: str) -> None:
+def test_each_text_has_enough_contrast(served: Served, page: Page, size: tuple[int, int], theme: str) -> None:
     page.open(f"{served.url}/?theme={theme}", size)
     be_live(served, page)
     assert page.run(CONTRASTS) == []
@@ -307,7 +307,7 @@ def test_every_text_has_enough_contrast(served: Served, page: Page, size: tuple[
     assert page.run(CONTRASTS) == []
 
 
-def test_it_can_be_used_on_a_phone(served: Served, page: Page) -> None:
+def test_board_is_usable_on_a_phone(served: Served, page: Page) -> None:
     page.open(served.url, PHONE)
     be_live(served, page)
     stay_live(served)
@@ -319,7 +319,7 @@ def test_it_can_be_used_on_a_phone(served: Served, page: Page) -> None:
     page.picture("phone")
 
 
-def test_the_language_can_be_switched(served: Served, page: Page) -> None:
+def test_language_can_be_switched(served: Served, page: Page) -> None:
     page.open(served.url)
     be_live(served, page)
     assert page.run("return document.documentElement.lang") == "fr"
@@ -335,7 +335,7 @@ def test_the_language_can_be_switched(served: Served, page: Page) -> None:
     page.assert_quiet()
 
 
-def test_the_keyboard_reaches_everything(served: Served, page: Page) -> None:
+def test_keyboard_reaches_everything(served: Served, page: Page) -> None:
     page.open(served.url)
     be_live(served, page)
     reached = []
@@ -349,7 +349,7 @@ def test_the_keyboard_reaches_everything(served: Served, page: Page) -> None:
     assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
-def test_nothing_is_asked_from_elsewhere(served: Served, page: Page) -> None:
+def test_page_sends_no_requests_to_other_hosts(served: Served, page: Page) -> None:
     page.open(served.url)
     be_live(served, page)
     requests = page.requests()
@@ -372,7 +372,7 @@ def test_old_figures_are_shown_as_old(hasty: Served, page: Page) -> None:
     be_live(hasty, page)
 
 
-def test_figures_that_are_being_caught_up_say_as_of_when_they_are(page: Page) -> None:
+def test_figures_of_a_lagging_worker_show_their_time(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
         served.follow()
         fill(served)
@@ -396,7 +396,7 @@ def test_figures_that_are_being_caught_up_say_as_of_when_they_are(page: Page) ->
 
 
 def assert_no_alarm(page: Page) -> None:
-    """Nothing of `main` has a level, by colour, symbol or word; nobody is said to have waited until now."""
+    """Check that `main` shows no level (colour, symbol, word) and no wait until now."""
     assert page.run("return document.querySelectorAll('main [data-level]:not([data-level=normal])').length") == 0
     words = "return [...document.querySelectorAll('#rows .state, .tile .level')].map((e) => e.textContent.trim())"
     assert set(page.run(words)) == {"", "\N{EN DASH}"}
@@ -413,7 +413,7 @@ def assert_no_alarm(page: Page) -> None:
         (PHONE, "en", 730, "Reading history – at 10 March 2024, 08:27."),  # noqa: RUF001
     ],
 )
-def test_history_that_is_read_says_its_date_and_alarms_nobody(
+def test_history_being_read_shows_its_date_and_no_alerts(
     page: Page, size: tuple[int, int], language: str, days: int, moment: str
 ) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
@@ -429,7 +429,7 @@ def test_history_that_is_read_says_its_date_and_alarms_nobody(
         page.is_in("catching_up")
         assert page.run("return document.querySelector('#stale').innerText").replace("\n", " ")[2:].startswith(moment)
         assert_no_alarm(page)
-        assert not page.text("#announce"), "nor is a screen reader told of any"
+        assert not page.text("#announce"), "and no announcement for screen readers"
         assert page.run(CONTRASTS) == []
         assert page.run("return document.documentElement.scrollWidth") == size[0]
         page.picture(f"history-{size[0]}-{language}-{days}")
@@ -438,7 +438,7 @@ def test_history_that_is_read_says_its_date_and_alarms_nobody(
         assert "■" in page.text("#rows tr:nth-child(1) .state")
 
 
-def test_a_queue_says_its_site_once_another_site_has_one_of_that_name(served: Served, page: Page) -> None:
+def test_queue_shows_its_site_once_another_has_the_same_name(served: Served, page: Page) -> None:
     served.worker.offered(Dimensions("call", "siege", "", "rsa"), served.now())
     page.open(served.url, WALL)
     page.shows("#rows tr:last-child th", "rsa")
@@ -450,7 +450,7 @@ def test_a_queue_says_its_site_once_another_site_has_one_of_that_name(served: Se
     page.picture("namesakes")
 
 
-def test_quiet_is_told_from_cut_off_by_the_time_of_the_last_event(served: Served, page: Page) -> None:
+def test_time_of_the_last_event_distinguishes_silence_from_disconnection(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
     assert not page.run("return document.querySelector('#last-event').checkVisibility()"), "nothing happened yet"
     today, yesterday = AFTERNOON.replace(hour=9, minute=2, second=5), AFTERNOON - timedelta(days=1)
@@ -463,7 +463,7 @@ def test_quiet_is_told_from_cut_off_by_the_time_of_the_last_event(served: Served
     page.picture("last-event")
 
 
-def test_a_board_that_lost_its_server_says_so_and_comes_back_by_itself(page: Page) -> None:
+def test_board_reports_a_lost_server_and_reconnects(page: Page) -> None:
     with filled(HASTY) as first:
         page.open(first.url)
         be_live(first, page)
@@ -476,20 +476,22 @@ def test_a_board_that_lost_its_server_says_so_and_comes_back_by_itself(page: Pag
         wait_until(lambda: page.text("#tile-handled .detail").startswith("sur 3 reçus"), "the new calls")
 
 
-def test_a_board_too_many_says_that_it_is_one_and_goes_on_when_another_closes(page: Page) -> None:
+def test_board_beyond_the_limit_says_so_and_starts_when_another_closes(page: Page) -> None:
     with serving(replace(HASTY, max_viewers=1), AFTERNOON) as served:
         served.follow()
         with listening(served) as other:
             other.board()
             page.open(served.url)
             page.is_in("stale")
-            wait_until(lambda: "Trop de tableaux" in page.text("#stale-detail"), "the reason to be told")
+            wait_until(lambda: "Trop de tableaux" in page.text("#stale-detail"), "the reason")
         be_live(served, page)
 
 
-def test_before_the_first_figures_it_says_what_it_waits_for(page: Page) -> None:
+def test_board_without_figures_shows_what_it_waits_for(page: Page) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
-        served.worker.stocks(SOCIAL, AFTERNOON - timedelta(days=2), waiting=12)  # of another partition than is missing
+        served.worker.stocks(
+            SOCIAL, AFTERNOON - timedelta(days=2), waiting=12
+        )  # of another partition than the missing one
         served.view.set_state(ReaderState.NO_TOPIC)
         page.open(served.url, WALL)
         page.is_in("empty")
@@ -497,7 +499,7 @@ def test_before_the_first_figures_it_says_what_it_waits_for(page: Page) -> None:
         assert "accueil topics apply" in page.text("#stale-detail")
         parts = "return [...document.querySelector('main').children].filter((part) => part.checkVisibility()).length"
         assert page.run(parts) == 0
-        assert not page.text("#announce"), "nor are screen readers told what was long ago"
+        assert not page.text("#announce"), "and no announcement of old alerts"
         page.picture("empty")
         served.follow()
         page.is_in("live")

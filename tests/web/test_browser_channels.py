@@ -1,4 +1,4 @@
-"""The board of a house that is reached in every way: queues, desks and services, in a real Chromium."""
+"""Tests of the board with all channels in Chromium: queues, desks and services."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,14 +21,14 @@ from tests.web.served import Served, serving
 pytestmark = pytest.mark.browser
 
 WINDOW = (1920, 860)
-"""A browser with its bars on the desk of who has a large screen."""
+"""Window of a browser with toolbars on a large screen."""
 ROWS = 1 + len(SERVICES) + 1
-"""All, each, and what has no service yet."""
+"""Rows: the total, each service, and contacts without a service."""
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Served]:
-    """One board for all tests that do not change it."""
+def organisation() -> Iterator[Served]:
+    """A board shared by the tests that do not change it."""
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
         fill(served.worker)
@@ -43,7 +43,7 @@ def served() -> Iterator[Served]:
 
 
 def cells(page: Page, row: int) -> dict[str, str]:
-    """Return what a row of services says: channel and heading → text."""
+    """Return the texts of a row of services: channel and heading → text."""
     found = page.run(
         f"const row = document.querySelectorAll('#services-rows tr')[{row}]; let group = ''; const said = {{}};"
         "for (const cell of row.querySelectorAll('td')) {"
@@ -70,10 +70,10 @@ return [...document.querySelectorAll("#services-rows tr")].map(shown);
 
 
 @LOOKS
-def test_all_channels_are_on_the_wall_without_scrolling(house: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", WALL)
+def test_all_channels_fit_a_wall_without_scrolling(organisation: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
-    house.worker.progress(house.now())
+    organisation.worker.progress(organisation.now())
     page.picture(f"channels-wall-{language}-{theme}")
     assert len(names(page, "services-rows")) == ROWS
     assert len(names(page, "rows")) == len(OPTIONS.queues) + 2, "and the names of two channels"
@@ -84,7 +84,7 @@ def test_all_channels_are_on_the_wall_without_scrolling(house: Served, page: Pag
     page.assert_quiet()
 
 
-def test_a_banner_finds_room_on_the_wall(page: Page) -> None:
+def test_banner_fits_the_wall(page: Page) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
         served.follow()
         fill(served.worker)
@@ -97,7 +97,7 @@ def test_a_banner_finds_room_on_the_wall(page: Page) -> None:
         assert set(page.run(AGES)) == {"", "\N{EN DASH}"}, "how old it is by now nobody knows"
 
 
-def test_all_sites_may_be_quiet_at_once(page: Page) -> None:
+def test_all_sites_may_be_silent_together(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=2)) as served:
         served.follow()
         fill(served.worker)
@@ -110,10 +110,10 @@ def test_all_sites_may_be_quiet_at_once(page: Page) -> None:
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("size", [WINDOW, LAPTOP, DESK, (1120, 800)], ids=["1920", "1366", "1280", "1120"])
-def test_a_desk_scrolls_down_and_never_sideways(
-    house: Served, page: Page, size: tuple[int, int], language: str
+def test_desk_screen_never_scrolls_sideways(
+    organisation: Served, page: Page, size: tuple[int, int], language: str
 ) -> None:
-    page.open(f"{house.url}/?lang={language}&theme=light", size)
+    page.open(f"{organisation.url}/?lang={language}&theme=light", size)
     page.is_in("live")
     page.picture(f"channels-{size[0]}-{language}")
     wide, _, *boxes, cut = page.run(ROOM)
@@ -126,10 +126,10 @@ def test_a_desk_scrolls_down_and_never_sideways(
 
 @LOOKS
 @pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
-def test_a_narrow_screen_shows_each_service_under_its_channels(
-    house: Served, page: Page, size: tuple[int, int], language: str, theme: str
+def test_narrow_screen_shows_each_service_by_channel(
+    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", size)
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     assert page.run(BESIDE) == []
@@ -146,8 +146,8 @@ def test_a_narrow_screen_shows_each_service_under_its_channels(
     page.picture(f"channels-{size[0]}-{language}-{theme}-services")
 
 
-def test_a_service_says_what_came_what_is_open_and_what_is_thought_of_it(house: Served, page: Page) -> None:
-    page.open(f"{house.url}/?lang=fr", WALL)
+def test_service_shows_flows_open_cases_and_feedback(organisation: Served, page: Page) -> None:
+    page.open(f"{organisation.url}/?lang=fr", WALL)
     page.is_in("live")
     listed = names(page, "services-rows")
     assert (listed[0], listed[1], listed[-1]) == ("Ensemble", "Accueil général", "Sans service")
@@ -176,10 +176,12 @@ def test_a_service_says_what_came_what_is_open_and_what_is_thought_of_it(house: 
     assert accueil["Avis du jour: Satisfaits"] == "75 % (28)"
     assert accueil["Avis du jour: JDMA, sur 10"] == "8,0 (7)"
     assert cells(page, listed.index("Transport adapté"))["Démarches en ligne: Chez l’usager"] == "17"  # noqa: RUF001
-    assert cells(page, ROWS - 1)["Courrier: Plus ancien"] in {f"{n} min" for n in range(50, 60)}  # time goes on
+    assert cells(page, ROWS - 1)["Courrier: Plus ancien"] in {
+        f"{n} min" for n in range(50, 60)
+    }  # depends on the time of the test
 
 
-def test_from_how_many_answers_on_there_is_a_score_is_a_setting(page: Page) -> None:
+def test_minimum_of_answers_for_a_score_is_configurable(page: Page) -> None:
     with serving(replace(OPTIONS, fewest_answers=4), AFTERNOON) as served:
         served.follow()
         fill(served.worker)
@@ -191,8 +193,8 @@ def test_from_how_many_answers_on_there_is_a_score_is_a_setting(page: Page) -> N
         assert "moins de 4, pas de note" in page.text("#opinions-rule")
 
 
-def test_the_row_of_all_is_the_sum(house: Served, page: Page) -> None:
-    page.open(f"{house.url}/?lang=en", WALL)
+def test_total_row_is_the_sum(organisation: Served, page: Page) -> None:
+    page.open(f"{organisation.url}/?lang=en", WALL)
     page.is_in("live")
     total, *others = (cells(page, row) for row in range(ROWS))
     for name in ("Letters: Received", "E-mails: To do", "Online procedures: With citizen", "Appointments: To come"):
@@ -201,7 +203,7 @@ def test_the_row_of_all_is_the_sum(house: Served, page: Page) -> None:
     assert total["Letters: Oldest"] == "25 d"
 
 
-def test_desks_stand_apart_from_the_telephone_and_know_no_agents(served: Served, page: Page) -> None:
+def test_desks_are_a_separate_group_without_agents(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
     page.is_in("live")
     assert names(page, "rows")[0] == "Téléphone"
@@ -210,7 +212,7 @@ def test_desks_stand_apart_from_the_telephone_and_know_no_agents(served: Served,
     served.worker.stocks(nord, served.now() - timedelta(seconds=30), waiting=1)
     row = "#rows tr:nth-child(10)"
     page.shows(f"{row} td.waiting", "1")
-    assert page.text(f"{row} .state") == "● Normal", "nobody is missed who was never told of"
+    assert page.text(f"{row} .state") == "● Normal", "no agent is missing where none was ever reported"
     assert page.text(f"{row} td.available") == "\N{EN DASH}"
     assert page.text("#tile-waiting .value") == "0", "tiles are the telephone's"
     served.worker.stocks(nord, served.now() - timedelta(seconds=1801), waiting=1)
@@ -219,7 +221,7 @@ def test_desks_stand_apart_from_the_telephone_and_know_no_agents(served: Served,
     assert "Aux guichets : en 15" in page.text("#formula").replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_figures_of_services_move_when_they_change(served: Served, page: Page) -> None:
+def test_figures_of_services_are_updated(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
     page.is_in("live")
     assert not page.run("return document.querySelector('#services').checkVisibility()"), "no empty section"
@@ -237,7 +239,7 @@ def test_figures_of_services_move_when_they_change(served: Served, page: Page) -
     page.assert_quiet()
 
 
-def test_where_there_is_no_telephone_nothing_is_said_of_it(page: Page) -> None:
+def test_board_without_telephone_does_not_mention_calls(page: Page) -> None:
     with serving(WebOptions(brokers="", stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
         served.worker.count(Dimensions("mail", "siege", "rsa", ""), served.now(), "received")
@@ -249,7 +251,7 @@ def test_where_there_is_no_telephone_nothing_is_said_of_it(page: Page) -> None:
             page.picture(f"letters-only-{size[0]}")
 
 
-def test_where_there_is_only_a_telephone_nothing_else_is_there(page: Page) -> None:
+def test_board_of_calls_alone_shows_no_other_parts(page: Page) -> None:
     queue = OPTIONS.queues[0]
     with serving(WebOptions(brokers="", stale_after_seconds=600, queues=(queue,)), AFTERNOON) as served:
         served.follow()
@@ -261,7 +263,7 @@ def test_where_there_is_only_a_telephone_nothing_else_is_there(page: Page) -> No
         assert "guichets" not in page.text("#formula")
 
 
-def test_a_quiet_desk_is_told_and_a_day_without_letters_is_not(page: Page) -> None:
+def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> None:
     desk = Dimensions("visit", "nord", "accueil", "accueil")
     mail = Dimensions("mail", "siege", "rsa", "")
     options = WebOptions(brokers="", stale_after_seconds=600)
@@ -282,8 +284,8 @@ def test_a_quiet_desk_is_told_and_a_day_without_letters_is_not(page: Page) -> No
     assert quiet(replace(options, quiet_after_seconds=DAY)) == ""
 
 
-def test_the_keyboard_reaches_the_table_of_services(house: Served, page: Page) -> None:
-    page.open(house.url, WALL)
+def test_keyboard_reaches_the_table_of_services(organisation: Served, page: Page) -> None:
+    page.open(organisation.url, WALL)
     page.is_in("live")
     reached = []
     for _ in range(17):
@@ -304,17 +306,17 @@ def test_the_keyboard_reaches_the_table_of_services(house: Served, page: Page) -
         ("en", ["\N{EN DASH}", "0 min", "59 min", "1 h", "23 h", "1 d 0 h", "9 d 23 h", "10 d", "1,204 d"]),
     ],
 )
-def test_an_age_is_told_as_exactly_as_it_matters(house: Served, page: Page, language: str, ages: list[str]) -> None:
-    page.open(house.url)
-    told = page.run(
+def test_age_has_a_useful_precision(organisation: Served, page: Page, language: str, ages: list[str]) -> None:
+    page.open(organisation.url)
+    texts = page.run(
         f"const {{ Format }} = await import('/static/format.js'); const format = new Format('{language}', 'UTC');"
         "return [null, 59, 3599, 3600, 86399, 86400, 863999, 864000, 1204 * 86400].map((age) => format.age(age));"
     )
-    assert [age.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ") for age in told] == ages
+    assert [age.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ") for age in texts] == ages
 
 
-def test_every_cell_stands_under_its_heading(house: Served, page: Page) -> None:
-    page.open(house.url, WALL)
+def test_each_cell_is_under_its_heading(organisation: Served, page: Page) -> None:
+    page.open(organisation.url, WALL)
     page.is_in("live")
     assert page.run(STRUCTURE) == [[1, 0, 0], [1, 0, 0]]
     twice = "const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.length - new Set(ids).size"
@@ -322,8 +324,8 @@ def test_every_cell_stands_under_its_heading(house: Served, page: Page) -> None:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_how_figures_are_defined_is_said_on_the_wall_too(house: Served, page: Page, theme: str) -> None:
-    page.open(f"{house.url}/?lang=fr&theme={theme}", WALL)
+def test_definitions_are_available_on_the_wall(organisation: Served, page: Page, theme: str) -> None:
+    page.open(f"{organisation.url}/?lang=fr&theme={theme}", WALL)
     page.is_in("live")
     assert page.run(VISIBLE) == []
     page.driver.find_element("css selector", "summary").click()
@@ -346,7 +348,7 @@ return [...document.querySelectorAll("#rows tr, #services-rows tr")].map((row) =
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_a_phone_shows_what_is_pressing_first_and_unfolds_the_rest(served: Served, page: Page, language: str) -> None:
+def test_phone_shows_urgent_rows_first_and_unfolds_the_rest(served: Served, page: Page, language: str) -> None:
     fill(served.worker)
     roads, west = OPTIONS.queues[5].dimensions, OPTIONS.queues[10].dimensions
     served.worker.stocks(roads, served.now() - timedelta(seconds=200), waiting=6, agents_on_contact=1)
@@ -375,7 +377,7 @@ def test_a_phone_shows_what_is_pressing_first_and_unfolds_the_rest(served: Serve
     page.assert_quiet()
 
 
-def test_what_is_unfolded_stays_so_when_a_channel_comes(served: Served, page: Page) -> None:
+def test_unfolded_rows_stay_unfolded_when_a_channel_appears(served: Served, page: Page) -> None:
     for service in ("mdph", "rsa"):
         served.worker.count(Dimensions("mail", "siege", service, ""), AFTERNOON, received=7)
     page.open(f"{served.url}/?lang=fr", PHONE)
@@ -388,7 +390,7 @@ def test_what_is_unfolded_stays_so_when_a_channel_comes(served: Served, page: Pa
 
 
 @pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
-def test_a_channel_whose_history_is_read_is_named_and_all_else_stays_live(
+def test_channel_with_history_being_read_is_named_and_others_stay_live(
     served: Served, page: Page, size: tuple[int, int]
 ) -> None:
     fill(served.worker)
@@ -399,10 +401,10 @@ def test_a_channel_whose_history_is_read_is_named_and_all_else_stays_live(
     served.worker.progress(served.now(), history={"form": form, "mail": mail})
     page.open(served.url, size)
     page.is_in("live")
-    told = page.text("#incomplete").replace("\N{NO-BREAK SPACE}", " ")
-    assert told.startswith("▲ Chiffres encore incomplets, car l’historique est en cours de lecture : Démarches")  # noqa: RUF001
-    assert "Démarches en ligne (on en est à 12:37:12, il y a 3:00:" in told
-    assert told.endswith("Courrier (on en est au 6 mai 2024, 09:00).")
+    text = page.text("#incomplete").replace("\N{NO-BREAK SPACE}", " ")
+    assert text.startswith("▲ Chiffres encore incomplets, car l’historique est en cours de lecture : Démarches")  # noqa: RUF001
+    assert "Démarches en ligne (on en est à 12:37:12, il y a 3:00:" in text
+    assert text.endswith("Courrier (on en est au 6 mai 2024, 09:00).")
     assert page.text("#status .word") == "En direct en partie"
     assert page.text("#tile-waiting .level .word") == "Normal", "telephones are judged as ever"
     assert page.run(CONTRASTS) == []
@@ -415,7 +417,7 @@ def test_a_channel_whose_history_is_read_is_named_and_all_else_stays_live(
     page.assert_quiet()
 
 
-def test_while_history_of_desks_is_read_nobody_waits_too_long_and_no_desk_is_quiet(served: Served, page: Page) -> None:
+def test_desks_with_history_being_read_have_no_alerts(served: Served, page: Page) -> None:
     nord = OPTIONS.queues[7].dimensions
     served.worker.offered(nord, served.now() - timedelta(hours=14))
     served.worker.stocks(nord, served.now() - timedelta(hours=14), waiting=1)
@@ -436,7 +438,7 @@ def test_while_history_of_desks_is_read_nobody_waits_too_long_and_no_desk_is_qui
     page.assert_quiet()
 
 
-def test_who_answers_of_those_invited_is_told_where_there_are_enough(served: Served, page: Page) -> None:
+def test_response_rate_is_shown_with_enough_invitations(served: Served, page: Page) -> None:
     answers, rate = "Opinions today: Answers", "Opinions today: Rate"
     opinion = Dimensions("feedback", "siege", "rsa", "call")
     served.worker.count(opinion._replace(service="archives"), served.now(), given_jdma_0_10_9=6)
@@ -456,7 +458,7 @@ def test_who_answers_of_those_invited_is_told_where_there_are_enough(served: Ser
     assert {"2 answered, of 10 invited", "nobody is invited to answer"} <= set(page.run(titles))
 
 
-def test_history_that_is_read_shows_no_age(page: Page) -> None:
+def test_history_being_read_shows_no_age(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
         served.follow()
         fill(served.worker)

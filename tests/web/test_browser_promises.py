@@ -1,4 +1,4 @@
-"""What is promised, on the board, in a real Chromium."""
+"""Tests of SLA targets on the board in Chromium."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +27,7 @@ ANSWER = Dimensions(SLA, "siege", "rsa", "telephone:answer:call")
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Served]:
+def organisation() -> Iterator[Served]:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
         served.follow()
         fill(served.worker)
@@ -36,8 +36,8 @@ def house() -> Iterator[Served]:
 
 
 @LOOKS
-def test_promises_stand_on_the_wall_beside_the_queues(house: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", WALL)
+def test_promises_are_next_to_the_queues_on_a_wall(organisation: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
     page.picture(f"promises-wall-{language}-{theme}")
     assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
@@ -46,7 +46,7 @@ def test_promises_stand_on_the_wall_beside_the_queues(house: Served, page: Page,
 
 
 def overdue_at(served: Served, number: int) -> None:
-    """Let a promise to each of so many services be late, the first for the longest, of two contacts each; and many be due."""
+    """Count two overdue contacts for each of `number` services, the first overdue for longest, and many due ones."""
     for service in range(number):
         place = Dimensions(SLA, "siege", f"service-{service:02}", "courrier:announced:mail")
         served.worker.count(place, AFTERNOON, started=9)
@@ -55,7 +55,7 @@ def overdue_at(served: Served, number: int) -> None:
         served.worker.stocks(place, MIDNIGHT - (9 + number - service) * DAY, running=6, overdue=2)
 
 
-def test_what_is_late_takes_the_room_that_there_is_and_says_what_is_left_out(page: Page) -> None:
+def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
         served.follow()
         fill(served.worker)
@@ -83,8 +83,8 @@ return rows / row.getBoundingClientRect().height;
 
 
 @pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_a_link_to_a_service_leads_to_what_is_promised_there(house: Served, page: Page, size: tuple[int, int]) -> None:
-    page.open(f"{house.url}/?lang=fr&service=rsa", size)
+def test_link_to_a_service_scrolls_to_its_promises(organisation: Served, page: Page, size: tuple[int, int]) -> None:
+    page.open(f"{organisation.url}/?lang=fr&service=rsa", size)
     page.is_in("live")
     marked = plain(page.run("return [...document.querySelectorAll('[aria-current] > th')].map((one) => one.innerText)"))
     assert len(marked) >= 2
@@ -92,13 +92,13 @@ def test_a_link_to_a_service_leads_to_what_is_promised_there(house: Served, page
     seen = "const {top, bottom} = document.querySelector('#deadlines-rows [aria-current]').getBoundingClientRect();"
     assert page.run(f"{seen} return top >= 0 && bottom <= innerHeight")
     page.picture(f"promises-of-a-service-{size[0]}")
-    page.open(f"{house.url}/?lang=fr&service=nulle-part", size)
+    page.open(f"{organisation.url}/?lang=fr&service=nulle-part", size)
     page.is_in("live")
     assert page.run("return [document.querySelectorAll('[aria-current]').length, scrollY]") == [0, 0]
     page.assert_quiet()
 
 
-def test_where_it_is_closed_nobody_is_missed(page: Page) -> None:
+def test_closed_queue_reports_no_silence(page: Page) -> None:
     quiet = {}
     for hours in (1.5, 2):
         at = AFTERNOON + timedelta(hours=hours)
@@ -111,7 +111,7 @@ def test_where_it_is_closed_nobody_is_missed(page: Page) -> None:
     assert quiet == {1.5: True, 2: False}, "it closes at 17:30"
 
 
-def test_a_banner_finds_room_beside_promises_too(page: Page) -> None:
+def test_banner_fits_together_with_promises(page: Page) -> None:
     with serving(
         replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=1.5), policies=POLICIES
     ) as served:
@@ -127,8 +127,10 @@ def test_a_banner_finds_room_beside_promises_too(page: Page) -> None:
 
 @LOOKS
 @pytest.mark.parametrize("size", [LAPTOP, DESK, TABLET, PHONE], ids=["1366", "1280", "820", "390"])
-def test_promises_fit_any_screen(house: Served, page: Page, size: tuple[int, int], language: str, theme: str) -> None:
-    page.open(f"{house.url}/?lang={language}&theme={theme}", size)
+def test_promises_fit_any_screen(
+    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
+) -> None:
+    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     page.run("document.querySelector('#promises').scrollIntoView()")
     page.picture(f"promises-{size[0]}-{language}-{theme}")
@@ -155,8 +157,8 @@ return [...document.querySelectorAll("#deadlines-rows tr")].map((row) =>
 """
 
 
-def plain(told: Any) -> Any:
-    return told.translate(PLAIN) if isinstance(told, str) else [plain(one) for one in told] if told else told
+def plain(value: Any) -> Any:
+    return value.translate(PLAIN) if isinstance(value, str) else [plain(one) for one in value] if value else value
 
 
 @pytest.fixture
@@ -166,7 +168,7 @@ def served() -> Iterator[Served]:
         yield served
 
 
-def test_a_promise_says_how_many_are_on_time_at_risk_late_and_kept(served: Served, page: Page) -> None:
+def test_promise_shows_its_states_and_the_share_kept(served: Served, page: Page) -> None:
     worker = served.worker
     worker.count(LATE, AFTERNOON, started=90, met=17, breached=3)
     worker.stocks(LATE, MIDNIGHT - 4 * DAY, running=1204, at_risk=12, overdue=3, paused=7)
@@ -235,7 +237,7 @@ def test_a_promise_says_how_many_are_on_time_at_risk_late_and_kept(served: Serve
         ),
     ],
 )
-def test_what_is_late_and_what_is_due_is_told_in_working_time(
+def test_overdue_and_due_lines_show_working_time(
     served: Served, page: Page, language: str, late: list[str], due: list[list[str]]
 ) -> None:
     worker = served.worker
@@ -263,7 +265,7 @@ def test_what_is_late_and_what_is_due_is_told_in_working_time(
     assert {line[1] for line in told_due} == {"Disability office (MDPH)" if language == "en" else "MDPH, handicap"}
 
 
-def test_what_is_done_leaves_the_list_at_once(served: Served, page: Page) -> None:
+def test_done_work_leaves_the_list_immediately(served: Served, page: Page) -> None:
     served.worker.count(FORMS, AFTERNOON + DAY, started=1, due=1)
     served.worker.stocks(FORMS, running=1)
     page.open(served.url, WALL)
@@ -276,8 +278,8 @@ def test_what_is_done_leaves_the_list_at_once(served: Served, page: Page) -> Non
     assert not page.run("return document.querySelector('#deadlines-table').checkVisibility()")
 
 
-def test_it_says_whether_it_is_open_and_until_when(page: Page) -> None:
-    told = {}
+def test_opening_state_and_next_change_are_shown(page: Page) -> None:
+    shown = {}
     for hours in (0, 2, 80):
         with serving(
             replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=hours), policies=POLICIES
@@ -286,9 +288,9 @@ def test_it_says_whether_it_is_open_and_until_when(page: Page) -> None:
             for language in ("fr", "en"):
                 page.open(f"{at.url}/?lang={language}", WALL)
                 page.is_in("live")
-                told[hours, language] = plain(page.text("#openings"))
+                shown[hours, language] = plain(page.text("#openings"))
             assert page.text("#rows tr:nth-child(10) .state") == ("○ Idle" if hours == 0 else "○ Closed"), "a desk"
-    assert told == {
+    assert shown == {
         (0, "fr"): "● Ouvert jusqu'à 17:30",
         (0, "en"): "● Open until 17:30",
         (2, "fr"): "○ Fermé, ouvre mercredi 11 mars à 08:30",
@@ -298,7 +300,7 @@ def test_it_says_whether_it_is_open_and_until_when(page: Page) -> None:
     }
 
 
-def test_several_calendars_have_names_and_several_policies_of_one_kind_too(page: Page) -> None:
+def test_several_calendars_or_similar_policies_show_their_names(page: Page) -> None:
     night = {"versions": [{"tuesday": "20:00-24:00"}]}
     letters = {
         "match": {"channel": "mail", "service": "mdph"},
@@ -326,7 +328,7 @@ def test_several_calendars_have_names_and_several_policies_of_one_kind_too(page:
         assert plain(page.run(shown)) == "○ siege: closed, opens Wednesday 11 March, 08:30"
 
 
-def test_promises_about_a_channel_whose_history_is_read_alarm_nobody(served: Served, page: Page) -> None:
+def test_promises_of_a_channel_with_history_being_read_raise_no_alerts(served: Served, page: Page) -> None:
     worker = served.worker
     worker.count(FORMS, AFTERNOON + DAY, started=4, due=2)
     worker.stocks(FORMS, MIDNIGHT - 9 * DAY, running=1, at_risk=1, overdue=2)
@@ -346,7 +348,7 @@ def test_promises_about_a_channel_whose_history_is_read_alarm_nobody(served: Ser
 
 
 @pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_promises_of_a_telephone_alone_stand_below_its_queues(page: Page, size: tuple[int, int]) -> None:
+def test_promises_of_calls_alone_are_below_the_queues(page: Page, size: tuple[int, int]) -> None:
     options = replace(OPTIONS, queues=OPTIONS.queues[:7], services=(), stale_after_seconds=600)
     with serving(options, AFTERNOON, policies=POLICIES) as served:
         served.follow()
@@ -365,7 +367,7 @@ def test_promises_of_a_telephone_alone_stand_below_its_queues(page: Page, size: 
         page.assert_quiet()
 
 
-def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
+def test_board_without_targets_does_not_mention_promises(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
         fill(served.worker)
@@ -375,15 +377,15 @@ def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
         assert not page.run("return document.body.hasAttribute('data-promises')")
 
 
-def test_every_cell_of_promises_stands_under_its_heading(house: Served, page: Page) -> None:
-    page.open(house.url, LAPTOP)
+def test_each_cell_of_promises_is_under_its_heading(organisation: Served, page: Page) -> None:
+    page.open(organisation.url, LAPTOP)
     page.is_in("live")
     assert page.run(STRUCTURE) == [[1, 0, 0]] * 4
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_how_promises_are_counted_is_said_on_the_wall(house: Served, page: Page, theme: str) -> None:
-    page.open(f"{house.url}/?lang=fr&theme={theme}", WALL)
+def test_counting_of_promises_is_explained_on_the_wall(organisation: Served, page: Page, theme: str) -> None:
+    page.open(f"{organisation.url}/?lang=fr&theme={theme}", WALL)
     page.is_in("live")
     page.driver.find_element("css selector", "summary").click()
     rules = page.run(VISIBLE)
@@ -394,8 +396,8 @@ def test_how_promises_are_counted_is_said_on_the_wall(house: Served, page: Page,
     page.picture(f"promises-wall-definitions-{theme}")
 
 
-def test_the_keyboard_reaches_the_promises(house: Served, page: Page) -> None:
-    page.open(house.url, WALL)
+def test_keyboard_reaches_the_promises(organisation: Served, page: Page) -> None:
+    page.open(organisation.url, WALL)
     page.is_in("live")
     reached = []
     for _ in range(15):

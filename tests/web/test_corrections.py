@@ -1,4 +1,4 @@
-"""Dashboards after corrections: each query answers as for a house in which nothing was ever counted wrongly."""
+"""Test that dashboard queries after corrections equal those of an organisation without corrections."""
 
 import re
 import time
@@ -40,11 +40,11 @@ ASKED = [
 ]
 RECEIVED = f'contact_received{{}}_total{{{{job="corrected",queue="{SOCIAL.queue}"}}}}'
 RIGHT, WRONG = 2, 7
-"""How often each fact happened, and how often it was first counted with another duration and taken back."""
+"""Number of facts, and number of facts first counted with another duration and then corrected."""
 
 
 def count(served: Served, number: int, *, wrong: bool = False, is_taken_back: bool = False) -> None:
-    """Count each fact of each place so often, each kind of another duration; wrong ones are 40 times as long."""
+    """Count each fact for all dimensions, with different durations by kind; wrong ones are 40 times as long."""
     for place in PLACES:
         for at, fact in enumerate(FIGURE_SCHEMAS[place.channel].facts):
             amount = (at + 1) * (3 if place is SOCIAL else 90_000) * (40 if wrong else 1)
@@ -54,12 +54,12 @@ def count(served: Served, number: int, *, wrong: bool = False, is_taken_back: bo
 
 
 def of_job(query: str, job: str) -> str:
-    """The query of one house."""
+    """Return the query for one of both organisations."""
     return re.sub(r"\b(contact_\w+)\{", rf'\1{{job="{job}", ', query)
 
 
 def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[PanelQuery, object, object]]:
-    """Yield the queries with different answers for both houses, apart from extrapolation."""
+    """Yield the queries with different results for both organisations, apart from extrapolation."""
     for one in ASKED:
         corrected, true = (prometheus.ask(of_job(one.query, job), at) for job in ("corrected", "true"))
         if corrected.keys() != true.keys() or any(
@@ -69,24 +69,24 @@ def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[PanelQuery,
 
 
 def test_each_query_is_right_after_corrections_between_scrapes(tmp_path: Path) -> None:
-    with serving(OPTIONS, policies=POLICIES) as house, serving(OPTIONS, policies=POLICIES) as other:
-        for served in (house, other):
+    with serving(OPTIONS, policies=POLICIES) as organisation, serving(OPTIONS, policies=POLICIES) as other:
+        for served in (organisation, other):
             served.follow()
             for place in PLACES:
                 served.worker.count(place, served.now())
-        jobs = {"corrected": house.url.removeprefix("http://"), "true": other.url.removeprefix("http://")}
+        jobs = {"corrected": organisation.url.removeprefix("http://"), "true": other.url.removeprefix("http://")}
         with running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs) as prometheus:
 
             def wait_for(series: str, value: float) -> None:
                 wait_until(lambda: prometheus.value(series) == value, series)
 
-            wait_for("min(count_over_time(up[1m])) >= bool 3", 1)  # a slow machine may see no moment with 3
-            count(house, WRONG, wrong=True)
+            wait_for("min(count_over_time(up[1m])) >= bool 3", 1)  # a slow machine may never have 3
+            count(organisation, WRONG, wrong=True)
             wait_for(RECEIVED.format(""), WRONG)
-            count(house, RIGHT)
+            count(organisation, RIGHT)
             count(other, RIGHT)
             wait_for(RECEIVED.format(""), WRONG + RIGHT)
-            count(house, WRONG, wrong=True, is_taken_back=True)
+            count(organisation, WRONG, wrong=True, is_taken_back=True)
             wait_for(RECEIVED.format(CORRECTED_SUFFIX), WRONG)
             at = time.time()
             assert list(differences(prometheus, at)) == []

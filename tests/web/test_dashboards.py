@@ -1,4 +1,4 @@
-"""Each query of each panel of the dashboards is answered by a real Prometheus."""
+"""Test that a real Prometheus returns data for each query of the dashboards."""
 
 import json
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ from tests.web.rows import OPINION
 from tests.web.served import serving
 
 ASKED: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path)]
-"""The queries of other languages are the same (`tests/unit/grafana`)."""
+"""Queries are the same in all languages (`tests/unit/grafana`)."""
 MAY_BE_EMPTY: Final = {
-    "contact_citizens_of_all_services": "told of a week that is over, and of five citizens at least",
+    "contact_citizens_of_all_services": "only for a completed week, and from five citizens on",
     "contact_citizen_handled": "the same",
     "contact_citizen_contacts": "the same",
     "contact_recommendation_score": "a scale on which nobody ever answered has no series, and the simulated survey has others",
@@ -31,7 +31,7 @@ MAY_BE_EMPTY: Final = {
     "contact_sla_oldest_overdue_timestamp_seconds": "nothing is overdue",
     "ALERTS": "nothing is wrong",
 }
-"""Metric → why there need be no data of it where all is well."""
+"""Metric → why it may have no data in normal operation."""
 OPTIONAL: Final = [one for one in ASKED if any(metric in one.expr for metric in MAY_BE_EMPTY)]
 LIVELY: Final = {
     "ACCUEIL_DEMO__HISTORY_DAYS": "2",
@@ -53,7 +53,7 @@ FIRING: Final = {"groups": [{"name": "example", "rules": [{"alert": "Example", "
 
 @pytest.mark.broker
 @pytest.mark.timeout(900)
-def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
+def test_each_query_returns_data_of_a_real_run(tmp_path: Path) -> None:
     with demo.start(tmp_path, free_port(), **LIVELY) as up:
         jobs = {f"accueil-{name}": target for name, target in up.metrics_addresses().items()}
         settings, port = tmp_path / "accueil.toml", free_port()
@@ -76,7 +76,7 @@ def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
 
 
 class Week(CitizensView):
-    """A week that is over, with something of each kind."""
+    """Citizen figures of a completed week, with a number of each kind."""
 
     def disclosed_figures(self) -> DisclosedFigures:
         week, place = Period.WEEK, ("rsa", "call")
@@ -95,7 +95,7 @@ class Week(CitizensView):
         )
 
 
-def test_what_may_be_empty_gives_data_once_there_is_any(tmp_path: Path) -> None:
+def test_queries_that_may_be_empty_return_data_once_it_exists(tmp_path: Path) -> None:
     rules = tmp_path / "firing.yml"
     rules.write_text(json.dumps(FIRING), encoding="utf-8")
     assert all(any(metric in one.expr for one in OPTIONAL) for metric in MAY_BE_EMPTY), "what is listed is asked"

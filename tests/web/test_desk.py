@@ -1,4 +1,4 @@
-"""The pages of a desk in a real browser, on a real desk that tells a real connector."""
+"""Tests of the desk pages in Chromium, with a real desk and a real connector."""
 
 import re
 from collections import Counter
@@ -58,11 +58,11 @@ return {
   lang: document.documentElement.lang,
 };
 """
-"""What of WCAG 2.2 AA a program can see: 1.3.1, 1.4.3, 1.4.10, 2.5.8 (and more: 44 px), 3.1.1, 4.1.2."""
+"""Script for criteria of WCAG 2.2 AA that a program can check: 1.3.1, 1.4.3, 1.4.10, 2.5.8 (stricter: 44 px), 3.1.1, 4.1.2."""
 
 
 class DeskPage(Page):
-    """A window on a desk."""
+    """A browser window on a desk."""
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
@@ -87,7 +87,7 @@ class DeskPage(Page):
         super().picture(f"desk-{name}")
 
     def audit(self) -> None:
-        """What a program can see of accessibility is right."""
+        """Check the accessibility criteria of `AUDIT`."""
         found = self.run(AUDIT)
         assert found.pop("lang") in {"fr", "en"}
         assert found == {
@@ -101,7 +101,7 @@ class DeskPage(Page):
         }
 
     def assert_quiet_at(self, url: str) -> None:
-        """No script complained, no policy was broken, and nobody else was asked anything."""
+        """Check for script errors, policy violations and requests to other hosts."""
         self.assert_quiet()
         asked = self.requests()
         assert asked
@@ -115,7 +115,7 @@ def page(driver: webdriver.Chrome) -> Iterator[DeskPage]:
 
 
 class Stand:
-    """A desk that can be taken away and put back, and the connector that hears it."""
+    """A desk that can be stopped and restarted, and its connector."""
 
     def __init__(self, directory: Path) -> None:
         self._stack = ExitStack()
@@ -137,8 +137,8 @@ class Stand:
         self._desk.close()
         self._stack.close()
 
-    def told(self) -> Counter[str]:
-        """What was told, once all was sent."""
+    def published(self) -> Counter[str]:
+        """Return the published events, once all are sent."""
         self.served.all_is_sent()
         return Counter(event.type for event in self.events)
 
@@ -184,11 +184,11 @@ def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: D
     page.shows("#nobody", "Personne n'attend.")
     assert page.run("return document.activeElement.id") == "serve", "it is off, and the place is not lost"
     page.click("#serve", is_on=False)
-    assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
+    assert stand.published() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
     page.assert_quiet_at(stand.url)
 
 
-def test_who_speaks_english_is_answered_in_english(stand: Stand, page: DeskPage) -> None:
+def test_english_browser_gets_english_pages(stand: Stand, page: DeskPage) -> None:
     page.open(stand.url, KIOSK)
     page.click('[data-lang="en"]')
     page.shows("#welcome", "Welcome")
@@ -206,7 +206,7 @@ def test_who_speaks_english_is_answered_in_english(stand: Stand, page: DeskPage)
     page.run("localStorage.clear()")
 
 
-def test_an_agent_calls_for_some_queues_only_and_says_who_did_not_come(stand: Stand, page: DeskPage) -> None:
+def test_agent_calls_for_selected_queues_and_marks_absent_visitors(stand: Stand, page: DeskPage) -> None:
     for queue in (GENERAL, CHILDREN, CHILDREN):
         stand.served.act("take", queue=queue)
     page.open(f"{stand.url}/agent", LAPTOP)
@@ -224,7 +224,7 @@ def test_an_agent_calls_for_some_queues_only_and_says_who_did_not_come(stand: St
     wait_until(lambda: page.text(".current").startswith("P002"), "the ticket")
     page.click('#waiting button[aria-label="A001 est parti"]')
     page.shows("#nobody", "Personne n'attend.")
-    assert stand.told() == {"visit.arrived": 3, "visit.called": 2, "visit.left": 2}
+    assert stand.published() == {"visit.arrived": 3, "visit.called": 2, "visit.left": 2}
     page.run("localStorage.clear()")
 
 
@@ -235,11 +235,11 @@ def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: DeskPage) -
     stand.served.act("call", counter="2")
     page.run("document.querySelector('#call').ariaDisabled = 'false'; document.querySelector('#call').click()")
     page.shows("#refusal", "Plus personne n'attend.")
-    assert stand.told() == {"visit.arrived": 1, "visit.called": 1}
+    assert stand.published() == {"visit.arrived": 1, "visit.called": 1}
 
 
-def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Stand, page: DeskPage) -> None:
-    """Also if the page is loaded anew meanwhile."""
+def test_actions_during_an_outage_are_kept_and_done_once(stand: Stand, page: DeskPage) -> None:
+    """Also if the page is reloaded during the outage."""
     page.open(stand.url, KIOSK)
     page.shows(f"{QUEUE} strong", "Accueil général")
     stand.take_away()
@@ -255,12 +255,12 @@ def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Sta
     stand.serve()
     page.open(stand.url, KIOSK)
     wait_until(lambda: page.run(kept) == 0, "all to be sent")
-    assert stand.told() == {"visit.arrived": 2}
+    assert stand.published() == {"visit.arrived": 2}
     assert [one["number"] for one in stand.served.state()["waiting"]] == ["A001", "P001"]
     assert stand.events[0].time < stand.events[1].time
 
 
-def test_an_agent_sees_that_the_desk_is_away_and_goes_on(stand: Stand, page: DeskPage) -> None:
+def test_agent_sees_an_outage_and_continues(stand: Stand, page: DeskPage) -> None:
     ticket = stand.served.act("take", queue=GENERAL)[1]["ticket"]["id"]
     stand.served.act("call", counter="1")
     page.open(f"{stand.url}/agent", LAPTOP)
@@ -274,7 +274,7 @@ def test_an_agent_sees_that_the_desk_is_away_and_goes_on(stand: Stand, page: Des
     stand.serve()
     page.shows(".current", "Personne à ce guichet")
     wait_until(lambda: not page.sees("#trouble"), "no notice")
-    assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
+    assert stand.published() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
     assert stand.events[-1].subject.endswith(ticket)
 
 
@@ -288,12 +288,12 @@ def test_both_pages_fit_on_a_phone(stand: Stand, page: DeskPage) -> None:
         page.audit()
 
 
-def test_every_answer_has_the_policy_and_none_has_the_secret(stand: Stand) -> None:
+def test_each_response_has_the_policy_and_none_has_the_secret(stand: Stand) -> None:
     files = [f"/static/{path.name}" for path in STATIC.iterdir()]
     assert len(files) >= 7
     for path in ("/", "/agent", "/api/state", "/nowhere", *files):
         try:
-            answer = urlopen(stand.url + path)  # our own server
+            answer = urlopen(stand.url + path)  # the server of this test
         except HTTPError as error:
             answer = error
             assert path == "/nowhere"
@@ -304,7 +304,7 @@ def test_every_answer_has_the_policy_and_none_has_the_secret(stand: Stand) -> No
             assert SECRET.removeprefix("whsec_").encode() not in answer.read()
 
 
-def test_pages_have_no_script_or_style_of_their_own_and_name_nobody_else() -> None:
+def test_pages_have_no_inline_script_or_style_and_no_other_host() -> None:
     for page in STATIC.glob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|https?:", text), page.name
@@ -312,7 +312,7 @@ def test_pages_have_no_script_or_style_of_their_own_and_name_nobody_else() -> No
         assert "http" not in file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", ""), file.name
 
 
-def test_all_is_said_in_both_languages(page: DeskPage, stand: Stand) -> None:
+def test_all_texts_exist_in_both_languages(page: DeskPage, stand: Stand) -> None:
     page.open(stand.url, LAPTOP)
     names = {
         name

@@ -1,4 +1,4 @@
-"""What a citizen is handed out, as axe-core sees it: WCAG 2.2 AA and its own best practice."""
+"""axe-core tests of a citizen's export: WCAG 2.2 AA and best practices."""
 
 from pathlib import Path
 
@@ -26,12 +26,12 @@ return [...document.querySelectorAll("th:not(.long), td:not(.long), h1, h2, capt
   }).map(([word]) => word);
 }));
 """
-"""Words that stand on more than one line, but for pseudonyms and contacts' ids."""
+"""Script for words that are broken over lines, except pseudonyms and contact ids."""
 
 
 @pytest.mark.parametrize("size", [DESK, (1000, 800), PHONE], ids=["1280", "1000", "390"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_export_is_for_everybody(page: Page, tmp_path: Path, language: str, size: tuple[int, int]) -> None:
+def test_export_is_accessible(page: Page, tmp_path: Path, language: str, size: tuple[int, int]) -> None:
     timeline = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
     finder = fill(timeline, events())
     place = tmp_path / "export.html"

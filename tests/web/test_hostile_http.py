@@ -261,19 +261,19 @@ def open_all(stack: ExitStack, port: int, number: int, data: bytes) -> list[sock
     return clients
 
 
-def test_half_requests_keep_nobody_out(target: Target) -> None:
+def test_incomplete_requests_do_not_block_other_clients(target: Target) -> None:
     half = b"%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " % (target.method.encode(), target.path.encode())
     with ExitStack() as stack, others_are_answered(target):
         clients = open_all(stack, target.port, HALF_REQUESTS, half)
         for client in clients:
             with suppress(ConnectionError):
                 client.sendall(b"b")
-        most = http_server.CONNECTIONS + 500  # the board has as many more as it may have viewers
+        most = http_server.CONNECTIONS + 500  # the board allows `max_viewers` more
         wait_until(lambda: sum(not is_closed(client) for client in clients) <= most, "the rest to be closed", 30)
 
 
 @pytest.mark.parametrize("target", ["board"], indirect=True)
-def test_open_boards_go_on_while_half_requests_come(target: Target) -> None:
+def test_open_boards_continue_during_incomplete_requests(target: Target) -> None:
     """A stream is a request in progress, so the server keeps it; a further viewer gets a stream too."""
     request = target.head(method=b"GET", path=b"/events")
     with ExitStack() as stack:
@@ -310,7 +310,7 @@ def test_many_requests_for_the_largest_page_do_not_delay_health(target: Target) 
 
 
 @pytest.mark.parametrize("target", [*SIGNED, "api", "desk"], indirect=True)
-def test_slow_bodies_keep_nobody_out(target: Target) -> None:
+def test_slow_bodies_do_not_block_other_clients(target: Target) -> None:
     signature = [f"{name}: {value}".encode() for name, value in target.sign(b"").items()]
     slow = target.head(b"Content-Length: 1000", *signature) + b"{"
     with ExitStack() as stack, others_are_answered(target):
@@ -318,7 +318,7 @@ def test_slow_bodies_keep_nobody_out(target: Target) -> None:
 
 
 @pytest.mark.parametrize("target", ["webhook", "api", "desk"], indirect=True)
-def test_tiny_chunks_hold_up_nobody(target: Target) -> None:
+def test_tiny_chunks_do_not_block_other_clients(target: Target) -> None:
     signature = [f"{name}: {value}".encode() for name, value in target.sign(b"").items()]
     tiny = target.head(b"Transfer-Encoding: chunked", *signature) + b"1\r\nx\r\n" * 40_000
     with ExitStack() as stack, others_are_answered(target):

@@ -1,4 +1,4 @@
-"""The example for nginx says what the board needs of a proxy: its name, the stream unbuffered, and where it is."""
+"""Tests of the nginx example: host name, unbuffered stream and address of the board."""
 
 import re
 from dataclasses import replace
@@ -28,7 +28,7 @@ def test_every_directive_is_closed() -> None:
     assert EXAMPLE.count("{") == EXAMPLE.count("}")
 
 
-def test_the_board_answers_to_the_name_that_the_proxy_passes_on() -> None:
+def test_board_accepts_the_host_name_of_the_proxy() -> None:
     (name,) = re.findall(r"server_name (\S+);", EXAMPLE)
     (hosts,) = re.findall(r"hosts = \[\"(.*)\"\]", EXAMPLE)
     assert hosts == name
@@ -38,27 +38,27 @@ def test_the_board_answers_to_the_name_that_the_proxy_passes_on() -> None:
         assert httpx.get(f"{served.url}/", headers={"host": "other.example.org"}).status_code == 400
 
 
-def test_the_proxy_asks_where_the_board_is_by_default() -> None:
+def test_proxy_uses_the_default_address_of_the_board() -> None:
     assert {block(location)["proxy_pass"] for location in ("/", "= /events")} == {
         f"http://{OPTIONS.host}:{OPTIONS.port}"
     }
 
 
-def test_the_stream_is_passed_on_at_once_and_is_never_silent_for_too_long() -> None:
+def test_stream_is_unbuffered_and_within_the_timeout_of_the_proxy() -> None:
     stream = block("= /events")
     assert stream["proxy_buffering"] == stream["gzip"] == stream["proxy_cache"] == "off"
     assert int(stream["proxy_read_timeout"].removesuffix("s")) > 2 * TICK_SECONDS
 
 
-def test_no_single_address_takes_all_places() -> None:
+def test_single_address_cannot_take_all_connections() -> None:
     (zone,) = re.findall(r"^limit_conn_zone \$binary_remote_addr zone=(\w+):1m;$", EXAMPLE, re.MULTILINE)
     name, most = block("= /events")["limit_conn"].split()
     assert name == zone
     assert 1 < int(most) < OPTIONS.max_viewers
 
 
-def test_whatever_the_page_leads_to_is_passed_on() -> None:
-    """By `location /` or one of its own: nothing is answered, refused or sent elsewhere by the proxy itself."""
+def test_proxy_passes_all_paths_of_the_page() -> None:
+    """By `location /` or a location of its own, without responses, refusals or redirects of the proxy itself."""
     locations = re.findall(r"location (.+) {$", "\n".join(LINES), re.MULTILINE)
     assert "/" in locations
     assert [location for location in locations if "proxy_pass" not in block(location)] == []

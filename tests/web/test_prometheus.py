@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the metrics and answers what the board shows."""
+"""Tests with a real Prometheus: its answers equal the figures of the board."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -32,7 +32,7 @@ def prometheus(served: Served, tmp_path: Path) -> Iterator[Prometheus]:
         yield prometheus
 
 
-def test_prometheus_scrapes_and_answers_what_the_board_shows(served: Served, prometheus: Prometheus) -> None:
+def test_prometheus_returns_the_figures_of_the_board(served: Served, prometheus: Prometheus) -> None:
     now = served.now()
     for wait in (5, 20, 21, 100):
         served.worker.answered(SOCIAL, now, wait, handle_seconds=61)
@@ -67,7 +67,7 @@ def test_prometheus_scrapes_and_answers_what_the_board_shows(served: Served, pro
     assert prometheus.value("scrape_samples_scraped") == prometheus.value("scrape_samples_post_metric_relabeling")
 
 
-def test_prometheus_answers_of_every_channel_what_the_board_shows(served: Served, prometheus: Prometheus) -> None:
+def test_prometheus_returns_the_figures_of_all_channels(served: Served, prometheus: Prometheus) -> None:
     now, worker = served.now(), served.worker
     worker.count(MAIL, now, received=4)
     for days in (1, 6):
@@ -101,7 +101,7 @@ def test_prometheus_answers_of_every_channel_what_the_board_shows(served: Served
     assert prometheus.value(ratio) == csat["numerator"] / csat["denominator"] == 0.75
 
 
-def test_prometheus_records_what_rules_say_of_the_figures_that_are_served(tmp_path: Path) -> None:
+def test_prometheus_evaluates_the_recording_rules(tmp_path: Path) -> None:
     options = WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL,)),))
     with (
         serving(options, policies=POLICIES) as served,
@@ -128,5 +128,5 @@ def test_prometheus_records_what_rules_say_of_the_figures_that_are_served(tmp_pa
         assert prometheus.value(f'{one}_horizon:contact_sla_due_items:max{which},horizon="7d"}}') == 0
         assert prometheus.value(f'{one}_result:contact_sla_completed:net{which},result="breached"}}') == 1
         assert prometheus.value('policy_clock:contact_sla_objective:max{policy="telephone"}') == 0.8
-        told = [one["annotations"]["summary_en"] for one in prometheus.get("alerts")["alerts"]]
-        assert "Always firing" in told
+        summaries = [one["annotations"]["summary_en"] for one in prometheus.get("alerts")["alerts"]]
+        assert "Always firing" in summaries

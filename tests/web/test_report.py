@@ -1,4 +1,4 @@
-"""`accueil report` from a real topic to a page in a real browser, and on paper."""
+"""Tests of `accueil report` from a real topic to a page in Chromium and in print."""
 
 import base64
 import io
@@ -43,7 +43,7 @@ def run(*arguments: str) -> Result:
 
 
 def write_rows(brokers: str, day: date) -> None:
-    """Write a day's five minutes, and days like the next one of the weeks before."""
+    """Write the buckets of a day, and earlier days of the same weekday as the next one."""
     noon = datetime.combine(day, datetime.min.time(), PARIS) + timedelta(hours=12)
     worker = Worker()
     for wait in (5, 15, 30):
@@ -107,15 +107,15 @@ def test_yesterday_is_written_and_shown(
     received = 13 + 240 * sum(one.year == yesterday.year for one in days)
     assert f"Telephone,Total,,,,Received,{received},count" in Path(f"accueil-{yesterday:%Y}.csv").read_text("utf-8-sig")
 
-    told = run("forecast")
-    assert told.exit_code == 0, told.output
-    (line,) = (line for line in told.output.splitlines() if line.startswith("aide-sociale siege"))
+    result = run("forecast")
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.output.splitlines() if line.startswith("aide-sociale siege"))
     _, _, so_far, by_now, rest, *_ = line.split()
     assert so_far == "0"
     assert int(by_now) + int(rest) in {239, 240, 241}
     assert line.split()[-2] in {"1", "2", "3"}, "half a call at once needs somebody, and somebody for when two come"
-    assert "80% are answered within 20 s" in told.output
-    assert "no Erlang A" in told.output
+    assert "80% are answered within 20 s" in result.output
+    assert "no Erlang A" in result.output
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,7 @@ def test_yesterday_is_written_and_shown(
         (("--output", "-", "--format", "csv", "--format", "html"), "--output - writes a single file"),
     ],
 )
-def test_a_period_that_is_none_is_refused(
-    arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_period_is_refused(arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     refused = report(*arguments)
     assert refused.exit_code == 2

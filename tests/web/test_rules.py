@@ -1,4 +1,4 @@
-"""The rules of Prometheus that are shipped: of what they are made, what they tell people, and where their alerts go."""
+"""Tests of the Prometheus rules: metrics, texts and receivers."""
 
 import re
 import subprocess
@@ -42,7 +42,7 @@ from tests.web.scenes_of_satisfaction import SCENES as DROPS
 RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 NAME: Final = r"[a-z][a-z0-9_:]*"
 CLOSED: Final = {"result", "fact", "state", "horizon"}
-"""Labels all of whose values are told from the start."""
+"""Labels whose values all have series from the start."""
 
 
 def test_rules_and_configuration_are_valid() -> None:
@@ -54,14 +54,14 @@ def test_rules_and_configuration_are_valid() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_alert_has_scenes_in_which_it_fires_and_not() -> None:
+def test_each_alert_has_scenes_with_and_without_firing() -> None:
     fires = {alert: {scene.fires > 0 for scene in scenes} for alert, scenes in (SCENES | AMISS | DROPS).items()}
     assert fires.pop("Watchdog") == {True}
     assert fires == {name: {False, True} for name in read_alerts() if name != "Watchdog"}
 
 
-def test_each_alert_says_in_both_languages_what_people_need() -> None:
-    told: dict[str, set[str]] = {}
+def test_each_alert_has_all_texts_in_both_languages() -> None:
+    documented: dict[str, set[str]] = {}
     for name, alert in read_alerts().items():
         labels, notes = alert["labels"], alert["annotations"]
         assert labels.keys() == {"severity", "category"}
@@ -72,13 +72,13 @@ def test_each_alert_says_in_both_languages_what_people_need() -> None:
             page, _, heading = notes[f"runbook_url{language}"].rpartition("/")[2].partition("#")
             assert heading == name.lower()
             assert page.removesuffix(end) in {"promises", "pipeline", "satisfaction"}
-            told.setdefault(page, set()).add(name)
-    assert told == {
+            documented.setdefault(page, set()).add(name)
+    assert documented == {
         page.name: set(re.findall(r"^## (\w+)$", page.read_text("utf-8"), re.MULTILINE)) for page in RUNBOOKS
     }
 
 
-def test_alerts_find_their_receivers() -> None:
+def test_alerts_reach_their_receivers() -> None:
     receivers = {
         ("service", "critical"): "superviseurs-immediat,superviseurs-courriel",
         ("service", "warning"): "superviseurs-courriel",
@@ -96,11 +96,11 @@ def test_alerts_find_their_receivers() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_figures_that_are_not_whole_say_nothing_of_services(tmp_path: Path) -> None:
+def test_partial_figures_mute_alerts_on_services(tmp_path: Path) -> None:
     def alert(name: str, category: str) -> dict[str, Any]:
         return {"labels": {"alertname": name, "category": category, "severity": "warning", "service": "rsa"}}
 
-    told = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
+    sent = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
     with webhook_receiver() as hook, running_alertmanager(tmp_path / "alertmanager", hook) as manager:
 
         def tell(*alerts: dict[str, Any]) -> None:
@@ -109,8 +109,8 @@ def test_figures_that_are_not_whole_say_nothing_of_services(tmp_path: Path) -> N
         def muted() -> set[str]:
             return {one["labels"]["alertname"] for one in manager.alerts() if one["status"]["inhibitedBy"]}
 
-        tell(*told)
-        wait_until(lambda: len(manager.alerts()) == len(told), "the alerts")
+        tell(*sent)
+        wait_until(lambda: len(manager.alerts()) == len(sent), "the alerts")
         assert muted() == set()
         tell(alert("StreamStopped", "pipeline"))
         expected = {"SlaBurnRateDays", "FiguresBehind"}
@@ -125,7 +125,7 @@ def samples_of(metrics: Iterable[Metric]) -> Samples:
     found: Samples = {}
     for metric in metrics:
         if metric.type == "histogram":
-            found[metric.name] = {}  # pages name it so
+            found[metric.name] = {}  # name used in the documentation
         for sample in metric.samples:
             labels = found.setdefault(sample.name, {"job": set(), "instance": set()})
             for label, value in sample.labels.items():
@@ -146,7 +146,7 @@ recipients = ["b@example.org"]
 
 
 def tell_of_notify(directory: Path) -> list[Metric]:
-    """Return the metrics of an `accueil notify`."""
+    """Return the metrics of `accueil notify`."""
     path, port = directory / "accueil.toml", free_port()
     path.write_text(NOTIFY.format(broker=free_port(), data=directory / "data", port=port), encoding="utf-8")
     found: list[Metric] = []
@@ -163,7 +163,7 @@ def tell_of_notify(directory: Path) -> list[Metric]:
 
 
 class Told(CitizensView):
-    """A week that is over, with a number of each kind."""
+    """Citizen figures of a completed week, with a number of each kind."""
 
     def disclosed_figures(self) -> DisclosedFigures:
         week, place, some = Period.WEEK, ("rsa", "call"), 9
@@ -184,7 +184,7 @@ class Told(CitizensView):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
-    """What the processes of Accueil tell."""
+    """Metrics exported by the processes of Accueil."""
     web = Exported(HOUSE, POLICIES)
     web.worker.count(KEPT, web.now, "started", "due")
     for scale in FeedbackScale:
@@ -196,11 +196,11 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     citizens = CitizensCollector(Told(), ZoneInfo("Europe/Paris"))
     readers = AccessMetrics(CollectorRegistry(), 60)
     registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), readers, citizens)
-    told = (registry.collect() for registry in registries)
-    return {"up": {"job": set()}, **samples_of(chain(*told, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
+    families = (registry.collect() for registry in registries)
+    return {"up": {"job": set()}, **samples_of(chain(*families, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
 
 
-def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:
+def test_rules_use_existing_metrics(measured: Samples) -> None:
     recorded = {rule["name"] for rule in read_rules() if rule["type"] == "recording"}
     known = {label for labels in measured.values() for label in labels}
     used: set[str] = set()
@@ -222,18 +222,22 @@ def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:
 
 
 def written_queries() -> Iterable[str]:
-    """Yield what the pages tell people to ask."""
+    """Yield the queries in the documentation."""
     for page in sorted(DEPLOYED.glob("README*.md")):
         yield from re.findall(r"^(?:sum|max|count) .*$", page.read_text("utf-8"), re.MULTILINE)
         yield from re.findall(r"`((?:sum|max|count) .*?)`", page.read_text("utf-8"))
 
 
-def test_what_several_boards_tell_counts_once() -> None:
+def test_several_instances_count_once() -> None:
     found = 0
     for query in (*(rule["query"] for rule in read_rules()), *(kpi.promql for kpi in KPIS), *written_queries()):
         for node, above in walk(promql_parser.parse(query)):
-            told = isinstance(node, promql_parser.VectorSelector) and re.match("(contact|pipeline)_", node.name or "")
-            if told and not any(isinstance(one, promql_parser.Call) and one.func.name == "absent" for one in above):
+            is_metric = isinstance(node, promql_parser.VectorSelector) and re.match(
+                "(contact|pipeline)_", node.name or ""
+            )
+            if is_metric and not any(
+                isinstance(one, promql_parser.Call) and one.func.name == "absent" for one in above
+            ):
                 merged = [one for one in above if isinstance(one, promql_parser.AggregateExpr)][-1]
                 assert str(merged.op) in {"max", "min"}, query
                 labels = set(merged.modifier.labels) & {"job", "instance"} if merged.modifier else set()
@@ -244,7 +248,7 @@ def test_what_several_boards_tell_counts_once() -> None:
     assert found > 60
 
 
-def test_pages_name_what_is_measured(measured: Samples) -> None:
+def test_documentation_names_existing_metrics(measured: Samples) -> None:
     known = measured.keys() | {rule["name"] for rule in read_rules()}
     promised = {name for name in measured if re.match("contact_(sla|calendar|queue_open)", name)}
     for page in (*RUNBOOKS, *sorted(DEPLOYED.glob("README*.md"))):

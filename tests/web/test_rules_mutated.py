@@ -1,4 +1,4 @@
-"""Each rule that is a little different is found out by a scene: other thresholds, comparisons, windows, labels, guards, waits."""
+"""Mutation tests of the rules: scenes detect other thresholds, comparisons, windows, labels, guards and `for` durations."""
 
 import re
 from collections.abc import Iterator
@@ -70,10 +70,10 @@ EQUIVALENT: Final = (
     (r"channel:contact_(history_age|behind)_seconds:max", r'"" => "other"', "there is no label of either name"),
     (r"Watchdog", r"vector\(1\) => \(1\)", "the same as a scalar, which Prometheus takes as well"),
 )
-"""Names of rules, what was changed in them, and why that changes nothing."""
+"""Rule, mutation → why the mutation changes nothing."""
 
 
-def test_each_rule_that_is_another_is_found_out(tmp_path: Path) -> None:
+def test_each_changed_rule_fails_a_scene(tmp_path: Path) -> None:
     changed: dict[str, tuple[str, str]] = {}
     scenes: list[tuple[RuleScenario, dict[str, str]]] = []
     for rule in read_rules():
@@ -91,7 +91,7 @@ def test_each_rule_that_is_another_is_found_out(tmp_path: Path) -> None:
 
 
 def waits(rule: dict[str, Any], scene: RuleScenario) -> Iterator[tuple[dict[str, str], RuleScenario]]:
-    """The alert as it is, and as it would be if it waited for one step more, or less."""
+    """Return the alert, and variants with a `for` duration one step longer and shorter."""
     seconds = int(rule["duration"])
     step = {"m": 60, "h": 3600}[scene.step[-1]] * int(scene.step[:-1])
     for name, duration in (("", seconds), ("Sooner", seconds - step), ("Later", seconds + step)):
@@ -99,7 +99,7 @@ def waits(rule: dict[str, Any], scene: RuleScenario) -> Iterator[tuple[dict[str,
             yield {"alert": rule["name"] + name, "expr": rule["query"], "for": f"{duration}s"}, scene
 
 
-def test_each_alert_waits_for_as_long_as_it_should(tmp_path: Path) -> None:
+def test_each_alert_has_the_expected_for_duration(tmp_path: Path) -> None:
     alerts = {rule["name"]: rule for rule in read_rules() if rule["type"] == "alerting"}
     played = [
         one

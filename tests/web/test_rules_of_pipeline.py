@@ -1,4 +1,4 @@
-"""The alerts of Accueil itself, played by promtool."""
+"""Tests of the pipeline alerts with promtool."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.web.scenes_of_pipeline import AMISS
 
 
 @pytest.mark.parametrize("alert", AMISS)
-def test_alert_of_the_pipeline_says_what_it_should(alert: str, tmp_path: Path) -> None:
+def test_pipeline_alert_fires_with_its_texts(alert: str, tmp_path: Path) -> None:
     query = read_alerts()[alert]["query"]
     wrong, said = ask(tmp_path, [(scene, {alert: query}) for scene in AMISS[alert]])
     assert not wrong, said

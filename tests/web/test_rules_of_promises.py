@@ -1,4 +1,4 @@
-"""The alerts of promises, played by promtool: what they fire at."""
+"""Tests of the SLA alerts with promtool."""
 
 from pathlib import Path
 from typing import Final
@@ -13,13 +13,13 @@ GROUPS: Final = ("accueil.promises", "accueil.promises.alerts")
 
 
 @pytest.mark.parametrize("alert", SCENES)
-def test_alert_of_promises_fires_at_what_it_should(alert: str, tmp_path: Path) -> None:
+def test_promises_alert_fires_as_expected(alert: str, tmp_path: Path) -> None:
     wrong, said = run_scenarios(tmp_path, [RECORDING, SLA_RULES], GROUPS, [alert], SCENES[alert])
     assert not wrong, said
 
 
 @pytest.mark.parametrize("alert", UNITS)
-def test_alert_of_promises_says_what_it_should(alert: str, tmp_path: Path) -> None:
+def test_promises_alert_has_its_texts(alert: str, tmp_path: Path) -> None:
     query = read_alerts()[alert]["query"]
     wrong, said = ask(tmp_path, [(scene, {alert: query}) for scene in UNITS[alert]])
     assert not wrong, said

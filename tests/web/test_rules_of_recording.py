@@ -1,4 +1,4 @@
-"""What rules record, played by promtool: each is what its formula says, whoever tells it, and however often."""
+"""Tests of the recording rules with promtool, for several instances and jobs."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.support.promtool import ask
 from tests.web.scenes_of_recording import RECORDED
 
 
-def test_what_is_recorded_is_what_its_formula_says(tmp_path: Path) -> None:
+def test_recorded_series_match_their_formulas(tmp_path: Path) -> None:
     rules = {rule["name"]: rule["query"] for rule in read_rules() if rule["type"] == "recording"}
     assert rules.keys() == RECORDED.keys(), "by these names dashboards and alerts know them"
     wrong, said = ask(tmp_path, [(scene, {"recorded": rules[name]}) for name in RECORDED for scene in RECORDED[name]])

@@ -1,4 +1,4 @@
-"""The alert of satisfaction, played by promtool: what it fires at."""
+"""Tests of the satisfaction alert with promtool."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.web.scenes_of_satisfaction import SCENES
 
 
 @pytest.mark.parametrize("alert", SCENES)
-def test_alert_of_satisfaction_says_what_it_should(alert: str, tmp_path: Path) -> None:
+def test_satisfaction_alert_fires_with_its_texts(alert: str, tmp_path: Path) -> None:
     query = read_alerts()[alert]["query"]
     wrong, said = ask(tmp_path, [(scene, {alert: query}) for scene in SCENES[alert]])
     assert not wrong, said

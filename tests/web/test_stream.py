@@ -1,4 +1,4 @@
-"""The board's stream and pages over HTTP, from a real server."""
+"""Tests of the event stream and the pages over HTTP, with a real server."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def received(board: Any) -> int:
     return int(board["all"]["today"]["received"])
 
 
-def test_a_listener_gets_the_board_at_once_and_then_what_changes(served: Served) -> None:
+def test_listener_gets_the_board_immediately_and_then_changes(served: Served) -> None:
     with listening(served) as listener:
         assert listener.response.headers["content-type"].startswith("text/event-stream")
         assert listener.response.headers["x-accel-buffering"] == "no"
@@ -69,7 +69,7 @@ def test_many_changes_make_few_messages_and_the_last_one_is_right(served: Served
         assert boards < 300
 
 
-def test_time_is_told_without_the_board_when_nothing_changes() -> None:
+def test_clock_is_sent_without_the_board_when_nothing_changes() -> None:
     with serving(WebOptions(brokers="", stale_after_seconds=0.3)) as served:
         served.follow()
         with listening(served) as listener:
@@ -77,7 +77,7 @@ def test_time_is_told_without_the_board_when_nothing_changes() -> None:
             assert "board" in message
             while (
                 "board" in message
-            ):  # a few: on a busy machine it was old already before somebody listened, or five minutes are over
+            ):  # a few: on a busy machine, figures may be stale before the first message, or a bucket may end
                 message = listener.message()
             messages = [message, *(listener.message() for _ in range(2))]
         assert all("board" not in message for message in messages)
@@ -85,14 +85,14 @@ def test_time_is_told_without_the_board_when_nothing_changes() -> None:
         assert messages[-1]["clock"]["state"] == "silent"
 
 
-def test_a_change_of_state_is_told(served: Served) -> None:
+def test_change_of_state_is_sent(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
         served.view.set_state(ReaderState.NO_BROKER)
         assert listener.message()["clock"]["state"] == "no_broker"
 
 
-def test_who_comes_late_gets_the_latest_board(served: Served) -> None:
+def test_late_listener_gets_the_latest_board(served: Served) -> None:
     with listening(served) as first:
         first.board()
         served.worker.offered(SOCIAL, served.now(), 4)
@@ -102,7 +102,7 @@ def test_who_comes_late_gets_the_latest_board(served: Served) -> None:
             assert received(second.board()) == 4
 
 
-def test_who_leaves_is_forgotten_and_nobody_listening_costs_nothing(served: Served) -> None:
+def test_disconnected_listener_is_forgotten_and_no_listener_costs_nothing(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
         assert served.broadcaster._listeners == 1
@@ -114,7 +114,7 @@ def test_who_leaves_is_forgotten_and_nobody_listening_costs_nothing(served: Serv
     assert served.broadcaster._last is last
 
 
-def test_old_figures_leave_memory_also_if_nobody_looks(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_figures_are_dropped_without_listeners_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     served.worker.offered(SOCIAL, served.now())
     assert len(served.view._current._rows) == 2, "a total and five minutes"
     served.let_pass(timedelta(days=1))
@@ -123,7 +123,7 @@ def test_old_figures_leave_memory_also_if_nobody_looks(served: Served, monkeypat
     assert served.broadcaster._listeners == 0
 
 
-def test_a_listener_that_takes_nothing_does_not_hold_up_the_others(served: Served) -> None:
+def test_blocked_listener_does_not_delay_others(served: Served) -> None:
     host, port = served.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as lazy, listening(served) as listener:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
@@ -135,7 +135,7 @@ def test_a_listener_that_takes_nothing_does_not_hold_up_the_others(served: Serve
                 pass
 
 
-def test_there_is_a_limit_to_open_boards(caplog: pytest.LogCaptureFixture) -> None:
+def test_number_of_open_boards_is_limited(caplog: pytest.LogCaptureFixture) -> None:
     with serving(replace(OPTIONS, max_viewers=2)) as served, listening(served) as first:
 
         def refused() -> bool:
@@ -161,7 +161,7 @@ def test_the_server_stops_with_open_streams(served: Served) -> None:
             listener.run_out()
 
 
-def test_api_and_stream_tell_the_same(served: Served) -> None:
+def test_api_and_stream_send_the_same_board(served: Served) -> None:
     served.worker.answered(ROADS, served.now(), 12, handle_seconds=30)
     served.worker.stocks(ROADS, served.now() - timedelta(seconds=5), waiting=1)
     with listening(served) as listener:
@@ -171,7 +171,7 @@ def test_api_and_stream_tell_the_same(served: Served) -> None:
     assert [queue["queue"] for queue in asked["queues"]] == [SOCIAL.queue, ROADS.queue]
 
 
-def test_the_time_of_the_last_event_is_told(served: Served) -> None:
+def test_time_of_the_last_event_is_sent(served: Served) -> None:
     at = int(served.now().timestamp()) - 3600
     served.worker.progress(served.now(), event_at=1000 * at)
     assert httpx.get(f"{served.url}/api/board").json()["clock"]["event_at"] == 1000 * at
@@ -180,7 +180,7 @@ def test_the_time_of_the_last_event_is_told(served: Served) -> None:
     assert value == at
 
 
-def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
+def test_ready_means_current_figures(served: Served) -> None:
     def ask() -> tuple[int, str]:
         answer = httpx.get(f"{served.url}/readyz")
         return answer.status_code, answer.text.strip()
@@ -198,7 +198,7 @@ def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
     assert httpx.get(f"{served.url}/healthz").text == "live\n"
 
 
-def test_who_can_no_longer_make_a_board_leaves(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_server_stops_when_the_board_cannot_be_made(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     served.broadcaster._make = lambda: 1 // 0  # type: ignore[assignment,return-value]
     with listening(served):
         wait_until(lambda: not served.running, "the server to leave")
@@ -206,7 +206,7 @@ def test_who_can_no_longer_make_a_board_leaves(served: Served, caplog: pytest.Lo
     assert "no longer be made" in caplog.text
 
 
-def test_the_page_is_french_first_and_english_on_demand(served: Served) -> None:
+def test_page_is_french_by_default_and_english_on_demand(served: Served) -> None:
     french, english, unknown = (httpx.get(f"{served.url}/", params={"lang": lang}).text for lang in ("", "en", "xx"))
     assert '<html lang="fr"' in french
     assert '<html lang="fr"' in unknown
@@ -214,16 +214,16 @@ def test_the_page_is_french_first_and_english_on_demand(served: Served) -> None:
     assert '<html lang="en"' in english
     assert "Longest wait" in english
     assert "Maison &lt;test&gt;" in french
-    assert "Maison &lt;test&gt;" in english, "a house that has one name"
+    assert "Maison &lt;test&gt;" in english, "an organisation with one name"
 
 
-def test_a_house_may_have_an_english_name() -> None:
+def test_organisation_may_have_an_english_name() -> None:
     with serving(replace(OPTIONS, title_en="House")) as served:
         titles = [httpx.get(f"{served.url}/", params={"lang": lang}).text.split("h1>")[1] for lang in ("fr", "en")]
     assert titles == ["Maison &lt;test&gt;</", "House</"]
 
 
-def test_a_choice_is_kept_by_the_browser_and_gives_way_to_the_next() -> None:
+def test_preference_is_stored_in_a_cookie_and_replaced_by_the_next() -> None:
     with serving(OPTIONS) as served, httpx.Client(base_url=served.url, headers={"accept-language": "fr"}) as browser:
 
         def look(**choices: str) -> str:
@@ -240,7 +240,7 @@ def test_a_choice_is_kept_by_the_browser_and_gives_way_to_the_next() -> None:
         assert look() == '<html lang="fr" data-theme="light">'
 
 
-def test_the_page_follows_the_browser_where_nothing_was_chosen(served: Served) -> None:
+def test_page_uses_the_language_of_the_browser_by_default(served: Served) -> None:
     for accepted, language in (("en-GB,en;q=0.9,fr;q=0.8", "en"), ("fr-CA", "fr"), ("de", "fr")):
         page = httpx.get(f"{served.url}/", headers={"accept-language": accepted})
         assert f'<html lang="{language}"' in page.text
@@ -248,7 +248,7 @@ def test_the_page_follows_the_browser_where_nothing_was_chosen(served: Served) -
         assert page.headers["cache-control"] == "no-store"
 
 
-def test_the_page_holds_the_figures_before_the_stream_begins(served: Served) -> None:
+def test_page_contains_the_figures_before_the_stream_starts(served: Served) -> None:
     served.worker.offered(Dimensions("call", "siege", "", "</script><b>"), served.now())
     page = httpx.get(f"{served.url}/").text
     found = re.search(r'<script id="message" type="application/json">(.*?)</script>', page)
@@ -259,7 +259,7 @@ def test_the_page_holds_the_figures_before_the_stream_begins(served: Served) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/api/board", "/metrics", "/static/board.js", "/healthz", "/nowhere"])
-def test_every_answer_forbids_what_the_page_does_not_need(served: Served, path: str) -> None:
+def test_each_response_has_restrictive_headers(served: Served, path: str) -> None:
     answer = httpx.get(f"{served.url}{path}")
     assert answer.headers["content-security-policy"] == HEADERS["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -270,7 +270,7 @@ def test_no_other_page_may_frame_the_board(served: Served) -> None:
     assert "frame-ancestors 'none'" in httpx.get(f"{served.url}/").headers["content-security-policy"]
 
 
-def test_on_the_loopback_only_its_own_names_are_answered() -> None:
+def test_loopback_accepts_only_its_own_host_names() -> None:
     def ask(served: Served, host: str) -> int:
         return httpx.get(f"{served.url}/api/board", headers={"host": host}).status_code
 
@@ -283,7 +283,7 @@ def test_on_the_loopback_only_its_own_names_are_answered() -> None:
         assert ask(served, "any.example.org") == 200
 
 
-def test_ipv6_everywhere_is_ipv4_everywhere_too(tmp_path: Path) -> None:
+def test_listening_on_all_ipv6_addresses_includes_ipv4(tmp_path: Path) -> None:
     if not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
     port = free_port()
@@ -308,7 +308,7 @@ def test_the_page_needs_no_inline_script_or_style(served: Served) -> None:
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/openmetrics-text; version=1.0.0, text/plain; q=0.2"])
-def test_metrics_come_in_the_form_that_all_scrapers_read(served: Served, accept: str) -> None:
+def test_metrics_use_the_text_format(served: Served, accept: str) -> None:
     answer = httpx.get(f"{served.url}/metrics", headers={"accept": accept})
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert (
@@ -316,6 +316,6 @@ def test_metrics_come_in_the_form_that_all_scrapers_read(served: Served, accept:
     )
 
 
-def test_a_port_in_use_is_said_before_anything_starts() -> None:
+def test_port_in_use_is_reported_before_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         serve(WebOptions(brokers="127.0.0.1:1", port=taken.getsockname()[1]))

@@ -1,4 +1,4 @@
-"""What the timeline page keeps to itself, in a real Chromium: identifiers, sessions that are over, names that are markup."""
+"""Tests of the confidentiality of the timeline page in Chromium: identifiers, ended sessions, markup in names."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.web.timeline import Desk
 pytestmark = pytest.mark.browser
 
 
-def test_an_identifier_is_nowhere_but_in_its_box(desk: Desk) -> None:
+def test_identifier_is_only_in_its_field(desk: Desk) -> None:
     desk.open()
     before = desk.page.run("return history.length")
     desk.sign_in()
@@ -46,14 +46,14 @@ def test_an_identifier_is_nowhere_but_in_its_box(desk: Desk) -> None:
     desk.page.assert_quiet()
 
 
-def test_without_a_token_nothing_of_anybody_is_there(desk: Desk) -> None:
+def test_page_without_token_shows_no_data(desk: Desk) -> None:
     desk.open()
     for name in ("me", "search", "story", "sign-out"):
         assert not desk.is_there(f"#{name}")
     assert desk.page.run("return [document.forms.length, document.querySelectorAll('#kind option').length]") == [3, 0]
 
 
-def test_who_does_nothing_is_forgotten_also_by_a_tab_that_slept(desk: Desk) -> None:
+def test_idle_session_ends_even_in_a_sleeping_tab(desk: Desk) -> None:
     desk.open().sign_in().ask(NUMBER)
 
     def is_forgotten() -> bool:
@@ -65,7 +65,7 @@ def test_who_does_nothing_is_forgotten_also_by_a_tab_that_slept(desk: Desk) -> N
     assert desk.page.run("return [sessionStorage.length, document.getElementById('story').childNodes.length]") == [0, 0]
 
 
-def test_names_that_are_markup_are_text(page: Page, tmp_path: Path) -> None:
+def test_markup_in_names_is_escaped(page: Page, tmp_path: Path) -> None:
     hostile = {"label_fr": HOSTILE, "label_en": HOSTILE}
     with serving(tmp_path, web={"title": HOSTILE, "services": {"rsa": hostile, "autonomie": hostile}}) as served:
         served.add("camille", services=("rsa", "autonomie"))

@@ -1,4 +1,4 @@
-"""The timeline page as people use it, in a real Chromium on a real `accueil api`: what it tells, and what they do with it."""
+"""Tests of the timeline page in Chromium on a real `accueil api`: contents and actions."""
 
 import re
 from datetime import datetime
@@ -72,7 +72,7 @@ def test_a_day_at_the_desk_by_keyboard_alone(desk: Desk) -> None:
     desk.page.assert_quiet()
 
 
-def test_what_matters_is_said_in_one_line_and_what_is_not_known_too(desk: Desk) -> None:
+def test_summary_line_shows_the_essentials_and_missing_data(desk: Desk) -> None:
     desk.open().sign_in().ask(NUMBER)
     short = desk.page.text(".short").replace("\N{NO-BREAK SPACE}", " ")
     assert "4 affaires en cours" in short
@@ -93,7 +93,7 @@ def test_what_matters_is_said_in_one_line_and_what_is_not_known_too(desk: Desk) 
     assert "2 faits" in cards[1]
 
 
-def test_the_list_is_filtered_and_the_table_of_lanes_says_the_same(desk: Desk) -> None:
+def test_list_is_filtered_and_equals_the_table_of_lanes(desk: Desk) -> None:
     desk.open().sign_in().ask(NUMBER)
     rows = "return document.querySelectorAll('.facts tr[data-channel]').length"
     marks = "return document.querySelectorAll('.picture [data-id]').length"
@@ -108,14 +108,14 @@ def test_the_list_is_filtered_and_the_table_of_lanes_says_the_same(desk: Desk) -
     assert f"sur {whole} lus" in desk.text
 
 
-def test_a_deadline_is_a_bare_day_at_the_very_end_of_one_only(desk: Desk) -> None:
+def test_deadline_is_shown_as_a_day_only_at_its_end(desk: Desk) -> None:
     desk.open()
     midnight = milliseconds(datetime.fromisoformat("2026-12-03T23:00:00Z"))
-    told = desk.page.run(
+    dates = desk.page.run(
         "const { deadline } = await import('/static/say.js');"
         f"return [0, 1, 30_000, -1, 3_600_000].map((later) => deadline({midnight} + later)[0].textContent);"
     )
-    assert told == ["3 déc. 2026", *["4 déc. 2026, 00:00"] * 2, "3 déc. 2026, 23:59", "4 déc. 2026, 01:00"]
+    assert dates == ["3 déc. 2026", *["4 déc. 2026, 00:00"] * 2, "3 déc. 2026, 23:59", "4 déc. 2026, 01:00"]
 
 
 HIDDEN = """
@@ -128,18 +128,18 @@ const kept = middles.filter(({ label }) => label.startsWith("Délai tenu"));
 const together = middles.filter(({ kind, x }) => kind === "end" && kept.some((other) => Math.abs(other.x - x) < 1));
 return [together.length, middles.filter(({ kind }) => kind === "end").filter((end) => kept.some((one) => near(one, end))).length];
 """
-"""How many closures happened with a promise that was kept, and how many of them are hidden by it."""
+"""Script for the number of closures with a met target, and of those hidden by it."""
 
 
 @pytest.mark.parametrize("size", [LAPTOP, REFLOWED], ids=["laptop", "narrow"])
-def test_a_closure_is_seen_beside_the_promise_that_it_keeps(desk: Desk, size: tuple[int, int]) -> None:
+def test_closure_is_shown_next_to_the_target_it_meets(desk: Desk, size: tuple[int, int]) -> None:
     desk.open(size).sign_in().ask(NUMBER)
     together, hidden = desk.page.run(HIDDEN)
     assert together > 0
     assert hidden == 0
 
 
-def test_what_is_shared_is_said_and_leads_on(desk: Desk) -> None:
+def test_shared_identifiers_are_shown_with_links(desk: Desk) -> None:
     desk.open().sign_in().ask(NUMBER)
     assert "Partagé, donc non montré" in desk.text
     assert desk.page.run("return document.querySelectorAll('.links li').length") == 4
@@ -162,7 +162,7 @@ window.fetch = async (...asked) => {
 """
 
 
-def test_an_answer_that_comes_after_the_next_was_asked_for_is_shown_to_nobody(desk: Desk) -> None:
+def test_late_response_to_an_earlier_request_is_not_shown(desk: Desk) -> None:
     desk.open().sign_in()
     desk.page.run(HOLD)
     desk.page.run("purpose.value = 'contact'")
@@ -176,7 +176,7 @@ def test_an_answer_that_comes_after_the_next_was_asked_for_is_shown_to_nobody(de
     assert not desk.is_there(".card")
 
 
-def test_whoever_may_look_into_several_sectors_chooses_one(page: Page, tmp_path: Path) -> None:
+def test_agent_of_several_sectors_selects_one(page: Page, tmp_path: Path) -> None:
     reason = "convention du 3 mars 2026, article 4"
     across = [{"from_sector": "routes", "to_sector": SECTOR, "reason": reason}]
     with serving(tmp_path, api={"across": across}) as served:
@@ -194,7 +194,7 @@ def test_whoever_may_look_into_several_sectors_chooses_one(page: Page, tmp_path:
         axe.check(page)
 
 
-def test_a_link_is_revoked_with_a_ground_and_restored(desk: Desk) -> None:
+def test_link_is_revoked_with_a_reason_and_restored(desk: Desk) -> None:
     desk.open().sign_in("agent").ask(NUMBER)
     assert "Rompre ce lien" not in desk.text, "for a data protection officer alone"
     desk.open().sign_in().ask(NUMBER)
@@ -211,14 +211,14 @@ def test_a_link_is_revoked_with_a_ground_and_restored(desk: Desk) -> None:
     wait_until(lambda: "Lien rétabli" in desk.page.text("#announce"), "that to be said")
 
 
-def test_a_number_whose_only_link_was_revoked_says_so_and_who_may_restores_it(page: Page, tmp_path: Path) -> None:
+def test_number_with_only_a_revoked_link_says_so_and_can_be_restored(page: Page, tmp_path: Path) -> None:
     lone = "+33199000088"
     with serving(tmp_path, web=HOUSE) as served:
         served.add("camille")
         served.add("agent", Role.AGENT)
         phone, case = served.pseudonym(IdentityKind.PHONE, lone), served.pseudonym(IdentityKind.CASE, "D-2026-77")
-        told = {"subject": "mail:ged:77", "service": "rsa", "sector": SECTOR, "identities": f"{case} {phone}"}
-        served.write([make("letter.arrived", 0, **told)])
+        fields = {"subject": "mail:ged:77", "service": "rsa", "sector": SECTOR, "identities": f"{case} {phone}"}
+        served.write([make("letter.arrived", 0, **fields)])
         served.timeline.revoke(Link(case, phone), 1_790_000_000_000, RevocationReason.MISTAKEN)
         desk = Desk(page, served).open().sign_in("agent").ask(lone)
         assert "1 contact donnait cet identifiant avec un autre" in desk.text
@@ -233,7 +233,7 @@ def test_a_number_whose_only_link_was_revoked_says_so_and_who_may_restores_it(pa
         page.assert_quiet()
 
 
-def test_ten_thousand_facts_are_read_page_by_page(desk: Desk) -> None:
+def test_ten_thousand_events_are_read_page_by_page(desk: Desk) -> None:
     write_many(desk.served, 3334)
     desk.open().sign_in().ask(MANY)
     assert "portent sur les 200 faits les plus récents" in desk.text
@@ -253,9 +253,9 @@ def test_ten_thousand_facts_are_read_page_by_page(desk: Desk) -> None:
     desk.page.assert_quiet()
 
 
-def test_a_promise_says_nothing_of_how_things_stood_which_may_be_later(desk: Desk) -> None:
+def test_target_shows_no_state_that_may_be_outdated(desk: Desk) -> None:
     desk.open().sign_in().ask(NUMBER)
     cells = "['.what', '.after'].map((cell) => row.querySelector(cell).innerText)"
-    told = desk.page.run(f"return [...document.querySelectorAll('.facts tr[data-channel]')].map((row) => {cells})")
-    assert {what.startswith(("Délai", "■ Délai")) for what, _ in told} == {True, False}
-    assert all((state == "") == what.startswith(("Délai", "■ Délai")) for what, state in told)
+    rows = desk.page.run(f"return [...document.querySelectorAll('.facts tr[data-channel]')].map((row) => {cells})")
+    assert {what.startswith(("Délai", "■ Délai")) for what, _ in rows} == {True, False}
+    assert all((state == "") == what.startswith(("Délai", "■ Délai")) for what, state in rows)

@@ -1,4 +1,4 @@
-"""Export, erasure and the other language on the timeline page, in a real Chromium: what they do, ask before, and leave."""
+"""Tests of export, erasure and language on the timeline page in Chromium."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import json
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.browser
 
 
 class Works(ApiHarness):
-    """An office on a port of its own, whose worker does at once what Kafka is told, but for erasures: they wait for `work`."""
+    """An API on its own port whose test worker applies Kafka records immediately, but erasures only in `work`."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory, f"sqlite:///{directory / 'timeline.db'}")
@@ -72,7 +72,7 @@ def desk(page: Page, works: Works) -> Desk:
     return Desk(page, works)
 
 
-def test_who_has_nothing_of_his_own_linked_is_told_so_beside_what_is_shared(desk: Desk, works: Works) -> None:
+def test_citizen_with_only_shared_identifiers_is_shown_as_such(desk: Desk, works: Works) -> None:
     landline, mine, another, lone = (
         works.pseudonym(IdentityKind.PHONE, "01 99 00 00 40"),
         *(works.pseudonym(IdentityKind.CASE, f"D-2026-{number}") for number in (41, 42, 43)),
@@ -87,7 +87,7 @@ def test_who_has_nothing_of_his_own_linked_is_told_so_beside_what_is_shared(desk
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_an_export_is_asked_for_and_comes_as_a_file(desk: Desk, works: Works, tmp_path: Path, theme: str) -> None:
+def test_export_is_downloaded_as_a_file(desk: Desk, works: Works, tmp_path: Path, theme: str) -> None:
     files = tmp_path / "downloads"
     files.mkdir()
     desk.page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)})
@@ -115,9 +115,7 @@ def test_an_export_is_asked_for_and_comes_as_a_file(desk: Desk, works: Works, tm
     desk.page.assert_quiet()
 
 
-def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved(
-    desk: Desk, works: Works, tmp_path: Path
-) -> None:
+def test_erasure_explains_its_effects_and_needs_confirmation(desk: Desk, works: Works, tmp_path: Path) -> None:
     files = tmp_path / "downloads"
     files.mkdir()
     desk.page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)})
@@ -185,9 +183,7 @@ window.fetch = (path, request) => path === held
 """
 
 
-def test_what_is_asked_for_and_not_found_ends_nothing_and_what_is_shown_last_was_asked_last(
-    desk: Desk, works: Works
-) -> None:
+def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(desk: Desk, works: Works) -> None:
     busy = "#search[aria-busy]"
     desk.open().sign_in().ask(NUMBER)
     desk.page.run("document.getElementById('erase-button').click()")
@@ -212,7 +208,7 @@ def test_what_is_asked_for_and_not_found_ends_nothing_and_what_is_shown_last_was
     assert desk.is_there("#erasures-title")
 
 
-def test_whoever_is_looked_up_while_another_is_erased_stays_there(desk: Desk, works: Works) -> None:
+def test_citizen_looked_up_during_an_erasure_stays_on_the_page(desk: Desk, works: Works) -> None:
     desk.open().sign_in().ask(NUMBER)
     desk.page.run(HOLD.replace("/v1/look-up", "/v1/erasures"))
     desk.page.run("document.getElementById('erase-button').click()")
@@ -233,7 +229,7 @@ def test_whoever_is_looked_up_while_another_is_erased_stays_there(desk: Desk, wo
     assert desk.is_there("#story-title")
 
 
-def test_who_may_not_is_offered_neither(desk: Desk) -> None:
+def test_actions_without_permission_are_not_offered(desk: Desk) -> None:
     for who in ("agent", "narrow"):
         desk.open(PHONE).sign_in(who).ask(NUMBER)
         assert desk.is_there(".facts")
@@ -241,10 +237,10 @@ def test_who_may_not_is_offered_neither(desk: Desk) -> None:
         assert not desk.is_there("#find-erasure")
 
 
-def test_what_is_refused_is_said(desk: Desk, works: Works) -> None:
+def test_refusal_is_shown(desk: Desk, works: Works) -> None:
     desk.open().sign_in().ask(NUMBER)
     phone, other = (works.pseudonym(IdentityKind.PHONE, NUMBER), works.pseudonym(IdentityKind.CASE, "D-2026-18"))
-    works.write(call("9", 300, f"{other} {phone}"))  # it is somebody else's too by now
+    works.write(call("9", 300, f"{other} {phone}"))  # now shared with another citizen
     desk.page.run("document.getElementById('erase-button').click()")
     desk.wait_for("#question[open]")
     desk.press(Keys.SPACE, Keys.ENTER)
@@ -253,9 +249,9 @@ def test_what_is_refused_is_said(desk: Desk, works: Works) -> None:
 
 
 @pytest.mark.parametrize(("value", "kind"), [(NUMBER, "phone"), ("mail:ged:1", "contact")])
-def test_the_story_is_shown_again_in_the_other_language(desk: Desk, value: str, kind: str) -> None:
+def test_timeline_is_shown_again_in_the_other_language(desk: Desk, value: str, kind: str) -> None:
     desk.open().sign_in().ask(value, kind, "follow_up")
-    desk.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the form does that is sent
+    desk.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the submitted form does
     desk.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
     desk.press(Keys.ENTER)
     wait_until(lambda: desk.is_there("#story-title") and "open case" in desk.text, "the story in English")

@@ -1,4 +1,4 @@
-"""The timeline page for everybody, in a real Chromium: on every screen and paper, in each look and language, with axe-core."""
+"""Accessibility tests of the timeline page in Chromium: screens, print, themes, languages, axe-core."""
 
 import base64
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.web.timeline import REFLOWED, ZOOMED, Desk
 pytestmark = pytest.mark.browser
 
 
-def test_on_a_narrow_screen_the_answer_comes_into_sight_and_fingers_need_no_help_with_keys(desk: Desk) -> None:
+def test_narrow_screen_scrolls_to_the_result_and_shows_no_key_help(desk: Desk) -> None:
     top = "return document.getElementById('story-title').getBoundingClientRect().top"
     desk.open(LAPTOP).sign_in().ask(NUMBER)
     assert desk.page.run("return scrollY") == 0
@@ -90,7 +90,7 @@ def test_no_screen_is_scrolled_sideways(desk: Desk, size: tuple[int, int], theme
     axe.check(desk.page)
 
 
-def test_colours_are_the_systems_until_others_are_chosen(desk: Desk) -> None:
+def test_theme_of_the_system_is_the_default(desk: Desk) -> None:
     theme = "return document.documentElement.dataset.theme"
     desk.open(theme="dark")
     assert desk.page.run(theme) == "dark"
@@ -101,7 +101,7 @@ def test_colours_are_the_systems_until_others_are_chosen(desk: Desk) -> None:
     assert desk.page.run("return document.getElementById('theme').value") == "light"
 
 
-def test_english_is_spoken_throughout(desk: Desk) -> None:
+def test_english_page_is_english_throughout(desk: Desk) -> None:
     desk.open(language="en").sign_in().ask(NUMBER)
     assert "4 open cases" in desk.text
     assert "Income support" in desk.text
@@ -109,7 +109,7 @@ def test_english_is_spoken_throughout(desk: Desk) -> None:
     assert [word for word in french if word in desk.text.replace("Département", "")] == []
 
 
-def test_on_paper_there_is_the_story_and_nothing_to_press(desk: Desk) -> None:
+def test_print_shows_the_timeline_without_buttons(desk: Desk) -> None:
     desk.open(theme="dark").sign_in().ask(NUMBER)
     theme = "document.documentElement.dataset.theme"
     desk.page.run(f"addEventListener('beforeprint', () => {{ window.printed = {theme}; }})")
@@ -124,7 +124,7 @@ def test_on_paper_there_is_the_story_and_nothing_to_press(desk: Desk) -> None:
 
 
 def test_no_motion_is_made(desk: Desk) -> None:
-    """There is none to be reduced (WCAG 2.2, 2.3.3)."""
+    """The page has no motion to reduce (WCAG 2.2, 2.3.3)."""
     desk.open().sign_in().ask(NUMBER)
     assert desk.page.run("return document.getAnimations().length") == 0
     css = "".join(httpx.get(f"{desk.served.url}/static/{name}.css").text for name in ("timeline", "story"))

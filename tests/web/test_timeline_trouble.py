@@ -1,4 +1,4 @@
-"""What goes wrong on the timeline page, in a real Chromium: it is said, and nothing is shown that was not recorded."""
+"""Tests of failures on the timeline page in Chromium: errors are shown, and no data without an audit record."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import resource
@@ -18,7 +18,7 @@ from tests.web.timeline import Desk
 pytestmark = pytest.mark.browser
 
 
-def test_a_wrong_token_is_said_and_not_kept(desk: Desk) -> None:
+def test_wrong_token_is_reported_and_not_stored(desk: Desk) -> None:
     desk.open().sign_in("nobody")
     assert "Ce jeton n’est pas, ou n’est plus, valable" in desk.trouble
     assert desk.is_there("#door")
@@ -36,7 +36,7 @@ def test_a_token_that_ends_ends_the_session(desk: Desk) -> None:
     assert not desk.is_there("#story")
 
 
-def test_what_is_refused_or_not_known_is_said(desk: Desk) -> None:
+def test_refused_and_unknown_requests_are_reported(desk: Desk) -> None:
     desk.open().sign_in("elsewhere").ask("mail:ged:1201", "contact")
     assert desk.trouble == "■ Ce n'est pas dans un secteur de ce jeton. Ce refus est enregistré."
     assert not desk.is_there("#story")
@@ -51,7 +51,7 @@ def test_what_is_refused_or_not_known_is_said(desk: Desk) -> None:
     assert not desk.is_there("#trouble")
 
 
-def test_what_is_missing_is_said_by_the_page_and_nothing_is_asked(desk: Desk) -> None:
+def test_missing_input_is_reported_without_a_request(desk: Desk) -> None:
     desk.open().sign_in("agent")
     desk.element("value").send_keys(Keys.ENTER)
     assert (desk.trouble, desk.focused[0]) == ("▲ Saisissez un identifiant.", "value")
@@ -63,21 +63,21 @@ def test_what_is_missing_is_said_by_the_page_and_nothing_is_asked(desk: Desk) ->
     assert reasons == ["", *PURPOSES[Role.AGENT]]
 
 
-def test_who_asks_too_often_is_told_for_how_long_to_wait(desk: Desk) -> None:
+def test_rate_limit_shows_the_time_to_wait(desk: Desk) -> None:
     desk.open().sign_in("slow").ask(NUMBER).ask(NUMBER)
     assert "Trop de demandes avec ce jeton. Réessayez dans " in desk.trouble
     assert 0 < int("".join(filter(str.isdigit, desk.trouble))) <= 60
     assert "4 affaires" not in desk.text
 
 
-def test_what_cannot_be_recorded_is_not_shown(page: Page, tmp_path: Path) -> None:
+def test_data_is_not_shown_if_the_audit_fails(page: Page, tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         served.add("camille")
         desk = Desk(page, served).open().sign_in()
         headers = {"authorization": "Bearer camille"}
         body = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
         audit = served.data / "audit" / "000001.jsonl"
-        for _ in range(30):  # so that it is longer than the log, which needs room too
+        for _ in range(30):  # longer than the log, which needs space too
             assert httpx.post(f"{served.url}/v1/look-up", json=body, headers=headers).status_code == 200
         room = audit.stat().st_size + 10
         assert room > served.child.log.stat().st_size + 2000
@@ -88,7 +88,7 @@ def test_what_cannot_be_recorded_is_not_shown(page: Page, tmp_path: Path) -> Non
         resource.prlimit(served.child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
-def test_a_database_and_a_server_that_are_away_are_said(page: Page, tmp_path: Path) -> None:
+def test_unavailable_database_and_server_are_reported(page: Page, tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         served.add("camille")
         assert served.child.stop() == 0

@@ -1,4 +1,4 @@
-"""The wall as people see it, in a real Chromium: how its views are laid out and turn. Pictures are kept under tests/artifacts."""
+"""Tests of the wall in Chromium: layout and rotation of views. Screenshots are stored under tests/artifacts."""
 # ruff: noqa: RUF001 - the page writes dashes
 
 from dataclasses import replace
@@ -16,14 +16,14 @@ from tests.web.browser import CONTRASTS, LAPTOP, LOOKS, PHONE, PORTRAIT, TABLET,
 from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON, be_live
 from tests.web.served import Served, serving
-from tests.web.wall import BEYOND, CALM, SMALL, alerts, house, key, open_wall, title, turn_all
+from tests.web.wall import BEYOND, CALM, SMALL, alerts, key, open_wall, organisation, title, turn_all
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
 @pytest.mark.parametrize("size", [WALL, PORTRAIT], ids=["lies", "stands"])
-def test_every_view_fits_is_read_from_afar_and_serves_everybody(
+def test_each_view_fits_and_is_legible_and_accessible(
     busy: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
     open_wall(page, busy, size, lang=language, theme=theme, seconds=3600)
@@ -42,7 +42,7 @@ def test_every_view_fits_is_read_from_afar_and_serves_everybody(
 
 
 @pytest.mark.parametrize("size", [LAPTOP, (1280, 1024), (1200, 1200), TABLET], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_no_view_is_cut_off_on_smaller_and_squarer_screens(busy: Served, page: Page, size: tuple[int, int]) -> None:
+def test_no_view_is_cut_off_on_other_screen_sizes(busy: Served, page: Page, size: tuple[int, int]) -> None:
     open_wall(page, busy, size, seconds=3600)
     for name in turn_all(page):
         assert page.run(BEYOND) == [], name
@@ -54,7 +54,7 @@ range.selectNodeContents(keys);
 const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
 return [keys.textContent.split(";")[0].trim(), lines, keys.scrollWidth > keys.clientWidth];
 """
-"""What the space bar does, in how many lines that stands, and whether it is cut off."""
+"""Script for the key help: its text, number of lines, and whether it is cut off."""
 
 
 @pytest.mark.parametrize("size", [WALL, (1280, 800), (1280, 1024)], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -65,20 +65,20 @@ return [keys.textContent.split(";")[0].trim(), lines, keys.scrollWidth > keys.cl
         ("en", "Space: pause", "Space: resume"),
     ],
 )
-def test_what_keys_do_stands_in_one_line_and_is_so(
+def test_key_help_is_one_line_and_correct(
     busy: Served, page: Page, size: tuple[int, int], language: str, pauses: str, resumes: str
 ) -> None:
     open_wall(page, busy, size, seconds=3600, lang=language)
-    for told in (pauses, resumes):
+    for help_text in (pauses, resumes):
         for name in turn_all(page):
-            assert page.run(KEYS) == [told, 1, False], name
+            assert page.run(KEYS) == [help_text, 1, False], name
             assert page.run(BEYOND) == [], name
-        page.picture(f"wall-keys-{size[0]}x{size[1]}-{language}-{told[-5:]}")
+        page.picture(f"wall-keys-{size[0]}x{size[1]}-{language}-{help_text[-5:]}")
         key(page, Keys.SPACE)
     assert page.run(KEYS)[0] == pauses
 
 
-def test_a_telephone_scrolls_down_and_never_sideways(busy: Served, page: Page) -> None:
+def test_phone_never_scrolls_sideways(busy: Served, page: Page) -> None:
     open_wall(page, busy, PHONE, seconds=3600)
     for number, name in enumerate(turn_all(page)):
         assert page.run("return document.documentElement.scrollWidth - innerWidth") == 0, name
@@ -87,7 +87,7 @@ def test_a_telephone_scrolls_down_and_never_sideways(busy: Served, page: Page) -
         page.picture(f"wall-phone-{number:02}")
 
 
-def test_views_turn_by_themselves_and_stand_still_when_asked_to(busy: Served, page: Page) -> None:
+def test_views_rotate_and_can_be_paused(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="phone,day", seconds=5)
     first = title(page)
     assert first == "Files du téléphone"
@@ -108,10 +108,10 @@ def test_views_turn_by_themselves_and_stand_still_when_asked_to(busy: Served, pa
 
 
 LATER = "const now = performance.now.bind(performance); performance.now = () => now() + 181_000;"
-"""Three minutes go by, and nobody touches anything."""
+"""Script that lets three minutes pass without input."""
 
 
-def test_a_panel_that_is_left_open_closes_and_the_views_turn_on(busy: Served, page: Page) -> None:
+def test_panel_left_open_closes_and_rotation_continues(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="phone,day", seconds=5, lang="en")
     first = title(page)
     page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody .explains").click()
@@ -123,7 +123,7 @@ def test_a_panel_that_is_left_open_closes_and_the_views_turn_on(busy: Served, pa
     wait_until(lambda: title(page) != first, "the next view", 30)
 
 
-def test_the_focus_of_the_keyboard_holds_a_view_and_survives_its_turn(busy: Served, page: Page) -> None:
+def test_keyboard_focus_holds_a_view_and_survives_rotation(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="phone,day", seconds=5, lang="en")
     first, focused = (
         title(page),
@@ -138,7 +138,7 @@ def test_the_focus_of_the_keyboard_holds_a_view_and_survives_its_turn(busy: Serv
     page.driver.switch_to.active_element.send_keys(Keys.TAB)
     shown = page.run(
         "return document.querySelector('.view:not([hidden])').className"
-    )  # it may have turned, on a slow machine
+    )  # the view may have changed on a slow machine
     assert page.run(focused) == shown, "it goes on from there"
     before = title(page)
     page.run(LATER)
@@ -146,7 +146,7 @@ def test_the_focus_of_the_keyboard_holds_a_view_and_survives_its_turn(busy: Serv
     assert page.run(focused) == "view-title"
 
 
-def test_who_wants_less_motion_sees_none(busy: Served, page: Page) -> None:
+def test_reduced_motion_is_respected(busy: Served, page: Page) -> None:
     media = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     try:
@@ -158,15 +158,15 @@ def test_who_wants_less_motion_sees_none(busy: Served, page: Page) -> None:
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_a_view_that_has_nothing_to_show_is_left_out(page: Page) -> None:
-    with house(WebOptions(brokers="", queues=OPTIONS.queues[:2]), is_promised=False) as served:
+def test_view_without_content_is_skipped(page: Page) -> None:
+    with organisation(WebOptions(brokers="", queues=OPTIONS.queues[:2]), is_promised=False) as served:
         open_wall(page, served, seconds=3600)
         seen = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
         assert seen == ["overview", "phone", "day", "sources"]
         mail = Dimensions("mail", "siege", "rsa", "")
         served.worker.count(mail, served.now(), "received")
         served.worker.stocks(mail, served.now() - timedelta(days=61), waiting=1)
-        wait_until(lambda: "■ Courrier : le plus ancien a 61 j" in alerts(page), "the oldest letter to be told")
+        wait_until(lambda: "■ Courrier : le plus ancien a 61 j" in alerts(page), "the alert of the oldest letter")
         views = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
         assert "written" in views
 
@@ -182,17 +182,17 @@ return [...document.querySelectorAll(".overview .card")].map((card) => {
   return [parseFloat(getComputedStyle(figure).fontSize), Math.max(...apart) / innerWidth, cut];
 });
 """
-"""Of each card: how large its figure is, how far from its name a value begins, how many names end in dots."""
+"""Script for each card: size of the figure, distance from name to value, number of truncated names."""
 
 
 @LOOKS
 @pytest.mark.parametrize("size", [WALL, PORTRAIT], ids=["lies", "stands"])
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_few_cards_are_large_and_what_they_say_stands_together(
+def test_few_cards_are_large_and_keep_their_texts_together(
     page: Page, number: int, size: tuple[int, int], language: str, theme: str
 ) -> None:
     queues = tuple(queue for queue in OPTIONS.queues if queue.dimensions.channel in CHANNELS[:number])
-    with house(replace(OPTIONS, queues=queues, services=()), is_promised=False) as served:
+    with organisation(replace(OPTIONS, queues=queues, services=()), is_promised=False) as served:
         for queue in queues:
             for wait in (5, 90):
                 for _ in range(30):
@@ -220,10 +220,10 @@ const pen = document.createElement("canvas").getContext("2d");
 pen.font = `${getComputedStyle(document.querySelector("#chart")).fontSize} Inter`;
 return chart.getBoundingClientRect().right - plot.getBoundingClientRect().right - pen.measureText("18:00").width / 2;
 """
-"""How much room there is beside the last hour of the day's curve, which stands below its end."""
+"""Script for the free room next to the last hour label of the curve."""
 
 
-def test_the_last_hour_of_the_curve_is_whole(busy: Served, page: Page) -> None:
+def test_last_hour_label_of_the_curve_is_complete(busy: Served, page: Page) -> None:
     for size in (WALL, LAPTOP, PHONE):
         open_wall(page, busy, size, views="day", seconds=3600)
         assert page.run(LAST_HOUR) >= 0, size
@@ -232,9 +232,9 @@ def test_the_last_hour_of_the_curve_is_whole(busy: Served, page: Page) -> None:
         assert page.run(LAST_HOUR) >= 0, size
 
 
-def test_that_history_is_read_is_marked_on_both_pages_alike(page: Page) -> None:
+def test_history_being_read_is_marked_on_both_pages(page: Page) -> None:
     colours = {}
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         fill(served.worker)
         served.worker.progress(served.now(), history={"mail": int(AFTERNOON.timestamp() - 86_400) * 1000})
         for address in ("/?lang=en", "/wall?lang=en"):
@@ -245,8 +245,8 @@ def test_that_history_is_read_is_marked_on_both_pages_alike(page: Page) -> None:
     assert set(colours.values()) == {"rgb(230, 159, 0)"}
 
 
-def test_a_measure_of_a_service_with_a_long_name_is_whole(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+def test_measure_of_a_service_with_a_long_name_is_complete(page: Page) -> None:
+    with organisation(CALM, is_promised=False) as served:
         for service in ("pmi", "mdph"):
             opinion = Dimensions("feedback", "siege", service, "call")
             served.worker.count(opinion, served.now(), given_jdma_0_10_8=12)
@@ -260,7 +260,7 @@ def test_a_measure_of_a_service_with_a_long_name_is_whole(page: Page) -> None:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_buttons_hold_their_words_on_a_telephone(busy: Served, page: Page, language: str) -> None:
+def test_buttons_fit_their_texts_on_a_phone(busy: Served, page: Page, language: str) -> None:
     open_wall(page, busy, PHONE, views="phone,day", seconds=3600, lang=language)
     page.run("document.querySelector('#pause').click()")
     page.run("scrollTo(0, document.documentElement.scrollHeight)")
@@ -271,7 +271,7 @@ def test_buttons_hold_their_words_on_a_telephone(busy: Served, page: Page, langu
     assert page.run(beyond) == []
 
 
-def test_a_telephone_has_no_heading_over_nothing(busy: Served, page: Page) -> None:
+def test_phone_shows_no_empty_headings(busy: Served, page: Page) -> None:
     open_wall(page, busy, PHONE, views="written", seconds=3600)
     nothing = """return [...document.querySelectorAll(".view.written td")]
       .filter((cell) => cell.checkVisibility() && !cell.textContent.trim()).length"""
@@ -279,7 +279,7 @@ def test_a_telephone_has_no_heading_over_nothing(busy: Served, page: Page) -> No
     assert page.run("return document.querySelectorAll('.view.written td').length") > 0
 
 
-def test_a_worker_that_stops_makes_the_wall_stale_and_it_comes_back_by_itself(page: Page) -> None:
+def test_stopped_worker_makes_the_wall_stale_until_it_returns(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=2), AFTERNOON) as served:
         served.follow()
         fill(served.worker)
@@ -294,7 +294,7 @@ def test_a_worker_that_stops_makes_the_wall_stale_and_it_comes_back_by_itself(pa
         assert not page.run("return document.querySelector('#stale').checkVisibility()")
 
 
-def test_a_wall_without_figures_says_what_it_waits_for(page: Page) -> None:
+def test_wall_without_figures_shows_what_it_waits_for(page: Page) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
         page.open(f"{served.url}/wall", WALL)
         page.is_in("empty")
@@ -305,7 +305,7 @@ def test_a_wall_without_figures_says_what_it_waits_for(page: Page) -> None:
         axe.check(page)
 
 
-def test_the_wall_is_opened_by_an_address_or_from_the_board(busy: Served, page: Page) -> None:
+def test_wall_opens_by_url_or_from_the_board(busy: Served, page: Page) -> None:
     page.open(f"{busy.url}/?wall&views=day&lang=en", WALL)
     page.is_in("live")
     assert page.driver.current_url == f"{busy.url}/wall?views=day&lang=en"
@@ -318,15 +318,15 @@ def test_the_wall_is_opened_by_an_address_or_from_the_board(busy: Served, page: 
 
 
 @pytest.mark.parametrize(("language", "size"), [("fr", WALL), ("en", PHONE)], ids=["fr", "en"])
-def test_a_view_that_there_is_not_is_named_with_those_that_there_are(
+def test_unknown_view_is_reported_with_the_known_ones(
     busy: Served, page: Page, language: str, size: tuple[int, int]
 ) -> None:
-    told = "#unknown-views"
+    selector = "#unknown-views"
     wrong = {"fr": "▲ Inconnu dans views=\N{NO-BREAK SPACE}: ", "en": "▲ Unknown in views=: "}[language]
     there = {"fr": ". Vues possibles\N{NO-BREAK SPACE}: ", "en": ". Possible views: "}[language]
     open_wall(page, busy, size, views="telephone,%20day,<b>x</b>,phone", seconds=3600, lang=language)
-    assert page.text(told) == f"{wrong}telephone, <b>x</b>{there}{', '.join(WALL_VIEWS)}."
-    assert page.run(f"return document.querySelector('{told}').checkVisibility()")
+    assert page.text(selector) == f"{wrong}telephone, <b>x</b>{there}{', '.join(WALL_VIEWS)}."
+    assert page.run(f"return document.querySelector('{selector}').checkVisibility()")
     expected = {"fr": "Appels du jour", "en": "Calls today"}[language]
     assert title(page) == expected, "those that there are, in the order of the address"
     if size == WALL:
@@ -335,9 +335,9 @@ def test_a_view_that_there_is_not_is_named_with_those_that_there_are(
     axe.check(page)
     page.picture(f"wall-unknown-view-{language}")
     open_wall(page, busy, size, views="telephone", seconds=3600, lang=language)
-    assert page.text(told) == f"{wrong}telephone{there}{', '.join(WALL_VIEWS)}."
+    assert page.text(selector) == f"{wrong}telephone{there}{', '.join(WALL_VIEWS)}."
     assert len(list(turn_all(page))) >= len(WALL_VIEWS), "none is known: those of the settings"
     for right in ({}, {"views": "phone,day"}, {"views": ""}):
         open_wall(page, busy, size, **right, lang=language)
-        assert not page.run(f"return document.querySelector('{told}').checkVisibility()")
+        assert not page.run(f"return document.querySelector('{selector}').checkVisibility()")
     page.assert_quiet()

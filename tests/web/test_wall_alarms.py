@@ -1,4 +1,4 @@
-"""What asks for attention on the wall, in a real Chromium: above every view, as on the board, told once. Pictures are kept."""
+"""Tests of the alerts on the wall in Chromium: above each view, as on the board, announced once."""
 # ruff: noqa: RUF001 - the page writes dashes
 
 import re
@@ -16,13 +16,13 @@ from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON
 from tests.web.promises import POLICIES
 from tests.web.served import serving
-from tests.web.wall import BEYOND, CALM, RSA, SWITCHBOARD, alerts, house, open_wall, turn_all
+from tests.web.wall import BEYOND, CALM, RSA, SWITCHBOARD, alerts, open_wall, organisation, turn_all
 
 pytestmark = pytest.mark.browser
 
 
-def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+def test_alerts_are_above_each_view_and_counted_in_the_tab(page: Page) -> None:
+    with organisation(CALM, is_promised=False) as served:
         fill(served.worker)
         open_wall(page, served, views="overview,phone,satisfaction", seconds=3600, lang="en")
         assert page.text("#no-alert") == "● Nothing needs attention"
@@ -36,7 +36,7 @@ def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page
         icon = page.run("return document.querySelector('link[rel=icon]').getAttribute('href')")
         assert icon == "/icon.svg?n=1&level=action"
         assert page.text("#announce") == "New alert: Switchboard: 12 waiting"
-        assert page.run("return document.querySelector('#announce').role") == "status", "told politely"
+        assert page.run("return document.querySelector('#announce').role") == "status", "a polite live region"
         for name in turn_all(page):
             assert page.run("return document.querySelector('#alert-list li').checkVisibility()"), name
         served.worker.stocks(SWITCHBOARD, waiting=0, agents_available=1)
@@ -46,8 +46,8 @@ def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page
         page.assert_quiet()
 
 
-def test_a_rate_that_a_card_marks_is_counted_above_the_views(page: Page) -> None:
-    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+def test_rate_marked_on_a_card_is_an_alert(page: Page) -> None:
+    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
         open_wall(page, served, views="overview", seconds=3600, lang="en")
         assert alerts(page) == []
         for wait in (5,) * 15 + (60,) * 5:
@@ -68,8 +68,8 @@ def test_a_rate_that_a_card_marks_is_counted_above_the_views(page: Page) -> None
         assert page.text(".card .level") == "▲ Attention"
 
 
-def test_what_the_board_marks_counts_on_both_pages_in_state_strip_tile_and_tab(page: Page) -> None:
-    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+def test_marks_of_the_board_count_on_both_pages_everywhere(page: Page) -> None:
+    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
         for _ in range(400):
             served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), 5)
             served.worker.answered(SWITCHBOARD, served.now(), 5)
@@ -79,7 +79,7 @@ def test_what_the_board_marks_counts_on_both_pages_in_state_strip_tile_and_tab(p
         words = "Income support (RSA): service level 30 min 39.4%"
         page.open(f"{served.url}/?lang=en", WALL)
         page.is_called("(1) Live board – Accueil du Département")
-        row = 1 + [queue.dimensions for queue in OPTIONS.queues].index(RSA) + 1  # below the name of the channel
+        row = 1 + [queue.dimensions for queue in OPTIONS.queues].index(RSA) + 1  # below the heading of the channel
         cell = f"#rows tr:nth-child({row})"
         assert page.run(f"return document.querySelector('{cell} .recent').dataset.level") == "action"
         assert page.text(f"{cell} .state") == "■ Act"
@@ -101,8 +101,8 @@ return [".figure", ".detail", ".level"]
 """
 
 
-def test_a_tile_that_is_marked_for_another_figure_than_its_own_colours_that_one(page: Page) -> None:
-    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+def test_tile_marked_for_another_figure_colours_that_figure(page: Page) -> None:
+    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
         for wait in (5,) * 70 + (60,) * 30:
             served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), wait)
         for _ in range(400):
@@ -114,8 +114,8 @@ def test_a_tile_that_is_marked_for_another_figure_than_its_own_colours_that_one(
         assert named == word != own
 
 
-def test_a_promise_that_is_not_kept_often_enough_counts_of_whatever_channel(page: Page) -> None:
-    with house(CALM) as served:
+def test_missed_objective_is_an_alert_in_each_channel(page: Page) -> None:
+    with organisation(CALM) as served:
         for name, channel, met, breached in (
             ("telephone", "call", 60, 40),
             ("guichets", "visit", 90, 0),
@@ -132,8 +132,8 @@ def test_a_promise_that_is_not_kept_often_enough_counts_of_whatever_channel(page
         assert page.run("return document.querySelectorAll('.card:last-child .rest [data-level=attention]').length") == 1
 
 
-def test_who_waits_for_too_long_is_told_once_by_queue_and_not_again_among_promises(page: Page) -> None:
-    with house(CALM) as served:
+def test_long_wait_is_one_alert_of_the_queue_and_none_of_promises(page: Page) -> None:
+    with organisation(CALM) as served:
         answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
         letters = answer._replace(queue="courrier:announced:mail")
         served.worker.count(answer, served.now(), started=6)
@@ -155,9 +155,9 @@ def test_who_waits_for_too_long_is_told_once_by_queue_and_not_again_among_promis
         wait_until(lambda: alerts(page) == unknown, "none that no queue tells is lost", otherwise=lambda: alerts(page))
 
 
-def test_of_two_queues_of_a_service_each_tells_of_no_more_than_wait_there(page: Page) -> None:
+def test_overdue_contacts_of_a_queue_do_not_exceed_its_waiting_contacts(page: Page) -> None:
     other = QueueOptions(RSA._replace(queue="rsa-2"), "Rappels", "Call-backs")
-    with house(replace(CALM, queues=(*CALM.queues, other))) as served:
+    with organisation(replace(CALM, queues=(*CALM.queues, other))) as served:
         answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
         served.worker.count(answer, served.now(), started=6)
         served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=4, agents_available=1)
@@ -168,7 +168,7 @@ def test_of_two_queues_of_a_service_each_tells_of_no_more_than_wait_there(page: 
         assert told_of == ["■ Income support (RSA): wait, overdue: 2", "■ Call-backs: wait, overdue: 1"]
 
 
-def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
+def test_closed_queue_says_so_with_waiting_contacts(page: Page) -> None:
     evening, desk = AFTERNOON + timedelta(hours=3), OPTIONS.queues[-1].dimensions
     with serving(replace(CALM, stale_after_seconds=600), evening, policies=POLICIES) as served:
         served.follow()
@@ -190,7 +190,7 @@ def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("language", "words"), [("fr", "○ Fermé"), ("en", "○ Closed")])
-def test_what_is_closed_is_no_alarm_whatever_the_day_has_brought(page: Page, language: str, words: str) -> None:
+def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page, language: str, words: str) -> None:
     telephone = replace(CALM, queues=OPTIONS.queues[:2], service_level=OPTIONS.service_level)
     evening = AFTERNOON + timedelta(hours=3)
     row = "#rows tr:nth-child(1)"
@@ -239,8 +239,8 @@ new MutationObserver((changes) => changes.forEach(({ addedNodes: [words] }) => w
 """
 
 
-def test_what_is_new_is_told_once_and_again_when_it_comes_again(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+def test_new_alert_is_announced_once_and_again_on_return(page: Page) -> None:
+    with organisation(CALM, is_promised=False) as served:
         open_wall(page, served, views="phone", seconds=3600, lang="en")
         page.run(NEWS)
 
@@ -250,15 +250,15 @@ def test_what_is_new_is_told_once_and_again_when_it_comes_again(page: Page) -> N
             wait_until(lambda: alerts(page) == shown, f"{number} who wait")
 
         wait(12)
-        served.worker.answered(RSA, served.now(), 5)  # another message, in which nothing is new
+        served.worker.answered(RSA, served.now(), 5)  # another message without new alerts
         page.shows(".view.phone tbody tr:nth-child(3) td:nth-child(6)", "100%")
         wait(0)
         wait(12)
         assert page.run("return news") == ["New alert: Switchboard: 12 waiting"] * 2
 
 
-def test_the_board_tells_what_is_new_as_the_wall_does(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+def test_board_announces_new_alerts_like_the_wall(page: Page) -> None:
+    with organisation(CALM, is_promised=False) as served:
         page.open(f"{served.url}/?lang=en", WALL)
         page.is_in("live")
         page.run(NEWS)

@@ -1,4 +1,4 @@
-"""The wall of a house whose names are long and whose figures all ask for attention: nothing of it is cut off."""
+"""Tests of the wall with long names and all figures marked: nothing is cut off."""
 # ruff: noqa: RUF001 - names have dashes
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from tests.web.live import AFTERNOON
 from tests.web.promises import POLICIES, promise
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
-from tests.web.wall import BEYOND, SMALL, alerts, house, open_wall, turn_all
+from tests.web.wall import BEYOND, SMALL, alerts, open_wall, organisation, turn_all
 
 pytestmark = pytest.mark.browser
 
@@ -51,11 +51,11 @@ return [...document.querySelectorAll(texts)]
   .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1 && box.clientWidth)
   .map((box) => box.textContent);
 """
-"""What ends in dots."""
+"""Script for truncated texts."""
 
 
 def press_all(worker: Worker, served: Served, queues: Sequence[QueueOptions] = CROWDED.queues) -> None:
-    """Let every figure of every queue be marked."""
+    """Make all figures of all queues marked."""
     now = served.now()
     for queue in queues:
         place, is_call = queue.dimensions, queue.dimensions.channel == "call"
@@ -69,7 +69,7 @@ def press_all(worker: Worker, served: Served, queues: Sequence[QueueOptions] = C
 
 @pytest.fixture(scope="module")
 def crowded() -> Iterator[Served]:
-    with house(CROWDED) as served:
+    with organisation(CROWDED) as served:
         fill(served.worker)
         promise(served.worker)
         press_all(served.worker, served)
@@ -78,7 +78,7 @@ def crowded() -> Iterator[Served]:
 
 @LOOKS
 @pytest.mark.parametrize("size", [WALL, PORTRAIT], ids=["lies", "stands"])
-def test_no_view_is_cut_off_where_names_are_long_and_all_is_marked(
+def test_no_view_is_cut_off_with_long_names_and_all_marks(
     crowded: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
     open_wall(page, crowded, size, lang=language, theme=theme, seconds=3600)
@@ -91,7 +91,7 @@ def test_no_view_is_cut_off_where_names_are_long_and_all_is_marked(
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_the_board_with_all_of_that_needs_no_scrolling(crowded: Served, page: Page, language: str) -> None:
+def test_board_with_long_names_and_all_marks_needs_no_scrolling(crowded: Served, page: Page, language: str) -> None:
     page.open(f"{crowded.url}/?lang={language}", WALL)
     page.is_in("live")
     page.picture(f"crowded-board-{language}")
@@ -102,7 +102,7 @@ BESIDE_TABLES = """
 return [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibility())
   .map((box) => [box.scrollWidth - box.clientWidth, box.hasAttribute("data-more")]);
 """
-"""How much of each table of the board stands beside what is in sight, and whether that is seen."""
+"""Script for the width of each table outside the visible area, and whether its edge fades."""
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -116,13 +116,13 @@ def test_no_table_of_the_board_is_cut_off_at_its_side(
     assert page.run(BESIDE_TABLES) == [[0, False]] * 3
 
 
-def test_the_page_of_metrics_needs_no_scrolling_sideways_on_a_telephone(crowded: Served, page: Page) -> None:
+def test_metrics_page_does_not_scroll_sideways_on_a_phone(crowded: Served, page: Page) -> None:
     page.open(f"{crowded.url}/metrics/help?lang=fr", PHONE)
     beside = (
         "return [...document.querySelectorAll('section, html')].filter((box) => box.scrollWidth > innerWidth).length"
     )
     assert page.run(beside) == 0
-    assert "Ce que dit accueil web" in page.text("main")
+    assert "Métriques exportées par accueil web" in page.text("main")
 
 
 UNDER = """
@@ -131,11 +131,11 @@ return [...document.querySelectorAll("#rows tr:not(.channel)")]
   .filter(([name, state]) => state.left < name.right && state.top < name.bottom)
   .length;
 """
-"""Of how many queues the state lies under the name."""
+"""Script for the number of queues whose state overlaps the name."""
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_on_a_telephone_no_state_lies_under_a_name(page: Page, language: str) -> None:
+def test_no_state_overlaps_a_name_on_a_phone(page: Page, language: str) -> None:
     options = replace(CROWDED, stale_after_seconds=600)
     with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
         served.follow()
@@ -153,7 +153,7 @@ def test_on_a_telephone_no_state_lies_under_a_name(page: Page, language: str) ->
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_on_a_telephone_no_arrow_covers_a_name(crowded: Served, page: Page, language: str) -> None:
+def test_no_arrow_covers_a_name_on_a_phone(crowded: Served, page: Page, language: str) -> None:
     page.open(f"{crowded.url}/?lang={language}", PHONE)
     page.is_in("live")
     heads = "[...document.querySelectorAll('tbody tr:not(.channel) > th:has(.fold)')]"
@@ -162,8 +162,8 @@ def test_on_a_telephone_no_arrow_covers_a_name(crowded: Served, page: Page, lang
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_a_mark_of_one_queue_alone_makes_no_tile_higher(page: Page, language: str) -> None:
-    with house(CROWDED) as served:
+def test_mark_of_a_single_queue_does_not_make_a_tile_higher(page: Page, language: str) -> None:
+    with organisation(CROWDED) as served:
         fill(served.worker)
         promise(served.worker)
         for _ in range(60):
@@ -175,7 +175,7 @@ def test_a_mark_of_one_queue_alone_makes_no_tile_higher(page: Page, language: st
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_who_is_there_though_it_is_closed_makes_the_board_no_higher(page: Page, language: str) -> None:
+def test_contacts_in_closed_queues_do_not_make_the_board_higher(page: Page, language: str) -> None:
     options = replace(CROWDED, stale_after_seconds=600)
     with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
         served.follow()
@@ -194,11 +194,11 @@ def test_who_is_there_though_it_is_closed_makes_the_board_no_higher(page: Page, 
 
 NOBODY = {"waiting": 0, "in_progress": 0}
 INSIDE = [{"waiting": 14}, {"in_progress": 12}, {"waiting": 114, "in_progress": 12}, {}]
-"""Who is in each queue though it is closed."""
+"""Contacts in each closed queue."""
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_no_panel_of_the_board_scrolls_where_all_is_closed_and_people_are_there(page: Page, language: str) -> None:
+def test_no_panel_scrolls_with_contacts_in_closed_queues(page: Page, language: str) -> None:
     options = replace(CROWDED, stale_after_seconds=600)
     with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
         served.follow()
@@ -233,13 +233,13 @@ SIXTEEN = replace(
         ),
     ),
 )
-"""As many queues as there is room for: eleven of the telephone and five desks."""
+"""Queues that fit: eleven of the telephone and five desks."""
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("hours", [0, 3], ids=["open", "closed"])
 @pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "with services"])
-def test_sixteen_queues_are_in_sight_without_scrolling(page: Page, language: str, hours: int, is_alone: bool) -> None:
+def test_sixteen_queues_fit_without_scrolling(page: Page, language: str, hours: int, is_alone: bool) -> None:
     options = replace(SIXTEEN, services=()) if is_alone else SIXTEEN
     with serving(options, AFTERNOON + timedelta(hours=hours), policies=POLICIES) as served:
         served.follow()

@@ -1,4 +1,4 @@
-"""The figures of the wall and what explains them, on the board too, in a real Chromium. Pictures are kept."""
+"""Tests of the figures of the wall, and of their explanations on wall and board, in Chromium."""
 # ruff: noqa: RUF001 - the page writes dashes
 
 import re
@@ -13,19 +13,19 @@ from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
 from streams.web.view import ReaderState
 from tests.support.processes import wait_until
-from tests.unit.web.clock_events import told
+from tests.unit.web.clock_events import clock_event
 from tests.web import axe
 from tests.web.browser import WALL, Page
 from tests.web.channels import fill
 from tests.web.live import AFTERNOON
 from tests.web.served import Served, serving
-from tests.web.wall import CALM, SWITCHBOARD, house, key, open_wall, remember, title, turn_all
+from tests.web.wall import CALM, SWITCHBOARD, key, open_wall, organisation, remember, title, turn_all
 
 pytestmark = pytest.mark.browser
 
 
-def test_who_comes_is_compared_with_the_same_weekdays(page: Page) -> None:
-    with house(is_promised=False) as served:  # its clock has just begun
+def test_arrivals_are_compared_with_the_same_weekdays(page: Page) -> None:
+    with organisation(is_promised=False) as served:  # its clock has just started
         fill(served.worker)
         remember(served.worker)
         open_wall(page, served, views="day", lang="en")
@@ -37,8 +37,8 @@ def test_who_comes_is_compared_with_the_same_weekdays(page: Page) -> None:
         assert page.run(dashes) != "none"
 
 
-def test_where_there_is_no_history_it_is_said(page: Page) -> None:
-    with house(is_promised=False) as served:
+def test_missing_history_is_reported(page: Page) -> None:
+    with organisation(is_promised=False) as served:
         fill(served.worker)
         legend = "return document.querySelector('#legend').innerText.replace(/\\s+/g, ' ').trim()"
         for language, told_so in {
@@ -60,11 +60,11 @@ return [...document.querySelectorAll(".view:not([hidden]) .explains")]
   .filter((figure) => figure.textContent.endsWith("%"))
   .map((figure) => getComputedStyle(figure).color === grey);
 """
-"""Of each share in sight whether it is grey."""
+"""Script for whether each visible share is grey."""
 
 
-def test_a_share_of_few_is_grey_on_the_wall_as_on_the_board(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+def test_share_of_few_contacts_is_grey_on_the_wall(page: Page) -> None:
+    with organisation(CALM, is_promised=False) as served:
         for number, is_grey in ((9, True), (1, False)):
             for _ in range(number):
                 served.worker.answered(SWITCHBOARD, served.now(), 5)
@@ -82,10 +82,10 @@ const height = Math.floor((plot.bottom - box.top - 20) * scale);
 const told = canvas.getContext("2d").getImageData(left, 0, canvas.width - left, height).data;
 return told.filter((value, index) => index % 4 === 3 && value > 0).length;
 """
-"""How much is drawn beside the curve."""
+"""Script for the size of the band after the curve."""
 
 
-def test_after_the_last_hour_of_the_curve_nothing_is_under_way_in_it(page: Page) -> None:
+def test_curve_shows_no_current_step_after_its_last_hour(page: Page) -> None:
     with serving(replace(CALM, stale_after_seconds=600), AFTERNOON + timedelta(hours=3)) as served:
         served.follow()
         fill(served.worker)
@@ -95,7 +95,7 @@ def test_after_the_last_hour_of_the_curve_nothing_is_under_way_in_it(page: Page)
         page.picture("wall-day-is-over")
 
 
-def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served, page: Page) -> None:
+def test_next_deadlines_at_risk_are_listed_with_number_suffixes(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="deadlines", seconds=3600)
     *_, last = turn_all(page)
     page.run("document.querySelector('#previous').click()")
@@ -105,7 +105,7 @@ def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served,
     )
     assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)], "as many as find room"
     assert re.search(r"5\d.min ouvréesCourrier .*16:37", rows[0]), "the working time that is left, and until when"
-    assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "of whom it is told no more"
+    assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "the contacts that are unknown"
     assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
 
 
@@ -121,12 +121,12 @@ return [card.querySelector(".level").innerText, card.querySelector("dl .entry:la
     ("language", "days", "given", "few"),
     [("fr", "28 jours", "Réponses112", "Réponses, trop peu3"), ("en", "28 days", "Answers112", "Answers, too few3")],
 )
-def test_the_card_of_opinions_says_of_which_days_they_are(
+def test_satisfaction_card_shows_its_days(
     busy: Served, page: Page, language: str, days: str, given: str, few: str
 ) -> None:
     open_wall(page, busy, views="overview", seconds=3600, lang=language)
     assert page.run(OF_OPINIONS) == [days, given, False]
-    with house(CALM, is_promised=False) as served:
+    with organisation(CALM, is_promised=False) as served:
         served.worker.count(Dimensions("feedback", "siege", "rsa", "call"), served.now(), given_csat_1_5_5=3)
         open_wall(page, served, views="overview", seconds=3600, lang=language)
         assert page.run(OF_OPINIONS) == [days, few, False]
@@ -163,11 +163,11 @@ return [[...shown.querySelectorAll("tbody tr")].map((row) => [...row.children].m
                 ["Appointments", "○ not watched", "today: 93"],
                 ["Opinions", "○ not watched", "today: 224"],
             ],
-            "Not watched: if it falls silent, this screen does not tell.",
+            "Not watched: this screen does not show if it falls silent.",
         ),
     ],
 )
-def test_sources_that_come_when_they_like_are_listed_too(
+def test_unwatched_sources_are_listed_too(
     busy: Served, page: Page, language: str, rows: list[list[str]], rule: str
 ) -> None:
     open_wall(page, busy, views="sources", seconds=3600, lang=language)
@@ -181,8 +181,8 @@ def test_sources_that_come_when_they_like_are_listed_too(
     assert len(shown) == 10, "beside the telephone and four desks"
 
 
-def test_a_source_of_letters_that_is_watched_stands_once_and_one_whose_history_is_read_says_so(page: Page) -> None:
-    with house(replace(CALM, quiet_after_seconds_of={"mail": 3600}), is_promised=False) as served:
+def test_watched_letters_are_listed_once_and_history_being_read_is_shown(page: Page) -> None:
+    with organisation(replace(CALM, quiet_after_seconds_of={"mail": 3600}), is_promised=False) as served:
         fill(served.worker)
         history = {"email": int(AFTERNOON.timestamp() - 86_400) * 1000}
         served.worker.progress(served.now(), history=history)
@@ -197,7 +197,7 @@ def test_a_source_of_letters_that_is_watched_stands_once_and_one_whose_history_i
         page.picture("wall-sources-of-all-kinds")
 
 
-ONCE_TOLD = """
+ONCE_AT_RISK = """
 const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
 const isTold = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));
 return new Promise((resolve) => {
@@ -205,17 +205,17 @@ return new Promise((resolve) => {
   look();
 });
 """
-"""The notes at the moment at which three promises are told to be at risk."""
+"""Script for the notes at the moment when three clocks at risk are shown."""
 
 
-def test_figures_that_are_a_moment_ahead_of_warnings_are_no_old_warnings(page: Page) -> None:
-    with house() as served:
+def test_figures_ahead_of_warnings_are_not_unknown_contacts(page: Page) -> None:
+    with organisation() as served:
         place = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
         served.worker.count(place, served.now(), started=3)
         served.worker.stocks(place, running=1, at_risk=2)
         served.risks.begin([0])
         served.risks.apply_all(
-            0, [told("at_risk", f"2026-{number}", AFTERNOON + timedelta(hours=2)) for number in (1001, 1002)]
+            0, [clock_event("at_risk", f"2026-{number}", AFTERNOON + timedelta(hours=2)) for number in (1001, 1002)]
         )
         served.risks.set_state(ReaderState.FOLLOWING)
         open_wall(page, served, views="deadlines", seconds=3600)
@@ -225,12 +225,12 @@ def test_figures_that_are_a_moment_ahead_of_warnings_are_no_old_warnings(page: P
         )
         assert page.run(note) == []
         served.worker.stocks(place, running=0, at_risk=3)
-        assert page.run(ONCE_TOLD) == [], "not yet: the warning may be on its way"
+        assert page.run(ONCE_AT_RISK) == [], "not yet: the warning may be on its way"
         wait_until(lambda: len(page.run(note)) == 1, "it to last")
         assert page.run(note)[0].startswith("Et 1 de plus")
 
 
-def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served, page: Page) -> None:
+def test_figure_is_explained_by_click_and_keyboard(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="phone", seconds=5, lang="en")
     page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody tr:first-child td:nth-child(6) .explains").click()
     panel = "#explained"
@@ -247,18 +247,18 @@ def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served,
     wait_until(lambda: not page.run("return document.querySelector('#explained').open"), "the panel to close")
     page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN, Keys.ENTER)
     assert page.text(f"{panel} h2").endswith("Agents available"), "arrows move between figures"
-    assert page.text(f"{panel} .rule").startswith("No contact is counted here")
+    assert page.text(f"{panel} .rule").startswith("This figure does not count contacts")
     page.assert_quiet()
 
 
-def test_what_a_card_counts_is_what_its_command_lists(busy: Served, page: Page) -> None:
+def test_command_of_a_card_lists_what_it_counts(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="overview,satisfaction", seconds=3600, lang="en")
 
     def command(selector: str) -> str:
         page.run(f"document.querySelector({selector!r}).click()")
-        told = page.text("#explained .commands")
+        text = page.text("#explained .commands")
         page.run("document.querySelector('#explained .close').click()")
-        return told
+        return text
 
     promises = ".view.overview .card:last-child .main .explains"
     assert command(promises) == (
@@ -272,7 +272,7 @@ def test_what_a_card_counts_is_what_its_command_lists(busy: Served, page: Page) 
     assert re.fullmatch(recent, command("#rows tr:not(.channel) .recent .explains"))
 
 
-def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -> None:
+def test_figures_of_the_board_have_explanations(busy: Served, page: Page) -> None:
     page.open(f"{busy.url}/?lang=en", WALL)
     page.is_in("live")
     assert re.match(r"\(\d+\) Live board", page.driver.title), "the tab counts what needs attention"
@@ -296,8 +296,8 @@ def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -
     axe.check(page)
 
 
-def test_how_many_are_open_and_the_oldest_of_them_are_of_the_same_matters(page: Page) -> None:
-    with house(CALM, is_promised=False) as served:
+def test_open_cases_and_their_oldest_have_the_same_scope(page: Page) -> None:
+    with organisation(CALM, is_promised=False) as served:
         mail = Dimensions("mail", "siege", "rsa", "")
         served.worker.count(mail, served.now(), received=3)
         served.worker.stocks(

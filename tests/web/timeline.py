@@ -1,4 +1,4 @@
-"""The timeline page in a window of a real Chromium, and who works on it. Pictures are kept under tests/artifacts."""
+"""The timeline page in a Chromium window. Screenshots are stored under tests/artifacts."""
 
 import json
 from collections.abc import Callable
@@ -22,14 +22,14 @@ HOUSE = {
     },
 }
 ZOOMED, REFLOWED = (683, 384), (320, 640)
-"""A laptop at 200 %, and the narrowest that WCAG asks for (1.4.10)."""
+"""A laptop at 200 %, and the narrowest width required by WCAG (1.4.10)."""
 FOCUSED = (
     "const at = document.activeElement; return [at.id, at.tagName, at.getAttribute('aria-label') ?? at.textContent]"
 )
 
 
 class Desk:
-    """A page on which somebody works."""
+    """The page with the actions of an agent."""
 
     def __init__(self, page: Page, served: Served) -> None:
         self.page, self.served = page, served
@@ -61,7 +61,7 @@ class Desk:
         return self
 
     def ask(self, value: str, kind: str = "phone", purpose: str = "contact") -> "Desk":
-        """Search, and wait for what comes of it."""
+        """Search, and wait for the result."""
         self.page.run(
             f"kind.value = '{kind}'; purpose.value = '{purpose}'; document.getElementById('value').value = ''"
         )
@@ -83,7 +83,7 @@ class Desk:
         ActionChains(self.page.driver).send_keys(*keys).perform()
 
     def tab_to(self, is_it: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
-        """Press Tab until the focus is where it is wanted."""
+        """Press Tab until the element has the focus."""
         for _ in range(80):
             if is_it(self.focused):
                 return
@@ -95,7 +95,7 @@ class Desk:
         return [str(part) for part in self.page.run(FOCUSED)]
 
     def picture(self, name: str) -> None:
-        """Keep a picture of the whole page, however high it is."""
+        """Store a screenshot of the whole page."""
         wide, high = self.page.run(
             "const page = document.documentElement; return [page.clientWidth, page.scrollHeight]"
         )
@@ -103,5 +103,5 @@ class Desk:
         keep(self.page.driver, f"timeline-{name}", captureBeyondViewport=True, clip=clip)
 
     def screenshot(self, name: str) -> None:
-        """Keep a picture of what is in sight: of dialogs."""
+        """Store a screenshot of the visible area, for dialogs."""
         keep(self.page.driver, f"timeline-{name}")

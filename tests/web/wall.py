@@ -1,4 +1,4 @@
-"""The wall of a house that is reached in every way: what it is fed with, and how it is opened, turned and looked at."""
+"""Test data and helpers for the wall of an organisation with all channels."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 
 from streams.web.options import Thresholds, WebOptions
 from streams.web.view import NO_POLICIES, ReaderState
-from tests.unit.web.clock_events import told
+from tests.unit.web.clock_events import clock_event
 from tests.web.browser import WALL, Page
 from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON
@@ -20,10 +20,10 @@ from tests.web.served import Served, serving
 
 SWITCHBOARD, _, RSA, PMI = (queue.dimensions for queue in OPTIONS.queues[:4])
 CALM = replace(OPTIONS, service_level=Thresholds(0, -1), abandonment=Thresholds(2, 2), quiet_after_seconds=1e9)
-"""Neither a rate asks for attention nor a quiet hour."""
+"""Options without alerts for rates or silent sources."""
 WEEKS = 5
 LEAST_PIXELS = 32
-"""Of text that is to be read from four metres, on 1080 lines."""
+"""Smallest text size for reading from four metres, on 1080 lines."""
 BEYOND = """
 const page = document.documentElement;
 const cut = ["header", "main", ".view", ".card", ".cards", ".rest", "footer", ".bars li", "table", "td.number"].join();
@@ -38,7 +38,7 @@ return [
     .map((box) => box.outerHTML.slice(0, 80)),
 ];
 """
-"""What would need scrolling, or is cut off."""
+"""Script for elements that need scrolling or are cut off."""
 SMALL = f"""
 const words = (box) => [...box.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
 return [...document.querySelectorAll("header *, #alerts *, main *, .legend *")]
@@ -46,11 +46,11 @@ return [...document.querySelectorAll("header *, #alerts *, main *, .legend *")]
   .filter((box) => parseFloat(getComputedStyle(box).fontSize) < {LEAST_PIXELS})
   .map((box) => [box.textContent, getComputedStyle(box).fontSize]);
 """
-"""What cannot be read from afar."""
+"""Script for texts that are too small to read from afar."""
 
 
 def remember(worker: Worker) -> None:
-    """Let there have been days like this one."""
+    """Count earlier days of this weekday."""
     for week in range(1, WEEKS + 1):
         for hour in range(8, 18):
             at = AFTERNOON.replace(hour=hour, minute=10) - timedelta(weeks=week)
@@ -58,7 +58,7 @@ def remember(worker: Worker) -> None:
 
 
 def press(served: Served) -> None:
-    """Let as much need attention as the wall has room for, and more."""
+    """Cause more alerts than the wall can show."""
     now = served.now()
     served.worker.stocks(SWITCHBOARD, now - timedelta(seconds=312), waiting=12, in_progress=3, agents_on_contact=3)
     served.worker.stocks(RSA, now - timedelta(seconds=20), waiting=2)
@@ -68,7 +68,7 @@ def press(served: Served) -> None:
 
 
 @contextmanager
-def house(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterator[Served]:
+def organisation(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterator[Served]:
     policies = POLICIES if is_promised else NO_POLICIES
     with serving(replace(options, stale_after_seconds=600), AFTERNOON, policies=policies) as served:
         served.follow()
@@ -76,12 +76,12 @@ def house(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterato
 
 
 def fill_views(served: Served) -> None:
-    """Let there be every channel, promises of each kind, days before, contacts at risk, alarms: all views, full."""
+    """Fill all views: all channels and targets, earlier days, contacts at risk, alerts."""
     fill(served.worker)
     promise(served.worker)
     remember(served.worker)
     press(served)
-    due = [told("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
+    due = [clock_event("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
     served.risks.begin([0])
     served.risks.apply_all(0, due)
     served.risks.set_state(ReaderState.FOLLOWING)
@@ -107,7 +107,7 @@ def alerts(page: Page) -> list[str]:
 
 
 def turn_all(page: Page) -> Iterator[str]:
-    """Turn to each page of each view once, and yield its title."""
+    """Show each page of each view once, and yield its title."""
     number = page.run("return Number(document.querySelector('#place').textContent.match(/\\d+(?=\\D*$)/)[0])")
     for _ in range(int(number)):
         yield title(page)

@@ -28,7 +28,7 @@ from streams.web.view import ReaderState, Snapshot
 
 
 class DataState(StrEnum):
-    """Whether the figures are up to date, and if not, why."""
+    """State of the figures: up to date, or the reason why not."""
 
     LIVE = "live"
     CATCHING_UP = "catching_up"
@@ -68,7 +68,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Contents of the board, except the clock."""
 
     version: str
-    """Release of the server; a page of another release reloads itself."""
+    """Hash of the files of the page; a page with another hash reloads itself."""
     formula: Formula
     """Formula of the service level."""
     target_seconds: int

@@ -78,7 +78,7 @@ class Queue(LiveFigures, frozen=True, kw_only=True):
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """Calls of today so far, in steps of `step` seconds, all queues together; `start` and `end` in seconds since 1970."""
+    """Calls of today until now, in steps of `step` seconds, all queues together; `start` and `end` in seconds since 1970."""
 
     start: int
     end: int
@@ -160,7 +160,7 @@ def last_arrivals_of(snapshot: Snapshot, options: WebOptions) -> list[LastArriva
 
 
 def curve_of(snapshot: Snapshot) -> Curve:
-    """Return the calls of today so far."""
+    """Return the calls of today until now."""
     day, curve = snapshot.day, snapshot.curve.get(Channel.CALL, {})
     last = max([int(snapshot.taken_at.timestamp()), *curve])
     starts = range(day.start, min(last + 1, day.end), BUCKET_SECONDS)

@@ -116,7 +116,7 @@ _TEXTS: Final = {
     "no_agent_logged_in": ("aucun agent connecté", "no agent logged in"),
     "in_target": ("{numerator} sur {denominator} en {target} s", "{numerator} of {denominator} within {target} s"),
     "abandoned_of": ("{numerator} sur {denominator}", "{numerator} of {denominator}"),
-    "short_apart": ("hors abandons en {limit} s ({short})", "without abandons within {limit} s ({short})"),
+    "short_apart": ("hors abandons en {limit} s ({short})", "excluding {short} within {limit} s"),
     "too_few": ("Trop peu d’appels", "Too few calls"),
     "no_call_yet": ("pas encore d’appel", "no call yet"),
     "no_visit_yet": ("pas encore de visite", "no visit yet"),

@@ -62,7 +62,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         "true count = counter − contact_corrected_total of the same fact",
     ),
     "contact_today_items": MetricText(
-        "Comptes exacts depuis minuit (heure du fuseau réglé).",
+        "Comptes exacts depuis minuit (fuseau horaire réglé).",
         "facts of the civil day, without those corrected later",
     ),
     "contact_today_duration_items": MetricText(
@@ -264,7 +264,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         "Part des délais à tenir, pour qui arrive maintenant.", "objective of the SLA file"
     ),
     "contact_sla_target_seconds": MetricText(
-        "Délai promis, dans l’unité de contact_sla_policy_info ; absent s’il est en jours ou en mois.",
+        "Délai promis en secondes ouvrées ou écoulées (unité dans contact_sla_policy_info) ; absent en jours ou en mois.",
         "target of the SLA file, of units opening_hours and elapsed",
     ),
     "contact_sla_policy": MetricText(

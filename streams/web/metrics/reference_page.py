@@ -142,7 +142,7 @@ PAGE_TEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
         " corrects stays in `X`. `X_corrected` exports the corrected counts with the same labels and buckets. The true increase"
         " over a period is therefore `increase(X[28d]) - increase(X_corrected[28d])`, for each bucket, sum and count."
         " `contact_corrected_total` counts the same corrections by fact.",
-        "of": "Metrics of",
+        "of": "Metrics exported by",
         "heads": ("metric", "meaning", "what is counted"),
         "buckets": "Buckets",
         "kpis": "KPIs as queries",
@@ -159,7 +159,7 @@ PAGE_TEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
         " corrigés, avec les mêmes étiquettes et classes. Sur une période, le chiffre vrai est donc"
         " `increase(X[28d]) - increase(X_corrected[28d])`, pour chaque classe, somme et compte."
         " `contact_corrected_total` donne les mêmes corrections par fait.",
-        "of": "Métriques de",
+        "of": "Métriques exportées par",
         "heads": ("métrique", "sens", "ce qui est compté"),
         "buckets": "Classes",
         "kpis": "Indicateurs, sous forme de requêtes",

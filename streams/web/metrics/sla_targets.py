@@ -152,7 +152,7 @@ def _promised(versions: Iterable[PolicyVersion]) -> Iterator[Metric]:
     )
     target = GaugeMetricFamily(
         "contact_sla_target_seconds",
-        "SLA target in seconds of the unit in contact_sla_policy_info; absent for targets in days or months.",
+        "SLA target in seconds of opening hours or elapsed time (unit in contact_sla_policy_info); absent for days and months.",
         labels=LABELS,
     )
     policy = InfoMetricFamily(

@@ -329,7 +329,7 @@ def test_both_readmes_have_the_same_parts() -> None:
         ({"timezone": ""}, "guichet.timezone must be a time zone"),
         (
             {"queues": {"a": {"fr": "a", "en": "a", "letter": "A"}, "b": {"fr": "b", "en": "b", "letter": "A"}}},
-            "one letter",
+            "the same letter",
         ),
         ({"quues": {}}, "did you mean guichet.queues?"),
     ],

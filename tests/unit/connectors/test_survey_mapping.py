@@ -96,7 +96,7 @@ def test_an_answer_without_a_reference_stands_for_itself() -> None:
     ],
 )
 def test_a_forged_reference_is_refused(reference: str) -> None:
-    assert reason(answer("1", 5, 4, reference)) == (Reason.INVALID_FIELD, "data.data.ref: not a reference of ours")
+    assert reason(answer("1", 5, 4, reference)) == (Reason.INVALID_FIELD, "data.data.ref: not a valid reference")
 
 
 def test_a_reference_tells_nothing_and_is_always_the_same() -> None:

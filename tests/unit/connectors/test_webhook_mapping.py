@@ -282,7 +282,7 @@ def test_each_text_of_an_event_is_of_a_closed_set_or_named_here() -> None:
     ("options", "said"),
     [
         (kind("visit.arived"), r"types\.x\.event .*did you mean visit\.arrived\?"),
-        (kind("agent.state_changed"), r"types\.x\.event is no event"),
+        (kind("agent.state_changed"), r"types\.x\.event is not an event"),
         (kind("form.submitted"), r"types\.x form\.submitted needs data\.procedure"),
         (kind("visit.arrived", data={"qeue": "q"}), r"types\.x data\.qeue .*did you mean data\.queue\?"),
         (kind("visit.arrived", site="a..b"), r"types\.x\.site "),

@@ -105,7 +105,7 @@ def test_row_of_a_later_release_is_refused_with_both_versions(
     with pytest.raises(UnrecoverableStateError) as refused:
         _load(TopicPartition("rows", 2), row(key, value), [Table("rows", table).load])
     line = json.dumps({"level": "error", "event": "leaving", "logger": "engine", "error": str(refused.value)})
-    prefix = "cannot go on: a newer release wrote rows, partition 2, offset 41: "
+    prefix = "cannot continue: a newer release wrote rows, partition 2, offset 41: "
     assert fnmatch(parse_log_line(line)[1], f"{prefix}{english}: start the newer release again")
 
 

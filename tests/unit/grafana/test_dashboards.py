@@ -1,4 +1,4 @@
-"""Dashboards as code: what is committed is what is written, and nothing is wrong with it."""
+"""Tests of the dashboards: up to date and valid."""
 
 import re
 from collections.abc import Callable
@@ -24,21 +24,21 @@ NAMES = [path.relative_to(DASHBOARDS).as_posix() for path in FILES]
 VARIABLES = {read(path)["uid"]: {one["name"] for one in read(path)["templating"]["list"]} for path in FILES}
 
 
-def test_what_is_committed_is_what_python_writes() -> None:
+def test_committed_dashboards_are_up_to_date() -> None:
     written = generate()
     assert written.keys() == set(NAMES), "python -m grafana"
     for name, text in written.items():
         assert (DASHBOARDS / name).read_text(encoding="utf-8") == text, f"{name} is not current: python -m grafana"
 
 
-def test_what_is_no_more_is_removed(tmp_path: Path) -> None:
+def test_files_of_deleted_pages_are_removed(tmp_path: Path) -> None:
     (tmp_path / "fr").mkdir()
     (tmp_path / "fr" / "old.json").write_text("{}")
     write(tmp_path)
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*")) == NAMES
 
 
-def test_each_page_is_in_both_languages_under_names_of_its_own() -> None:
+def test_each_page_has_its_own_uid_in_both_languages() -> None:
     assert len(VARIABLES) == len(FILES) == len(PAGES) * len(LANGUAGES)
     for page in PAGES:
         french, english = (read(DASHBOARDS / language / f"{page.name}.json") for language in LANGUAGES)
@@ -49,7 +49,7 @@ def test_each_page_is_in_both_languages_under_names_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_wrong(name: str) -> None:
+def test_dashboards_have_no_findings(name: str) -> None:
     assert lint(read(DASHBOARDS / name), VARIABLES) == []
 
 
@@ -109,19 +109,19 @@ def _link(url: str) -> Callable[[Json], None]:
         (_link("/d/accueil-wall?${__url_time_range}"), "loses {"),
     ],
 )
-def test_what_is_wrong_is_found(change: Callable[[Json], None], fault: str) -> None:
+def test_defects_are_found(change: Callable[[Json], None], fault: str) -> None:
     dashboard = deepcopy(read(DASHBOARDS / "fr" / "overview.json"))
     change(dashboard)
     assert any(fault in found for found in lint(dashboard, VARIABLES)), lint(dashboard, VARIABLES)
 
 
-def test_no_query_of_a_page_forgets_its_variables() -> None:
+def test_each_query_uses_the_variables_of_its_page() -> None:
     for page in PAGES:
         business = [one for one in asked(DASHBOARDS / "fr" / f"{page.name}.json") if "contact_received" in one.expr]
         assert all(f'{name}=~"${name}"' in one.expr for one in business for name in page.scope.variables)
 
 
-def test_queries_are_made_of_metrics_and_rules_that_there_are() -> None:
+def test_queries_use_existing_metrics_and_rules() -> None:
     pages = (DEPLOYED / "METRICS.md").read_text(encoding="utf-8")
     rules = "".join(path.read_text(encoding="utf-8") for path in RULES)
     known = {"up", "ALERTS", *re.findall(r"^\| `(\w+)`", pages, re.MULTILINE), *re.findall(r"record: (\S+)", rules)}
@@ -131,7 +131,7 @@ def test_queries_are_made_of_metrics_and_rules_that_there_are() -> None:
     assert used - known == elsewhere, "the page is of the others"
 
 
-def test_a_state_is_the_boards() -> None:
+def test_state_equals_that_of_the_board() -> None:
     rising, falling = Thresholds(attention=5, action=10), Thresholds(attention=0.8, action=0.6)
     assert judge("x", rising) == "((x) >= bool 5)\n+\n((x) >= bool 10)"
     assert judge("x", falling) == "((x) < bool 0.8)\n+\n((x) < bool 0.6)"
@@ -142,11 +142,11 @@ def test_a_state_is_the_boards() -> None:
     ]
 
 
-def test_thresholds_are_those_of_the_board_where_nothing_else_is_set() -> None:
+def test_thresholds_are_the_defaults_of_the_board() -> None:
     assert QueueOptions(SOCIAL, "", "").waiting == WAITING_THRESHOLDS
 
 
-def test_bounds_of_a_share_are_wilsons() -> None:
+def test_bounds_of_a_share_are_those_of_wilson() -> None:
     def bound(sign: Literal["+", "-"]) -> float:
         query = wilson_bound("0.7", "50", sign).replace("^", "**").replace("\n", " ")
         return float(eval(query, {"sqrt": sqrt}))
@@ -155,7 +155,7 @@ def test_bounds_of_a_share_are_wilsons() -> None:
     assert bound("+") == pytest.approx(0.8090, abs=5e-4)
 
 
-def test_french_is_set_as_in_print() -> None:
+def test_french_texts_have_no_break_spaces() -> None:
     assert (
         LocalizedText("Reçus : « 5 »", "Received: 5").in_language("fr")
         == "Reçus\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}5\N{NO-BREAK SPACE}»"
@@ -164,7 +164,7 @@ def test_french_is_set_as_in_print() -> None:
     assert uid_of("wall", "en") == "accueil-wall-en"
 
 
-def test_provisioning_finds_what_is_written_and_asks_as_often_as_prometheus_scrapes() -> None:
+def test_provisioning_matches_the_files_and_the_scrape_interval() -> None:
     provisioning = DASHBOARDS.parent / "provisioning"
     paths = re.findall(r"path: (.+)", (provisioning / "dashboards" / "accueil.yml").read_text(encoding="utf-8"))
     assert paths == [f"${{ACCUEIL_GRAFANA}}/{DASHBOARDS.name}/{language}" for language in LANGUAGES]

@@ -1,4 +1,4 @@
-"""Preparation of the demo: a token, and a citizen with a timeline."""
+"""Demo: its token, and the identities of a simulated citizen with a timeline."""
 
 import asyncio
 import sqlite3
@@ -30,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path)
 
 
-def test_a_token_is_created_once_and_readable_by_its_owner_only(settings: Settings) -> None:
+def test_demo_token_is_created_once_and_private(settings: Settings) -> None:
     path = make_token(settings)
     secret = path.read_text().strip()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -39,25 +39,25 @@ def test_a_token_is_created_once_and_readable_by_its_owner_only(settings: Settin
     assert (token.role, token.sectors) == (Role.DPO, (SECTOR,))
     assert (make_token(settings), path.read_text().strip()) == (path, secret)
     records = [line.record or {} for line in read_audit(settings.data / "audit")]
-    assert [(record["whose"], record["result"]) for record in records if "whose" in record] == [
+    assert [(one["whose"], one["result"]) for one in records if "whose" in one] == [
         ("token:demo-1", "begun"),
         ("token:demo-1", "done"),
     ]
 
 
-def test_a_lost_or_revoked_token_is_replaced(settings: Settings) -> None:
+def test_lost_or_revoked_demo_token_is_replaced(settings: Settings) -> None:
     path = make_token(settings)
     path.unlink()
     make_token(settings)
     open_tokens(settings).revoke("demo-1", 1)
     make_token(settings)
     tokens = open_tokens(settings).list()
-    assert [(token.name, token.revoked_at) for token in tokens] == [("demo-1", 1), ("demo-2", None)]
+    assert [(one.name, one.revoked_at) for one in tokens] == [("demo-1", 1), ("demo-2", None)]
     assert find(tokens, path.read_text().strip(), now())
 
 
-def test_a_citizen_is_chosen_once_several_channels_were_used(settings: Settings) -> None:
-    assert find_citizen(settings, settings.data) is None  # no simulation yet
+def test_citizen_is_found_after_contacts_by_several_channels(settings: Settings) -> None:
+    assert find_citizen(settings, settings.data) is None  # the simulation has not started
     (settings.data / CITIZENS).write_text(
         "0199000001\tabel@example.org\t100001\n0199000007\t\t100007\n0199000008\tjade@example.org\t100008\n"
     )
@@ -70,11 +70,11 @@ def test_a_citizen_is_chosen_once_several_channels_were_used(settings: Settings)
 
         case, other = (known(IdentityKind.CASE, f"10000{number}") for number in (1, 7))
         shared, own = known(IdentityKind.PHONE, "0199000001"), known(IdentityKind.PHONE, "0199000007")
-        for number, identities in enumerate((f"{case} {shared}", f"{other} {shared}", f"{other} {own}")):
-            timeline.write(entries_of(letter(str(number), 0, identities, sector=SECTOR)))
+        for number, of in enumerate((f"{case} {shared}", f"{other} {shared}", f"{other} {own}")):
+            timeline.write(entries_of(letter(str(number), 0, of, sector=SECTOR)))
         assert (
             find_citizen(settings, settings.data) is None
-        )  # one number is shared, the other citizen wrote letters only
+        )  # one number is shared, the other citizen used only one channel
         timeline.write(entries_of(call("1", 100, own, sector=SECTOR)))
         lone = Citizen("01 99 00 00 07", "", "100007")
         assert find_citizen(settings, settings.data) == lone
@@ -89,7 +89,7 @@ def test_a_citizen_is_chosen_once_several_channels_were_used(settings: Settings)
         timeline.write(entries_of(letter("8", 0, f"{whole} {mail} {phone}", sector=SECTOR)))
         timeline.write(entries_of(call("8", 100, phone, sector=SECTOR)))
     named = find_citizen(settings, settings.data)
-    assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "all three identities are known"
+    assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "the citizen with all three identities"
     make_token(settings)
     save_demo_citizen(settings, named)
     saved = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
@@ -102,43 +102,43 @@ def test_a_citizen_is_chosen_once_several_channels_were_used(settings: Settings)
     assert find_citizen(settings, settings.data) == lone
 
 
-def test_the_chosen_citizen_stays_until_the_number_is_shared(settings: Settings) -> None:
+def test_saved_citizen_is_found_again_while_the_number_is_unambiguous(settings: Settings) -> None:
     people = [Citizen(f"01 99 00 00 {number:02}", f"c{number}@example.org", f"{number}") for number in range(10, 70)]
-    lines = (f"{person.phone.replace(' ', '')}\t{person.email}\t{person.case}\n" for person in people)
+    lines = (f"{one.phone.replace(' ', '')}\t{one.email}\t{one.case}\n" for one in people)
     (settings.data / CITIZENS).write_text("".join(lines))
     key = load_key(settings.data / "connectors" / "keys", SECTOR)
 
-    def write(timeline: Timeline, person: Citizen, *also: str, letters: int = 1) -> None:
-        kinds = zip((IdentityKind.PHONE, IdentityKind.EMAIL, IdentityKind.CASE), person, strict=True)
+    def write_entries(timeline: Timeline, one: Citizen, *also: str, letters: int = 1) -> None:
+        kinds = zip((IdentityKind.PHONE, IdentityKind.EMAIL, IdentityKind.CASE), one, strict=True)
         phone, *others = (key.pseudonym(kind, normalise(kind, value) or "") for kind, value in kinds)
         for number in range(letters):
-            name = "-".join((person.case, *also, str(number)))
+            name = "-".join((one.case, *also, str(number)))
             timeline.write(entries_of(letter(name, 0, " ".join((phone, *(also or others))), sector=SECTOR)))
-        timeline.write(entries_of(call(person.case, 100, phone, sector=SECTOR)))
+        timeline.write(entries_of(call(one.case, 100, phone, sector=SECTOR)))
 
     with closing(open_timeline(settings)) as timeline:
-        write(timeline, people[-1])
+        write_entries(timeline, people[-1])
         named = find_citizen(settings, settings.data)
         assert named == people[-1]
         make_token(settings)
         save_demo_citizen(settings, named)
-        for person in people[:-1]:
-            write(timeline, person, letters=2)
-        assert find_citizen(settings, settings.data) == people[-1], "though others have longer timelines"
+        for one in people[:-1]:
+            write_entries(timeline, one, letters=2)
+        assert find_citizen(settings, settings.data) == people[-1], "although many others have more entries"
         assert is_one_citizen(settings, named.phone)
-        write(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
-        assert not is_one_citizen(settings, named.phone), "an account not linked to the case"
+        write_entries(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
+        assert not is_one_citizen(settings, named.phone), "an account without a link to the case"
         assert find_citizen(settings, settings.data) in people[:-1]
 
 
-def test_all_simulated_citizens_are_listed_with_their_identities() -> None:
+def test_simulation_lists_its_citizens_with_their_identities() -> None:
     lines = [line.split("\t") for line in list_citizens(7).splitlines()]
     assert (len(lines), len({case for *_, case in lines})) == (POPULATION, POPULATION)
-    person = citizen(7, 4711)
-    assert lines[4711] == [person.phone, person.email, person.case]
+    one = citizen(7, 4711)
+    assert lines[4711] == [one.phone, one.email, one.case]
 
 
-def test_the_demo_chooses_another_citizen_after_an_erasure(
+def test_demo_names_another_citizen_after_an_erasure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
@@ -164,9 +164,9 @@ def test_the_demo_chooses_another_citizen_after_an_erasure(
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(plan._name_citizens())
     assert capsys.readouterr().out.splitlines() == [
-        "accueil: somebody with a story: 01 99 00 00 07",
-        "accueil: somebody with a story: 01 99 00 00 08, jade@example.org, case 100008",
-        "accueil: somebody with a story: 01 99 00 00 09, case 100009",
+        "accueil: a citizen with a timeline: 01 99 00 00 07",
+        "accueil: a citizen with a timeline: 01 99 00 00 08, jade@example.org, case 100008",
+        "accueil: a citizen with a timeline: 01 99 00 00 09, case 100009",
     ]
     assert (tmp_path / "access" / "demo-number").read_text() == "01 99 00 00 09\n"
-    assert len(waits) == 7, "no further search once all identities are known, until an erasure"
+    assert len(waits) == 7, "a citizen with all identities is replaced only after an erasure"

@@ -1,4 +1,4 @@
-"""Plan of `accueil up`: programs, retention and order of starts, without starting them."""
+"""Programs that `accueil up` starts, with their options, without starting them."""
 
 import asyncio
 import errno
@@ -39,11 +39,11 @@ def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -
     seconds = {part.name: part.stop_seconds for part in (here.broker(), here.web(), *here.connect())}
     assert seconds["connect"] > GRACE_SECONDS
     assert seconds["web"] > STOP_SECONDS
-    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # interval of its checks for a stop request
+    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # plus the interval of its check for a signal
 
 
 @pytest.mark.parametrize(
-    ("host", "asked", "url"),
+    ("host", "address", "url"),
     [
         ("127.0.0.1", "127.0.0.1", "http://127.0.0.1:8080/"),
         ("0.0.0.0", "127.0.0.1", "http://127.0.0.1:8080/"),
@@ -52,15 +52,15 @@ def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -
         ("accueil.example.org", "accueil.example.org", "http://accueil.example.org:8080/"),
     ],
 )
-def test_the_board_url_is_reachable_from_this_machine(
-    settings: Settings, tmp_path: Path, host: str, asked: str, url: str
+def test_url_of_the_board_is_reachable_from_this_machine(
+    settings: Settings, tmp_path: Path, host: str, address: str, url: str
 ) -> None:
     here = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
-    assert (here.web().health, here.url) == ((asked, 8080), url)
+    assert (here.web().health, here.url) == ((address, 8080), url)
 
 
 @pytest.mark.parametrize(("exit_code", "ends_with"), [(2, EXIT_CONFIGURATION), (70, EXIT_RESTART), (1, EXIT_RESTART)])
-def test_a_program_that_keeps_failing_ends_accueil_up_with_its_kind_of_exit_code(
+def test_program_that_cannot_run_decides_the_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exit_code: int, ends_with: int
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
@@ -74,7 +74,7 @@ def test_a_program_that_keeps_failing_ends_accueil_up_with_its_kind_of_exit_code
 
 
 class Nights:
-    """Fake process tree and `asyncio.sleep`: records runs and waits, and triggers actions during the waits."""
+    """Fake of the process tree and of `asyncio.sleep` that records commands and pauses and runs code during pauses."""
 
     def __init__(self, *codes: int | OSError) -> None:
         self.done = list[tuple[str, ...]]()
@@ -87,15 +87,15 @@ class Nights:
             raise code
         return code
 
-    def run_loop(self, here: Plan, monkeypatch: pytest.MonkeyPatch, *actions: Callable[[], object]) -> None:
-        """Run the retention loop of `here`, with one action per wait; cancel it at the next wait."""
-        remaining = iter(actions)
+    def pass_by(self, here: Plan, monkeypatch: pytest.MonkeyPatch, *meanwhile: Callable[[], object]) -> None:
+        """Run `here.retain`, call one function in each pause, and cancel it in the pause after the last."""
+        left = iter(meanwhile)
 
         async def sleep(seconds: float) -> None:
             self.waited.append(seconds)
-            if (action := next(remaining, None)) is None:
+            if (happen := next(left, None)) is None:
                 raise asyncio.CancelledError
-            action()
+            happen()
 
         monkeypatch.setattr("streams.runtime.supervisor.asyncio.sleep", sleep)
         with pytest.raises(asyncio.CancelledError):
@@ -113,17 +113,17 @@ def retaining_at(settings: Settings, moment: datetime) -> Settings:
 
 @pytest.fixture
 def just_now(settings: Settings) -> Settings:
-    """Settings with the daily retention at the current minute."""
+    """Settings with `retention.at` at the current minute."""
     return retaining_at(settings, datetime.now(UTC))
 
 
-def test_retention_runs_daily_and_is_repeated_without_rewriting_after_a_failure(
+def test_retention_runs_daily_and_is_retried_without_rewrite(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nights, stamp = Nights(70, 0), tmp_path / APPLIED
 
     def become_due() -> None:
-        assert not nights.done, "a new directory has nothing to remove"
+        assert not nights.done, "a new directory contains no expired data"
         os.utime(stamp, (0, 0))
 
     def pass_an_hour() -> None:
@@ -131,7 +131,7 @@ def test_retention_runs_daily_and_is_repeated_without_rewriting_after_a_failure(
         here._settings = retaining_at(here._settings, an_hour_ago)
 
     here = plan(just_now, tmp_path)
-    nights.run_loop(here, monkeypatch, become_due, pass_an_hour)
+    nights.pass_by(here, monkeypatch, become_due, pass_an_hour)
     assert nights.done == [APPLY, LATE]
     assert nights.waited == [LOOK_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
     assert capsys.readouterr().out.count("retention.log") == 1
@@ -140,18 +140,18 @@ def test_retention_runs_daily_and_is_repeated_without_rewriting_after_a_failure(
     asyncio.run(plan(never, tmp_path).retain(nights))  # type: ignore[arg-type]
 
 
-def test_a_missing_or_future_stamp_does_not_prevent_retention(
+def test_missing_or_future_stamp_does_not_prevent_retention(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nights, stamp = Nights(0, 0), tmp_path / APPLIED
-    future = datetime.now(UTC).timestamp() + 900 * 86_400
-    nights.run_loop(plan(just_now, tmp_path), monkeypatch, stamp.unlink, lambda: os.utime(stamp, (future, future)))
+    to_come = datetime.now(UTC).timestamp() + 900 * 86_400
+    nights.pass_by(plan(just_now, tmp_path), monkeypatch, stamp.unlink, lambda: os.utime(stamp, (to_come, to_come)))
     assert nights.done == [APPLY] * 2
     assert nights.waited == [LOOK_SECONDS] * 3
-    assert stamp.stat().st_mtime < future
+    assert stamp.stat().st_mtime < to_come
 
 
-def test_errors_of_the_system_are_reported_and_retried_after_an_hour(
+def test_os_error_of_retention_is_reported_and_retried(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nights = Nights(OSError(errno.EAGAIN, "no more processes"), 0, 0)
@@ -165,16 +165,16 @@ def test_errors_of_the_system_are_reported_and_retried_after_an_hour(
         os.utime(path)
 
     monkeypatch.setattr(Path, "touch", touch)
-    nights.run_loop(plan(just_now, tmp_path), monkeypatch, lambda: None, lambda: None)
+    nights.pass_by(plan(just_now, tmp_path), monkeypatch, lambda: None, lambda: None)
     assert nights.done == [APPLY] * 3
     assert nights.waited == [RETRY_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
     assert capsys.readouterr().out.count("in an hour") == 2
 
 
-def test_retention_runs_even_if_a_source_is_unavailable(
+def test_retention_starts_although_a_source_is_not_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    retention_started, here = asyncio.Event(), plan(settings, tmp_path)
+    retaining, here = asyncio.Event(), plan(settings, tmp_path)
 
     class Grown:
         def start(self, *programs: Program) -> list[Child]:
@@ -185,11 +185,11 @@ def test_retention_runs_even_if_a_source_is_unavailable(
             return children
 
     async def retain(_: object) -> None:
-        retention_started.set()
+        retaining.set()
 
     async def grow() -> None:
         growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
-        await asyncio.wait_for(retention_started.wait(), 30)
+        await asyncio.wait_for(retaining.wait(), 30)
         assert not growing.done()
         growing.cancel()
         await asyncio.gather(growing, return_exceptions=True)
@@ -199,7 +199,7 @@ def test_retention_runs_even_if_a_source_is_unavailable(
     asyncio.run(grow())
 
 
-def test_connectors_of_the_demo_start_once_its_systems_listen(
+def test_connectors_of_the_demo_start_after_the_simulator_is_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, started = Plan(settings, EXAMPLE, tmp_path, demo=True), dict[str, Child]()
@@ -221,7 +221,7 @@ def test_connectors_of_the_demo_start_once_its_systems_listen(
     async def grow() -> None:
         growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
         await has_begun["simulator"].wait()
-        for _ in range(100):  # enough for everything that does not wait for it
+        for _ in range(100):  # enough for everything that does not wait for the simulator
             await asyncio.sleep(0)
         assert not has_begun["connect"].is_set()
         started["simulator"].ready.set()
@@ -233,7 +233,7 @@ def test_connectors_of_the_demo_start_once_its_systems_listen(
     asyncio.run(asyncio.wait_for(grow(), 30))
 
 
-def test_retention_does_not_run_in_the_name_of_the_sudo_user(
+def test_sudo_user_is_not_passed_to_the_children(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUDO_USER", "marie")
@@ -241,7 +241,7 @@ def test_retention_does_not_run_in_the_name_of_the_sudo_user(
 
 
 @pytest.mark.parametrize("config", [None, EXAMPLE])
-def test_a_start_without_connectors_gives_a_warning(
+def test_missing_connectors_are_reported_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -253,7 +253,7 @@ def test_a_start_without_connectors_gives_a_warning(
     assert ("no connector configured" in capsys.readouterr().out) == (config is None)
 
 
-def test_the_demo_says_that_it_ignores_the_settings_file(
+def test_demo_warns_about_ignored_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -263,11 +263,11 @@ def test_the_demo_says_that_it_ignores_the_settings_file(
     for is_there in (False, True):
         with pytest.raises(OperatorError, match="cannot run"):
             up(None, demo=True, verbose=False)
-        assert ("nothing of accueil.toml counts" in capsys.readouterr().out) == is_there
+        assert ("ignores accueil.toml" in capsys.readouterr().out) == is_there
         (tmp_path / "accueil.toml").write_text('sla = "sla.toml"\n', encoding="utf-8")
 
 
-def test_worker_instances_are_named_after_the_machine(
+def test_instance_id_of_workers_is_the_host_name(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for hostname in ("accueil-1", "b" * 64, "with spaces (and more)"):
@@ -278,7 +278,7 @@ def test_worker_instances_are_named_after_the_machine(
         assert len(set(names)) == 2
 
 
-def test_worker_instances_use_the_configured_name(settings: Settings, tmp_path: Path) -> None:
+def test_instance_id_comes_from_the_settings(settings: Settings, tmp_path: Path) -> None:
     named = settings.model_copy(update={"worker": Worker(instance_id="guichet")})
     (worker,) = plan(named, tmp_path).workers()
     assert worker.environment["ACCUEIL_WORKER__INSTANCE_ID"] == "guichet-1"

@@ -1,4 +1,4 @@
-"""Heartbeats of the timeline process while it migrates its database."""
+"""Heartbeats of the timeline process during the migration of its database."""
 
 import time
 from itertools import count
@@ -13,7 +13,7 @@ from streams.timeline.database import Unavailable
 from tests.support.processes import wait_until
 
 
-def test_heartbeats_are_recorded_while_the_database_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeats_continue_while_the_database_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     beats, opened, tries = list[float](), object(), count()
     engine: Any = SimpleNamespace(record_heartbeat=lambda: beats.append(time.monotonic()))
 
@@ -27,6 +27,6 @@ def test_heartbeats_are_recorded_while_the_database_opens(monkeypatch: pytest.Mo
     monkeypatch.setattr(timeline_process, "RETRY_SECONDS", 0.001)
     assert timeline_process._wait_for_database(Settings(), engine) is opened
     assert len(beats) > 3, "one more before the next attempt"
-    before = len(beats)
+    beaten = len(beats)
     time.sleep(0.02)
-    assert len(beats) == before, "the engine records them afterwards"
+    assert len(beats) == beaten, "the engine records its own heartbeats afterwards"

@@ -1,4 +1,4 @@
-"""The outlook of a day: from the same weekdays, their calls and the patience of callers."""
+"""Tests of the queue forecast: same weekdays, staffing and patience."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -28,7 +28,7 @@ def history_of(worker: Worker) -> History:
 
 
 def past(worker: Worker, weeks: int, abandoned: int = 0) -> None:
-    """So many Wednesdays with 10 calls at 9 and 60 from half past 12 on, of 3 minutes; and Thursdays, which are not alike."""
+    """Count calls of 3 minutes on `weeks` Wednesdays (10 at 9:00, 60 from 12:30), and different ones on Thursdays."""
     for number in range(1, weeks + 1):
         morning = datetime.combine(WEDNESDAY - timedelta(weeks=number), datetime.min.time(), PARIS) + timedelta(hours=9)
         for _ in range(10):
@@ -40,18 +40,18 @@ def past(worker: Worker, weeks: int, abandoned: int = 0) -> None:
         worker.offered(SOCIAL, morning + timedelta(days=1), 500)
 
 
-def outlook_of(worker: Worker) -> QueueForecast:
+def forecast_of(worker: Worker) -> QueueForecast:
     (one,) = forecast_queues(history_of(worker), NOON, OPTIONS)
     return one
 
 
-def test_an_outlook_is_of_the_same_weekdays_and_says_who_is_needed() -> None:
+def test_forecast_uses_the_same_weekdays_and_gives_the_agents_needed() -> None:
     worker = Worker()
     past(worker, 5)
     worker.offered(SOCIAL, NOON - timedelta(hours=2), 7)
-    worker.offered(SOCIAL, NOON - timedelta(weeks=6), 1)  # the first day of which anything is kept may be known in part
+    worker.offered(SOCIAL, NOON - timedelta(weeks=6), 1)  # the first stored day may be incomplete
     worker.stocks(SOCIAL, agents_available=1, agents_on_contact=4, agents_paused=9)
-    one = outlook_of(worker)
+    one = forecast_of(worker)
     assert one.forecast is not None
     assert (one.so_far, one.forecast.by_now, one.forecast.rest, one.forecast.per_hour) == (7, 10, 60, 60)
     assert len(one.forecast.days) == 5
@@ -65,7 +65,7 @@ def test_an_outlook_is_of_the_same_weekdays_and_says_who_is_needed() -> None:
     )  # Erlang C, 3 erlangs, 5 agents: 1 - 0.236 e^(-40/180)
 
 
-def test_a_public_holiday_is_left_out_and_one_that_is_today_is_compared_with_sundays() -> None:
+def test_public_holiday_is_left_out_and_todays_is_compared_with_sundays() -> None:
     worker = Worker()
     past(worker, 6)  # the second of them on 11 November
     one = forecast_queues(history_of(worker), NOON, replace(OPTIONS, holidays="FR"))[0]
@@ -82,26 +82,26 @@ def test_a_public_holiday_is_left_out_and_one_that_is_today_is_compared_with_sun
 
 
 @pytest.mark.parametrize(
-    ("today", "told"),
+    ("today", "lines"),
     [
         (date(2026, 11, 25), ["public holidays left out: 2026-11-11"]),
         (date(2026, 11, 11), ["today is a public holiday: compared with Sundays"]),
         (date(2026, 3, 10), []),
     ],
 )
-def test_the_command_says_what_public_holidays_have_to_do_with_it(
-    today: date, told: list[str], monkeypatch: pytest.MonkeyPatch
+def test_command_explains_the_use_of_public_holidays(
+    today: date, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
-    assert describe_holidays(today, WebOptions(brokers="")) == told
+    assert describe_holidays(today, WebOptions(brokers="")) == lines
     assert describe_holidays(today, OPTIONS) == []
 
 
-def test_patience_is_all_that_was_waited_for_each_who_gave_up() -> None:
+def test_patience_is_total_wait_by_abandoned_contact() -> None:
     worker = Worker()
     past(worker, 5, abandoned=10)
     worker.offered(SOCIAL, NOON - timedelta(weeks=6))
-    one = outlook_of(worker)
+    one = forecast_of(worker)
     assert one.staffing is not None
     assert one.staffing.load.patience_seconds == (5 * 70 * 10 + 50 * 30) / 50
     assert one.staffing.agents_erlang_a is not None
@@ -113,29 +113,29 @@ def test_patience_is_all_that_was_waited_for_each_who_gave_up() -> None:
     assert estimate_patience(3000, 20) == 150
 
 
-def test_where_too_little_is_known_it_says_so() -> None:
+def test_too_little_data_is_reported() -> None:
     worker = Worker()
     past(worker, 3)
-    one = outlook_of(worker)  # the first of the three days may be known in part only, so two are left
+    one = forecast_of(worker)  # the first of the three days may be incomplete, so two remain
     assert (one.forecast, one.staffing) == (None, None)
     worker = Worker()
     for number in range(1, 6):
         worker.offered(ROADS, NOON - timedelta(weeks=number), 5)
-    one = outlook_of(worker)
+    one = forecast_of(worker)
     assert one.forecast is not None
     assert one.staffing is None, "how long a call takes is not known"
 
 
-def test_of_a_queue_days_before_its_first_contact_are_not_days_on_which_nobody_came() -> None:
+def test_days_before_the_first_contact_of_a_queue_do_not_count() -> None:
     worker = Worker()
     past(worker, 2)
     for week in range(1, 10):
         worker.offered(ROADS, NOON - timedelta(weeks=week, days=1))
     by_place = {one.dimensions: one.forecast for one in forecast_queues(history_of(worker), NOON, OPTIONS)}
     assert by_place[SOCIAL] is None
-    told = by_place[ROADS]
-    assert told is not None, "of Wednesdays it is known that nobody comes"
-    assert (told.rest, told.high) == (0, 0)
+    expected = by_place[ROADS]
+    assert expected is not None, "Wednesdays without contacts are known"
+    assert (expected.rest, expected.high) == (0, 0)
 
 
 def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
@@ -148,13 +148,13 @@ def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
     assert one.forecast.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (6, 5, 4, 3))
 
 
-def test_desks_have_no_agents_and_letters_no_outlook() -> None:
+def test_desks_have_no_agents_and_letters_no_forecast() -> None:
     worker = Worker()
     worker.count(MAIL, NOON, received=9)
     for number in range(6):
         for _ in range(5):
             worker.answered(DESK, NOON - timedelta(weeks=number), 300, handle_seconds=600)
-    one = outlook_of(worker)
+    one = forecast_of(worker)
     assert (one.dimensions, one.agents, one.so_far) == (DESK, None, 5)
     assert one.staffing is not None
-    assert one.staffing.agents_erlang_c == 2  # 10 an hour of 10 minutes, called within a quarter of an hour
+    assert one.staffing.agents_erlang_c == 2  # 10 per hour of 10 minutes each, called within a quarter of an hour

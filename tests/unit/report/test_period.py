@@ -1,4 +1,4 @@
-"""Periods are whole civil days, named as ISO 8601 does."""
+"""Tests of report periods."""
 
 from datetime import date
 
@@ -18,7 +18,7 @@ WEDNESDAY = date(2026, 11, 25)
         (PeriodKind.YEAR, "2026", date(2026, 1, 1), date(2026, 12, 31)),
     ],
 )
-def test_a_period_is_found_by_its_name_and_by_any_of_its_days(
+def test_period_is_parsed_from_its_name_or_any_of_its_days(
     kind: PeriodKind, name: str, first: date, last: date
 ) -> None:
     period = parse_period(kind, name)
@@ -45,6 +45,6 @@ def test_a_week_belongs_to_the_year_of_its_thursday() -> None:
         (PeriodKind.YEAR, ""),
     ],
 )
-def test_what_is_no_period_is_refused(kind: PeriodKind, text: str) -> None:
+def test_invalid_period_is_refused(kind: PeriodKind, text: str) -> None:
     with pytest.raises(ValueError, match=r"isoformat|month|day|week|year"):
         parse_period(kind, text)

@@ -1,4 +1,4 @@
-"""What a report tells of given figures: exact days, named formulas, nothing about few, in both languages."""
+"""Tests of reports: exact days, named formulas, no small numbers, both languages."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import csv
@@ -61,9 +61,9 @@ def table(report: Report, name: str) -> Table:
     return found
 
 
-def cell(told: Table, dimensions: Dimensions | None, column: str) -> Value:
-    (row,) = (row for row in told.rows if row.dimensions == dimensions)
-    return row.values[told.columns.index(column)]
+def cell(report_table: Table, dimensions: Dimensions | None, column: str) -> Value:
+    (row,) = (row for row in report_table.rows if row.dimensions == dimensions)
+    return row.values[report_table.columns.index(column)]
 
 
 def busy_worker() -> Worker:
@@ -80,34 +80,35 @@ def busy_worker() -> Worker:
     return worker
 
 
-def test_calls_are_told_by_the_formula_that_is_set() -> None:
+def test_calls_use_the_configured_formula() -> None:
     worker = busy_worker()
     report = report_of(worker)
-    told = table(report, "call")
-    assert cell(told, SOCIAL, "received").value == 24
-    assert cell(told, SOCIAL, "answered").value == 20
-    assert (cell(told, SOCIAL, "abandoned").value, cell(told, SOCIAL, "abandoned_short").value) == (3, 1), (
-        "as on the board"
-    )
-    assert cell(told, SOCIAL, "left_otherwise").value == 1
-    assert cell(told, SOCIAL, "service_level")[:4] == (10 / 22, "share", 10, 22)
-    assert cell(told, SOCIAL, "abandonment")[:4] == (2 / 22, "share", 2, 22)
-    assert cell(told, SOCIAL, "mean_wait").value == 37.5
-    assert cell(told, SOCIAL, "mean_handle").value == 120
-    assert cell(told, None, "received").value == 31
-    assert cell(told, None, "service_level")[:4] == (17 / 29, "share", 17, 29)
-    assert cell(table(report, "visit"), DESK, "service_level").value == 1  # by the target of desks
+    report_table = table(report, "call")
+    assert cell(report_table, SOCIAL, "received").value == 24
+    assert cell(report_table, SOCIAL, "answered").value == 20
+    assert (cell(report_table, SOCIAL, "abandoned").value, cell(report_table, SOCIAL, "abandoned_short").value) == (
+        3,
+        1,
+    ), "as on the board"
+    assert cell(report_table, SOCIAL, "left_otherwise").value == 1
+    assert cell(report_table, SOCIAL, "service_level")[:4] == (10 / 22, "share", 10, 22)
+    assert cell(report_table, SOCIAL, "abandonment")[:4] == (2 / 22, "share", 2, 22)
+    assert cell(report_table, SOCIAL, "mean_wait").value == 37.5
+    assert cell(report_table, SOCIAL, "mean_handle").value == 120
+    assert cell(report_table, None, "received").value == 31
+    assert cell(report_table, None, "service_level")[:4] == (17 / 29, "share", 17, 29)
+    assert cell(table(report, "visit"), DESK, "service_level").value == 1  # by the target of front desks
     for formula, level in {
         Formula.ANSWERED_SHARE: (10, 20),
         Formula.REMOVED_SHARE: (11, 23),
         Formula.OFFERED_SHARE: (10, 24),
     }.items():
         options = WebOptions(brokers="", formula=formula)
-        told = table(make_report(history_of(busy_worker(), report.period), report.period, options), "call")
-        assert cell(told, SOCIAL, "service_level")[2:4] == level
+        report_table = table(make_report(history_of(busy_worker(), report.period), report.period, options), "call")
+        assert cell(report_table, SOCIAL, "service_level")[2:4] == level
 
 
-def test_matters_appointments_and_promises_are_told() -> None:
+def test_cases_appointments_and_targets_have_tables() -> None:
     worker = Worker()
     for _ in range(5):
         worker.count(MAIL, NOON, "received")
@@ -138,25 +139,25 @@ def test_matters_appointments_and_promises_are_told() -> None:
         assert cell(promises, dimensions, "breached").value == 2
 
 
-def test_opinions_have_an_interval_and_fewer_than_five_no_score() -> None:
+def test_scores_have_an_interval_and_need_five_answers() -> None:
     worker = Worker()
     worker.count(OPINION, NOON, invited=30, given_csat_1_5_5=9, given_csat_1_5_2=1)
     worker.count(OPINION._replace(service="routes"), NOON, invited=8, given_csat_1_5_1=4)
     worker.count(OPINION._replace(service="archives"), NOON, given_csat_1_5_4=6, given_nps_0_10_9=4)
     report = report_of(worker)
-    told = table(report, "csat")
-    assert [row.dimensions and row.dimensions.service for row in told.rows] == [None, "social", ""]
-    value = cell(told, OPINION._replace(site=""), "score_csat")
+    report_table = table(report, "csat")
+    assert [row.dimensions and row.dimensions.service for row in report_table.rows] == [None, "social", ""]
+    value = cell(report_table, OPINION._replace(site=""), "score_csat")
     assert (value.value, value.denominator) == (0.9, 10)
     assert (value.low, value.high) == pytest.approx((0.5958, 0.9821), abs=1e-4)  # 9 of 10, by Wilson
-    assert cell(told, OTHERS, "given").value == 10
-    assert "nps" not in {table.name for table in report.tables}  # four opinions: nothing
+    assert cell(report_table, OTHERS, "given").value == 10
+    assert "nps" not in {table.name for table in report.tables}  # four answers are too few
     response = table(report, "feedback")
     assert cell(response, None, "response_rate")[:4] == (14 / 38, "share", 14, 38)
 
 
 @pytest.mark.parametrize("sizes", [(4, 100), (1, 1, 100), (4, 4, 4, 5, 100), (3,), (2, 6, 7), (5, 5), (1, 2, 3, 4)])
-def test_a_named_row_is_about_five_contacts_and_none_smaller_can_be_worked_out(sizes: tuple[int, ...]) -> None:
+def test_named_rows_count_five_contacts_and_reveal_no_smaller_one(sizes: tuple[int, ...]) -> None:
     worker = Worker()
     for number, size in enumerate(sizes):
         worker.count(MAIL._replace(service=f"s{number}"), NOON, received=size)
@@ -168,19 +169,19 @@ def test_a_named_row_is_about_five_contacts_and_none_smaller_can_be_worked_out(s
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (DAY, 24)])
-def test_a_day_is_the_civil_day_whatever_its_length(day: date, hours: int) -> None:
+def test_day_is_the_civil_day_of_any_length(day: date, hours: int) -> None:
     midnight = datetime.combine(day, datetime.min.time(), PARIS).astimezone(UTC)
     worker = Worker()
     for hour in range(-2, hours + 2):
         worker.offered(SOCIAL, midnight + timedelta(hours=hour))
     report = report_of(worker, period_of(PeriodKind.DAY, day))
     (arrival_profile,) = report.arrival_profiles
-    assert [(told.day, told.number) for told in arrival_profile.by_day] == [(day, hours)]
+    assert [(day.day, day.number) for day in arrival_profile.by_day] == [(day, hours)]
     assert sum(arrival_profile.by_hour) == hours
-    assert arrival_profile.by_hour[2] == {23: 0, 24: 1, 25: 2}[hours]  # left out, or told twice, by the clocks
+    assert arrival_profile.by_hour[2] == {23: 0, 24: 1, 25: 2}[hours]  # skipped or repeated by the clock change
 
 
-def test_rows_of_days_and_of_five_minutes_of_one_day_add_up_over_partitions() -> None:
+def test_day_and_bucket_rows_of_one_day_add_up_over_partitions() -> None:
     period = period_of(PeriodKind.MONTH, DAY)
     row = new_day(FIGURE_SCHEMAS["call"])
     row.counts[0] = 3
@@ -197,7 +198,7 @@ def test_rows_of_days_and_of_five_minutes_of_one_day_add_up_over_partitions() ->
     view.apply_all(1, [(day_key(DAY, SOCIAL), None), (b"no row", b"{}"), (None, b"")])
     history = view.history()
     (arrival_profile,) = make_report(history, period, OPTIONS).arrival_profiles
-    assert {told.day: told.number for told in arrival_profile.by_day if told.number} == {
+    assert {day.day: day.number for day in arrival_profile.by_day if day.number} == {
         date(2026, 11, 1): 6,
         DAY: 3 + 2,
     }
@@ -207,7 +208,7 @@ def test_rows_of_days_and_of_five_minutes_of_one_day_add_up_over_partitions() ->
     assert history.unreadable == 1
 
 
-def test_it_says_what_it_does_not_know() -> None:
+def test_report_states_missing_data() -> None:
     period = period_of(PeriodKind.MONTH, DAY)
     worker = Worker()
     worker.offered(SOCIAL, NOON)
@@ -247,7 +248,7 @@ def documents() -> dict[str, Document]:
     return {language: build_document(report, history, OPTIONS, language) for language in LANGUAGES}
 
 
-def test_promises_are_called_what_the_board_calls_them(documents: dict[str, Document]) -> None:
+def test_targets_have_the_names_of_the_board(documents: dict[str, Document]) -> None:
     for language, total, own in (
         ("fr", "Courrier – première réponse", "Courrier – première réponse, social"),
         ("en", "Letters – first response", "Letters – first response, social"),
@@ -257,7 +258,7 @@ def test_promises_are_called_what_the_board_calls_them(documents: dict[str, Docu
         assert TEXTS[language]["clock_resolution"] == BOARD[language]["clock_resolution"]
 
 
-def test_promises_of_one_name_are_told_apart_by_their_policies() -> None:
+def test_targets_with_the_same_name_show_their_policies() -> None:
     worker = busy_worker()
     other = KEPT._replace(queue="recours:first_response:mail")
     form = KEPT._replace(queue="demarches:acknowledge:form")
@@ -288,7 +289,7 @@ OF_BOARD = {
     "overdue": "overdue",
     "agents_available": "agents_available",
 }
-"""What `accueil explain` counts → what the board calls it."""
+"""Name in `accueil explain` → text on the board."""
 
 
 def test_a_figure_has_one_name_on_board_report_and_console(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,13 +305,13 @@ def test_a_figure_has_one_name_on_board_report_and_console(monkeypatch: pytest.M
         assert board["answered"].lower() in board["handled"].lower(), "the tile counts what the column counts"
 
 
-def test_the_words_of_clocks_are_the_boards_wherever_they_stand() -> None:
+def test_names_of_clocks_are_those_of_the_board_everywhere() -> None:
     for number, language in enumerate(("en", "fr")):
         for clock, words in VOCABULARY["clock"].items():
             assert words[number] == BOARD[language][f"clock_{clock}"].lower()
 
 
-def test_html_needs_nothing_else_and_tells_formula_and_definitions(documents: dict[str, Document]) -> None:
+def test_html_is_self_contained_with_formula_and_definitions(documents: dict[str, Document]) -> None:
     period = period_of(PeriodKind.DAY, DAY)
     page = write(documents["fr"], period, Format.HTML).decode()
     assert not re.search(r"https?://|<script|<link|src=", page)
@@ -332,7 +333,7 @@ def test_html_needs_nothing_else_and_tells_formula_and_definitions(documents: di
 
 
 @pytest.mark.parametrize(("language", "delimiter", "level"), [("fr", ";", "0,454545"), ("en", ",", "0.454545")])
-def test_csv_has_a_line_per_number_and_no_formula(
+def test_csv_has_a_line_per_number_and_no_spreadsheet_formula(
     documents: dict[str, Document], language: str, delimiter: str, level: str
 ) -> None:
     text = write(documents[language], period_of(PeriodKind.DAY, DAY), Format.CSV).decode("utf-8-sig")
@@ -358,7 +359,7 @@ def test_a_workbook_has_a_sheet_per_table_with_numbers(documents: dict[str, Docu
     assert "<f>" not in "".join(book.read(name).decode() for name in book.namelist() if "worksheets" in name)
 
 
-def test_numbers_are_written_as_each_language_does() -> None:
+def test_numbers_use_the_format_of_the_language() -> None:
     assert [format_number(1234.5, language, 1) for language in LANGUAGES] == ["1\u202f234,5", "1,234.5"]
     assert [format_span(seconds, "fr") for seconds in (42, 192, 3900, 3599.6)] == [
         *("42\xa0s", "3\xa0min\xa012\xa0s", "1\xa0h\xa005\xa0min", "1\xa0h\xa000\xa0min"),
@@ -377,7 +378,7 @@ def test_numbers_are_written_as_each_language_does() -> None:
     assert format_period(period_of(PeriodKind.YEAR, DAY), "fr") == "2026"
 
 
-def test_every_word_is_there_in_both_languages() -> None:
+def test_each_text_exists_in_both_languages() -> None:
     for name, french in TEXTS["fr"].items():
         assert french, name
         assert TEXTS["en"][name], name
@@ -391,7 +392,7 @@ def test_an_axis_ends_at_a_round_number(number: int, top: int) -> None:
     assert round_up(number) == top
 
 
-def test_a_plot_tells_its_numbers_in_words_too() -> None:
+def test_plot_lists_its_numbers_as_text() -> None:
     plot = ET.fromstring(draw_bars("Par jour & nuit", [Bar("1", "<un>", 3), Bar("", "deux", 0)], "fr"))
     assert plot.attrib["aria-label"] == "Par jour & nuit. <un>: 3; deux: 0"
     heights = [float(bar.attrib["height"]) for bar in plot if bar.tag == "rect"]

@@ -1,4 +1,4 @@
-"""An event of a clock, as a worker tells it to whoever lists what is about to be late."""
+"""Clock events as a worker writes them, for tests of contacts at risk."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,10 +13,10 @@ from tests.unit.web.promises import NOON
 HOUR = timedelta(hours=1)
 
 
-def told(
+def clock_event(
     kind: str, number: str, due_at: datetime | None = NOON + HOUR, channel: str = "mail", **data: Any
 ) -> tuple[bytes, bytes]:
-    """An event of a clock as a worker writes it, with its key."""
+    """Return the key and value of a clock event."""
     subject = contact_id(Channel(channel), "courrier", number)
     event = {
         "specversion": "1.0",

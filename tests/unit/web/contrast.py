@@ -1,4 +1,4 @@
-"""How well a colour is told from its ground, and how well it is to be (WCAG 2.2, 1.4.3 and 1.4.11)."""
+"""Contrast ratios and their minimums (WCAG 2.2, 1.4.3 and 1.4.11)."""
 
 TEXT, GRAPHICS = 4.5, 3.0
 

@@ -1,4 +1,4 @@
-"""The collector's metrics of a house whose worker is the test, and something of every kind that happens there."""
+"""Fixture for the exported metrics, with a test worker and one fact of each kind."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ DAY = 86_400
 
 
 class Exported:
-    """A registry with the collector alone, and its samples by name and labels."""
+    """A registry with only the collector, and its samples by name and labels."""
 
     def __init__(self, options: WebOptions = OPTIONS, policies: Policies = NO_POLICIES) -> None:
         self.now = NOON
@@ -44,7 +44,7 @@ class Exported:
 
 
 def fill(worker: Worker) -> None:
-    """Let something of every kind happen."""
+    """Count one fact of each kind."""
     for place in (MAIL, EMAIL, FORM):
         worker.count(place, NOON, "received")
         worker.stocks(place, NOON - timedelta(days=2), waiting=3, in_progress=1)

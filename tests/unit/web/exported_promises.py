@@ -1,4 +1,4 @@
-"""Policies, one of which changes twice, the house whose metrics tell of them, and where one promise is counted."""
+"""SLA policies (one with three versions), web options, and the dimensions of one target."""
 
 import tomllib
 

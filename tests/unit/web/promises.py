@@ -1,4 +1,4 @@
-"""What a house promises of letters, forms and calls, and where two of its promises are counted."""
+"""SLA policies for letters, forms and calls, and the dimensions of two targets."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

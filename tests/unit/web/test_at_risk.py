@@ -1,4 +1,4 @@
-"""What is about to be late, by contact: what the wall lists."""
+"""Tests of the contacts at risk on the wall."""
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ from streams.web.board.payload import make_message
 from streams.web.board.sla_targets import WorkingTime
 from streams.web.options import ServiceOptions, WebOptions
 from streams.web.view import FiguresView, ReaderState
-from tests.unit.web.clock_events import HOUR, told
+from tests.unit.web.clock_events import HOUR, clock_event
 from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, POLICIES
 from tests.web.rows import Worker
 
@@ -31,56 +31,58 @@ def due(view: AtRiskView) -> list[str]:
     return [risk.contact_suffix for risk in risks.next]
 
 
-def test_the_next_deadline_stands_first_and_the_list_is_bounded() -> None:
-    view = view_of(*(told("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(40, 0, -1)))
+def test_list_starts_with_the_next_deadline_and_is_limited() -> None:
+    view = view_of(*(clock_event("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(40, 0, -1)))
     assert due(view) == [str(1000 + hours) for hours in range(1, MAX_LISTED + 1)]
 
 
 @pytest.mark.parametrize("kind", ["met", "breached", "cancelled", "paused", "resumed", "moved"])
-def test_whatever_else_is_told_ends_it(kind: str) -> None:
-    view = view_of(told("at_risk", "2026-0001"), told("at_risk", "2026-0002"), told(kind, "2026-0001"))
+def test_any_later_event_of_the_clock_ends_the_risk(kind: str) -> None:
+    view = view_of(
+        clock_event("at_risk", "2026-0001"), clock_event("at_risk", "2026-0002"), clock_event(kind, "2026-0001")
+    )
     assert due(view) == ["0002"]
-    view.apply_all(0, [told("at_risk", "2026-0001", NOON + HOUR / 2)])
+    view.apply_all(0, [clock_event("at_risk", "2026-0001", NOON + HOUR / 2)])
     assert due(view) == ["0001", "0002"]
 
 
 @pytest.mark.parametrize("kind", ["resumed", "moved"])
-def test_what_goes_on_while_it_is_at_risk_is_so_without_being_told_again(kind: str) -> None:
-    stopped = [told("at_risk", "2026-0001"), told("paused", "2026-0001", None)]
-    goes_on = told(kind, "2026-0001", NOON + 2 * HOUR, at_risk_at=NOON.isoformat())
-    has_time = told(kind, "2026-0001", NOON + 9 * HOUR, at_risk_at=(NOON + HOUR).isoformat())
+def test_resumed_or_moved_clock_may_already_be_at_risk(kind: str) -> None:
+    stopped = [clock_event("at_risk", "2026-0001"), clock_event("paused", "2026-0001", None)]
+    goes_on = clock_event(kind, "2026-0001", NOON + 2 * HOUR, at_risk_at=NOON.isoformat())
+    has_time = clock_event(kind, "2026-0001", NOON + 9 * HOUR, at_risk_at=(NOON + HOUR).isoformat())
     assert due(view_of(*stopped)) == []
     assert due(view_of(*stopped, goes_on)) == ["0001"]
     assert due(view_of(*stopped, goes_on, has_time)) == due(view_of(has_time)) == []
 
 
-@pytest.mark.parametrize(("number", "told_of_it"), [("812", "2"), ("7", ""), ("4711", "11"), ("2026-000812", "0812")])
-def test_no_number_is_told_whole(number: str, told_of_it: str) -> None:
-    assert due(view_of(told("at_risk", number))) == [told_of_it]
+@pytest.mark.parametrize(("number", "suffix"), [("812", "2"), ("7", ""), ("4711", "11"), ("2026-000812", "0812")])
+def test_only_the_suffix_of_a_number_is_shown(number: str, suffix: str) -> None:
+    assert due(view_of(clock_event("at_risk", number))) == [suffix]
 
 
-def test_clocks_of_one_contact_are_told_apart() -> None:
+def test_clocks_of_one_contact_are_listed_separately() -> None:
     view = view_of(
-        told("at_risk", "2026-0001"),
-        told("at_risk", "2026-0001", NOON + 2 * HOUR, clock="resolution"),
-        told("met", "2026-0001"),
+        clock_event("at_risk", "2026-0001"),
+        clock_event("at_risk", "2026-0001", NOON + 2 * HOUR, clock="resolution"),
+        clock_event("met", "2026-0001"),
     )
     risks = view.next(NOW)
     assert risks is not None
     assert [risk.clock for risk in risks.next] == ["resolution"]
 
 
-def test_what_is_due_is_no_longer_at_risk_and_calls_are_seen_in_their_queues() -> None:
-    view = view_of(told("at_risk", "2026-0001", NOON - HOUR), told("at_risk", "1765.1", channel="call"))
+def test_passed_deadlines_and_calls_are_not_listed() -> None:
+    view = view_of(clock_event("at_risk", "2026-0001", NOON - HOUR), clock_event("at_risk", "1765.1", channel="call"))
     assert due(view) == []
 
 
-def test_nothing_is_said_before_all_is_read_and_what_cannot_be_read_is_left_out() -> None:
+def test_nothing_is_listed_before_the_topic_is_read_and_unreadable_records_are_skipped() -> None:
     view = AtRiskView()
     assert view.next(NOW) is None
     view.set_state(ReaderState.LOADING)
     view.apply_all(
-        0, [(b"mail:x:1", b'"sla.at_risk"'), (None, b"{}"), (b"mail:x:1", None), told("at_risk", "2026-0003")]
+        0, [(b"mail:x:1", b'"sla.at_risk"'), (None, b"{}"), (b"mail:x:1", None), clock_event("at_risk", "2026-0003")]
     )
     assert view.next(NOW) is None
     view.set_state(ReaderState.FOLLOWING)
@@ -89,19 +91,19 @@ def test_nothing_is_said_before_all_is_read_and_what_cannot_be_read_is_left_out(
     assert due(view) == []
 
 
-def test_where_the_topic_does_not_exist_nothing_is_at_risk() -> None:
+def test_missing_topic_means_no_risk() -> None:
     view = AtRiskView()
     view.set_state(ReaderState.NO_TOPIC)
     assert view.next(NOW) == AtRiskTargets([], 0)
 
 
-def test_it_is_told_of_how_many_it_is_not_known_whose_they_are() -> None:
+def test_number_of_unknown_contacts_at_risk_is_shown() -> None:
     view = FiguresView(WebOptions(brokers="").time_zone, NOON, lambda: POLICIES)
     worker = Worker(view)
     for place, number in ((ANNOUNCED, 5), (ANSWERED, 7)):
         worker.count(place, NOON, started=number)
         worker.stocks(place, at_risk=number)
-    events = [told("at_risk", f"2026-{number}", NOON + number * HOUR) for number in range(3)]
+    events = [clock_event("at_risk", f"2026-{number}", NOON + number * HOUR) for number in range(3)]
     known = view_of(*events).next(NOW)
 
     def unknown(risks: AtRiskTargets | None) -> int:
@@ -110,21 +112,21 @@ def test_it_is_told_of_how_many_it_is_not_known_whose_they_are() -> None:
     assert unknown(known) == 2, "calls stand in their queues"
     assert unknown(None) == 0, "while they are read"
     worker.stocks(ANNOUNCED, at_risk=1)
-    assert unknown(known) == 0, "which of both is told first does not matter"
+    assert unknown(known) == 0, "the order of both does not matter"
 
 
-def test_memory_is_bounded_by_what_falls_due_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_limited_to_the_next_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(at_risk, "MAX_RETAINED", 10)
-    view = view_of(*(told("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(11)))
+    view = view_of(*(clock_event("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(11)))
     assert due(view) == [str(1000 + hours) for hours in range(1, 5)]
 
 
-def test_the_board_tells_the_end_of_a_number_alone_with_its_working_time() -> None:
+def test_board_shows_the_suffix_of_a_number_and_the_working_time() -> None:
     options = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
     view = FiguresView(options.time_zone, NOON, lambda: POLICIES)
     view.begin([0])
     view.set_state(ReaderState.FOLLOWING)
-    risks = view_of(told("at_risk", "DOSSIER-123456789", NOON + 2 * HOUR)).next(NOW)
+    risks = view_of(clock_event("at_risk", "DOSSIER-123456789", NOON + 2 * HOUR)).next(NOW)
     board = make_message(view.snapshot(NOON), options, "v", risks).board
     assert board.promises.next_at_risk is not None
     (line,) = board.promises.next_at_risk
@@ -139,6 +141,6 @@ def test_the_board_tells_the_end_of_a_number_alone_with_its_working_time() -> No
     assert b"DOSSIER" not in msgspec.json.encode(board)
 
 
-def test_who_has_no_reader_of_deadlines_says_so() -> None:
+def test_board_without_reader_of_deadlines_says_so() -> None:
     view = FiguresView(WebOptions(brokers="").time_zone, NOON, lambda: POLICIES)
     assert make_message(view.snapshot(NOON), WebOptions(brokers=""), "v").board.promises.next_at_risk is None

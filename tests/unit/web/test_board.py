@@ -47,7 +47,7 @@ def busy_view() -> FiguresView:
     return view
 
 
-def test_a_queue_s_day_is_told_with_what_it_is_made_of() -> None:
+def test_queue_shows_its_day_with_numerators_and_denominators() -> None:
     roads, social = board_of(busy_view()).board.queues
     assert (roads.label_fr, social.label_fr) == ("Routes", "aide-sociale")
     today = social.today
@@ -61,14 +61,14 @@ def test_a_queue_s_day_is_told_with_what_it_is_made_of() -> None:
     assert social.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=192))
 
 
-def test_the_whole_is_the_sum_of_the_queues() -> None:
+def test_total_is_the_sum_of_the_queues() -> None:
     whole = board_of(busy_view()).board.all
     assert (whole.waiting, whole.agents_available, whole.agents_on_contact, whole.agents_paused) == (4, 1, 2, 1)
     assert whole.today.service_level == Ratio(3, 7)
     assert whole.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=192))
 
 
-def test_agents_of_several_queues_are_counted_once_where_the_figures_say_so() -> None:
+def test_agents_of_several_queues_count_once_if_the_figures_allow_it() -> None:
     view = busy_view()
     Worker(view).stocks(Dimensions("call", "siege", "", ""), agents_available=2)
     board = board_of(view).board
@@ -76,7 +76,7 @@ def test_agents_of_several_queues_are_counted_once_where_the_figures_say_so() ->
     assert [queue.queue for queue in board.queues] == ["routes", "aide-sociale"]
 
 
-def test_agents_as_the_worker_counts_them_are_one_each_on_the_whole_and_no_queue_of_their_own() -> None:
+def test_each_agent_counts_once_in_the_total_without_a_queue_of_its_own() -> None:
     view = new_view()
     totals: dict[Dimensions, Figure] = {}
     changes = {
@@ -116,13 +116,13 @@ def test_agents_as_the_worker_counts_them_are_one_each_on_the_whole_and_no_queue
         (Formula.REMOVED_SHARE, Ratio(4, 7)),
     ],
 )
-def test_the_formula_of_the_service_level_can_be_chosen(formula: Formula, expected: Ratio) -> None:
+def test_formula_of_the_service_level_is_configurable(formula: Formula, expected: Ratio) -> None:
     board = board_of(busy_view(), WebOptions(brokers="", formula=formula)).board
     social = next(queue for queue in board.queues if queue.queue == SOCIAL.queue)
     assert (board.formula, social.today.service_level) == (formula, expected)
 
 
-def test_without_calls_there_is_nothing_to_divide_by() -> None:
+def test_ratios_without_calls_have_a_zero_denominator() -> None:
     view = new_view()
     board = board_of(view).board
     (roads,) = board.queues
@@ -131,14 +131,14 @@ def test_without_calls_there_is_nothing_to_divide_by() -> None:
     assert sum(board.day.received) == 0
 
 
-def test_the_curve_holds_every_five_minutes_of_the_day_so_far() -> None:
+def test_curve_has_a_point_for_each_five_minutes_until_now() -> None:
     day = board_of(busy_view()).board.day
     assert len(day.received) == len(day.answered) == len(day.abandoned) == 12 * 12 + 1
     assert (day.received[-1], day.answered[-1], day.abandoned[-1]) == (9, 5, 3)
     assert (day.end - day.start) // day.step == 288
 
 
-def test_the_latest_event_of_all_partitions_is_told() -> None:
+def test_latest_event_is_the_maximum_over_partitions() -> None:
     view = new_view()
     first, second = Worker(view, 0), Worker(view, 1)
     first.progress(NOON)
@@ -148,7 +148,7 @@ def test_the_latest_event_of_all_partitions_is_told() -> None:
     assert board_of(view).clock.event_at == milliseconds(NOON - timedelta(hours=2))
 
 
-def test_channels_whose_history_is_read_are_told_as_of_the_slowest_partition() -> None:
+def test_history_progress_is_that_of_the_slowest_partition() -> None:
     view = new_view()
     first, second = Worker(view, 0), Worker(view, 1)
     first.progress(NOON, history={"mail": 3000, "form": 7000})
@@ -160,7 +160,7 @@ def test_channels_whose_history_is_read_are_told_as_of_the_slowest_partition() -
     assert board_of(view).board.history == {}
 
 
-def test_when_somebody_last_came_is_told_per_site() -> None:
+def test_last_arrival_is_shown_by_site() -> None:
     view = new_view()
     worker = Worker(view)
     annexe = Dimensions("call", "annexe", "social", "rsa")
@@ -175,11 +175,11 @@ def test_when_somebody_last_came_is_told_per_site() -> None:
     ]
 
 
-def test_a_queue_that_is_known_by_its_setting_alone_has_a_site_where_nobody_came() -> None:
+def test_configured_queue_without_contacts_has_a_site_without_arrivals() -> None:
     assert board_of(new_view()).board.arrivals == [LastArrival("call", "siege", None, 3600)]
 
 
-def test_a_call_that_was_forgotten_is_nobody_who_came() -> None:
+def test_forgotten_call_is_not_an_arrival() -> None:
     view = new_view()
     worker = Worker(view)
     worker.offered(ROADS, NOON - timedelta(hours=2))
@@ -188,7 +188,7 @@ def test_a_call_that_was_forgotten_is_nobody_who_came() -> None:
     assert arrivals.until == milliseconds(NOON - timedelta(hours=2)) + 300_000
 
 
-def test_the_state_says_what_is_waited_for() -> None:
+def test_state_names_the_cause_of_missing_figures() -> None:
     view = FiguresView(OPTIONS.time_zone, NOON)
     states = []
     for reader_state in (ReaderState.NO_BROKER, ReaderState.NO_TOPIC, ReaderState.LOADING, ReaderState.FOLLOWING):
@@ -223,14 +223,14 @@ def test_the_state_says_what_is_waited_for() -> None:
     ]
 
 
-def test_a_worker_that_has_never_caught_up_has_no_figures_of_any_moment() -> None:
+def test_worker_that_never_caught_up_has_no_time_of_figures() -> None:
     view = new_view()
     Worker(view).progress(datetime.fromtimestamp(0, UTC), written_at=NOON)
     clock = board_of(view).clock
     assert (clock.as_of, clock.state) == (None, DataState.CATCHING_UP)
 
 
-def test_queues_of_one_name_say_what_tells_them_apart() -> None:
+def test_queues_with_the_same_name_get_unique_labels() -> None:
     annexe, voirie = ROADS._replace(site="annexe"), ROADS._replace(service="voirie")
     options = WebOptions(
         brokers="",
@@ -269,7 +269,7 @@ def at_a_desk() -> FiguresView:
     return view
 
 
-def test_front_desks_stand_after_the_telephone_even_without_the_name_of_a_queue() -> None:
+def test_front_desks_follow_the_telephone_even_without_a_queue_name() -> None:
     queues = board_of(at_a_desk()).board.queues
     assert [(queue.channel, queue.queue, queue.label_fr) for queue in queues] == [
         ("call", "routes", "Routes"),
@@ -282,17 +282,17 @@ def test_front_desks_stand_after_the_telephone_even_without_the_name_of_a_queue(
     assert desk.thresholds.longest_wait_seconds == Thresholds(900, 1800)
 
 
-def test_nobody_tells_of_agents_at_a_desk() -> None:
+def test_front_desk_has_no_figures_of_agents() -> None:
     desk = board_of(at_a_desk()).board.queues[-1]
     assert desk.agents_available is desk.agents_on_contact is desk.agents_paused is None
 
 
-def test_tiles_and_curve_are_of_the_telephone_alone() -> None:
+def test_tiles_and_curve_count_calls_only() -> None:
     assert board_of(at_a_desk()).board.all == board_of(busy_view()).board.all
     assert board_of(at_a_desk()).board.day == board_of(busy_view()).board.day
 
 
-def test_a_desk_may_have_queues_and_a_service_a_name_for_people() -> None:
+def test_desk_may_have_queues_and_service_may_have_labels() -> None:
     view = at_a_desk()
     Worker(view).offered(DESK._replace(queue="papiers"), NOON)
     Worker(view).offered(DESK._replace(service=""), NOON)
@@ -302,14 +302,14 @@ def test_a_desk_may_have_queues_and_a_service_a_name_for_people() -> None:
     assert [queue.label_en for queue in desks] == ["annexe", "Social support", "papiers"]
 
 
-def test_a_desk_and_a_telephone_queue_may_share_a_name() -> None:
+def test_desk_and_telephone_queue_may_have_the_same_name() -> None:
     view = busy_view()
     Worker(view).offered(DESK._replace(queue="aide-sociale"), NOON)
     assert [queue.label_fr for queue in board_of(view).board.queues][1:] == ["aide-sociale", "aide-sociale"]
 
 
 # ------------------------------------------------------------------------------------------------------ quiet channels
-def test_only_who_comes_by_the_minute_is_missed_by_the_hour() -> None:
+def test_only_queue_channels_have_a_limit_of_silence() -> None:
     view = busy_view()
     worker = Worker(view)
     worker.offered(DESK, NOON)

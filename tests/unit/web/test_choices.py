@@ -29,17 +29,17 @@ def ask(accepted: str = "", query: str = "", cookie: str = "") -> Request:
         ("en;q=nonsense,,;", "en"),
     ],
 )
-def test_the_browser_s_language_is_followed(accepted: str, language: str) -> None:
+def test_language_of_the_browser_is_used(accepted: str, language: str) -> None:
     assert find_language(ask(accepted)) == language
 
 
-def test_the_address_wins_over_what_was_chosen_before_and_that_over_the_browser() -> None:
+def test_query_string_overrides_cookie_and_cookie_overrides_browser() -> None:
     assert find_language(ask("en", "lang=fr", "lang=en")) == "fr"
     assert find_language(ask("fr", "", "lang=en")) == "en"
     assert find_language(ask("en", "lang=xx", "lang=yy")) == "en"
 
 
-def test_the_board_is_dark_for_whoever_asks_for_nothing() -> None:
+def test_dark_theme_is_the_default() -> None:
     assert find_theme(ask()) == "dark"
     assert find_theme(ask(cookie="theme=light")) == "light"
     assert find_theme(ask(query="theme=dark", cookie="theme=light")) == "dark"

@@ -1,4 +1,4 @@
-"""What is published of citizens: only what is over, nothing that stands for few of them, and nothing by which that can be had."""
+"""Tests of disclosure control: only past periods, and no number that reveals few citizens."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ MONDAY = START_DAY  # 2025-03-03
 
 
 def view_of(people: Iterable[Iterable[Entry]], over: int) -> CitizensView:
-    """A view of what is counted of these citizens, in two partitions that have told all until `over`."""
+    """Return a view of these citizens, in two partitions complete until `over`."""
     view = CitizensView()
     view.begin(range(2))
     parts = Figures(), Figures()
@@ -50,7 +50,7 @@ def view_of(people: Iterable[Iterable[Entry]], over: int) -> CitizensView:
 
 
 def call(who: int, day: float, service: str = "autonomie", end: str = "call.ended", nth: int = 0) -> list[Entry]:
-    """A call of somebody."""
+    """Return a call of a citizen."""
     contact = f"call:s:{who}-{nth}-{service}"
     return [entry(kind, day, contact, service, f"phone:k1-{who}") for kind in ("call.queued", end)]
 
@@ -65,7 +65,7 @@ def samples(view: CitizensView) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def test_a_week_is_told_when_it_is_over_and_what_followed_when_that_is_known() -> None:
+def test_week_is_published_when_over_and_recontacts_once_their_window_is_over() -> None:
     people = [call(who, 1) for who in range(6)] + [call(who, 2) + call(who, 4, nth=1) for who in range(6, 12)]
     assert samples(view_of(people, MONDAY + 6)).get(("contact_citizens", ("week", "autonomie"))) is None
     week = samples(view_of(people, MONDAY + 7))
@@ -85,40 +85,40 @@ def test_a_week_is_told_when_it_is_over_and_what_followed_when_that_is_known() -
     assert later["contact_citizen_recontact_days", ()] == 7
 
 
-def test_nothing_is_told_of_a_period_of_which_nothing_is_known() -> None:
-    told = samples(view_of([call(who, 8) for who in range(9)], MONDAY + 9))
-    whom = {labels: number for (name, labels), number in told.items() if name.startswith("contact_citizens")}
+def test_period_without_data_is_not_published() -> None:
+    published = samples(view_of([call(who, 8) for who in range(9)], MONDAY + 9))
+    whom = {labels: number for (name, labels), number in published.items() if name.startswith("contact_citizens")}
     assert whom == {("day",): 9}, "the week before, and four weeks, were before all that is known"
-    assert not any(number for (name, _), number in told.items() if name == "contact_citizen_withheld")
+    assert not any(number for (name, _), number in published.items() if name == "contact_citizen_withheld")
 
 
-def test_one_who_calls_often_stands_for_one() -> None:
+def test_citizen_with_many_calls_counts_as_one() -> None:
     people = [[one for nth in range(9) for one in call(who, nth / 4, nth=nth)] for who in range(4)]
-    told = samples(view_of(people, MONDAY + 7))
-    assert {labels for (name, labels), number in told.items() if "start" not in name and number} == {
-        (),  # the days of a recontact
-        *((name,) for name in ("active", "active_of_all", "began", "hops", "pending")),  # so many are withheld
+    published = samples(view_of(people, MONDAY + 7))
+    assert {labels for (name, labels), number in published.items() if "start" not in name and number} == {
+        (),  # the recontact window
+        *((name,) for name in ("active", "active_of_all", "began", "hops", "pending")),  # numbers of withheld values
     }
 
 
-def test_who_is_withheld_cannot_be_had_as_the_difference_of_what_is_told() -> None:
+def test_withheld_number_is_not_the_difference_of_published_ones() -> None:
     people = [call(who, 1) for who in range(20)] + [call(who, 1, "enfance") for who in range(20, 30)]
     people += [call(who, 1, "routes") for who in range(30, 33)]
-    told = samples(view_of(people, MONDAY + 7))
-    assert told["contact_citizens_of_all_services", ("week",)] == 33
-    assert {labels[1] for name, labels in told if name == "contact_citizens"} == {"autonomie"}
-    assert told["contact_citizen_withheld", ("active",)] == 2
+    published = samples(view_of(people, MONDAY + 7))
+    assert published["contact_citizens_of_all_services", ("week",)] == 33
+    assert {labels[1] for name, labels in published if name == "contact_citizens"} == {"autonomie"}
+    assert published["contact_citizen_withheld", ("active",)] == 2
 
 
-def test_a_week_with_a_day_of_few_is_not_told_beside_its_days() -> None:
+def test_week_with_a_withheld_day_is_withheld() -> None:
     people = [call(who, 1) for who in range(20)] + [call(who, 2) for who in range(20, 23)]
-    told = samples(view_of(people, MONDAY + 7))
-    assert ("contact_citizens_of_all_services", ("week",)) not in told
-    assert told["contact_citizens", ("week", "autonomie")] == 23
+    published = samples(view_of(people, MONDAY + 7))
+    assert ("contact_citizens_of_all_services", ("week",)) not in published
+    assert published["contact_citizens", ("week", "autonomie")] == 23
 
 
 @pytest.mark.parametrize(
-    ("people", "told"),
+    ("people", "published"),
     [
         pytest.param([*[("autonomie",)] * 9, *[("enfance",)] * 9], {"all", "autonomie", "enfance"}, id="apart"),
         pytest.param(
@@ -134,8 +134,8 @@ def test_a_week_with_a_day_of_few_is_not_told_beside_its_days() -> None:
         ),
     ],
 )
-def test_who_came_to_several_services_or_again_cannot_be_had_if_they_are_few(
-    people: list[tuple[str, ...]], told: set[str]
+def test_few_citizens_of_several_services_or_contacts_are_not_revealed(
+    people: list[tuple[str, ...]], published: set[str]
 ) -> None:
     week = samples(
         view_of(
@@ -149,35 +149,35 @@ def test_who_came_to_several_services_or_again_cannot_be_had_if_they_are_few(
     shown = {labels[1] for name, labels in week if name == "contact_citizens" and labels[0] == "week"}
     assert (
         shown | {"all" for name, labels in week if (name, labels) == ("contact_citizens_of_all_services", ("week",))}
-        == told
+        == published
     )
 
 
-def test_who_came_in_one_week_of_four_alone_cannot_be_had_if_they_are_few() -> None:
+def test_few_citizens_of_a_single_week_of_four_are_not_revealed() -> None:
     people = [call(who, 1) for who in range(12)]
     returned = [call(who, 8, nth=1) for who in range(6)]
-    for new, is_told in ((0, True), (3, False), (5, True)):
-        told = samples(
+    for new, is_published in ((0, True), (3, False), (5, True)):
+        published = samples(
             view_of(
                 [[*first, *again] for first, again in zip(people, [*returned, *[[]] * 6], strict=True)]
                 + [call(who, 8) for who in range(20, 20 + new)],
                 MONDAY + 28,
             )
         )
-        assert (("contact_citizens", ("four_weeks", "autonomie")) in told) is is_told
+        assert (("contact_citizens", ("four_weeks", "autonomie")) in published) is is_published
 
 
-def test_few_of_whom_nobody_knows_are_not_the_rest_of_all_who_came() -> None:
+def test_few_unidentified_contacts_are_not_the_rest_of_a_total() -> None:
     nobody = [[entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(3)]
     people = [call(who, 1) for who in range(20)] + [call(who, 1) + call(who, 3, nth=1) for who in range(20, 30)]
-    told = samples(view_of([*people, *nobody], MONDAY + 7))
-    known = {labels for name, labels in told if name in ("contact_citizen_contacts", "contact_citizen_hops")}
+    published = samples(view_of([*people, *nobody], MONDAY + 7))
+    known = {labels for name, labels in published if name in ("contact_citizen_contacts", "contact_citizen_hops")}
     assert ("autonomie", "call", "other") not in known
     assert ("autonomie", "call", "call") not in known
-    assert not any(name == "contact_citizen_unidentified" for name, _ in told)
+    assert not any(name == "contact_citizen_unidentified" for name, _ in published)
 
 
-def test_nothing_is_told_while_partitions_do_not_agree_or_are_missing() -> None:
+def test_nothing_is_published_while_partitions_disagree_or_are_missing() -> None:
     view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
     assert view.disclosed_figures() is not None
     view.apply_all(0, [(PROGRESS_KEY, encode_progress(Progress(MONDAY + 7, 14, "Europe/Paris")))])
@@ -201,26 +201,26 @@ CELLS = st.dictionaries(
 
 
 @given(CELLS, st.booleans())
-def test_what_is_missing_of_a_sum_stands_for_enough_citizens_or_for_none(
+def test_withheld_part_of_a_sum_counts_enough_citizens_or_none(
     drawn: dict[str, tuple[int, int]], hides_sum: bool
 ) -> None:
     cells = {name: Cell(*numbers) for name, numbers in drawn.items()}
-    told = disclose(cells, hides_sum=hides_sum)
-    assert all(told[name] == cells[name].value and not cells[name].is_small for name in told)
-    missing = [cells[name].citizens for name in cells.keys() - told.keys()]
-    if told:
+    published = disclose(cells, hides_sum=hides_sum)
+    assert all(published[name] == cells[name].value and not cells[name].is_small for name in published)
+    missing = [cells[name].citizens for name in cells.keys() - published.keys()]
+    if published:
         assert not any(missing) or (max(missing) >= MIN_CITIZENS and sum(missing) + hides_sum >= MIN_WITHHELD)
         assert missing or not hides_sum
 
 
-def test_no_number_of_few_is_all_that_fits_what_is_told() -> None:
-    """Who knows the rule, and the sum, finds for each number that is withheld one that it may be and that is not small."""
+def test_no_small_number_is_the_only_solution_for_the_published_ones() -> None:
+    """Even with the rule and the sum, each withheld number may also be one that is not small."""
     fit: defaultdict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
     most = 20
     for numbers in product(range(most + 1), repeat=3):
-        told = disclose({name: Cell(number, number) for name, number in enumerate(numbers)})
-        if told and sum(numbers) - sum(told.values()) <= most:  # all that fits is among these
-            fit[sum(numbers), tuple(told.items())].append(numbers)
+        published = disclose({name: Cell(number, number) for name, number in enumerate(numbers)})
+        if published and sum(numbers) - sum(published.values()) <= most:  # all solutions are among these
+            fit[sum(numbers), tuple(published.items())].append(numbers)
     for tables in fit.values():
         for found in map(set, zip(*tables, strict=True)):
             assert found == {0} or max(found) >= MIN_CITIZENS
@@ -228,7 +228,7 @@ def test_no_number_of_few_is_all_that_fits_what_is_told() -> None:
 
 @st.composite
 def weeks_of_people(draw: st.DrawFn) -> list[list[Entry]]:
-    """A few dozen citizens who call two services, some often, some after giving up; of some it is not known who they are."""
+    """Generate a few dozen citizens who call two services: some often, some after an abandoned call, some unidentified."""
     people = []
     for who in range(draw(st.integers(0, 30))):
         entries = []
@@ -242,7 +242,7 @@ def weeks_of_people(draw: st.DrawFn) -> list[list[Entry]]:
 
 
 @given(weeks_of_people())
-def test_nothing_can_be_worked_out_of_a_week_and_of_what_counters_of_contacts_tell(people: list[list[Entry]]) -> None:
+def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[Entry]]) -> None:
     view = view_of(people, MONDAY + 14)
     now, known = view_of(people, MONDAY + 7).disclosed_figures(), view.disclosed_figures()
     assert now is not None
@@ -275,15 +275,15 @@ def test_nothing_can_be_worked_out_of_a_week_and_of_what_counters_of_contacts_te
         )
         nobody = value["unidentified_call"]
         sums = []
-        for cells, told in tables:
-            shown = {name: number for name, number in told.items() if name in cells}
+        for cells, published in tables:
+            shown = {name: number for name, number in published.items() if name in cells}
             missing = [cells[name].citizens for name in cells.keys() - shown.keys()]
             assert all(cells[name].citizens == 0 or cells[name].citizens >= MIN_CITIZENS for name in shown)
             if shown:
                 assert not any(missing) or max(missing) >= MIN_CITIZENS
             sums.append(any(missing) or not shown)
         if (service, "call") not in now.unidentified and nobody:
-            assert all(sums)  # who is not known would be the rest of all who came
+            assert all(sums)  # unidentified contacts would be the rest of the total
         for first, followed in product((True, False), (True, False)):
             number = known.handled.get((service, "call", first, followed))
             name = citizens.handled_count_name("call", is_first=first, is_followed=followed)
@@ -292,18 +292,18 @@ def test_nothing_can_be_worked_out_of_a_week_and_of_what_counters_of_contacts_te
 
 @st.composite
 def weeks_of_services(draw: st.DrawFn) -> list[list[tuple[int, str]]]:
-    """Two groups of citizens who do the same, and some who do as they like: so there are sums of many and overlaps of few."""
+    """Generate two groups with the same behaviour and some random citizens, for large sums with small overlaps."""
     visits = st.lists(st.tuples(st.integers(0, 27), st.sampled_from(["autonomie", "enfance"])), min_size=1, max_size=3)
     groups = [[draw(visits)] * draw(st.integers(5, 12)) for _ in range(2)]
     return [one for group in groups for one in group] + draw(st.lists(visits, max_size=6))
 
 
 @given(weeks_of_services())
-def test_no_two_numbers_of_citizens_tell_of_few_by_their_difference(people: list[list[tuple[int, str]]]) -> None:
+def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tuple[int, str]]]) -> None:
     entries = [
         [one for nth, visit in enumerate(own) for one in call(who, *visit, nth=nth)] for who, own in enumerate(people)
     ]
-    told: dict[tuple[str, int, str], tuple[int, set[int], int]] = {}
+    by_period: dict[tuple[str, int, str], tuple[int, set[int], int]] = {}
     view = view_of(entries, MONDAY)
     for days in range(1, 29):
         over = (PROGRESS_KEY, encode_progress(Progress(MONDAY + days, 7, "Europe/Paris")))
@@ -319,15 +319,17 @@ def test_no_two_numbers_of_citizens_tell_of_few_by_their_difference(people: list
             begun = [
                 (who, on) for who, own in enumerate(people) for on, at in own if on in span and service in {"", at}
             ]
-            told[period, start, service] = number, {who for who, _ in begun}, len(begun)
-    for (period, start, service), (number, who, contacts) in told.items():
+            by_period[period, start, service] = number, {who for who, _ in begun}, len(begun)
+    for (period, start, service), (number, who, contacts) in by_period.items():
         assert number == len(who)
         assert not 0 < contacts - number < MIN_CITIZENS
         ends = start + citizen_figures.DAYS[Period(period)]
-        inner = [name for name in told if name[1] >= start and name[1] + citizen_figures.DAYS[Period(name[0])] <= ends]
+        inner = [
+            name for name in by_period if name[1] >= start and name[1] + citizen_figures.DAYS[Period(name[0])] <= ends
+        ]
         splits = [[name for name in inner if name[0] == one and name[2] == service] for one in Period if one != period]
         splits += [[name for name in inner if name[0] == period and name[2]]] if not service else []
         for parts in splits:
-            assert not any(0 < number - told[part][0] < MIN_CITIZENS for part in parts)
-            if sum(told[part][2] for part in parts) == contacts:  # else there is a part of which nobody is told
-                assert not 0 < sum(told[part][0] for part in parts) - number < MIN_CITIZENS
+            assert not any(0 < number - by_period[part][0] < MIN_CITIZENS for part in parts)
+            if sum(by_period[part][2] for part in parts) == contacts:  # otherwise a part of the period is unknown
+                assert not 0 < sum(by_period[part][0] for part in parts) - number < MIN_CITIZENS

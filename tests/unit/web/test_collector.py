@@ -23,7 +23,7 @@ OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),
 
 
 class Exported:
-    """A registry with the collector alone, and its samples by name and labels."""
+    """A registry with only the collector, and its samples by name and labels."""
 
     def __init__(self) -> None:
         self.view = FiguresView(OPTIONS.time_zone, NOON)
@@ -53,7 +53,7 @@ def exported() -> Exported:
     return exported
 
 
-def test_metrics_and_board_tell_the_same_numbers(exported: Exported) -> None:
+def test_metrics_and_board_show_the_same_numbers(exported: Exported) -> None:
     board = make_message(exported.view.snapshot(NOON), OPTIONS, "v").board
     for queue in board.queues:
         place = Dimensions(queue.channel, queue.site, queue.service, queue.queue)
@@ -71,7 +71,7 @@ def test_metrics_and_board_tell_the_same_numbers(exported: Exported) -> None:
     assert exported("contact_received_total", SOCIAL) == 9
 
 
-def test_a_channel_whose_history_is_read_is_told_as_of_when(exported: Exported) -> None:
+def test_channel_whose_history_is_read_exports_its_progress(exported: Exported) -> None:
     name = "contact_history_timestamp_seconds"
     exported.worker.progress(NOON, history={"mail": 1_700_000_000_500})
     assert exported.registry.get_sample_value(name, {"channel": "mail"}) == 1_700_000_000.5
@@ -88,7 +88,7 @@ def test_flows_are_exact_totals(exported: Exported) -> None:
     assert exported("contact_transferred_total", SOCIAL, to="") == 0, "there from the start"
 
 
-def test_a_transfer_is_told_by_the_queue_where_it_went(exported: Exported) -> None:
+def test_transfer_is_counted_by_target_queue(exported: Exported) -> None:
     place = Dimensions("transfer", SOCIAL.site, SOCIAL.service, f"call:{SOCIAL.queue}:{ROADS.queue}")
     exported.worker.count(place, NOON, handed_on=2)
     assert exported("contact_transferred_total", SOCIAL, to=ROADS.queue) == 2
@@ -125,7 +125,7 @@ def test_every_formula_is_exported_with_numerator_and_denominator(exported: Expo
     assert exported("contact_service_level_target_seconds", SOCIAL) == 20
 
 
-def test_a_fact_that_is_taken_back_makes_no_counter_fall(exported: Exported) -> None:
+def test_corrected_fact_does_not_lower_a_counter(exported: Exported) -> None:
     before = exported("contact_left_queue_total", SOCIAL, reason="timeout")
     exported.worker.took_back(SOCIAL, NOON, "left_timeout")
     assert exported("contact_left_queue_total", SOCIAL, reason="timeout") == before == 1
@@ -133,7 +133,7 @@ def test_a_fact_that_is_taken_back_makes_no_counter_fall(exported: Exported) -> 
     assert exported("contact_today_items", SOCIAL, flow="left") == 0
 
 
-def test_what_is_received_is_called_so_everywhere_and_is_the_sum_of_what_became_of_it(exported: Exported) -> None:
+def test_received_has_one_name_and_is_the_sum_of_the_outcomes(exported: Exported) -> None:
     exported.worker.offered(SOCIAL, NOON, 3)
     ways = [
         exported("contact_answered_total", SOCIAL),
@@ -153,13 +153,13 @@ def test_what_is_received_is_called_so_everywhere_and_is_the_sum_of_what_became_
     assert "offered" not in flows
 
 
-def test_the_help_says_that_figures_may_be_of_long_ago(exported: Exported) -> None:
+def test_help_text_mentions_old_logs_and_refused_contacts(exported: Exported) -> None:
     helps = {family.name: family.documentation for family in exported.registry.collect()}
     assert "old log" in helps["contact_figures_timestamp_seconds"]
     assert "even if turned away" in helps["contact_received"]
 
 
-def test_there_are_no_figures_before_they_were_read() -> None:
+def test_nothing_is_exported_before_the_first_reading() -> None:
     view = FiguresView(OPTIONS.time_zone, NOON)
     registry = CollectorRegistry()
     registry.register(FiguresCollector(view, OPTIONS, lambda: NOON))
@@ -175,7 +175,7 @@ def test_there_are_no_figures_before_they_were_read() -> None:
     assert registry.get_sample_value("contact_received_total", ROADS._asdict()) == 0
 
 
-def test_reading_anew_makes_no_counter_fall(exported: Exported) -> None:
+def test_new_reading_does_not_lower_a_counter(exported: Exported) -> None:
     def counters() -> dict[tuple[str, str], float]:
         samples = [sample for family in exported.registry.collect() for sample in family.samples]
         return {(s.name, str(s.labels)): s.value for s in samples if s.name.endswith(("_total", "_count", "_bucket"))}
@@ -194,7 +194,7 @@ def test_reading_anew_makes_no_counter_fall(exported: Exported) -> None:
     assert counters() == before
 
 
-def test_known_queues_and_reasons_are_there_before_anything_happens() -> None:
+def test_configured_queues_and_reasons_have_series_from_the_start() -> None:
     exported = Exported()
     for name in ("contact_received_total", "contact_answered_total", "contact_wait_seconds_count"):
         assert exported(name, ROADS) == 0
@@ -204,7 +204,7 @@ def test_known_queues_and_reasons_are_there_before_anything_happens() -> None:
         assert exported("pipeline_dead_letters_total", reason=reason.value) == 0
 
 
-def test_the_pipeline_says_how_far_it_is(exported: Exported) -> None:
+def test_pipeline_exports_its_progress(exported: Exported) -> None:
     Worker(exported.view, partition=1).progress(NOON - timedelta(seconds=2), events=2, dead_letters={"null_value": 1})
     assert exported("pipeline_events_processed_total", result="ok") == 42
     assert exported("pipeline_events_processed_total", result="duplicate") == 3
@@ -219,13 +219,13 @@ def test_the_pipeline_says_how_far_it_is(exported: Exported) -> None:
     assert exported("contact_collect_errors_total") == 1
 
 
-def test_open_metrics_can_be_read_back(exported: Exported) -> None:
+def test_open_metrics_output_can_be_parsed(exported: Exported) -> None:
     families = text_string_to_metric_families(generate_openmetrics(exported.registry).decode())
     names = {family.name for family in families}
     assert {"contact_received", "contact_wait_seconds", "contact_agents", "pipeline_dead_letters"} <= names
 
 
-def test_promtool_finds_nothing_to_say(exported: Exported) -> None:
+def test_promtool_accepts_the_metrics(exported: Exported) -> None:
     promtool = shutil.which("promtool")
     assert promtool, "promtool is missing: apt-get install prometheus"
     answer = subprocess.run(

@@ -1,4 +1,4 @@
-"""The metrics of letters, e-mails, forms, appointments, visits and opinions."""
+"""Tests of the metrics of letters, e-mails, forms, appointments, visits and feedback."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ def exported() -> Exported:
     return Exported()
 
 
-def test_what_came_is_counted_under_one_name_in_every_channel(exported: Exported) -> None:
+def test_received_contacts_have_one_metric_in_all_channels(exported: Exported) -> None:
     fill(exported.worker)
     exported.worker.offered(SOCIAL, NOON, 5)
     numbers = [exported("contact_received_total", p) for p in (SOCIAL, DESK, MAIL, EMAIL, FORM, APPOINTMENT)]
@@ -36,7 +36,7 @@ def test_what_came_is_counted_under_one_name_in_every_channel(exported: Exported
     assert answered == [0, 1, 1, 1, 0, None]
 
 
-def test_the_way_of_a_letter_is_counted_and_measured(exported: Exported) -> None:
+def test_steps_of_a_letter_are_counted_and_measured(exported: Exported) -> None:
     fill(exported.worker)
     for step in ("registered", "assigned", "acknowledged"):
         assert exported(f"contact_{step}_total", MAIL) == 1, step
@@ -54,7 +54,7 @@ def test_the_way_of_a_letter_is_counted_and_measured(exported: Exported) -> None
     assert exported("contact_first_response_seconds_sum", EMAIL) == 61
 
 
-def test_postage_is_told_in_euros(exported: Exported) -> None:
+def test_postage_is_exported_in_euros(exported: Exported) -> None:
     fill(exported.worker)
     assert exported("contact_sent_total", MAIL, postage="lettre_recommandee") == 1
     assert exported("contact_sent_total", MAIL, postage="lettre_verte") == 0
@@ -63,7 +63,7 @@ def test_postage_is_told_in_euros(exported: Exported) -> None:
     assert exported("contact_postage_euros_total", EMAIL, postage="lettre_verte") is None
 
 
-def test_a_form_may_be_corrected_and_is_decided(exported: Exported) -> None:
+def test_form_corrections_and_decisions_are_counted(exported: Exported) -> None:
     fill(exported.worker)
     assert exported("contact_form_correction_total", FORM, step="requested") == 1
     assert exported("contact_form_correction_total", FORM, step="received") == 1
@@ -72,7 +72,7 @@ def test_a_form_may_be_corrected_and_is_decided(exported: Exported) -> None:
     assert exported("contact_resolution_seconds_bucket", FORM, le="2592000.0") == 0
 
 
-def test_appointments_end_in_one_of_four_ways(exported: Exported) -> None:
+def test_appointments_have_one_of_four_outcomes(exported: Exported) -> None:
     fill(exported.worker)
     outcomes = ("attended", "missed", "cancelled_by_citizen", "cancelled_by_service")
     assert [exported("contact_appointment_total", APPOINTMENT, outcome=name) for name in outcomes] == [3, 1, 0, 1]
@@ -84,7 +84,7 @@ def test_appointments_end_in_one_of_four_ways(exported: Exported) -> None:
     assert exported("contact_backlog_items", APPOINTMENT, state="waiting") == 1
 
 
-def test_opinions_stand_under_the_channel_that_they_are_about(exported: Exported) -> None:
+def test_feedback_has_the_channel_of_its_contact(exported: Exported) -> None:
     fill(exported.worker)
     assert exported("contact_survey_invited_total", ABOUT_CALLS) == 9
     bounds = [exported("contact_satisfaction_score_bucket", ABOUT_CALLS, le=le) for le in ("3.0", "4.0", "5.0", "+Inf")]
@@ -102,53 +102,53 @@ def test_opinions_stand_under_the_channel_that_they_are_about(exported: Exported
     assert exported("contact_survey_invited_total", about_letters) == 0
 
 
-def test_what_is_said_in_weeks_is_told_with_how_sure_it_is(exported: Exported) -> None:
-    def told(measure: str, window: str = "28d", place: Dimensions = ABOUT_CALLS) -> list[float | None]:
+def test_satisfaction_measures_have_confidence_bounds(exported: Exported) -> None:
+    def measured(measure: str, window: str = "28d", place: Dimensions = ABOUT_CALLS) -> list[float | None]:
         names = ("answers", "ratio", "lower_ratio", "upper_ratio")
         values = (exported(f"contact_satisfaction_{name}", place, measure=measure, window=window) for name in names)
         return [value if value is None else round(value, 3) for value in values]
 
     exported.worker.count(OPINION, NOON, given_csat_1_5_5=4)
-    assert told("csat") == [4, None, None, None], "too few"
+    assert measured("csat") == [4, None, None, None], "too few"
     exported.worker.count(OPINION, NOON - timedelta(days=1), given_csat_1_5_1=1)
     exported.worker.count(
         OPINION, NOON - timedelta(days=10), given_csat_1_5_4=5, given_nps_0_10_9=5, given_nps_0_10_0=5
     )
-    assert told("csat", "7d") == [5, 0.8, 0.376, 0.964]
-    assert told("csat") == [10, 0.9, 0.596, 0.982]
-    assert told("nps") == [10, 0, -0.527, 0.527]
-    assert told("nps", "7d") == [0, None, None, None]
-    assert told("jdma") == [0, None, None, None]
-    assert told("csat", place=Dimensions("mail", "siege", "social", "")) == [0, None, None, None]
+    assert measured("csat", "7d") == [5, 0.8, 0.376, 0.964]
+    assert measured("csat") == [10, 0.9, 0.596, 0.982]
+    assert measured("nps") == [10, 0, -0.527, 0.527]
+    assert measured("nps", "7d") == [0, None, None, None]
+    assert measured("jdma") == [0, None, None, None]
+    assert measured("csat", place=Dimensions("mail", "siege", "social", "")) == [0, None, None, None]
     assert exported("contact_satisfaction_minimum_answers") == 5
 
 
-def test_of_those_invited_it_is_told_how_many_answered(exported: Exported) -> None:
+def test_response_rate_is_answers_of_invited_citizens(exported: Exported) -> None:
     exported.worker.count(OPINION, NOON, invited=20, invited_answered=5)
 
-    def told(name: str, place: Dimensions = ABOUT_CALLS) -> float | None:
+    def measured(name: str, place: Dimensions = ABOUT_CALLS) -> float | None:
         return exported(f"contact_satisfaction_{name}", place, measure="response", window="7d")
 
-    assert (told("answers"), told("ratio")) == (20, 0.25)
-    assert round(told("upper_ratio") or 0, 3) == 0.469
+    assert (measured("answers"), measured("ratio")) == (20, 0.25)
+    assert round(measured("upper_ratio") or 0, 3) == 0.469
     nobody = Dimensions("mail", "siege", "social", "")
-    assert (told("answers", nobody), told("ratio", nobody)) == (0, None)
+    assert (measured("answers", nobody), measured("ratio", nobody)) == (0, None)
 
 
-def test_what_somebody_went_through_stands_beside_what_they_say(exported: Exported) -> None:
+def test_answers_are_counted_by_experience(exported: Exported) -> None:
     exported.worker.count(
         OPINION, NOON, given_csat_1_5_1=3, csat_promise_missed_unsatisfied=3, csat_wait_gt_300_unsatisfied=2
     )
 
-    def told(experience: str, satisfied: str) -> float | None:
+    def measured(experience: str, satisfied: str) -> float | None:
         labels = {"experience": experience, "satisfied": satisfied}
         return exported("contact_satisfaction_after_items", ABOUT_CALLS, **labels)
 
-    assert (told("promise_missed", "false"), told("promise_missed", "true")) == (3, 0)
-    assert (told("wait_gt_300", "false"), told("wait_le_60", "false")) == (2, 0)
+    assert (measured("promise_missed", "false"), measured("promise_missed", "true")) == (3, 0)
+    assert (measured("wait_gt_300", "false"), measured("wait_le_60", "false")) == (2, 0)
 
 
-def test_what_waits_is_told_by_civil_days_since_it_came(exported: Exported) -> None:
+def test_backlog_is_counted_by_civil_days_since_receipt(exported: Exported) -> None:
     midnight = NOON.replace(hour=0)
     came = [
         *(NOON, midnight),
@@ -173,7 +173,7 @@ def test_what_waits_is_told_by_civil_days_since_it_came(exported: Exported) -> N
     assert bands(MAIL) == [0, 2, 1, 1, 0, 0, 2]
 
 
-def test_what_is_open_is_told_with_its_oldest(exported: Exported) -> None:
+def test_open_contacts_have_the_time_of_the_oldest(exported: Exported) -> None:
     fill(exported.worker)
     for place in (MAIL, EMAIL, FORM):
         assert exported("contact_backlog_items", place, state="waiting") == 3
@@ -183,7 +183,7 @@ def test_what_is_open_is_told_with_its_oldest(exported: Exported) -> None:
         assert oldest == (NOON - timedelta(days=2)).timestamp()
 
 
-def test_desks_have_a_target_of_their_own_and_no_agents(exported: Exported) -> None:
+def test_desks_have_their_own_target_and_no_agents(exported: Exported) -> None:
     fill(exported.worker)
     exported.worker.answered(SOCIAL, NOON, 400)
     level = {"formula": "answered_share"}
@@ -194,7 +194,7 @@ def test_desks_have_a_target_of_their_own_and_no_agents(exported: Exported) -> N
     assert exported("contact_agents", DESK, state="available") is None
 
 
-def test_what_moves_to_another_service_makes_no_counter_fall(exported: Exported) -> None:
+def test_reattribution_to_another_service_does_not_lower_a_counter(exported: Exported) -> None:
     worker = exported.worker
     unassigned = MAIL._replace(service="")
     worker.count(unassigned, NOON, "received", "responded")
@@ -220,7 +220,7 @@ def test_what_moves_to_another_service_makes_no_counter_fall(exported: Exported)
     assert exported("contact_corrected_total", APPOINTMENT, fact="received") == 1
 
 
-def test_places_that_the_settings_name_have_all_their_series_before_anything_happens(exported: Exported) -> None:
+def test_configured_dimensions_have_all_series_from_the_start(exported: Exported) -> None:
     exported.worker.progress(NOON)
     before = exported.numbers().keys()
     for place in (MAIL, EMAIL, FORM, APPOINTMENT):
@@ -231,11 +231,10 @@ def test_places_that_the_settings_name_have_all_their_series_before_anything_hap
 
 
 NOT_SHOWN = {"ended_forgotten", "ring_unanswered", "invited_answered", *(n for n in FEEDBACK.facts if n[:5] == "csat_")}
-"""What is counted, and told by no counter: a call that the switchboard forgot, an agent who let it ring; and of opinions what is
-told of weeks."""
+"""Counts without a counter: forgotten calls, calls that an agent let ring, and feedback counts used only by windows."""
 
 
-def test_nothing_that_is_counted_is_left_out(exported: Exported) -> None:
+def test_all_counts_are_exported(exported: Exported) -> None:
     left_out = set()
     before = exported.counted()
     for place in (SOCIAL, DESK, MAIL, EMAIL, FORM, APPOINTMENT, OPINION):
@@ -248,33 +247,33 @@ def test_nothing_that_is_counted_is_left_out(exported: Exported) -> None:
     assert left_out == NOT_SHOWN
 
 
-def test_the_steps_of_a_channel_are_those_that_its_events_tell() -> None:
+def test_steps_of_a_channel_match_its_event_types() -> None:
     nouns = {"letter": Channel.MAIL, "email": Channel.EMAIL, "form": Channel.FORM}
-    told: dict[Channel, set[str]] = {channel: set() for channel in nouns.values()}
+    emitted: dict[Channel, set[str]] = {channel: set() for channel in nouns.values()}
     for kind, step in facts._STEPS.items():
-        told[nouns[kind.partition(".")[0]]].add(step)
-    assert {channel: set(steps) for channel, steps in STEPS.items()} == told
+        emitted[nouns[kind.partition(".")[0]]].add(step)
+    assert {channel: set(steps) for channel, steps in STEPS.items()} == emitted
     every = {name for facts_ in FACTS.values() for name in facts_}
     assert every == set(CASE_SCHEMA.facts)
     assert set(CLOSED_COUNTS) == {f"closed_{name}" for name in ("answered", *CloseOutcome, *FormDecision)}
 
 
-def test_metrics_and_board_tell_the_same_of_services(exported: Exported) -> None:
+def test_metrics_and_board_show_the_same_figures_of_services(exported: Exported) -> None:
     fill(exported.worker)
     (service,) = make_message(exported.view.snapshot(NOON), OPTIONS, "v").board.services
-    for place, told in ((MAIL, service.mail), (EMAIL, service.email), (FORM, service.form)):
-        assert told is not None
-        assert exported("contact_today_items", place, flow="received") == told.received
-        assert exported("contact_today_items", place, flow="closed") == told.closed
+    for place, cases in ((MAIL, service.mail), (EMAIL, service.email), (FORM, service.form)):
+        assert cases is not None
+        assert exported("contact_today_items", place, flow="received") == cases.received
+        assert exported("contact_today_items", place, flow="closed") == cases.closed
         for state in ("waiting", "in_progress", "pending_citizen"):
-            assert exported("contact_backlog_items", place, state=state) == getattr(told, state)
+            assert exported("contact_backlog_items", place, state=state) == getattr(cases, state)
     appointment = service.appointment
     assert appointment is not None
     for outcome in ("attended", "missed", "cancelled_by_citizen", "cancelled_by_service"):
         assert exported("contact_today_items", APPOINTMENT, flow=outcome) == getattr(appointment, outcome)
 
 
-def test_the_means_of_today_can_be_had_exactly(exported: Exported) -> None:
+def test_means_of_today_are_exact(exported: Exported) -> None:
     fill(exported.worker)
     exported.worker.answered(DESK, NOON - timedelta(days=1), 9)
 
@@ -297,7 +296,7 @@ def test_the_means_of_today_can_be_had_exactly(exported: Exported) -> None:
     assert exported("contact_service_level_denominator_total", DESK, **level) == 2
 
 
-def test_it_is_told_what_runs_and_how_long_nobody_may_come() -> None:
+def test_versions_and_limits_of_silence_are_exported() -> None:
     exported = Exported(WebOptions(brokers="", quiet_after_seconds=60, quiet_after_seconds_of={"mail": 86_400}))
     gaps = {channel: exported("contact_expected_gap_seconds", channel=channel) for channel in ("call", "mail", "form")}
     assert gaps == {"call": 60, "mail": 86_400, "form": None}
@@ -305,7 +304,7 @@ def test_it_is_told_what_runs_and_how_long_nobody_may_come() -> None:
     assert build.samples[0].labels.keys() == {"version", "python"}
 
 
-def test_promtool_finds_nothing_to_say_of_any_channel(exported: Exported) -> None:
+def test_promtool_accepts_the_metrics_of_all_channels(exported: Exported) -> None:
     fill(exported.worker)
     exported.worker.answered(SOCIAL, NOON, 4)
     exported.worker.progress(NOON)
@@ -317,7 +316,7 @@ def test_promtool_finds_nothing_to_say_of_any_channel(exported: Exported) -> Non
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
 
 
-def test_a_large_house_has_a_bounded_number_of_series() -> None:
+def test_number_of_series_of_a_large_organisation_is_limited() -> None:
     exported = Exported(WebOptions(brokers=""))
     worker = exported.worker
     for number in range(10):

@@ -1,4 +1,4 @@
-"""What a scrape keeps from the one before is what it would find if it were the first."""
+"""Test that cached samples equal those of a first scrape."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from tests.unit.web.exported_promises import POLICIES
 from tests.web.rows import APPOINTMENT, DESK, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
 
 EVENING = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)
-"""Half an hour before midnight there."""
+"""Half an hour before midnight in Paris."""
 PLACES = (SOCIAL, ROADS, DESK, MAIL, FORM, APPOINTMENT, OPINION)
 
 
@@ -50,9 +50,9 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=20)  # each writes some thousands of series anew for each of its steps
+@settings(max_examples=20)  # each example writes thousands of series at each step
 @given(steps)
-def test_each_scrape_is_as_if_it_were_the_first(changes: list[tuple[tuple[Dimensions, str], int, bool, int]]) -> None:
+def test_cached_scrape_equals_a_first_scrape(changes: list[tuple[tuple[Dimensions, str], int, bool, int]]) -> None:
     now = Now()
     view = FiguresView(ZoneInfo("Europe/Paris"), now.at, lambda: POLICIES)
     view.begin(range(2))

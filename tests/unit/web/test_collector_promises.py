@@ -1,4 +1,4 @@
-"""The metrics of SLA clocks."""
+"""Tests of the metrics of SLA clocks."""
 
 import subprocess
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ LETTERS = Dimensions("mail", "siege", "social", "")
 WHICH = {"policy": "courrier", "clock": "acknowledge"}
 
 
-def test_promises_are_told_where_their_contacts_are() -> None:
+def test_clocks_have_the_dimensions_of_their_contacts() -> None:
     exported = Exported()
     exported.worker.count(KEPT, NOON, "started", "started", "started", "met", "breached")
     exported.worker.stocks(KEPT, NOON - timedelta(days=3), running=1, overdue=1)
@@ -36,7 +36,7 @@ def test_promises_are_told_where_their_contacts_are() -> None:
     assert oldest == (NOON - timedelta(days=3)).timestamp()
 
 
-def test_promises_are_no_channel() -> None:
+def test_sla_is_not_exported_as_a_channel() -> None:
     exported = Exported()
     exported.worker.count(KEPT, NOON, "started")
     exported.worker.stocks(KEPT, NOON, overdue=1)
@@ -45,7 +45,7 @@ def test_promises_are_no_channel() -> None:
     assert make_message(exported.view.snapshot(NOON), exported.options, "")
 
 
-def test_what_is_due_is_told_by_how_far_away_it_is() -> None:
+def test_due_clocks_are_counted_by_horizon() -> None:
     exported = Exported()
     worker = exported.worker
     for ahead in ({"minutes": 3}, {"minutes": 59}, {"hours": 1}, {"hours": 23}, {"days": 2}, {"days": 6}, {"days": 8}):
@@ -58,12 +58,12 @@ def test_what_is_due_is_told_by_how_far_away_it_is() -> None:
 
     assert due() == [2, 3, 4, 5, 6], "neither what passed in these five minutes nor what stands still"
     exported.now += timedelta(minutes=1)
-    assert due() == [3, 3, 4, 5, 6], "of five minutes that have begun all is told"
+    assert due() == [3, 3, 4, 5, 6], "the current five minutes count in full"
     exported.now += timedelta(days=30)
-    assert due() == [7] * 5, "whose deadline passed while nobody told so is due at once"
+    assert due() == [7] * 5, "a passed deadline without a breach event is due now"
 
 
-def test_what_is_promised_is_told_as_of_now() -> None:
+def test_sla_file_is_exported_as_of_now() -> None:
     exported = Exported(HOUSE, POLICIES)
 
     def objective(policy: str, clock: str) -> float | None:
@@ -72,23 +72,23 @@ def test_what_is_promised_is_told_as_of_now() -> None:
     def target(policy: str, clock: str) -> float | None:
         return exported("contact_sla_target_seconds", policy=policy, clock=clock)
 
-    def told(clock: str, **terms: str) -> float | None:
+    def policy_info(clock: str, **terms: str) -> float | None:
         return exported("contact_sla_policy_info", policy="courrier", clock=clock, **terms)
 
     assert (objective("telephone", "answer"), target("telephone", "answer")) == (0.8, 60)
     assert (objective("courrier", "acknowledge"), target("courrier", "acknowledge")) == (0.95, None), (
-        "days are no seconds"
+        "a target in days has no seconds"
     )
     assert (objective("courrier", "resolution"), target("courrier", "resolution")) == (0.9, 72_000)
-    assert told("acknowledge", calendar="siege", unit="calendar_days", target="7") == 1
-    assert told("resolution", calendar="always", unit="opening_hours", target="72000") == 1
+    assert policy_info("acknowledge", calendar="siege", unit="calendar_days", target="7") == 1
+    assert policy_info("resolution", calendar="always", unit="opening_hours", target="72000") == 1
 
     exported.now = datetime(2026, 3, 11, 0, 0, tzinfo=NOON.tzinfo)
     assert (objective("courrier", "acknowledge"), objective("courrier", "resolution")) == (0.9, None)
-    assert told("acknowledge", calendar="always", unit="months", target="2") == 1
+    assert policy_info("acknowledge", calendar="always", unit="months", target="2") == 1
 
 
-def test_whether_it_is_open_is_told_with_the_next_change() -> None:
+def test_opening_state_has_the_time_of_the_next_change() -> None:
     exported = Exported(HOUSE, POLICIES)
 
     def states() -> tuple[float | None, ...]:
@@ -110,7 +110,7 @@ def test_whether_it_is_open_is_told_with_the_next_change() -> None:
     assert exported("contact_queue_open", DESK, calendar="siege") is None, "nothing is promised there"
 
 
-def test_who_waits_longest_waits_in_opening_hours_too() -> None:
+def test_longest_wait_is_exported_in_opening_hours_too() -> None:
     exported = Exported(HOUSE, POLICIES)
     exported.worker.stocks(MAIL, NOON - timedelta(days=7) + timedelta(hours=5), waiting=1)
     exported.worker.stocks(DESK, NOON - timedelta(hours=1), waiting=1)
@@ -126,7 +126,7 @@ def test_who_waits_longest_waits_in_opening_hours_too() -> None:
     assert age(MAIL) is None, "nobody waits"
 
 
-def test_by_which_file_clocks_are_set_is_told() -> None:
+def test_sla_file_in_force_is_exported() -> None:
     exported = Exported(HOUSE, POLICIES)
     exported.worker.progress(NOON, sla=POLICIES.fingerprint)
     assert exported("contact_sla_file_in_force", partition="0") == 1
@@ -134,7 +134,7 @@ def test_by_which_file_clocks_are_set_is_told() -> None:
     assert exported("contact_sla_file_in_force", partition="0") == 0
 
 
-def test_a_promise_that_nobody_met_yet_is_told_with_zeros() -> None:
+def test_target_without_contacts_has_zeros() -> None:
     exported = Exported(HOUSE, POLICIES)
     expected = {
         ("call", "routes", "telephone", "answer"),
@@ -166,7 +166,7 @@ def test_a_promise_that_nobody_met_yet_is_told_with_zeros() -> None:
 
 
 @pytest.mark.parametrize("policies", [Policies(), POLICIES])
-def test_only_what_is_promised_has_series(policies: Policies) -> None:
+def test_only_targets_of_the_sla_file_have_series(policies: Policies) -> None:
     exported = Exported(HOUSE, policies)
     exported.worker.count(MAIL, NOON, "received")
     names = {name for name, _ in exported.numbers() if name.startswith(("contact_sla_", "contact_calendar_"))}
@@ -175,7 +175,7 @@ def test_only_what_is_promised_has_series(policies: Policies) -> None:
     assert (exported("contact_queue_open", MAIL, calendar="siege") is None) is policies.empty
 
 
-def test_what_is_promised_can_be_read_in_both_formats() -> None:
+def test_sla_metrics_can_be_parsed_in_both_formats() -> None:
     exported = Exported(HOUSE, POLICIES)
     families = text_string_to_metric_families(generate_openmetrics(exported.registry).decode())
     assert {"contact_sla_policy", "contact_sla_due_items", "contact_calendar_open"} <= {one.name for one in families}
@@ -184,15 +184,15 @@ def test_what_is_promised_can_be_read_in_both_formats() -> None:
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
 
 
-def test_how_long_it_took_is_told_in_opening_hours_too() -> None:
+def test_durations_are_exported_in_opening_hours_too() -> None:
     exported = Exported(HOUSE, POLICIES)
     resolved = Dimensions(SLA, "siege", "social", "courrier:resolution:mail")
     exported.worker.count(resolved, NOON, "started", "met", "worked", amount=7 * 3600)
     exported.worker.count(KEPT, NOON, "worked", amount=60)
 
-    def told(suffix: str, **labels: str) -> float | None:
+    def resolution(suffix: str, **labels: str) -> float | None:
         return exported(f"contact_resolution_business_seconds_{suffix}", LETTERS, policy="courrier", **labels)
 
-    assert (told("count"), told("sum")) == (1, 7 * 3600), "an acknowledgement is none"
-    assert (told("bucket", le="7200.0"), told("bucket", le="25200.0")) == (0, 1)
+    assert (resolution("count"), resolution("sum")) == (1, 7 * 3600), "an acknowledgement is none"
+    assert (resolution("bucket", le="7200.0"), resolution("bucket", le="25200.0")) == (0, 1)
     assert exported("contact_first_response_business_seconds_count", LETTERS, policy="courrier") is None, "not promised"

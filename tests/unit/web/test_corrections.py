@@ -1,4 +1,4 @@
-"""Counters and histograms keep corrected counts, which their twins hold too: the difference is true."""
+"""Tests of correction metrics: counter minus correction metric is the true count."""
 
 import re
 
@@ -29,14 +29,14 @@ Facts = list[tuple[Dimensions, str, int]]
 
 
 def without_part(name: str) -> tuple[str, str]:
-    """Name of a sample → its metric, and what it is of it."""
+    """Return the metric of a sample and the suffix of its name."""
     metric, _, part = name.rpartition("_")
     return metric, part
 
 
 @st.composite
 def facts(draw: st.DrawFn) -> Facts:
-    """Facts of each kind of place, with durations in seconds."""
+    """Generate facts of each figure schema, with durations in seconds."""
     place = st.sampled_from(PLACES)
     amount = st.sampled_from([0, 5, 6, 900, 90_000, 10_000_000])
     chosen = draw(st.lists(place, max_size=12))
@@ -44,14 +44,14 @@ def facts(draw: st.DrawFn) -> Facts:
 
 
 @given(facts(), facts())
-def test_counter_less_its_twin_is_what_is_true(right: Facts, wrong: Facts) -> None:
+def test_counter_minus_its_correction_metric_is_the_true_count(right: Facts, wrong: Facts) -> None:
     exported, true = (Exported(HOUSE, POLICIES) for _ in range(2))
     for place, fact, amount in (*right, *wrong):
         exported.worker.count(place, NOON, fact, amount=amount)
     for place, fact, amount in right:
         true.worker.count(place, NOON, fact, amount=amount)
     for place, _, _ in wrong:
-        true.worker.count(place, NOON)  # it is known that there is such a place
+        true.worker.count(place, NOON)  # so that the dimensions exist
     before = exported.numbers()
     for place, fact, amount in wrong:
         exported.worker.took_back(place, NOON, fact, amount)
@@ -66,14 +66,14 @@ def test_counter_less_its_twin_is_what_is_true(right: Facts, wrong: Facts) -> No
         ):
             continue
         assert number == before[name, labels], "no counter falls"
-        twin = f"{metric}{CORRECTED_SUFFIX}_{part}".replace("postage_euros_corrected", "postage_corrected_euros")
+        correction = f"{metric}{CORRECTED_SUFFIX}_{part}".replace("postage_euros_corrected", "postage_corrected_euros")
         if name not in TWINLESS and "postage_corrected" not in name:
-            assert number - after[twin, labels] == pytest.approx(expected[name, labels], abs=1e-6), (name, labels)
+            assert number - after[correction, labels] == pytest.approx(expected[name, labels], abs=1e-6), (name, labels)
             compared += 1
     assert compared > 500
 
 
-def test_each_help_text_names_the_other_metric() -> None:
+def test_help_texts_of_counter_and_correction_metric_refer_to_each_other() -> None:
     helps = {family.name: family.documentation for family in Exported(HOUSE, POLICIES).registry.collect()}
     corrections = [
         name for name in helps if name.endswith(CORRECTED_SUFFIX) and name.removesuffix(CORRECTED_SUFFIX) in helps

@@ -1,4 +1,4 @@
-"""What stands behind the figures of the pages, and the icon that tells how much needs attention."""
+"""Tests of the explanations of figures, and of the icon."""
 
 import tomllib
 from collections.abc import Iterable
@@ -46,8 +46,8 @@ POLICIES = Policies(
 )
 
 
-class House:
-    """Contacts as they are in the state, and the board of their figures."""
+class FilledBoard:
+    """Contacts in the state, and the board with their figures."""
 
     def __init__(self) -> None:
         self.rows: list[Contact] = []
@@ -71,7 +71,7 @@ class House:
         return make_message(view.snapshot(NOW), OPTIONS, "v").board
 
     def listed(self, figures: Iterable[str], asked: FigureQuery) -> tuple[int, int]:
-        """Return how many facts the commands of figures list, in the numerator and in the denominator."""
+        """Return the numbers of facts that the commands list, in the numerator and in the denominator."""
         judged = [
             formula_of(name, OPTIONS.formula, OPTIONS.target_seconds, OPTIONS.short_abandon_seconds).judge(
                 fact.name, fact.amount
@@ -88,94 +88,98 @@ class House:
 
 
 def days(number: int) -> FigureQuery:
-    """Ask as `--days` does."""
+    """Query like `--days`."""
     midnight = datetime.combine(NOW.astimezone(OPTIONS.time_zone), datetime.min.time(), OPTIONS.time_zone)
     first, end = midnight - timedelta(days=number - 1), midnight + timedelta(days=1)
     return FigureQuery(since=int(first.timestamp()), until=int(end.timestamp()))
 
 
 @pytest.fixture
-def house() -> House:
-    house = House()
+def filled() -> FilledBoard:
+    filled = FilledBoard()
     for index, at in enumerate(
         (-90_000, 0, 9000, 9100, 10_700, 10_900)
     ):  # the day before; before the last half hour; in it
-        house.take(*answered_call(f"call:asterisk/siege:{index}", at=at, wait=5 if index % 2 else 100))
+        filled.take(*answered_call(f"call:asterisk/siege:{index}", at=at, wait=5 if index % 2 else 100))
     for index in range(3):
-        house.take(make("call.queued", 0, subject=f"call:asterisk/siege:w{index}", queue="mdph", site="siege"))
+        filled.take(make("call.queued", 0, subject=f"call:asterisk/siege:w{index}", queue="mdph", site="siege"))
     for channel, kind, number in (("mail", "letter.arrived", 2), ("email", "email.received", 4)):
         for index in range(number):
-            house.take(make(kind, 60 * index, subject=f"{channel}:essai/siege:{index}", channel=channel, service="rsa"))
+            filled.take(
+                make(kind, 60 * index, subject=f"{channel}:essai/siege:{index}", channel=channel, service="rsa")
+            )
     for index, (ago, scale, score) in enumerate(
         [(0, "csat_1_5", 5), (0, "nps_0_10", 9), (27, "csat_1_5", 1), (28, "csat_1_5", 4), (0, "jdma_0_10", 0)]
     ):
         subject = f"feedback:essai/siege:{index}"
-        house.take(make("feedback.given", -86_400 * ago, subject=subject, channel="feedback", scale=scale, score=score))
-    return house
+        filled.take(
+            make("feedback.given", -86_400 * ago, subject=subject, channel="feedback", scale=scale, score=score)
+        )
+    return filled
 
 
-def test_what_is_listed_of_the_promises_card_is_what_it_counts(house: House) -> None:
-    standing = [told for told in house.board().promises.standing if told.channel not in ("call", "visit")]
-    channels = {told.channel for told in standing}
+def test_command_of_the_promises_card_lists_what_it_counts(filled: FilledBoard) -> None:
+    standing = [status for status in filled.board().promises.standing if status.channel not in ("call", "visit")]
+    channels = {status.channel for status in standing}
     assert channels == {"mail", "email"}
     for name in ("overdue", "running", "at_risk"):
         (figure,) = EXPLAIN_NAMES[f"promises_{name}"]
-        number = sum(getattr(told, name) for told in standing)
-        assert house.listed([figure], FigureQuery(channels)) == (number, 0), name
-    assert sum(told.overdue for told in standing) == 6
-    everything = sum(told.overdue for told in house.board().promises.standing)
-    assert house.listed(["overdue"], FigureQuery(["sla"])) == (everything, 0) == (9, 0)
-    assert house.listed(["overdue"], FigureQuery(queue="courrier:resolution:mail")) == (2, 0)
+        number = sum(getattr(status, name) for status in standing)
+        assert filled.listed([figure], FigureQuery(channels)) == (number, 0), name
+    assert sum(status.overdue for status in standing) == 6
+    everything = sum(status.overdue for status in filled.board().promises.standing)
+    assert filled.listed(["overdue"], FigureQuery(["sla"])) == (everything, 0) == (9, 0)
+    assert filled.listed(["overdue"], FigureQuery(queue="courrier:resolution:mail")) == (2, 0)
 
 
-def test_what_is_listed_of_the_last_half_hour_is_what_it_counts(house: House) -> None:
-    board = house.board()
+def test_command_of_the_last_half_hour_lists_what_it_counts(filled: FilledBoard) -> None:
+    board = filled.board()
     assert (board.recent.since, board.recent.until) == ("2025-03-03T11:35+01:00", "2025-03-03T12:05+01:00")
     since, until = (int(datetime.fromisoformat(at).timestamp()) for at in (board.recent.since, board.recent.until))
     recent = board.all.recent_service_level
-    assert house.listed(EXPLAIN_NAMES["queues_recent"], FigureQuery(["call"], since=since, until=until)) == (
+    assert filled.listed(EXPLAIN_NAMES["queues_recent"], FigureQuery(["call"], since=since, until=until)) == (
         recent.numerator,
         recent.denominator,
     )
     today = board.all.today.service_level
-    assert house.listed(EXPLAIN_NAMES["queues_service"], days(1)._replace(channels=["call"])) == (
+    assert filled.listed(EXPLAIN_NAMES["queues_service"], days(1)._replace(channels=["call"])) == (
         today.numerator,
         today.denominator,
     )
     assert 0 < recent.denominator < today.denominator < 6
 
 
-def test_what_is_listed_of_opinions_is_what_they_count(house: House) -> None:
-    board = house.board()
+def test_command_of_feedback_figures_lists_what_they_count(filled: FilledBoard) -> None:
+    board = filled.board()
     assert board.all_services.feedback is not None
-    assert house.listed(EXPLAIN_NAMES["opinions_given"], days(1)._replace(channels=["feedback"])) == (3, 0)
+    assert filled.listed(EXPLAIN_NAMES["opinions_given"], days(1)._replace(channels=["feedback"])) == (3, 0)
     assert board.all_services.feedback.given == 3
-    (csat,) = (told for told in board.satisfaction if told.service is None and told.measure == "csat")
+    (csat,) = (line for line in board.satisfaction if line.service is None and line.measure == "csat")
     assert (
-        house.listed(EXPLAIN_NAMES["opinions_csat"], days(28)._replace(channels=["feedback"]))
+        filled.listed(EXPLAIN_NAMES["opinions_csat"], days(28)._replace(channels=["feedback"]))
         == (csat.answers, 0)
         == (2, 0)
     )
 
 
-def test_a_service_or_a_place_that_is_not_named_is_any(house: House) -> None:
-    assert house.listed(["waiting"], FigureQuery(service="rsa"))[0] == 6
-    assert house.listed(["waiting"], FigureQuery(site="siege"))[0] == 3
-    assert house.listed(["waiting"], FigureQuery(service=""))[0] == 3, "none has this name"
+def test_omitted_service_or_site_matches_all(filled: FilledBoard) -> None:
+    assert filled.listed(["waiting"], FigureQuery(service="rsa"))[0] == 6
+    assert filled.listed(["waiting"], FigureQuery(site="siege"))[0] == 3
+    assert filled.listed(["waiting"], FigureQuery(service=""))[0] == 3, "none has this name"
 
 
-def test_what_lists_contacts_is_called_as_accueil_explain_calls_it() -> None:
+def test_explain_names_exist_in_accueil_explain() -> None:
     assert {name for several in EXPLAIN_NAMES.values() for name in several} <= set(figure_names())
 
 
-def test_a_figure_without_contacts_is_one_of_agents_or_of_days_before() -> None:
+def test_only_figures_of_agents_and_earlier_days_have_no_contacts() -> None:
     agents = {f"queues_{name}" for name in ("available", "on_contact", "paused")}
     assert {figure for figure, several in EXPLAIN_NAMES.items() if not several} == agents | {"queues_usual"}
 
 
 @pytest.mark.parametrize(("number", "shown"), [("1", "1"), ("9", "9"), ("10", "9+"), ("007", "7"), ("999999", "9+")])
 @pytest.mark.parametrize("level", ["attention", "action"])
-def test_the_icon_tells_how_many(number: str, shown: str, level: str) -> None:
+def test_icon_shows_the_number(number: str, shown: str, level: str) -> None:
     icon = ET.fromstring(draw_icon(number, level))
     assert [text.text for text in icon.iter("{http://www.w3.org/2000/svg}text")] == [shown]
 
@@ -187,5 +191,5 @@ def test_each_level_has_its_own_shape() -> None:
 @pytest.mark.parametrize(
     ("number", "level"), [("", ""), ("0", "action"), ("3", "x"), ("<b>", "action"), ("-1", "action"), ("٣", "action")]
 )
-def test_what_is_no_number_or_no_level_has_the_plain_icon(number: str, level: str) -> None:
+def test_invalid_number_or_level_returns_the_plain_icon(number: str, level: str) -> None:
     assert draw_icon(number, level) == PLAIN

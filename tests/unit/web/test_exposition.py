@@ -1,4 +1,4 @@
-"""What is written is what prometheus-client would write."""
+"""Tests that the text output equals that of prometheus-client."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from streams.web.exposition import Exposition
 
 
 class Changing(Collector):
-    """Metrics of each kind, with labels that have to be escaped, and numbers of each form."""
+    """Metrics of each kind, with labels that need escaping and all forms of numbers."""
 
     def __init__(self) -> None:
         self.number = 0.0
@@ -44,7 +44,7 @@ class Changing(Collector):
         yield GaugeMetricFamily("nothing", "No samples.", labels=("a",))
 
 
-def test_it_is_what_the_client_would_write_each_time() -> None:
+def test_output_equals_that_of_the_client_at_each_scrape() -> None:
     registry, changing = CollectorRegistry(), Changing()
     registry.register(changing)
     written = Exposition(registry)
@@ -53,7 +53,7 @@ def test_it_is_what_the_client_would_write_each_time() -> None:
         assert written.write() == generate_latest(registry)
 
 
-def test_series_that_are_no_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_series_leave_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exposition, "MAX_CACHED_SERIES", 3)
     registry = CollectorRegistry()
     registry.register(Changing())
@@ -65,7 +65,7 @@ def test_series_that_are_no_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) 
 
 
 class Alone(Collector):
-    """Metrics that take a moment, and notice who else collects them."""
+    """A slow collector that detects concurrent collections."""
 
     def __init__(self) -> None:
         self.now = self.most = 0
@@ -78,7 +78,7 @@ class Alone(Collector):
         yield GaugeMetricFamily("now", "Now.", value=1)
 
 
-def test_scrapes_at_the_same_time_are_written_one_after_the_other() -> None:
+def test_concurrent_scrapes_run_one_after_the_other() -> None:
     registry, alone = CollectorRegistry(), Alone()
     registry.register(alone)
     written = Exposition(registry)

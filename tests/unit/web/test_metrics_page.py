@@ -1,4 +1,4 @@
-"""The page of metrics: what is committed is what the command prints, and it tells of all that is exported."""
+"""Tests of the metrics reference page: up to date, and complete."""
 
 import re
 from zoneinfo import ZoneInfo
@@ -32,14 +32,14 @@ PAGES = {"en": DEPLOYED / "METRICS.md", "fr": DEPLOYED / "METRICS.fr.md"}
 
 class NoReader:
     def start(self) -> None:
-        """Read nothing."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """End nothing."""
+        """Do nothing."""
 
 
 @pytest.mark.parametrize("language", PAGES)
-def test_the_committed_page_is_what_the_command_prints(language: str) -> None:
+def test_committed_page_equals_the_output_of_the_command(language: str) -> None:
     printed = CliRunner().invoke(command, ["--lang", language])
     assert printed.exit_code == 0
     assert PAGES[language].read_text(encoding="utf-8") == printed.output, (
@@ -47,7 +47,7 @@ def test_the_committed_page_is_what_the_command_prints(language: str) -> None:
     )
 
 
-def test_all_that_is_exported_is_explained_with_its_type_and_labels() -> None:
+def test_all_exported_metrics_are_described_with_type_and_labels() -> None:
     exported = Exported(HOUSE, POLICIES)
     fill(exported.worker)
     exported.worker.count(KEPT, NOON, "started", "due")
@@ -55,27 +55,29 @@ def test_all_that_is_exported_is_explained_with_its_type_and_labels() -> None:
     exported.worker.progress(NOON, event_at=1, history={"mail": 1})
     for family in exported.registry.collect():
         name = f"{family.name}{'_total' * (family.type == 'counter')}{'_info' * (family.type == 'info')}"
-        told = NAMES[name]
-        assert told.kind == family.type
+        entry = NAMES[name]
+        assert entry.kind == family.type
         for sample in family.samples:
-            assert sample.labels.keys() - {"le"} <= told.labels.keys(), name
-            for label, values in told.labels.items():
+            assert sample.labels.keys() - {"le"} <= entry.labels.keys(), name
+            for label, values in entry.labels.items():
                 assert not values or label not in sample.labels or sample.labels[label] in values, (name, label)
 
 
-def test_nothing_is_explained_that_is_not_there() -> None:
-    told = {re.sub("_(total|info)$", "", metric.name) for metric in PROCESSES["web"]}
-    twins = {name for name in told if name.removesuffix(CORRECTED_SUFFIX) in told - {name}} - descriptions.TEXTS.keys()
-    assert told - twins == descriptions.TEXTS.keys()
+def test_all_described_metrics_exist() -> None:
+    described = {re.sub("_(total|info)$", "", metric.name) for metric in PROCESSES["web"]}
+    corrections = {
+        name for name in described if name.removesuffix(CORRECTED_SUFFIX) in described - {name}
+    } - descriptions.TEXTS.keys()
+    assert described - corrections == descriptions.TEXTS.keys()
     connectors = CollectorRegistry()
     Metrics(connectors)
     of_the_engine = (family for family in REGISTRY.collect() if family.name.startswith("pipeline_"))
-    # What a worker made by another test in this process tells of the SLA file is explained with the web's own.
+    # Workers of other tests in this process export the SLA file metric too; it is described with those of web.
     there = {family.name for family in (*connectors.collect(), *of_the_engine)} - descriptions.TEXTS.keys()
     assert there == metrics_cli.TEXTS.keys()
 
 
-def test_each_explanation_is_in_both_languages() -> None:
+def test_each_description_is_in_both_languages() -> None:
     for metric in NAMES.values():
         assert metric.english
         assert metric.french
@@ -83,7 +85,7 @@ def test_each_explanation_is_in_both_languages() -> None:
         assert metric.english != metric.french, metric.name
 
 
-def test_each_formula_with_words_in_it_is_in_both_languages() -> None:
+def test_each_formula_with_words_is_in_both_languages() -> None:
     formulas = {metric.formula for metric in NAMES.values()}
     assert formulas >= FRENCH_FORMULAS.keys(), "a translation of nothing"
     formulas = {metric.formula for metric in NAMES.values() if metric.formula_french == metric.formula}
@@ -101,7 +103,7 @@ def selectors(node: object) -> list[promql_parser.VectorSelector]:
 
 
 @pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.english[:20])
-def test_what_is_made_of_metrics_asks_for_some_that_there_are(kpi: descriptions.Kpi) -> None:
+def test_kpi_queries_use_existing_metrics(kpi: descriptions.Kpi) -> None:
     found = selectors(promql_parser.parse(kpi.promql))
     assert found
     for selector in found:
@@ -113,21 +115,21 @@ def test_what_is_made_of_metrics_asks_for_some_that_there_are(kpi: descriptions.
             assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.english
 
 
-def test_a_metric_without_words_is_named() -> None:
+def test_metric_without_texts_is_named_in_the_error() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
     with pytest.raises(LookupError, match="connector_"):
         metrics_cli.describe(registry.collect(), {})
 
 
-def test_what_would_break_the_table_is_escaped() -> None:
+def test_cells_are_escaped() -> None:
     odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", "a | b", ())
     row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
     assert row.count("|") == 4
 
 
 @pytest.mark.parametrize(("language", "word"), [("fr", "Métriques"), ("en", "Metrics")])
-def test_the_board_serves_it(language: str, word: str) -> None:
+def test_board_serves_the_page(language: str, word: str) -> None:
     view = FiguresView(ZoneInfo("Europe/Paris"), NOON)
     app = create_app(view, NoReader(), WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
     with TestClient(app) as client:

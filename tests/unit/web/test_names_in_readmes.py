@@ -1,4 +1,4 @@
-"""READMEs of connectors whose figures stand on the board say where people's names for them are set, and what they say works."""
+"""Tests that the READMEs of connectors give valid examples of `[web.queues]` and `[web.services]`."""
 
 import re
 import tomllib
@@ -23,7 +23,7 @@ def tables_of(page: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: "/".join(page.parts[-2:]))
-def test_names_are_set_by_words_that_the_connector_uses(page: Path) -> None:
+def test_examples_of_web_settings_match_the_connector(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "[web.queues." in text
     assert "[web.services." in text

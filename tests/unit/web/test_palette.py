@@ -1,4 +1,4 @@
-"""Colours of both palettes can be told from their grounds (WCAG 2.2, 1.4.3 and 1.4.11)."""
+"""Tests of the contrast of both palettes (WCAG 2.2, 1.4.3 and 1.4.11)."""
 
 import re
 from pathlib import Path
@@ -24,14 +24,14 @@ def palette(selector: str) -> dict[str, str]:
     return dict(re.findall(r"--([\w-]+): (#\w+);", block[1]))
 
 
-def test_contrast_is_that_of_the_standard() -> None:
+def test_contrast_follows_the_standard() -> None:
     assert contrast("#000", "#fff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("selector", [":root", ':root[data-theme="light"]'], ids=["dark", "light"])
 @pytest.mark.parametrize(("colour", "ground", "least"), PAIRS)
-def test_colours_can_be_told_from_their_ground(selector: str, colour: str, ground: str, least: float) -> None:
+def test_colours_contrast_with_their_background(selector: str, colour: str, ground: str, least: float) -> None:
     colours = palette(selector)
     assert contrast(colours[colour], colours[ground]) >= least
 

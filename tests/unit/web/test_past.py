@@ -1,4 +1,4 @@
-"""How days like this one went before."""
+"""Tests of the typical day."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,7 +43,7 @@ def bucket_of(number: int) -> bytes:
 
 def filled(weeks: int = 4, number: int = 20) -> PastDays:
     past = PastDays(PARIS, NOON)
-    for week in range(1, weeks + 2):  # the first day that is known is none that counts: it may be a part of one
+    for week in range(1, weeks + 2):  # the first known day does not count: it may be incomplete
         past.put("day", (TODAY - week * WEEK).toordinal(), SOCIAL, 0, day_of(calls(number)))
     return past
 
@@ -54,7 +54,7 @@ def days_of(past: PastDays, history_read_until: int | None = None, today: date =
     }
 
 
-def test_places_partitions_days_and_buckets_of_a_day_are_added_up() -> None:
+def test_dimensions_partitions_days_and_buckets_are_added_up() -> None:
     past, day = filled(2), TODAY - WEEK
     past.put("day", day.toordinal(), ROADS, 1, day_of(calls(3, 11)))
     at = datetime(day.year, day.month, day.day, 10, 55, tzinfo=PARIS)
@@ -63,7 +63,7 @@ def test_places_partitions_days_and_buckets_of_a_day_are_added_up() -> None:
     assert (first.by_hour[10], first.by_hour[11]) == (24, 3)
 
 
-def test_a_row_that_changes_counts_once_and_one_that_is_removed_not_at_all() -> None:
+def test_changed_row_counts_once_and_removed_row_not_at_all() -> None:
     past, day = filled(2), TODAY - WEEK
     past.put("day", day.toordinal(), SOCIAL, 0, day_of(calls(7)))
     assert days_of(past)[day] == 7
@@ -73,7 +73,7 @@ def test_a_row_that_changes_counts_once_and_one_that_is_removed_not_at_all() -> 
     assert days_of(past)[day] == 0
 
 
-def test_weeks_that_are_over_count_and_not_the_first_day_of_all() -> None:
+def test_past_weeks_count_without_the_very_first_day() -> None:
     past = filled(WEEKS + 5)
     past.put("day", TODAY.toordinal(), SOCIAL, 0, day_of(calls(99)))
     assert len(past.whole_days(None)) == 7 * WEEKS
@@ -81,12 +81,12 @@ def test_weeks_that_are_over_count_and_not_the_first_day_of_all() -> None:
     assert set(days_of(filled(2))) == {TODAY - WEEK, TODAY - 2 * WEEK}
 
 
-def test_days_that_history_has_not_passed_do_not_count() -> None:
+def test_days_with_unread_history_do_not_count() -> None:
     read = NOON - 2 * WEEK
     assert set(days_of(filled(4), milliseconds(read))) == {TODAY - week * WEEK for week in (3, 4)}
 
 
-def test_midnight_turns_to_another_weekday_and_forgets_what_is_too_old() -> None:
+def test_midnight_moves_to_the_next_weekday_and_drops_old_days() -> None:
     past = filled(WEEKS)
     past.advance_to(NOON + timedelta(days=1))
     assert not any(days_of(past, today=TODAY + timedelta(days=1)).values())
@@ -96,12 +96,12 @@ def test_midnight_turns_to_another_weekday_and_forgets_what_is_too_old() -> None
     assert days_of(past) == {}
 
 
-def test_what_is_no_row_is_told() -> None:
+def test_unreadable_row_is_reported() -> None:
     with pytest.raises(msgspec.DecodeError):
         filled().put("day", TODAY.toordinal() - 7, SOCIAL, 0, b"{}")
 
 
-def test_the_usual_day_is_the_mean_of_those_before() -> None:
+def test_typical_day_is_the_mean_of_earlier_days() -> None:
     past = PastDays(PARIS, NOON)
     for week, number in enumerate((10, 20, 30, 5), start=1):
         by_hour = [*calls(number)[:15], number // 2, *[0] * 8]
@@ -113,7 +113,7 @@ def test_the_usual_day_is_the_mean_of_those_before() -> None:
     assert usual.low <= usual.rest <= usual.high
 
 
-def test_a_public_holiday_is_compared_with_sundays_and_is_no_day_to_compare_with() -> None:
+def test_public_holiday_is_compared_with_sundays_and_left_out_of_weekdays() -> None:
     armistice = datetime(2026, 11, 11, 12, 0, tzinfo=PARIS)  # a Wednesday
     past = PastDays(PARIS, armistice)
     for back in range(1, 60):
@@ -134,7 +134,7 @@ def test_a_public_holiday_is_compared_with_sundays_and_is_no_day_to_compare_with
     assert (usual.of_sundays, usual.by_hour[10]) == (False, 20), "not 9, of the holiday"
 
 
-def test_of_a_day_on_which_it_is_always_closed_nobody_is_expected() -> None:
+def test_no_contacts_are_expected_on_a_closed_weekday() -> None:
     past = PastDays(PARIS, NOON)
     for week in range(2, 6):
         past.put("day", (TODAY - week * WEEK).toordinal() + 1, SOCIAL, 0, day_of(calls(20)))
@@ -143,12 +143,12 @@ def test_of_a_day_on_which_it_is_always_closed_nobody_is_expected() -> None:
     assert (len(usual.days), sum(usual.by_hour), usual.by_now, usual.rest, usual.low, usual.high) == (4, 0, 0, 0, 0, 0)
 
 
-def test_of_few_days_nothing_is_said() -> None:
+def test_too_few_days_give_no_typical_day() -> None:
     assert typical_day_of(filled(2).whole_days(None), NOON, OPTIONS) is None
     assert typical_day_of([], NOON, OPTIONS) is None
 
 
-def test_the_board_tells_of_calls_alone() -> None:
+def test_typical_day_counts_calls_only() -> None:
     view = FiguresView(PARIS, NOON)
     view.begin([0])
     view.set_state(ReaderState.FOLLOWING)

@@ -1,4 +1,4 @@
-"""What the board shows of promises."""
+"""Tests of the board's figures of SLA targets."""
 
 from datetime import date, datetime, timedelta
 
@@ -36,8 +36,8 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=PARIS)
 
 
-class House:
-    """A board and the worker who fills it."""
+class FilledBoard:
+    """A board and its test worker."""
 
     def __init__(self, options: WebOptions = OPTIONS, policies: Policies = POLICIES) -> None:
         self.options = options
@@ -56,29 +56,29 @@ class House:
         return self.board(now).promises.due
 
     def open(self, place: Dimensions, due_at: datetime, number: int = 1) -> None:
-        """Let so many clocks be open that have their deadline then."""
+        """Count open clocks with a deadline at this time."""
         self.worker.count(place, NOON, started=number)
         self.worker.count(place, due_at, due=number)
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def filled() -> FilledBoard:
+    return FilledBoard()
 
 
-def test_where_nothing_is_promised_there_is_nothing() -> None:
-    promises = House(policies=Policies()).board().promises
+def test_without_targets_the_overview_is_empty() -> None:
+    promises = FilledBoard(policies=Policies()).board().promises
     assert (promises.openings, promises.standing, promises.overdue, promises.due) == ([], [], [], [])
 
 
-def test_a_promise_is_told_of_all_services_together(house: House) -> None:
+def test_status_of_a_target_adds_up_all_services(filled: FilledBoard) -> None:
     oldest = midnight(date(2026, 3, 6))
-    house.worker.count(ANNOUNCED, NOON, started=30, met=8, breached=1, late=1, cancelled=3)
-    house.worker.count(ANNOUNCED._replace(service="routes"), NOON, started=9, met=1)
-    house.worker.count(ANNOUNCED, NOON - DAY, met=20)
-    house.worker.stocks(ANNOUNCED, oldest, running=5, at_risk=2, overdue=1, paused=4)
-    house.worker.stocks(ANNOUNCED._replace(service="routes"), NOON - DAY, running=6, overdue=2)
-    (promise,) = house.board().promises.standing
+    filled.worker.count(ANNOUNCED, NOON, started=30, met=8, breached=1, late=1, cancelled=3)
+    filled.worker.count(ANNOUNCED._replace(service="routes"), NOON, started=9, met=1)
+    filled.worker.count(ANNOUNCED, NOON - DAY, met=20)
+    filled.worker.stocks(ANNOUNCED, oldest, running=5, at_risk=2, overdue=1, paused=4)
+    filled.worker.stocks(ANNOUNCED._replace(service="routes"), NOON - DAY, running=6, overdue=2)
+    (promise,) = filled.board().promises.standing
     assert promise == SlaTargetStatus(
         policy="courrier",
         clock="announced",
@@ -94,12 +94,12 @@ def test_a_promise_is_told_of_all_services_together(house: House) -> None:
     )
 
 
-def test_promises_stand_as_in_the_file_and_those_of_former_policies_last(house: House) -> None:
+def test_targets_follow_the_sla_file_and_former_policies_come_last(filled: FilledBoard) -> None:
     former = ANNOUNCED._replace(queue="ancienne:announced:mail")
     for place in (former, ANSWERED, FORMS, ANNOUNCED, ACKNOWLEDGED):
-        house.worker.count(place, NOON, "started")
-    house.worker.stocks(former, NOON - DAY, overdue=1)
-    standing = house.board().promises.standing
+        filled.worker.count(place, NOON, "started")
+    filled.worker.stocks(former, NOON - DAY, overdue=1)
+    standing = filled.board().promises.standing
     assert [(one.policy, one.clock, one.objective) for one in standing] == [
         ("courrier", "acknowledge", 0.95),
         ("courrier", "announced", 0.9),
@@ -108,11 +108,11 @@ def test_promises_stand_as_in_the_file_and_those_of_former_policies_last(house: 
         ("ancienne", "announced", None),
     ]
     assert standing[-1].overdue_by is None, "by which calendar it counted is no longer said"
-    assert house.overdue()[0].working_time is None
+    assert filled.overdue()[0].working_time is None
 
 
-def test_what_is_late_is_told_by_service_and_the_longest_first(house: House) -> None:
-    worker = house.worker
+def test_overdue_lines_are_by_service_with_the_longest_first(filled: FilledBoard) -> None:
+    worker = filled.worker
     for site, days, number in (("siege", 1, 2), ("annexe", 4, 1)):
         place = ANNOUNCED._replace(site=site)
         worker.count(place, NOON, started=number)
@@ -121,7 +121,7 @@ def test_what_is_late_is_told_by_service_and_the_longest_first(house: House) -> 
     worker.stocks(ACKNOWLEDGED._replace(service="routes"), midnight((NOON - 2 * DAY).date()), overdue=7)
     worker.count(ANSWERED, NOON, "started")
     worker.stocks(ANSWERED, NOON - 9 * DAY, overdue=1)
-    social, routes = house.overdue()
+    social, routes = filled.overdue()
     assert (social.service, social.label_fr, social.label_en) == ("social", "Solidarités", "Social support")
     assert (social.state, social.number, social.clock) == ("overdue", 3, "announced")
     assert social.due_at == milliseconds(midnight(date(2026, 3, 6)))
@@ -129,100 +129,100 @@ def test_what_is_late_is_told_by_service_and_the_longest_first(house: House) -> 
     assert (routes.service, routes.label_fr, routes.number, routes.clock) == ("routes", "routes", 7, "acknowledge")
 
 
-def test_what_falls_due_next_is_told_in_its_order_the_first_as_at_risk(house: House) -> None:
+def test_next_deadlines_are_sorted_and_the_first_are_at_risk(filled: FilledBoard) -> None:
     tonight, friday = midnight(date(2026, 3, 11)), midnight(date(2026, 3, 14))
-    house.open(ANNOUNCED, friday, 4)
-    house.open(ANNOUNCED, tonight, 2)
-    house.open(ANNOUNCED._replace(site="annexe"), tonight, 1)
-    house.open(FORMS, NOON + timedelta(minutes=12), 1)
-    house.worker.stocks(ANNOUNCED, running=3, at_risk=3)
-    house.worker.stocks(ANNOUNCED._replace(site="annexe"), running=1)
-    house.worker.stocks(FORMS, running=1)
-    told = [(one.clock, one.state, one.number, one.due_at) for one in house.due()]
-    assert told == [
+    filled.open(ANNOUNCED, friday, 4)
+    filled.open(ANNOUNCED, tonight, 2)
+    filled.open(ANNOUNCED._replace(site="annexe"), tonight, 1)
+    filled.open(FORMS, NOON + timedelta(minutes=12), 1)
+    filled.worker.stocks(ANNOUNCED, running=3, at_risk=3)
+    filled.worker.stocks(ANNOUNCED._replace(site="annexe"), running=1)
+    filled.worker.stocks(FORMS, running=1)
+    lines = [(one.clock, one.state, one.number, one.due_at) for one in filled.due()]
+    assert lines == [
         ("first_response", "running", 1, milliseconds(NOON.replace(minute=10, second=0))),
         ("announced", "at_risk", 3, milliseconds(tonight)),
         ("announced", "running", 4, milliseconds(friday)),
     ]
-    assert [one.working_time for one in house.due()] == [
+    assert [one.working_time for one in filled.due()] == [
         WorkingTime(0, 7 * 60),
         WorkingTime(0, (4 * 60 + 27) * 60),
         WorkingTime(3, (3 * 8 * 60 + 4 * 60 + 27) * 60),
     ]
-    assert house.overdue() == []
+    assert filled.overdue() == []
 
 
-def test_of_the_present_five_minutes_what_is_over_is_not_told_as_due(house: House) -> None:
-    house.open(FORMS, NOON, 3)
-    house.open(FORMS, NOON + DAY, 2)
-    house.worker.stocks(FORMS, NOON, running=1, at_risk=2, overdue=2)
-    now, tomorrow = house.due()
+def test_passed_deadlines_of_the_current_bucket_are_not_due(filled: FilledBoard) -> None:
+    filled.open(FORMS, NOON, 3)
+    filled.open(FORMS, NOON + DAY, 2)
+    filled.worker.stocks(FORMS, NOON, running=1, at_risk=2, overdue=2)
+    now, tomorrow = filled.due()
     assert (now.number, now.state, now.due_at) == (1, "at_risk", milliseconds(NOON.replace(minute=0, second=0)))
     assert now.working_time == WorkingTime(0, 120)
     assert (tomorrow.number, tomorrow.state) == (2, "at_risk")
-    house.worker.stocks(FORMS, NOON, running=2, at_risk=0, overdue=3)
-    assert [one.number for one in house.due()] == [2]
+    filled.worker.stocks(FORMS, NOON, running=2, at_risk=0, overdue=3)
+    assert [one.number for one in filled.due()] == [2]
 
 
-def test_what_falls_due_on_a_later_day_is_told_together_by_the_first(house: House) -> None:
+def test_deadlines_of_a_later_day_are_one_line_at_the_first(filled: FilledBoard) -> None:
     tomorrow = midnight(date(2026, 3, 11))
     at = [tomorrow, tomorrow + timedelta(hours=9), tomorrow + timedelta(hours=16), tomorrow + DAY, tomorrow + 2 * DAY]
     for number, due_at in enumerate(at, start=1):
-        house.open(FORMS, due_at, number)
-    house.worker.stocks(FORMS, running=13, at_risk=2)
-    told = [(one.number, one.state, one.due_at) for one in house.due()]
-    assert told == [
+        filled.open(FORMS, due_at, number)
+    filled.worker.stocks(FORMS, running=13, at_risk=2)
+    lines = [(one.number, one.state, one.due_at) for one in filled.due()]
+    assert lines == [
         (1, "at_risk", milliseconds(tomorrow)),
         (2 + 3 + 4, "at_risk", milliseconds(tomorrow + timedelta(hours=9))),
         (5, "running", milliseconds(tomorrow + 2 * DAY)),
     ]
 
 
-def test_the_nearest_alone_are_told(house: House) -> None:
+def test_only_the_nearest_deadlines_are_listed(filled: FilledBoard) -> None:
     for number in range(2 * MAX_LISTED):
-        house.open(FORMS, NOON + number * DAY + DAY)
-        house.worker.stocks(FORMS, running=number + 1)
-    assert [one.due_at for one in house.due()] == [
+        filled.open(FORMS, NOON + number * DAY + DAY)
+        filled.worker.stocks(FORMS, running=number + 1)
+    assert [one.due_at for one in filled.due()] == [
         milliseconds(NOON + n * DAY + DAY) // 300_000 * 300_000 for n in range(MAX_LISTED)
     ]
 
 
-def test_calls_and_channels_whose_history_is_read_are_in_no_list(house: House) -> None:
-    house.open(ANSWERED, NOON + timedelta(minutes=1))
-    house.worker.stocks(ANSWERED, running=1)
-    house.open(FORMS, NOON + DAY)
-    house.worker.stocks(FORMS, NOON - DAY, running=1, overdue=1)
-    house.worker.progress(NOON)
-    assert [one.channel for one in (*house.overdue(), *house.due())] == ["form", "form"]
-    house.worker.progress(NOON, history={"form": milliseconds(NOON - 9 * DAY)})
-    assert house.overdue() == house.due() == []
-    assert len(house.board().promises.standing) == 2
+def test_calls_and_channels_with_unread_history_are_not_listed(filled: FilledBoard) -> None:
+    filled.open(ANSWERED, NOON + timedelta(minutes=1))
+    filled.worker.stocks(ANSWERED, running=1)
+    filled.open(FORMS, NOON + DAY)
+    filled.worker.stocks(FORMS, NOON - DAY, running=1, overdue=1)
+    filled.worker.progress(NOON)
+    assert [one.channel for one in (*filled.overdue(), *filled.due())] == ["form", "form"]
+    filled.worker.progress(NOON, history={"form": milliseconds(NOON - 9 * DAY)})
+    assert filled.overdue() == filled.due() == []
+    assert len(filled.board().promises.standing) == 2
 
 
-def test_it_is_open_or_closed_by_the_calendars_of_the_policies_in_force(house: House) -> None:
+def test_opening_state_follows_the_calendars_in_force(filled: FilledBoard) -> None:
     monday = datetime(2026, 3, 16, tzinfo=PARIS)
-    assert house.board().promises.openings == [
+    assert filled.board().promises.openings == [
         OpeningState("siege", True, milliseconds(NOON.replace(hour=12, minute=30, second=0))),
         OpeningState("nuit", False, milliseconds(monday.replace(hour=20))),
     ]
-    assert house.board(NOON.replace(hour=13)).promises.openings[0].is_open is False
+    assert filled.board(NOON.replace(hour=13)).promises.openings[0].is_open is False
 
 
-def test_queues_and_services_are_open_by_the_policy_of_who_comes_now() -> None:
+def test_queues_and_services_have_the_calendar_of_new_contacts() -> None:
     queues = (QueueOptions(ROADS, "Routes", "Roads"), QueueOptions(DESK, "Guichet", "Desk"))
-    house = House(WebOptions(brokers="", queues=queues))
-    house.worker.count(MAIL, NOON, "received")
-    house.worker.count(MAIL._replace(channel="appointment", service="pmi"), NOON, "booked", amount=1)
-    board = house.board()
+    filled = FilledBoard(WebOptions(brokers="", queues=queues))
+    filled.worker.count(MAIL, NOON, "received")
+    filled.worker.count(MAIL._replace(channel="appointment", service="pmi"), NOON, "booked", amount=1)
+    board = filled.board()
     assert [queue.calendar for queue in board.queues] == ["nuit", ""]
     assert {service.service: service.calendar for service in board.services} == {"social": "siege", "pmi": ""}
 
 
-def test_what_is_sent_is_told_in_one_form(house: House) -> None:
-    house.open(ANNOUNCED, NOON + DAY)
-    house.worker.stocks(ANNOUNCED, NOON - DAY, running=1, overdue=1)
-    told = msgspec.json.decode(msgspec.json.encode(house.board()))
-    assert told == msgspec.to_builtins(house.board())
+def test_json_form_is_stable(filled: FilledBoard) -> None:
+    filled.open(ANNOUNCED, NOON + DAY)
+    filled.worker.stocks(ANNOUNCED, NOON - DAY, running=1, overdue=1)
+    decoded = msgspec.json.decode(msgspec.json.encode(filled.board()))
+    assert decoded == msgspec.to_builtins(filled.board())
 
 
 @pytest.mark.parametrize(
@@ -238,17 +238,17 @@ def test_what_is_sent_is_told_in_one_form(house: House) -> None:
     ],
     ids=["today", "tomorrow morning", "tomorrow's end", "late since midnight", "late by a day", "a weekend", "Easter"],
 )
-def test_working_time_is_that_of_the_calendar(begin: str, end: str, days: int, hours: float) -> None:
+def test_working_time_follows_the_calendar(begin: str, end: str, days: int, hours: float) -> None:
     span = [milliseconds(datetime.fromisoformat(at).replace(tzinfo=PARIS)) for at in (begin, end)]
     assert measure_working_time(SIEGE, *span) == WorkingTime(days, round(hours * 3600))
 
 
-def test_beyond_all_calendars_there_is_no_working_time() -> None:
+def test_working_time_beyond_the_calendar_is_none() -> None:
     end = milliseconds(datetime(2101, 6, 1, tzinfo=PARIS))
     assert measure_working_time(SIEGE, milliseconds(NOON), end) is None
 
 
-def test_of_who_waits_it_is_told_where_and_of_what_is_written_nothing(house: House) -> None:
+def test_waiting_counts_cover_queue_channels_only(filled: FilledBoard) -> None:
     for place, stocks in (
         (Dimensions(SLA, "siege", "social", "telephone:answer:call"), {"at_risk": 2, "overdue": 1}),
         (Dimensions(SLA, "siege", "social", "urgences:answer:call"), {"at_risk": 1, "overdue": 3}),
@@ -256,9 +256,9 @@ def test_of_who_waits_it_is_told_where_and_of_what_is_written_nothing(house: Hou
         (Dimensions(SLA, "annexe", "social", "guichets:answer:visit"), {"overdue": 1}),
         (ANNOUNCED, {"overdue": 7}),
     ):
-        house.worker.count(place, NOON, started=9)
-        house.worker.stocks(place, NOON - DAY, **stocks)
-    assert house.board().promises.waiting == [
+        filled.worker.count(place, NOON, started=9)
+        filled.worker.stocks(place, NOON - DAY, **stocks)
+    assert filled.board().promises.waiting == [
         WaitingCounts("call", "siege", "social", at_risk=3, overdue=4),
         WaitingCounts("visit", "annexe", "social", at_risk=0, overdue=1),
     ]

@@ -1,4 +1,4 @@
-"""What citizens said in the last weeks, as the wall draws it."""
+"""Tests of the satisfaction measures on the wall."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ ROADS = Dimensions("feedback", "siege", "routes", "mail")
 OPTIONS = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
 
 
-def told(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]:
+def measures(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]:
     view = FiguresView(OPTIONS.time_zone, NOON)
     worker = Worker(view)
     for place, days, numbers in answers:
@@ -24,25 +24,25 @@ def told(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]
     return satisfaction_of(view.snapshot(NOON), OPTIONS)
 
 
-def test_a_share_is_told_with_its_bounds() -> None:
-    (line,) = told((OPINION, 3, {"given_csat_1_5_5": 60, "given_csat_1_5_4": 20, "given_csat_1_5_1": 20}))
+def test_share_has_its_bounds() -> None:
+    (line,) = measures((OPINION, 3, {"given_csat_1_5_5": 60, "given_csat_1_5_4": 20, "given_csat_1_5_1": 20}))
     assert (line.measure, line.service, line.answers, line.ratio) == ("csat", None, 100, 0.8)
-    # Wilson's bounds of 80 of 100 at 95 %, as any table of them says.
+    # Wilson bounds of 80 of 100 at 95 %, as in published tables.
     assert line.lower == pytest.approx(0.7112, abs=1e-4)
     assert line.upper == pytest.approx(0.8666, abs=1e-4)
 
 
-def test_of_few_answers_their_number_alone_is_told() -> None:
-    (line,) = told((OPINION, 0, {"given_csat_1_5_5": OPTIONS.fewest_answers - 1}))
+def test_few_answers_show_only_their_number() -> None:
+    (line,) = measures((OPINION, 0, {"given_csat_1_5_5": OPTIONS.fewest_answers - 1}))
     assert (line.answers, line.ratio, line.lower, line.upper) == (4, None, None, None)
 
 
-def test_answers_of_long_ago_are_not_told() -> None:
-    assert told((OPINION, 28, {"given_csat_1_5_5": 50})) == []
+def test_old_answers_do_not_count() -> None:
+    assert measures((OPINION, 28, {"given_csat_1_5_5": 50})) == []
 
 
-def test_several_services_stand_below_their_sum_and_one_alone_does_not() -> None:
-    lines = told((OPINION, 1, {"given_csat_1_5_5": 6}), (ROADS, 2, {"given_csat_1_5_1": 6, "given_nps_0_10_9": 8}))
+def test_several_services_follow_their_total_and_a_single_one_does_not() -> None:
+    lines = measures((OPINION, 1, {"given_csat_1_5_5": 6}), (ROADS, 2, {"given_csat_1_5_1": 6, "given_nps_0_10_9": 8}))
     assert [(line.service, line.measure, line.answers) for line in lines] == [
         (None, "csat", 12),
         (None, "nps", 8),
@@ -53,9 +53,9 @@ def test_several_services_stand_below_their_sum_and_one_alone_does_not() -> None
     assert lines[1].ratio == 1
 
 
-def test_of_a_service_the_first_measure_that_says_anything_is_told_else_how_few_answered() -> None:
+def test_service_shows_its_first_measure_with_enough_answers_or_their_number() -> None:
     archives = ROADS._replace(service="archives")
-    lines = told(
+    lines = measures(
         (OPINION, 1, {"given_csat_1_5_5": 6}),
         (ROADS, 1, {"given_csat_1_5_1": 2, "given_nps_0_10_9": 30}),
         (archives, 1, {"given_jdma_0_10_9": 1}),
@@ -67,6 +67,6 @@ def test_of_a_service_the_first_measure_that_says_anything_is_told_else_how_few_
     ]
 
 
-def test_no_service_is_left_out() -> None:
-    lines = told(*((ROADS._replace(service=f"s{number}"), 1, {"given_csat_1_5_5": 9}) for number in range(60)))
+def test_each_service_is_shown() -> None:
+    lines = measures(*((ROADS._replace(service=f"s{number}"), 1, {"given_csat_1_5_5": 9}) for number in range(60)))
     assert len({line.service for line in lines}) == 61

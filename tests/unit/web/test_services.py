@@ -1,4 +1,4 @@
-"""What the board shows of letters, e-mails, forms, appointments and opinions."""
+"""Tests of the board's figures of letters, e-mails, forms, appointments and feedback."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -23,8 +23,8 @@ PLAIN = WebOptions(brokers="")
 DAY = 86_400
 
 
-class House:
-    """A board and the worker who fills it."""
+class FilledBoard:
+    """A board and its test worker."""
 
     def __init__(self, options: WebOptions = PLAIN) -> None:
         self.options = options
@@ -41,26 +41,26 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def filled() -> FilledBoard:
+    return FilledBoard()
 
 
-def test_where_there_are_only_telephones_there_are_no_services(house: House) -> None:
-    house.worker.offered(SOCIAL, NOON)
-    assert house.services() == []
-    assert house.board().all_services == Channels()
+def test_calls_alone_give_no_services(filled: FilledBoard) -> None:
+    filled.worker.offered(SOCIAL, NOON)
+    assert filled.services() == []
+    assert filled.board().all_services == Channels()
 
 
-def test_letters_are_told_by_what_today_brought_and_what_is_open(house: House) -> None:
+def test_letters_show_flows_of_today_and_open_cases(filled: FilledBoard) -> None:
     yesterday = NOON - timedelta(days=1)
-    house.worker.count(MAIL, yesterday, "received", "closed_answered", amount=60)
+    filled.worker.count(MAIL, yesterday, "received", "closed_answered", amount=60)
     for days in (1, 4):
-        house.worker.count(MAIL, NOON, "responded", "closed_answered", amount=days * DAY)
-    house.worker.count(MAIL, NOON, "closed_duplicate", amount=DAY)
-    house.worker.count(MAIL, NOON, received=3)
+        filled.worker.count(MAIL, NOON, "responded", "closed_answered", amount=days * DAY)
+    filled.worker.count(MAIL, NOON, "closed_duplicate", amount=DAY)
+    filled.worker.count(MAIL, NOON, received=3)
     oldest = NOON - timedelta(days=9)
-    house.worker.stocks(MAIL, oldest, waiting=4, in_progress=2)
-    (service,) = house.services()
+    filled.worker.stocks(MAIL, oldest, waiting=4, in_progress=2)
+    (service,) = filled.services()
     assert service.mail == Cases(
         received=3,
         closed=3,
@@ -74,72 +74,72 @@ def test_letters_are_told_by_what_today_brought_and_what_is_open(house: House) -
     assert service.email is service.form is service.appointment is service.feedback is None
 
 
-def test_nothing_answered_today_has_no_mean(house: House) -> None:
-    house.worker.count(EMAIL, NOON, "received")
-    (service,) = house.services()
+def test_mean_without_answers_is_none(filled: FilledBoard) -> None:
+    filled.worker.count(EMAIL, NOON, "received")
+    (service,) = filled.services()
     assert service.email is not None
     assert service.email.mean_first_response_seconds is service.email.oldest_open_at is None
 
 
-def test_a_service_is_one_row_whatever_its_sites_and_procedures(house: House) -> None:
-    worker = house.worker
+def test_service_is_one_row_for_all_sites_and_procedures(filled: FilledBoard) -> None:
+    worker = filled.worker
     worker.count(FORM, NOON, received=2)
     worker.count(FORM._replace(queue="mdph"), NOON, received=3)
     worker.count(FORM._replace(site="annexe"), NOON, received=5)
     worker.stocks(FORM, NOON - timedelta(days=2), waiting=1, pending_citizen=4)
     worker.stocks(FORM._replace(site="annexe"), NOON - timedelta(days=3), in_progress=1)
     worker.count(MAIL._replace(service="routes"), NOON, received=1)
-    routes, social = house.services()
+    routes, social = filled.services()
     assert (routes.service, routes.form) == ("routes", None)
     assert social.form is not None
     assert (social.form.received, social.form.waiting, social.form.in_progress) == (10, 1, 1)
     assert social.form.pending_citizen == 4
     assert social.form.oldest_open_at == milliseconds(NOON - timedelta(days=3))
-    together = house.board().all_services
+    together = filled.board().all_services
     assert together.form == social.form
     assert together.mail is not None
     assert (together.mail.received, together.appointment) == (1, None)
 
 
-def test_appointments_are_told_by_how_they_ended_today(house: House) -> None:
-    worker = house.worker
+def test_appointments_are_counted_by_outcome_of_today(filled: FilledBoard) -> None:
+    worker = filled.worker
     worker.count(APPOINTMENT, NOON, "booked", amount=DAY)
     worker.count(APPOINTMENT, NOON, attended=5, missed=2, cancelled_by_citizen=3, cancelled_by_service=1, checked_in=6)
     worker.count(APPOINTMENT, NOON - timedelta(days=1), attended=40)
     worker.stocks(APPOINTMENT, waiting=1, pending_citizen=17)
-    (service,) = house.services()
+    (service,) = filled.services()
     assert service.appointment == Appointments(
         booked=1, attended=5, missed=2, cancelled_by_citizen=3, cancelled_by_service=1, waiting=1, upcoming=17
     )
 
 
-def test_opinions_are_told_per_scale_that_is_in_use(house: House) -> None:
-    worker = house.worker
+def test_feedback_has_a_score_for_each_used_scale(filled: FilledBoard) -> None:
+    worker = filled.worker
     worker.count(OPINION, NOON, invited=20, given_csat_1_5_5=3, given_csat_1_5_4=1, given_csat_1_5_3=2)
     worker.count(OPINION._replace(queue="mail"), NOON, given_csat_1_5_1=2)
     worker.count(OPINION, NOON - timedelta(days=1), given_jdma_0_10_9=7)
-    (service,) = house.services()
+    (service,) = filled.services()
     scores = {"csat_1_5": Ratio(4, 8), "jdma_0_10": Ratio(0, 0)}
     assert service.feedback == FeedbackCounts(20, 8, Ratio(6, 20), scores), (
         "nobody was invited who answered about letters"
     )
 
 
-def test_who_answers_on_several_scales_answers_once(house: House) -> None:
-    worker = house.worker
+def test_answer_on_several_scales_counts_once(filled: FilledBoard) -> None:
+    worker = filled.worker
     worker.count(OPINION, NOON, invited=20, given_csat_1_5_5=3, given_csat_1_5_1=1, given_nps_0_10_9=3)
     worker.count(OPINION._replace(service="archives"), NOON, invited=10, given_nps_0_10_9=2)
     worker.count(OPINION._replace(service="routes"), NOON - timedelta(days=1), invited=7)
-    rates = {row.service: row.feedback and row.feedback.response for row in house.services()}
+    rates = {row.service: row.feedback and row.feedback.response for row in filled.services()}
     assert rates == {"social": Ratio(4, 20), "archives": Ratio(2, 10), "routes": Ratio(0, 0)}
-    all_services = house.board().all_services.feedback
+    all_services = filled.board().all_services.feedback
     assert all_services
     assert (all_services.given, all_services.response) == (9, Ratio(6, 30))
 
 
-def test_where_nobody_is_ever_invited_there_is_no_response_rate(house: House) -> None:
-    house.worker.count(OPINION, NOON, given_jdma_0_10_9=7)
-    (service,) = house.services()
+def test_no_response_rate_without_invitations(filled: FilledBoard) -> None:
+    filled.worker.count(OPINION, NOON, given_jdma_0_10_9=7)
+    (service,) = filled.services()
     assert service.feedback
     assert service.feedback.response is None
 
@@ -162,8 +162,8 @@ def test_each_scale_has_its_score(scale: FeedbackScale, scores: list[int], expec
     assert score(scale, figure) == expected
 
 
-def test_services_stand_as_the_settings_say_then_by_name_and_what_has_none_last() -> None:
-    house = House(
+def test_services_follow_the_settings_then_their_names_and_unnamed_last() -> None:
+    filled = FilledBoard(
         WebOptions(
             brokers="",
             services=(
@@ -173,8 +173,8 @@ def test_services_stand_as_the_settings_say_then_by_name_and_what_has_none_last(
         )
     )
     for service in ("", "archives", "social", "routes"):
-        house.worker.count(MAIL._replace(service=service), NOON, "received")
-    assert [(row.service, row.label_fr, row.label_en) for row in house.services()] == [
+        filled.worker.count(MAIL._replace(service=service), NOON, "received")
+    assert [(row.service, row.label_fr, row.label_en) for row in filled.services()] == [
         ("social", "Solidarités", "Social support"),
         ("archives", "archives", "archives"),
         ("routes", "routes", "routes"),
@@ -182,24 +182,24 @@ def test_services_stand_as_the_settings_say_then_by_name_and_what_has_none_last(
     ]
 
 
-def test_a_place_that_the_settings_name_is_there_before_its_first_contact() -> None:
-    house = House(WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM)),)))
-    (service,) = house.services()
+def test_configured_service_is_shown_before_its_first_contact() -> None:
+    filled = FilledBoard(WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM)),)))
+    (service,) = filled.services()
     assert service.mail == service.form == Cases(0, 0, 0, 0, 0, None, 0, None)
     assert service.email is None
 
 
-def test_what_is_sent_is_told_in_one_form(house: House) -> None:
-    house.worker.count(OPINION, NOON, given_csat_1_5_5=1)
-    told = msgspec.json.decode(msgspec.json.encode(house.board()))
-    assert told == msgspec.to_builtins(house.board())
-    assert told["services"][0]["feedback"]["scores"] == {"csat_1_5": {"numerator": 1, "denominator": 1}}
+def test_json_form_is_stable(filled: FilledBoard) -> None:
+    filled.worker.count(OPINION, NOON, given_csat_1_5_5=1)
+    decoded = msgspec.json.decode(msgspec.json.encode(filled.board()))
+    assert decoded == msgspec.to_builtins(filled.board())
+    assert decoded["services"][0]["feedback"]["scores"] == {"csat_1_5": {"numerator": 1, "denominator": 1}}
 
 
-def test_where_everything_is_counted_elsewhere_by_now_there_is_no_row(house: House) -> None:
+def test_dimensions_without_remaining_counts_have_no_row(filled: FilledBoard) -> None:
     unassigned = MAIL._replace(service="")
-    house.worker.count(unassigned, NOON, "received")
-    assert [row.service for row in house.services()] == [""]
-    house.worker.took_back(unassigned, NOON, "received")
-    house.worker.count(MAIL, NOON, "received")
-    assert [row.service for row in house.services()] == ["social"]
+    filled.worker.count(unassigned, NOON, "received")
+    assert [row.service for row in filled.services()] == [""]
+    filled.worker.took_back(unassigned, NOON, "received")
+    filled.worker.count(MAIL, NOON, "received")
+    assert [row.service for row in filled.services()] == ["social"]

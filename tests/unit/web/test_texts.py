@@ -37,14 +37,14 @@ NAMED_BY_VALUE = {
     *(f"means_{figure}" for figure in EXPLAIN_NAMES if figure not in BY_FORMULA),
     *(f"measure_{measure.value}" for measure in Measure),
     *(f"view_{view}" for view in WALL_VIEWS),
-    "contact",  # of a column of the wall, as others that have their own names
+    "contact",  # a column of the wall, whose key is built from its name
     *(f"alert_{name}" for name in ("overdue", "at_risk")),
     *(f"still_{name}" for name in ("waiting", "in_progress")),
 }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_that_is_chosen_by_a_value_is_there(language: str) -> None:
+def test_each_text_selected_by_a_value_exists(language: str) -> None:
     assert TEXTS[language].keys() >= NAMED_BY_VALUE
 
 
@@ -56,14 +56,14 @@ def test_every_text_is_used() -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in DataState if state is not DataState.LIVE])
-def test_readiness_is_told_at_the_console_in_the_words_of_the_page(state: DataState) -> None:
+def test_console_shows_readiness_with_the_texts_of_the_page(state: DataState) -> None:
     for language, words in zip(("en", "fr"), MESSAGES[state.value], strict=True):
         on_page = TEXTS[language][f"why_{state.value}"].translate({0x2019: "'", 0xA0: " "}).rstrip(".…")
         assert words.lower() == on_page.lower()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_line_ends_before_a_colon_a_sign_or_a_unit(language: str) -> None:
+def test_no_line_break_before_a_colon_a_sign_or_a_unit(language: str) -> None:
     for name, text in TEXTS[language].items():
         assert not re.search(r" [:;?!÷%»]| s\b|« ", text), name
 

@@ -73,7 +73,7 @@ def test_a_tombstone_removes_a_row() -> None:
     assert gone.totals == {}
 
 
-def test_the_day_ends_at_midnight_in_paris() -> None:
+def test_day_ends_at_midnight_in_paris() -> None:
     evening = datetime(2026, 3, 10, 23, 59, 59, tzinfo=PARIS)
     view = view_at(evening)
     worker = Worker(view)
@@ -95,7 +95,7 @@ def test_the_day_ends_at_midnight_in_paris() -> None:
     [((2026, 3, 29), 23), ((2026, 6, 1), 24), ((2026, 10, 25), 25)],
     ids=["spring forward", "ordinary", "fall back"],
 )
-def test_a_day_holds_all_of_its_hours(date: tuple[int, int, int], hours: int) -> None:
+def test_day_contains_all_of_its_hours(date: tuple[int, int, int], hours: int) -> None:
     midnight = datetime(*date, tzinfo=PARIS).astimezone(UTC)
     last = midnight + timedelta(hours=hours, seconds=-1)
     view = view_at(last)
@@ -110,7 +110,7 @@ def test_a_day_holds_all_of_its_hours(date: tuple[int, int, int], hours: int) ->
     assert sum(figure.counts[QUEUE_SCHEMA.index["offered"]] for figure in snapshot.curve["call"].values()) == hours
 
 
-def test_the_hour_that_comes_twice_is_counted_twice() -> None:
+def test_repeated_hour_is_counted_twice() -> None:
     first = datetime(2026, 10, 25, 2, 30, tzinfo=PARIS, fold=0)
     second = datetime(2026, 10, 25, 2, 30, tzinfo=PARIS, fold=1)
     view = view_at(second)
@@ -135,7 +135,7 @@ def test_recent_is_the_last_half_hour_even_across_midnight() -> None:
     assert view.snapshot(now + timedelta(minutes=29)).recent == {}
 
 
-def test_old_buckets_take_no_memory() -> None:
+def test_old_buckets_are_dropped_from_memory() -> None:
     view = view_at(NOON)
     worker = Worker(view)
     for day in range(400):
@@ -146,7 +146,7 @@ def test_old_buckets_take_no_memory() -> None:
     assert not view._current._buckets
 
 
-def test_deadlines_to_come_are_kept_until_their_day_is_over() -> None:
+def test_future_deadlines_are_retained_until_their_day_is_over() -> None:
     view = view_at(NOON, partitions=2)
     worker, other = Worker(view, 0), Worker(view, 1)
     tomorrow, next_year = NOON + timedelta(days=1), NOON + timedelta(days=365)
@@ -162,7 +162,7 @@ def test_deadlines_to_come_are_kept_until_their_day_is_over() -> None:
     assert view.snapshot(next_year + timedelta(days=1)).due == {PROMISED: {}}
 
 
-def test_figures_are_as_of_the_slowest_partition_and_of_none_until_all_have_told() -> None:
+def test_time_of_figures_is_that_of_the_slowest_partition_once_all_have_one() -> None:
     view = view_at(NOON, partitions=2)
     Worker(view, 0).progress(NOON)
     assert view.snapshot(NOON).as_of is None
@@ -170,7 +170,7 @@ def test_figures_are_as_of_the_slowest_partition_and_of_none_until_all_have_told
     assert view.snapshot(NOON).as_of == milliseconds(NOON - timedelta(seconds=8))
 
 
-def test_what_is_read_anew_is_shown_when_it_is_complete() -> None:
+def test_new_reading_is_shown_when_complete() -> None:
     view = view_at(NOON)
     before = Worker(view)
     before.offered(SOCIAL, NOON, 5)
@@ -192,7 +192,7 @@ def test_what_is_read_anew_is_shown_when_it_is_complete() -> None:
     assert today(view.snapshot(NOON)) == 3
 
 
-def test_a_reading_that_was_broken_off_leaves_nothing() -> None:
+def test_aborted_reading_leaves_nothing() -> None:
     view = FiguresView(PARIS, NOON)
     view.begin([0])
     Worker(view).offered(SOCIAL, NOON, 5)
@@ -205,7 +205,7 @@ def test_a_reading_that_was_broken_off_leaves_nothing() -> None:
 
 
 @given(st.lists(st.tuples(st.none() | st.binary(max_size=40), st.none() | st.binary(max_size=40)), max_size=20))
-def test_no_row_whatever_it_holds_stops_the_view(rows: list[tuple[bytes | None, bytes | None]]) -> None:
+def test_invalid_rows_do_not_stop_the_view(rows: list[tuple[bytes | None, bytes | None]]) -> None:
     view = view_at(NOON)
     worker = Worker(view)
     worker.offered(SOCIAL, NOON)
@@ -227,14 +227,14 @@ STEP = st.tuples(
     st.integers(0, 2),  # partition
     st.integers(-30 * 12, 12),  # five minutes from now
     st.integers(0, 50),
-    st.booleans(),  # look at the figures in between
+    st.booleans(),  # take a snapshot in between
     st.booleans(),  # a tombstone
 )
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEP, max_size=40))
-def test_figures_kept_as_they_change_equal_figures_added_up_at_the_end(
+def test_incremental_figures_equal_figures_added_up_at_the_end(
     steps: list[tuple[object, int, int, int, bool, bool]],
 ) -> None:
     view = view_at(NOON - timedelta(hours=26))
@@ -285,14 +285,14 @@ def test_no_snapshot_sees_half_a_step() -> None:
 
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_every_moment_lies_in_its_own_day(moment: datetime) -> None:
+def test_each_moment_is_within_its_day(moment: datetime) -> None:
     day = Day.of(moment, PARIS)
     assert day.start <= moment.timestamp() < day.end
     assert day.start % 300 == day.end % 300 == 0
     assert Day.of(datetime.fromtimestamp(day.end, UTC), PARIS).start == day.end
 
 
-def test_opinions_are_told_of_whole_civil_days_wherever_their_rows_are() -> None:
+def test_feedback_windows_are_whole_civil_days() -> None:
     view = view_at(NOON)
     worker = Worker(view)
     score, ago = "given_csat_1_5_5", timedelta(days=1)
@@ -304,16 +304,16 @@ def test_opinions_are_told_of_whole_civil_days_wherever_their_rows_are() -> None
     old.counts[FEEDBACK.index[score]] = 10
     view.apply(0, day_key((NOON - 20 * ago).date(), OPINION), encode(old))
 
-    def told(now: datetime) -> tuple[int, ...]:
+    def counts_of_score(now: datetime) -> tuple[int, ...]:
         feedback = view.snapshot(now).feedback
         return tuple(feedback[window][OPINION].counts[FEEDBACK.index[score]] for window in ("7d", "28d"))
 
-    assert told(NOON) == (2, 14)
-    assert told(NOON + 12 * timedelta(hours=1)) == (1, 13), "a day later each window begins a day later"
+    assert counts_of_score(NOON) == (2, 14)
+    assert counts_of_score(NOON + 12 * timedelta(hours=1)) == (1, 13), "a day later each window begins a day later"
     assert view.snapshot(NOON + 40 * ago).feedback["28d"][OPINION].counts == new_figure(FEEDBACK).counts
 
 
-def test_a_day_of_opinions_takes_the_place_of_its_buckets() -> None:
+def test_feedback_day_replaces_its_buckets() -> None:
     view = view_at(NOON, partitions=2)
     worker, other = Worker(view, 0), Worker(view, 1)
     then = NOON - timedelta(days=9)
