@@ -29,7 +29,9 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         "Lettres mortes écrites par ce processus.", "records rejected", {"reason": tuple(Reason)}
     ),
     "pipeline_steps": MetricText(
-        "Transactions validées.", "steps with records, or of time alone", {"kind": ("records", "tick")}
+        "Transactions validées.",
+        "transactions with records (records), or for time alone (tick)",
+        {"kind": ("records", "tick")},
     ),
     "pipeline_step_records": MetricText("Enregistrements par transaction.", "records of a step"),
     "pipeline_commit_seconds": MetricText("Du début d'une transaction à sa validation.", "t(committed) − t(begun)"),
@@ -50,7 +52,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         "Attributions de partitions à ce processus.", "assignments of the consumer group"
     ),
     "pipeline_active_partitions": MetricText(
-        "Partitions relues et traitées ici : leur somme vaut pipeline_expected_partitions.", "lanes that are recovered"
+        "Partitions relues et traitées ici : leur somme vaut pipeline_expected_partitions.", "recovered partitions"
     ),
     "pipeline_consumer_lag_records": MetricText(
         "Enregistrements que les sources ont et qu'aucune transaction n'a validés.", "Σ end offset − committed offset"

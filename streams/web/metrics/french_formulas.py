@@ -186,7 +186,9 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "midnight of its first day": "minuit de son premier jour",
     "records of committed steps": "enregistrements des transactions validées",
     "records rejected": "enregistrements rejetés",
-    "steps with records, or of time alone": "transactions avec enregistrements, ou du temps seul",
+    "transactions with records (records), or for time alone (tick)": (
+        "transactions avec enregistrements (records), ou pour le temps seul (tick)"
+    ),
     "records of a step": "enregistrements d’une transaction",
     "t(committed) − t(begun)": "t(validation) − t(début)",
     "t(committed) − Kafka's time of the first record of a batch": (
@@ -195,7 +197,7 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "t(first delivery) − t(assigned)": "t(première livraison) − t(attribution)",
     "gaps between the offsets of deliveries": "trous entre les offsets des livraisons",
     "assignments of the consumer group": "attributions du groupe de consommateurs",
-    "lanes that are recovered": "partitions relues",
+    "recovered partitions": "partitions relues",
     "Σ end offset − committed offset": "Σ offset de fin − offset validé",
     "events acknowledged": "événements confirmés",
     "records read": "enregistrements lus",
