@@ -552,9 +552,7 @@ class TestConfig:
             ({"host": "pbx.example.org", "port": 1234}, ("pbx.example.org", 1234)),
         ],
     )
-    def test_remote_connection_is_encrypted_by_default(
-        self, options: dict[str, Any], address: tuple[str, int]
-    ) -> None:
+    def test_remote_connection_is_encrypted_by_default(self, options: dict[str, Any], address: tuple[str, int]) -> None:
         manager = config(ami={"username": "a", "secret": "b"} | options).ami
         assert manager is not None
         assert manager.address == address

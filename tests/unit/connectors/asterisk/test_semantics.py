@@ -236,9 +236,7 @@ class TestForm:
             ("|0639980000|12|34|x", "", 34),
         ],
     )
-    def test_caller_number_may_contain_the_separator(
-        self, parameters: str, number: str, position: int | None
-    ) -> None:
+    def test_caller_number_may_contain_the_separator(self, parameters: str, number: str, position: int | None) -> None:
         (event,) = Log().events(line("ENTERQUEUE", parameters))
         assert event.data.position == position
         assert event.identities == (KEY.pseudonym(IdentityKind.PHONE, "+33639980000") if number else "")
