@@ -1,4 +1,4 @@
-"""What only one instance may have is refused to a second one."""
+"""Exclusive resources are refused to a second instance."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from connectors.sdk.exclusive_resources import ExclusiveResource, find_conflicts
 from connectors.sdk.runner import configure
 
 
-def clashes(*claims: ExclusiveResource) -> list[str]:
-    assert [*find_conflicts(claims[:1], claims[1:])] == [*find_conflicts(claims)]
-    return [*find_conflicts(claims)]
+def conflicts(*resources: ExclusiveResource) -> list[str]:
+    assert [*find_conflicts(resources[:1], resources[1:])] == [*find_conflicts(resources)]
+    return [*find_conflicts(resources)]
 
 
 @pytest.mark.parametrize(
@@ -26,41 +26,42 @@ def clashes(*claims: ExclusiveResource) -> list[str]:
         ("127.0.0.1", "::1", True),
     ],
 )
-def test_a_port_is_one_s_at_an_address(one: str, other: str, together: bool) -> None:
+def test_port_is_exclusive_per_address(one: str, other: str, together: bool) -> None:
     assert (
-        clashes(ExclusiveResource.of_port("a.port", one, 9000), ExclusiveResource.of_port("b.port", other, 9001)) == []
+        conflicts(ExclusiveResource.of_port("a.port", one, 9000), ExclusiveResource.of_port("b.port", other, 9001))
+        == []
     )
-    found = clashes(ExclusiveResource.of_port("a.port", one, 9000), ExclusiveResource.of_port("b.port", other, 9000))
+    found = conflicts(ExclusiveResource.of_port("a.port", one, 9000), ExclusiveResource.of_port("b.port", other, 9000))
     assert found == ([] if together else ["a.port and b.port listen on the same port"])
 
 
-def test_a_file_is_one_s_by_whatever_name(tmp_path: Path) -> None:
+def test_file_is_exclusive_under_all_its_names(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "queue_log")
     same = (
         ExclusiveResource.of_path("a.path", tmp_path / "queue_log"),
         ExclusiveResource.of_path("b.path", tmp_path / "x" / ".." / "link"),
     )
-    assert clashes(*same) == ["a.path and b.path are the same file or folder"]
-    assert clashes(same[0], ExclusiveResource.of_path("b.path", tmp_path / "queue_log.1")) == []
+    assert conflicts(*same) == ["a.path and b.path are the same file or folder"]
+    assert conflicts(same[0], ExclusiveResource.of_path("b.path", tmp_path / "queue_log.1")) == []
 
 
-def test_paths_of_options_are_claimed_but_not_those_of_secrets_and_authorities() -> None:
+def test_paths_are_exclusive_except_files_of_secrets_and_certificates() -> None:
     class Folders(ConnectorConfig):
         inbox: Path
-        """In."""
+        """Input directory."""
         archive: Path | None = None
-        """Out."""
+        """Output directory."""
         ca_file: Path | None = None
-        """An authority."""
+        """Certificate of an authority."""
 
     config = Folders(inbox=Path("/a"), ca_file=Path("/b"))
-    assert [claim.setting for claim in config.exclusive_resources()] == ["inbox"]
+    assert [resource.setting for resource in config.exclusive_resources()] == ["inbox"]
     config = Folders(inbox=Path("/a"), archive=Path("/b"))
-    assert [claim.setting for claim in config.exclusive_resources()] == ["inbox", "archive"]
+    assert [resource.setting for resource in config.exclusive_resources()] == ["inbox", "archive"]
 
 
-def test_a_mailbox_is_one_s_by_folder() -> None:
-    def claims(**more: Any) -> list[ExclusiveResource]:
+def test_mailbox_is_exclusive_per_folder() -> None:
+    def resources(**more: Any) -> list[ExclusiveResource]:
         options = {
             "host": "mail.example.org",
             "username": "mdph",
@@ -69,8 +70,8 @@ def test_a_mailbox_is_one_s_by_folder() -> None:
         }
         return [*configure("mdph", "imap", options | more).config.exclusive_resources()]
 
-    assert clashes(*claims(), *claims(folders=["Archives"])) == []
-    assert clashes(*claims(), *claims(username="accueil")) == []
-    assert clashes(*claims(), *claims(host="MAIL.example.org", folders=["Archives", "inbox"])) == [
+    assert conflicts(*resources(), *resources(folders=["Archives"])) == []
+    assert conflicts(*resources(), *resources(username="accueil")) == []
+    assert conflicts(*resources(), *resources(host="MAIL.example.org", folders=["Archives", "inbox"])) == [
         "folders and folders are the same folder of a mailbox"
     ]
