@@ -1,7 +1,7 @@
-"""A month of the simulated département through the real connectors and the contacts agent to what people are shown of it.
+"""Simulated month of a département, processed by the real connectors and the contacts agent.
 
-What `/metrics`, the board and reports say is held against the chronicle: each number, and that there are no others. How is in
-`month_metrics`, `month_board`, `month_reports` and, for all of them, `month_promises`.
+Tests compare each number of `/metrics`, the board and reports with the expected history. The comparisons are in `month_metrics`,
+`month_board`, `month_reports` and `month_sla`.
 """
 
 import shutil
@@ -38,24 +38,24 @@ from tests.support.simulated_figures import READING, FoldedFigures, figure_diffe
 from tests.support.simulated_workers import Workers, milliseconds
 
 FIRST, LAST = date(2026, 3, 12), date(2026, 4, 10)
-"""Clocks are put forward on 29 March, 6 April is a holiday, and a month ends; the last day is played until something waits after
-`LOOKED_AT`."""
+"""Simulated days. Summer time begins on 29 March, 6 April is a holiday, and a month ends. The last day runs until a contact
+waits after `LOOKED_AT`."""
 LOOKED_AT, AT_LATEST = timedelta(hours=10), timedelta(hours=12)
 SETTLES = timedelta(days=2)
 WEEK = timedelta(days=7)
 OPTIONS: Final = WebOptions(brokers="", fewest_answers=1)
 PARTITIONS: Final = 2
 HEARTBEAT_SECONDS: Final = 5
-"""So old figures are at most where nothing happens."""
+"""Greatest age of figures while nothing happens."""
 BEFORE, AFTER = timedelta(days=20), timedelta(days=100)
-"""So long before the first day letters came that are registered then, and so long after the last one promises fall due."""
+"""Period before the first day with letters registered later, and after the last day with SLA deadlines."""
 TICK: Final = timedelta(seconds=2)
-"""Rarer, a worker would wait each time before it believes that a deadline passed."""
+"""Longest interval between events; beyond it, a worker would wait before each passed deadline."""
 
 
 @dataclass
 class Month:
-    """Days that were played in the real systems, and read by the real connectors until figures and ledger agreed."""
+    """Simulated days, read by the real connectors until figures and ledger agreed."""
 
     since: datetime
     until: datetime
@@ -64,27 +64,27 @@ class Month:
     ledger: dict[DimensionKey, FigureCounts]
     figures: dict[DimensionKey, FigureCounts]
     week_ledger: dict[DimensionKey, FigureCounts]
-    """As of `SETTLES` after the first week; so is the next."""
+    """Ledger at `SETTLES` after the end of the first week, like the next field."""
     week_story: HistorySnapshot
     story: HistorySnapshot
     workers: Workers
     policies: WatchedPolicies
 
     tell: Callable[[datetime], HistorySnapshot]
-    """Returns what happened by then."""
+    """Return the history up to a moment."""
 
     @property
     def sla_file(self) -> PlainSlaFile:
-        """What is promised."""
+        """SLA file of the month."""
         return _read_sla_file(self.since.date())
 
     @cached_property
     def promised(self) -> ExpectedSla:
-        """What was promised to whom, and how that stands at the end."""
+        """Expected SLA targets with their states at the end."""
         return ExpectedSla(self.sla_file, self.story, self.until)
 
     def as_of(self, until: datetime) -> "Month":
-        """Return the same as it was then, but for ledgers, of which there is none."""
+        """Return the month as of `until`, without ledger and figures."""
         events = [event for event in self.events if event.time <= until]
         workers = _fold(events, until, self.policies)
         return replace(self, until=until, events=events, story=self.tell(until), workers=workers, ledger={}, figures={})
@@ -96,17 +96,17 @@ def _read_sla_file(first: date) -> PlainSlaFile:
 
 
 def _fold(events: Iterable[Event], until: datetime, policies: WatchedPolicies) -> Workers:
-    """Return workers that were told all at once shortly before."""
+    """Return workers that processed all events shortly before `until`."""
     workers = Workers(until - READING - TICK, PARTITIONS, policies=policies, tick=TICK)
     workers.process([], until - READING)
-    # Each row is counted once, what opinions are about before they are told: so nothing is taken back.
+    # Contacts come before the opinions about them, so that no count is reversed.
     in_turn = sorted(events, key=lambda event: (event.channel is Channel.FEEDBACK, event.channel))
     workers.process([Delivery(workers.now, event) for event in in_turn], until)
     return workers
 
 
 class NoReader:
-    """The view is written here."""
+    """Reader that reads nothing, because the test fills the view."""
 
     def start(self) -> None:
         pass
@@ -125,9 +125,9 @@ def run_month(
     keys: Path | None = None,
     patience_seconds: float = 120,
 ) -> Month:
-    """Play from the beginning of a day until the late morning of another, and read it."""
+    """Simulate from the start of the first day until the late morning of the last day, and read it with the connectors."""
     own_keys = directory / "data" / "keys"
-    if keys:  # ids of agents are made of pseudonyms
+    if keys:  # the ids of agents depend on the keys
         shutil.copytree(keys, own_keys)
     since, until = midnight(first), midnight(last) + LOOKED_AT
     simulation_run, chronicle = SimulationRun(directory / "stage"), ActionHistory()
@@ -157,7 +157,7 @@ def run_month(
             departement.drain()
             return [*figure_differences(folded.numbers(collected.events), ledger)]
 
-        wait_until(lambda: not disagree(), "the figures to be the ledger's", patience_seconds, otherwise=disagree)
+        wait_until(lambda: not disagree(), "figures equal to the ledger", patience_seconds, otherwise=disagree)
     events = list(collected.events)
     policies = WatchedPolicies(SLA_FILE)
     workers = _fold(events, until, policies)
@@ -178,14 +178,14 @@ def run_month(
 
 
 def serve(workers: Workers, policies: WatchedPolicies) -> TestClient:
-    """Return the web application as of the time that `workers` have come to."""
+    """Return a client of the web application with the state of `workers`."""
     now, rows = workers.now, workers.rows_of_figures()
     view, risks = FiguresView(PARIS, now, policies), AtRiskView()
     view.begin(range(len(rows)))
     for partition, several in enumerate(rows):
         view.apply_all(partition, several, milliseconds(now))
     risks.apply_all(0, workers.clocks)
-    for told in (view, risks):
-        told.tell(ReaderState.FOLLOWING)
+    for shown in (view, risks):
+        shown.tell(ReaderState.FOLLOWING)
     app = create_app(view, NoReader(), OPTIONS, lambda: now, collectors=[policies], risks=risks)
     return TestClient(app, base_url="http://127.0.0.1")

@@ -1,4 +1,4 @@
-"""What the board says of a simulated month, held against its chronicle."""
+"""Comparison of the board with the expected history of a simulated month."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -43,7 +43,7 @@ BOARD_NOT_COMPARED: Final = {
 
 
 def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return where the board says something else than the chronicle: what, told, expected."""
+    """Return the differences between board and expected history: name, shown value, expected value."""
     expected, promised = ExpectedMetrics(month.story, month.until, month.promised.experience), month.promised
     board, found = message["board"], []
 
@@ -103,7 +103,7 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
 
 
 def _recent(until: datetime) -> dict[str, str]:
-    """Return the whole five minutes of the last half hour, the present ones with them."""
+    """Return the five-minute buckets of the last half hour, including the current one."""
     now = int(until.timestamp())
     since, end = -(-(now - 1800) // 300) * 300, (now // 300 + 1) * 300
     told = (datetime.fromtimestamp(at, PARIS).isoformat(timespec="minutes") for at in (since, end))
@@ -111,7 +111,7 @@ def _recent(until: datetime) -> dict[str, str]:
 
 
 def _arrivals(expected: ExpectedMetrics) -> list[dict[str, Any]]:
-    """Return when somebody last came to each site, as the end of five minutes; of today, or of half an hour before midnight."""
+    """Return the last arrival at each site, as the end of a five-minute bucket; today, or half an hour before midnight."""
     latest: dict[tuple[str, str], int | None] = {}
     for fact in expected.facts:
         if fact.place[0] in TARGETS and fact.name == "offered":
@@ -125,7 +125,7 @@ def _arrivals(expected: ExpectedMetrics) -> list[dict[str, Any]]:
 
 
 def _usual(expected: ExpectedMetrics) -> dict[str, Any]:
-    """Return what the same weekdays, none of them a holiday, were like, but the first; in an hour, calls come evenly."""
+    """Return the figures of the same weekdays except holidays and the first one; calls within an hour are spread evenly."""
     calls = [fact.at.astimezone(PARIS) for fact in expected.facts if fact.place[0] == "call" and fact.name == "offered"]
     days = sorted(
         day

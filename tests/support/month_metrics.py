@@ -1,4 +1,4 @@
-"""What `/metrics` says of a simulated month, held against its chronicle: each sample, and that there are no others."""
+"""Comparison of `/metrics` with the expected history of a simulated month: each sample, and no others."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,32 +46,32 @@ NOT_COMPARED: Final = {
         "counted by the writer of timelines, from another topic: test_simulator_citizens",
     ),
 }
-"""Metric → why it is not held against the chronicle, and which test looks at it."""
+"""Metrics that are not compared, with the reason and the test that checks them."""
 
 
 def samples_of(text: str) -> dict[str, dict[Series, float]]:
-    """Return what an exposition says: metric, as the catalogue names it → series → value."""
+    """Return the values of an exposition by metric name and series."""
     found: dict[str, dict[Series, float]] = {}
     for family in text_string_to_metric_families(text):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         told = found.setdefault(name, {})
         for sample in family.samples:
             series = sample.name, frozenset(sample.labels.items())
-            assert series not in told, f"{series} is told twice"
+            assert series not in told, f"{series} is exposed twice"
             told[series] = sample.value
     return found
 
 
 class Comparison:
-    """The metrics of a month beside its chronicle."""
+    """Metrics of a month with its expected history."""
 
     def __init__(self, month: Month, text: str) -> None:
         self.told = samples_of(text)
         self.compared: set[str] = set()
         self.values = 0
-        """How many samples were held against what they must be."""
+        """Number of compared samples."""
         self.differences: list[tuple[Series, float, float]] = []
-        """Series, told, expected."""
+        """Series, exposed value, expected value."""
         self._month = month
         self._expected = ExpectedMetrics(month.story, month.until, month.promised.experience)
         self._compare_values()
@@ -92,7 +92,7 @@ class Comparison:
             self.differences.append((series, told, expected))
 
     def _compare_values(self) -> None:
-        """Of these, all that is not expected must be there as 0."""
+        """Compare series whose missing expected value is 0."""
         expected = dict(self._expected.values)
         names = {name for name, _ in expected} | {counter.sample for counter in COUNTERS}
         names |= {"contact_corrected_total", "contact_postage_corrected_euros_total"}  # each row was counted once
@@ -104,7 +104,7 @@ class Comparison:
         self.differences += [(series, float("nan"), value) for series, value in expected.items() if value]
 
     def _compare_distributions(self, names: Iterable[str], expected: Mapping[Series, Sequence[float]]) -> set[Series]:
-        """Return the series that there are; those that are not expected must be empty."""
+        """Compare distributions, and return their series; unexpected ones must be empty."""
         self.compared |= set(names)
         counted: set[Series] = set()
         for name in names:
@@ -128,7 +128,7 @@ class Comparison:
         return counted
 
     def _compare_present(self, present: Mapping[str, Mapping[Series, float]]) -> None:
-        """Of these there are those series that are expected, and no others."""
+        """Compare series that must exist only if expected."""
         for name, expected in present.items():
             told = self.told.get(name, {})
             self.compared.add(name)
@@ -136,7 +136,7 @@ class Comparison:
                 self._hold(series, told.get(series, float("nan")), expected.get(series, float("nan")))
 
     def _compare_bounds(self) -> None:
-        """Wilson's bounds are where the share differs from what was found by just as much as chance makes it differ."""
+        """Check that the Wilson bounds differ from the observed share by exactly the confidence margin."""
         answers = self.told["contact_satisfaction_answers"]
         ratios = self.told["contact_satisfaction_ratio"]
         for side in ("lower", "upper"):
@@ -166,7 +166,7 @@ class Comparison:
         ok, duplicate, dead = (told[name, frozenset({("result", one)})] for one in ("ok", "duplicate", "dead"))
         self._hold((name, frozenset({("result", "dead")})), dead, 0)
         self._hold((name, frozenset()), ok + duplicate, len(month.events))
-        # How an agent was before what is known already changes nothing, and counts as told again.
+        # An agent's state older than the known one changes nothing, and counts as a duplicate.
         agents = sum(event.type == "agent.state_changed" for event in ids.values())
         self._hold((name, frozenset({("result", "ok")})), len(ids) - agents <= ok <= len(ids), True)
         self._compare_all("pipeline_dead_letters_total", {(("reason", reason.value),): 0 for reason in Reason})
@@ -189,7 +189,7 @@ class Comparison:
         self._compare_all("contact_history_timestamp_seconds", {})
 
     def _compare_all(self, name: str, expected: Mapping[Labels, float]) -> None:
-        """Compare a metric whose series are all known."""
+        """Compare a metric with a known set of series."""
         self.compared.add(name)
         told = {labels: value for (_, labels), value in self.told.get(name, {}).items()}
         wanted = {frozenset(labels): value for labels, value in expected.items()}
@@ -200,7 +200,7 @@ class Comparison:
 def compare_counters(
     text: str, ledger: Mapping[DimensionKey, FigureCounts]
 ) -> tuple[int, list[tuple[Series, float, float]]]:
-    """Return how much was taken back, and the counters that are not what a ledger has and what was taken back, together."""
+    """Return the reversed counts, and the counters that differ from the ledger plus the reversed counts."""
     told = samples_of(text)
     corrected = {
         (series[1] - {pair}, pair[1]): value

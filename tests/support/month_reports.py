@@ -1,4 +1,4 @@
-"""What reports say of a simulated month, held against its chronicle."""
+"""Comparison of reports with the expected history of a simulated month."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.support.month_sla import SLA_TABLES
 
 
 def read_history(month: Month) -> History:
-    """Return what reports read of the topic of figures."""
+    """Return the figures that reports read from the topic."""
     view = HistoryView(PARIS, FIRST - timedelta(days=400), LAST)
     rows = month.workers.rows_of_figures()
     view.begin(range(len(rows)))
@@ -25,7 +25,7 @@ def read_history(month: Month) -> History:
 
 
 def periods_of(month: Month) -> list[Period]:
-    """Return all days, weeks and months that the days played lie in."""
+    """Return all days, weeks and months that contain the simulated days."""
     first, last = day_of(month.since), day_of(month.until)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     kinds = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH, PeriodKind.YEAR)
@@ -39,11 +39,11 @@ KEPT_BY: Final[Mapping[str, tuple[int, ...]]] = {
     "sent": (2,),
     "appointment": (2,),
 }
-"""Table of a report → which parts of a place, beside the channel, tell its rows apart; of opinions service and channel."""
+"""Parts of a place that identify the rows of a report table, besides the channel; for opinions, service and channel."""
 
 
 def compare_report(month: Month, history: History, period: Period) -> tuple[int, list[tuple[Any, ...]]]:
-    """Return how many cells were compared, and those that say something else: table, row, column, told, expected."""
+    """Return the number of compared cells and the differences: table, row, column, reported value, expected value."""
     report = make_report(history, period, OPTIONS)
     facts = [fact for fact in month.story.facts if period.first <= day_of(fact.at) <= period.last]
     found: list[tuple[Any, ...]] = []
@@ -92,7 +92,7 @@ def _compare_courses(report: Any, facts: Sequence[HistoryFact], period: Period) 
 
 
 def _compare_tables(tables: Sequence[Table], facts: Sequence[HistoryFact]) -> list[tuple[Any, ...]]:
-    """Return the channels that have a table and nothing happened, or the other way round."""
+    """Return the channels that have a table without facts, or facts without a table."""
     told = {table.name for table in tables}
     return [
         (channel, "has a table", channel in told)

@@ -1,4 +1,4 @@
-"""What `/metrics`, the board and reports must tell of the promises of a simulated month."""
+"""Expected SLA content of `/metrics`, the board and reports of a simulated month."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ _TAKEN_BACK: Final = {
     "contact_sla_late_total": "late",
     "contact_sla_completed_total": "",
 }
-"""Counter → what of it is told apart when it is taken back; else its result."""
+"""Facts of the correction counter by counter; the default is the result."""
 _METRICS: Final = (
     *_TAKEN_BACK,
     "contact_sla_corrected_total",
@@ -55,19 +55,19 @@ BUSINESS_TIME_HISTOGRAMS: Final = {
 }
 SLA_TABLES: Final = ("sla", "sla_by_service")
 MAX_LISTED: Final = 12
-"""Lines of what is late, and of what falls due next, on the board."""
+"""Lines for late and for next due contacts on the board."""
 FEWEST: Final = 5
-"""Contacts for which a line of a report stands that has a name."""
+"""Fewest contacts of a report row with its own name."""
 _FIVE_MINUTES_MS: Final = 300_000
 
 One = TypeVar("One")
 Key = TypeVar("Key")
 Which = tuple[str, str, str]
-"""Policy, clock, channel."""
+"""Policy, clock and channel."""
 
 
 class At(NamedTuple):
-    """Where promises are counted."""
+    """Labels under which SLA targets are counted."""
 
     policy: str
     kind: str
@@ -76,23 +76,23 @@ class At(NamedTuple):
     service: str
 
     def series(self, sample: str, **more: str) -> Series:
-        """Return a series of it."""
+        """Return a series with these labels."""
         place = (self.channel, self.site, self.service, "")
         return name_series(sample, place, policy=self.policy, clock=self.kind, **more)
 
     @property
     def which(self) -> Which:
-        """Which promise it is."""
+        """Policy, clock and channel of the labels."""
         return self.policy, self.kind, self.channel
 
 
 def at_of(promise: PlainSlaTarget) -> At:
-    """Return where a promise is counted."""
+    """Return the labels of an SLA target."""
     return At(promise.policy, promise.kind, *promise.place[:3])
 
 
 class ExpectedSla:
-    """All that was promised by a file, as of a moment."""
+    """SLA targets of a file as of a moment."""
 
     def __init__(self, file: PlainSlaFile, story: HistorySnapshot, now: datetime) -> None:
         self.file = file
@@ -102,7 +102,7 @@ class ExpectedSla:
         self.came_to = {
             one.place for one in (*story.facts, *story.open) if one.place[0] in (*QUEUE_CHANNELS, *WRITTEN_CHANNELS)
         }
-        """Where anybody ever came."""
+        """Places with any contact."""
         self.by_place: dict[At, list[PlainSlaTarget]] = _group(self.sla_targets, at_of)
         for place in self.came_to:
             if version := self.find(place):
@@ -113,16 +113,16 @@ class ExpectedSla:
         self._experiences = {contact: _experience(own) for contact, own in by_contact.items()}
 
     def find(self, place: DimensionKey) -> dict[str, Any] | None:
-        """Return the policy that is for who comes to a place now."""
+        """Return the policy that applies to a place now."""
         return next((version for version in self.in_force if applies_to(version, place)), None)
 
     def experience(self, contact: str) -> str:
-        """Return what became of all that was promised to a contact, as opinions are told by it."""
+        """Return the SLA result of a contact, by which opinions are grouped."""
         return self._experiences.get(contact, "no_promise")
 
     # ---------------------------------------------------------------------------------------------------------- /metrics
     def samples(self) -> dict[str, dict[Series, float]]:
-        """Return metric → all of its series."""
+        """Return all expected series by metric."""
         told: dict[str, dict[Series, float]] = {name: {} for name in _METRICS}
         for at, sla_targets in self.by_place.items():
             number = _results(sla_targets)
@@ -131,7 +131,7 @@ class ExpectedSla:
             for result in RESULTS:
                 series = at.series("contact_sla_completed_total", result=result)
                 told["contact_sla_completed_total"][series] = number[result]
-            for fact in FACTS:  # of all that is told at once nothing is taken back
+            for fact in FACTS:  # events without delay cause no corrections
                 told["contact_sla_corrected_total"][at.series("contact_sla_corrected_total", fact=fact)] = 0
             for state in STATES:
                 series = at.series("contact_sla_open_items", state=state)
@@ -150,9 +150,9 @@ class ExpectedSla:
     def compare_incremental_metrics(
         self, told: Mapping[str, Mapping[Series, float]]
     ) -> tuple[int, list[tuple[Series, float, float]]]:
-        """Return how much was taken back, and the series that are other ones: what, told, expected.
+        """Return the reversed counts and the differences: series, exposed value, expected value.
 
-        Of what is told late, counters hold what is true and what was taken back. Where a letter was before, there are series too.
+        After late events, counters hold the true counts plus the reversed ones. Earlier places of letters have series too.
         """
         wanted, found = self.samples(), []
         taken = {series[1]: number for series, number in told["contact_sla_corrected_total"].items()}
@@ -171,7 +171,7 @@ class ExpectedSla:
         return int(sum(taken.values())), found
 
     def worked(self) -> dict[Series, list[float]]:
-        """Return each series of a distribution of opening hours, and how long each took."""
+        """Return the durations in opening hours by series of the distribution."""
         found: dict[Series, list[float]] = {}
         for sample, kind in BUSINESS_TIME_HISTOGRAMS.items():
             for at, sla_targets in self.by_place.items():
@@ -214,16 +214,16 @@ class ExpectedSla:
 
     # ------------------------------------------------------------------------------------------------------------- board
     def calendar_at(self, place: DimensionKey) -> str:
-        """Return by which calendar it is open at a place; the empty one where nothing is promised."""
+        """Return the calendar of a place, or an empty name without an SLA target."""
         return (self.find(place) or {"calendar": ""})["calendar"]
 
     def calendars_of(self, service: str) -> set[str]:
-        """Return by which it is open where letters, e-mails and forms come to a service; the empty one alone if by none."""
+        """Return the calendars of the written channels of a service, or only an empty name if there are none."""
         places = (place for place in self.came_to if place[2] == service and place[0] in WRITTEN_CHANNELS)
         return {calendar for place in places if (calendar := self.calendar_at(place))} or {""}
 
     def compare_board(self, told: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-        """Return where the board's promises are others: what, told, expected."""
+        """Return the differences of the board's SLA content: name, shown value, expected value."""
         listed = [promise for promise in self.sla_targets if promise.place[0] in WRITTEN_CHANNELS]
         late = _group((one for one in listed if one.state == "overdue"), at_of_service)
         due = _group((one for one in listed if one.is_due), at_of_service)
@@ -313,7 +313,7 @@ class ExpectedSla:
         }
 
     def _lines_of_due(self, at: At, sla_targets: Sequence[PlainSlaTarget]) -> list[dict[str, Any]]:
-        """Return what falls due, by five minutes; after today, by day. As many of the first as are at risk are told to be."""
+        """Return the due targets by five minutes, and by day after today; targets at risk come first."""
         present = milliseconds(self.now) // _FIVE_MINUTES_MS * _FIVE_MINUTES_MS
         end_of_today = milliseconds(midnight(day_of(self.now) + timedelta(days=1)))
 
@@ -321,7 +321,7 @@ class ExpectedSla:
             start = max(_five_minutes(one), present)
             if start <= end_of_today:
                 return 0, start
-            return 1, day_of(_moment(start) - timedelta(milliseconds=1))  # midnight ends a day
+            return 1, day_of(_moment(start) - timedelta(milliseconds=1))  # midnight belongs to the previous day
 
         at_risk, lines = sum(one.state == "at_risk" for one in sla_targets), []
         for _, together in groupby(sorted(sla_targets, key=when), when):
@@ -333,7 +333,7 @@ class ExpectedSla:
 
     def _at_risk(self, promise: PlainSlaTarget) -> dict[str, Any]:
         now, due_at = milliseconds(self.now), promise.deadline_at
-        assert due_at is not None  # it is near
+        assert due_at is not None  # the target is at risk, so it has a deadline
         channel, site, service, queue = promise.place
         return {
             "channel": channel,
@@ -348,7 +348,7 @@ class ExpectedSla:
 
     # ------------------------------------------------------------------------------------------------------------ report
     def compare_tables(self, tables: Iterable[Any], first: Any, last: Any) -> tuple[int, list[tuple[Any, ...]]]:
-        """Return how many cells of a report's tables of promises were compared, and those that say something else."""
+        """Return the number of compared cells of a report's SLA tables, and the differences."""
         told = {table.name: table for table in tables if table.name in SLA_TABLES}
         facts: list[tuple[PlainSlaTarget, str]] = []
         for one in self.sla_targets:
@@ -377,7 +377,7 @@ def _put(told: dict[str, dict[Series, float]], name: str, labels: Mapping[str, s
 
 
 def _rows_of_report(counted: dict[DimensionKey, Counter[str]]) -> dict[DimensionKey, list[float | None]]:
-    """Return the rows: the smallest ones are one, until it stands for enough contacts, and so does each of the others."""
+    """Return the rows, with the smallest merged until each row has enough contacts."""
     named = {place: number for place, number in counted.items() if number}
     others: Counter[str] = Counter()
     for place, number in sorted(counted.items(), key=lambda one: (max(one[1].values()), one[0])):
@@ -405,12 +405,12 @@ def _by_promise(fact: tuple[PlainSlaTarget, str]) -> DimensionKey:
 
 
 def at_of_service(promise: PlainSlaTarget) -> At:
-    """Return where a promise is counted, whatever the site."""
+    """Return the labels of an SLA target without the site."""
     return at_of(promise)._replace(site="")
 
 
 def _results(sla_targets: Iterable[PlainSlaTarget]) -> Counter[str]:
-    """Return how many have which result, as soon as it is known; and how many were late."""
+    """Return the number of targets by result as soon as it is known, and the number of late ones."""
     number: Counter[str] = Counter()
     for promise in sla_targets:
         number["late"] += promise.state == "late"
@@ -430,7 +430,7 @@ def _experience(sla_targets: Sequence[PlainSlaTarget]) -> str:
 
 
 def _compare_first(name: str, told: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Return what of a list is not the first `MOST` of all that must be in it; which of those of one moment does not matter."""
+    """Return the differences between a list and the first `MOST` expected lines, which may be in any order within one moment."""
     words = {"label_fr", "label_en", "contact"}
     lines = [{key: value for key, value in line.items() if key not in words} for line in told]
     left, found = list(wanted), []

@@ -1,4 +1,4 @@
-"""Listening to systems that talk by themselves."""
+"""Helpers for connectors that listen to a simulated event server."""
 
 import threading
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from tests.support.processes import wait_until
 def listen(
     harness: ConnectorHarness, event_server: EventServer, happen: Callable[[], object] = lambda: None
 ) -> list[Event]:
-    """Return what `bench` tells of what happens while it listens: `happen()` lets it."""
+    """Return the events that the connector publishes while `happen` runs in a thread."""
     with harness.opened() as (flow, publisher):
-        wait_until(lambda: flow.step() or event_server.listeners, "somebody to listen")
+        wait_until(lambda: flow.step() or event_server.listeners, "a listener")
         thread = threading.Thread(target=happen)
         thread.start()
         while True:
@@ -31,10 +31,10 @@ def listen(
 
 
 def wait_until_disconnected(event_server: EventServer) -> None:
-    """Return once nobody listens any more."""
-    wait_until(lambda: not event_server.listeners, "all who listened to have left")
+    """Wait until all listeners have disconnected."""
+    wait_until(lambda: not event_server.listeners, "the end of all connections")
 
 
 def has_stored(listener: Path) -> bool:
-    """Return whether who has the directory `listener` has kept anything of what was told."""
+    """Return whether the connector with the directory `listener` has stored events or a position."""
     return any(listener.rglob("*.spool")) or any(listener.rglob("cursor-*.json"))
