@@ -1,6 +1,6 @@
 """Mapping of a survey tool's messages to events by configuration.
 
-Of an answer only the scores are read; its texts stay in the survey tool.
+Only the scores of an answer are read; its texts stay in the survey tool.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Client of Alertmanager's API v2 (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
 
-Alertmanager keeps alerts in memory and ends those that are not sent again. All open alerts are therefore sent repeatedly, as
-Prometheus does. It notifies nobody of an alert that had already ended, so such an alert is sent as open for `show_seconds`. A
-restarted Alertmanager has lost all alerts.
+Alertmanager keeps alerts in memory and ends them unless they are sent again. All open alerts are therefore sent repeatedly, as
+Prometheus does. It sends no notification of an alert that had already ended, so such an alert is sent as open for `show_seconds`.
+A restarted Alertmanager has lost all alerts.
 """
 
 import ssl

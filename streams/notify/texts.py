@@ -159,7 +159,7 @@ class IncidentFormatter(NamedTuple):
         if not notices:
             return TESTS[self.language]
         if len(notices) > 1:
-            counts = Counter("broken" if _is_broken(one) else one.what.value for one in notices)
+            counts = Counter("broken" if _is_broken(notice) else notice.what.value for notice in notices)
             parts = ((forms[counts[part] > 1], counts[part]) for part, forms in DIGESTS.items() if counts[part])
             return ", ".join(both[self.language].format(count) for both, count in parts)
         kind, incident = notices[0].what, notices[0].incident

@@ -43,15 +43,15 @@ RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
 After the last delay the tree stops, unless the child has run for `PROVEN_SECONDS` before: then an external cause may end at any
 time, and the other children keep working."""
 PROVEN_SECONDS: Final = 30.0
-"""Run time after which an exit does not count as a failure to start."""
+"""Minimum run time of a child whose exit does not count as a failure to start."""
 QUIET_SECONDS: Final = 10.0
-"""Time after a start in which `console.TRANSIENT_EVENTS` are written only to the log file."""
+"""Period after a start with `console.TRANSIENT_EVENTS` only in the log file, not on the console."""
 PATIENCE_SECONDS: Final = 20.0
-"""Time without readiness after which the console shows the reason."""
+"""Longest time without readiness before the console shows the reason."""
 HEALTH_SECONDS: Final = 5.0
 """Interval of the health checks."""
 UNHEALTHY_STRIKES: Final = 6
-"""Number of consecutive failed health checks after which a child is killed."""
+"""Number of consecutive failed health checks before a child is killed."""
 PROBE_SECONDS: Final = 0.1
 """Interval of the readiness checks until a child is ready."""
 PROBE_TIMEOUT_SECONDS: Final = 2.0

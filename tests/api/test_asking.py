@@ -234,9 +234,9 @@ def fill(place: Path) -> None:
     assert ask().status_code == 200
     room = (place / "audit" / "000001.jsonl").stat().st_size + 1000
     files = {"", "-wal", "-shm"}
-    assert max((place / f"timeline.db{end}").stat().st_size for end in files) > room  # it is read, not written
+    assert max((place / f"timeline.db{end}").stat().st_size for end in files) > room  # reads need no space
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-    with capture_logs():  # else they would need room
+    with capture_logs():  # logs would need space
         answers = [ask() for _ in range(8)]
     assert {answer.status_code for answer in answers} == {200, 503}
     assert answers[-1].status_code == 503
@@ -290,7 +290,7 @@ def test_exceeded_rate_limit_is_recorded_once(known: ApiHarness) -> None:
     assert answers[2].json()["type"] == "urn:accueil:problem:too-often"
     assert 1 <= int(answers[2].headers["retry-after"]) <= 31
     assert [record["result"] for record in known.recorded()] == ["shown", "shown", "limited"]
-    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # another one is not held up
+    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # other tokens are not delayed
 
 
 def test_exceeded_rate_limit_for_an_erasure_is_recorded(known: ApiHarness) -> None:
@@ -338,7 +338,7 @@ def test_read_subjects_are_forgotten_without_a_scrape() -> None:
     assert len(access_metrics._read["camille"]) <= 101
 
 
-# ------------------------------------------------------------------------------------------------------------- what is sent
+# ------------------------------------------------------------------------------------------------------------- request bodies
 PLANTED: Final = "+33199001234"
 
 
@@ -426,7 +426,7 @@ def test_errors_are_in_the_preferred_language(known: ApiHarness, accepted: str, 
     )
 
 
-# --------------------------------------------------------------------------------------------------------- what is answered
+# --------------------------------------------------------------------------------------------------------- answers
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/nowhere", "/openapi.json", "/healthz", "/nowhere", "/metrics"])
 def test_every_answer_has_security_headers(known: ApiHarness, path: str) -> None:
     answer = known.client.get(path, headers={"authorization": "Bearer camille", "origin": "https://evil.example"})

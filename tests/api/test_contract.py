@@ -120,7 +120,7 @@ ASKED: Final = [
     for method, operation in methods.items()
     for mode in GenerationMode
     if mode is GenerationMode.POSITIVE
-    or operation.keys() & {"requestBody", "parameters"}  # else nothing could be wrong
+    or operation.keys() & {"requestBody", "parameters"}  # other operations cannot be called wrongly
 ]
 
 

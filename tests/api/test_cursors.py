@@ -32,7 +32,7 @@ def test_cursor_is_read_back(place: EntryPosition) -> None:
 @given(places, st.data())
 def test_changed_cursor_is_refused(place: EntryPosition, data: st.DataObject) -> None:
     written = write(place, SUBJECT, SECRET)
-    at = data.draw(st.integers(0, len(written) - 2))  # of the last character some bits say nothing
+    at = data.draw(st.integers(0, len(written) - 2))  # some bits of the last character are unused
     other = data.draw(st.sampled_from("ABCabc019-_").filter(lambda letter: letter != written[at]))
     assert read(written[:at] + other + written[at + 1 :], SUBJECT, SECRET) is None
 

@@ -84,7 +84,7 @@ def test_cost_does_not_grow_with_contacts_of_a_link(sqlite: ApiHarness) -> None:
     many = [count(read_snapshot) for read_snapshot in looks[:-1]]
     sqlite.timeline.revoke(link, 1, RevocationReason.SHARED)
     many += [count(read_snapshot) for read_snapshot in of_revoked]
-    del few[len(looks) - 1]  # so many are looked at that these are all
+    del few[len(looks) - 1]  # a limit that covers all of them
     assert all(after < 2 * before + 5 for after, before in zip(many, few, strict=True)), (few, many)
 
 

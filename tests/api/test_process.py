@@ -121,7 +121,7 @@ def test_every_answer_is_in_the_audit_after_a_kill(data: Path, url: str) -> None
     records = [line.record or {} for line in read_audit(data / "audit")]
     recorded = sum(record.get("result") == "shown" for record in records)
     assert set(answered) == {200}
-    assert len(answered) <= recorded <= len(answered) + 8  # at most one each was recorded, and not answered any more
+    assert len(answered) <= recorded <= len(answered) + 8  # at most one per client was recorded without an answer
     assert verify(data / "audit").findings == []
 
 
@@ -168,7 +168,7 @@ def test_unavailable_database_is_answered_with_503(tmp_path: Path, postgres: Pos
             postgres.start()
             wait_until(api.is_ready, "the database")
             assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404
-            postgres.stop("immediate")  # and away again, in its midst
+            postgres.stop("immediate")  # unavailable again, during the requests
             assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 503
             postgres.start()
             wait_until(lambda: api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404, "it is back")

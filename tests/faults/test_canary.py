@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 CALLS = topics.SOURCES[topics.Channel.CALL].name
 NUMBERS = ("0639985511", "0199001122", "0261912233", "0353013344", "0465714455", "0536495566")
 ABROAD = "2125551234"
-"""Pattern of a number that may be the timestamp of a line or part of a call's id."""
+"""Foreign phone number with the format of a timestamp or of a part of a call's id."""
 NAMES = ("Camille Exemple", "jean.modele@example.org", "PJSIP/9901")
 CUSTOM = {"FULL": "full", "MENU": "menu", "VOICEMAIL": "voicemail"}
 PROCESSES = ("connect", "worker", "web")

@@ -125,7 +125,7 @@ def test_worker_survives_a_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path:
     name = "ledger-hung"
     make_topics(name, own_kafka.bootstrap)
     kafka_io.produce(own_kafka.bootstrap, ledger_job_oracle.make_events(name, 2000))
-    options = ["--option=stuck_seconds=8", "--option=max_records=10"]
+    options = ["--option=no_progress_seconds=8", "--option=max_records=10"]
     with worker(name, own_kafka, tmp_path / "worker.log", *options) as child:
         child.start(ENGINE_STOP_AT="records_sent:20")
         wait_until(lambda: child.stopped, "the worker to be stopped inside a transaction")

@@ -247,7 +247,7 @@ def test_permanently_refused_recipient_is_tried_again_after_an_hour(mailbox: Mai
     with serving(mailbox, port):
         post.deliver()
         assert mailbox.reached == [SUPERVISORS]
-        assert mailbox.tried == 2  # another part of the digest would not be taken either
+        assert mailbox.tried == 2  # other parts of the digest would be refused as well
         assert post.store.refused() == {"mails.garde": (1, f"localhost:{port}: refuses the recipient (550)")}
         assert post.store.waiting() == {}
         mailbox.unwanted = {}
@@ -274,7 +274,7 @@ def test_repeated_message_has_the_same_id(mailbox: Mailbox, tmp_path: Path) -> N
     post = Post(tmp_path, options(port))
     post.tell(SlaClockStub())
     with serving(mailbox, port):
-        for _ in range(2):  # killed before it could take note
+        for _ in range(2):  # killed before the delivery was recorded
             message = post.store.next_message("mails.garde", 10, 100, after_outage=False)
             assert message is not None
             (delivery,) = post.speakers

@@ -165,7 +165,7 @@ def test_open_contacts_come_first_with_their_targets(data: Path, phone: str, mon
 def test_deadline_at_the_end_of_a_day_is_shown_as_that_day(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    midnight_at = START_MS + 15 * 3_600_000  # it began at 9 o'clock in Paris
+    midnight_at = START_MS + 15 * 3_600_000  # the contact began at 9:00 in Paris
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         arrived = make("letter.arrived", 50, identities=phone, subject="mail:ged:7", site="siege", service="mdph")
         due = sla_status_entry("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
@@ -247,7 +247,7 @@ def test_only_sector_is_the_default_and_purpose_is_asked_last(data: Path, phone:
 def test_several_sectors_need_an_option(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")  # nobody is asked before that is clear
+    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")  # no connection before the sector is known
     load_key(data / "connectors" / "keys", "social")
     done = run(*command, typed="01 99 00 00 01\n")
     assert (done.exit_code, done.stdout) == (2, ""), done.output

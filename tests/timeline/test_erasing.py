@@ -102,7 +102,7 @@ def test_partly_published_erasure_is_completed_later(world: World) -> None:
         world.erase(CASE)
     world.work()
     assert world.timeline.read_contact("call:a:1") == []
-    with pytest.raises(UnknownSubject):  # what belonged together cannot be found any more
+    with pytest.raises(UnknownSubject):  # the other contacts cannot be found any more
         world.erasures.finder.find(CASE, "")
     with world.timeline.read_connection() as connection:
         (open_,) = requests.read_unpublished(connection)
@@ -119,7 +119,7 @@ def test_partly_published_erasure_is_completed_later(world: World) -> None:
 
 def test_proof_is_made_once_after_all_data_is_erased(world: World) -> None:
     name = world.erase(PHONE)
-    world.timeline.write([], [sla_status_entry("call:a:2", 1, answer=2)])  # as of any contact
+    world.timeline.write([], [sla_status_entry("call:a:2", 1, answer=2)])  # like any contact
     assert (world.look(name)["state"], world.proofs) == ("told", [])
     world.work()
     assert not world.timeline.read_sla_targets(["call:a:2"])
@@ -151,7 +151,7 @@ def test_remaining_row_prevents_the_proof(world: World) -> None:
     kept = dict(world.rows)
     name = world.erase(PHONE)
     world.work()
-    world.rows = kept  # the state was lost, and made anew of what is left
+    world.rows = kept  # the state was lost and rebuilt from the remaining events
     assert world.look(name)["state"] == "told"
 
 
@@ -182,7 +182,7 @@ def test_erasure_is_limited_to_one_sector(world: World) -> None:
 
 def test_late_event_without_sector_does_not_prevent_erasure(world: World) -> None:
     world.tell([make("letter.answered", 1, subject="mail:a:1", identities="case:k1-late", sector="social")])
-    del world.rows[b"mail:a:1"]  # closed for long enough
+    del world.rows[b"mail:a:1"]  # expired after its end
     world.tell([make("feedback.given", 42 * 86_400, subject="mail:a:1", scale="csat_1_5", score=1)])
     for asked in ("case:k1-late", "mail:a:1"):
         assert world.erasures.finder.find_sector(asked) == "social"

@@ -79,14 +79,14 @@ def test_all_entries_belong_to_the_strongest_identity(timeline: Timeline, cuts: 
     told = entries_of(learning("call:a:1"))
     for batch in cuts:
         timeline.write([told[index] for index in batch])
-    timeline.write(entries_of(call("call:a:2", 500, f"{OTHER} {PHONE}")))  # her number is his too
+    timeline.write(entries_of(call("call:a:2", 500, f"{OTHER} {PHONE}")))  # they share the number
     assert read(timeline, CASE) == [entry.id for entry in reversed(told)]
 
 
 def test_event_with_fewer_identities_keeps_the_owner(timeline: Timeline) -> None:
     known, again = learning("call:a:1")[2:]
     timeline.write(entries_of([known, again]))
-    timeline.write(entries_of([again]))  # whose row had gone by then
+    timeline.write(entries_of([again]))  # after its row in the state had expired
     timeline.write(entries_of([make("call.queued", 5, subject="call:a:1", queue="mdph", identities=PHONE)]))
     assert len(read(timeline, CASE)) == len(timeline.read_contact("call:a:1")) == 3
 
@@ -197,9 +197,9 @@ def test_erased_contact_stays_erased(timeline: Timeline) -> None:
     timeline.write(entries_of([*first, erased]))
     timeline.write(entries_of(second))
     assert timeline.read_contact("call:a:1") == []
-    timeline.write(entries_of(first))  # told again
+    timeline.write(entries_of(first))  # duplicates
     assert timeline.read_contact("call:a:1") == []
-    assert len(read(timeline, PHONE)) == 3  # the other contact tells the link too
+    assert len(read(timeline, PHONE)) == 3  # the other contact proves the link too
     timeline.write(entries_of([*second, make("personal_data.erased", 2001, subject="call:a:2", channel="call")]))
     assert read(timeline, CASE) == read(timeline, PHONE) == []
     assert set(timeline.resolve_identities(CASE).identities) == {CASE}
@@ -260,7 +260,7 @@ def test_open_reader_postpones_the_truncation(tmp_path: Path, monkeypatch: pytes
             reader.exec_driver_sql("SELECT * FROM links").all()
             timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
             assert not timeline.truncate_log()
-        timeline.checkpoint_log()  # as the agent does every minute
+        timeline.checkpoint_log()  # as the timeline process does every minute
         assert not any(PHONE.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
@@ -375,7 +375,7 @@ def test_order_batches_and_repetitions_do_not_matter(
     one = Timeline(f"sqlite:///{tmp_path_factory.mktemp('one') / 'timeline.db'}")
     two = Timeline(f"sqlite:///{tmp_path_factory.mktemp('two') / 'timeline.db'}")
     two.write(expected)
-    rest = [*told, *told[again:]]  # a crash: what was not acknowledged comes again
+    rest = [*told, *told[again:]]  # after a crash, unacknowledged records come again
     for size in sizes:
         one.write(rest[:size])
         rest = rest[size:]
@@ -510,7 +510,7 @@ def test_sqlite_log_is_checkpointed_on_demand(tmp_path: Path) -> None:
     timeline.write(entries_of(events))
     timeline.checkpoint_log()
     (tmp_path / "apart").mkdir()
-    shutil.copy(tmp_path / "timeline.db", tmp_path / "apart")  # as a backup of this file alone would
+    shutil.copy(tmp_path / "timeline.db", tmp_path / "apart")  # like a backup of this file alone
     timeline.close()
     apart = Timeline(f"sqlite:///{tmp_path / 'apart' / 'timeline.db'}")
     assert len(apart.read_contact(events[0].subject, 100)) == len(events)

@@ -165,7 +165,7 @@ def test_revocation_survives_a_time_without_contacts(timeline: Timeline) -> None
 def test_stronger_identity_does_not_undo_a_revocation(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1} {P2}")]))
     assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
-    timeline.write(entries_of([step(1, 1, CASE)]))  # who forgot what was told before
+    timeline.write(entries_of([step(1, 1, CASE)]))  # the worker has lost the earlier state
     assert [row[:2] for row in links_in(timeline)] == [(CASE, E1), (CASE, P1), (CASE, P2)]
     assert set(timeline.resolve_identities(CASE).identities) == {CASE, E1, P2}
     known = {one.link: one for one in timeline.read_links(CASE, 9)}

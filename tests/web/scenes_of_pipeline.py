@@ -184,7 +184,9 @@ AMISS: Final = {
     ],
     "FiguresBehind": [
         amiss("for long", {"{}": 601}, figures(0, behind(601)) | figures(1, MINUTES), 30, since=0),
-        amiss("for long, from two instances", {"{}": 601}, figures(0, behind(601)) | figures(0, behind(700), OTHER), 45),
+        amiss(
+            "for long, from two instances", {"{}": 601}, figures(0, behind(601)) | figures(0, behind(700), OTHER), 45
+        ),
         amiss("a little", None, figures(0, behind(600)), 45),
     ],
     "SourceSilent": silence(),

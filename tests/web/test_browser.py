@@ -191,7 +191,7 @@ def test_state_is_the_highest_level_of_the_row(served: Served, page: Page) -> No
     rule = page.text(".rules")
     assert "État : la plus pressante des marques de la ligne" in rule.replace("\N{NO-BREAK SPACE}", " ")
     served.worker.stocks(ROADS, served.now(), waiting=6, agents_on_contact=1)
-    wait_until(lambda: level(2, "waiting") == "attention", "who waits")
+    wait_until(lambda: level(2, "waiting") == "attention", "the waiting contacts")
     served.worker.stocks(ROADS, served.now() - timedelta(seconds=301), waiting=6, agents_on_contact=1)
     wait_until(lambda: (level(2, "waiting"), level(2, "longest")) == ("attention", "action"), "how long")
     served.worker.stocks(ROADS, served.now(), waiting=1, agents_on_contact=0, agents_available=0, agents_paused=2)
@@ -314,7 +314,7 @@ def test_board_is_usable_on_a_phone(served: Served, page: Page) -> None:
     wait_until(lambda: page.run("return document.querySelector('#last-event').checkVisibility()"), "the event")
     assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
     cell = "document.querySelector('#rows td.longest').getBoundingClientRect().right"
-    assert page.run(f"return {cell}") <= PHONE[0], "who waits is in sight without scrolling sideways"
+    assert page.run(f"return {cell}") <= PHONE[0], "waiting contacts are visible without scrolling sideways"
     stay_live(served)
     page.picture("phone")
 

@@ -94,7 +94,7 @@ def test_banner_fits_the_wall(page: Page) -> None:
         assert page.run(ROOM)[:2] == list(WALL)
         assert page.run("return document.querySelector('footer').getBoundingClientRect().bottom") <= WALL[1]
         assert page.run(CONTRASTS) == []
-        assert set(page.run(AGES)) == {"", "\N{EN DASH}"}, "how old it is by now nobody knows"
+        assert set(page.run(AGES)) == {"", "\N{EN DASH}"}, "its age is unknown"
 
 
 def test_all_sites_may_be_silent_together(page: Page) -> None:
@@ -332,7 +332,7 @@ def test_definitions_are_available_on_the_wall(organisation: Served, page: Page,
     rules = page.run(VISIBLE)
     for words in ("État", "Aucun agent", "Les taux", "Reçus = ", "Reçus, traités", "Satisfaits"):
         assert any(words in rule for rule, _, _ in rules), words
-    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "in sight at once"
+    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "visible together"
     assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0], "nothing has moved"
     assert page.run(CONTRASTS) == []
     page.picture(f"channels-wall-definitions-{theme}")
@@ -363,7 +363,7 @@ def test_phone_shows_urgent_rows_first_and_unfolds_the_rest(served: Served, page
     assert page.run("return document.documentElement.scrollHeight") < 5 * PHONE[1]
     folded = page.run(SHOWN)
     assert folded[6] == [first, 3], "its state, how many wait, and how long"
-    assert folded[len(rows)][1] > 20, "all services together stand open"
+    assert folded[len(rows)][1] > 20, "the total row is unfolded"
     assert {shown for _, shown in folded[len(rows) + 1 :]} == {0}
     fold = page.driver.find_element("css selector", "#rows tr:nth-child(2) .fold")
     assert fold.aria_role == "button"

@@ -68,7 +68,7 @@ def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) ->
             *_, more = [line[1] for line in plain(page.run(LINES)) if line[1].startswith("and ")] or [""]
             assert len(late) >= least
             assert more == f"and {9 - len(late)} more, contacts: {18 - 2 * len(late)}"
-            assert len(lines) > len(late), "what is due is not forgotten"
+            assert len(lines) > len(late), "due lines are kept"
             assert page.run(FREE) < 1, "no row more finds room"
             assert page.run(ROOM) == [*size, 0, 0, 0, 0, 0, 0, 0]
         page.picture("promises-wall-late")
@@ -391,7 +391,7 @@ def test_counting_of_promises_is_explained_on_the_wall(organisation: Served, pag
     rules = page.run(VISIBLE)
     for words in ("Dans les temps", "Temps ouvré"):
         assert any(rule.startswith(words) for rule, _, _ in rules), words
-    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "in sight at once"
+    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "visible together"
     assert page.run(CONTRASTS) == []
     page.picture(f"promises-wall-definitions-{theme}")
 

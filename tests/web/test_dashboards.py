@@ -98,7 +98,7 @@ class Week(CitizensView):
 def test_queries_that_may_be_empty_return_data_once_it_exists(tmp_path: Path) -> None:
     rules = tmp_path / "firing.yml"
     rules.write_text(json.dumps(FIRING), encoding="utf-8")
-    assert all(any(metric in one.expr for one in OPTIONAL) for metric in MAY_BE_EMPTY), "what is listed is asked"
+    assert all(any(metric in one.expr for one in OPTIONAL) for metric in MAY_BE_EMPTY), "each listed query exists"
     with (
         serving(WebOptions(brokers=""), citizens=Week()) as served,
         running(tmp_path / "prometheus", served.url.removeprefix("http://"), rules=[rules]) as prometheus,

@@ -162,7 +162,7 @@ def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: D
     page.click(QUEUE)
     page.shows("#number", "A001")
     page.shows("#before", "Vous êtes le prochain.")
-    assert page.run("return document.activeElement.id") == "taken", "who hears the page hears the number"
+    assert page.run("return document.activeElement.id") == "taken", "screen readers announce the number"
     page.picture("kiosk-number")
     page.audit()
     page.click("#taken .back")

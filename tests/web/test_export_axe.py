@@ -40,5 +40,5 @@ def test_export_is_accessible(page: Page, tmp_path: Path, language: str, size: t
     page.open(place.as_uri(), size)
     axe.check(page)
     assert page.run(BROKEN) == []
-    assert [one for one in page.requests() if not one.startswith("file:")] == [], "it asks nobody for anything"
+    assert [one for one in page.requests() if not one.startswith("file:")] == [], "no external requests"
     page.assert_quiet()

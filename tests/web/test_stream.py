@@ -147,7 +147,7 @@ def test_number_of_open_boards_is_limited(caplog: pytest.LogCaptureFixture) -> N
             second.board()
             assert [refused() for _ in range(3)] == [True] * 3
             assert httpx.get(f"{served.url}/api/board").status_code == 200
-        wait_until(lambda: not refused(), "the place of who left")
+        wait_until(lambda: not refused(), "the place of a closed stream")
     assert [record.getMessage() for record in caplog.records if "open" in record.getMessage()] == [
         "2 boards are open, no more may be"
     ]

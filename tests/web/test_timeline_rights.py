@@ -144,13 +144,13 @@ def test_erasure_explains_its_effects_and_needs_confirmation(desk: Desk, works: 
     assert desk.is_there("#look-at-erasure")
     desk.tab_to(lambda at: at[0] == "list-erasures")
     desk.press(Keys.ENTER)
-    wait_until(lambda: "3 contacts" in desk.text and desk.is_there("#erasures-title"), "what is open", 20)
+    wait_until(lambda: "3 contacts" in desk.text and desk.is_there("#erasures-title"), "the contacts and the open erasures", 20)
     axe.check(desk.page)
     desk.tab_to(lambda at: "Où en est-il" in at[2])
     desk.press(Keys.ENTER)
     desk.wait_for("#look-at-erasure")
     works.work()
-    wait_until(lambda: "Effacement prouvé" in desk.text, "the proof, which nobody asked for", 60, lambda: desk.text)
+    wait_until(lambda: "Effacement prouvé" in desk.text, "the proof", 60, lambda: desk.text)
     assert desk.focused[0] == "erasure-title"
     assert "les numéros de leurs contacts, pour que rien ne revienne" in desk.text
     assert desk.page.run("return document.querySelectorAll('.erasure li').length") == 6
@@ -200,7 +200,7 @@ def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(desk: Des
     desk.wait_for(busy)
     desk.page.run("document.getElementById('list-erasures').click()")
     desk.wait_for("#erasures-title")
-    assert not desk.is_there(busy), "nobody waits for it any more"
+    assert not desk.is_there(busy), "no request is pending"
     desk.page.run("window.letGo()")
     desk.page.run("document.getElementById('find-erasure').requestSubmit()")
     desk.page.run("document.getElementById('list-erasures').click()")

@@ -117,7 +117,7 @@ def test_panel_left_open_closes_and_rotation_continues(busy: Served, page: Page)
     page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody .explains").click()
     panel = "return document.querySelector('#explained').open"
     page.driver.execute_async_script("setTimeout(arguments[0], 5500)")  # type: ignore[no-untyped-call]
-    assert (page.run(panel), title(page)) == (True, first), "who reads it is left alone"
+    assert (page.run(panel), title(page)) == (True, first), "an open panel holds the view"
     page.run(LATER)
     wait_until(lambda: not page.run(panel), "the panel to close")
     wait_until(lambda: title(page) != first, "the next view", 30)
@@ -132,7 +132,7 @@ def test_keyboard_focus_holds_a_view_and_survives_rotation(busy: Served, page: P
     key(page, Keys.TAB)
     assert page.run(focused) == "view phone"
     page.driver.execute_async_script("setTimeout(arguments[0], 5500)")  # type: ignore[no-untyped-call]
-    assert title(page) == first, "nothing turns under the hands of who reads"
+    assert title(page) == first, "the view does not change while in use"
     page.run("document.querySelector('#next').click()")
     assert (title(page) != first, page.run(focused)) == (True, "view-title")
     page.driver.switch_to.active_element.send_keys(Keys.TAB)
@@ -142,7 +142,7 @@ def test_keyboard_focus_holds_a_view_and_survives_rotation(busy: Served, page: P
     assert page.run(focused) == shown, "it goes on from there"
     before = title(page)
     page.run(LATER)
-    wait_until(lambda: title(page) != before, "the view to turn once nobody is there", 30)
+    wait_until(lambda: title(page) != before, "the view to change after the timeout", 30)
     assert page.run(focused) == "view-title"
 
 
@@ -153,7 +153,7 @@ def test_reduced_motion_is_respected(busy: Served, page: Page) -> None:
         open_wall(page, busy, seconds=3600)
         assert not page.run("return document.querySelector('#progress').checkVisibility()")
         assert page.run("return document.getAnimations().length") == 0
-        assert "1 sur" in page.text("#place"), "where it stands is said in words"
+        assert "1 sur" in page.text("#place"), "the position is shown in words"
     finally:
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
@@ -255,7 +255,7 @@ def test_measure_of_a_service_with_a_long_name_is_complete(page: Page) -> None:
         assert "Mother and child care (PMI) – JDMA, 8 to 10" in page.text(".bars")
         assert page.run(f"{cut}.map((one) => one.textContent)") == []
         bars = "return [...document.querySelectorAll('.bar')].map((one) => one.getBoundingClientRect().left)"
-        assert len(set(page.run(bars))) == 1, "all of them stand below each other"
+        assert len(set(page.run(bars))) == 1, "all are in one column"
         assert page.run(BEYOND) == []
 
 

@@ -145,14 +145,18 @@ def test_long_wait_is_one_alert_of_the_queue_and_none_of_promises(page: Page) ->
         page.is_called("(1) Wall – Accueil du Département")
         served.worker.stocks(letters, served.now() - timedelta(days=1), overdue=2, at_risk=1)
         more = ["■ Promises overdue: 2", "▲ Promises at risk: 1"]
-        wait_until(lambda: alerts(page)[1:] == more, "what is written", otherwise=lambda: alerts(page))
+        wait_until(lambda: alerts(page)[1:] == more, "letters, e-mails and forms", otherwise=lambda: alerts(page))
         served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=1, agents_available=1)
         served.worker.stocks(answer, served.now() - timedelta(seconds=10), running=0, at_risk=0, overdue=1)
-        wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "where nothing else is marked")
+        wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "without other marks")
         assert alerts(page)[0].endswith(", overdue: 1")
         served.worker.stocks(RSA, waiting=0, agents_available=1)
         unknown = ["■ Promises overdue: 3", "▲ Promises at risk: 1"]
-        wait_until(lambda: alerts(page) == unknown, "none that no queue tells is lost", otherwise=lambda: alerts(page))
+        wait_until(
+            lambda: alerts(page) == unknown,
+            "clocks without an alert of a queue are not lost",
+            otherwise=lambda: alerts(page),
+        )
 
 
 def test_overdue_contacts_of_a_queue_do_not_exceed_its_waiting_contacts(page: Page) -> None:
@@ -181,7 +185,7 @@ def test_closed_queue_says_so_with_waiting_contacts(page: Page) -> None:
         inside = "08:30, 1 waiting, 2 in progress"
         assert page.text("#openings").endswith(inside)
         assert page.run(f"return document.querySelector('{state}').title").endswith(inside)
-        assert page.text(state) == "○ Closed", "the columns beside it say how many"
+        assert page.text(state) == "○ Closed", "the columns show the numbers"
         served.worker.stocks(desk, served.now() - timedelta(minutes=40), waiting=1)
         page.shows(state, "■ Act")
         open_wall(page, served, views="desk", seconds=3600, lang="en")
@@ -218,15 +222,15 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page, language:
         assert page.run(marked) == 0, "on the wall as on the board"
         page.run("document.querySelector('#next').click()")
         state = page.text(".view.phone tbody tr:first-child .state")
-        assert state.startswith(f"{words} – 1 "), "who is there is said"
+        assert state.startswith(f"{words} – 1 "), "present contacts are shown"
         assert page.run(marked) == 0
         colours = (
             "return [...document.querySelectorAll('.view.phone .state')].map((box) => getComputedStyle(box).color)"
         )
-        assert len(set(page.run(colours))) == 1, "and its colour is that of what is closed beside it"
+        assert len(set(page.run(colours))) == 1, "with the colour of closed queues"
         page.picture(f"wall-closed-{language}")
         served.worker.stocks(SWITCHBOARD, evening - timedelta(minutes=9), waiting=1, agents_available=1)
-        wait_until(lambda: len(alerts(page)) == 1, "who still waits")
+        wait_until(lambda: len(alerts(page)) == 1, "contacts that still wait")
         shown = {"fr": "■ Agir – fermé", "en": "■ Act – closed"}[language]
         page.shows(".view.phone tbody tr:first-child .state", shown)
         page.assert_quiet()
@@ -270,4 +274,4 @@ def test_board_announces_new_alerts_like_the_wall(page: Page) -> None:
         assert "Income support (RSA): 12 waiting" in told_of
         served.worker.stocks(SWITCHBOARD, served.now(), waiting=6, agents_available=1)
         page.shows("#rows tr:nth-child(2) .state", "▲ Attention")
-        assert "; ".join(page.run("return news")) == told_of, "what is less pressing than it was is no news"
+        assert "; ".join(page.run("return news")) == told_of, "a lower level is not announced"

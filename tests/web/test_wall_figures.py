@@ -178,7 +178,7 @@ def test_unwatched_sources_are_listed_too(
         assert note == rule
         page.picture(f"wall-sources-{language}-{name[-5]}")
     assert shown[-5:] == rows
-    assert len(shown) == 10, "beside the telephone and four desks"
+    assert len(shown) == 10, "in addition to calls and four desks"
 
 
 def test_watched_letters_are_listed_once_and_history_being_read_is_shown(page: Page) -> None:
@@ -304,7 +304,7 @@ def test_open_cases_and_their_oldest_have_the_same_scope(page: Page) -> None:
             mail, served.now() - timedelta(days=3, hours=7), waiting=0, in_progress=3, pending_citizen=4
         )
         open_wall(page, served, views="overview,written", seconds=3600, lang="en")
-        wait_until(lambda: "3Open" in page.text(".view.overview").replace("Open3", "3Open"), "what is in progress")
+        wait_until(lambda: "3Open" in page.text(".view.overview").replace("Open3", "3Open"), "cases in progress")
         list(zip(range(1), turn_all(page), strict=False))
         page.run("document.querySelector('#next').click()")
         assert page.run(

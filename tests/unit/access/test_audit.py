@@ -124,7 +124,7 @@ def test_waiting_records_share_a_sync(audit: Audit, place: Path, monkeypatch: py
     all_wait.set()
     assert [one.result() for one in told] == list(range(3, 403))
     audit.close()
-    assert len(syncs) <= 5  # the head's of the first; two of whom came first, two of all others
+    assert len(syncs) <= 5  # head; first record: two; all others: two
     assert verify(place).findings == []
 
 
@@ -248,7 +248,7 @@ def test_full_disk_refuses_records(place: Path, room: int) -> None:
 
 
 def begin_without_room(place: Path) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SLOT_BYTES + 200, resource.RLIM_INFINITY))  # of the head, half
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SLOT_BYTES + 200, resource.RLIM_INFINITY))  # half of the head
     with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
         for _ in range(2):
             with pytest.raises(AuditError):

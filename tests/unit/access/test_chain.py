@@ -111,7 +111,7 @@ def test_pruned_files_are_no_damage() -> None:
     )
     files = [*FILES[:2], (FILES[2][0], [*FILES[2][1], line])]
     head = Head(HEAD.file, HEAD.size + len(line), *mark, HEAD.month)
-    for begin in range(3):  # also where the one who removed them was killed in between
+    for begin in range(3):  # also if the pruning process was killed in between
         assert verify(files[begin:], head).findings == []
     assert verify(files[2:], head).begun == through
 

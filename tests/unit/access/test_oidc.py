@@ -126,7 +126,7 @@ def test_foreign_signature_is_refused(issuer: Issuer) -> None:
     made_up = [
         issuer.sign(stranger),
         issuer.sign(OctKey.generate_key(256, {"kid": "first"}), {"alg": "HS256"}),
-        f"{by_public_key}.{encode(hmac.digest(public, by_public_key.encode(), 'sha256'))}",  # which everybody knows
+        f"{by_public_key}.{encode(hmac.digest(public, by_public_key.encode(), 'sha256'))}",  # the key is public
         f"{encode(json.dumps({'alg': 'none'}).encode())}.{body}.",
         f"{encode(json.dumps({'alg': 'none', 'kid': 'first'}).encode())}.{body}.{signature}",
         f"{head}.{other}.{signature}",
@@ -194,7 +194,7 @@ def test_unknown_key_triggers_a_fetch(issuer: Issuer) -> None:
     async def rotate() -> None:
         assert await provider.authenticate(issuer.sign())
         issuer.keys.append(RSAKey.generate_key(2048, {"kid": "second"}))
-        assert await provider.authenticate(issuer.sign()) is None  # asked just now
+        assert await provider.authenticate(issuer.sign()) is None  # the keys were just fetched
         clock.now += KEY_REFETCH_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
         old = issuer.sign(issuer.keys[0])
@@ -209,7 +209,7 @@ def test_unknown_key_triggers_a_fetch(issuer: Issuer) -> None:
 def test_forged_tokens_do_not_cause_repeated_fetches(issuer: Issuer) -> None:
     stranger = RSAKey.generate_key(2048, {"kid": "unknown"})
     assert ask(provider_of(issuer), *[issuer.sign(stranger)] * 20) == [None] * 20
-    assert issuer.asked == 2  # for where the keys are, and for the keys
+    assert issuer.asked == 2  # discovery and keys
 
 
 def test_keys_are_kept_during_an_outage_and_required(issuer: Issuer) -> None:
@@ -227,7 +227,7 @@ def test_keys_are_kept_during_an_outage_and_required(issuer: Issuer) -> None:
         clock.now += KEEP_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
         clock.now += OLDEST_SECONDS
-        for _ in range(2):  # the provider is asked, and a moment later it is not
+        for _ in range(2):  # the second attempt is not sent
             with pytest.raises(TokensError):
                 await provider.authenticate(issuer.sign())
         issuer.is_away = False

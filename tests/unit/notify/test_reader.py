@@ -45,7 +45,7 @@ def test_truncated_topic_is_a_reread_until_its_end(store: Store, reader: Reader)
     take(reader, 6)
     assert not store.is_rereading
     assert reader.begin("one", {0: 0}) == {0: 7}
-    take(reader, 0)  # it ends before that
+    take(reader, 0)  # the topic ends before
     assert store.is_rereading
     reader.set_state(Phase.FOLLOWING, "")
     assert not store.is_rereading

@@ -162,7 +162,7 @@ def test_new_round_of_an_alert_is_sent_again(store: Store) -> None:
     store.mark_closed("manager", [alert.incident], NOW)
     assert store.waiting().get("manager") is None
     store.take([promise.resumed(5)], {0: 3}, NOW)
-    store.mark_closed("manager", [alert.incident], NOW)  # too late
+    store.mark_closed("manager", [alert.incident], NOW)  # for an earlier round
     (alert,) = store.alerts("manager")
     assert (alert.shown_at, alert.shown_by, alert.closed_at) == (None, None, None)
     assert store.waiting()["manager"].number == 1

@@ -35,7 +35,7 @@ def test_table_is_complete(table: dict[str, texts.Both], keys: set[str]) -> None
     assert table.keys() == keys
     assert all(both.keys() == {"fr", "en"} for both in table.values())
     same = {name for name, both in table.items() if both["fr"] == both["en"]}
-    assert same <= {"service", "contact"}  # the same word in both languages
+    assert same <= {"service", "contact"}  # same text in both languages
 
 
 @pytest.mark.parametrize(

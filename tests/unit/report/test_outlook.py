@@ -107,7 +107,7 @@ def test_patience_is_total_wait_by_abandoned_contact() -> None:
     assert one.staffing.agents_erlang_a is not None
     assert one.staffing.agents_erlang_c is not None
     assert one.staffing.agents_erlang_a <= one.staffing.agents_erlang_c
-    assert one.staffing.now is None, "nobody is there"
+    assert one.staffing.now is None, "no agents"
     assert estimate_patience(1000, MIN_ABANDONED - 1) == inf
     assert estimate_patience(0, MIN_ABANDONED) == inf
     assert estimate_patience(3000, 20) == 150

@@ -230,7 +230,7 @@ def test_report_states_missing_data() -> None:
     assert TEXTS["fr"]["reads_history"] in document.notes
     known = {one.channel: one.data for one in document.known}
     assert known["Courrier"].endswith("historique en cours de lecture, on en est au 16\xa0octobre 2026, 12\xa0h\xa000")
-    assert "historique" not in known["Téléphone"], "what is read now is of later days"
+    assert "historique" not in known["Téléphone"], "the history being read is of later days"
     empty = HistoryView(PARIS, DAY, DAY).history()
     document = build_document(make_report(empty, period_of(PeriodKind.DAY, DAY), OPTIONS), empty, OPTIONS, "en")
     assert document.notes == (TEXTS["en"]["not_told"], TEXTS["en"]["nothing"])

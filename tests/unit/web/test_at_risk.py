@@ -109,7 +109,7 @@ def test_number_of_unknown_contacts_at_risk_is_shown() -> None:
     def unknown(risks: AtRiskTargets | None) -> int:
         return make_message(view.snapshot(NOON), WebOptions(brokers=""), "v", risks).board.promises.at_risk_unknown
 
-    assert unknown(known) == 2, "calls stand in their queues"
+    assert unknown(known) == 2, "calls are shown in their queues"
     assert unknown(None) == 0, "while they are read"
     worker.stocks(ANNOUNCED, at_risk=1)
     assert unknown(known) == 0, "the order of both does not matter"

@@ -98,7 +98,7 @@ def test_feedback_has_the_channel_of_its_contact(exported: Exported) -> None:
     assert exported("contact_effort_score_sum", ABOUT_CALLS, scale="ces_1_7") == 7
     assert exported("contact_effort_score_sum", ABOUT_CALLS, scale="ces_1_5") == 0
     about_letters = Dimensions("mail", "siege", "social", "")
-    assert exported("contact_satisfaction_score_count", about_letters) == 0, "where nobody has answered yet"
+    assert exported("contact_satisfaction_score_count", about_letters) == 0, "without answers"
     assert exported("contact_survey_invited_total", about_letters) == 0
 
 

@@ -56,7 +56,7 @@ def test_due_clocks_are_counted_by_horizon() -> None:
     def due() -> list[float | None]:
         return [exported("contact_sla_due_items", LETTERS, **WHICH, horizon=horizon) for horizon in HORIZONS]
 
-    assert due() == [2, 3, 4, 5, 6], "neither what passed in these five minutes nor what stands still"
+    assert due() == [2, 3, 4, 5, 6], "neither deadlines passed in these five minutes nor paused clocks"
     exported.now += timedelta(minutes=1)
     assert due() == [3, 3, 4, 5, 6], "the current five minutes count in full"
     exported.now += timedelta(days=30)
@@ -123,7 +123,7 @@ def test_longest_wait_is_exported_in_opening_hours_too() -> None:
     assert age(MAIL) == 4 * 3600, "it is lunch time"
     assert age(DESK) is None, "nothing is promised there"
     exported.worker.stocks(MAIL)
-    assert age(MAIL) is None, "nobody waits"
+    assert age(MAIL) is None, "none waits"
 
 
 def test_sla_file_in_force_is_exported() -> None:

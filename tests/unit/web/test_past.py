@@ -91,7 +91,7 @@ def test_midnight_moves_to_the_next_weekday_and_drops_old_days() -> None:
     past.advance_to(NOON + timedelta(days=1))
     assert not any(days_of(past, today=TODAY + timedelta(days=1)).values())
     past.advance_to(NOON + timedelta(weeks=3))
-    assert len(days_of(past)) == WEEKS, "of the three last weeks nobody is known, but they are days"
+    assert len(days_of(past)) == WEEKS, "three weeks without contacts count as days"
     past.advance_to(NOON + timedelta(weeks=40))
     assert days_of(past) == {}
 

@@ -156,7 +156,7 @@ def test_future_deadlines_are_retained_until_their_day_is_over() -> None:
     start, late = int(tomorrow.timestamp()), int(next_year.timestamp())
     assert view.snapshot(NOON).due == {PROMISED: {start: 3, late: 1}}
     worker.count(PROMISED, tomorrow, due=-2)
-    assert view.snapshot(NOON).due == {PROMISED: {start: 1, late: 1}}, "two were met, or stand still"
+    assert view.snapshot(NOON).due == {PROMISED: {start: 1, late: 1}}, "two were met or paused"
     other.count(PROMISED, tomorrow, due=-1)
     assert view.snapshot(NOON).due == {PROMISED: {late: 1}}
     assert view.snapshot(next_year + timedelta(days=1)).due == {PROMISED: {}}
