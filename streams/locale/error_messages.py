@@ -16,7 +16,7 @@ CAUSES: Final = {
     errno.EPERM: ("permission denied", "accès refusé"),
     errno.EROFS: ("read-only", "en lecture seule"),
     errno.ENOSPC: ("the disk is full", "le disque est plein"),
-    errno.ENOTDIR: ("a file has this name", "un fichier est à sa place"),
+    errno.ENOTDIR: ("a parent is not a directory", "un fichier est à sa place"),
     errno.EEXIST: ("a file has this name", "un fichier est à sa place"),
     errno.EADDRINUSE: ("in use", "il est déjà pris"),
     errno.EADDRNOTAVAIL: ("this machine has no such address", "cette machine n'a pas cette adresse"),
