@@ -1,4 +1,4 @@
-"""Fixtures only; helpers live in tests/support."""
+"""Shared fixtures and test order; helpers are in `tests/support`."""
 
 import gc
 import os
@@ -15,25 +15,25 @@ from tests.support.fork_pool import ForkPool
 from tests.support.processes import Child
 
 collect_ignore = ["packages"]
-"""Packages of others, whose tests run where they are installed: see `tests/connectors/test_packages.py`."""
+"""Packages whose tests run after their installation, see `tests/connectors/test_packages.py`."""
 SLOW = ("faults", "browser", "broker")
-"""The marks of tests that take long, those first that wait most and so leave the machine to others."""
+"""Marks of slow tests; those that wait most come first."""
 
 
 def pytest_configure() -> None:
-    """Have what is started hundreds of times start in half the processor time: brokers, clients, processes of Accueil."""
+    """Speed up the start of brokers, clients and Accueil processes, which tests start hundreds of times."""
     os.environ.setdefault(JVM_OPTIONS, quick_kafka.options())
-    os.environ.pop("JAVA_HOME", None)  # another Java has other options
-    # Each client of HTTP reads all authorities of the world, for longer than it then asks; nothing here is of any of them.
+    os.environ.pop("JAVA_HOME", None)  # another Java version has other options
+    # HTTP clients would load all public certificate authorities, which takes longer than the requests; tests need none.
     os.environ["SSL_CERT_FILE"] = str(Path(quick_kafka.__file__).with_name("nobody.pem"))
-    # Where it is set, as in many containers, each process would compile all of Accueil for itself.
+    # With this variable, set in many containers, each process would compile all modules again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is collected stays to the end: spare the garbage collector from walking it while it grows, and ever after."""
+    """Exclude the collected tests from garbage collection, because they live until the end."""
     gc.disable()
     try:
         return (yield)
@@ -43,9 +43,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, begin with those that take long, so that nobody waits for one at the end.
+    """With several test processes, run slow tests first, so that none delays the end.
 
-    Files that wait stand evenly among files that compute, so that neither the processors nor the tests have to wait for long.
+    Files that mostly wait are spread evenly among files that compute.
     """
     if hasattr(config, "workerinput"):
         order = _spread(items)
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _spread(items: list[pytest.Item]) -> dict[Path, float]:
-    """Return the place of each file: the slow ones of each mark are spread from 0 to 1, all others come at 1."""
+    """Return the sort key of each file: slow files of each mark are spread from 0 to 1, others have 1."""
     slow: dict[str, dict[Path, None]] = {mark: {} for mark in SLOW}
     order = {item.path: 1.0 for item in items}
     for item in items:
@@ -66,7 +66,7 @@ def _spread(items: list[pytest.Item]) -> dict[Path, float]:
 
 @pytest.fixture(scope="session", autouse=True)
 def fork_pool() -> Iterator[None]:
-    """What processes of Accueil are forked from, so that each need not read all the libraries."""
+    """Pool that forks Accueil processes from one with the libraries already imported."""
     if sys.platform != "linux" or os.environ.get("ACCUEIL_TESTS_FORGE") == "no":
         yield
         return
@@ -78,7 +78,7 @@ def fork_pool() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def kafka(formatted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A real Kafka that the tests of a file share; they use topics of names of their own."""
+    """Kafka broker shared by the tests of a file, which use distinct topic names."""
     directory = tmp_path_factory.mktemp("kafka")
     shutil.copytree(formatted, directory / "data")
     broker = EmbeddedKafka(directory, config={"log.cleaner.backoff.ms": "500"})
@@ -89,7 +89,7 @@ def kafka(formatted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def formatted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a Kafka that was formatted and never started."""
+    """Data directory of a formatted Kafka broker that was never started."""
     broker = EmbeddedKafka(tmp_path_factory.mktemp("formatted"))
     broker.format()
     return broker.directory / "data"
@@ -97,7 +97,7 @@ def formatted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_kafka(formatted: Path, tmp_path: Path) -> Iterator[EmbeddedKafka]:
-    """A real Kafka of this test alone, which it may stop, kill and start again."""
+    """Kafka broker of a single test, which may stop, kill and restart it."""
     shutil.copytree(formatted, tmp_path / "kafka" / "data")
     broker = EmbeddedKafka(tmp_path / "kafka")
     broker.start()

@@ -25,7 +25,7 @@ def harness(directory: Path) -> ConnectorHarness:
 
 
 def test_letters_and_stacks_give_the_written_events(tmp_path: Path) -> None:
-    desk = harness(tmp_path)
+    connector = harness(tmp_path)
     mailroom = Mailroom(tmp_path / "inbox", tmp_path / "archive")
     came_at = SCANNED_AT - timedelta(hours=20)
     fields = {"reference": "R1", "service": "rsa", "arrived_at": came_at.isoformat(), "email": "a.b@example.org"}
@@ -34,7 +34,7 @@ def test_letters_and_stacks_give_the_written_events(tmp_path: Path) -> None:
         mailroom.drop_stack(code, scanned_at=SCANNED_AT, letters=[("mdph", 1), ("rsa", 2)], code=code)
     mailroom.refresh()
     assert mailroom.chronos("one") == []
-    arrived = [event for event in desk.read_all(confirm=True) if event.type == "letter.arrived"]
+    arrived = [event for event in connector.read_all(confirm=True) if event.type == "letter.arrived"]
     assert Counter((event.service, event.data.pages) for event in arrived) == {
         ("rsa", 3): 1,
         ("mdph", 1): 2,
@@ -51,13 +51,13 @@ def test_letters_and_stacks_give_the_written_events(tmp_path: Path) -> None:
     answered_at = SCANNED_AT + timedelta(days=2)
     step = {"step": "answered", "chrono": second, "at": answered_at.isoformat(), "service": "rsa"}
     mailroom.write_steps("steps", written_at=answered_at, steps=[step])
-    (answered,) = desk.read_all(confirm=True)
+    (answered,) = connector.read_all(confirm=True)
     assert (answered.type, answered.subject.rpartition(":")[2], answered.time) == (
         "letter.answered",
         second,
         answered_at,
     )
-    assert desk.rejected() == {}
+    assert connector.rejected() == {}
 
 
 def test_same_letter_gives_the_same_bytes() -> None:
@@ -72,7 +72,7 @@ def test_command_writes_letters_that_its_settings_read(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     options = tomllib.loads(done.output)["connectors"]["simulation"] | {"pair_seconds": 0}
     assert options.pop("connector") == "mailroom"
-    desk = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-    kinds = Counter(event.type for event in desk.read_all(confirm=True))
+    connector = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    kinds = Counter(event.type for event in connector.read_all(confirm=True))
     assert kinds == {"letter.arrived": 13, "letter.registered": 13}
-    assert desk.rejected() == {}
+    assert connector.rejected() == {}

@@ -1,4 +1,4 @@
-"""A real Alertmanager, and receivers on this machine that write down what they are told."""
+"""Alertmanager process for tests, and a webhook receiver that records requests."""
 
 import json
 import shutil
@@ -23,25 +23,25 @@ EXAMPLE_URL = "http://127.0.0.1:9095/alertes"
 
 
 def find(*names: str) -> str:
-    """Return where the first of these programs is."""
+    """Return the path of the first program that is installed."""
     found = next(filter(None, map(shutil.which, names)), None)
     assert found, f"{names[0]} is missing: apt-get install prometheus-alertmanager"
     return found
 
 
 class WebhookReceiver:
-    """Listens on a port of its own, and keeps the requests that it was sent, with what it answered."""
+    """HTTP receiver on its own port that records requests with its response status."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.status = 200
         self.headers: dict[str, str] = {}
-        """Of its answers."""
+        """Headers of the responses."""
         self.unwanted: tuple[int, Callable[[Any], bool]] = 200, lambda _: False
-        """What it answers to bodies of which that is so."""
+        """Status for the bodies that match the function."""
         self.requests: list[tuple[int, dict[str, str], bytes]] = []
         self.times: list[float] = []
-        """When each of them came, in seconds since 1970."""
+        """Times of the requests, in seconds since 1970."""
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -50,7 +50,7 @@ class WebhookReceiver:
 
     @property
     def taken(self) -> list[tuple[dict[str, str], Any]]:
-        """Headers and bodies of what it has taken."""
+        """Headers and bodies of the accepted requests."""
         return [(headers, json.loads(body)) for status, headers, body in list(self.requests) if status == 200]
 
     def come(self) -> None:
@@ -71,7 +71,7 @@ class WebhookReceiver:
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing."""
+                """Suppress the log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
@@ -84,11 +84,11 @@ class WebhookReceiver:
             self._server = None
 
     def firing(self) -> dict[str, set[str]]:
-        """As Alertmanager's receiver: when (`startsAt`) each alert, by its fingerprint, was told to have begun."""
+        """Return the received start times (`startsAt`) of firing alerts by fingerprint."""
         return self._alerts("firing")
 
     def resolved(self) -> dict[str, set[str]]:
-        """The same of alerts that ended."""
+        """Return the received start times of resolved alerts by fingerprint."""
         return self._alerts("resolved")
 
     def _alerts(self, status: str) -> dict[str, set[str]]:
@@ -102,7 +102,7 @@ class WebhookReceiver:
 
 @contextmanager
 def webhook_receiver() -> Iterator[WebhookReceiver]:
-    """A receiver that is there."""
+    """Run a receiver for the duration of the block."""
     hook = WebhookReceiver()
     hook.come()
     try:
@@ -112,7 +112,7 @@ def webhook_receiver() -> Iterator[WebhookReceiver]:
 
 
 class Alertmanager:
-    """Runs with the configuration that is shipped, whose webhook is `hook`."""
+    """Alertmanager with the shipped example configuration and `hook` as its webhook."""
 
     def __init__(self, directory: Path, hook: WebhookReceiver) -> None:
         self.port = free_port()
@@ -147,7 +147,7 @@ class Alertmanager:
             self._process = None
 
     def alerts(self) -> list[dict[str, Any]]:
-        """What it knows."""
+        """Return the current alerts."""
         return list(httpx.get(f"{self.url}/api/v2/alerts").raise_for_status().json())
 
     def _is_ready(self) -> bool:
@@ -159,7 +159,7 @@ class Alertmanager:
 
 @contextmanager
 def running(directory: Path, hook: WebhookReceiver) -> Iterator[Alertmanager]:
-    """An Alertmanager that runs."""
+    """Run an Alertmanager for the duration of the block."""
     manager = Alertmanager(directory, hook)
     manager.start()
     try:

@@ -1,4 +1,4 @@
-"""The API on timelines that tests write: an application with its tokens, keys and audit, asked without a network."""
+"""Harness of the API with its tokens, keys and audit, called without a network."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -44,9 +44,9 @@ LATER: Final = 4_000_000_000_000
 
 
 def token(name: str = "camille", role: Role = Role.DPO, **others: Any) -> Token:
-    """A token whose secret is its name."""
-    usual = {"sectors": (SECTOR,), "rate_per_minute": 100_000, "created_at": 0, "expires_at": LATER}
-    return Token(name=name, sha256=digest(name), role=role, **usual | {"used_on": today()} | others)
+    """Return a token whose secret is its name."""
+    defaults = {"sectors": (SECTOR,), "rate_per_minute": 100_000, "created_at": 0, "expires_at": LATER}
+    return Token(name=name, sha256=digest(name), role=role, **defaults | {"used_on": today()} | others)
 
 
 def today() -> str:
@@ -58,7 +58,7 @@ def now() -> int:
 
 
 class ApiHarness:
-    """Timelines in `url`, and everything that the API needs in `directory`."""
+    """API with its timeline database at `url` and its other data in `directory`."""
 
     def __init__(
         self, directory: Path, url: str, options: ApiOptions | None = None, provider: Provider | None = None
@@ -89,7 +89,7 @@ class ApiHarness:
         self._client = TestClient(self.app, raise_server_exceptions=False)
 
     def privacy_requests(self) -> PrivacyRequests:
-        """Rights as the installation has them, but that what Kafka would be told, and has in its state, is here."""
+        """Return the privacy requests of the installation, with Kafka's state replaced by `rows`."""
 
         def rows(wanted: Callable[[bytes, bytes], bool]) -> dict[bytes, bytes]:
             return {key: value for key, row in self.rows.items() if wanted(key, value := contact.encode(row))}
@@ -107,7 +107,7 @@ class ApiHarness:
         return PrivacyRequests(erasures, collect_personal_data, UTC)
 
     def fold(self, events: Sequence[Event]) -> None:
-        """Fold events as the worker would."""
+        """Fold events into the contact rows like the worker."""
         for event in events:
             self.rows[event.subject.encode()] = contact.fold(self.rows.get(event.subject.encode()), event)
 
@@ -118,14 +118,14 @@ class ApiHarness:
         self.timeline.close()
 
     def add(self, *tokens: Token) -> None:
-        for one in tokens:
-            self.tokens.add(one)
+        for token in tokens:
+            self.tokens.add(token)
 
     def pseudonym(self, kind: IdentityKind, raw: str, sector: str = SECTOR) -> str:
         return load_key(self.keys, sector).pseudonym(kind, normalise(kind, raw) or "")
 
     def write(self, events: Sequence[Event]) -> list[Entry]:
-        """Write what the contacts agent tells of these events."""
+        """Write the timeline entries of these events."""
         entries = entries_of(events)
         self.timeline.write(entries)
         self.fold(events)
@@ -134,7 +134,7 @@ class ApiHarness:
     def ask(
         self, path: str, /, who: str = "camille", *, headers: dict[str, str] | None = None, **body: Any
     ) -> Response:
-        """Ask with a purpose, if nothing else is said."""
+        """Send a request, by default with a purpose."""
         if not path.startswith(("/v1/links", "/v1/export", "/v1/erasures")):
             body = {"purpose": "contact"} | body
         return self._client.post(path, json=body, headers={"authorization": f"Bearer {who}"} | (headers or {}))
@@ -144,39 +144,39 @@ class ApiHarness:
         return self._client
 
     def recorded(self) -> list[dict[str, Any]]:
-        """What is in the audit of accesses, without what changes from one time to the next."""
+        """Return the access records of the audit, without the fields that differ between runs."""
         records = [line.record or {} for line in read_audit(self.directory / "audit")]
         left_out = {"hash", "sequence", "at"}
-        return [{k: v for k, v in one.items() if k not in left_out} for one in records if "whose" in one]
+        return [{k: v for k, v in record.items() if k not in left_out} for record in records if "whose" in record]
 
     def metric(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
 
 
 def letter(name: str, start: float, identities: str, *, service: str = "rsa", sector: str = SECTOR) -> list[Event]:
-    """A letter that is answered two days later."""
-    where = {"subject": f"mail:ged:{name}", "site": "siege", "service": service, "sector": sector}
+    """Return the events of a letter answered after two days."""
+    envelope = {"subject": f"mail:ged:{name}", "site": "siege", "service": service, "sector": sector}
     return [
-        make("letter.arrived", start, identities=identities, **where),
-        make("letter.registered", start + 3600, identities=identities, chrono=name, **where),
-        make("letter.answered", start + 172_800, **where),
+        make("letter.arrived", start, identities=identities, **envelope),
+        make("letter.registered", start + 3600, identities=identities, chrono=name, **envelope),
+        make("letter.answered", start + 172_800, **envelope),
     ]
 
 
 def form(name: str, start: float, identities: str, *, service: str = "rsa", sector: str = SECTOR) -> list[Event]:
-    """A form that waits for the citizen."""
-    where = {"subject": f"form:demarches:{name}", "site": "siege", "service": service, "sector": sector}
+    """Return the events of a form that waits for the citizen."""
+    envelope = {"subject": f"form:demarches:{name}", "site": "siege", "service": service, "sector": sector}
     return [
-        make("form.submitted", start, identities=identities, procedure="rsa", **where),
-        make("form.correction_requested", start + 7200, procedure="rsa", **where),
+        make("form.submitted", start, identities=identities, procedure="rsa", **envelope),
+        make("form.correction_requested", start + 7200, procedure="rsa", **envelope),
     ]
 
 
 def call(name: str, start: float, identities: str, *, service: str = "rsa", sector: str = SECTOR) -> list[Event]:
-    """A call that was given up."""
-    where = {"subject": f"call:standard:{name}", "site": "siege", "service": service, "sector": sector}
+    """Return the events of an abandoned call."""
+    envelope = {"subject": f"call:standard:{name}", "site": "siege", "service": service, "sector": sector}
     return [
-        make("call.arrived", start, identities=identities, **where),
-        make("call.queued", start + 1, queue="rsa", identities=identities, **where),
-        make("call.abandoned", start + 60, queue="rsa", **where),
+        make("call.arrived", start, identities=identities, **envelope),
+        make("call.queued", start + 1, queue="rsa", identities=identities, **envelope),
+        make("call.abandoned", start + 60, queue="rsa", **envelope),
     ]

@@ -19,27 +19,27 @@ class BufferingManager(ManagerServer):
     connector has received but not stored; without this, tests with kills would lose them.
     """
 
-    def __init__(self, voice: AmiEventWriter, listener: Path) -> None:
-        self._kept: list[Event] = []
-        self._given: list[Event] = []
+    def __init__(self, writer: AmiEventWriter, listener: Path) -> None:
+        self._buffered: list[Event] = []
+        self._sent: list[Event] = []
         self._listener = listener
-        super().__init__(voice)
+        super().__init__(writer)
 
     def send_event(self, event: Event) -> None:
         """Send an event unchanged."""
         with self.lock:
             if self.listeners:
-                self._given.append(event)
+                self._sent.append(event)
                 super().send_event(event)
             else:
-                self._kept.append(event)
+                self._buffered.append(event)
 
     def subscribe(self, listener: Any) -> None:
         with self.lock:
             super().subscribe(listener)
-            lost = [] if has_stored(self._listener) else self._given
-            kept, self._kept, self._given = [*lost, *self._kept], [], []
-            for event in kept:
+            unstored = [] if has_stored(self._listener) else self._sent
+            buffered, self._buffered, self._sent = [*unstored, *self._buffered], [], []
+            for event in buffered:
                 self.send_event(event)
 
 
@@ -49,11 +49,11 @@ def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(at: float, *, listener: Path | None = None, **how: Any) -> Iterator[ManagerServer]:
+def serving(at: float, *, listener: Path | None = None, **server_options: Any) -> Iterator[ManagerServer]:
     """Serve a manager interface whose clock starts at `at`, in seconds since 1970; with `listener`, one that buffers."""
-    voice = AmiEventWriter()
-    voice.advance_to(at)
-    with closing(BufferingManager(voice, listener) if listener else ManagerServer(voice, **how)) as manager:
+    writer = AmiEventWriter()
+    writer.advance_to(at)
+    with closing(BufferingManager(writer, listener) if listener else ManagerServer(writer, **server_options)) as manager:
         yield manager
 
 

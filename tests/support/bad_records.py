@@ -1,4 +1,4 @@
-"""One record for each reason for which the worker sets a record aside."""
+"""One invalid record for each reason of the worker's dead letters."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ GONE = "asterisk/gone"
 
 
 class RawName(str):
-    """A header name that is no text once it is bytes."""
+    """Header name whose encoded bytes are no valid UTF-8."""
 
     __slots__ = ()
 
@@ -20,9 +20,9 @@ class RawName(str):
 
 
 def bad_records() -> dict[Reason, Pair]:
-    """Return reason → key and value of a record that the contacts agent must reject for it.
+    """Return key and value of a record that the contacts agent must reject, by reason.
 
-    `TOLD_AGAIN` only where the worker has dropped newer rows of the source `GONE`.
+    `DUPLICATE` applies only after the worker has dropped newer rows of the source `GONE`.
     """
     key = CALL.encode()
     event = make("call.queued", queue="mdph")

@@ -1,4 +1,4 @@
-"""Calendars to test with, and instants as people write them."""
+"""Sample calendars, and conversion between instants and local times."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Kafka as a cluster of three brokers; the first is also the controller."""
+"""Kafka cluster of three brokers, the first of which is also the controller."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from streams.kafka.ports import free_port
 
 @contextmanager
 def running(directory: Path) -> Iterator[list[EmbeddedKafka]]:
-    """Run the three brokers."""
+    """Run the three brokers for the duration of the block."""
     controller = f"127.0.0.1:{free_port()}"
     common = {
         "controller.quorum.voters": f"1@{controller}",

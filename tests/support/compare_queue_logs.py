@@ -58,9 +58,9 @@ def compare(lines: Sequence[bytes], *, set_back: bool) -> dict[str, Any]:
         )  # type: ignore[attr-defined]
     ours, theirs = _figures(rows.values()), _labelled(plain.figures())
     found: dict[str, Any] = {"figures": (ours - theirs, theirs - ours)}
-    rings = Counter(_own(subject) for subject, _ in {(event.subject, event.id) for event in events if _is_ring(event)})
-    told = Counter({_own(_pseudonym(name)): number for name, number in plain.rings.items()})
-    found["rings"] = (rings - told, told - rings)
+    rings = Counter(_native_id(subject) for subject, _ in {(event.subject, event.id) for event in events if _is_ring(event)})
+    expected = Counter({_native_id(_pseudonym(name)): number for name, number in plain.rings.items()})
+    found["rings"] = (rings - expected, expected - rings)
     callers = len({event.id for event in events if event.type == "call.queued" and event.identities})
     known = sum(number for name, number in plain.callers.items() if "|" not in name and len(name) >= 10)
     found["callers"] = (callers, known) if callers != known else ((), ())
@@ -77,7 +77,7 @@ def _pseudonym(agent: str) -> str:
     return KEY.pseudonym(IdentityKind.AGENT, agent)
 
 
-def _own(subject: str) -> str:
+def _native_id(subject: str) -> str:
     return subject.rpartition(":")[2]
 
 
@@ -85,10 +85,10 @@ def _figures(rows: Iterable[Any]) -> Counter[tuple[str, str]]:
     found = Counter[tuple[str, str]]()
     for row in rows:
         for visit in getattr(row, "stays", ()):
-            story, queue = stay_result(visit), visit.dimensions.queue
-            found[queue, story.outcome] += 1
-            if story.finish:
-                found[queue, story.finish] += 1
+            result, queue = stay_result(visit), visit.dimensions.queue
+            found[queue, result.outcome] += 1
+            if result.finish:
+                found[queue, result.finish] += 1
             found[queue, "wait"] += (visit.wait_ms or 0) // 1000
             found[queue, "talk"] += (visit.handle_ms or 0) // 1000
     return +found
@@ -99,9 +99,9 @@ def _labelled(figures: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
 
 
 def _states(rows: dict[str, Any], plain: Count) -> tuple[set[Any], set[Any]]:
-    talking = {_own(_pseudonym(name)) for name in plain.talking()}
+    talking = {_native_id(_pseudonym(name)) for name in plain.talking()}
     ours = {
-        (_own(subject), dimensions.queue, "" if state == "agents_on_contact" else state)
+        (_native_id(subject), dimensions.queue, "" if state == "agents_on_contact" else state)
         for subject, row in rows.items()
         if subject.startswith("agent:")
         for dimensions, state in agent.states(row).items()
@@ -110,7 +110,7 @@ def _states(rows: dict[str, Any], plain: Count) -> tuple[set[Any], set[Any]]:
     theirs = {
         (name, LABELS[queue], "" if name in talking else "agents_paused" if paused else "agents_available")
         for (person, queue), paused in plain.members.items()
-        for name in [_own(_pseudonym(person))]
+        for name in [_native_id(_pseudonym(person))]
     }
     return ours - theirs, theirs - ours
 

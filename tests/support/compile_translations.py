@@ -11,7 +11,7 @@ MAGIC, HEADER_BYTES, PAIR_BYTES = 0x950412DE, 28, 8
 
 
 def compile_catalogue(source: str) -> bytes:
-    """Return the .mo file of a .po file in which every text is on one line. Its form: GNU gettext's manual, "MO Files"."""
+    """Return the .mo file of a .po file with one line per text; format: GNU gettext manual, "MO Files"."""
     messages: dict[str, str] = {}
     key = ""
     for name, literal in ENTRY.findall(source):

@@ -1,4 +1,4 @@
-"""What the worker must have written, computed from the source topics apart from engine, agent and Faust."""
+"""Expected output of the worker, computed from the source topics independently of engine, agent and Faust."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ Numbers = tuple[list[int], list[int], int | None, dict[int, int] | None]
 
 @dataclass
 class Truth:
-    """Of one partition."""
+    """Expected rows of one partition."""
 
     rows: dict[bytes, contact.Contact | agent.Agent] = field(default_factory=dict)
     figures: Figures = field(default_factory=Figures)
@@ -47,7 +47,7 @@ def make_lives(count: int, seconds_ago: float, start: int = 0) -> list[Event]:
 
 
 def _make_life(number: int, at: float) -> list[Event]:
-    """Return the events of one contact, whose kind follows from its number."""
+    """Return the events of one contact; its number determines its kind."""
     queue = ("mdph", "apa", "routes")[number % 3]
     subject = f"call:asterisk/siege:{number}.0"
     call = answered_call(subject, at=at, queue=queue, wait=number % 40, handle=number % 60)
@@ -75,13 +75,13 @@ def _make_life(number: int, at: float) -> list[Event]:
 
 
 def records(events: list[Event]) -> Iterator[tuple[str, bytes, bytes]]:
-    """Yield the events as `kafka_io.produce` takes them."""
+    """Yield the events as records for `kafka_io.produce`."""
     for event in events:
         yield topics.SOURCES[event.channel].name, event.subject.encode(), encode(event)
 
 
 def is_done(bootstrap: str) -> bool:
-    """Whether the worker's own state says that all of the sources is folded."""
+    """Return whether the worker's state has reached the ends of the source topics."""
     ends = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(bootstrap, *SOURCES)}
     committed: dict[tuple[str, int], int] = {}
     for (partition, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.CONTACTS.name)).items():
@@ -91,7 +91,7 @@ def is_done(bootstrap: str) -> bool:
 
 
 def compute(bootstrap: str) -> dict[int, Truth]:
-    """Fold what the sources hold, one event after the other."""
+    """Fold the events of the source topics one after the other."""
     truths: defaultdict[int, Truth] = defaultdict(Truth)
     for message in kafka_io.read(bootstrap, *SOURCES):
         truth = truths[message.partition()]
@@ -132,7 +132,7 @@ def _fold(truth: Truth, key: bytes, event: Event) -> None:
 
 
 def verify(bootstrap: str) -> dict[str, int]:
-    """Compare what the worker wrote with the truth; fail on any difference, return counts."""
+    """Compare the worker's output with the expected rows; fail on any difference, and return counts."""
     truths = compute(bootstrap)
     found = kafka_io.latest(kafka_io.read(bootstrap, topics.CONTACTS.name))
     rows = {
@@ -151,7 +151,7 @@ def verify(bootstrap: str) -> dict[str, int]:
     _verify_figures(bootstrap, truths)
     outputs = kafka_io.read(bootstrap, topics.TIMELINE.name)
     entries = (msgspec.json.decode(m.value(), type=Entry) for m in outputs)
-    # How often a contact moves depends on what is in one step; whose it is in the end is held in tests/faults/test_citizens*.
+    # The number of moves depends on the batches; tests/faults/test_citizens* checks the final owner.
     written = Counter(entry.id for entry in entries if entry.type not in {*REATTRIBUTION_TYPES, SLA_TARGETS_TYPE})
     ids = sum((truth.ids for truth in truths.values()), Counter())
     assert written == ids, f"timeline: lost {list(ids - written)[:5]}, twice {list(written - ids)[:5]}"
@@ -187,7 +187,7 @@ def _verify_figures(bootstrap: str, truths: dict[int, Truth]) -> None:
             figure.oldest_waiting_at = None if start else waiting.oldest(dimensions)
             figure.open_since = None if start else waiting.ages(dimensions)
     expected = {(p, *key): _numbers(figure) for p, truth in truths.items() for key, figure in truth.figures.items()}
-    # A place that a contact only passed through within one batch may have no row: the same as one of zeros.
+    # Dimensions that a contact had only within one batch may have no row, which equals a row of zeros.
     assert _not_empty(figures) == _not_empty(expected)
     for (_, start, dimensions), (counts, stocks, *_) in figures.items():
         if start == 0:

@@ -1,7 +1,7 @@
-"""Dashboards of Grafana as they are committed: what they ask of Prometheus, and what is wrong with them.
+"""Queries and lint of the committed Grafana dashboards.
 
-The rules of grafana/dashboard-linter, in Python, for all kinds of panels. Left out: those on `job` and `instance`, since business
-metrics are the same of whoever tells them, and those on logs.
+The lint has the rules of grafana/dashboard-linter in Python, for all kinds of panels. The rules on `job` and `instance` are left
+out, because business metrics do not depend on the process, and so are the rules on logs.
 """
 
 import json
@@ -24,35 +24,35 @@ Json = dict[str, Any]
 
 RANGE, RATE = "1h", "20s"
 GLOBALS: Final = {"__range": RANGE, "__rate_interval": RATE, "__url_time_range": "from=now-1h&to=now"}
-"""Variables of Grafana itself."""
+"""Values for Grafana's built-in variables."""
 COLOURS: Final = {state.colour for state in STATES} | {stroke.colour for stroke in STROKES}
 COUNTERS: Final = ("_total", "_bucket", "_sum", "_count")
 GROWTH: Final = {"rate", "irate", "increase"}
 
 
 class PanelQuery(NamedTuple):
-    """A query of a panel."""
+    """Query of a panel."""
 
     page: str
     panel: str
     expr: str
-    """As it stands there."""
+    """Query text in the dashboard."""
     instant: bool
 
     @property
     def query(self) -> str:
-        """With all that there is chosen."""
+        """Query with all values of the variables selected."""
         return substitute(self.expr)
 
 
 def read(path: Path) -> Json:
-    """Return a dashboard."""
+    """Return a dashboard as JSON."""
     read: Json = json.loads(path.read_text(encoding="utf-8"))
     return read
 
 
 def panels(dashboard: Json) -> Iterator[Json]:
-    """Yield all panels but headings."""
+    """Yield all panels except row headings."""
     return (panel for panel in dashboard["panels"] if panel["type"] != "row")
 
 
@@ -66,30 +66,30 @@ def asked(path: Path) -> list[PanelQuery]:
 
 
 def substitute(expr: str) -> str:
-    """Return a query with all values of its variables; what it looks back to is two seconds ago."""
+    """Return a query with all values of its variables and with offsets of two seconds."""
     return re.sub(r"offset \w+", "offset 2s", re.sub(r"\$(\w+)", lambda found: GLOBALS.get(found[1], ".*"), expr))
 
 
 def selectors(query: str) -> Iterator[str]:
-    """Yield the series that a query is made of, as queries of their own."""
+    """Yield the vector selectors of a query as queries."""
     for node, _ in walk(promql_parser.parse(query)):
         if isinstance(node, promql_parser.VectorSelector):
             yield node.prettify()
 
 
-def walk(node: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """Yield each part of a query with what it is in, the outermost first."""
-    yield node, above
+def walk(node: Any, parents: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """Yield each node of a query with its parents, outermost first."""
+    yield node, parents
     for name in ("expr", "lhs", "rhs", "vector_selector", "param"):
         part = getattr(node, name, None)
         if type(part).__module__.startswith("promql_parser"):
-            yield from walk(part, (*above, node))
+            yield from walk(part, (*parents, node))
     for part in getattr(node, "args", None) or ():
-        yield from walk(part, (*above, node))
+        yield from walk(part, (*parents, node))
 
 
 def lint(dashboard: Json, pages: Mapping[str, set[str]]) -> list[str]:
-    """Return what is wrong with a dashboard; `pages` says which there are, with their variables."""
+    """Return the faults of a dashboard; `pages` holds the variables of all dashboards by uid."""
     return [*_lint_page(dashboard), *_lint_layout(dashboard), *_lint_panels(dashboard), *_lint_links(dashboard, pages)]
 
 
@@ -103,15 +103,15 @@ def _lint_page(dashboard: Json) -> Iterator[str]:
     if dashboard.get("timezone") != "Europe/Paris" or dashboard.get("weekStart") != "monday":
         yield "not in Paris' time and weeks"
     variables = dashboard["templating"]["list"]
-    if [one["name"] for one in variables if one["type"] == "datasource"] != ["datasource"]:
+    if [variable["name"] for variable in variables if variable["type"] == "datasource"] != ["datasource"]:
         yield "not one variable for the data source, named datasource"
-    for one in variables:
-        if not one.get("label"):
-            yield f"{one['name']}: no label"
-        if one["type"] == "query" and one.get("refresh") != 2:
-            yield f"{one['name']}: is not read again when the time changes"
-        if one["type"] == "query" and not re.fullmatch(r"label_values\([a-z_:]+, [a-z]+\)", one["query"]):
-            yield f"{one['name']}: {one['query']}"
+    for variable in variables:
+        if not variable.get("label"):
+            yield f"{variable['name']}: no label"
+        if variable["type"] == "query" and variable.get("refresh") != 2:
+            yield f"{variable['name']}: is not read again when the time changes"
+        if variable["type"] == "query" and not re.fullmatch(r"label_values\([a-z_:]+, [a-z]+\)", variable["query"]):
+            yield f"{variable['name']}: {variable['query']}"
 
 
 def _lint_layout(dashboard: Json) -> Iterator[str]:
@@ -120,8 +120,8 @@ def _lint_layout(dashboard: Json) -> Iterator[str]:
         yield "panels without a number of their own"
     taken: set[tuple[int, int]] = set()
     for panel in dashboard["panels"]:
-        place = panel["gridPos"]
-        columns, lines = (range(place[at], place[at] + place[size]) for at, size in ("xw", "yh"))
+        position = panel["gridPos"]
+        columns, lines = (range(position[at], position[at] + position[size]) for at, size in ("xw", "yh"))
         if columns.stop > 24:
             yield f"{panel['title']}: wider than the page"
         cells = {(column, line) for column in columns for line in lines}
@@ -176,10 +176,10 @@ def _lint_query(expr: str, description: str) -> Iterator[str]:
     except ValueError as error:
         yield f"{error}"
         return
-    for node, above in walk(parsed):
+    for node, parents in walk(parsed):
         if not isinstance(node, promql_parser.VectorSelector) or not node.name:
             continue
-        grown = any(isinstance(one, promql_parser.Call) and one.func.name in GROWTH for one in above)
+        grown = any(isinstance(parent, promql_parser.Call) and parent.func.name in GROWTH for parent in parents)
         if node.name.endswith(COUNTERS) is not grown:
             yield f"{node.name}: a counter that is not counted over time, or what is no counter that is"
 
@@ -188,7 +188,7 @@ def _lint_links(dashboard: Json, pages: Mapping[str, set[str]]) -> Iterator[str]
     for link in dashboard.get("links") or ():
         if not (link["keepTime"] and link["includeVars"]):
             yield f"{link['title']}: loses time or variables"
-    kept = {one["name"] for one in dashboard["templating"]["list"]}
+    variables = {variable["name"] for variable in dashboard["templating"]["list"]}
     for uid, parameters in re.findall(r'"/d/([\w-]+)([^"]*)"', json.dumps(dashboard)):
         if uid not in pages:
             yield f"/d/{uid} does not exist"
@@ -196,19 +196,20 @@ def _lint_links(dashboard: Json, pages: Mapping[str, set[str]]) -> Iterator[str]
             yield f"/d/{uid} has no {missing}"
         elif parameters and "${__url_time_range}" not in parameters:
             yield f"/d/{uid}{parameters} loses the time"
-        elif parameters and (lost := kept - set(re.findall(r"(?:var-|\$\{)(\w+)(?:=|:queryparam)", parameters))):
+        elif parameters and (lost := variables - set(re.findall(r"(?:var-|\$\{)(\w+)(?:=|:queryparam)", parameters))):
             yield f"/d/{uid}{parameters} loses {lost}"
 
 
 def unanswered(prometheus: Prometheus, asked: Iterable[PanelQuery]) -> dict[PanelQuery, str]:
-    """Return which queries give no data now, and why: an error, or the series that are missing."""
-    found: dict[PanelQuery, str] = {}
-    for one in asked:
+    """Return the queries without data now, with the error or the missing series."""
+    faults: dict[PanelQuery, str] = {}
+    for panel in asked:
         try:
-            values = [value for value in prometheus.ask(one.query).values() if isfinite(value)]
+            values = [value for value in prometheus.ask(panel.query).values() if isfinite(value)]
         except httpx.HTTPStatusError as error:
-            found[one] = error.response.text
+            faults[panel] = error.response.text
             continue
         if not values:
-            found[one] = ", ".join(series for series in selectors(one.query) if not prometheus.ask(f"count({series})"))
-    return found
+            missing = (series for series in selectors(panel.query) if not prometheus.ask(f"count({series})"))
+            faults[panel] = ", ".join(missing)
+    return faults

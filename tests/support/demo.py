@@ -1,4 +1,4 @@
-"""`accueil up --demo`, as a person starts it."""
+"""Start `accueil up --demo` in a process."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.support import kafka_io
 
 
 class Up:
-    """One `accueil up --demo`, from the moment it says that it is ready."""
+    """Running `accueil up --demo` that has reported to be ready."""
 
     def __init__(self, process: "subprocess.Popen[str]", data: Path, port: int) -> None:
         self.process = process
@@ -36,56 +36,56 @@ class Up:
             raise AssertionError("\n".join(self.lines))
 
     def children(self) -> dict[str, psutil.Process]:
-        """Process by what it runs."""
+        """Return the child processes by their program."""
         found = {}
         for child in psutil.Process(self.process.pid).children(recursive=True):
-            with suppress(psutil.Error):  # it has just ended
+            with suppress(psutil.Error):  # the process has just ended
                 command = child.cmdline()
                 if "streams.cli.main" in command:
                     found[command[command.index("streams.cli.main") + 1]] = child
                 elif (
                     "kafka.Kafka" in command
-                ):  # others are short-lived: what reads barcodes, what formats Kafka's storage
+                ):  # others are short-lived: barcode workers, the formatting of Kafka's storage
                     found["java"] = child
         return found
 
     def offered(self) -> float:
-        """Calls offered, all queues, as Prometheus sees them."""
+        """Return the metric of offered calls over all queues."""
         text = httpx.get(f"{self.url}/metrics").text
         metric = r'^contact_service_level_denominator_total\{.*formula="offered_share".*\} (\S+)$'
         return sum(float(value) for value in re.findall(metric, text, re.MULTILINE))
 
     def metrics_addresses(self) -> dict[str, str]:
-        """Where each process tells its metrics, as `host:port` by its name."""
+        """Return the metrics address (`host:port`) of each process by name."""
         found = (re.fullmatch(r"  (\w+) +http://(\S+)/metrics", line) for line in self.lines)
-        return {one[1]: one[2] for one in found if one}
+        return {match[1]: match[2] for match in found if match}
 
     @property
     def brokers(self) -> str:
-        """Its own Kafka."""
+        """Return the address of its Kafka."""
         brokers: str = json.loads((self.data / "running.json").read_text())["brokers"]
         return brokers
 
     @property
     def password(self) -> str:
-        """The password of that Kafka."""
+        """Return the password of its Kafka."""
         return (self.data / PASSWORD_FILE).read_text().strip()
 
     def channels(self) -> set[str]:
-        """Channels that have figures."""
+        """Return the channels with figures."""
         messages = kafka_io.read(self.brokers, topics.FIGURES.name, **kafka_io.login(self.password))
         keys = (parse_key(message.key()) for message in messages)
         return {place.channel for _, _, place in keys if place}
 
     def rest(self) -> str:
-        """Wait for the end, and return what was still said."""
+        """Wait for the end, and return the remaining output."""
         assert self.process.stdout
         return self.process.stdout.read()
 
 
 @contextmanager
 def start(data: Path, port: int, **settings: str) -> Iterator[Up]:
-    """Run one, lively from the first second and without a past, unless `settings`, as environment, say else."""
+    """Run the demo with immediate activity and without history; `settings` are further environment variables."""
     environment = {
         **os.environ,
         "ACCUEIL_DATA": str(data),

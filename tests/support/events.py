@@ -1,6 +1,6 @@
-"""Events to test with: a builder, realistic lives of calls, and hypothesis strategies, realistic and adversarial.
+"""Builder of test events, sample call histories, and realistic and adversarial hypothesis strategies.
 
-All names are invented, all pseudonyms are no pseudonym of anybody.
+All names and pseudonyms are invented.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from models.events import AgentChange, CloseOutcome, EndedBy, Event, FeedbackSca
 from models.ids import event_id
 
 settings.register_profile("accueil", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("accueil")  # a machine that is busy with something else is no failure
+settings.load_profile("accueil")  # without deadlines, because a busy machine is no failure
 
 START = datetime(2025, 3, 3, 8, tzinfo=UTC)
 START_MS = int(START.timestamp() * 1000)
@@ -39,7 +39,8 @@ def channel_of(kind: str) -> str:
 def make(kind: str, at: float = 0, /, *, subject: str = CALL, native_id: object = None, **fields: Any) -> Event:
     """Return an event of type `kind`, `at` seconds after `START`.
 
-    Names of the envelope go there, others into `data`. The same `native_id` gives the same event id; without one it is new.
+    `fields` with names of the envelope go there, others into `data`. The same `native_id` gives the same event id; without it,
+    the id is new.
     """
     envelope = {
         name: fields.pop(name) for name in ("sequence", "sector", "site", "service", "identities") if name in fields
@@ -62,7 +63,7 @@ def make(kind: str, at: float = 0, /, *, subject: str = CALL, native_id: object 
 
 
 def numbered(events: list[Event]) -> list[Event]:
-    """Return the events with ids that depend on nothing but their subject and place in the list: the same in every run."""
+    """Return the events with reproducible ids, computed from subject and position in the list."""
     return [event.model_copy(update={"id": event_id(event.subject, str(index))}) for index, event in enumerate(events)]
 
 
@@ -77,7 +78,7 @@ def answered_call(
     site: str = "siege",
     service: str = "autonomie",
 ) -> list[Event]:
-    """Return the events of a call that is answered and ended, as a switchboard tells them."""
+    """Return the events of an answered and ended call, as from a switchboard."""
     where: dict[str, Any] = {"subject": subject, "site": site, "service": service, "sector": "social"}
     return [
         make("call.arrived", at, **where, identities=identities, line="accueil"),
@@ -101,9 +102,9 @@ QUEUES = ("mdph", "apa", "routes")
 
 @st.composite
 def call_histories(draw: st.DrawFn, subject: str = CALL, *, longest: int = 400, is_whole: bool = False) -> list[Event]:
-    """One call as a switchboard would tell it: up to three stays in queues, the same queue twice, no end yet, lost events.
+    """Generate the events of one call: up to three queue stays, repeated queues, open calls, lost events.
 
-    No stay is longer than `longest` (seconds); `is_whole`: no event is lost.
+    `longest` limits a queue stay, in seconds. `is_whole` excludes lost events.
     """
     at = draw(st.integers(0, 1000))
     where: dict[str, Any] = {"subject": subject, "site": "siege", "sector": "social"}
@@ -116,27 +117,27 @@ def call_histories(draw: st.DrawFn, subject: str = CALL, *, longest: int = 400, 
         wait = draw(st.integers(0, longest))
         handle = draw(st.integers(0, 5 * longest))
         at += wait
-        told = draw(st.sampled_from([{"wait_seconds": wait}, {}]))
+        durations = draw(st.sampled_from([{"wait_seconds": wait}, {}]))
         match draw(st.sampled_from(["waiting", "in_progress", "ended", "transferred", "abandoned", "left"])):
             case "waiting":
                 break
             case "abandoned":
-                events.append(make("call.abandoned", at, **stay, **told))
+                events.append(make("call.abandoned", at, **stay, **durations))
                 break
             case "left":
                 reason = draw(st.sampled_from(LeaveReason))
-                events.append(make("call.left_queue", at, **stay, **told, reason=reason))
+                events.append(make("call.left_queue", at, **stay, **durations, reason=reason))
             case finish:
-                events.append(make("call.answered", at, **stay, **told, agent="agent:k1-dupont"))
+                events.append(make("call.answered", at, **stay, **durations, agent="agent:k1-dupont"))
                 if finish == "in_progress":
                     break
                 at += handle
-                told = draw(st.sampled_from([{**told, "handle_seconds": handle}, {}]))
+                durations = draw(st.sampled_from([{**durations, "handle_seconds": handle}, {}]))
                 if finish == "ended":
-                    events.append(make("call.ended", at, **stay, **told, ended_by=draw(st.sampled_from(EndedBy))))
+                    events.append(make("call.ended", at, **stay, **durations, ended_by=draw(st.sampled_from(EndedBy))))
                     break
                 to = draw(st.sampled_from(["", *QUEUES]))
-                events.append(make("call.transferred", at, **stay, **told, kind="blind", to_queue=to))
+                events.append(make("call.transferred", at, **stay, **durations, kind="blind", to_queue=to))
     lost = set() if is_whole else draw(st.sets(st.sampled_from(range(len(events))), max_size=len(events) - 1))
     return numbered([event for index, event in enumerate(events) if index not in lost or draw(st.booleans())])
 
@@ -193,7 +194,7 @@ KINDS_OF_CHANNELS = tuple(
     tuple(kind for kind in CONTACT_TYPES if kind.partition(".")[0] in (noun, "feedback", "personal_data"))
     for noun in ("letter", "email", "form", "appointment", "visit")
 )
-"""What may happen to one contact, by channel."""
+"""Event types of a contact by channel."""
 
 
 @st.composite
@@ -203,7 +204,7 @@ def contact_events(
     subject: str = CALL,
     seconds: st.SearchStrategy[float] = SECONDS,
 ) -> Event:
-    """Any event of one contact, whatever sense it makes: few places, times and durations, so that many meet."""
+    """Generate any event of one contact, plausible or not, with few routings, times and durations, so that many coincide."""
     kind = draw(st.sampled_from(kinds))
     data = {name: draw(values) for name, values in (_IN_QUEUE.get(kind) or _OTHERS.get(kind, {})).items()}
     if kind == "feedback.given":
@@ -225,13 +226,13 @@ def contact_events(
 
 
 def queue_events(subject: str = CALL, seconds: st.SearchStrategy[float] = SECONDS) -> st.SearchStrategy[Event]:
-    """Any event of a call in a queue."""
+    """Generate any event of a call in a queue."""
     return contact_events(tuple(_IN_QUEUE), subject, seconds)
 
 
 @st.composite
 def agent_events(draw: st.DrawFn, subject: str = AGENT, changes: tuple[AgentChange, ...] = tuple(AgentChange)) -> Event:
-    """Any change of one agent's state."""
+    """Generate any change of an agent's state."""
     return make(
         "agent.state_changed",
         draw(SECONDS),
@@ -246,12 +247,12 @@ def agent_events(draw: st.DrawFn, subject: str = AGENT, changes: tuple[AgentChan
 def sets_of(
     events: st.SearchStrategy[Event], *, min_size: int = 1, max_size: int = 8
 ) -> st.SearchStrategy[list[Event]]:
-    """Lists of events that are all different, as their ids say."""
+    """Generate lists of events with distinct ids."""
     return st.lists(events, min_size=min_size, max_size=max_size).map(numbered)
 
 
 @st.composite
 def deliveries(draw: st.DrawFn, events: list[Event], *, repeats: int = 4) -> list[Event]:
-    """The events in any order, some of them more than once."""
+    """Generate deliveries of the events in any order, with repetitions."""
     again = draw(st.lists(st.sampled_from(events), max_size=repeats)) if events else []
     return draw(st.permutations([*events, *again]))

@@ -1,4 +1,4 @@
-"""Figures in a dict: rows of zeros, of the layout of their channel, where there are none yet."""
+"""Dictionary of figures with zero rows of the channel's figure schema as default."""
 
 from models.events import PostageClass
 from streams.core.figures.figure import Dimensions, Figure, left, new_figure
@@ -18,7 +18,7 @@ from streams.core.figures.figure_schemas import (
 
 
 class Figures(dict[tuple[int, Dimensions], Figure]):
-    """Bucket start (0 for a total) and place → row."""
+    """Figure rows by bucket start (0 for a total) and dimensions."""
 
     def __missing__(self, key: tuple[int, Dimensions]) -> Figure:
         figure = self[key] = new_figure(FIGURE_SCHEMAS[key[1].channel])
@@ -26,7 +26,7 @@ class Figures(dict[tuple[int, Dimensions], Figure]):
 
 
 def named(dimensions: Dimensions, figure: Figure) -> dict[str, int]:
-    """Return what is not zero, by name; what was taken back with a minus."""
+    """Return the counts that are not zero by name; reversed counts are negative."""
     figure_schema = FIGURE_SCHEMAS[dimensions.channel]
     counts = {name: count for name, count in zip(figure_schema.counts, figure.counts, strict=True) if count}
     stocks = {name: count for name, count in zip(figure_schema.stocks, figure.stocks, strict=True) if count}
@@ -34,7 +34,7 @@ def named(dimensions: Dimensions, figure: Figure) -> dict[str, int]:
 
 
 def check_invariant(dimensions: Dimensions, total: Figure) -> None:
-    """Check that all who came are accounted for in the total row of a place."""
+    """Check that all arrived contacts are accounted for in the total row of these dimensions."""
     figure_schema = FIGURE_SCHEMAS[dimensions.channel]
     count = dict(zip(figure_schema.counts, total.counts, strict=True))
     stock = dict(zip(figure_schema.stocks, total.stocks, strict=True))

@@ -1,9 +1,8 @@
-"""Processes of tests, forked from one that has read the libraries already: each starts in a third of the processor time.
+"""Pool of test processes forked from a template with the libraries already imported, which saves two thirds of the start.
 
-Such a process has id, environment, output and end of its own, and reads all of Accueil's own code itself but the vocabulary,
-`models`, and what settings there are, `streams.settings.loader`, which each command reads. It is not like any other in what is
-decided as Python starts or as a library is read: it has the hash seed, `PYTHONPATH` and the like of what it is forked from, and
-finds modules of libraries that nobody imported. `ACCUEIL_TESTS_FORGE=no` starts all anew.
+A forked process has its own id, environment, output and exit. It imports Accueil's own code itself, except `models` and
+`streams.settings.loader`. It differs from a fresh process in everything that is fixed at the start of Python or at the import of
+a library: hash seed, `PYTHONPATH`, and already imported modules. `ACCUEIL_TESTS_FORGE=no` disables the pool.
 """
 
 import contextlib
@@ -26,10 +25,11 @@ from typing import Any, Final, TextIO
 from streams.kafka.child_processes import die_with_parent
 
 ROOT: Final = Path(__file__).parents[2]
-FURNACES: Final = 2
-"""Processes that are forked from, in turn: a life and the next have not the same hash seed."""
+TEMPLATES: Final = 2
+"""Template processes used in turn, so that consecutive starts of a process have different hash seeds."""
 ANSWER_SECONDS: Final = 120.0
-READ: Final = (
+"""Longest wait for a response of a template."""
+PRELOADED: Final = (
     "aiokafka.consumer.fetcher",
     "aiokafka.producer.sender",
     "alembic.command",
@@ -63,52 +63,52 @@ READ: Final = (
     "uvicorn",
     "yaml",
 )
-"""What costs time to read and knows nothing of the process it is read by."""
+"""Modules with a slow import that does not depend on the process."""
 
 
 class ForkPool:
-    """Starts processes. What they are forked from is begun when one is asked for, and ends with this process, as they do."""
+    """Pool that starts processes. Templates start on demand; they and the forked processes end with this process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._furnaces: list[_Furnace] = []
+        self._templates: list[_Template] = []
 
     def start(self, arguments: list[str], log: Path, environment: Mapping[str, str]) -> "ForkedProcess":
-        """Start Python with `arguments`, its output at the end of `log`, and nothing but `environment`."""
+        """Start Python with `arguments` and exactly `environment`, appending its output to `log`."""
         log.touch()
         with self._lock:
-            if len(self._furnaces) < FURNACES:
-                self._furnaces.append(_Furnace())
-            furnace = self._furnaces.pop(0)
-            pid = furnace.ask(start=arguments, log=str(log), environment=dict(environment))
-            self._furnaces.append(furnace)  # one that did not answer is not asked again
+            if len(self._templates) < TEMPLATES:
+                self._templates.append(_Template())
+            template = self._templates.pop(0)
+            pid = template.ask(start=arguments, log=str(log), environment=dict(environment))
+            self._templates.append(template)  # a template that did not answer is not used again
         assert pid > 1
-        return ForkedProcess(furnace, pid)
+        return ForkedProcess(template, pid)
 
     def close(self) -> None:
-        """End what they are forked from, and whatever of them is left."""
-        while self._furnaces:
-            self._furnaces.pop().close()
+        """End the templates and the remaining processes."""
+        while self._templates:
+            self._templates.pop().close()
 
 
 class ForkedProcess:
-    """A process as `subprocess.Popen` has it, in as far as tests ask."""
+    """Forked process with the methods of `subprocess.Popen` that tests need."""
 
-    def __init__(self, furnace: "_Furnace", pid: int) -> None:
+    def __init__(self, template: "_Template", pid: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._furnace = furnace
+        self._template = template
         self._lock = Lock()
 
     def poll(self) -> int | None:
         """Return the exit code, negative for a signal; None while it runs."""
         with self._lock:
             if self.returncode is None:
-                self.returncode = self._furnace.poll(self.pid)
+                self.returncode = self._template.poll(self.pid)
             return self.returncode
 
     def wait(self, timeout: float) -> int:
-        """Return the exit code once it has ended. Raises `subprocess.TimeoutExpired` after `timeout` seconds."""
+        """Wait for the end, and return the exit code. Raises `subprocess.TimeoutExpired` after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
@@ -117,14 +117,14 @@ class ForkedProcess:
         return code
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal, if it has not ended."""
+        """Send a signal unless the process has ended."""
         with self._lock, contextlib.suppress(ProcessLookupError):
-            if self.returncode is None:  # and so not reaped: nobody else has its id
+            if self.returncode is None:  # not reaped, so the id is not reused
                 os.kill(self.pid, number)
 
 
-class _Furnace:
-    """A process to fork from, seen from the one that asks."""
+class _Template:
+    """Client side of a template process."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -136,18 +136,18 @@ class _Furnace:
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                process_group=0,  # Ctrl-C is for who asks
+                process_group=0,  # Ctrl-C must only reach pytest
             )
             self._channel: TextIO = ours.makefile("rw", encoding="utf-8")
         self._lock = RLock()
         self._is_closed = False
 
-    def ask(self, **question: Any) -> Any:
-        """Return the answer, from any thread. If that is cut off, so that the next would be wrong, it ends with its processes."""
+    def ask(self, **request: Any) -> Any:
+        """Send a request and return the response. Thread-safe. An interrupted exchange ends the template and its processes."""
         with self._lock:
-            assert not self._is_closed, "what processes are forked from has ended"
+            assert not self._is_closed, "the template process has ended"
             try:
-                self._channel.write(json.dumps(question) + "\n")
+                self._channel.write(json.dumps(request) + "\n")
                 self._channel.flush()
                 return json.loads(self._channel.readline())
             except BaseException:
@@ -155,35 +155,35 @@ class _Furnace:
                 raise
 
     def poll(self, pid: int) -> int | None:
-        """Return the exit code of one of its processes, None while it runs; when it was ended, so were they."""
+        """Return the exit code of a forked process, or None while it runs; processes of a closed template were killed."""
         with self._lock:
             return -SIGKILL if self._is_closed else self.ask(poll=pid)
 
     def close(self) -> None:
-        """End it; the kernel ends its processes."""
+        """End the template; the kernel ends its processes."""
         self._is_closed = True
         self._process.kill()
         self._process.wait()
-        with contextlib.suppress(OSError):  # of what was not sent
+        with contextlib.suppress(OSError):  # unsent data
             self._channel.close()
 
 
 def _serve(descriptor: int) -> list[str]:
-    """Answer until nobody asks any more; returns in each forked process, with its arguments."""
-    assert "streams.engine.checkpoints" not in sys.modules  # reads its environment as it is read
+    """Answer requests until the channel closes. Returns in each forked process, with its arguments."""
+    assert "streams.engine.checkpoints" not in sys.modules  # it reads the environment at import
     own = os.getpid()
-    gc.freeze()  # what is shared is not to be walked, and so written to, by each
+    gc.freeze()  # garbage collection would copy shared memory in each process
     with socket.socket(fileno=descriptor) as ours, ours.makefile("rw", encoding="utf-8") as channel:
         while line := channel.readline():
-            question = json.loads(line)
-            if "start" in question:
+            request = json.loads(line)
+            if "start" in request:
                 answer: int | None = os.fork()
                 if answer == 0:
-                    _become(own, Path(question["log"]), question["environment"])
-                    arguments: list[str] = question["start"]
+                    _become(own, Path(request["log"]), request["environment"])
+                    arguments: list[str] = request["start"]
                     return arguments
             else:
-                ended, status = os.waitpid(question["poll"], os.WNOHANG)
+                ended, status = os.waitpid(request["poll"], os.WNOHANG)
                 answer = os.waitstatus_to_exitcode(status) if ended else None
             channel.write(json.dumps(answer) + "\n")
             channel.flush()
@@ -201,7 +201,7 @@ def _become(parent: int, log: Path, environment: Mapping[str, str]) -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    """Run what Python would with these arguments."""
+    """Run the program that Python would run with these arguments."""
     option, *rest = arguments
     if option == "-m":
         sys.argv = rest
@@ -211,13 +211,13 @@ def _run(arguments: list[str]) -> None:
         main = sys.modules["__main__"] = ModuleType("__main__")
         exec(compile(rest[0], "<string>", "exec"), main.__dict__)
     else:
-        assert not option.startswith("-"), f"{option}: not known here"
+        assert not option.startswith("-"), f"{option}: not supported"
         sys.argv = arguments
         sys.path[0] = str(Path(option).parent)
         runpy.run_path(option, run_name="__main__")
 
 
 if __name__ == "__main__":
-    for name in READ:
+    for name in PRELOADED:
         importlib.import_module(name)
     _run(_serve(int(sys.argv[1])))

@@ -1,8 +1,8 @@
-"""All HTTP servers of Accueil in one process, for requests of attackers.
+"""All HTTP servers of Accueil in one process, for tests with hostile requests.
 
     python -m tests.support.hostile_servers DIRECTORY
 
-Writes `ready` and the ports by name to its output, as JSON, and ends at SIGTERM.
+Prints `ready` and the ports by name, as JSON, and stops on SIGTERM.
 """
 
 import json
@@ -27,7 +27,7 @@ from streams.runtime import logs
 from streams.runtime.health import HealthServer
 from streams.runtime.http_server import Server, listen
 from streams.web.options import WebOptions
-from tests.support import rdv_harness as town
+from tests.support import rdv_harness
 from tests.support.api_harness import ApiHarness, token
 from tests.support.kiosk_harness import kiosk_options, serving_kiosk
 from tests.support.surveys import OPTIONS as SURVEY
@@ -38,7 +38,7 @@ from tests.web.served import serving
 TOKEN: Final = "camille"
 RATE: Final = 100_000
 CONNECTORS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
-    "rdv": (rdv.CONNECTOR, town.options()),
+    "rdv": (rdv.CONNECTOR, rdv_harness.options()),
     "survey": (survey.CONNECTOR, SURVEY | {"requests_per_second": RATE}),
     "webhook": (webhook.CONNECTOR, WEBHOOK | {"requests_per_second": RATE}),
 }
@@ -46,7 +46,7 @@ CONNECTORS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
 
 @contextmanager
 def in_thread(app: ASGIApp) -> Iterator[int]:
-    """Serve `app` as the processes do; yield the port."""
+    """Serve `app` like the Accueil processes, and yield its port."""
     with listen("127.0.0.1", 0) as listener:
         server = Server(app)
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -59,7 +59,7 @@ def in_thread(app: ASGIApp) -> Iterator[int]:
 
 
 def main(directory: Path) -> None:
-    """Serve until SIGTERM."""
+    """Serve all servers until SIGTERM."""
     stop = install_stop_handler()
     logs.configure()
     ports: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""An OpenID provider on 127.0.0.1: it signs tokens, and serves its keys."""
+"""OpenID provider on 127.0.0.1 that signs tokens and serves its keys."""
 
 import json
 import time
@@ -11,14 +11,14 @@ from joserfc.jwk import KeySet, RSAKey
 
 
 class Issuer:
-    """One that runs until it is closed."""
+    """Provider that runs until it is closed."""
 
     def __init__(self) -> None:
         self.keys = [RSAKey.generate_key(2048, {"kid": "first"})]
         self.asked = 0
         self.is_away = False
         self.answers = Event()
-        """Cleared, it lets everybody wait."""
+        """While cleared, requests wait."""
         self.answers.set()
         self.says: str | None = None
         issuer = self
@@ -30,10 +30,10 @@ class Issuer:
                 if issuer.is_away:
                     self.send_error(503)
                     return
-                told: Any = {"issuer": issuer.says or issuer.url, "jwks_uri": f"{issuer.url}/keys"}
+                document: Any = {"issuer": issuer.says or issuer.url, "jwks_uri": f"{issuer.url}/keys"}
                 if self.path == "/keys":
-                    told = KeySet(list(issuer.keys)).as_dict(private=False)
-                body = json.dumps(told).encode()
+                    document = KeySet(list(issuer.keys)).as_dict(private=False)
+                body = json.dumps(document).encode()
                 self.send_response(200)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
@@ -47,10 +47,10 @@ class Issuer:
         Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def sign(self, key: Any = None, header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """A token for an agent, that is valid if nothing else is said; a claim that is None is left out."""
+        """Return a token for an agent, valid by default; a claim set to None is left out."""
         key = key or self.keys[-1]
         now = int(time.time())
-        usual = {
+        defaults = {
             "iss": self.url,
             "aud": "accueil",
             "sub": "agent-7",
@@ -58,8 +58,10 @@ class Issuer:
             "iat": now,
             "roles": ["guichet"],
         }
-        told = {name: value for name, value in (usual | claims).items() if value is not None}
-        return jwt.encode({"alg": "RS256", "kid": key.kid} | (header or {}), told, key, algorithms=["RS256", "HS256"])
+        payload = {name: value for name, value in (defaults | claims).items() if value is not None}
+        return jwt.encode(
+            {"alg": "RS256", "kid": key.kid} | (header or {}), payload, key, algorithms=["RS256", "HS256"]
+        )
 
     def close(self) -> None:
         self.answers.set()

@@ -1,4 +1,4 @@
-"""Writing to and reading from a real Kafka in tests, apart from the system under test: by confluent-kafka (librdkafka)."""
+"""Kafka producer and consumer for tests, based on confluent-kafka and thus independent of the system under test."""
 
 import socket
 import struct
@@ -16,7 +16,7 @@ Produced = tuple[str, bytes | None, bytes | None]
 
 
 def login(password: str, mechanism: str = MECHANISM) -> dict[str, str]:
-    """Return the login as librdkafka takes it."""
+    """Return the login options of librdkafka."""
     return {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": mechanism,
@@ -26,7 +26,7 @@ def login(password: str, mechanism: str = MECHANISM) -> dict[str, str]:
 
 
 def asks_for_login(place: str) -> bool:
-    """Return whether the listener hangs up on a request for metadata without a login, instead of answering it."""
+    """Return whether the listener closes the connection on a metadata request without a login."""
     host, _, port = place.partition(":")
     request = struct.pack(">hhih", 3, 1, 7, -1) + struct.pack(">i", -1)  # METADATA, version 1, of all topics
     with socket.create_connection((host, int(port)), 10) as connection:
@@ -35,7 +35,7 @@ def asks_for_login(place: str) -> bool:
 
 
 def produce(bootstrap: str, records: Iterable[Produced], **config: object) -> list[int]:
-    """Produce (topic, key, value) and wait for the acknowledgement; return the indexes of those acknowledged."""
+    """Produce records and wait for their acknowledgement; return the indexes of the acknowledged records."""
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -48,11 +48,11 @@ def produce(bootstrap: str, records: Iterable[Produced], **config: object) -> li
     acknowledged: list[int] = []
     for index, (topic, key, value) in enumerate(records):
 
-        def note(error: KafkaError | None, _: Message, index: int = index) -> None:
+        def record(error: KafkaError | None, _: Message, index: int = index) -> None:
             if error is None:
                 acknowledged.append(index)
 
-        producer.produce(topic, key=key, value=value, on_delivery=note)
+        producer.produce(topic, key=key, value=value, on_delivery=record)
         producer.poll(0)
     assert producer.flush(60) == 0
     return acknowledged
@@ -60,7 +60,7 @@ def produce(bootstrap: str, records: Iterable[Produced], **config: object) -> li
 
 @contextmanager
 def trickle(bootstrap: str, batches: Iterable[Iterable[Produced]], pause_seconds: float = 0.1) -> Iterator[None]:
-    """Produce one batch after the other in the background, with a pause between, until the block ends."""
+    """Produce the batches in the background with pauses, until the block ends."""
     stop = Event()
 
     def feed() -> None:
@@ -79,9 +79,9 @@ def trickle(bootstrap: str, batches: Iterable[Iterable[Produced]], pause_seconds
 
 
 def read(bootstrap: str, *topics: str, committed: bool = True, **config: object) -> list[Message]:
-    """Return all records of `topics`, each partition in order, up to its end now; committed ones only, or all.
+    """Return all records of `topics` up to the current ends, in order within each partition.
 
-    `config` goes to librdkafka.
+    `committed` skips records of open and aborted transactions. `config` is passed to librdkafka.
     """
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -93,7 +93,7 @@ def read(bootstrap: str, *topics: str, committed: bool = True, **config: object)
 def _read_once(
     bootstrap: str, topics: Iterable[str], config: Mapping[str, object], *, committed: bool
 ) -> list[Message] | None:
-    """Read to the ends, or return None if an end does not come: librdkafka misses one while transactions go on, at times."""
+    """Read to the ends, or return None after a stall: librdkafka sometimes misses an end during transactions."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -123,18 +123,18 @@ def _read_once(
             elif time.monotonic() > stalled_at:
                 return None
             for message in batch:
-                place = message.topic(), message.partition()
+                partition = message.topic(), message.partition()
                 if message.error() is None:
                     messages.append(message)
                 elif message.error().code() == KafkaError._PARTITION_EOF:
-                    ended.add(place)
+                    ended.add(partition)
         return messages
     finally:
         consumer.close()
 
 
 def latest(messages: Iterable[Message]) -> dict[tuple[int, bytes], bytes]:
-    """Return (partition, key) → last value, as compaction would leave it: deleted keys are not there."""
+    """Return the last value by partition and key, without deleted keys, as compaction would leave them."""
     rows: dict[tuple[int, bytes], bytes] = {}
     for message in messages:
         if message.value() is None:
@@ -147,7 +147,7 @@ def latest(messages: Iterable[Message]) -> dict[tuple[int, bytes], bytes]:
 def read_until(
     bootstrap: str, topic: str, enough: Callable[[list[Message]], bool], timeout_seconds: float = 120
 ) -> list[Message]:
-    """Read `topic` again and again until `enough(messages)`."""
+    """Read `topic` repeatedly until `enough(messages)` is true."""
     deadline = time.monotonic() + timeout_seconds
     while True:
         messages = read(bootstrap, topic)

@@ -1,4 +1,4 @@
-"""Killing a connector at every single thing that it does to a disk."""
+"""Kill a process at each of its disk operations."""
 
 import io
 import os
@@ -14,15 +14,15 @@ from connectors.sdk.testing.kill_injector import NAMED
 KILLED = 137
 
 
-class Acts:
-    """What this process does to a disk; it dies before the `last`-th. Of a write, half is done."""
+class DiskOperations:
+    """Counter of disk operations that kills the process before operation `last`; a write is executed by half."""
 
     def __init__(self, last: int) -> None:
         self._last, self._done = last, 0
 
     def watch(self) -> None:
-        """Count from now on: names by the interpreter's audit, contents by the two ways to write them."""
-        sys.addaudithook(self._heard)
+        """Start counting: name operations by audit hook, writes by patching the two write functions."""
+        sys.addaudithook(self._on_audit)
         os.write = partial(self.write, os.write)  # type: ignore[assignment]
         os.fsync, os.fdatasync = partial(self._sync, os.fsync), partial(self._sync, os.fdatasync)
         io.open = self._open  # type: ignore[assignment]
@@ -32,7 +32,7 @@ class Acts:
         self._count(lambda: real(*file, content[: len(content) // 2]))
         return real(*arguments)
 
-    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _on_audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in NAMED or (event == "open" and arguments[2] & os.O_CREAT):
             self._count()
 
@@ -41,10 +41,12 @@ class Acts:
         real(file)
 
     def _open(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        if "b" not in mode or mode == "rb":  # texts are the topics of these tests: a broker tears no record
-            return open(file, mode, *arguments, **options)  # noqa: PTH123 - it stands in for it
+        if (
+            "b" not in mode or mode == "rb"
+        ):  # text files are the topics of these tests, and a broker writes no partial record
+            return open(file, mode, *arguments, **options)  # noqa: PTH123 - replaces `open`
         raw = Raw(file, mode.replace("b", ""))
-        raw.acts = self
+        raw.operations = self
         return io.BufferedWriter(raw)
 
     def _count(self, half: Callable[[], object] = int) -> None:
@@ -55,39 +57,39 @@ class Acts:
 
 
 class Raw(io.FileIO):
-    """What a buffered file is emptied into."""
+    """Raw file below a buffered file, whose writes are counted."""
 
-    acts: Acts
+    operations: DiskOperations
 
     def write(self, content: Any) -> int:
-        return self.acts.write(super().write, content)
+        return self.operations.write(super().write, content)
 
 
-def run_in_child(job: Callable[[], None], act: int = 0) -> int:
-    """Run `job` in a child that is killed before its `act`-th act, and return its exit code."""
+def run_in_child(job: Callable[[], None], operation: int = 0) -> int:
+    """Run `job` in a child process that is killed before disk operation `operation`; return its exit code."""
     child = os.fork()
     if child == 0:
         try:
-            Acts(act).watch()
+            DiskOperations(operation).watch()
             job()
             os._exit(0)
-        except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
+        except BaseException:  # noqa: BLE001 - the child must not continue as a second pytest
             traceback.print_exc()
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def kill_at_every_disk_operation(job: Callable[[Path], None], directory: Path) -> list[Path]:
-    """Run `job` in directory after directory, killed before its first act, its second … and then again to its end.
+    """Run `job` once per disk operation, each time in another directory: kill it before the operation, then run it completely.
 
-    Returns the directories; in the last one it was not killed.
+    Return the directories; in the last one the job was not killed.
     """
     directories = []
     while True:
-        place = directory / f"{len(directories) + 1}"
-        directories.append(place)
-        code = run_in_child(partial(job, place), len(directories))
+        run_directory = directory / f"{len(directories) + 1}"
+        directories.append(run_directory)
+        code = run_in_child(partial(job, run_directory), len(directories))
         assert code in {0, KILLED}
         if code == 0:
             return directories
-        assert run_in_child(partial(job, place)) == 0
+        assert run_in_child(partial(job, run_directory)) == 0

@@ -1,4 +1,4 @@
-"""A desk that does not exist, and a connector that hears it."""
+"""Harness of the kiosk service and of the webhook connector that receives its events."""
 
 import json
 import re
@@ -33,9 +33,9 @@ README: Final = Path(command.__file__).with_name("README.md")
 
 
 def options_of(readme: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of the desk and of the connector, as a README has them."""
+    """Return the options of the kiosk and of the connector from a README."""
     connector, desk, *_ = (
-        tomllib.loads(one) for one in re.findall(r"```toml\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
+        tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
     )
     options = connector["connectors"]["bornes"]
     assert options.pop("connector") == "webhook"
@@ -43,42 +43,41 @@ def options_of(readme: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return desk, options | {"secret": SECRET, "port": 0}
 
 
-def kiosk_options(tmp_path: Path, url: str, **more: Any) -> dict[str, Any]:
-    """Options of a desk that tells the connector at `url`."""
-    given = {"url": url, "secret": SECRET, "site": SITE, "queues": QUEUES, "data": str(tmp_path / "desk"), "port": 0}
-    return given | more
+def kiosk_options(tmp_path: Path, url: str, **changes: Any) -> dict[str, Any]:
+    """Return the options of a kiosk that sends to the connector at `url`."""
+    defaults = {"url": url, "secret": SECRET, "site": SITE, "queues": QUEUES, "data": str(tmp_path / "desk"), "port": 0}
+    return defaults | changes
 
 
 @contextmanager
 def running_webhook_connector(tmp_path: Path, port: int = 0) -> Iterator[tuple[str, list[Event]]]:
-    """The connector at work, as the README has it: its address, and what it has told, each event once."""
+    """Run the connector with the options of the README; yield its address and its events, and check that none repeats."""
     _, options = options_of(README)
     harness = ConnectorHarness(webhook.CONNECTOR, options | {"port": port}, tmp_path / "data", tmp_path / "keys")
     with running_connector(harness) as (url, events):
         yield url, events
     assert harness.rejected() == {}
-    assert len({event.id for event in events}) == len(events), "an event was told twice"
+    assert len({event.id for event in events}) == len(events), "an event was published twice"
 
 
 class ServedKiosk:
-    """A desk that is served at `url`."""
+    """Kiosk service served at `url`."""
 
     def __init__(self, desk: KioskService, url: str, reports: list[str]) -> None:
         self.desk = desk
         self.url = url
         self.reports = reports
-        """What was told of the sending."""
+        """Reports of the sender."""
 
-    def act(self, step: str, **wish: Any) -> tuple[int, Any]:
-        """Wish for something as a page does; return status and answer."""
-        return self.post({"id": str(uuid.uuid4()), "step": step, **wish})
+    def act(self, step: str, **fields: Any) -> tuple[int, Any]:
+        """Post an action like the page; return status and response."""
+        return self.post({"id": str(uuid.uuid4()), "step": step, **fields})
 
-    def post(self, wish: Any, **headers: str) -> tuple[int, Any]:
-        body = wish if isinstance(wish, bytes) else json.dumps(wish).encode()
-        given = {"content-type": "application/json"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
-        return self.ask("POST", "/api/actions", body, given)
+    def post(self, action: Any, **headers: str) -> tuple[int, Any]:
+        body = action if isinstance(action, bytes) else json.dumps(action).encode()
+        content_type = {"content-type": "application/json"}
+        extra = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.ask("POST", "/api/actions", body, content_type | extra)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
@@ -95,12 +94,12 @@ class ServedKiosk:
         return self.ask("GET", "/api/state")[1]
 
     def all_is_sent(self) -> None:
-        wait_until(lambda: self.state()["unsent"] == 0, "all to be sent", 30, lambda: self.reports)
+        wait_until(lambda: self.state()["unsent"] == 0, "the sending of all events", 30, lambda: self.reports)
 
 
 @contextmanager
 def serving_kiosk(options: dict[str, Any], now: Any = utc_now, port: int = 0) -> Iterator[ServedKiosk]:
-    """Serve a desk until the end of the block."""
+    """Serve a kiosk until the end of the block."""
     config = parse(KioskConfig, "guichet", options | {"port": port})
     assert isinstance(config, KioskConfig)
     reports: list[str] = []

@@ -1,8 +1,8 @@
-"""A small job that uses all the engine offers, run as a process: `python -m tests.support.ledger_job NAME BOOTSTRAP`.
+"""Small job with all features of the engine, run in a process: `python -m tests.support.ledger_job NAME BOOTSTRAP`.
 
-Two source topics; per key a count, a sum and a deadline; totals of the partition in a second table; one output per event by
-key; what falls due is told by a tick; `forget` deletes; some records are rejected, some make the fold fail, and one record of
-the key `jam`, but not two, the tick.
+It has two source topics, a count, a sum and a deadline per key, and partition totals in a second table. It writes one output per
+event, and a tick writes outputs for due deadlines. `forget` deletes a row. Some records are rejected, some make the fold fail,
+and a single record of the key `jam` makes the tick fail.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def row_codec(kind: type[Row]) -> Codec[bytes, Row]:
 
 
 class Ledger:
-    """The work on one partition."""
+    """Work on one partition."""
 
     def __init__(self, name: str) -> None:
         self.rows = Table(f"{name}-rows", row_codec(Row))
@@ -73,7 +73,7 @@ class Ledger:
             row = self.rows.edit(key, Row)
             row.count += 1
             row.sum += event.amount
-            if event.act == "fail":  # after rows were changed: they must be taken back
+            if event.act == "fail":  # after rows were changed, which must be rolled back
                 raise ZeroDivisionError("as asked")
             if event.due_at:
                 row.due_at = self.due[key] = event.due_at
@@ -86,7 +86,7 @@ class Ledger:
 
     def tick(self, step: Step) -> None:
         if (jam := self.rows.rows.get(b"jam")) and jam.count == 1:
-            self.rows.edit(b"jam", Row).count = 99  # must be taken back
+            self.rows.edit(b"jam", Row).count = 99  # must be rolled back
             raise ZeroDivisionError("as asked")
         for key, due_at in list(self.due.items()):
             if due_at <= step.now:
@@ -96,7 +96,7 @@ class Ledger:
 
 
 class LossyEngine(Engine):
-    """One between whose fetch and whose lanes batches get lost, as around a rebalance of Faust's."""
+    """Engine that loses batches between fetch and partition tasks, as around a rebalance of Faust."""
 
     lost_share = 0.0
 

@@ -1,4 +1,4 @@
-"""What the ledger job must have done, computed from the source topics apart from it, and compared with what it wrote."""
+"""Expected output of the ledger job, computed independently from the source topics, and its comparison."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ def record(name: str, topic: str, key: str, event: Event) -> tuple[str, bytes, b
 
 
 def make_events(name: str, count: int, *, keys: int = 50, start: int = 0) -> list[tuple[str, bytes, bytes]]:
-    """Return `count` plain events over two topics."""
+    """Return `count` events without special actions, spread over two topics."""
     return [
         record(name, "ab"[number % 2], f"key-{number * 7919 % keys}", Event(f"e{start + number}", amount=number % 100))
         for number in range(count)
@@ -28,13 +28,13 @@ def make_events(name: str, count: int, *, keys: int = 50, start: int = 0) -> lis
 def trickle(
     name: str, bootstrap: str, *, seed: int = 1, count: int = 150, pause_seconds: float = 0.1
 ) -> AbstractContextManager[None]:
-    """Produce `count` events again and again in the background, with a pause between, until the block ends."""
+    """Produce batches of `count` events in the background with pauses, until the block ends."""
     batches = (make_events(name, count, start=nth * 1000 + seed * 10_000_000) for nth in itertools.count())
     return kafka_io.trickle(bootstrap, batches, pause_seconds)
 
 
 def is_done(name: str, bootstrap: str) -> bool:
-    """Whether the job's committed offsets, as its own state says, have come to the ends of its sources."""
+    """Return whether the committed offsets in the job's state have reached the ends of its sources."""
     ends = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(bootstrap, f"{name}-a", f"{name}-b")}
     committed: dict[tuple[str, int], int] = {}
     for (partition, key), value in kafka_io.latest(kafka_io.read(bootstrap, f"{name}-rows")).items():
@@ -81,7 +81,7 @@ def verify(name: str, bootstrap: str) -> dict[str, int]:
 
 
 def count_torn(name: str, bootstrap: str) -> int:
-    """Return how many outputs were written and never committed."""
+    """Return the number of outputs that were written and never committed."""
     out = f"{name}-out"
     return len(kafka_io.read(bootstrap, out, committed=False)) - len(kafka_io.read(bootstrap, out))
 

@@ -1,4 +1,4 @@
-"""What a query of Prometheus could be by mistake: each of its parts a little different, one at a time."""
+"""Mutation of Prometheus queries: each mutant changes one part of the query."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any, Final
 import promql_parser as promql
 
 COMPARED: Final = {">": (">=", "<"), "<": ("<=", ">"), ">=": (">", "<="), "<=": ("<", ">="), "==": ("!=", ">=", "<=")}
-"""Comparison → what it could be."""
+"""Mutations of comparison operators."""
 COUNTED: Final = {"+": "-", "-": "+", "*": "/", "/": "*"}
 COMMUTES: Final = {"==", "+", "*"}
 COMBINED: Final = {"and": ("unless", "or"), "unless": ("and",), "or": ("and",)}
@@ -19,14 +19,14 @@ CALLED: Final = {
     "min_over_time": "max_over_time",
 }
 FACTORS: Final = (0.8, 1.2)
-"""A threshold that is a fifth lower or higher is another one."""
+"""Factors applied to thresholds."""
 
 
 def mutants(query: str) -> dict[str, str]:
-    """Return what `query` could be, and what was changed in it; all can be parsed.
+    """Return the valid mutants of `query` with a description of their changes.
 
-    Thresholds, comparisons, operators, functions and windows are others; guards, labels, matchers are left out; operands are
-    swapped, or one stands instead of the other.
+    Mutations change thresholds, comparisons, operators, functions and windows. They remove guards, labels and matchers, and they
+    swap or drop operands.
     """
     parsed = promql.parse(query)
     metrics = sorted({str(node.name) for node in _nodes(parsed) if isinstance(node, promql.VectorSelector)})
@@ -37,7 +37,7 @@ def mutants(query: str) -> dict[str, str]:
                 mutant = " ".join(_replace(parsed, place, promql.parse(other)).prettify().split())
                 found.setdefault(mutant, " ".join(f"{node.prettify()} => {other}".split()))
     found.pop(" ".join(parsed.prettify().split()), None)
-    return {one: change for one, change in found.items() if _parses(one)}
+    return {mutant: change for mutant, change in found.items() if _parses(mutant)}
 
 
 def _parses(query: str) -> bool:
@@ -47,7 +47,7 @@ def _parses(query: str) -> bool:
 
 
 def _nodes(parsed: Any) -> list[Any]:
-    """Return all parts, in the order in which they are visited."""
+    """Return all nodes, in the order of `promql.walk`."""
     found: list[Any] = []
     promql.walk(parsed, None, found.append)
     return found
@@ -83,43 +83,43 @@ def _others(node: Any, metrics: list[str]) -> Iterator[str]:
 
 def _other_selectors(text: str, node: Any, metrics: list[str]) -> Iterator[str]:
     yield from (re.sub(rf"^{re.escape(node.name)}", other, text) for other in metrics)
-    matchers = [str(one) for one in node.matchers.matchers]
+    matchers = [str(matcher) for matcher in node.matchers.matchers]
     for matcher in matchers:
-        kept = [one for one in matchers if one != matcher]
-        yield text.replace(f"{{{','.join(matchers)}}}", f"{{{','.join(kept)}}}" if kept else "")
+        others = [other for other in matchers if other != matcher]
+        yield text.replace(f"{{{','.join(matchers)}}}", f"{{{','.join(others)}}}" if others else "")
         label, operator, value = re.fullmatch(r"(\w+)([=!~]+)(.*)", matcher).groups()  # type: ignore[union-attr]
         turned = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}[operator]
         yield text.replace(matcher, f"{label}{turned}{value}")
         values = value.strip('"').split("|")
-        for one in values if len(values) > 1 else ():
-            yield text.replace(matcher, f'{label}{operator}"{"|".join(v for v in values if v != one)}"')
+        for removed in values if len(values) > 1 else ():
+            yield text.replace(matcher, f'{label}{operator}"{"|".join(v for v in values if v != removed)}"')
     if node.offset:
         yield from _other_durations(text, r"(?<=offset )\w+")
         yield re.sub(r" offset \w+", "", text)
 
 
-def _other_durations(text: str, which: str) -> Iterator[str]:
+def _other_durations(text: str, pattern: str) -> Iterator[str]:
     for factor in (0.5, 2):
-        yield re.sub(which, lambda found: promql.display_duration(promql.parse_duration(found[0]) * factor), text)  # noqa: B023
+        yield re.sub(pattern, lambda found: promql.display_duration(promql.parse_duration(found[0]) * factor), text)  # noqa: B023
 
 
 def _fewer_labels(before: str, modifier: str, after: str) -> Iterator[str]:
-    """Each label left out, and the whole clause."""
+    """Yield the text without each single label, and without the whole clause."""
     if modifier:
         yield before + after.lstrip()
     for clause in re.finditer(r"(by|without|on|group_left) \((.+?)\)", modifier):
         labels = clause[2].split(", ")
         for label in labels:
-            kept = ", ".join(one for one in labels if one != label)
-            yield f"{before}{modifier[: clause.start(2)]}{kept}{modifier[clause.end(2) :]}{after}"
+            others = ", ".join(other for other in labels if other != label)
+            yield f"{before}{modifier[: clause.start(2)]}{others}{modifier[clause.end(2) :]}{after}"
 
 
 def _other_operations(node: Any) -> Iterator[str]:
     operator, modifier = str(node.op), str(node.modifier or "")
-    one, other = f"({node.lhs.prettify()})", f"({node.rhs.prettify()})"
+    left, right = f"({node.lhs.prettify()})", f"({node.rhs.prettify()})"
     for turned in (*COMPARED.get(operator, ()), *COMBINED.get(operator, ()), *COUNTED.get(operator, "")):
-        yield f"({one} {turned} {modifier} {other})"
-    yield from (one, other)
+        yield f"({left} {turned} {modifier} {right})"
+    yield from (left, right)
     if operator not in COMMUTES:
-        yield f"({other} {operator} {modifier.replace('group_left', 'group_right')} {one})"
-    yield from (f"({text})" for text in _fewer_labels(f"{one} {operator} ", modifier, f" {other}"))
+        yield f"({right} {operator} {modifier.replace('group_left', 'group_right')} {left})"
+    yield from (f"({text})" for text in _fewer_labels(f"{left} {operator} ", modifier, f" {right}"))

@@ -1,8 +1,8 @@
-"""`accueil notify` as a process of its own, which may be killed at any act: what it does to its store, or says to a receiver.
+"""`accueil notify` in a process that kills itself at a settings operation on its store or on a receiver.
 
     python -m tests.support.notify_process OPTIONS [ACTS]
 
-OPTIONS is JSON; after that many acts it kills itself, before or after the last one as chance has it.
+OPTIONS is JSON. The process kills itself at operation number ACTS: before it if the number is odd, after it if it is even.
 """
 
 import json
@@ -44,7 +44,7 @@ def options(
     mails: dict[str, dict[str, Any]] | None = None,
     digest_above: int = 10,
 ) -> str:
-    """OPTIONS."""
+    """Return the OPTIONS argument."""
     return json.dumps(
         {
             "brokers": brokers,
@@ -59,25 +59,25 @@ def options(
 
 
 def read(text: str) -> NotifyOptions:
-    given = json.loads(text)
+    settings = json.loads(text)
     return NotifyOptions(
-        brokers=given["brokers"],
-        directory=Path(given["directory"]),
-        topic=given["topic"],
-        alertmanagers=tuple(AlertmanagerOptions(name, **one) for name, one in given["alertmanagers"].items()),
-        webhooks=tuple(WebhookOptions(name, url, SecretStr(SECRET)) for name, url in given["webhooks"].items()),
+        brokers=settings["brokers"],
+        directory=Path(settings["directory"]),
+        topic=settings["topic"],
+        alertmanagers=tuple(AlertmanagerOptions(name, **entry) for name, entry in settings["alertmanagers"].items()),
+        webhooks=tuple(WebhookOptions(name, url, SecretStr(SECRET)) for name, url in settings["webhooks"].items()),
         mails=tuple(
-            MailOptions(name, **(one | {"recipients": tuple(one["recipients"])}))
-            for name, one in given["mails"].items()
+            MailOptions(name, **(entry | {"recipients": tuple(entry["recipients"])}))
+            for name, entry in settings["mails"].items()
         ),
         runbook_url="https://example.org/runbook",
-        digest_above=given["digest_above"],
+        digest_above=settings["digest_above"],
     )
 
 
 @contextmanager
 def telling(directory: Path, receivers: Receivers) -> Iterator[Store]:
-    """A store of which all that comes is told."""
+    """Open a store that sends all notifications."""
     with closing(Store(directory, receivers, MAX_AGE_MS)) as store:
         store.topic("one")
         store.start_sending(NOW)
@@ -85,23 +85,23 @@ def telling(directory: Path, receivers: Receivers) -> Iterator[Store]:
 
 
 def report_breaches(store: Store, *numbers: int) -> None:
-    """Have the promises to these contacts be broken."""
+    """Record breached SLA targets for these contacts."""
     store.take([SlaClockStub(number).breached() for number in numbers], {0: max(numbers)}, NOW)
 
 
 def mortal(holder: Any, name: str, numbers: "count[int]", acts: int) -> None:
-    """Have `holder.name` be an act, in which this process may die."""
-    whole: Callable[..., Any] = getattr(holder, name)
+    """Wrap the method `holder.name` so that the process kills itself at operation number `acts`."""
+    original: Callable[..., Any] = getattr(holder, name)
     lock = threading.Lock()
 
     def act(*args: Any, **kwargs: Any) -> Any:
         if holder is Database and str(args[1]).startswith(("SELECT", "PRAGMA", "CREATE")):
-            return whole(*args, **kwargs)
+            return original(*args, **kwargs)
         with lock:
             number = next(numbers)
         if number == acts and acts % 2:
             os.kill(os.getpid(), signal.SIGKILL)
-        result = whole(*args, **kwargs)
+        result = original(*args, **kwargs)
         if number == acts:
             os.kill(os.getpid(), signal.SIGKILL)
         return result

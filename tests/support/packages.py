@@ -1,4 +1,4 @@
-"""Packages of others, installed offline into an environment of their own, beside Accueil as it is here."""
+"""Offline installation of external packages into a virtual environment that also sees this Accueil."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.support.processes import ROOT
 
 
 class Environment:
-    """A virtual environment that has all that this one has, and Accueil from here."""
+    """Virtual environment with the packages of the current one and Accueil from this directory."""
 
     def __init__(self, directory: Path) -> None:
         venv.create(directory, symlinks=True)
@@ -20,15 +20,15 @@ class Environment:
         (packages / "beside.pth").write_text(f"{sysconfig.get_path('purelib')}\n{ROOT}\n")
 
     def install(self, *sources: Path) -> None:
-        """Install packages from their source directories, and nothing else."""
+        """Install packages from their source directories, without dependencies."""
         offline = ("--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
         command = [sys.executable, "-m", "pip", "--python", str(self.python), "install", *offline]
         subprocess.run([*command, *map(str, sources)], check=True, capture_output=True, text=True)
 
     def run(self, *arguments: str, directory: Path) -> str:
-        """Return what `python -m …` prints in `directory`; fail the test if it does not succeed."""
+        """Return the output of `python -m …` in `directory`; fail the test on an error."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("ACCUEIL_", "PYTEST_"))}
-        done = subprocess.run(
+        completed = subprocess.run(
             [self.python, "-m", *arguments],
             cwd=directory,
             env={**plain, "LC_ALL": "C", "PYTHONUTF8": "1"},
@@ -36,5 +36,5 @@ class Environment:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"{arguments}: {done.stdout[-4000:]}{done.stderr[-2000:]}"
-        return done.stdout
+        assert completed.returncode == 0, f"{arguments}: {completed.stdout[-4000:]}{completed.stderr[-2000:]}"
+        return completed.stdout

@@ -1,7 +1,7 @@
-"""A second, plain calendar to compare with: it walks minute by minute, and shares no code with `models.calendars`.
+"""Independent calendar implementation for comparison, which walks minute by minute and shares no code with `models.calendars`.
 
-A calendar is the table that its TOML says. The clock on the wall is one that is never put back: when the others are, it stands
-still until they have caught up. So a minute has one local time, and local time never runs backwards.
+A calendar is given as its TOML table. At the end of summer time, the local clock of this implementation stands still for an hour
+instead of going back. Each minute thus has one local time, which never decreases.
 """
 
 from calendar import monthrange
@@ -16,11 +16,11 @@ Pauses = Sequence[tuple[int, int | None]]
 
 
 class TooShortError(Exception):
-    """The minutes walked do not hold the answer."""
+    """The result lies outside the computed minutes."""
 
 
 def easter(year: int) -> date:
-    """Easter Sunday: the rule of Oudin (1940), as the US Naval Observatory gives it."""
+    """Return Easter Sunday by the rule of Oudin (1940), as published by the US Naval Observatory."""
     century, golden = year // 100, year % 19
     epact = (century - century // 4 - (century - (century - 17) // 25) // 3 + 19 * golden + 15) % 30
     epact -= (epact // 28) * (1 - (epact // 28) * (29 // (epact + 1)) * ((21 - golden) // 11))
@@ -30,7 +30,7 @@ def easter(year: int) -> date:
 
 
 def french_holidays(year: int, code: str = "FR") -> set[date]:
-    """Code du travail, article L3133-1; Alsace-Moselle: L3134-13; the days of the abolition of slavery: L3422-2."""
+    """Return the public holidays: Code du travail, L3133-1; Alsace-Moselle: L3134-13; abolition of slavery: L3422-2."""
     fixed = [(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)]
     after_easter = [1, 39, 50]
     if code in {"FR-57", "FR-67", "FR-68"}:
@@ -46,20 +46,20 @@ def french_holidays(year: int, code: str = "FR") -> set[date]:
         "FR-978": (5, 28),
     }
     fixed += [of_abolition[code]] if code in of_abolition else []
-    return {date(year, *one) for one in fixed} | {easter(year) + timedelta(n) for n in after_easter}
+    return {date(year, *month_day) for month_day in fixed} | {easter(year) + timedelta(n) for n in after_easter}
 
 
 def is_in(minute: int, hours: Any) -> bool:
-    """Whether a minute of the day lies in `HH:MM-HH:MM`, or in one of several."""
+    """Return whether a minute of the day lies in one of the spans `HH:MM-HH:MM`."""
     for text in [hours] if isinstance(hours, str) else hours:
-        begin, end = (int(one[:2]) * 60 + int(one[3:]) for one in text.split("-"))
+        begin, end = (int(part[:2]) * 60 + int(part[3:]) for part in text.split("-"))
         if begin <= minute < end:
             return True
     return False
 
 
 class PlainCalendar:
-    """The minutes from the day before `first` on, for some days; instants are milliseconds since 1970."""
+    """Calendar computed for `days` days from the day before `first`; instants are milliseconds since 1970."""
 
     def __init__(self, calendar: dict[str, Any], first: date, days: int) -> None:
         self.calendar = calendar
@@ -73,9 +73,9 @@ class PlainCalendar:
         self.open: list[bool] = []
         self.day: list[date] = []
         self.ends: list[tuple[int, date]] = []
-        """When each day is over, in order."""
+        """Ends of the days, in order."""
         self.worked: set[date] = set()
-        shown = datetime(1970, 1, 1)  # noqa: DTZ001 - what a clock shows has no zone
+        shown = datetime(1970, 1, 1)  # noqa: DTZ001 - local clock time
         plan: list[bool] = []
         for nth in range(days * 1440):
             seconds = self.begin // 1000 + nth * 60
@@ -92,9 +92,9 @@ class PlainCalendar:
         self.end = self.begin + len(self.open) * MINUTE
 
     def _opens(self, day: date, minute: int) -> bool:
-        if any(self._covers(one, day, minute) for one in self.calendar.get("extra", [])):
+        if any(self._covers(entry, day, minute) for entry in self.calendar.get("extra", [])):
             return True
-        if day in self.holidays or any(self._covers(one, day, minute) for one in self.calendar.get("closures", [])):
+        if day in self.holidays or any(self._covers(entry, day, minute) for entry in self.calendar.get("closures", [])):
             return False
         valid = self.calendar["versions"][0]
         for version in self.calendar["versions"]:
@@ -103,13 +103,13 @@ class PlainCalendar:
         return is_in(minute, valid.get(NAMES[day.weekday()], []))
 
     @staticmethod
-    def _covers(one: Any, day: date, minute: int) -> bool:
-        if isinstance(one, date):
-            return day == one
-        return one["from"] <= day <= one["to"] and ("hours" not in one or is_in(minute, one["hours"]))
+    def _covers(entry: Any, day: date, minute: int) -> bool:
+        if isinstance(entry, date):
+            return day == entry
+        return entry["from"] <= day <= entry["to"] and ("hours" not in entry or is_in(minute, entry["hours"]))
 
     def _minutes(self, begin: int) -> Iterator[tuple[int, int]]:
-        """(nth, its first instant from `begin` on), up to the end."""
+        """Yield index and first instant of each minute from `begin` on."""
         if begin < self.begin:
             raise TooShortError
         for nth in range((begin - self.begin) // MINUTE, len(self.open)):
@@ -119,9 +119,9 @@ class PlainCalendar:
     def day_of(self, at: int) -> date:
         return self.day[next(self._minutes(at))[0]]
 
-    # ------------------------------------------------------------------------------------------------ what counts when
+    # ---------------------------------------------------------------------------------------------------- running time
     def pieces(self, begin: int, pauses: Pauses) -> Iterator[tuple[int, int, int]]:
-        """(nth, begin, end) of the parts of minutes in which the clock runs; ends when a pause does not."""
+        """Yield index, begin and end of the parts of minutes with a running clock; stops at a pause without an end."""
         for nth, at in self._minutes(begin):
             end = self.begin + (nth + 1) * MINUTE
             for pause_begin, pause_end in pauses:
@@ -138,7 +138,7 @@ class PlainCalendar:
                 yield nth, at, end
 
     def kinds(self, unit: str) -> Any:
-        """Which days count."""
+        """Return the predicate for the days that count in `unit`."""
         rest = self.calendar.get("rest_days", ["sunday"])
         return {
             "working_days": lambda day: day in self.worked,
@@ -146,7 +146,7 @@ class PlainCalendar:
         }.get(unit, lambda _: True)
 
     def counting_ends(self, started_at: int, unit: str, pauses: Pauses) -> Iterator[tuple[int, date]]:
-        """The ends of days that count; None if the clock never runs again."""
+        """Yield the ends of days that count; None if the clock never runs again."""
         event, counts = self.day_of(started_at), self.kinds(unit)
         for end, day in self.ends:
             if day <= event or not counts(day):
@@ -155,7 +155,7 @@ class PlainCalendar:
                 continue
             yield end, day
 
-    # ------------------------------------------------------------------------------------------------------- questions
+    # --------------------------------------------------------------------------------------------------------- queries
     def deadline(
         self, started_at: int, target: int, unit: str, pauses: Pauses, *, roll: bool = False
     ) -> tuple[int | None, int]:
@@ -188,8 +188,8 @@ class PlainCalendar:
         weekdays = self.calendar.get("roll_days", ["saturday", "sunday"])
         for end, later in self.ends:
             closed = any(
-                all(self._covers(one, later, minute) for minute in range(1440))
-                for one in self.calendar.get("closures", [])
+                all(self._covers(entry, later, minute) for minute in range(1440))
+                for entry in self.calendar.get("closures", [])
             )
             if later >= day and not closed and later not in self.holidays and NAMES[later.weekday()] not in weekdays:
                 return end
@@ -203,7 +203,7 @@ class PlainCalendar:
         return date(year, month, min(day.day, monthrange(year, month)[1]))
 
     def counted(self, started_at: int, until: int, unit: str, pauses: Pauses) -> dict[date, int]:
-        """By local day."""
+        """Return the counted time by local day: milliseconds, or 1 for a counted day."""
         if until > self.end:
             raise TooShortError
         found: dict[date, int] = {}

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: a cluster of its own on a free port of 127.0.0.1, stopped and removed at the end."""
+"""PostgreSQL for tests: a temporary cluster on a free port of 127.0.0.1."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ _DEBIAN: Final = Path("/usr/lib/postgresql")
 
 
 def _programs() -> Path:
-    """Return where PostgreSQL's programs are: on Debian not on PATH."""
+    """Return the directory of PostgreSQL's programs, which is not on `PATH` on Debian."""
     if found := shutil.which("initdb"):
         return Path(found).parent
     versions = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
@@ -30,7 +30,7 @@ def _programs() -> Path:
 
 
 class Postgres:
-    """One cluster. It does not run as root: then its owner is the user that the package made."""
+    """PostgreSQL cluster. Tests run by root start it as the user of the package."""
 
     def __init__(self, directory: Path, *settings: str) -> None:
         self._settings = settings
@@ -45,11 +45,11 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The database, as SQLAlchemy writes it."""
+        """SQLAlchemy URL of the database."""
         return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the cluster and wait until it answers."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         options += "".join(f" -c {setting}" for setting in self._settings)
         log = str(self.directory.parent / "log")
@@ -57,26 +57,26 @@ class Postgres:
         self.runs = True
 
     def stop(self, how: str = "fast") -> None:
-        """Stop it: `fast`, or `immediate`, which is a crash."""
+        """Stop the cluster: `fast`, or `immediate` for a crash."""
         self._call("pg_ctl", "-D", str(self.directory), "-w", "-m", how, "stop")
         self.runs = False
 
     def _call(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
+        completed = subprocess.run(
             [*self._as, str(self._programs / program), *arguments],
             check=False,
             cwd="/",
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # what runs on would keep a pipe open
+            stdout=subprocess.DEVNULL,  # the server would keep a pipe open
             stderr=subprocess.DEVNULL,
             timeout=60,
         )
-        assert done.returncode == 0, f"{program} ended with {done.returncode}"
+        assert completed.returncode == 0, f"{program} ended with {completed.returncode}"
 
 
 @contextmanager
 def running_postgres(*settings: str) -> Iterator[Postgres]:
-    """Yield a cluster that runs with these settings, `name=value`, in a folder that its owner may enter."""
+    """Run a cluster with these settings (`name=value`) for the duration of the block."""
     with tempfile.TemporaryDirectory(prefix="accueil-postgres-", ignore_cleanup_errors=True) as folder:
         postgres = Postgres(Path(folder), *settings)
         postgres.start()

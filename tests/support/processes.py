@@ -1,4 +1,4 @@
-"""Child processes of a test: started, killed, restarted and read, by their own id, never outliving the test."""
+"""Child processes of tests, which can be killed, restarted and inspected, and never outlive their test."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from streams.kafka.child_processes import die_with_parent
 from tests.support.fork_pool import ROOT, ForkedProcess, ForkPool
 
 PATIENCE_SECONDS = 240.0
-"""Some processes stand back (`nice`): beside other tests these may have the machine for a fiftieth of the time."""
+"""Longest wait for a process; processes with low priority (`nice`) are slow while other tests run."""
 
 
 def wait_until(
@@ -25,25 +25,25 @@ def wait_until(
     timeout_seconds: float = PATIENCE_SECONDS,
     otherwise: Callable[[], object] | None = None,
 ) -> None:
-    """Return once `condition()` is true; fail the test after `timeout_seconds`, telling what is so `otherwise`.
+    """Wait until `condition()` is true. After `timeout_seconds`, fail with the result of `otherwise()`.
 
-    The more it costs to ask, the longer is waited between, so that what is waited for has the machine to itself meanwhile.
+    Slow conditions are checked less often, to leave the processor to the awaited work.
     """
     deadline = time.monotonic() + timeout_seconds
-    asked_at = time.monotonic()
+    checked_at = time.monotonic()
     while not condition():
         now = time.monotonic()
         if now > deadline:
             raise AssertionError(f"waited {timeout_seconds:.0f} s for {what}: {otherwise and otherwise()}")
-        time.sleep(min(max(0.02, 8 * (now - asked_at)), 0.5))
-        asked_at = time.monotonic()
+        time.sleep(min(max(0.02, 8 * (now - checked_at)), 0.5))
+        checked_at = time.monotonic()
 
 
 class Child:
-    """One process that can be killed and started again; its output is in `log`."""
+    """Process that can be killed and started again; its output is in `log`."""
 
     fork_pool: ClassVar[ForkPool | None] = None
-    """What it is forked from, if from anything."""
+    """Pool to fork from; None starts a fresh Python."""
 
     def __init__(self, arguments: list[str], log: Path, **environment: str) -> None:
         self.arguments = arguments
@@ -66,11 +66,11 @@ class Child:
             self.wait()
 
     def start(self, **environment: str) -> "Child":
-        """Start it, with `environment` for this life only."""
-        own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        everything = {**os.environ, **own, **self.environment, **environment}
+        """Start the process; `environment` applies to this start only."""
+        defaults = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        variables = {**os.environ, **defaults, **self.environment, **environment}
         if self.fork_pool:
-            self.process = self.fork_pool.start(self.arguments, self.log, everything)
+            self.process = self.fork_pool.start(self.arguments, self.log, variables)
             return self
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -79,7 +79,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=ROOT,
-                env=everything,
+                env=variables,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
             )
         return self
@@ -102,30 +102,30 @@ class Child:
         self.process.send_signal(number)
 
     def wait(self, timeout_seconds: float = PATIENCE_SECONDS) -> int:
-        """Return the exit code: negative for a signal."""
+        """Wait for the end, and return the exit code, which is negative for a signal."""
         assert self.process is not None
         code = self.process.wait(timeout_seconds)
         self.exits.append(code)
         return code
 
     def stop(self) -> int:
-        """End it by SIGTERM, once it has come so far that it takes that for a wish; return the exit code."""
-        wait_until(lambda: not self.alive or self._catches(signal.SIGTERM), f"{self.log.name} to be asked to end")
+        """Send SIGTERM as soon as the process handles it, and return the exit code."""
+        wait_until(lambda: not self.alive or self._catches(signal.SIGTERM), f"the SIGTERM handler of {self.log.name}")
         self.kill(signal.SIGTERM)
         return self.wait()
 
     def _catches(self, number: int) -> bool:
         status = Path(f"/proc/{self.pid}/status")
         if not status.exists():
-            return True  # not Linux: nobody tells
+            return True  # unknown on other systems than Linux
         fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
         return bool(int(fields["SigCgt"], 16) >> (number - 1) & 1)
 
     def wait_for(self, text: str, count: int = 1, timeout_seconds: float = PATIENCE_SECONDS) -> None:
-        """Return once `text` stands in the log `count` times, or fail if the process ended before."""
+        """Wait until the log contains `text` `count` times; fail if the process ends before."""
 
         def found() -> bool:
-            alive = self.alive  # asked first: what it wrote before it ended is there
+            alive = self.alive  # read first, so that the log of an ended process is complete
             if self.text.count(text) >= count:
                 return True
             assert alive, f"{self.log.name} ended with {self.process and self.process.returncode}: {self.text[-3000:]}"
@@ -134,13 +134,13 @@ class Child:
         wait_until(found, f"{count} x {text!r} in {self.log.name}", timeout_seconds)
 
     def wait_for_new(self, text: str, timeout_seconds: float = PATIENCE_SECONDS) -> None:
-        """Return once `text` is written once more than now, whoever writes it in a next life of the process."""
+        """Wait until the log contains `text` once more than now, also after a restart of the process."""
         before = self.text.count(text)
         wait_until(lambda: self.text.count(text) > before, f"another {text!r} in {self.log.name}", timeout_seconds)
 
     @property
     def stopped(self) -> bool:
-        """Whether it is stopped by SIGSTOP."""
+        """Whether SIGSTOP has stopped the process."""
         return _is_stopped(Path(f"/proc/{self.pid}/stat"))
 
 
@@ -150,7 +150,7 @@ def _is_stopped(stat: Path) -> bool:
 
 @contextmanager
 def paused(pid: int) -> Iterator[None]:
-    """Stop process `pid` with all of its threads, until the block ends."""
+    """Stop all threads of process `pid` for the duration of the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         wait_until(lambda: all(map(_is_stopped, Path(f"/proc/{pid}/task").glob("*/stat"))), f"process {pid} is stopped")
@@ -161,16 +161,16 @@ def paused(pid: int) -> Iterator[None]:
 
 @contextmanager
 def supervised(child: Child) -> Iterator[Child]:
-    """Keep `child` running, as its supervisor would: whatever exits is started again, until the block ends."""
+    """Restart `child` whenever it exits, like a supervisor, until the block ends."""
     leaving = Event()
 
     def watch() -> None:
-        # The child dies with the thread that started it, so this thread is also the one that stops it.
+        # The child dies with the thread that started it, so this thread also stops it.
         while not leaving.is_set():
             if not child.alive:
                 code = child.process.returncode if child.process else 0
                 child.start()
-                child.exits.append(code or 0)  # last: who saw the end may strike at the next life
+                child.exits.append(code or 0)  # last, because a waiting test may kill the new process
             leaving.wait(0.05)
         if child.alive:
             child.stop()

@@ -1,4 +1,4 @@
-"""A real Prometheus, with the rules that are shipped."""
+"""Prometheus process for tests, and the shipped rules."""
 
 import json
 import re
@@ -23,29 +23,29 @@ SLA_RULES, RECORDING = (DEPLOYED / "rules" / f"{name}.yml" for name in ("promise
 
 
 def find(name: str) -> str:
-    """Return where a program of the package `prometheus` is."""
+    """Return the path of a program of the package `prometheus`."""
     found = shutil.which(name)
     assert found, f"{name} is missing: apt-get install prometheus"
     return found
 
 
 class Prometheus:
-    """Asks a running Prometheus by its HTTP API."""
+    """Client of the HTTP API of a running Prometheus."""
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}"
 
     def get(self, path: str, **params: str) -> Any:
-        """Return the data that a call of the API answers; raises `httpx.HTTPError` while it is not up."""
+        """Return the data of an API response. Raises `httpx.HTTPError` until Prometheus is up."""
         return httpx.get(f"{self._url}/api/v1/{path}", params=params).raise_for_status().json()["data"]
 
     def ask(self, query: str, at: float | None = None) -> Any:
-        """Return labels → value, now or at a time in seconds; raises `httpx.HTTPError` while it is not up."""
+        """Return the values of a query by labels, now or at a time in seconds. Raises `httpx.HTTPError`."""
         found = self.get("query", query=query, **({} if at is None else {"time": repr(at)}))["result"]
         return {tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in found}
 
     def value(self, query: str, at: float | None = None) -> float | None:
-        """Return the one value that answers `query`, now or at a time in seconds, or None if there is none (yet)."""
+        """Return the single value of `query`, now or at a time in seconds, or None if it has no value."""
         try:
             (value,) = self.ask(query, at).values()
         except (httpx.HTTPError, ValueError):
@@ -53,7 +53,7 @@ class Prometheus:
         return float(value)
 
     def scraped(self, series: str) -> dict[tuple[tuple[str, str], ...], list[tuple[float, float]]]:
-        """Return labels → (time, value) of all that was scraped of `series`."""
+        """Return the scraped samples of `series` as (time, value) by labels."""
         found = self.get("query", query=f"{series}[1h]")["result"]
         return {
             tuple(sorted(result["metric"].items())): [(at, float(value)) for at, value in result["values"]]
@@ -61,7 +61,7 @@ class Prometheus:
         }
 
     def rules(self) -> list[dict[str, Any]]:
-        """Return the rules that it has read, as it understands them."""
+        """Return the loaded rules in the format of the API."""
         return [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
 
     def is_ready(self) -> bool:
@@ -79,7 +79,10 @@ def running(
     jobs: Mapping[str, str] | None = None,
     every: str = "1s",
 ) -> Iterator[Prometheus]:
-    """Run one that scrapes `targets`, of accueil-web, and one of each of the `jobs`, and evaluates the rules, so often."""
+    """Run a Prometheus that scrapes `targets` as accueil-web and one target per entry of `jobs`.
+
+    `every` is the interval of scrapes and of rule evaluations.
+    """
     directory.mkdir(exist_ok=True)
     scraped = [("accueil-web", list(targets)), *((job, [target]) for job, target in (jobs or {}).items())]
     settings = {
@@ -114,7 +117,7 @@ def running(
 
 
 def shorten(directory: Path) -> list[Path]:
-    """Return rules in which all differences are of two seconds: one of four weeks would need four weeks."""
+    """Return copies of the rules with all offsets set to two seconds, because tests cannot wait four weeks."""
     rules = []
     for path in RULES:
         rules.append(directory / path.name)
@@ -124,11 +127,11 @@ def shorten(directory: Path) -> list[Path]:
 
 @cache
 def read_rules() -> list[dict[str, Any]]:
-    """Return all rules that are shipped, as Prometheus understands them."""
+    """Return all shipped rules as loaded by Prometheus."""
     with TemporaryDirectory() as directory, running(Path(directory) / "prometheus", rules=RULES) as prometheus:
         return prometheus.rules()
 
 
 def read_alerts() -> dict[str, dict[str, Any]]:
-    """Return those that alert, by name."""
+    """Return the shipped alerting rules by name."""
     return {rule["name"]: rule for rule in read_rules() if rule["type"] == "alerting"}

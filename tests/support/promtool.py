@@ -1,4 +1,4 @@
-"""Unit tests of rules, run by promtool: what is measured, step by step, what a rule says of that, and which alerts fire then."""
+"""Unit tests of Prometheus rules with promtool: input series, expected query results and expected alerts."""
 
 import json
 import re
@@ -11,42 +11,40 @@ from typing import Any, Final
 from tests.support.prometheus import find
 
 WEB: Final = 'job="accueil-web",instance="a"'
-"""The labels of what is scraped of a board."""
+"""Labels of the metrics of a board."""
 OTHER: Final = 'job="board",instance="b"'
-"""Those of a second one, that is scraped as another job."""
+"""Labels of a second board that is scraped as another job."""
 Values = Sequence[float | None] | float
-"""A value per step, None where there is none; or one that stays. The last of several stays too."""
-
-
+"""One value per step (None: no sample), or a constant value. The last value of a sequence continues."""
 Samples = Mapping[str, float]
-"""Series → value."""
+"""Values by series."""
 
 
 @dataclass(frozen=True)
 class RuleScenario:
-    """What Prometheus sees, and what a rule says of that at the end."""
+    """Input series and the expected result of a rule at the end."""
 
     name: str
     series: Mapping[str, Values]
     fires: int
-    """How many alerts there are at the end."""
+    """Number of firing alerts at the end."""
     steps: int
-    """How many there are."""
+    """Number of steps."""
     step: str = "1m"
     shows: Samples | None = None
-    """What the rule's query answers at the end, with its labels; by default as many as fire, whatever they are."""
+    """Expected result of the rule's query at the end, by labels; None: any result with as many samples as alerts fire."""
     since: int | None = None
-    """The step from which on it is true, if its alert fires at the end, just after it has waited, and not a step before."""
+    """Step at which the condition becomes true, if the alert fires exactly at the end; None: not checked."""
 
     def write(self, alerts: Iterable[str]) -> dict[str, Any]:
-        """Return it as promtool has it: each of `alerts` fires so many times, and none before it has waited."""
+        """Return a promtool test in which each of `alerts` fires `fires` times, and not before its waiting time."""
         moments = [(self._at(self.steps), self.fires)]
         if self.since is not None and self.steps:
             moments.append((self._at(self.steps - 1), 0))
         return {
             "name": self.name,
             "interval": self.step,
-            "input_series": self._told,
+            "input_series": self._input_series,
             "promql_expr_test": [
                 {
                     "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) # {self.name}',
@@ -59,14 +57,14 @@ class RuleScenario:
         }
 
     def put(self, queries: Mapping[str, str]) -> dict[str, Any]:
-        """Return it as promtool has it: each of the queries, by a mark of its own, answers what the scene shows at its end."""
+        """Return a promtool test in which each query, by its mark, gives the expected result at the end."""
         shows, asked = self.shows, "{}"
         if shows is None:
             shows, asked = {"{}": self.fires} if self.fires else {}, "count({})"
         return {
             "name": self.name,
             "interval": self.step,
-            "input_series": self._told,
+            "input_series": self._input_series,
             "promql_expr_test": [
                 {
                     "expr": f"{asked.format(query)} # {mark}@",
@@ -82,28 +80,28 @@ class RuleScenario:
         return f"{int(number) * step}{unit}"
 
     @property
-    def _told(self) -> list[dict[str, str]]:
+    def _input_series(self) -> list[dict[str, str]]:
         return [{"series": series, "values": _spell(values, self.steps)} for series, values in self.series.items()]
 
 
 def two_webs(scene: RuleScenario) -> RuleScenario:
-    """Return the same as two boards tell it."""
+    """Return the scenario with the same series from two boards."""
     other = {series.replace(WEB, OTHER): values for series, values in scene.series.items()}
     return replace(scene, series={**scene.series, **other})
 
 
 def _spell(values: Values, steps: int) -> str:
-    told = [values] if isinstance(values, int | float) else list(values)
-    told += [told[-1]] * (steps + 1 - len(told))
-    return " ".join("_" if value is None else repr(value) for value in told[: steps + 1])
+    samples = [values] if isinstance(values, int | float) else list(values)
+    samples += [samples[-1]] * (steps + 1 - len(samples))
+    return " ".join("_" if value is None else repr(value) for value in samples[: steps + 1])
 
 
 def run_scenarios(
     directory: Path, rules: Sequence[Path], groups: Sequence[str], alerts: Sequence[str], scenes: Sequence[RuleScenario]
 ) -> tuple[set[str], str]:
-    """Play `scenes`, all of one step, with `rules`, whose `groups` are evaluated in that order.
+    """Run `scenes`, all with the same step, with `rules`, whose `groups` are evaluated in this order.
 
-    Return which of `alerts` fired when they should not, or the reverse, and what promtool says of that.
+    Return the wrongly firing or missing `alerts` and promtool's output.
     """
     test = {
         "rule_files": [str(path) for path in rules],
@@ -115,7 +113,7 @@ def run_scenarios(
 
 
 def wait(directory: Path, alerts: Iterable[tuple[dict[str, str], RuleScenario]]) -> tuple[set[str], str]:
-    """Play each alert, of its name, expression and `for`, with the scene, all in one promtool, and return what `play` does."""
+    """Run each alert (name, expression and `for`) with its scenario in one promtool; return like `run_scenarios`."""
     tests = []
     for number, (alert, scene) in enumerate(alerts):
         rules = directory / f"{number}.rules.yml"
@@ -131,9 +129,9 @@ def wait(directory: Path, alerts: Iterable[tuple[dict[str, str], RuleScenario]])
 
 
 def ask(directory: Path, scenes: Iterable[tuple[RuleScenario, Mapping[str, str]]]) -> tuple[set[str], str]:
-    """Ask each scene's queries at its end, all in one promtool; no rule is evaluated.
+    """Evaluate the queries of each scenario at its end in one promtool, without rules.
 
-    Return the marks of those that answered something else in one of them, and what promtool says of that.
+    Return the marks of the queries with a wrong result and promtool's output.
     """
     tests: dict[str, list[dict[str, Any]]] = {}
     for scene, queries in scenes:
@@ -146,8 +144,8 @@ def _run(directory: Path, tests: Sequence[dict[str, Any]], mark: str) -> tuple[s
     files = [directory / f"{number}.test.yml" for number in range(len(tests))]
     for file, test in zip(files, tests, strict=True):
         file.write_text(json.dumps(test), encoding="utf-8")
-    done = subprocess.run([find("promtool"), "test", "rules", *files], capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    wrong = set(re.findall(mark, said))
-    assert bool(done.returncode) is bool(wrong), said
-    return wrong, said
+    completed = subprocess.run([find("promtool"), "test", "rules", *files], capture_output=True, text=True, check=False)
+    output = completed.stdout + completed.stderr
+    wrong = set(re.findall(mark, output))
+    assert bool(completed.returncode) is bool(wrong), output
+    return wrong, output

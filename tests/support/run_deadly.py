@@ -1,6 +1,6 @@
-"""A process with two instances that read lines, of which some end it: `run_deadly.py DIRECTORY`.
+"""Run two connector instances on files with lines that crash the process: `run_deadly.py DIRECTORY`.
 
-`DIRECTORY/nord` and `DIRECTORY/sud` are the sources, `DIRECTORY/topic-nord` and `DIRECTORY/topic-sud` get the events.
+`DIRECTORY/nord` and `DIRECTORY/sud` are the sources; the events go to `DIRECTORY/topic-nord` and `DIRECTORY/topic-sud`.
 """
 
 import os
@@ -48,14 +48,14 @@ def main() -> None:
     instance.STUCK_SECONDS, runner.WATCH_SECONDS = STUCK_SECONDS, 0.1  # type: ignore[misc]
     connector = Connector("deadly", Config, Deadly)  # type: ignore[arg-type]
     names = ("nord", "sud")
-    one = ConnectorRunner(
+    connector_runner = ConnectorRunner(
         [Instance(name, connector, Config(path=directory / name)) for name in names],
         brokers="",
         directory=directory / "data",
         open_publisher=lambda source, *_: Topic(directory / f"topic-{source.partition('/')[2]}"),
     )
     try:
-        one.run(install_stop_handler())
+        connector_runner.run(install_stop_handler())
     except StuckError:
         os._exit(EXIT_RESTART)
 

@@ -1,4 +1,4 @@
-"""A process that runs one connector, whose broker is a file:
+"""Run one connector in a process, with a file instead of a broker:
 
 python -m tests.support.run_to_file NAME OPTIONS DIRECTORY TOPIC
 """

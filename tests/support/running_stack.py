@@ -1,4 +1,4 @@
-"""Worker, timeline agent and the commands on a real broker and a real database, and what is to be found in all of them."""
+"""Worker, timeline agent and commands on a real broker and database, with access to their data."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ from tests.support.processes import ROOT, Child, wait_until
 
 
 class RunningStack:
-    """Worker and timeline agent, as a supervisor would start them, and the commands."""
+    """Worker and timeline agent as child processes, and the `accueil` commands."""
 
     postgres: Postgres
 
@@ -47,7 +47,7 @@ class RunningStack:
         self.worker, self.timeline = self.child("worker"), self.child("timeline")
 
     def child(self, name: str, **environment: str) -> Child:
-        """Return a process of that command, which is not started yet."""
+        """Return a process of this command, not yet started."""
         log = self.directory / f"{name}.log"
         return Child(["-m", "streams.cli.main", name], log, **self.environment, **environment)
 
@@ -68,20 +68,20 @@ class RunningStack:
         assert len(kafka_io.produce(self.bootstrap, records)) == len(records)
 
     def drain(self) -> None:
-        """Wait until all that was told is in the figures, and in the database."""
-        wait_until(lambda: oracle.is_done(self.bootstrap), "all to be folded")
-        wait_until(self._is_written, "all to be written")
+        """Wait until all produced events are in the figures and in the database."""
+        wait_until(lambda: oracle.is_done(self.bootstrap), "the figures of all events")
+        wait_until(self._is_written, "the timeline of all events")
 
     def _is_written(self) -> bool:
-        done = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(self.bootstrap, topics.TIMELINE.name)}
+        ends = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(self.bootstrap, topics.TIMELINE.name)}
         state = kafka_io.latest(kafka_io.read(self.bootstrap, topics.TIMELINE_STATE.name))
-        kept = {
+        stored = {
             (topic, partition): offset
             for (partition, key), value in state.items()
             if key == b"\x00offsets"
             for topic, offset in json.loads(value).items()
         }
-        return all(kept.get(place, 0) >= end for place, end in done.items())
+        return all(stored.get(partition, 0) >= end for partition, end in ends.items())
 
     def owners(self) -> dict[str, str]:
         engine = create_engine(self.url)
@@ -91,7 +91,7 @@ class RunningStack:
         return dict([*rows])
 
     def figures(self) -> dict[Any, Any]:
-        """What is counted, but for when each partition last said so."""
+        """Return counts, stocks and oldest waiting time of all figures, without their times of update."""
         found = {}
         for (partition, key), value in kafka_io.latest(kafka_io.read(self.bootstrap, topics.FIGURES.name)).items():
             _, start, dimensions = parse_key(key)
@@ -101,12 +101,12 @@ class RunningStack:
         return found
 
     def state(self) -> bytes:
-        """Return what compaction leaves of the rows."""
+        """Return the contact rows that compaction leaves, as bytes."""
         rows = kafka_io.latest(kafka_io.read(self.bootstrap, topics.CONTACTS.name))
         return b"\n".join(key + value for (_, key), value in rows.items())
 
     def content_of_database(self) -> bytes:
-        """Return the bytes of all files of the database, which is stopped, once what was deleted is to be out of them."""
+        """Vacuum and stop the database, and return the bytes of its files, which must not hold deleted data."""
         opened = Timeline(self.url)
         opened.vacuum()
         opened.close()
@@ -114,9 +114,7 @@ class RunningStack:
             files = [*self.data.glob("timeline.db*")]
         else:
             with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
-                for _ in range(
-                    2
-                ):  # what the write-ahead log held of before is removed by the checkpoint after the next
+                for _ in range(2):  # the second checkpoint removes the older write-ahead log
                     connection.execute("SELECT pg_switch_wal()")
                     connection.execute("CHECKPOINT")
             self.postgres.stop()

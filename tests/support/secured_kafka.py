@@ -1,4 +1,4 @@
-"""A Kafka that asks for a login, and checks the ACLs of each user."""
+"""Kafka broker that requires a login and checks ACLs."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -24,7 +24,7 @@ ADMIN, USER = "admin", "accueil"
 
 
 def client(user: str = USER, password: str = PASSWORD) -> dict[str, Any]:
-    """Return the options of a client that logs in."""
+    """Return the login options of a client."""
     return {
         "security_protocol": "SASL_PLAINTEXT",
         "sasl_mechanism": "PLAIN",
@@ -34,7 +34,7 @@ def client(user: str = USER, password: str = PASSWORD) -> dict[str, Any]:
 
 
 def environment(kafka: EmbeddedKafka, data: Path, password: str = PASSWORD) -> dict[str, str]:
-    """Return the settings of a process that logs in as `USER`."""
+    """Return the environment of an Accueil process that logs in as `USER`."""
     return {
         "ACCUEIL_BROKERS": kafka.bootstrap,
         "ACCUEIL_DATA": str(data),
@@ -48,7 +48,7 @@ def environment(kafka: EmbeddedKafka, data: Path, password: str = PASSWORD) -> d
 
 @contextmanager
 def running(directory: Path) -> Iterator[EmbeddedKafka]:
-    """Run the broker; `ADMIN` may do everything, `USER` nothing yet."""
+    """Run the broker; `ADMIN` has all rights, `USER` initially none."""
     port, controller = free_port(), free_port()
     config = {
         "listeners": f"SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",

@@ -1,4 +1,4 @@
-"""From an event to a receiver: workers, notify and a real Alertmanager, with promises of a few seconds."""
+"""Chain from event to alert: workers, notify and Alertmanager, with SLA targets of a few seconds."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ SOURCE = "asterisk/essai"
 
 
 class SlaChain:
-    """All of it, but that its parts are for the test to start; without `manager`, nobody to tell."""
+    """Processes of the chain, started by the test; without `manager`, notifications have no receiver."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class SlaChain:
             text += NOTIFY.format(url=manager.url, show_seconds=show_seconds)
         self._settings.write_text(text, encoding="utf-8")
         self.deadlines: dict[str, datetime] = {}
-        """Of each call, by its contact's id."""
+        """Deadlines of the calls by contact id."""
 
     def child(self, name: str, command: str) -> Child:
         return Child(
@@ -79,15 +79,15 @@ class SlaChain:
             ACCUEIL_LOG__FORMAT="json",
             ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
             ACCUEIL_WORKER__INSTANCE_ID=name,
-            ACCUEIL_WORKER__GRACE_SECONDS="0",  # workers are killed all the time, and nobody reads on
+            ACCUEIL_WORKER__GRACE_SECONDS="0",  # tests kill workers frequently and do not wait for the grace period
         )
 
     def call(self, number: int) -> None:
-        """Have that many citizens call now, whom nobody will answer in time."""
+        """Produce `number` calls that start now and are not answered in time."""
         self._produce(list(self._calls(number)))
 
     def call_long_ago(self, number: int, ago: timedelta) -> None:
-        """Report that many calls of another source that waited for too long, were answered, and ended so long ago."""
+        """Produce `number` past calls of another source that waited too long before they were answered and ended."""
         source, events = "asterisk/ajoute", list[Event]()
         for nth in range(number):
             at = datetime.now(UTC).replace(microsecond=0) - ago + timedelta(seconds=nth)
@@ -101,7 +101,7 @@ class SlaChain:
         self._produce(events)
 
     def answer(self, nth: int) -> None:
-        """Have the call of that number be answered, late."""
+        """Produce the late answer of a call."""
         contact = contact_id(Channel.CALL, SOURCE, str(nth))
         event: Event = CallAnswered(
             id=event_id(SOURCE, f"{nth}|answered"),
@@ -113,7 +113,7 @@ class SlaChain:
         self._produce([event])
 
     def seconds_since_last(self) -> float:
-        """How long ago the last of them began to wait."""
+        """Return the seconds since the last call began to wait."""
         return (datetime.now(UTC) - max(self.deadlines.values()) + self.target).total_seconds()
 
     def _produce(self, events: Sequence[Event]) -> None:

@@ -1,4 +1,4 @@
-"""Events of clocks that never ran: what a worker would tell of a promise, as one contact after the other meets it."""
+"""Sample events of SLA clocks, as a worker emits them."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,13 +22,13 @@ wednesday = ["08:30-12:00", "13:30-17:00"]
 thursday = ["08:30-12:00", "13:30-17:00"]
 friday = ["08:30-12:00", "13:30-16:30"]
 """
-"""The calendar of an office, for an SLA file."""
+"""Calendar of an office, for an SLA file."""
 _EVENT: TypeAdapter[AnySlaEvent] = TypeAdapter(AnySlaEvent)
 
 
 @dataclass
 class SlaClockStub:
-    """What is promised to one contact, and by when; each method tells what happened, and when it was told (at once)."""
+    """SLA clock of one contact with its deadline; each method returns an event, emitted at its own time by default."""
 
     number: int = 1
     deadline_at: datetime = NOON
@@ -42,33 +42,33 @@ class SlaClockStub:
         return f"{self.channel}:demarches/essai:{self.number}"
 
     def started(self) -> AnySlaEvent:
-        return self._tell("started", self.deadline_at - timedelta(hours=10), self.deadline_at)
+        return self._event("started", self.deadline_at - timedelta(hours=10), self.deadline_at)
 
     def at_risk(self, told_at: datetime | None = None) -> AnySlaEvent:
-        return self._tell("at_risk", self.deadline_at - timedelta(hours=2), self.deadline_at, told_at)
+        return self._event("at_risk", self.deadline_at - timedelta(hours=2), self.deadline_at, told_at)
 
     def breached(self, told_at: datetime | None = None, ended_at: datetime | None = None) -> AnySlaEvent:
-        return self._tell("breached", self.deadline_at, self.deadline_at, told_at, ended_at=ended_at)
+        return self._event("breached", self.deadline_at, self.deadline_at, told_at, ended_at=ended_at)
 
     def met(self, minutes: float = 5, told_at: datetime | None = None) -> AnySlaEvent:
         at = self.deadline_at + timedelta(minutes=minutes)
-        return self._tell("met", at, self.deadline_at, told_at, in_time=minutes <= 0)
+        return self._event("met", at, self.deadline_at, told_at, in_time=minutes <= 0)
 
     def cancelled(self, minutes: float = 5) -> AnySlaEvent:
-        return self._tell("cancelled", self.deadline_at + timedelta(minutes=minutes), self.deadline_at)
+        return self._event("cancelled", self.deadline_at + timedelta(minutes=minutes), self.deadline_at)
 
     def paused(self, minutes: float = 5, told_at: datetime | None = None) -> AnySlaEvent:
-        return self._tell("paused", self.deadline_at + timedelta(minutes=minutes), None, told_at)
+        return self._event("paused", self.deadline_at + timedelta(minutes=minutes), None, told_at)
 
     def resumed(self, minutes: float, deadline_at: datetime | None = None) -> AnySlaEvent:
         self.deadline_at, at = deadline_at or self.deadline_at, self.deadline_at + timedelta(minutes=minutes)
-        return self._tell("resumed", at, self.deadline_at)
+        return self._event("resumed", at, self.deadline_at)
 
     def moved(self, minutes: float, deadline_at: datetime) -> AnySlaEvent:
         self.deadline_at, at = deadline_at, self.deadline_at + timedelta(minutes=minutes)
-        return self._tell("moved", at, self.deadline_at)
+        return self._event("moved", at, self.deadline_at)
 
-    def _tell(
+    def _event(
         self,
         kind: str,
         at: datetime,
@@ -109,5 +109,5 @@ class SlaClockStub:
 
 
 def record(event: AnySlaEvent) -> tuple[bytes, bytes]:
-    """Key and value of the record that tells `event`."""
+    """Return key and value of the record of `event`."""
     return event.subject.encode(), event.model_dump_json().encode()

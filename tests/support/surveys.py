@@ -1,4 +1,4 @@
-"""Options and messages of a survey tool that does not exist."""
+"""Options and sample messages of a survey tool."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -24,13 +24,13 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 
 
-def answer(native: str, minute: float, score: Any, reference: str | None = None, **said: Any) -> bytes:
-    """An answer as the tool posts it."""
-    said = {"satisfaction": score, **said} if score is not None else said
-    said |= {"ref": reference} if reference is not None else {}
-    return write_response(native, BEGIN + timedelta(minutes=minute), said)
+def answer(native: str, minute: float, score: Any, reference: str | None = None, **fields: Any) -> bytes:
+    """Return an answer in the format of the tool."""
+    fields = {"satisfaction": score, **fields} if score is not None else fields
+    fields |= {"ref": reference} if reference is not None else {}
+    return write_response(native, BEGIN + timedelta(minutes=minute), fields)
 
 
 def invitation(native: str, minute: float, reference: str) -> bytes:
-    """An invitation as who invites posts it."""
+    """Return an invitation in the format of the inviting system."""
     return write_invitation(native, BEGIN + timedelta(minutes=minute), reference)

@@ -1,4 +1,4 @@
-"""A real `accueil api` with a citizen's story to show, for tests of its page."""
+"""Running `accueil api` with a citizen's timeline, for tests of its page."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ NUMBER, CASE, EMAIL, LANDLINE, MANY = (
 HOSTILE: Final = "<script>window.hostile = 1</script><img src=x onerror='window.hostile = 1'>"
 DAY: Final = 86_400
 Step = tuple[str, float, dict[str, Any]]
-"""An event's type, how many days after the contact began, and its data."""
+"""Event type, days since the start of the contact, and event data."""
 FORM: Final[list[Step]] = [
     ("form.submitted", 0, {"procedure": "rsa"}),
     ("form.taken_up", 2, {"procedure": "rsa"}),
@@ -54,7 +54,7 @@ OPINION: Final[list[Step]] = [("feedback.invited", 0, {}), ("feedback.given", 1,
 
 
 class Served:
-    """One API that runs; `directory` holds all its data."""
+    """Running API whose data is in `directory`."""
 
     def __init__(self, directory: Path, settings: Mapping[str, Any]) -> None:
         self.directory, self.data = directory, directory / "data"
@@ -81,7 +81,7 @@ class Served:
             return False
 
     def add(self, name: str, role: Role = Role.DPO, sectors: tuple[str, ...] = (SECTOR,), **others: Any) -> str:
-        """Return the secret of a new token: its name."""
+        """Add a token, and return its secret, which is its name."""
         self.tokens.add(token(name, role, sectors=sectors, **others))
         return name
 
@@ -94,13 +94,13 @@ class Served:
 
     @property
     def written(self) -> bytes:
-        """Everything that stands in files: databases, audit, logs."""
+        """Return the content of all files: databases, audit, logs."""
         return b"".join(path.read_bytes() for path in self.directory.rglob("*") if path.is_file())
 
 
 @contextmanager
 def serving(directory: Path, **settings: Any) -> Iterator[Served]:
-    """Serve what `write_story` tells."""
+    """Serve the timeline of `write_story`."""
     served = Served(directory, settings)
     write_story(served)
     with served.child:
@@ -112,12 +112,12 @@ def serving(directory: Path, **settings: Any) -> Iterator[Served]:
 
 
 def ago(days: float) -> float:
-    """Return a time so many days ago, as `make` takes it."""
+    """Return the time `days` ago, in the unit of `make`."""
     return (datetime.now(UTC) - START).total_seconds() - days * DAY
 
 
 def write_story(served: Served) -> None:
-    """Three months of a citizen who came by every channel; a landline of two people."""
+    """Write three months of a citizen who used all channels, and a landline shared by two people."""
     phone, case = served.pseudonym(IdentityKind.PHONE, NUMBER), served.pseudonym(IdentityKind.CASE, CASE)
     email, landline = served.pseudonym(IdentityKind.EMAIL, EMAIL), served.pseudonym(IdentityKind.PHONE, LANDLINE)
     other = served.pseudonym(IdentityKind.CASE, "D-2026-18")
@@ -125,14 +125,14 @@ def write_story(served: Served) -> None:
         [
             *_letter("1201", 86, "autonomie", f"{case} {phone}", answered=14),
             *_call("41", 62, "accueil", phone, ("call.abandoned", 0.003, {})),
-            *_told("form:demarches:7", ago(41), "rsa", f"{case} {email}", *FORM),
-            *_told("appointment:rdv:3", ago(30), "rsa", case, _slot("booked", 0, -21), _slot("missed", 9, -21)),
+            *_events("form:demarches:7", ago(41), "rsa", f"{case} {email}", *FORM),
+            *_events("appointment:rdv:3", ago(30), "rsa", case, _slot("booked", 0, -21), _slot("missed", 9, -21)),
             *_call("88", 20, "rsa", phone, ("call.answered", 0.002, {}), ("call.ended", 0.006, {"ended_by": "caller"})),
             *_letter("1288", 18, "rsa", f"{case} {landline}", admitted=2),
-            *_told("email:boite:5", ago(9), "autonomie", email, *EMAIL_STEPS),
-            *_told("visit:guichet:9", ago(4), "accueil", case, *VISIT),
-            *_told("mail:ged:1201", ago(70), "autonomie", "", *OPINION),
-            *_told("appointment:rdv:8", ago(2), "rsa", case, _slot("booked", 0, 6)),
+            *_events("email:boite:5", ago(9), "autonomie", email, *EMAIL_STEPS),
+            *_events("visit:guichet:9", ago(4), "accueil", case, *VISIT),
+            *_events("mail:ged:1201", ago(70), "autonomie", "", *OPINION),
+            *_events("appointment:rdv:8", ago(2), "rsa", case, _slot("booked", 0, 6)),
             *_call("97", 0.02, "rsa", phone),
             *_letter("900", 50, "rsa", f"{other} {landline}"),
         ],
@@ -155,13 +155,13 @@ def write_story(served: Served) -> None:
 
 
 def _midnight(days: int) -> int:
-    """Return when the house's day begins in so many days, in milliseconds: a deadline in days is the end of one."""
+    """Return the local midnight in `days` days, in milliseconds, because deadlines in days end at midnight."""
     today = datetime.now(ZoneInfo("Europe/Paris")).replace(hour=0, minute=0, second=0, microsecond=0)
     return int((today + timedelta(days=days)).timestamp() * 1000)
 
 
 def write_many(served: Served, calls: int) -> None:
-    """The calls of one number that rings often: three entries each."""
+    """Write many calls of one phone number, with three entries each."""
     phone = served.pseudonym(IdentityKind.PHONE, MANY)
     events: list[Event] = []
     for number in range(calls):
@@ -172,7 +172,7 @@ def write_many(served: Served, calls: int) -> None:
 def _letter(
     name: str, days: float, service: str, identities: str, answered: float = 0, admitted: float = 0
 ) -> list[Event]:
-    """A letter so many days ago; answered so many days after it was scanned, admitted so many before."""
+    """Return the events of a letter scanned `days` ago; answer and admission are given in days after and before."""
     stamped_at = datetime.now(UTC) - timedelta(days=days + admitted)
     steps: list[Step] = [
         ("letter.arrived", 0, {"admitted_at": stamped_at.isoformat()} if admitted else {}),
@@ -180,13 +180,13 @@ def _letter(
         ("letter.assigned", 1, {}),
     ]
     end: list[Step] = [("letter.answered", answered, {})] if answered else []
-    return _told(f"mail:ged:{name}", ago(days), service, identities, *steps, *end)
+    return _events(f"mail:ged:{name}", ago(days), service, identities, *steps, *end)
 
 
 def _call(name: str, days: float, service: str, identities: str, *end: Step) -> list[Event]:
     steps = [("call.queued", 0.0001, {}), *end]
     queued = [(kind, later, {"queue": service, **data}) for kind, later, data in steps]
-    return _told(f"call:standard:{name}", ago(days), service, identities, ("call.arrived", 0, {}), *queued)
+    return _events(f"call:standard:{name}", ago(days), service, identities, ("call.arrived", 0, {}), *queued)
 
 
 def _slot(what: str, days: float, in_days: float) -> Step:
@@ -194,10 +194,10 @@ def _slot(what: str, days: float, in_days: float) -> Step:
     return f"appointment.{what}", days, {"starts_at": starts_at.isoformat()}
 
 
-def _told(subject: str, at: float, service: str, identities: str, *steps: Step) -> list[Event]:
+def _events(subject: str, at: float, service: str, identities: str, *steps: Step) -> list[Event]:
     where: dict[str, Any] = {"subject": subject, "site": "siege", "service": service, "sector": SECTOR}
-    told = {"identities": identities} if identities else {}
-    return [make(kind, at + days * DAY, **where, **told, **data) for kind, days, data in steps]
+    extra = {"identities": identities} if identities else {}
+    return [make(kind, at + days * DAY, **where, **extra, **data) for kind, days, data in steps]
 
 
 def _promise(contact: str, days: float, what: str, clock: str, service: str, state: ContactState) -> Entry:

@@ -1,4 +1,4 @@
-"""Entries as the contacts agent tells them, for tests of what is made of them."""
+"""Timeline entries as emitted by the contacts agent."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,19 +17,19 @@ from tests.support.events import PHONE, make
 
 
 def entries_of(events: Sequence[Event]) -> list[Entry]:
-    """What the contacts agent tells of these events, in this order."""
+    """Return the entries that the contacts agent emits for these events."""
     rows: dict[str, Contact] = {}
-    told = []
+    emitted = []
     for event in events:
         rows[event.subject] = contact.fold(rows.get(event.subject), event)
-        told.append(entries.decode(entries.record(event, rows[event.subject])[1]))
-    return told
+        emitted.append(entries.decode(entries.record(event, rows[event.subject])[1]))
+    return emitted
 
 
 def call(
     name: str = "call:asterisk/siege:1.1", start: float = 0, identities: str = PHONE, sector: str = ""
 ) -> list[Event]:
-    """A call: its first event knows nobody, as a switchboard tells it."""
+    """Return the events of a call; its first event has no identities, as from a switchboard."""
     return [
         make("call.arrived", start, subject=name, sector=sector),
         make("call.queued", start + 1, subject=name, queue="mdph", identities=identities, sector=sector),
@@ -38,7 +38,7 @@ def call(
 
 
 def breach_entry(contact: str, at: int) -> Entry:
-    """The entry for a promise to who wrote the letter `contact`, of which is told that it was broken at `at` (milliseconds)."""
+    """Return the entry for the SLA breach of the letter `contact` at `at`, in milliseconds."""
     return Entry(
         f"breach-of-{contact}-{at}",
         "",
@@ -58,7 +58,7 @@ def breach_entry(contact: str, at: int) -> Entry:
 def sla_status_entry(
     contact: str, at: int, sector: str = "", service: str = "mdph", **clocks: int | None
 ) -> SlaTargetsEntry:
-    """What is told at `at` (milliseconds) of which clocks run, by when each is due; half a day before that they are at risk."""
+    """Return the entry at `at` (milliseconds) for running SLA clocks with their deadlines; at risk half a day before."""
     return SlaTargetsEntry(
         f"promised-to-{contact}-{at}",
         "",
@@ -79,5 +79,5 @@ def sla_status_entry(
     )
 
 
-def read(kept: Timeline, asked: str) -> list[str]:
-    return [row["id"] for row in kept.read(kept.resolve_identities(asked).identities, 100)]
+def read(timeline: Timeline, identity: str) -> list[str]:
+    return [row["id"] for row in timeline.read(timeline.resolve_identities(identity).identities, 100)]

@@ -1,4 +1,4 @@
-"""A topic that is a file."""
+"""Publisher that writes to a file instead of a topic."""
 
 import os
 from collections import Counter
@@ -10,7 +10,7 @@ from models.events import Event
 
 
 class Topic:
-    """A publisher whose broker is a file: a line for each event, its id, type and value. It confirms one batch late."""
+    """Publisher with one line per event (id, type and value). It confirms each batch with the next one."""
 
     ready, trouble = True, ""
 
@@ -38,11 +38,11 @@ class Topic:
 
 
 def ids_in(path: Path) -> list[str]:
-    """Return the ids of the events that are in a topic, in their order, as often as they were told."""
+    """Return the event ids in a topic file in order, including duplicates."""
     return [line.partition(" ")[0] for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def counted_in(path: Path) -> Counter[str]:
-    """Return how many events of each type are in a topic, each counted by its id."""
-    told = (line.split(" ", 2) for line in path.read_text(encoding="utf-8").splitlines())
-    return Counter({name: kind for name, kind, _ in told}.values())
+    """Return the number of distinct events in a topic file by type."""
+    rows = (line.split(" ", 2) for line in path.read_text(encoding="utf-8").splitlines())
+    return Counter({name: kind for name, kind, _ in rows}.values())

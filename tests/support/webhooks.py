@@ -1,4 +1,4 @@
-"""Messages of front desks that do not exist, and a sender of them."""
+"""Sample webhook messages of front desks, and a sender."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ from models.events import Event
 
 SECRET: Final = "whsec_" + "b3V2cmUtdG9pLXNlc2FtZS1wb3VyLWVzc2Fp"
 MIN_DELAY_SECONDS: Final = 60.0
-"""Until then a lane is not taken for one that is held up: a busy machine may stand still for seconds."""
+"""Time without progress before an instance counts as stuck; a busy machine may pause for seconds."""
 OTHER_SECRET: Final = "whsec_" + "dW4tYXV0cmUtc2VjcmV0LXBvdXItZXNzYWlz"
 BEGIN: Final = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 OPTIONS: Final[dict[str, Any]] = {
@@ -42,23 +42,23 @@ OPTIONS: Final[dict[str, Any]] = {
         "ticket.lost": {"event": "visit.left", "id": "data.ticket.id"},
     },
 }
-"""Options of an instance that understands these messages."""
+"""Options of an instance that reads these messages."""
 
 
 def message(kind: str, ticket: str | int, minute: float = 0, **data: Any) -> bytes:
-    """The body of a message about a ticket."""
+    """Return the body of a message about a ticket."""
     at = (BEGIN + timedelta(minutes=minute)).isoformat()
     body = {"type": kind, "timestamp": at, "data": {"ticket": {"id": ticket}, **data}}
     return json.dumps(body, ensure_ascii=False).encode()
 
 
 def sign(name: str, body: bytes, *, secret: str = SECRET, at: float | None = None) -> dict[str, str]:
-    """The headers of a message, signed now or `at`."""
+    """Return the headers of a message, signed now or `at`."""
     return StandardWebhooks([SecretStr(secret)]).sign(name, int(time.time() if at is None else at), body)
 
 
 def post(port: int, body: bytes, headers: dict[str, str], *, method: str = "POST", path: str = "/") -> tuple[int, Any]:
-    """Send one request; return status and headers of the answer."""
+    """Send a request; return status and headers of the response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, body, headers)
@@ -71,7 +71,7 @@ def post(port: int, body: bytes, headers: dict[str, str], *, method: str = "POST
 
 @contextmanager
 def running_connector(harness: ConnectorHarness) -> Iterator[tuple[str, list[Event]]]:
-    """A connector that is posted to, at work: its address, and what it has told."""
+    """Run a webhook connector; yield its address and its events."""
     stop = threading.Event()
     with harness.opened() as (flow, publisher):
         source: Any = flow._source

@@ -68,7 +68,7 @@ class CallProfile:
         )
 
     def agents(self, service: Service, at: float) -> int:
-        """Return the agents required for `service` at this time of a usual day; on Mondays this is too few."""
+        """Return the agents required for `service` at this time of a usual day. On Mondays, this number is too low."""
         handle_seconds = service.talk_seconds * MEAN_TALK + WRAP_UP_SECONDS
         return agents_for(
             self.usual_calls_per_hour(at) * service.share * TRANSFERS * handle_seconds / HOUR, handle_seconds

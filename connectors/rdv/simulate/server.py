@@ -41,7 +41,7 @@ class RdvServer:
     ) -> None:
         self.intercept: Callable[[Request], Response | None] = lambda _: None
         """Hook that may return another response."""
-        self.asked: list[str] = []
+        self.requested_paths: list[str] = []
         """Paths of the received requests."""
         self.refresh_tokens = {"simulation"}
         """Valid refresh tokens."""
@@ -109,7 +109,7 @@ class RdvServer:
         return bool(self._session) and all(request.headers.get(name) == value for name, value in self._session.items())
 
     def _refuse(self, request: Request) -> Response | None:
-        self.asked.append(request.url.path)
+        self.requested_paths.append(request.url.path)
         if instead := self.intercept(request):
             return instead
         now = time.monotonic()

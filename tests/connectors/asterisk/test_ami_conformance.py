@@ -122,7 +122,7 @@ class TestConformance(Conformance):
             simulate_day(day, day=MONDAY, seed=3, calls=40)
         lines = day.read_text().splitlines(keepends=True)
         seconds = [int(line.partition("|")[0]) for line in lines]
-        bad = bad_messages(one for one in count(seconds[len(seconds) // 2]) if one not in seconds)
+        bad = bad_messages(second for second in count(seconds[len(seconds) // 2]) if second not in seconds)
         (directory / "bad").write_text(str(bad))
         items: list[str | list[dict[str, str]]] = [*lines]
         for place, messages in enumerate(reversed(bad)):

@@ -77,12 +77,12 @@ class TestAway:
         with scene.harness.opened() as (flow, publisher):
             flow.step()
             call_in_two_queues(scene.switchboard)
-            wait_until(lambda: flow.step() or len(queue_events(publisher.events)) == 4, "all to be heard")
-            heard = [event.id for event in publisher.events]
+            wait_until(lambda: flow.step() or len(queue_events(publisher.events)) == 4, "all events")
+            ids = [event.id for event in publisher.events]
         wait_until_disconnected(scene.manager)
         with scene.harness.opened() as (flow, publisher):
             wait_until(lambda: flow.step() or scene.manager.listeners, "the rest to be read")
-            assert [event.id for event in publisher.events] == heard
+            assert [event.id for event in publisher.events] == ids
             publisher.confirm()
         wait_until_disconnected(scene.manager)
         assert scene.listen() == []
@@ -180,9 +180,9 @@ class TestLogin:
         scene.manager.send_event = lambda event: None if event["Event"] in {"VarSet", "Newexten"} else silent(event)  # type: ignore[method-assign]
         call = call_in_two_queues(scene.switchboard)
         scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
-        (kept,) = read_rejects(scene.harness.directory)
-        assert kept.reject.reason is Reason.UNKNOWN_RECORD
-        assert "class dialplan" in kept.reject.detail
+        (rejected,) = read_rejects(scene.harness.directory)
+        assert rejected.reject.reason is Reason.UNKNOWN_RECORD
+        assert "class dialplan" in rejected.reject.detail
 
 
 @pytest.fixture(scope="module")

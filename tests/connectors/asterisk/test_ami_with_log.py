@@ -172,7 +172,9 @@ class TestCatchingUp:
             assert read[-1] == self.ARRIVALS
             assert len(read) > 2, "the log was read in one step, so the test proves nothing"
             scene.switchboard.arrive(NINE + 1, caller="", dialled="0199000010")
-            wait_until(lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it")
+            wait_until(
+                lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "the events of both interfaces"
+            )
 
     def test_connection_waits_for_the_log_even_if_it_disappears(self, scene: AsteriskHarness) -> None:
         away = scene.log.with_name("elsewhere")
@@ -218,13 +220,13 @@ class TestComparison:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.listen()
         before = self.counts(scene)
-        voice, manager.send_event = manager.send_event, lambda event: None  # type: ignore[method-assign]
+        send_event, manager.send_event = manager.send_event, lambda event: None  # type: ignore[method-assign]
         scene.listen(lambda: call_in_two_queues(scene.switchboard))
         after = self.counts(scene)
         assert {name: after[name] - before[name] for name in after} == {
             "missing": 5, "late": 0, "duplicate": 0, "corrected": 0
         }  # fmt: skip
-        manager.send_event = voice  # type: ignore[method-assign]
+        manager.send_event = send_event  # type: ignore[method-assign]
 
     def test_events_of_both_interfaces_are_never_missing(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)

@@ -66,7 +66,7 @@ class TestOneDay:
         ledger, events = outcome
         figures = fold(events).values()
         names = {"queued": "offered", "rings": "ring_unanswered"} | {
-            one: one for one in ("answered", "abandoned", "ended")
+            name: name for name in ("answered", "abandoned", "ended")
         }
         assert {name: sum(figure.get(counted, 0) for figure in figures) for name, counted in names.items()} == {
             name: ledger[name] for name in names
@@ -181,14 +181,14 @@ class TestAway:
             scene.event_socket.drop_all()
             scene.waiting()
 
-            def heard() -> bool:
+            def is_found() -> bool:
                 try:
                     flow.step()
                 except SourceUnavailableError:
                     threading.Event().wait(0.05)
                 return bool(publisher.events)
 
-            wait_until(heard, "the call to be found")
+            wait_until(is_found, "the call to be found")
             assert summary(publisher.events) == [("call.queued", "accueil")]
 
     def test_unconfirmed_events_survive_a_kill(self, scene: FreeswitchHarness) -> None:
@@ -290,7 +290,7 @@ class TestTiers:
             listening._listed_at -= RELIST_SECONDS
             monkeypatch.setattr(Connection, "_run_api", break_off)
             outcome = listening.receive(0.0)
-            assert [one.message["CC-Action"] for one in outcome] == ["=arrived", "member-queue-start"]
+            assert [record.message["CC-Action"] for record in outcome] == ["=arrived", "member-queue-start"]
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):
                 listening.receive(0.0)
 

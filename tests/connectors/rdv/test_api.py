@@ -76,7 +76,7 @@ def test_expired_session_is_renewed(tmp_path: Path) -> None:
         system.run_round()
         system.server.expire_sessions()
         system.run_round()
-        assert system.server.asked.count("/api/v1/auth/sign_in") == 2
+        assert system.server.requested_paths.count("/api/v1/auth/sign_in") == 2
 
 
 def test_refresh_token_is_renewed_across_restarts(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_refresh_token_is_renewed_across_restarts(tmp_path: Path) -> None:
         for _ in range(3):
             with system.connected():
                 system.run_round()
-        assert system.server.asked.count("/oauth/token") == 3
+        assert system.server.requested_paths.count("/oauth/token") == 3
         assert "simulation" not in system.server.refresh_tokens
         saved = system.harness.directory / "oauth.json"
         assert saved.stat().st_mode & 0o077 == 0

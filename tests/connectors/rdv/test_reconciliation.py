@@ -206,7 +206,7 @@ def test_existing_appointments_are_published_and_not_missing(system: RdvHarness)
     with system.connected():
         system.run_round()
     assert len(system.events) == 250
-    assert system.server.asked.count(f"/api/v1/organisations/{OTHER}/rdvs") == 2
+    assert system.server.requested_paths.count(f"/api/v1/organisations/{OTHER}/rdvs") == 2
     assert system.findings == {}
 
 
