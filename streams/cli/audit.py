@@ -311,7 +311,7 @@ class _Citizen(NamedTuple):
     """Contact or pseudonym that was given or typed."""
     sector: str
     is_known: bool
-    """Whether the timelines know the citizen."""
+    """True if the timelines know the citizen."""
     names: set[str]
     """Pseudonyms and contacts of the citizen."""
     hint: str

@@ -265,7 +265,7 @@ class _Scan(NamedTuple):
 
     dimensions: set[Dimensions]
     in_time: bool
-    """Whether any fact is in the period of the query."""
+    """True if any fact is in the period of the query."""
 
 
 def _count(settings: Settings, formula: FigureFormula, query: FigureQuery) -> tuple[list[Counted], _Scan]:

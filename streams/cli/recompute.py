@@ -42,7 +42,7 @@ class _Comparison(NamedTuple):
     new_figures: int
     """Number of further differences in figures that a release added later."""
     is_transient: bool
-    """Whether all differences depend on time alone: workers that have just started report them a little later."""
+    """True if all differences depend on time alone: workers that have just started report them a little later."""
 
 
 @click.command(

@@ -131,7 +131,7 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 def _is_older(path: Path, days: int) -> bool:
     try:
         status = path.stat()
-    except FileNotFoundError:  # removed or renamed meanwhile
+    except FileNotFoundError:  # removed or renamed since
         return False
     return time.time() - status.st_mtime > days * 86_400 and (status.st_size > 0 or path.suffix != LOG)
 

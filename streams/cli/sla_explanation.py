@@ -154,7 +154,7 @@ def _steps(clock: SlaClock, closures: Pauses) -> Iterator[tuple[int, str]]:
         yield clock.deadline_at, say(*DEADLINE)
     if clock.ended_at is not None:
         if clock.end is ClockEnd.CANCELLED:
-            yield clock.ended_at, say("nobody waits any more", "plus personne n'attend")
+            yield clock.ended_at, say("cancelled", "plus personne n'attend")
         elif clock.is_breached:
             yield clock.ended_at, say("done, late", "fait, en retard")
         else:
@@ -162,7 +162,7 @@ def _steps(clock: SlaClock, closures: Pauses) -> Iterator[tuple[int, str]]:
 
 
 def _pause(begin: int, end: int | None, ended_at: int | None, closures: Pauses) -> Iterator[tuple[int, str]]:
-    """Yield the steps of a pause, including periods in which the case was closed."""
+    """Yield the steps of a pause, including periods when the case was closed."""
     waiting = say("paused: waiting for the citizen", "pause : l'usager doit agir")
     closed = [(first, last) for first, last in closures if begin <= first and (end is None or first < end)]
     if not closed or closed[0][0] > begin:

@@ -249,7 +249,7 @@ def _print_entries(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -
 
 
 def _explain_links(subject_id: str, cluster: IdentityCluster) -> None:
-    """Print on standard error the linked identities, the shared ones, and what was left out."""
+    """Print on standard error linked, shared and omitted identities."""
     for identity, link in cluster.identities.items():
         if link is not None:
             click.echo(say(f"{identity}: linked to {link.one}", f"{identity} : lié à {link.one}"), err=True)

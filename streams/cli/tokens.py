@@ -210,7 +210,7 @@ def audited_token_change(
 
 @contextmanager
 def _changing(settings: Settings) -> Iterator[Tokens]:
-    """Lock the tokens for a change, so that the audit record describes what is done."""
+    """Lock the tokens for a change, so that the audit record matches the change."""
     tokens = open_tokens(settings)
     with _operator_errors(), tokens.changing():
         yield tokens

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from streams.locale.i18n import say
 
-Phrases = Mapping[str, tuple[str, str]]
+Translations = Mapping[str, tuple[str, str]]
 """Pattern of a whole message → replacement in English and French, with named values in braces."""
 
 CAUSES: Final = {
@@ -16,7 +16,7 @@ CAUSES: Final = {
     errno.EPERM: ("permission denied", "accès refusé"),
     errno.EROFS: ("read-only", "en lecture seule"),
     errno.ENOSPC: ("the disk is full", "le disque est plein"),
-    errno.ENOTDIR: ("a file has this name", "un fichier est à sa place"),
+    errno.ENOTDIR: ("a parent is not a directory", "un fichier est à sa place"),
     errno.EEXIST: ("a file has this name", "un fichier est à sa place"),
     errno.EADDRINUSE: ("in use", "il est déjà pris"),
     errno.EADDRNOTAVAIL: ("this machine has no such address", "cette machine n'a pas cette adresse"),
@@ -59,12 +59,12 @@ def os_error_cause(error: OSError) -> str:
     return say(*known) if known else error.strerror or type(error).__name__
 
 
-def translate(phrases: Phrases, text: str, values: Mapping[str, Any] | None = None) -> str | None:
+def translate(translations: Translations, text: str, values: Mapping[str, Any] | None = None) -> str | None:
     """Return the replacement of the first pattern that matches `text`, or None.
 
     Values in braces come from `values` or from the named groups of the pattern.
     """
-    for pattern, replacements in phrases.items():
+    for pattern, replacements in translations.items():
         if match := re.fullmatch(pattern, text):
             with suppress(KeyError):  # a value is missing: the message comes from another version or program
                 return say(*replacements).format_map({**(values or {}), **match.groupdict()})

@@ -332,7 +332,7 @@ command()
     assert done.stdout == "all is well\n"
     assert done.stderr.splitlines() == [
         "accueil: Kafka refuses the user or the password (kafka.sasl_…)",
-        "accueil: siege: the end of spool was written by half, and is written again",
+        "accueil: siege: the end of spool was incomplete, and is written again",
     ]
 
 
@@ -346,7 +346,7 @@ def test_unknown_connector_instance_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_demo_refuses_settings_that_would_mix_it_with_real_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("--config", "real.toml", "up", "--demo")
-    assert (result.exit_code, "leave out --config" in result.output) == (2, True)
+    assert (result.exit_code, "remove --config" in result.output) == (2, True)
     monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
     result = run("up", "--demo")
     assert (result.exit_code, "unset ACCUEIL_BROKERS" in result.output) == (2, True)

@@ -351,7 +351,7 @@ class TestDocs:
     def test_the_table_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "| `inbox` | path | *required* | Directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "| `inbox` | chemin | *obligatoire* | Le dossier" in command("docs", "mailroom").stdout
+        assert "| `inbox` | chemin | *obligatoire* | Dossier" in command("docs", "mailroom").stdout
 
     def test_docs_write_prints_the_updated_files(self) -> None:
         lines = command("docs", "asterisk", "--write").stdout.splitlines()
