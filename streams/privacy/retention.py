@@ -232,8 +232,8 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             ("figures, totals", "chiffres, totaux"),
             "Kafka accueil.figures.v1",
             NOTHING,
+            None,
             ("unlimited", "sans limite"),
-            ("without an end", "sans limite"),
             "",
         ),
     ]
