@@ -226,7 +226,7 @@ def test_refusal_does_not_need_the_database_and_is_recorded(
         raise Unavailable("away")
 
     sqlite.add(token("agent", Role.AGENT))
-    monkeypatch.setattr(sqlite.api, "writer", be_away)
+    monkeypatch.setattr(sqlite.api, "open_timeline", be_away)
     case = sqlite.pseudonym(IdentityKind.CASE, CASE)
     for path in ("/v1/export", "/v1/erasures"):
         kinds = [sqlite.ask(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")]
@@ -329,7 +329,7 @@ def test_privacy_requests_of_one_token_run_one_at_a_time(
         return timeline
 
     monkeypatch.setattr(CitizenFinder, "read_rows", wait)
-    monkeypatch.setattr(harness.api, "writer", open_writer)
+    monkeypatch.setattr(harness.api, "open_timeline", open_writer)
 
     async def ask_often() -> None:
         transport = ASGITransport(app=harness.app)
